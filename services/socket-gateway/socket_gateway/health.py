@@ -1,0 +1,101 @@
+"""Liveness, readiness and metrics as WSGI: a middleware for HTTP services, a small server for others.
+
+A twin: the same file in every service, kept equal by tests/contracts/test_twins.py.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+WSGIApp = Callable[..., Iterable[bytes]]
+
+
+class Health:
+    """Answers `/livez`, `/readyz` (alias `/health`) and `/metrics`.
+
+    `checks` name a dependency each; a check returns if the dependency answers and raises if not.
+    A check must bound its own time. Results are kept for one second, so probes stay cheap.
+    With `stalled_after_s`, liveness fails once `beat()` was not called for that long.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        checks: Mapping[str, Callable[[], object]],
+        *,
+        stalled_after_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._service, self._checks = service, checks
+        self._stalled_after_s, self._clock = stalled_after_s, clock
+        self._last_beat = clock()
+        self._lock = threading.Lock()
+        self._seen: tuple[float, dict[str, str]] | None = None
+
+    def beat(self) -> None:
+        """Say that the service's loop is alive."""
+        self._last_beat = self._clock()
+
+    def live(self) -> bool:
+        """Whether the loop ticked lately (always, for a service that has no loop)."""
+        return self._stalled_after_s is None or self._clock() - self._last_beat <= self._stalled_after_s
+
+    def readiness(self) -> dict[str, str]:
+        """Every dependency's name with "ok" or "unavailable"."""
+        with self._lock:
+            if self._seen is None or self._clock() - self._seen[0] > 1:
+                self._seen = (self._clock(), {name: self._run(name) for name in self._checks})
+            return self._seen[1]
+
+    def _run(self, name: str) -> str:
+        try:
+            self._checks[name]()
+        except Exception as error:  # whatever a client library raises, the answer is the same
+            structlog.get_logger("health").warning("not_ready", dependency=name, error=type(error).__name__)
+            return "unavailable"
+        return "ok"
+
+    def middleware(self, app: WSGIApp) -> WSGIApp:
+        """Answer the probes and pass everything else on to `app`."""
+
+        def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            path = environ.get("PATH_INFO", "")
+            if path == "/metrics":
+                start_response("200 OK", [("Content-Type", CONTENT_TYPE_LATEST)])
+                return [generate_latest()]
+            if path not in ("/livez", "/readyz", "/health"):
+                return app(environ, start_response)
+            checks = {} if path == "/livez" else self.readiness()
+            good = self.live() and all(state == "ok" for state in checks.values())
+            body = {"status": "healthy" if good else "unhealthy", "service": self._service, "checks": checks}
+            status = "200 OK" if good else "503 Service Unavailable"
+            start_response(status, [("Content-Type", "application/json"), ("Cache-Control", "no-store")])
+            return [json.dumps(body).encode()]
+
+        return wrapped
+
+    def serve(self, host: str, port: int) -> WSGIServer:
+        """Serve only the probes, from a daemon thread; `shutdown()` on the result ends it."""
+
+        def not_found(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            start_response("404 Not Found", [("Content-Type", "text/plain")])
+            return [b"not found\n"]
+
+        server = make_server(host, port, self.middleware(not_found), handler_class=_Quiet)
+        threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+        return server
+
+
+class _Quiet(WSGIRequestHandler):
+    timeout = 5  # a silent peer must not hold the one thread that answers probes
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Probes are not worth a log line."""

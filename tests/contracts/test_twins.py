@@ -1,0 +1,17 @@
+"""Copies between services are allowed where listed here, and only while they stay equal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SERVICES = Path(__file__).parents[2] / "services"
+
+
+@pytest.mark.parametrize(("name", "least"), [("log_setup.py", 8), ("health.py", 8), ("bearer.py", 5)])
+def test_a_twin_is_byte_equal_everywhere(name: str, least: int) -> None:
+    """A fix in one copy must reach all: drift in silence is how copies go wrong."""
+    copies = sorted(SERVICES.glob(f"*/*/{name}"))
+    assert len(copies) >= least
+    assert {path.read_bytes() for path in copies} == {copies[0].read_bytes()}
