@@ -1,0 +1,203 @@
+"""The subscriber: work waits in the stream, what was left lying is taken over, poison is isolated."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import redis
+from tests.support.stores import wait_until
+
+from worker_enricher.bootstrap import redis_client
+from worker_enricher.stream import GROUP, FeedStream
+from worker_enricher.subscriber import OUTAGE_ERRORS, Subscriber
+
+
+class Queue:
+    """A Celery queue on paper: what was sent, and how many tasks wait."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[list[str], int]] = []
+        self.held = 0
+
+    def waiting(self) -> int:
+        return self.held
+
+    def send(self, entry_ids: Sequence[str], deliveries: int) -> None:
+        self.sent.append((list(entry_ids), deliveries))
+
+
+@pytest.fixture
+def client(redis_url: str) -> redis.Redis:
+    return redis_client(redis_url)
+
+
+@pytest.fixture
+def stream(client: redis.Redis) -> FeedStream:
+    return FeedStream(client, "f", dlq_max_entries=100, now_ns=lambda: 7)
+
+
+def subscriber(stream: FeedStream, queue: Queue, name: str = "s1", **settings: Any) -> Subscriber:
+    settings = {
+        "claim_idle_ms": 1,
+        "max_deliveries": 3,
+        "clock": iter(range(0, 10**6, 10)).__next__,
+        **settings,
+    }
+    return Subscriber(
+        stream,
+        queue,
+        consumer=name,
+        stop=threading.Event(),
+        beat=lambda: None,
+        outages=OUTAGE_ERRORS,
+        **settings,
+    )
+
+
+def add(client: redis.Redis, n: int, body: bytes = b"{}") -> list[str]:
+    return [client.xadd("feed:f", {"kind": "underlying", "body": body}).decode() for _ in range(n)]
+
+
+def step_until(sub: Subscriber, condition: Any, what: str) -> None:
+    def stepped() -> bool:
+        sub.step()
+        return bool(condition())
+
+    wait_until(stepped, what)
+
+
+def test_entries_published_before_the_group_existed_are_delivered(
+    client: redis.Redis, stream: FeedStream
+) -> None:
+    """A feed may start before its first enricher, and a flushed Redis forgets the group."""
+    ids = add(client, 3)
+    queue = Queue()
+    step_until(subscriber(stream, queue), lambda: queue.sent, "dispatched")
+    assert queue.sent == [(ids, 1)]
+
+
+def test_nothing_is_dispatched_while_the_queue_is_full(client: redis.Redis, stream: FeedStream) -> None:
+    """Back-pressure: entries wait in the stream, unread, so their number is the lag."""
+    queue = Queue()
+    queue.held = 1
+    sub = subscriber(stream, queue, claim_idle_ms=60_000)
+    stream.ensure_group()
+    ids = add(client, 5)
+    for _ in range(20):
+        sub.step()
+    assert queue.sent == []
+    assert client.xinfo_groups("feed:f")[0]["lag"] == 5
+    queue.held = 0
+    sub.step()
+    assert queue.sent == [(ids, 1)], "and then they go as one batch"
+
+
+def test_large_entries_are_split_into_bounded_tasks(client: redis.Redis, stream: FeedStream) -> None:
+    """A worker's memory is bounded by bytes, not by luck."""
+    add(client, 9, b"x" * 1_000_000)
+    queue = Queue()
+    step_until(subscriber(stream, queue), lambda: queue.sent, "dispatched")
+    assert [len(ids) for ids, _ in queue.sent] == [4, 4, 1]
+
+
+def test_what_a_dead_consumer_left_is_taken_over_first_together_then_alone(
+    client: redis.Redis, stream: FeedStream
+) -> None:
+    """A batch comes back whole once; from the third delivery on entries come alone, so poison is isolated."""
+    ids = add(client, 3)
+    stream.ensure_group()
+    assert [id_ for id_, _ in stream.read_new("dead", 10, 1)] == ids
+    queue = Queue()
+    sub = subscriber(stream, queue)
+    step_until(sub, lambda: queue.sent, "second delivery")
+    assert queue.sent == [(ids, 2)]
+    queue.sent.clear()
+    step_until(sub, lambda: queue.sent, "third delivery")
+    assert queue.sent == [([id_], 3) for id_ in ids]
+
+
+def test_an_entry_past_its_last_delivery_becomes_a_dead_letter(
+    client: redis.Redis, stream: FeedStream
+) -> None:
+    """It is set aside whole, with its reason, and no longer pending."""
+    ids = add(client, 1, b"poison")
+    stream.ensure_group()
+    stream.read_new("dead", 10, 1)
+    queue = Queue()
+    step_until(subscriber(stream, queue), lambda: client.xlen("dlq:f"), "dead letter")
+    assert client.xpending("feed:f", GROUP)["pending"] == 0
+    fields = client.xrange("dlq:f")[0][1]
+    assert fields[b"body"] == b"poison"
+    assert b"deliveries_exhausted" in fields[b"letter"]
+    assert ids[0].encode() in fields[b"letter"]
+
+
+def test_two_subscribers_never_take_the_same_entry(client: redis.Redis, stream: FeedStream) -> None:
+    """New entries and left ones alike go to one of them."""
+    ids = add(client, 50)
+    stream.ensure_group()
+    stream.read_new("dead", 20, 1)
+    queues = [Queue(), Queue()]
+    subs = [subscriber(stream, q, f"s{i}", batch_entries=7, claim_idle_ms=150) for i, q in enumerate(queues)]
+
+    def step_both() -> list[str]:
+        for sub in subs:
+            sub.step()
+        return [id_ for q in queues for batch, _ in q.sent for id_ in batch]
+
+    wait_until(lambda: set(step_both()) == set(ids), "all dispatched")
+    new = [id_ for q in queues for batch, n in q.sent if n == 1 for id_ in batch]
+    assert sorted(new) == sorted(ids[20:])
+
+
+def test_entries_that_a_worker_keeps_are_not_taken_over(client: redis.Redis, stream: FeedStream) -> None:
+    """A worker that waits out an outage of MongoDB holds its batch; holding is no delivery."""
+    ids = add(client, 2)
+    stream.ensure_group()
+    stream.read_new("sub", 10, 1)
+    stream.keep("worker", ids)
+    assert stream.take_over("other", 60_000, 10) == []
+    rows = client.xpending_range("feed:f", GROUP, "-", "+", 10)
+    assert {(row["consumer"], row["times_delivered"]) for row in rows} == {(b"worker", 1)}
+
+
+def test_silent_consumers_that_hold_nothing_are_forgotten(client: redis.Redis, stream: FeedStream) -> None:
+    """Pods come and go; the group must not grow, and what they hold must not go with them."""
+    add(client, 1)
+    stream.ensure_group()
+    stream.read_new("holds", 1, 1)
+    stream.read_new("empty", 1, 1)
+
+    def forgotten() -> bool:
+        stream.forget_consumers(0)
+        return [row["name"] for row in client.xinfo_consumers("feed:f", GROUP)] == [b"holds"]
+
+    wait_until(forgotten, "only the holder is left")
+
+
+def test_a_group_lost_while_running_is_made_again_at_the_start(
+    client: redis.Redis, stream: FeedStream
+) -> None:
+    """After FLUSHALL the feed goes on: `$` would skip what came in between."""
+    queue = Queue()
+    sub = subscriber(stream, queue)
+    stream.ensure_group()
+    client.flushall()
+    ids = add(client, 2)
+    step_until(sub, lambda: queue.sent, "dispatched")
+    assert queue.sent[0][0] == ids
+
+
+def test_fetch_returns_entries_in_order_and_marks_the_gone(client: redis.Redis, stream: FeedStream) -> None:
+    """A taken-over batch may have holes; nothing in between may slip in."""
+    ids = add(client, 5)
+    client.xdel("feed:f", ids[2])
+    wanted = [ids[0], ids[2], ids[4]]
+    assert [(e.id, e.body) for e in stream.fetch(wanted)] == [
+        (ids[0], b"{}"),
+        (ids[2], None),
+        (ids[4], b"{}"),
+    ]

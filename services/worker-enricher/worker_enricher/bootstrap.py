@@ -1,0 +1,81 @@
+"""Builds the subscriber and what it shares with the worker (see `worker`).
+
+NB: the subscriber must not import NumPy or pymongo: it needs neither, and they double its memory.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Sequence
+
+import redis
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from worker_enricher import log_setup
+from worker_enricher.celery_app import TASK, create, queue_name
+from worker_enricher.config import Settings
+from worker_enricher.health import Health
+from worker_enricher.stream import FeedStream
+from worker_enricher.subscriber import OUTAGE_ERRORS, Subscriber
+
+VERSION = os.environ.get("VERSION", "0.1.0")
+_STALLED_AFTER_S = 60.0
+
+
+def redis_client(url: str) -> redis.Redis:
+    """A client whose calls end: no answer within 5 s is an outage."""
+    return redis.Redis.from_url(
+        url, socket_timeout=5, socket_connect_timeout=2, health_check_interval=15, protocol=2
+    )
+
+
+def consumer_name(role: str) -> str:
+    """Who we are in the consumer group: unique among all pods and processes."""
+    return f"{role}-{socket.gethostname()}-{os.getpid()}"
+
+
+def feed_stream(client: redis.Redis, settings: Settings) -> FeedStream:
+    """The stream of this feed and its dead letters."""
+    return FeedStream(client, settings.feed, dlq_max_entries=settings.dlq_max_entries)
+
+
+class CeleryQueue:
+    """The feed's Celery queue on Redis (see `subscriber.Queue`)."""
+
+    def __init__(self, app: Celery, broker: redis.Redis, feed: str) -> None:
+        self._app, self._broker, self._feed, self._queue = app, broker, feed, queue_name(feed)
+
+    def waiting(self) -> int:
+        return int(self._broker.llen(self._queue))
+
+    def send(self, entry_ids: Sequence[str], deliveries: int) -> None:
+        self._app.send_task(TASK, args=[list(entry_ids), deliveries], queue=self._queue, retry=False)
+
+
+def run_subscriber(settings: Settings) -> None:
+    """Run the subscriber until SIGTERM or SIGINT."""
+    log_setup.configure("worker-enricher", VERSION, settings.log_level)
+    stop = threading.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: stop.set())
+    client, broker = redis_client(settings.redis_url), redis_client(settings.celery_broker_url)
+    health = Health("worker-enricher", {"redis": client.ping}, stalled_after_s=_STALLED_AFTER_S)
+    server = health.serve(settings.host, settings.port) if settings.port else None
+    Subscriber(
+        feed_stream(client, settings),
+        CeleryQueue(create(settings.celery_broker_url, settings.feed), broker, settings.feed),
+        consumer=consumer_name("subscriber"),
+        stop=stop,
+        beat=health.beat,
+        outages=(*OUTAGE_ERRORS, OperationalError),
+        batch_entries=settings.batch_entries,
+        queue_limit=settings.queue_limit,
+        claim_idle_ms=settings.claim_idle_ms,
+        max_deliveries=settings.max_deliveries,
+    ).run()
+    if server:
+        server.shutdown()

@@ -1,0 +1,62 @@
+"""Settings from the environment, validated at start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_SECRETS = ("REDIS_URL", "MONGO_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")
+
+
+class ConfigError(Exception):
+    """A setting is missing or wrong; the message names the variable and the rule."""
+
+
+class Settings(BaseSettings):
+    """Every environment variable of the enricher, subscriber and worker alike."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    feed: Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="Its feed.")]
+    redis_url: Annotated[str, Field(pattern="^rediss?://", description="Streams, cache, Pub/Sub (db 0).")]
+    mongo_url: Annotated[str, Field(pattern="^mongodb(\\+srv)?://", description="Documents.")]
+    celery_broker_url: Annotated[str, Field(pattern="^rediss?://", description="Celery's queue (db 1).")]
+    celery_result_backend: Annotated[
+        str | None, Field(description="Kept for the original's deployments; results are not stored.")
+    ] = None
+    concurrency: Annotated[int, Field(ge=1, le=64, description="Batches a worker computes at once.")] = 1
+    host: Annotated[str, Field(description="Address of the probe server.")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="Port of the probe server; 0 = none.")] = 0
+    batch_entries: Annotated[int, Field(ge=1, le=4096, description="Most entries in one task.")] = 256
+    queue_limit: Annotated[
+        int, Field(ge=1, le=1000, description="Dispatch only while fewer tasks wait in Celery.")
+    ] = 1
+    claim_idle_ms: Annotated[int, Field(ge=100, description="Take over entries idle for longer.")] = 15_000
+    max_deliveries: Annotated[int, Field(ge=2, le=100, description="Then it is a dead letter.")] = 5
+    dlq_max_entries: Annotated[int, Field(ge=1, description="Dead letters kept a feed.")] = 2_000
+    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from `environ`; `X_FILE` names a file with the value of secret `X`. Raises ConfigError."""
+    values = {name.lower(): value for name, value in environ.items()}
+    for name in _SECRETS:
+        path = environ.get(f"{name}_FILE")
+        if path:
+            try:
+                values[name.lower()] = Path(path).read_text().strip()
+            except OSError as error:
+                raise ConfigError(f"{name}_FILE: cannot read {path}: {error.strerror}") from None
+    fields = {name: value for name, value in values.items() if name in Settings.model_fields}
+    try:
+        return Settings.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper()
+        given = "" if name in _SECRETS or first["type"] == "missing" else f" (given: {first['input']!r})"
+        raise ConfigError(f"{name}: {first['msg']}{given}") from None

@@ -1,0 +1,110 @@
+"""Documents into MongoDB: a message twice is a message once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo import MongoClient, UpdateOne
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from worker_enricher.candles import Bar
+from worker_enricher.errors import StoreRejectedError
+from worker_enricher.identity import Kind
+
+COLLECTIONS: Mapping[Kind, str] = {
+    "underlying": "underlying_ticks",
+    "option_quote": "option_quotes",
+    "option_chain": "option_chains",
+}
+_DUPLICATE_KEY = 11000
+
+
+def connect(mongo_url: str) -> MongoClient[dict[str, Any]]:
+    """A client that answers or fails within seconds, and for which "written" means journaled on a majority.
+
+    NB: without the journal, kill -9 of mongod loses up to 100 ms of what it had confirmed.
+    """
+    return MongoClient(
+        mongo_url,
+        w="majority",
+        journal=True,
+        serverSelectionTimeoutMS=2_000,
+        connectTimeoutMS=2_000,
+        socketTimeoutMS=20_000,
+        maxPoolSize=4,
+        appname="worker-enricher",
+    )
+
+
+class MongoSink:
+    """Stores what a batch led to; whatever returns normally is durable."""
+
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
+        self._database = database
+
+    def insert(self, documents: Mapping[Kind, Sequence[dict[str, Any]]]) -> int:
+        """Insert; documents that are there already count as success. Returns how many were new.
+
+        Raises StoreRejectedError if a document was refused for another reason, PyMongoError on an outage.
+        """
+        new = 0
+        for kind, batch in documents.items():
+            try:
+                self._database[COLLECTIONS[kind]].insert_many(batch, ordered=False)
+                new += len(batch)
+            except BulkWriteError as error:
+                new += int(error.details["nInserted"])
+                _only_duplicates(error.details)
+        return new
+
+    def merge_bars(self, bars: Mapping[tuple[str, int], Sequence[Bar]], now_ns: int) -> None:
+        """Merge bars into `ohlc_bars` by min, max, first and last (see candles)."""
+        for attempt in (1, 2):
+            try:
+                updates = [
+                    _merge(product, minutes, bar, now_ns)
+                    for (product, minutes), window in bars.items()
+                    for bar in window
+                ]
+                if updates:
+                    self._database["ohlc_bars"].bulk_write(updates, ordered=False)
+                return
+            except BulkWriteError as error:
+                # Two workers that create the same bar at once: one upsert loses; the second round updates.
+                _only_duplicates(error.details)
+                if attempt == 2:
+                    raise
+
+
+def _only_duplicates(details: Mapping[str, Any]) -> None:
+    if details.get("writeConcernErrors"):
+        raise StoreRejectedError(str(details["writeConcernErrors"][0].get("errmsg", "write concern")))
+    for failure in details["writeErrors"]:
+        if failure["code"] != _DUPLICATE_KEY:
+            raise StoreRejectedError(f"MongoDB error {failure['code']} in a document")
+
+
+def _merge(product: str, minutes: int, bar: Bar, now_ns: int) -> UpdateOne:
+    def pick(name: str, order: str, ours_wins: str, value: float | str) -> dict[str, Any]:
+        theirs_missing = {"$eq": [{"$type": f"${order}"}, "missing"]}
+        ours = {"$or": [theirs_missing, {ours_wins: [getattr(bar, order), f"${order}"]}]}
+        return {"$cond": [ours, value, f"${name}"]}
+
+    # NB: within one $set stage all expressions see the stored document, so `open` may still
+    # compare with the stored `open_order`.
+    merged = {
+        "product": product,
+        "window_minutes": minutes,
+        "start": datetime.fromtimestamp(bar.start, UTC),
+        "open": pick("open", "open_order", "$lt", bar.open),
+        "high": {"$max": ["$high", bar.high]},
+        "low": {"$min": ["$low", bar.low]},
+        "close": pick("close", "close_order", "$gt", bar.close),
+        "open_order": {"$min": ["$open_order", bar.open_order]},
+        "close_order": {"$max": ["$close_order", bar.close_order]},
+        "updated_at": datetime.fromtimestamp(now_ns // 1_000_000 / 1000, UTC),
+    }
+    return UpdateOne({"_id": f"{product}:{minutes}:{bar.start}"}, [{"$set": merged}], upsert=True)

@@ -1,0 +1,269 @@
+"""Messages in, enriched messages out: pure, so it can be tested and timed without any store.
+
+Whatever a batch leads to is written down in an `Enriched`; `runner` carries it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from worker_enricher.candles import Bar, bars
+from worker_enricher.domain.chain import ChainColumns, LegColumns, enrich_chains
+from worker_enricher.domain.quotes import QuoteColumns, enrich_quotes
+from worker_enricher.identity import Kind, cache_order, document_id, tick_order
+from worker_enricher.messages import Legs, Message, OptionChain, OptionQuote, Underlying
+
+_NOT_STORED = ("type", "sent_ts")
+_LEG_COLUMNS = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest")
+_PCR_FIELDS = (
+    "pcr_oi",
+    "pcr_volume",
+    "total_call_oi",
+    "total_put_oi",
+    "total_call_volume",
+    "total_put_volume",
+)
+_encode = msgspec.json.Encoder().encode
+
+
+class Forward(NamedTuple):
+    """The parity forward of an expiry and what it was measured at; prices per share."""
+
+    forward: float
+    discount: float
+    spot: float
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """A candidate for the cache: written only if its `order` is newer than what is there from its feed."""
+
+    feed: str
+    product: str
+    field: str
+    """Field of `index:{P}`: `underlying` or `chain:{E}`."""
+    order: str
+    index: bytes
+    """Value of that field (contract cache-index)."""
+    value: bytes
+    """The enriched message."""
+    pcr: bytes | None
+    """Value of `latest:pcr:{P}:{E}`, for a chain."""
+
+
+@dataclass(slots=True)
+class Enriched:
+    """All that follows from one batch."""
+
+    documents: dict[Kind, list[dict[str, Any]]] = field(default_factory=dict)
+    published: list[tuple[Kind, bytes]] = field(default_factory=list)
+    latest: dict[tuple[str, str], Latest] = field(default_factory=dict)
+    bars: dict[tuple[str, int], list[Bar]] = field(default_factory=dict)
+    forwards: dict[tuple[str, str], Forward] = field(default_factory=dict)
+
+
+def enrich(
+    messages: Sequence[Message], *, forwards: Mapping[tuple[str, str], Forward], now_ns: int
+) -> Enriched:
+    """Enrich a batch. `forwards` by (product, expiry) serve quotes whose chain is not in the batch."""
+    result = Enriched()
+    clock = _Clock(now_ns)
+    _chains([m for m in messages if isinstance(m, OptionChain)], clock, result)
+    known = {**forwards, **result.forwards}
+    _quotes([m for m in messages if isinstance(m, OptionQuote)], known, clock, result)
+    _ticks([m for m in messages if isinstance(m, Underlying)], clock, result)
+    return result
+
+
+class _Clock:
+    """The batch's processing time, formatted once."""
+
+    def __init__(self, now_ns: int) -> None:
+        self.processed_at = _instant(now_ns)
+        self.processed_iso = _rfc3339(self.processed_at)
+
+    def head(self, kind: str, message: Message) -> dict[str, Any]:
+        """The fields that every enriched message starts with."""
+        return {
+            "type": kind,
+            "mid": message.mid,
+            "feed": message.feed,
+            "product": message.product,
+            "ts": message.ts,
+            "sent_ts": message.sent_ts,
+            "replay": message.replay,
+            "timestamp": _rfc3339(_instant(message.ts)),
+            "processed_at": self.processed_iso,
+        }
+
+
+def _instant(ts_ns: int) -> datetime:
+    return datetime.fromtimestamp(ts_ns // 1_000_000 / 1000, UTC)
+
+
+def _rfc3339(instant: datetime) -> str:
+    return instant.isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def _emit(kind: Kind, message: Message, enriched: dict[str, Any], clock: _Clock, result: Enriched) -> bytes:
+    body = _encode(enriched)
+    result.published.append((kind, body))
+    document: dict[str, Any] = {"_id": document_id(kind, message.feed, message.mid), **enriched}
+    for name in _NOT_STORED:
+        del document[name]
+    document["timestamp"], document["processed_at"] = _instant(message.ts), clock.processed_at
+    result.documents.setdefault(kind, []).append(document)
+    return body
+
+
+def _keep_latest(result: Enriched, candidate: Latest) -> None:
+    key = (candidate.product, candidate.field)
+    seen = result.latest.get(key)
+    if seen is None or seen.order < candidate.order:
+        result.latest[key] = candidate
+
+
+def _index(message: Message, order: str, spot: float | None, forward: Forward | None) -> bytes:
+    return _encode(
+        {
+            "feed": message.feed,
+            "order": order,
+            "ts": message.ts,
+            "spot_price": spot,
+            "forward": forward.forward if forward else None,
+            "discount": forward.discount if forward else None,
+        }
+    )
+
+
+def _ticks(ticks: Sequence[Underlying], clock: _Clock, result: Enriched) -> None:
+    for tick in ticks:
+        enriched = {**clock.head("UNDERLYING_ENRICHED", tick), "price": tick.price}
+        body = _emit("underlying", tick, enriched, clock, result)
+        order = cache_order(tick.replay, tick.ts, tick.mid)
+        index = _index(tick, order, tick.price, None)
+        _keep_latest(result, Latest(tick.feed, tick.product, "underlying", order, index, body, None))
+    result.bars = bars((t.product, t.ts, t.price, tick_order(t.ts, t.mid)) for t in ticks)
+
+
+def _chains(chains: Sequence[OptionChain], clock: _Clock, result: Enriched) -> None:
+    newest: dict[tuple[str, str], str] = {}
+    for chain, analytics in zip(chains, enrich_chains([_columns(chain) for chain in chains]), strict=True):
+        enriched = clock.head("OPTION_CHAIN_ENRICHED", chain)
+        enriched.update(
+            expiry=chain.expiry,
+            expiry_ts=chain.expiry_ts,
+            exercise=chain.exercise,
+            spot_price=chain.spot_price,
+            lot_size=chain.lot_size,
+            oi_unit=chain.oi_unit,
+            **analytics,
+        )
+        enriched["strikes"] = chain.strikes
+        enriched["calls"] = _legs(chain.calls, analytics["calls"])
+        enriched["puts"] = _legs(chain.puts, analytics["puts"])
+        enriched["truth"] = msgspec.structs.asdict(chain.truth) if chain.truth else None
+        body = _emit("option_chain", chain, enriched, clock, result)
+        order = cache_order(chain.replay, chain.ts, chain.mid)
+        forward = None
+        if enriched["forward"] is not None:
+            forward = Forward(enriched["forward"], enriched["discount"], chain.spot_price)
+            key = (chain.product, chain.expiry)
+            if newest.get(key, "") < order:
+                newest[key], result.forwards[key] = order, forward
+        pcr = {"product": chain.product, "expiry": chain.expiry}
+        pcr |= {name: enriched[name] for name in (*_PCR_FIELDS, "ts", "timestamp")}
+        index = _index(chain, order, chain.spot_price, forward)
+        candidate = Latest(
+            chain.feed, chain.product, f"chain:{chain.expiry}", order, index, body, _encode(pcr)
+        )
+        _keep_latest(result, candidate)
+
+
+def _columns(chain: OptionChain) -> ChainColumns:
+    return ChainColumns(
+        ts=chain.ts,
+        expiry_ts=chain.expiry_ts,
+        european=chain.exercise == "European",
+        spot=chain.spot_price,
+        strikes=np.array(chain.strikes),
+        calls=_leg_columns(chain.calls),
+        puts=_leg_columns(chain.puts),
+    )
+
+
+def _leg_columns(legs: Legs) -> LegColumns:
+    return LegColumns(
+        bid=np.array(legs.bid),
+        ask=np.array(legs.ask),
+        last=np.array(legs.last),
+        volume=np.array(legs.volume),
+        open_interest=np.array(legs.open_interest),
+        previous_close=np.array(legs.previous_close),
+        previous_open_interest=np.array(legs.previous_open_interest),
+    )
+
+
+def _legs(raw: Legs, computed: Mapping[str, Any]) -> dict[str, Any]:
+    return {**{name: getattr(raw, name) for name in _LEG_COLUMNS}, **computed}
+
+
+def _quotes(
+    quotes: Sequence[OptionQuote],
+    forwards: Mapping[tuple[str, str], Forward],
+    clock: _Clock,
+    result: Enriched,
+) -> None:
+    if not quotes:
+        return
+    found = [_forward_now(quote, forwards) for quote in quotes]
+    analytics = enrich_quotes(
+        QuoteColumns(
+            ts=np.array([q.ts for q in quotes]),
+            expiry_ts=np.array([q.expiry_ts for q in quotes]),
+            european=np.array([q.exercise == "European" for q in quotes]),
+            is_call=np.array([q.option_type == "CALL" for q in quotes]),
+            spot=np.array([q.spot_price for q in quotes]),
+            strike=np.array([q.strike for q in quotes]),
+            bid=np.array([q.bid for q in quotes]),
+            ask=np.array([q.ask for q in quotes]),
+            forward=np.array([np.nan if f is None else f.forward for f in found]),
+            discount=np.array([1.0 if f is None else f.discount for f in found]),
+        )
+    )
+    columns = dict(analytics)
+    for row, (quote, forward) in enumerate(zip(quotes, found, strict=True)):
+        enriched = clock.head("OPTION_QUOTE_ENRICHED", quote)
+        for name in _QUOTE_FIELDS:
+            enriched[name] = getattr(quote, name)
+        enriched["forward"] = forward.forward if forward else None
+        enriched["discount"] = forward.discount if forward else None
+        for name, values in columns.items():
+            enriched[name] = values[row]
+        _emit("option_quote", quote, enriched, clock, result)
+
+
+_QUOTE_FIELDS = tuple(
+    name
+    for name in OptionQuote.__struct_fields__
+    if name not in ("mid", "feed", "product", "ts", "sent_ts", "replay", "truth")
+)
+
+
+def _forward_now(quote: OptionQuote, forwards: Mapping[tuple[str, str], Forward]) -> Forward | None:
+    """The expiry's last parity forward, moved with the spot since: F/S changes slowly, S does not."""
+    known = forwards.get((quote.product, quote.expiry))
+    if known is None:
+        return None
+    return Forward(known.forward * quote.spot_price / known.spot, known.discount, quote.spot_price)
+
+
+def expiries_needed(messages: Iterable[Message]) -> set[tuple[str, str]]:
+    """The (product, expiry) pairs whose forward the batch's quotes need and its chains may not give."""
+    return {(m.product, m.expiry) for m in messages if isinstance(m, OptionQuote)}

@@ -1,0 +1,139 @@
+"""Cache, candles, live events and acknowledgement: one pipeline a batch.
+
+`latest:*` and `ohlc:*` are written by scripts that commute: whatever order workers come in, the
+newest message and the whole bar are what stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import redis
+
+from worker_enricher.candles import Bar
+from worker_enricher.pipeline import Enriched, Forward, Latest
+from worker_enricher.stream import GROUP
+
+TTL_S = 86_400
+BARS_KEPT = 500
+EXPIRIES_KEPT = 64
+
+# KEYS: index:{P}, index:products, value key, pcr key (or none). ARGV: field, feed, order, index, value,
+# pcr, ttl, expiries kept, product. Orders compare as strings: a Lua number cannot hold nanoseconds.
+_SET_IF_NEWER = """
+local old = redis.call('HGET', KEYS[1], ARGV[1])
+if old and string.match(old, '"feed":"([^"]*)"') == ARGV[2]
+   and string.match(old, '"order":"([^"]*)"') >= ARGV[3] then
+  return 0
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[4])
+redis.call('SET', KEYS[3], ARGV[5], 'EX', ARGV[7])
+if KEYS[4] then redis.call('SET', KEYS[4], ARGV[6], 'EX', ARGV[7]) end
+redis.call('EXPIRE', KEYS[1], ARGV[7])
+redis.call('SADD', KEYS[2], ARGV[9])
+redis.call('EXPIRE', KEYS[2], ARGV[7])
+if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[8]) + 1 then
+  local fields = redis.call('HKEYS', KEYS[1])
+  table.sort(fields)
+  redis.call('HDEL', KEYS[1], fields[1])
+end
+return 1
+"""
+
+# KEYS: ohlc:{P}:{N}m. ARGV: ttl, bars kept, then per bar: start, open, high, low, close, open_order,
+# close_order. Prices stay the strings they came as; only comparisons turn them into numbers.
+_MERGE_BARS = """
+for i = 3, #ARGV, 7 do
+  local start, o, h, l, c, oo, co = unpack(ARGV, i, i + 6)
+  local old = redis.call('HGET', KEYS[1], start)
+  if old then
+    local po, ph, pl, pc, poo, pco = string.match(old,
+      '"open":([^,]+),"high":([^,]+),"low":([^,]+),"close":([^,]+),"open_order":"([^"]+)","close_order":"([^"]+)"')
+    if poo <= oo then o, oo = po, poo end
+    if pco >= co then c, co = pc, pco end
+    if tonumber(ph) > tonumber(h) then h = ph end
+    if tonumber(pl) < tonumber(l) then l = pl end
+  end
+  redis.call('HSET', KEYS[1], start, '{"start":' .. start .. ',"open":' .. o .. ',"high":' .. h
+    .. ',"low":' .. l .. ',"close":' .. c .. ',"open_order":"' .. oo .. '","close_order":"' .. co .. '"}')
+end
+local surplus = redis.call('HLEN', KEYS[1]) - tonumber(ARGV[2])
+if surplus > 0 then
+  local starts = redis.call('HKEYS', KEYS[1])
+  table.sort(starts, function(a, b) return tonumber(a) < tonumber(b) end)
+  for i = 1, surplus do redis.call('HDEL', KEYS[1], starts[i]) end
+end
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return surplus
+"""
+
+
+class _Index(msgspec.Struct):
+    """What a worker reads back of a `cache-index` value."""
+
+    spot_price: float | None
+    forward: float | None
+    discount: float | None
+
+
+class RedisSink:
+    """Writes what a batch led to and acknowledges its entries, in one round trip."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._set_if_newer = client.register_script(_SET_IF_NEWER)
+        self._merge_bars = client.register_script(_MERGE_BARS)
+
+    def write(self, stream: str, entry_ids: Sequence[str], enriched: Enriched) -> None:
+        """Cache, publish, acknowledge. Repeating it is harmless, so the caller may retry."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for latest in enriched.latest.values():
+                self._latest(pipe, latest)
+            for (product, minutes), window in enriched.bars.items():
+                self._bars(pipe, product, minutes, window)
+            for kind, body in enriched.published:
+                pipe.publish(f"enriched:{kind}", body)
+            if entry_ids:
+                pipe.xack(stream, GROUP, *entry_ids)
+            pipe.execute()
+
+    def _latest(self, pipe: redis.client.Pipeline, latest: Latest) -> None:
+        product = latest.product
+        suffix = latest.field.removeprefix("chain:")
+        keys = [f"index:{product}", "index:products"]
+        if latest.pcr is None:
+            keys.append(f"latest:underlying:{product}")
+        else:
+            keys += [f"latest:chain:{product}:{suffix}", f"latest:pcr:{product}:{suffix}"]
+        args: list[str | bytes | int] = [
+            latest.field,
+            latest.feed,
+            latest.order,
+            latest.index,
+            latest.value,
+            latest.pcr or b"",
+        ]
+        args += [TTL_S, EXPIRIES_KEPT, product]
+        self._set_if_newer(keys, args, client=pipe)
+
+    def _bars(self, pipe: redis.client.Pipeline, product: str, minutes: int, window: Iterable[Bar]) -> None:
+        args: list[int | float | str] = [TTL_S, BARS_KEPT]
+        for bar in window:
+            args += [bar.start, *map(repr, bar[1:5]), bar.open_order, bar.close_order]
+        self._merge_bars([f"ohlc:{product}:{minutes}m"], args, client=pipe)
+
+    def forwards(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Forward]:
+        """The cached forwards of (product, expiry) pairs; pairs without one are absent."""
+        if not wanted:
+            return {}
+        with self._client.pipeline(transaction=False) as pipe:
+            for product, expiry in wanted:
+                pipe.hget(f"index:{product}", f"chain:{expiry}")
+            answers = pipe.execute()
+        found = {}
+        for key, raw in zip(wanted, answers, strict=True):
+            index = msgspec.json.decode(raw, type=_Index) if raw else None
+            if index and index.forward and index.discount and index.spot_price:
+                found[key] = Forward(index.forward, index.discount, index.spot_price)
+        return found

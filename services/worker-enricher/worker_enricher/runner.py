@@ -1,0 +1,169 @@
+"""One batch from the stream to the stores: fetch, validate, compute, store, publish, acknowledge.
+
+The order is the guarantee: an entry is acknowledged only after MongoDB has it, so whatever dies in
+between, the entry is delivered again, and its `_id` makes the second time a no-op.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+import redis
+import structlog
+from prometheus_client import Counter, Histogram
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError
+from tenacity import Retrying, retry_if_exception, wait_random_exponential
+from tenacity.stop import stop_base
+
+from worker_enricher.errors import RefusedError
+from worker_enricher.messages import Message, read
+from worker_enricher.mongo_sink import MongoSink
+from worker_enricher.pipeline import Enriched, Forward, enrich, expiries_needed
+from worker_enricher.redis_sink import RedisSink
+from worker_enricher.stream import Entry, FeedStream
+
+_log = structlog.get_logger("runner")
+_MID = re.compile(rb'"mid"\s*:\s*"([0-9]{1,10}:[0-9]{1,15})"')
+
+MESSAGES = Counter("enricher_messages_total", "Messages stored, by kind.", ["kind"])
+REFUSED = Counter("enricher_refused_total", "Entries moved to the dead letters, by reason.", ["reason"])
+VANISHED = Counter("enricher_vanished_total", "Entries that were gone from the stream before they were read.")
+RETRIES = Counter("enricher_store_retries_total", "Waits for a store that did not answer.")
+BATCH_SECONDS = Histogram(
+    "enricher_batch_seconds", "Time of one batch.", buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2, 10)
+)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether a store is away, so that waiting helps; anything else is a fault of the batch or of ours."""
+    if isinstance(
+        error, redis.ConnectionError | redis.TimeoutError | redis.BusyLoadingError | redis.ReadOnlyError
+    ):
+        return True
+    if isinstance(error, ConnectionFailure | ExecutionTimeout):
+        return True
+    return isinstance(error, PyMongoError) and error.has_error_label("RetryableWriteError")
+
+
+class Stopped(Exception):
+    """The worker stops while a store is away: the batch stays pending and is taken over later."""
+
+
+class BatchRunner:
+    """Runs batches. `stopping` says that the process wants to end; `beat` that it is alive and waiting."""
+
+    def __init__(
+        self,
+        stream: FeedStream,
+        mongo: MongoSink,
+        cache: RedisSink,
+        *,
+        consumer: str,
+        stopping: Callable[[], bool],
+        beat: Callable[[], None],
+        now_ns: Callable[[], int] = time.time_ns,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._stream, self._mongo, self._cache = stream, mongo, cache
+        self._consumer, self._stopping, self._beat = consumer, stopping, beat
+        self._now_ns, self._sleep = now_ns, sleep
+        self._forwards: dict[tuple[str, str], Forward] = {}
+
+    def run(self, entry_ids: Sequence[str], deliveries: int = 1) -> None:
+        """Carry entries through. Waits out a store's outage, keeping the entries for itself meanwhile.
+
+        Raises Stopped if the process must end first; any other error leaves the entries pending, so that
+        they come back alone and at last become dead letters.
+        """
+        with BATCH_SECONDS.time():
+            retrying = Retrying(
+                retry=retry_if_exception(is_outage),
+                wait=wait_random_exponential(multiplier=0.05, max=2),
+                stop=_StopWhen(self._stopping),
+                before_sleep=lambda _state: self._hold(entry_ids),
+                sleep=self._sleep,
+                retry_error_callback=_stopped,
+            )
+            retrying(self._once, entry_ids, deliveries)
+
+    def _once(self, entry_ids: Sequence[str], deliveries: int) -> None:
+        self._beat()
+        entries = self._stream.fetch(entry_ids)
+        messages, done = self._admit(entries, deliveries)
+        if not messages:
+            return
+        enriched = enrich(messages, forwards=self._known_forwards(messages), now_ns=self._now_ns())
+        self._forwards.update(enriched.forwards)
+        self._store(done, enriched)
+
+    def _store(self, done: Sequence[str], enriched: Enriched) -> None:
+        self._mongo.insert(enriched.documents)
+        self._mongo.merge_bars(enriched.bars, self._now_ns())
+        self._cache.write(self._stream.key, done, enriched)
+        for kind, batch in enriched.documents.items():
+            MESSAGES.labels(kind).inc(len(batch))
+
+    def _admit(self, entries: Sequence[Entry], deliveries: int) -> tuple[list[Message], list[str]]:
+        messages: list[Message] = []
+        done: list[str] = []
+        for entry in entries:
+            if entry.body is None:
+                _log.error("entry_vanished", feed=self._stream.feed, entry_id=entry.id)
+                VANISHED.inc()
+                self._stream.acknowledge([entry.id])
+                continue
+            try:
+                arrived_ms = None if entry.readmitted else entry.arrived_ms
+                messages.append(read(entry.body, feed=self._stream.feed, arrived_ms=arrived_ms))
+                done.append(entry.id)
+            except RefusedError as refusal:
+                self._refuse(entry, refusal, deliveries)
+        return messages, done
+
+    def _refuse(self, entry: Entry, refusal: RefusedError, deliveries: int) -> None:
+        found = _MID.search(entry.body or b"", 0, 4096)
+        mid = found.group(1).decode() if found else None
+        self._stream.set_aside(entry, refusal, mid=mid, deliveries=deliveries)
+        REFUSED.labels(refusal.reason).inc()
+        _log.warning(
+            "entry_refused",
+            feed=self._stream.feed,
+            entry_id=entry.id,
+            mid=mid,
+            reason=refusal.reason,
+            detail=refusal.detail,
+        )
+
+    def _known_forwards(self, messages: Sequence[Message]) -> dict[tuple[str, str], Forward]:
+        """Forwards for the batch's quotes: another worker may hold the newer chain, so the cache is asked."""
+        wanted = expiries_needed(messages)
+        try:
+            self._forwards.update(self._cache.forwards(sorted(wanted)))
+        finally:
+            if len(self._forwards) > 10_000:
+                self._forwards.clear()
+        return {key: self._forwards[key] for key in wanted if key in self._forwards}
+
+    def _hold(self, entry_ids: Sequence[str]) -> None:
+        RETRIES.inc()
+        self._beat()
+        _log.warning("store_unavailable", feed=self._stream.feed, entries=len(entry_ids))
+        try:
+            self._stream.keep(self._consumer, entry_ids)
+        except redis.RedisError:
+            _log.warning("stream_unavailable", feed=self._stream.feed)
+
+
+class _StopWhen(stop_base):
+    def __init__(self, stopping: Callable[[], bool]) -> None:
+        self._stopping = stopping
+
+    def __call__(self, _state: object) -> bool:
+        return self._stopping()
+
+
+def _stopped(_state: object) -> NoReturn:
+    raise Stopped

@@ -1,0 +1,167 @@
+"""From the stream to Celery: one task a batch, and only while the queue is nearly empty.
+
+Work waits in the stream, not in Celery: under load the batches then grow by themselves, and the
+latency of a message is one batch, not one queue.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import redis
+import structlog
+from prometheus_client import Counter, Gauge
+from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
+from tenacity.stop import stop_when_event_set
+
+from worker_enricher.errors import RefusedError
+from worker_enricher.stream import Claimed, FeedStream
+
+_log = structlog.get_logger("subscriber")
+
+DISPATCHED = Counter("enricher_dispatched_total", "Entries sent to Celery, new and taken over.", ["how"])
+EXHAUSTED = Counter("enricher_exhausted_total", "Entries set aside after their last delivery.")
+OUTAGES = Counter("enricher_subscriber_outages_total", "Times that Redis did not answer the subscriber.")
+QUEUED = Gauge("enricher_queued_tasks", "Tasks waiting in the feed's Celery queue when last looked.")
+
+_MAX_TASK_BYTES = 4 << 20
+_BLOCK_MS = 200
+_FULL_WAIT_S = 0.001
+_REAP_EVERY_S = 3.0
+_FORGET_AFTER_MS = 3_600_000
+
+
+class Queue(Protocol):
+    """Where batches go. Both methods raise a redis or kombu connection error in an outage."""
+
+    def waiting(self) -> int:
+        """Tasks that no worker has taken yet."""
+
+    def send(self, entry_ids: Sequence[str], deliveries: int) -> None:
+        """Enqueue one batch."""
+
+
+class Subscriber:
+    """Reads the stream for one feed and dispatches batches until `stop` is set."""
+
+    def __init__(
+        self,
+        stream: FeedStream,
+        queue: Queue,
+        *,
+        consumer: str,
+        stop: threading.Event,
+        beat: Callable[[], None],
+        outages: tuple[type[Exception], ...],
+        batch_entries: int = 256,
+        queue_limit: int = 1,
+        claim_idle_ms: int = 15_000,
+        max_deliveries: int = 5,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stream, self._queue, self._consumer = stream, queue, consumer
+        self._stop, self._beat, self._outages, self._clock = stop, beat, outages, clock
+        self._batch_entries, self._queue_limit = batch_entries, queue_limit
+        self._claim_idle_ms, self._max_deliveries = claim_idle_ms, max_deliveries
+        self._next_reap = 0.0
+
+    def run(self) -> None:
+        """Work until stopped; an outage of Redis is waited out."""
+        retrying = Retrying(
+            retry=retry_if_exception_type(self._outages),
+            wait=wait_random_exponential(multiplier=0.05, max=2),
+            stop=stop_when_event_set(self._stop),
+            before_sleep=self._outage,
+            sleep=self._pause,
+            retry_error_callback=lambda _state: None,
+        )
+        while not self._stop.is_set():
+            retrying(self._loop)
+
+    def _pause(self, seconds: float) -> None:
+        self._stop.wait(seconds)
+
+    def _outage(self, _state: object) -> None:
+        OUTAGES.inc()
+        self._beat()
+        _log.warning("redis_unavailable", feed=self._stream.feed)
+
+    def _loop(self) -> None:
+        self._stream.ensure_group()
+        while not self._stop.is_set():
+            self.step()
+
+    def step(self) -> None:
+        """One turn: take over what was left lying, then dispatch what is new if there is room."""
+        self._beat()
+        if self._clock() >= self._next_reap:
+            self._next_reap = self._clock() + _REAP_EVERY_S
+            self._reap()
+        waiting = self._queue.waiting()
+        QUEUED.set(waiting)
+        if waiting >= self._queue_limit:
+            self._stop.wait(_FULL_WAIT_S)
+            return
+        entries = self._stream.read_new(self._consumer, self._batch_entries, _BLOCK_MS)
+        for entry_ids in _by_size(entries):
+            self._queue.send(entry_ids, 1)
+            DISPATCHED.labels("new").inc(len(entry_ids))
+
+    def _reap(self) -> None:
+        claimed = self._stream.take_over(self._consumer, self._claim_idle_ms, self._batch_entries)
+        for entry in claimed:
+            if entry.deliveries > self._max_deliveries:
+                self._set_aside(entry)
+        alive = [entry for entry in claimed if entry.deliveries <= self._max_deliveries]
+        for batch, deliveries in _redelivery_batches(alive):
+            self._queue.send(batch, deliveries)
+            DISPATCHED.labels("taken_over").inc(len(batch))
+        if claimed:
+            _log.warning("entries_taken_over", feed=self._stream.feed, entries=len(claimed))
+        self._stream.forget_consumers(_FORGET_AFTER_MS)
+
+    def _set_aside(self, claimed: Claimed) -> None:
+        entry = self._stream.fetch([claimed.id])[0]
+        if entry.body is None:
+            self._stream.acknowledge([entry.id])
+            return
+        deliveries = claimed.deliveries - 1
+        refusal = RefusedError("deliveries_exhausted", f"not stored in {deliveries} deliveries")
+        self._stream.set_aside(entry, refusal, mid=None, deliveries=deliveries)
+        EXHAUSTED.inc()
+        _log.error("entry_exhausted", feed=self._stream.feed, entry_id=entry.id)
+
+
+def _by_size(entries: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
+    """Split (id, bytes) entries into runs of at most 4 MiB, so that a worker's memory is bounded."""
+    batch: list[str] = []
+    size = 0
+    for entry_id, entry_bytes in entries:
+        if batch and size + entry_bytes > _MAX_TASK_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(entry_id)
+        size += entry_bytes
+    if batch:
+        yield batch
+
+
+def _redelivery_batches(claimed: Sequence[Claimed]) -> Iterator[tuple[list[str], int]]:
+    """Second deliveries together (their worker just died); from the third on one by one, so that an
+    entry that kills its worker stops taking its neighbours with it."""
+    second = [entry.id for entry in claimed if entry.deliveries <= 2]
+    if second:
+        yield second, 2
+    for entry in claimed:
+        if entry.deliveries > 2:
+            yield [entry.id], entry.deliveries
+
+
+OUTAGE_ERRORS: tuple[type[Exception], ...] = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    redis.BusyLoadingError,
+)

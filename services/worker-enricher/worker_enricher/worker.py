@@ -1,0 +1,109 @@
+"""The Celery worker of one feed: registers the task, beats while it runs, ends softly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import structlog
+from celery import Celery, bootsteps
+from celery import signals as celery_signals
+from celery.worker import state
+
+from worker_enricher import log_setup
+from worker_enricher.bootstrap import VERSION, consumer_name, feed_stream, redis_client
+from worker_enricher.celery_app import TASK, create, queue_name
+from worker_enricher.config import Settings
+from worker_enricher.health import Health
+from worker_enricher.mongo_sink import MongoSink, connect
+from worker_enricher.redis_sink import RedisSink
+from worker_enricher.runner import BatchRunner, Stopped
+
+_log = structlog.get_logger("worker")
+_BEAT_EVERY_S = 2.0
+
+
+class Worker:
+    """Wires Celery to the batch runner. With one slot the task runs in the worker's own process (solo):
+    no fork, no pipe, half the memory; with more, each runs in a child that connects for itself."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._runner: BatchRunner | None = None
+        self.health = Health(
+            "worker-enricher",
+            {"redis": redis_client(settings.redis_url).ping, "mongodb": self._ping_mongo},
+            stalled_after_s=60.0,
+        )
+        self._mongo = connect(settings.mongo_url)
+        self.app = create(settings.celery_broker_url, settings.feed)
+        self.app.task(name=TASK, acks_late=True, ignore_result=True)(self._enrich_batch)
+        self.app.steps["consumer"].add(_beat_step(self.health))
+
+    def _ping_mongo(self) -> None:
+        self._mongo.admin.command("ping")
+
+    def _enrich_batch(self, entry_ids: Sequence[str], deliveries: int) -> None:
+        if self._runner is None:  # in the process that runs tasks: connections do not survive a fork
+            self._runner = batch_runner(
+                self._settings, stopping=lambda: bool(state.should_stop), beat=self.health.beat
+            )
+        try:
+            self._runner.run(entry_ids, deliveries)
+        except Stopped:
+            _log.warning("batch_left_pending", entries=len(entry_ids))
+
+    def run(self) -> None:
+        """Run until SIGTERM (warm: the batch in hand is finished or given back)."""
+        settings = self._settings
+        celery_signals.setup_logging.connect(_keep_our_logging, weak=False)
+        log_setup.configure("worker-enricher", VERSION, settings.log_level)
+        server = self.health.serve(settings.host, settings.port) if settings.port else None
+        pool = ["--pool", "solo"] if settings.concurrency == 1 else ["--pool", "prefork"]
+        self.app.worker_main(
+            [
+                "worker", *pool, "--concurrency", str(settings.concurrency),
+                "--queues", queue_name(settings.feed), "--without-gossip", "--without-mingle",
+                "--without-heartbeat", "--loglevel", settings.log_level,
+            ]
+        )  # fmt: skip
+        if server:
+            server.shutdown()
+
+
+def batch_runner(
+    settings: Settings, *, stopping: Callable[[], bool], beat: Callable[[], None]
+) -> BatchRunner:
+    """The runner of this process, with connections of its own."""
+    client = redis_client(settings.redis_url)
+    database = connect(settings.mongo_url).get_default_database("deltastream")
+    return BatchRunner(
+        feed_stream(client, settings),
+        MongoSink(database),
+        RedisSink(client),
+        consumer=consumer_name("worker"),
+        stopping=stopping,
+        beat=beat,
+    )
+
+
+def _keep_our_logging(**_: object) -> None:
+    """Celery configures no logging of its own where this signal has a receiver."""
+
+
+def _beat_step(health: Health) -> type[bootsteps.StartStopStep]:
+    """A step of Celery's consumer that beats from its event loop: liveness is the loop's, not a thread's."""
+
+    class Beat(bootsteps.StartStopStep):  # type: ignore[misc]
+        requires = ("celery.worker.consumer.tasks:Tasks",)
+
+        def start(self, consumer: object) -> None:
+            hub = getattr(consumer, "hub", None)
+            if hub is not None:
+                hub.call_repeatedly(_BEAT_EVERY_S, health.beat)
+
+    return Beat
+
+
+def app_of(settings: Settings) -> Celery:
+    """The worker's Celery app, with its task registered (for tests of its settings)."""
+    return Worker(settings).app
