@@ -41,3 +41,6 @@ lint: build ## ruff, mypy --strict, import-linter, yamllint
 
 clean: ## remove the environment, caches and local state
 	rm -rf $(VENV) $(DELTASTREAM_HOME) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+bench: build ## throughput, latency and memory of the real pipeline (prints; asserts nothing)
+	PYTHONPATH=. $(BIN)/python scripts/bench.py

@@ -80,6 +80,12 @@ class _Server:
     def stop(self) -> None:
         self._end(signal.SIGTERM)
 
+    @property
+    def pid(self) -> int:
+        """Process id while it runs."""
+        assert self._process, "not started"
+        return self._process.pid
+
     def _end(self, how: signal.Signals) -> None:
         if self._process:
             self._process.send_signal(how)

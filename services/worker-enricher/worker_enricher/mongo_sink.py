@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from pymongo.errors import BulkWriteError
 from worker_enricher.candles import Bar
 from worker_enricher.errors import StoreRejectedError
 from worker_enricher.identity import Kind
+from worker_enricher.pipeline import Enriched
 
 COLLECTIONS: Mapping[Kind, str] = {
     "underlying": "underlying_ticks",
@@ -40,43 +42,50 @@ def connect(mongo_url: str) -> MongoClient[dict[str, Any]]:
 
 
 class MongoSink:
-    """Stores what a batch led to; whatever returns normally is durable."""
+    """Stores what a batch led to; whatever returns normally is durable.
+
+    The collections are written side by side: each write waits for the journal, and waiting in turn
+    would be most of a small batch's time.
+    """
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._database = database
+        self._pool = ThreadPoolExecutor(max_workers=len(COLLECTIONS) + 1, thread_name_prefix="mongo")
 
-    def insert(self, documents: Mapping[Kind, Sequence[dict[str, Any]]]) -> int:
-        """Insert; documents that are there already count as success. Returns how many were new.
+    def store(self, enriched: Enriched, now_ns: int) -> None:
+        """Insert the documents and merge the bars. What is there already counts as success.
 
         Raises StoreRejectedError if a document was refused for another reason, PyMongoError on an outage.
         """
-        new = 0
-        for kind, batch in documents.items():
-            try:
-                self._database[COLLECTIONS[kind]].insert_many(batch, ordered=False)
-                new += len(batch)
-            except BulkWriteError as error:
-                new += int(error.details["nInserted"])
-                _only_duplicates(error.details)
-        return new
+        writes = [
+            self._pool.submit(self._insert, COLLECTIONS[kind], batch)
+            for kind, batch in enriched.documents.items()
+        ]
+        if enriched.bars:
+            writes.append(self._pool.submit(self._merge_bars, enriched.bars, now_ns))
+        wait(writes)
+        for write in writes:
+            write.result()
 
-    def merge_bars(self, bars: Mapping[tuple[str, int], Sequence[Bar]], now_ns: int) -> None:
-        """Merge bars into `ohlc_bars` by min, max, first and last (see candles)."""
-        for attempt in (1, 2):
-            try:
-                updates = [
-                    _merge(product, minutes, bar, now_ns)
-                    for (product, minutes), window in bars.items()
-                    for bar in window
-                ]
-                if updates:
-                    self._database["ohlc_bars"].bulk_write(updates, ordered=False)
-                return
-            except BulkWriteError as error:
-                # Two workers that create the same bar at once: one upsert loses; the second round updates.
-                _only_duplicates(error.details)
-                if attempt == 2:
-                    raise
+    def _insert(self, collection: str, documents: Sequence[dict[str, Any]]) -> None:
+        try:
+            self._database[collection].insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            _only_duplicates(error.details)
+
+    def _merge_bars(self, bars: Mapping[tuple[str, int], Sequence[Bar]], now_ns: int) -> None:
+        """Merge into `ohlc_bars` by min, max, first and last (see candles)."""
+        updates = [
+            _merge(product, minutes, bar, now_ns)
+            for (product, minutes), window in bars.items()
+            for bar in window
+        ]
+        try:
+            self._database["ohlc_bars"].bulk_write(updates, ordered=False)
+        except BulkWriteError as error:
+            # Two workers that create the same bar at once: one upsert loses, and now there is one to update.
+            _only_duplicates(error.details)
+            self._database["ohlc_bars"].bulk_write(updates, ordered=False)
 
 
 def _only_duplicates(details: Mapping[str, Any]) -> None:

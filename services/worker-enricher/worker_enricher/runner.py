@@ -100,8 +100,7 @@ class BatchRunner:
         self._store(done, enriched)
 
     def _store(self, done: Sequence[str], enriched: Enriched) -> None:
-        self._mongo.insert(enriched.documents)
-        self._mongo.merge_bars(enriched.bars, self._now_ns())
+        self._mongo.store(enriched, self._now_ns())
         self._cache.write(self._stream.key, done, enriched)
         for kind, batch in enriched.documents.items():
             MESSAGES.labels(kind).inc(len(batch))

@@ -1,0 +1,119 @@
+"""The commands as an operator meets them: settings, dead letters, Celery's settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from celery.app.defaults import DEFAULTS
+from tests.support.contracts import example
+
+from worker_enricher.bootstrap import feed_stream, redis_client
+from worker_enricher.celery_app import SETTINGS, create
+from worker_enricher.config import ConfigError, load
+from worker_enricher.errors import RefusedError
+from worker_enricher.stream import Entry
+
+SERVICE = Path(__file__).parents[1]
+GOOD = {
+    "FEED": "nifty",
+    "REDIS_URL": "redis://:pw-1@h/0",
+    "MONGO_URL": "mongodb://u:pw-2@h/x",
+    "CELERY_BROKER_URL": "redis://h/1",
+}
+
+
+def run(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "worker_enricher", *args],
+        cwd=SERVICE,
+        env={"PATH": os.environ["PATH"], **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FEED", "Not A Feed"),
+        ("CONCURRENCY", "0"),
+        ("REDIS_URL", "http://x"),
+        ("MONGO_URL", ""),
+        ("FEED", None),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(name: str, value: str | None) -> None:
+    """Somebody fixes it at three in the morning; and a URL may hold a password."""
+    env = {**GOOD, **({name: value} if value is not None else {})}
+    if value is None:
+        del env[name]
+    done = run("subscriber", **env)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"worker_enricher: {name}: ")
+    assert done.stderr.count("\n") == 1
+    assert "pw-" not in done.stderr
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    """Kubernetes mounts secrets as files; the file wins."""
+    (tmp_path / "url").write_text("redis://from-file/0\n")
+    assert load({**GOOD, "REDIS_URL_FILE": str(tmp_path / "url")}).redis_url == "redis://from-file/0"
+    with pytest.raises(ConfigError, match="REDIS_URL_FILE"):
+        load({**GOOD, "REDIS_URL_FILE": str(tmp_path / "none")})
+
+
+def test_celery_knows_every_setting_that_we_set() -> None:
+    """Celery ignores unknown settings in silence: a typo would turn late acknowledgement off."""
+    app = create("redis://localhost:1/1", "nifty")
+    for name, value in SETTINGS.items():
+        assert name in DEFAULTS, name
+        assert app.conf[name] == value, name
+    assert app.conf.task_default_queue == "enrich.nifty"
+
+
+def test_dead_letters_are_listed_shown_and_replayed(redis_url: str) -> None:
+    """What failed can be looked at and sent again; its mid is kept, so it cannot double."""
+    settings = load({**GOOD, "REDIS_URL": redis_url, "FEED": "nifty-replay"})
+    client = redis_client(redis_url)
+    stream = feed_stream(client, settings)
+    stream.ensure_group()
+    body = json.dumps(example("market-underlying")).encode()
+    stream.set_aside(Entry("1-1", body), RefusedError("schema", "$.price: x"), mid="3:17", deliveries=1)
+    stream.set_aside(
+        Entry("1-2", b"x" * ((1 << 20) + 1)), RefusedError("too_large", "big"), mid=None, deliveries=1
+    )
+    env = {**GOOD, "REDIS_URL": redis_url, "FEED": "nifty-replay"}
+
+    listed = [json.loads(line) for line in run("dlq", "list", **env).stdout.splitlines()]
+    assert [letter["reason"] for letter in listed] == ["too_large", "schema"]
+    shown = json.loads(run("dlq", "show", listed[1]["id"], **env).stdout)
+    assert json.loads(shown["body"]) == example("market-underlying")
+
+    refused = run("dlq", "replay", listed[0]["id"], **env)
+    assert (refused.returncode, "cut at 1 MiB" in refused.stderr) == (1, True)
+    assert run("dlq", "show", "77-7", **env).returncode == 1
+
+    assert run("dlq", "replay", "--all", **env).returncode == 0
+    [(id_, _)] = stream.read_new("s", 10, 10)
+    [entry] = stream.fetch([id_])
+    assert (entry.body, entry.readmitted) == (body, True)
+    assert client.xlen("dlq:nifty-replay") == 1
+    client.close()
+
+
+def test_dead_letters_are_bounded(redis_url: str) -> None:
+    """A broken producer must not fill Redis: the oldest letters go."""
+    client = redis_client(redis_url)
+    stream = feed_stream(client, load({**GOOD, "REDIS_URL": redis_url, "DLQ_MAX_ENTRIES": "3"}))
+    stream.ensure_group()
+    for n in range(5):
+        stream.set_aside(Entry(f"1-{n + 1}", b"x"), RefusedError("not_json", "x"), mid=None, deliveries=1)
+    assert client.xlen("dlq:nifty") == 3
+    client.close()

@@ -1,0 +1,258 @@
+"""A batch from the stream to the stores: once, whole, and only then acknowledged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+from pymongo import MongoClient
+from pymongo.errors import AutoReconnect
+from tests.support.contracts import example, validator
+
+from worker_enricher.bootstrap import redis_client
+from worker_enricher.errors import StoreRejectedError
+from worker_enricher.mongo_sink import MongoSink, connect
+from worker_enricher.pipeline import Enriched
+from worker_enricher.redis_sink import RedisSink
+from worker_enricher.runner import BatchRunner, Stopped
+from worker_enricher.stream import GROUP, FeedStream
+
+FEED = "nifty-replay"
+NOW_NS = 1_795_548_001_000_000_000
+
+
+class World:
+    """Real stores around one runner; `mongo` may be replaced by a failing one."""
+
+    def __init__(self, redis_url: str, mongo_url: str) -> None:
+        self.client: redis.Redis = redis_client(redis_url)
+        self.mongo: MongoClient[dict[str, Any]] = connect(mongo_url)
+        self.db = self.mongo.get_default_database()
+        self.stream = FeedStream(self.client, FEED, dlq_max_entries=100, now_ns=lambda: NOW_NS)
+        self.stream.ensure_group()
+        self.stopping = False
+
+    def runner(
+        self, sink: MongoSink | None = None, sleep: Callable[[float], None] = lambda _s: None
+    ) -> BatchRunner:
+        return BatchRunner(
+            self.stream,
+            sink or MongoSink(self.db),
+            RedisSink(self.client),
+            consumer="w",
+            stopping=lambda: self.stopping,
+            beat=lambda: None,
+            now_ns=lambda: NOW_NS,
+            sleep=sleep,
+        )
+
+    def publish(self, *messages: dict[str, Any] | bytes) -> list[str]:
+        for message in messages:
+            raw = message if isinstance(message, bytes) else json.dumps(message).encode()
+            self.client.xadd(f"feed:{FEED}", {"body": raw})
+        return [id_ for id_, _ in self.stream.read_new("s", 1000, 10)]
+
+    def pending(self) -> int:
+        return int(self.client.xpending(f"feed:{FEED}", GROUP)["pending"])
+
+    def counts(self) -> dict[str, int]:
+        names = ("underlying_ticks", "option_quotes", "option_chains")
+        return {name: self.db[name].count_documents({}) for name in names}
+
+
+@pytest.fixture
+def world(redis_url: str, mongo_url: str) -> Any:
+    made = World(redis_url, mongo_url)
+    yield made
+    made.mongo.close()
+    made.client.close()
+
+
+def tick(seq: int, price: float = 100.0, ts: int = 1_718_963_999_000_000_000) -> dict[str, Any]:
+    return example("market-underlying") | {"mid": f"3:{seq}", "price": price, "ts": ts}
+
+
+def shown(document: dict[str, Any]) -> dict[str, Any]:
+    """A document as its contract shows it: hex id, RFC 3339 dates."""
+    dates = {k: v.isoformat() + "Z" for k, v in document.items() if hasattr(v, "isoformat")}
+    id_ = document["_id"]
+    return {**document, **dates, "_id": id_ if isinstance(id_, str) else id_.hex()}
+
+
+MARKET = ("market-underlying", "market-option_quote", "market-option_chain")
+
+
+def test_what_is_stored_cached_and_published_holds_to_the_contracts(world: World) -> None:
+    """The producer side of every contract that the enricher owes, with what it really emits."""
+    listener = world.client.pubsub()
+    channels = {
+        f"enriched:{kind}": f"enriched-{kind}" for kind in ("underlying", "option_quote", "option_chain")
+    }
+    listener.subscribe(*channels)
+    for _ in channels:
+        assert listener.get_message(timeout=5)
+    world.runner().run(world.publish(*(example(name) for name in MARKET)))
+    for _ in channels:
+        message = listener.get_message(timeout=5)
+        validator(channels[message["channel"].decode()]).validate(json.loads(message["data"]))
+    for collection in ("underlying_ticks", "option_quotes", "option_chains", "ohlc_bars"):
+        documents = list(world.db[collection].find())
+        assert documents, collection
+        for document in documents:
+            validator(f"document-{collection}").validate(shown(document))
+    cached = {
+        "latest:underlying:NIFTY": "cache-latest-underlying",
+        "latest:chain:NIFTY:2024-06-27": "cache-latest-chain",
+        "latest:pcr:NIFTY:2024-06-27": "cache-latest-pcr",
+    }
+    for key, contract in cached.items():
+        validator(contract).validate(json.loads(world.client.get(key)))
+        assert world.client.ttl(key) > 0
+    for value in world.client.hvals("index:NIFTY"):
+        validator("cache-index").validate(json.loads(value))
+    for minutes in (1, 5, 15, 60):
+        for value in world.client.hvals(f"ohlc:NIFTY:{minutes}m"):
+            validator("cache-ohlc-bar").validate(json.loads(value))
+    assert world.client.smembers("index:products") == {b"NIFTY"}
+    assert world.pending() == 0
+    listener.close()
+
+
+def test_a_batch_delivered_twice_is_stored_once(world: World) -> None:
+    """A worker that dies after storing and before acknowledging must double nothing."""
+    ids = world.publish(*(example(name) for name in MARKET), *(tick(n) for n in range(100, 120)))
+    for _ in range(2):
+        world.runner().run(ids)
+    assert world.counts() == {"underlying_ticks": 21, "option_quotes": 1, "option_chains": 1}
+
+
+def test_a_bad_message_is_set_aside_and_its_neighbours_are_stored(world: World) -> None:
+    """One producer's fault must not cost anybody else's tick."""
+    bad = tick(2) | {"price": -1}
+    world.runner().run(world.publish(tick(1), bad, b"not json", tick(3)))
+    assert world.counts()["underlying_ticks"] == 2
+    assert world.pending() == 0
+    letters = [json.loads(fields[b"letter"]) for _, fields in world.client.xrange(f"dlq:{FEED}")]
+    for letter in letters:
+        validator("dead-letter").validate(letter)
+    assert [(letter["reason"], letter["mid"]) for letter in letters] == [
+        ("schema", "3:2"),
+        ("not_json", None),
+    ]
+
+
+def test_an_entry_gone_from_the_stream_does_not_stop_its_batch(world: World) -> None:
+    """It can never be stored; waiting for it would hold up the others for ever."""
+    ids = world.publish(tick(1), tick(2))
+    world.client.xdel(f"feed:{FEED}", ids[0])
+    world.runner().run(ids)
+    assert (world.counts()["underlying_ticks"], world.pending()) == (1, 0)
+
+
+class AwaySink(MongoSink):
+    """MongoDB that is away for the first `times` calls."""
+
+    def __init__(self, world: World, times: int, error: Exception) -> None:
+        super().__init__(world.db)
+        self.times, self.error = times, error
+
+    def store(self, enriched: Enriched, now_ns: int) -> None:
+        if self.times:
+            self.times -= 1
+            raise self.error
+        super().store(enriched, now_ns)
+
+
+def test_an_outage_of_mongodb_is_waited_out_and_nothing_is_acknowledged_meanwhile(world: World) -> None:
+    """Acknowledged means stored; waiting is not a delivery, so it never makes a dead letter."""
+    ids = world.publish(tick(1), tick(2))
+    pending_while_away: list[int] = []
+    runner = world.runner(
+        AwaySink(world, 4, AutoReconnect("away")), lambda _s: pending_while_away.append(world.pending())
+    )
+    runner.run(ids)
+    assert pending_while_away == [2, 2, 2, 2]
+    assert (world.counts()["underlying_ticks"], world.pending()) == (2, 0)
+
+
+def test_a_worker_that_must_stop_during_an_outage_leaves_its_batch_pending(world: World) -> None:
+    """The stream takes it back; a stop must not wait for MongoDB."""
+    ids = world.publish(tick(1))
+
+    def stop(_seconds: float) -> None:
+        world.stopping = True
+
+    with pytest.raises(Stopped):
+        world.runner(AwaySink(world, 10**6, AutoReconnect("away")), stop).run(ids)
+    assert (world.counts()["underlying_ticks"], world.pending()) == (0, 1)
+
+
+def test_a_fault_that_is_no_outage_is_not_retried_here(world: World) -> None:
+    """Poison would be retried for ever; pending, it comes back alone and ends as a dead letter."""
+    ids = world.publish(tick(1))
+    sink = AwaySink(world, 1, StoreRejectedError("no"))
+    with pytest.raises(StoreRejectedError):
+        world.runner(sink).run(ids)
+    assert (sink.times, world.pending()) == (0, 1)
+
+
+def test_the_cache_keeps_the_newest_whatever_the_order_of_arrival(world: World) -> None:
+    """Several workers reorder; `latest` must not go back in time, also within one nanosecond."""
+    ts = 1_718_963_999_000_000_000
+    for message in (
+        tick(5, 105.0, ts + 1),
+        tick(4, 104.0, ts + 1),
+        tick(9, 99.0, ts),
+        tick(6, 106.0, ts + 1),
+    ):
+        world.runner().run(world.publish(message))
+    assert json.loads(world.client.get("latest:underlying:NIFTY"))["price"] == 106.0
+    again = tick(7, 107.0, ts - 10) | {"replay": 3_000_002}
+    world.runner().run(world.publish(again))
+    assert json.loads(world.client.get("latest:underlying:NIFTY"))["price"] == 107.0, "a later pass is newer"
+
+
+def test_bars_are_equal_in_redis_and_mongodb_and_independent_of_order_and_repetition(world: World) -> None:
+    """Two merges of the same ticks, in a script and in an update, must agree to the last digit."""
+    start = 1_718_963_940 * 10**9
+    prices = [0.1 + 0.2, 23501.1, 1e-3, 999999.99, 23499.123456789]
+    ticks = [tick(n + 1, price, start + n * 7 * 10**9) for n, price in enumerate(prices)]
+    for batch in ([ticks[3]], [ticks[1], ticks[4]], [ticks[0]], [ticks[2], ticks[0]], [ticks[4]]):
+        world.runner().run(world.publish(*batch))
+    cached = json.loads(world.client.hget("ohlc:NIFTY:1m", "1718963940"))
+    stored = world.db.ohlc_bars.find_one({"_id": "NIFTY:1:1718963940"})
+    expected = {"open": prices[0], "high": 999999.99, "low": 1e-3, "close": prices[4]}
+    assert {name: cached[name] for name in expected} == expected
+    assert {name: stored[name] for name in expected} == expected
+    assert cached["open_order"] == stored["open_order"]
+    assert cached["close_order"] == stored["close_order"]
+
+
+def test_bars_in_the_cache_are_bounded(world: World) -> None:
+    """A feed runs for years; the newest 500 windows stay."""
+    start = 1_718_963_940 * 10**9
+    ticks = [tick(n + 1, 100.0 + n, start + n * 60 * 10**9) for n in range(520)]
+    world.runner().run(world.publish(*ticks))
+    starts = sorted(int(field) for field in world.client.hkeys("ohlc:NIFTY:1m"))
+    assert (len(starts), starts[-1] - starts[0]) == (500, 499 * 60)
+    assert world.db.ohlc_bars.count_documents({"window_minutes": 1}) == 520, "older ones are stored"
+
+
+def test_a_quote_uses_the_forward_that_another_worker_cached(world: World) -> None:
+    """Chain and quote may meet different workers."""
+    world.runner().run(world.publish(example("market-option_chain")))
+    world.runner().run(world.publish(example("market-option_quote")))
+    stored = world.db.option_quotes.find_one()
+    chain = world.db.option_chains.find_one()
+    assert stored["forward"] == pytest.approx(chain["forward"], rel=1e-12) if chain["forward"] else True
+    assert (stored["iv"] is None) == (stored["iv_reason"] is not None)
+
+
+def test_a_quote_without_any_chain_says_that_it_has_no_forward(world: World) -> None:
+    """No forward, no volatility: a reason instead of spot * e^(rT)."""
+    world.runner().run(world.publish(example("market-option_quote")))
+    stored = world.db.option_quotes.find_one()
+    assert (stored["iv"], stored["iv_reason"], stored["forward"]) == (None, "no_forward", None)
