@@ -1,0 +1,75 @@
+"""The one place that builds the service's collaborators."""
+
+from __future__ import annotations
+
+import logging
+
+import redis
+import socketio
+import structlog
+
+from socket_gateway import __version__, log_setup
+from socket_gateway.access import AUDIENCE, Access
+from socket_gateway.bearer import Verifier
+from socket_gateway.cache import Cache
+from socket_gateway.config import Settings
+from socket_gateway.feed import Feed
+from socket_gateway.gateway import Gateway
+from socket_gateway.health import Health
+from socket_gateway.hub import Hub
+from socket_gateway.listener import Listener
+from socket_gateway.server import Server, admission, not_found
+from socket_gateway.transport import GatewayWebSocket, TextOnlyPacket
+
+SERVICE = "socket-gateway"
+_STALLED_AFTER_S = 20
+
+
+def build(settings: Settings) -> Server:
+    """A server that is ready to serve."""
+    log_setup.configure(SERVICE, __version__, settings.log_level)
+    if settings.anonymous_read:
+        structlog.get_logger("bootstrap").warning("anonymous_read", detail="anyone may read live data")
+    sio = _socketio_server(settings)
+    hub = Hub()
+    cache = Cache(_cache_client(settings.redis_url))
+    health = Health(
+        SERVICE,
+        {"redis": cache.ping, "subscription": lambda: listener.check()},
+        stalled_after_s=_STALLED_AFTER_S,
+    )
+    feed = Feed(hub, cache, lambda: listener.barrier())
+    listener = Listener(settings.redis_url, feed.heard, feed.recover_soon, health.beat)
+    verifier = Verifier(f"{settings.auth_url.rstrip('/')}/.well-known/jwks.json", AUDIENCE)
+    access = Access(verifier, anonymous=settings.anonymous_read)
+    gateway = Gateway(settings, sio, access, hub, feed, cache)
+    app = admission(
+        socketio.WSGIApp(sio, not_found), sio, settings.max_clients + settings.max_clients // 4 + 8
+    )
+    return Server(settings, sio, gateway, listener, health.middleware(app))
+
+
+def _socketio_server(settings: Settings) -> socketio.Server:
+    # NB: engineio logs every packet at INFO and tracebacks for peers' nonsense at ERROR.
+    quiet = logging.getLogger("engineio")
+    quiet.setLevel(logging.CRITICAL)
+    sio = socketio.Server(
+        async_mode="gevent",
+        async_handlers=False,  # a client's requests in their order; its own greenlet waits, nobody else
+        serializer=TextOnlyPacket,
+        cors_allowed_origins=settings.origins,
+        transports=settings.transport_names,
+        max_http_buffer_size=settings.max_payload_bytes,
+        logger=quiet,
+        engineio_logger=quiet,
+    )
+    GatewayWebSocket.max_message_bytes = settings.max_payload_bytes
+    sio.eio._async = {**sio.eio._async, "websocket": GatewayWebSocket}
+    return sio
+
+
+def _cache_client(redis_url: str) -> redis.Redis:
+    pool = redis.BlockingConnectionPool.from_url(
+        redis_url, max_connections=16, timeout=2, socket_timeout=2, socket_connect_timeout=2
+    )
+    return redis.Redis(connection_pool=pool)

@@ -1,0 +1,77 @@
+"""Every environment variable of the service, in one place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings
+
+_SECRETS = ("REDIS_URL",)
+_TRANSPORTS = ("websocket", "polling")
+
+
+class Settings(BaseSettings):
+    """Read once at start; the README's table is tested against these fields."""
+
+    port: int = Field(8002, ge=1, le=65535)
+    host: str = "127.0.0.1"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    redis_url: str = Field("redis://127.0.0.1:6379/0", pattern=r"^(rediss?|unix)://")
+    auth_url: str = Field("http://127.0.0.1:8001", pattern=r"^https?://")
+    anonymous_read: bool = False
+    cors_origins: str = ""
+    transports: str = "websocket,polling"
+    max_clients: int = Field(1000, ge=1, le=100_000)
+    max_subscriptions: int = Field(100, ge=1, le=10_000)
+    request_rate: float = Field(10, gt=0, le=10_000)
+    request_burst: int = Field(120, ge=1, le=100_000)
+    max_payload_bytes: int = Field(65_536, ge=1024, le=16_777_216)
+    send_window: int = Field(8, ge=1, le=12)
+    outbox_limit: int = Field(2048, ge=16, le=1_000_000)
+    slow_client_seconds: float = Field(10, gt=0, le=300)
+    handshake_seconds: float = Field(10, gt=0, le=300)
+    grace_seconds: float = Field(5, gt=0, le=300)
+
+    @field_validator("transports")
+    @classmethod
+    def _known_transports(cls, value: str) -> str:
+        names = _split(value)
+        if not names or any(name not in _TRANSPORTS for name in names):
+            raise ValueError("must be websocket, polling, or both with a comma between")
+        return value
+
+    @property
+    def transport_names(self) -> list[str]:
+        return _split(self.transports)
+
+    @property
+    def origins(self) -> list[str] | str | None:
+        """What engineio takes: None is same-origin only, "*" is everyone, else the list."""
+        names = _split(self.cors_origins)
+        return "*" if "*" in names else (names or None)
+
+
+def _split(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def load() -> Settings:
+    """The settings, or SystemExit with one line that names variable, value and rule."""
+    from_files: dict[str, Any] = {}
+    for name in _SECRETS:
+        file = os.environ.get(f"{name}_FILE")
+        if file:
+            try:
+                from_files[name.lower()] = Path(file).read_text().strip()
+            except OSError as error:
+                raise SystemExit(f"{name}_FILE={file}: cannot be read ({error.strerror})") from error
+    try:
+        return Settings(**from_files)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper()
+        shown = "(hidden)" if name in _SECRETS else repr(first["input"])
+        raise SystemExit(f"{name}={shown}: {first['msg']}") from error

@@ -1,0 +1,145 @@
+"""Hears `enriched:*` and never goes deaf in silence."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis
+import structlog
+from gevent.event import Event
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from socket_gateway import metrics
+
+CHANNELS = ("enriched:underlying", "enriched:option_chain")
+_TICK_S = 1.0  # how often the loop beats while nothing comes
+_ASK_AFTER_S = 5.0  # silence after which Redis is asked whether it is there
+_DEAF_AFTER_S = 15.0  # silence after which the connection counts as lost
+_BACKOFF_CAP_S = 5.0
+
+_log = structlog.get_logger("listener")
+
+
+class Listener:
+    """Calls `on_message(channel, data)` for every message, in order.
+
+    A lost connection is made anew with capped, jittered backoff; then `on_gap()`, since Pub/Sub keeps
+    nothing for who was away. redis-py's own silent reconnect is off: it would hide the gap.
+    """
+
+    def __init__(
+        self,
+        redis_url: str,
+        on_message: Callable[[str, bytes], None],
+        on_gap: Callable[[], None],
+        beat: Callable[[], None],
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._client: Any = redis.Redis.from_url(
+            redis_url,
+            protocol=2,
+            retry=Retry(NoBackoff(), 0),
+            socket_connect_timeout=3,
+            socket_timeout=5,
+            socket_keepalive=True,
+        )
+        self._on_message, self._on_gap, self._beat, self._uniform = on_message, on_gap, beat, uniform
+        self._stop = Event()
+        self._pubsub: Any = None
+        self._pongs: dict[bytes, Event] = {}
+        self._tokens = itertools.count(1)
+        self.subscribed = False
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def check(self) -> None:
+        """A readiness check: raises unless Redis has confirmed the subscription."""
+        if not self.subscribed:
+            raise RuntimeError("not subscribed")
+
+    def barrier(self, within_s: float = 1.0) -> bool:
+        """Wait until everything published before this call was handled; False if that is not known.
+
+        Redis answers a connection in order: the answer to our PING comes after what it had published.
+        """
+        token, answered = b"barrier-%d" % next(self._tokens), Event()
+        self._pongs[token] = answered
+        try:
+            if not self.subscribed:
+                return False
+            self._pubsub.connection.send_command("PING", token, check_health=False)
+            return bool(answered.wait(within_s))
+        except (redis.RedisError, OSError, AttributeError):  # lost at this very moment
+            return False
+        finally:
+            del self._pongs[token]
+
+    def run(self) -> None:
+        """Listen until `stop()`."""
+        failures, was_subscribed = 0, False
+        while not self._stop.is_set():
+            try:
+                self._subscribe()
+                if was_subscribed:
+                    metrics.RECONNECTS.inc()
+                failures, was_subscribed, self.subscribed = 0, True, True
+                _log.info("subscribed", channels=CHANNELS)
+                self._on_gap()
+                self._listen()
+            except (redis.RedisError, OSError) as error:
+                self.subscribed = False
+                failures += 1
+                pause_s = self._uniform(0.5, 1.0) * min(_BACKOFF_CAP_S, 0.1 * 2 ** min(failures, 10))
+                _log.warning("subscription_lost", error=type(error).__name__, again_in_s=round(pause_s, 2))
+                self._beat()  # NB: an outage of Redis is no reason to restart this process
+                self._stop.wait(pause_s)
+            finally:
+                self.subscribed = False
+                if self._pubsub is not None:
+                    self._pubsub.close()
+                    self._pubsub = None
+
+    def _subscribe(self) -> None:
+        self._pubsub = self._client.pubsub()
+        self._pubsub.subscribe(*CHANNELS)
+        confirmed = 0
+        deadline = time.monotonic() + _ASK_AFTER_S
+        while confirmed < len(CHANNELS):
+            message = self._pubsub.get_message(timeout=_TICK_S)
+            if message is not None and message["type"] == "subscribe":
+                confirmed += 1
+            elif message is not None:
+                self._handle(message)
+            elif time.monotonic() > deadline:
+                raise redis.TimeoutError("the subscription is not confirmed")
+            self._beat()
+
+    def _listen(self) -> None:
+        heard_at = time.monotonic()
+        while not self._stop.is_set():
+            message = self._pubsub.get_message(timeout=_TICK_S)
+            self._beat()
+            now = time.monotonic()
+            if message is not None:
+                heard_at = now
+                self._handle(message)
+            elif now - heard_at > _DEAF_AFTER_S:
+                raise redis.TimeoutError("Redis is silent")
+            elif now - heard_at > _ASK_AFTER_S:
+                self._pubsub.connection.send_command("PING", "there?", check_health=False)
+
+    def _handle(self, message: dict[str, Any]) -> None:
+        if message["type"] == "message":
+            self._on_message(message["channel"].decode(), message["data"])
+        elif message["type"] == "pong":
+            waiting = self._pongs.get(message["data"])
+            if waiting is not None:
+                waiting.set()
+        elif message["type"] == "subscribe":
+            raise redis.ConnectionError("redis-py reconnected by itself: something may be lost")

@@ -1,0 +1,24 @@
+"""What Prometheus sees."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+
+CLIENTS = Gauge("deltastream_socket_clients", "Connected clients.")
+ROOMS = Gauge("deltastream_socket_rooms", "Rooms with at least one client.")
+REFUSED = Counter("deltastream_socket_refused", "Connections refused.", ["code"])
+SENT = Counter("deltastream_socket_events_offered", "Events handed to clients' outboxes.", ["event"])
+CONFLATED = Counter("deltastream_socket_events_conflated", "Events replaced by a newer one before they left.")
+EVICTIONS = Counter("deltastream_socket_evictions", "Clients pushed out.", ["code"])
+RECONNECTS = Counter("deltastream_socket_listener_reconnects", "Subscriptions made after a lost one.")
+MALFORMED = Counter("deltastream_socket_malformed_messages", "Enriched messages that could not be read.")
+PROCESSED_TO_EMIT = Histogram(
+    "deltastream_socket_processed_to_emit_seconds",
+    "From the worker's processed_at to emit.",
+    buckets=_BUCKETS,
+)
+SENT_TO_EMIT = Histogram(
+    "deltastream_socket_sent_to_emit_seconds", "From the producer's sent_ts to emit.", buckets=_BUCKETS
+)

@@ -1,0 +1,46 @@
+"""What clients may ask for: the pure part of `subscribe` and `unsubscribe`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from socket_gateway.errors import BadRequest
+
+GENERAL = "general"
+_SYMBOL = re.compile(r"[A-Z0-9&-]{1,20}")
+_KINDS = ("product", "chain", GENERAL)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A room by kind and product; `general` has no product."""
+
+    kind: str
+    product: str = ""
+
+    @property
+    def room(self) -> str:
+        return f"{self.kind}:{self.product}" if self.product else GENERAL
+
+
+def is_symbol(value: object) -> bool:
+    """Whether `value` is a product symbol of the contract."""
+    return isinstance(value, str) and _SYMBOL.fullmatch(value) is not None
+
+
+def parse_target(data: Any) -> Target:
+    """The room that {type, symbol} names; BadRequest names the field that breaks the rule."""
+    if not isinstance(data, dict):
+        raise BadRequest("the payload must be an object with `type` and `symbol`")
+    for field in ("type", "symbol"):
+        if field not in data and not (field == "symbol" and data.get("type") == GENERAL):
+            raise BadRequest(f"`{field}` is missing")
+    if data["type"] not in _KINDS:
+        raise BadRequest('`type` must be "product" or "chain" (or "general")')
+    if data["type"] == GENERAL:
+        return Target(GENERAL)
+    if not is_symbol(data["symbol"]):
+        raise BadRequest("`symbol` must match ^[A-Z0-9&-]{1,20}$")
+    return Target(data["type"], data["symbol"])
