@@ -1,0 +1,122 @@
+"""The one place where the gateway's collaborators are made and joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import orjson
+import redis
+import structlog
+from flask import Flask
+from flask.json.provider import JSONProvider
+from flask_openapi3 import Info, OpenAPI, Server  # type: ignore[attr-defined]
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from api_gateway import __version__, docs, edge, errors, limits, log_setup, proxy, readiness, routes, upstream
+from api_gateway.answers import Problem
+from api_gateway.bearer import Verifier
+from api_gateway.config import Settings, load
+from api_gateway.health import Health
+from api_gateway.identity import AUDIENCE, Identity
+from api_gateway.service_token import ServiceToken
+
+SERVICE = "api-gateway"
+THREADS = 16
+WSGIApp = Callable[..., Iterable[bytes]]
+
+
+class _Json(JSONProvider):
+    """orjson: stricter (no NaN) and safe against deep nesting, which the standard library is not."""
+
+    def dumps(self, obj: Any, **_kwargs: Any) -> str:
+        return orjson.dumps(obj).decode()
+
+    def loads(self, s: str | bytes, **_kwargs: Any) -> Any:
+        return orjson.loads(s)
+
+
+def create_app(settings: Settings | None = None) -> WSGIApp:
+    """The whole gateway as WSGI."""
+    settings = settings or load()
+    log_setup.configure(SERVICE, __version__, settings.log_level)
+    if settings.anonymous_read:
+        structlog.get_logger("start").warning(
+            "anonymous_read", meaning="data and analytics are served without a token: for a local run only"
+        )
+    app = _flask_app(settings)
+    health = Health(SERVICE, readiness.Sweep(_targets(settings)).checks())
+    return health.middleware(log_setup.RequestContext(app.wsgi_app))
+
+
+def _flask_app(settings: Settings) -> Flask:
+    app = OpenAPI(
+        __name__,
+        info=Info(
+            title="DeltaStream API",
+            version=__version__,
+            description="Live options analytics. Prices are per share, volatilities annualised, times UTC.",
+        ),
+        servers=[Server(url="/")],
+        security_schemes={"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        validation_error_status=400,
+        validation_error_model=Problem,
+        validation_error_callback=errors.bad_input,
+        doc_ui=False,
+        static_folder=None,
+    )
+    app.json = _Json(app)
+    for blueprint in (routes.auth, routes.data, routes.analytics):
+        app.register_api(blueprint)
+    docs.install(app, docs.finished(app.api_doc, anonymous_read=settings.anonymous_read))
+    app.extensions[proxy.EXTENSION] = _proxy(settings)
+
+    # The order of these is the order in which a request meets them.
+    errors.install(app)
+    edge.install(app, cors_origins=settings.cors_origins)
+    jwks_url = f"{settings.auth_url}/.well-known/jwks.json"
+    identity = Identity(Verifier(jwks_url, AUDIENCE), anonymous_read=settings.anonymous_read)
+    limits.install(
+        app,
+        redis_url=settings.redis_url.get_secret_value(),
+        reads=[routes.data, routes.analytics],
+        auth=routes.auth,
+        caller=identity.caller,
+        reads_per_minute=settings.rate_limit_per_minute,
+        auth_per_minute=settings.auth_rate_limit_per_minute,
+    )
+    app.before_request(identity.admit)
+    if hops := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app
+
+
+def _proxy(settings: Settings) -> proxy.Proxy:
+    http = upstream.pool(THREADS)
+    bound = settings.upstream_max_bytes
+    return proxy.Proxy(
+        auth=upstream.Upstream("auth", settings.auth_url, http, max_bytes=bound),
+        storage=upstream.Upstream("storage", settings.storage_url, http, max_bytes=bound),
+        analytics=upstream.Upstream("analytics", settings.analytics_url, http, max_bytes=bound),
+        tokens=ServiceToken(
+            http,
+            settings.auth_url,
+            settings.service_client_id,
+            settings.service_client_secret.get_secret_value(),
+        ),
+    )
+
+
+def _targets(settings: Settings) -> dict[str, Callable[[], object]]:
+    """All that must answer before the gateway calls itself ready."""
+    urls = {
+        "auth": f"{settings.auth_url}/readyz",
+        "storage": f"{settings.storage_url}/readyz",
+        "analytics": f"{settings.analytics_url}/readyz",
+        **settings.ready_urls,
+    }
+    http = upstream.pool(1)
+    client = redis.Redis.from_url(
+        settings.redis_url.get_secret_value(), socket_connect_timeout=0.5, socket_timeout=1.0
+    )
+    return {"redis": client.ping, **{name: readiness.answers_ok(http, url) for name, url in urls.items()}}

@@ -1,0 +1,98 @@
+"""Every setting of the gateway, read from the environment once, at start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_SECRETS = ("SERVICE_CLIENT_SECRET", "REDIS_URL")
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http:// or https:// URL")
+    return value.rstrip("/")
+
+
+def _commas(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+class Settings(BaseSettings):
+    """Names are the environment variables' names in lower case."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
+    redis_url: SecretStr = Field(SecretStr("redis://localhost:6379/0"), description="Counters of the limits.")
+    auth_url: HttpUrl = Field("http://localhost:8001", description="The auth service.")
+    storage_url: HttpUrl = Field("http://localhost:8003", description="The storage service.")
+    analytics_url: HttpUrl = Field("http://localhost:8004", description="The analytics service.")
+    service_client_id: str = Field("api-gateway", description="Who the gateway is towards auth.")
+    service_client_secret: SecretStr = Field(min_length=1, description="Its secret.")
+    anonymous_read: bool = Field(False, description="Serve data and analytics without a token.")
+    cors_origins: Annotated[list[str], NoDecode] = Field([], description="Origins that may read the answers.")
+    trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies whose X-Forwarded-* are believed.")
+    rate_limit_per_minute: int = Field(600, ge=1, description="Reads an account, or an address, may make.")
+    auth_rate_limit_per_minute: int = Field(30, ge=1, description="Calls of /api/auth from one address.")
+    ready_urls: Annotated[dict[str, HttpUrl], NoDecode] = Field({}, description="What else /readyz asks.")
+    upstream_max_bytes: int = Field(16 << 20, ge=1024, description="Largest answer taken from an upstream.")
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: object) -> object:
+        return _commas(value)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _whole_origins(cls, value: list[str]) -> list[str]:
+        for origin in value:
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
+                raise ValueError("must be origins like https://desk.example:8443, separated by commas")
+        return value
+
+    @field_validator("ready_urls", mode="before")
+    @classmethod
+    def _named_urls(cls, value: object) -> object:
+        pairs = _commas(value)
+        if not isinstance(pairs, list):
+            return value
+        if any("=" not in pair for pair in pairs):
+            raise ValueError("must be name=url, separated by commas")
+        return dict(pair.split("=", 1) for pair in pairs)
+
+
+def load() -> Settings:
+    """The settings, or an end of the process that names variable, value and rule."""
+    given: dict[str, str] = {}
+    for name in _SECRETS:
+        if path := os.environ.get(f"{name}_FILE"):
+            try:
+                given[name.lower()] = Path(path).read_text().strip()
+            except OSError as error:
+                raise SystemExit(f"{name}_FILE={path!r}: cannot be read ({error.strerror})") from error
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # values are parsed like the environment's
+    except ValidationError as error:
+        raise SystemExit("\n".join(map(_line, error.errors()))) from error
+
+
+def _line(error: Mapping[str, Any]) -> str:
+    name = str(error["loc"][0]).upper()
+    if error["type"] == "missing":
+        return f"{name}: must be set (or {name}_FILE)" if name in _SECRETS else f"{name}: must be set"
+    value = "(secret)" if name in _SECRETS else repr(error["input"])
+    return f"{name}={value}: {error['msg'].removeprefix('Value error, ')}"

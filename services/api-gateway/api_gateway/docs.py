@@ -1,0 +1,112 @@
+"""The API's document, generated from the routes, and the page that shows it."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+import orjson
+from flask import Blueprint, Flask, Response, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+_ASSETS = str(files("flask_openapi3_swagger") / "templates" / "swagger")  # read from disk: no CDN
+_CSP = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self' 'unsafe-inline'",  # Swagger UI sets styles on its elements
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>DeltaStream API</title>
+<link rel="icon" href="/api/docs/assets/images/swagger.svg">
+<link rel="stylesheet" href="/api/docs/assets/css/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="/api/docs/assets/js/swagger-ui-bundle.js"></script>
+<script src="/api/docs/start.js"></script>
+</body>
+</html>
+"""
+_START = 'SwaggerUIBundle({url: "/api/openapi.json", dom_id: "#swagger-ui", deepLinking: true});\n'
+
+
+_HEALTH = {
+    "tags": ["Health"],
+    "summary": "Whether everything serves (also /readyz; /livez asks only for the gateway itself).",
+    "operationId": "health",
+    "responses": {
+        status: {
+            "description": description,
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["status", "service", "checks"],
+                        "properties": {
+                            "status": {"enum": ["healthy", "unhealthy"], "description": "The sum."},
+                            "service": {"const": "api-gateway", "description": "Who answers."},
+                            "checks": {
+                                "type": "object",
+                                "additionalProperties": {"enum": ["ok", "unavailable"]},
+                                "description": "Each dependency.",
+                            },
+                        },
+                    }
+                }
+            },
+        }
+        for status, description in (("200", "Everything serves."), ("503", "Something does not."))
+    },
+}
+
+
+def install(app: Flask, document: dict[str, Any]) -> None:
+    """Serve `document` at /api/openapi.json and, to each client in its own way, at /api/docs."""
+    content = orjson.dumps(document)
+    pages = Blueprint("docs", __name__, static_folder=_ASSETS, static_url_path="/api/docs/assets")
+
+    @pages.get("/api/openapi.json")
+    def openapi() -> Response:
+        return Response(content, content_type="application/json")
+
+    @pages.get("/api/docs")
+    def docs() -> Response:
+        # The original answered JSON, so only who prefers HTML gets the page; curl's */* does not.
+        kind = request.accept_mimetypes.best_match(("application/json", "text/html"), "application/json")
+        answer = openapi() if kind == "application/json" else Response(_PAGE, content_type="text/html")
+        if kind == "text/html":
+            answer.headers["Content-Security-Policy"] = _CSP
+        answer.vary.add("Accept")
+        return answer
+
+    @pages.get("/api/docs/start.js")
+    def start() -> Response:
+        return Response(_START, content_type="text/javascript")
+
+    @pages.get("/")
+    def root() -> AnyResponse:
+        return redirect("/api/docs")
+
+    app.register_blueprint(pages)
+
+
+def finished(document: dict[str, Any], *, anonymous_read: bool) -> dict[str, Any]:
+    """The generated document with what the generator cannot say."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            body = operation.get("requestBody")
+            if body and body["content"]["application/json"]["schema"]["$ref"].endswith("/Refresh"):
+                body["required"] = False
+            if anonymous_read and "get" in path and operation.get("security"):
+                operation["security"] = [*operation["security"], {}]
+    document["paths"]["/health"] = {"get": _HEALTH}
+    return document

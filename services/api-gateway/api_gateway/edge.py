@@ -1,0 +1,63 @@
+"""What happens to every request at the door: sizes, origins, headers, one metric."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from flask import Flask, Response, request
+
+from api_gateway import metrics
+from api_gateway.errors import QueryTooLong
+
+MAX_BODY_BYTES = 64 << 10
+MAX_QUERY_BYTES = 2 << 10
+_METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
+
+
+def install(app: Flask, *, cors_origins: Collection[str]) -> None:
+    """Install the door's hooks; before the limits, so that what is refused here costs nobody a request."""
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+
+    def bounded() -> None:
+        if len(request.query_string) > MAX_QUERY_BYTES:
+            raise QueryTooLong(f"the query string is longer than {MAX_QUERY_BYTES} bytes")
+        if request.get_data():  # 413 when it is too long, with or without a Content-Length
+            request.get_json()  # 400 or 415 when it is no JSON
+
+    def allowed_origin() -> str | None:
+        origin = request.headers.get("Origin")
+        return origin if origin in cors_origins else None
+
+    def preflight() -> Response | None:
+        if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
+            return None
+        answer = Response(status=204)
+        if allowed_origin():
+            answer.headers["Access-Control-Allow-Methods"] = "GET, POST"
+            answer.headers["Access-Control-Allow-Headers"] = (
+                "Authorization, Content-Type, X-Request-ID, traceparent"
+            )
+            answer.headers["Access-Control-Max-Age"] = "600"
+        return answer
+
+    def finish(response: Response) -> Response:
+        if cors_origins:
+            response.vary.add("Origin")
+        if origin := allowed_origin():
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = "X-Request-ID, Retry-After"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        if request.blueprint == "auth":
+            response.headers["Cache-Control"] = "no-store"
+        else:
+            # What a token opened must not be kept by a shared cache.
+            response.headers.setdefault("Cache-Control", "private, no-cache")
+        route = request.url_rule.rule if request.url_rule else "none"
+        method = request.method if request.method in _METHODS else "other"
+        metrics.REQUESTS.labels(route, method, response.status_code).inc()
+        return response
+
+    app.before_request(bounded)
+    app.before_request(preflight)
+    app.after_request(finish)

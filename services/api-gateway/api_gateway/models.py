@@ -1,0 +1,191 @@
+"""What callers may send: paths, queries and bodies, with the contracts' patterns."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import model_validator as whole
+
+PRODUCT = r"^[A-Z0-9&-]{1,20}$"
+SYMBOL = r"^[A-Z0-9&-]{1,20}[0-9]{8}[CP][0-9]{1,10}(\.[0-9]{1,4})?$"
+
+
+def _real_date(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value, re.ASCII):
+        raise ValueError("must be a date, YYYY-MM-DD")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("must be a date of the calendar, YYYY-MM-DD") from None
+
+
+def _real_time(value: object) -> object:
+    try:
+        return datetime.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError("must be an ISO 8601 time such as 2024-06-21T09:15:00Z") from None
+
+
+def _utc(value: datetime) -> datetime:
+    # A time without an offset is UTC, as everything on our wires.
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    try:
+        return aware.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be a time between the years 1 and 9999") from None
+
+
+def said(default: Any = ..., *, description: str, example: Any = None, **rules: Any) -> Any:
+    """A field with its description and, if given, an example for the document."""
+    extra = {"example": example} if example is not None else None
+    return Field(default, description=description, json_schema_extra=extra, **rules)
+
+
+Expiry = Annotated[
+    date, BeforeValidator(_real_date), said(description="Expiry date of the contracts (YYYY-MM-DD).")
+]
+Time = Annotated[
+    datetime,
+    BeforeValidator(_real_time),
+    AfterValidator(_utc),
+    PlainSerializer(lambda value: value.isoformat().replace("+00:00", "Z"), return_type=str),
+]
+
+
+class ProductPath(BaseModel):
+    product: str = said(
+        pattern=PRODUCT,
+        description="Product (underlying) symbol, upper case.",
+        example="NIFTY",
+    )
+
+
+class SymbolPath(BaseModel):
+    symbol: str = said(
+        pattern=SYMBOL,
+        description="Contract symbol: product, expiry as YYYYMMDD, C or P, strike.",
+        example="NIFTY20240627C23500",
+    )
+
+
+def _without_null(schema: dict[str, Any]) -> None:
+    """A query string has no null: an optional parameter is one that may be absent."""
+    for value in schema.get("properties", {}).values():
+        for choice in value.pop("anyOf", []):
+            value.update(choice if choice != {"type": "null"} else {})
+        if value.get("default", "") is None:
+            del value["default"]
+
+
+class Query(BaseModel):
+    """A query string. A parameter without a value counts as absent; an unknown one is refused.
+
+    Refused, not dropped: a misspelt filter that is ignored gives a wrong answer that looks right.
+    """
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_without_null)
+
+    @whole(mode="before")
+    @classmethod
+    def _drop_empty(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in given.items() if value != ""}
+
+    def given(self) -> dict[str, str]:
+        """What the caller gave, in canonical form, for the upstream."""
+        values = self.model_dump(mode="json", exclude_unset=True)
+        return {
+            name: str(value).lower() if isinstance(value, bool) else str(value)
+            for name, value in values.items()
+        }
+
+
+class NoQuery(Query):
+    pass
+
+
+def _limit(default: int, what: str) -> Any:
+    return said(
+        default,
+        description=f"Most {what} to return, newest first: 1 to 1000; values outside are clamped.",
+        example=5,
+    )
+
+
+def _bound(what: str) -> Any:
+    return said(
+        None,
+        description=f"{what} (ISO 8601; UTC unless it has an offset).",
+        example="2024-06-21T09:15:00Z",
+    )
+
+
+class TicksQuery(Query):
+    start: Time | None = _bound("Earliest event time, inclusive")
+    end: Time | None = _bound("Latest event time, inclusive")
+    limit: int = _limit(100, "ticks")
+
+
+class ChainsQuery(Query):
+    expiry: Expiry | None = said(None, description="Only this expiry (YYYY-MM-DD); all if absent.")
+    limit: int = _limit(10, "chains")
+
+
+class QuotesQuery(Query):
+    limit: int = _limit(100, "quotes")
+
+
+class PcrQuery(Query):
+    expiry: Expiry | None = said(None, description="Only this expiry (YYYY-MM-DD); all if absent.")
+    history: bool = said(False, description="Also return the latest stored ratios, at most 100.")
+
+
+class ExpiryQuery(Query):
+    expiry: Expiry = said(
+        description="Expiry date of the contracts (YYYY-MM-DD).",
+        example="2024-06-27",
+    )
+
+
+class OhlcQuery(Query):
+    window: Literal["1", "5", "15", "60"] = said("5", description="Length of a bar, in minutes.")
+
+
+class Body(BaseModel):
+    """A JSON body; members that the API does not know are not passed on."""
+
+    def given(self) -> dict[str, Any]:
+        return self.model_dump(exclude_unset=True)
+
+
+class Register(Body):
+    email: str = said(
+        max_length=254,
+        description="Address to log in with.",
+        example="test@example.com",
+    )
+    password: str = said(max_length=1024, description="Password; auth's rules apply.", example="test123")
+    name: str = said("", max_length=200, description="Name to show.", example="Test User")
+
+
+class Login(Body):
+    email: str = said(
+        max_length=254,
+        description="Address of the account.",
+        example="test@example.com",
+    )
+    password: str = said(max_length=1024, description="Its password.", example="test123")
+
+
+class Refresh(Body):
+    """The refresh token of the last register, login or refresh. Each can be used once."""
+
+    refresh_token: str = said("", max_length=4096, description="The refresh token.")
+
+    @whole(mode="before")
+    @classmethod
+    def _may_be_absent(cls, given: Any) -> Any:
+        # Clients of the original send no body, only their bearer token; auth decides what that is worth.
+        return {} if given is None else given

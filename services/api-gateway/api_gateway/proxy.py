@@ -1,0 +1,83 @@
+"""What a route does: call the service behind it and hand its answer back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+from flask import Response, current_app, request
+
+from api_gateway.errors import UpstreamInvalid, UpstreamUnavailable
+from api_gateway.models import Query
+from api_gateway.service_token import ServiceToken, TokenUnavailable
+from api_gateway.upstream import Answer, Upstream
+
+EXTENSION = "deltastream.proxy"
+TOKEN_WAIT_S = 3.0
+
+
+@dataclass
+class Proxy:
+    """The upstreams and the gateway's own tokens for them."""
+
+    auth: Upstream
+    storage: Upstream
+    analytics: Upstream
+    tokens: ServiceToken
+    _fetching: threading.Lock = field(default_factory=threading.Lock)
+
+    def read(self, upstream: Upstream, template: str, value: str, query: Query) -> Response:
+        """GET `template` with the encoded `value` in it, in the gateway's own name.
+
+        The user's token stays here: an upstream that leaks its requests leaks nobody's account.
+        """
+        path = template.format(quote(value, safe=""))
+        if given := query.given():
+            path += f"?{urlencode(given)}"
+        answer = upstream.call("GET", path, headers=self._token(upstream.name) | _trace())
+        if answer.status in (401, 403):  # ours was refused, and the caller can do nothing about it
+            raise UpstreamInvalid(upstream.name, f"{upstream.name} refused the gateway's own token")
+        return _response(answer)
+
+    def account(self, path: str, body: Mapping[str, Any] | None = None) -> Response:
+        """POST to auth, which is the one service that has to see the user's token."""
+        headers = _trace() | {"X-Forwarded-For": request.remote_addr or ""}
+        if authorization := request.headers.get("Authorization"):
+            headers["Authorization"] = authorization
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        content = orjson.dumps(body) if body is not None else b""
+        return _response(self.auth.call("POST", path, headers=headers, body=content))
+
+    def _token(self, audience: str) -> dict[str, str]:
+        # ServiceToken serves one at a time; while auth hangs, the others must not queue for minutes.
+        if not self._fetching.acquire(timeout=TOKEN_WAIT_S):
+            raise UpstreamUnavailable("auth", "auth gives the gateway no token in time")
+        try:
+            return self.tokens.header(audience)
+        except TokenUnavailable as error:
+            raise UpstreamUnavailable("auth", "auth gives the gateway no token") from error
+        finally:
+            self._fetching.release()
+
+
+def proxy() -> Proxy:
+    """The proxy of the running app."""
+    found: Proxy = current_app.extensions[EXTENSION]
+    return found
+
+
+def _trace() -> dict[str, str]:
+    return {
+        "X-Request-ID": request.environ.get("deltastream.request_id", ""),
+        "traceparent": request.environ.get("deltastream.traceparent", ""),
+        "Accept": "application/json",
+    }
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, headers=answer.headers)

@@ -1,0 +1,143 @@
+"""The routes. Each says what it takes and where that goes; docs.py turns them into the document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from flask_openapi3 import APIBlueprint, Tag  # type: ignore[attr-defined]
+
+from api_gateway import answers, models
+from api_gateway.proxy import proxy
+
+
+def problems(*statuses: int) -> dict[str | int, Any]:
+    """The errors of a route, for the document."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {status: {"content": {"application/problem+json": {"schema": schema}}} for status in statuses}
+
+
+def _operation_id(*, name: str, **_others: str) -> str:
+    return name
+
+
+BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
+_READ = problems(400, 401, 404, 414, 429, 500, 502, 503, 504)
+_ACCOUNT = problems(400, 401, 403, 409, 413, 414, 415, 422, 429, 500, 502, 503, 504)
+
+auth = APIBlueprint(
+    "auth",
+    __name__,
+    url_prefix="/api/auth",
+    abp_tags=[Tag(name="Authentication", description="Accounts and tokens.")],
+    abp_responses=_ACCOUNT,
+    operation_id_callback=_operation_id,
+)
+data = APIBlueprint(
+    "data",
+    __name__,
+    url_prefix="/api/data",
+    abp_tags=[Tag(name="Data", description="What is stored.")],
+    abp_security=BEARER,
+    abp_responses=_READ,
+    operation_id_callback=_operation_id,
+)
+analytics = APIBlueprint(
+    "analytics",
+    __name__,
+    url_prefix="/api/analytics",
+    abp_tags=[Tag(name="Analytics", description="What follows from it.")],
+    abp_security=BEARER,
+    abp_responses=_READ,
+    operation_id_callback=_operation_id,
+)
+
+
+@auth.post("/register", responses={201: answers.Session})
+def register(body: models.Register) -> Response:
+    """Make an account and log in."""
+    return proxy().account("/register", body.given())
+
+
+@auth.post("/login", responses={200: answers.Session})
+def login(body: models.Login) -> Response:
+    """Log in."""
+    return proxy().account("/login", body.given())
+
+
+@auth.post("/verify", responses={200: answers.Verified}, security=BEARER)
+def verify() -> Response:
+    """Whether the bearer token holds."""
+    return proxy().account("/verify")
+
+
+@auth.post("/refresh", responses={200: answers.Refreshed})
+def refresh(body: models.Refresh) -> Response:
+    """Exchange a refresh token for a new pair of tokens."""
+    return proxy().account("/refresh", body.given())
+
+
+@auth.post("/logout", responses={200: answers.Open, 204: None})
+def logout(body: models.Refresh) -> Response:
+    """Revoke the refresh token and its family."""
+    return proxy().account("/logout", body.given())
+
+
+@data.get("/products", responses={200: answers.Products})
+def products(query: models.NoQuery) -> Response:
+    """Products with stored data."""
+    return proxy().read(proxy().storage, "/products", "", query)
+
+
+@data.get("/underlying/<product>", responses={200: answers.Ticks})
+def underlying(path: models.ProductPath, query: models.TicksQuery) -> Response:
+    """Ticks of the underlying."""
+    return proxy().read(proxy().storage, "/underlying/{}", path.product, query)
+
+
+@data.get("/chain/<product>", responses={200: answers.Chains})
+def chain(path: models.ProductPath, query: models.ChainsQuery) -> Response:
+    """Option chains with their analytics."""
+    return proxy().read(proxy().storage, "/option/chain/{}", path.product, query)
+
+
+@data.get("/expiries/<product>", responses={200: answers.Expiries})
+def expiries(path: models.ProductPath, query: models.NoQuery) -> Response:
+    """Expiries with stored chains."""
+    return proxy().read(proxy().storage, "/expiries/{}", path.product, query)
+
+
+@data.get("/quote/<symbol>", responses={200: answers.Quotes})
+def quote(path: models.SymbolPath, query: models.QuotesQuery) -> Response:
+    """Quotes of one contract."""
+    return proxy().read(proxy().storage, "/option/quote/{}", path.symbol, query)
+
+
+@analytics.get("/pcr/<product>", responses={200: answers.Pcr})
+def pcr(path: models.ProductPath, query: models.PcrQuery) -> Response:
+    """Put/call ratios, now and stored."""
+    return proxy().read(proxy().analytics, "/pcr/{}", path.product, query)
+
+
+@analytics.get("/volatility-surface/<product>", responses={200: answers.Surface})
+def volatility_surface(path: models.ProductPath, query: models.NoQuery) -> Response:
+    """Implied volatilities by expiry and strike."""
+    return proxy().read(proxy().analytics, "/volatility-surface/{}", path.product, query)
+
+
+@analytics.get("/max-pain/<product>", responses={200: answers.MaxPain})
+def max_pain(path: models.ProductPath, query: models.ExpiryQuery) -> Response:
+    """The strike at which holders of options lose most."""
+    return proxy().read(proxy().analytics, "/max-pain/{}", path.product, query)
+
+
+@analytics.get("/oi-buildup/<product>", responses={200: answers.OiBuildup})
+def oi_buildup(path: models.ProductPath, query: models.ExpiryQuery) -> Response:
+    """Open interest in, at and out of the money."""
+    return proxy().read(proxy().analytics, "/oi-buildup/{}", path.product, query)
+
+
+@analytics.get("/ohlc/<product>", responses={200: answers.Ohlc})
+def ohlc(path: models.ProductPath, query: models.OhlcQuery) -> Response:
+    """Bars of the underlying."""
+    return proxy().read(proxy().analytics, "/ohlc/{}", path.product, query)
