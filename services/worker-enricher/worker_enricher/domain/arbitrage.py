@@ -1,0 +1,91 @@
+"""Counts of static-arbitrage violations in each chain, at mids and at tradable prices.
+
+Bounds, verticals and butterflies suffice against static arbitrage within one expiry (Carr and Madan, "A
+note on sufficient conditions for no arbitrage", 2005); parity ties calls to puts. Adjacent means adjacent in
+the list of strikes; a leg that is not quoted takes part in no check, and a crossed quote only in `crossed`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from worker_enricher.domain.arrays import Bools, Floats, Ints
+from worker_enricher.domain.quote_quality import Quality
+from worker_enricher.domain.segments import Segments
+
+CHECKS = (
+    "crossed",
+    "bounds_mid",
+    "bounds_executable",
+    "vertical_mid",
+    "vertical_executable",
+    "butterfly_mid",
+    "butterfly_executable",
+    "parity_executable",
+)
+SLACK = 1e-9
+"""A violation must exceed this fraction of the strike: less is rounding, not money."""
+
+
+def count_violations(
+    *,
+    segments: Segments,
+    strike: Floats,
+    forward: Floats,
+    discount: Floats,
+    bid: Floats,
+    ask: Floats,
+    quality: Quality,
+) -> Ints:
+    """Return (m, 8) counts in the order of CHECKS.
+
+    strike, forward, discount: (n,), NaN without a parity forward: then D = 1 in the verticals, and bounds
+    and parity, which have no meaning without it, count 0. bid, ask: (2, n), calls then puts.
+    """
+    n = segments.size
+    mid = quality.mid
+    # One cannot sell at no bid nor buy at no ask: such prices can violate nothing.
+    tradable = ~quality.crossed
+    sell = np.where(tradable, bid, 0.0)
+    buy = np.where(tradable & (ask > 0.0), ask, np.inf)
+    slack = SLACK * strike
+    carried = forward * discount
+    exercise = strike * discount
+    counted: Bools = np.zeros((8, 2, n), dtype=np.bool_)
+    counted[0] = quality.crossed
+
+    lower = np.empty((2, n))
+    np.subtract(carried, exercise, out=lower[0])
+    np.negative(lower[0], out=lower[1])
+    parity_gap = np.abs(mid[0] - mid[1] - lower[0])
+    counted[7, 0] = parity_gap > quality.half[0] + quality.half[1] + slack
+    np.maximum(lower, 0.0, out=lower)
+    lower -= slack
+    upper = np.stack([carried, exercise])
+    upper += slack
+    counted[1] = (mid < lower) | (mid > upper)
+    counted[2] = (buy < lower) | (sell > upper)
+
+    if n > 1:
+        # Between two chains any positive width will do: `adjacent` discards what comes of it.
+        width = np.where(segments.adjacent, np.diff(strike), 1.0)
+        free = slack[1:]
+        steepest = np.where(np.isnan(discount[1:]), 1.0, discount[1:]) * width
+        steepest += free
+        # Rows: how much the higher strike may cost above the lower one, and below it.
+        above = np.stack([free, steepest])
+        below = above[::-1]
+        rise = np.diff(mid)
+        counted[3, :, 1:] = (rise > above) | (rise < -below)
+        counted[4, :, 1:] = (sell[:, 1:] - buy[:, :-1] > above) | (sell[:, :-1] - buy[:, 1:] > below)
+        counted[3:5, :, 1:] &= segments.adjacent
+    if n > 2:
+        share = width[1:] / (width[1:] + width[:-1])
+        rest = 1.0 - share
+        margin = -slack[1:-1]
+        counted[5, :, 2:] = share * mid[:, :-2] + rest * mid[:, 2:] - mid[:, 1:-1] < margin
+        counted[6, :, 2:] = share * buy[:, :-2] + rest * buy[:, 2:] - sell[:, 1:-1] < margin
+        counted[5:7, :, 2:] &= segments.adjacent[1:] & segments.adjacent[:-1]
+    per_strike = counted.sum(axis=1, dtype=np.int64)
+    counts: Ints = np.add.reduceat(per_strike, segments.starts, axis=1).T
+    return counts

@@ -1,0 +1,16 @@
+"""Names of the array types that the kernels pass to each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+Codes = NDArray[np.int8]
+Objects = NDArray[np.object_]
+Numbers = NDArray[np.float64] | NDArray[np.int64]
+Column = list[Any]

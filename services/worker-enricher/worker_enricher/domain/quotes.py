@@ -1,0 +1,92 @@
+"""Enrich a batch of single option quotes, each with the forward of its expiry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+import numpy as np
+
+from worker_enricher.domain.arrays import Bools, Column, Floats, Ints, Numbers
+from worker_enricher.domain.black import greeks
+from worker_enricher.domain.chain import NS_PER_YEAR
+from worker_enricher.domain.columns import nullable_rows
+from worker_enricher.domain.implied_vol import REASON_NAMES, implied_volatility
+from worker_enricher.domain.quote_quality import assess, volatility_reason
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteColumns:
+    """n independent quotes, each field of shape (n,); ts, expiry_ts in ns; forward NaN = none."""
+
+    ts: Ints
+    expiry_ts: Ints
+    european: Bools
+    is_call: Bools
+    spot: Floats
+    strike: Floats
+    bid: Numbers
+    ask: Numbers
+    forward: Floats
+    discount: Floats
+
+
+class QuoteAnalytics(TypedDict):
+    """Computed columns, named as in the contract enriched-option_quote; plain lists of length n."""
+
+    years_to_expiry: Column
+    iv_bid: Column
+    iv: Column
+    iv_ask: Column
+    iv_reason: Column
+    delta: Column
+    gamma: Column
+    vega: Column
+    theta: Column
+    rho: Column
+
+
+def enrich_quotes(quotes: QuoteColumns) -> QuoteAnalytics:
+    """Volatility at bid, mid and ask, and Greeks at the mid's; a quote has no other leg to borrow from."""
+    t = np.maximum(quotes.expiry_ts - quotes.ts, 0) / NS_PER_YEAR
+    quality = assess(bid=np.asarray(quotes.bid, np.float64), ask=np.asarray(quotes.ask, np.float64))
+    no_forward = ~((quotes.forward > 0.0) & (quotes.discount > 0.0))
+    forward = np.where(quotes.european & ~no_forward, quotes.forward, np.nan)
+    discount = np.where(no_forward, np.nan, quotes.discount)
+    solved = implied_volatility(
+        price=quality.prices,
+        is_call=quotes.is_call,
+        forward=forward,
+        strike=quotes.strike,
+        discount=discount,
+        t=t,
+    )
+    reason = volatility_reason(
+        quality=quality,
+        solver=solved.reason[1],
+        european=quotes.european,
+        expired=t <= 0.0,
+        no_forward=no_forward,
+    )
+    g = greeks(
+        is_call=quotes.is_call,
+        spot=quotes.spot,
+        forward=forward,
+        strike=quotes.strike,
+        discount=discount,
+        sigma=solved.sigma[1],
+        t=t,
+    )
+    iv_bid, iv, iv_ask, delta, gamma, vega, theta, rho = nullable_rows(np.concatenate([solved.sigma, g]))
+    return {
+        "years_to_expiry": t.tolist(),
+        "iv_bid": iv_bid,
+        "iv": iv,
+        "iv_ask": iv_ask,
+        "iv_reason": REASON_NAMES[reason].tolist(),
+        "delta": delta,
+        "gamma": gamma,
+        "vega": vega,
+        "theta": theta,
+        "rho": rho,
+    }
