@@ -3,7 +3,8 @@
 Parameters, all keyword-only arrays that broadcast together: `is_call` bool; `spot` S, `forward` F and
 `strike` K per share, positive; `discount` D > 0; `sigma` annualised; `t` years. The rate and the yield are
 implied, r = -ln(D)/T and q = r - ln(F/S)/T, so that the parity forward of a chain prices its options and
-the Greeks remain derivatives in the spot. D exp(-(r-q)T)... never enters: F D / S = exp(-qT).
+the Greeks remain derivatives in the spot. Neither r nor q is needed for
+most: F D / S = exp(-qT).
 
     price = phi D [F N(phi d1) - K N(phi d2)],  d1 = ln(F/K)/(sigma sqrt T) + sigma sqrt(T)/2,  phi = +-1
 
@@ -74,10 +75,7 @@ def _terms(
         middle = x / total_vol
         half = 0.5 * total_vol
     d1 = middle + half
-    pdf = d1 * d1
-    pdf *= -0.5
-    np.exp(pdf, out=pdf)
-    pdf *= INV_SQRT_2PI
+    pdf = INV_SQRT_2PI * np.exp(-0.5 * d1 * d1)
     return _Terms(
         phi, ~dead, total_vol, root_t, years, d1, middle - half, pdf, forward * discount, rate, carry
     )

@@ -1,0 +1,267 @@
+"""Rules of the chain analytics on chains with a known truth."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from worker_enricher.domain.arbitrage import CHECKS
+from worker_enricher.domain.chain import ChainColumns, enrich_chains
+
+STRIKES = np.arange(80.0, 121.0, 2.0)
+SMILE = 0.2 + 0.3 * np.log(STRIKES / 100.0) ** 2
+
+
+def truth(build, **changes):
+    return build.priced_chain(**({"strikes": STRIKES, "sigma": SMILE, "forward": 101.0} | changes))
+
+
+def replace(chain, side, column, index, value):
+    leg = getattr(chain, side)
+    values = getattr(leg, column).copy()
+    values[index] = value
+    return dataclasses.replace(chain, **{side: dataclasses.replace(leg, **{column: values})})
+
+
+def positions_chain(build, strikes, call_oi, put_oi, **columns):
+    n = len(strikes)
+    return ChainColumns(
+        0,
+        10**15,
+        True,
+        float(columns.pop("spot", strikes[n // 2])),
+        np.array(strikes, dtype=np.float64),
+        build.flat_leg(n, open_interest=call_oi, **columns),
+        build.flat_leg(n, open_interest=put_oi),
+    )
+
+
+@pytest.mark.parametrize("discount", [1.0, 0.97])
+def test_recovers_the_truth_that_priced_it(build, discount):
+    """Forward and discount to 1e-9 and every OTM volatility to 1e-9, whatever the spot says."""
+    chain = truth(build, discount=discount, years=0.5, spot=90.0)
+    done = enrich_chains([chain])[0]
+    assert done["forward"] == pytest.approx(101.0, rel=1e-9)
+    assert done["discount"] == pytest.approx(discount, rel=1e-9)
+    assert done["forward_r2"] == pytest.approx(1.0, abs=1e-12)
+    assert done["forward_reason"] is None
+    otm = np.where(STRIKES < 101.0, done["puts"]["iv"], done["calls"]["iv"]).astype(float)
+    np.testing.assert_allclose(otm, SMILE, rtol=1e-9)
+    assert done["arbitrage"] == dict.fromkeys(CHECKS, 0)
+
+
+def test_one_stale_pair_does_not_drag_the_forward(build):
+    """A call quoted 5 off its pair moves the forward by less than its own half-spread."""
+    chain = truth(build, half_spread=0.05)
+    index = 12
+    chain = replace(chain, "calls", "bid", index, chain.calls.bid[index] + 5)
+    chain = replace(chain, "calls", "ask", index, chain.calls.ask[index] + 5)
+    assert enrich_chains([chain])[0]["forward"] == pytest.approx(101.0, abs=0.05)
+
+
+def test_a_short_expiry_assumes_the_discount(build):
+    """A day to expiry tells no rate within a tick: D = 1 and the reason says so."""
+    done = enrich_chains([truth(build, years=1 / 365, half_spread=0.05)])[0]
+    assert done["discount"] == 1.0
+    assert done["forward_reason"] == "discount_assumed"
+
+
+def test_without_two_pairs_there_is_no_forward(build):
+    """One pair proves nothing: forward, volatility and Greeks are null, with a reason."""
+    done = enrich_chains([build.priced_chain(strikes=STRIKES[:1], sigma=SMILE[:1], forward=101.0)])[0]
+    assert done["forward"] is None
+    assert done["forward_reason"] == "too_few_pairs"
+    assert done["calls"]["iv_reason"] == ["no_forward"]
+    assert done["calls"]["delta"] == [None]
+
+
+def test_pairs_without_parity_give_no_forward(build):
+    """Call less put that rises with the strike is no parity: bad_fit."""
+    chain = truth(build)
+    done = enrich_chains([dataclasses.replace(chain, calls=chain.puts, puts=chain.calls)])[0]
+    assert (done["forward"], done["forward_reason"]) == (None, "bad_fit")
+
+
+def test_an_expired_chain_has_neither_forward_nor_volatility(build):
+    """At and after expiry_ts: years 0, reasons expired, no warning."""
+    chain = truth(build)
+    for late in (0, 10**9):
+        done = enrich_chains([dataclasses.replace(chain, ts=chain.expiry_ts + late)])[0]
+        assert done["years_to_expiry"] == 0.0
+        assert done["forward_reason"] == "expired"
+        assert set(done["calls"]["iv_reason"]) == {"expired"}
+        assert done["calls"]["iv"] == [None] * len(STRIKES)
+
+
+def test_american_contracts_have_no_volatility(build):
+    """Black does not price early exercise: refused, Greeks too."""
+    done = enrich_chains([truth(build, european=False)])[0]
+    assert set(done["puts"]["iv_reason"]) == {"american_exercise"}
+    assert done["puts"]["delta"] == [None] * len(STRIKES)
+    assert done["atm_iv"] is None
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "reason", "sides"),
+    [
+        (0.0, 9.0, "no_quote", (False, True)),
+        (7.0, 0.0, "no_quote", (True, False)),
+        (8.0, 7.5, "crossed", (False, False)),
+        (6.0, 12.0, "wide_spread", (True, True)),
+    ],
+)
+def test_a_poor_quote_has_no_mid_volatility_but_says_why(build, bid, ask, reason, sides):
+    """The sides that may be priced are; an ITM call then takes its Greeks from the put of its strike."""
+    index = int(np.flatnonzero(STRIKES == 96)[0])
+    chain = replace(truth(build), "calls", "bid", index, bid)
+    chain = replace(chain, "calls", "ask", index, ask)
+    clean, done = enrich_chains([truth(build), chain])
+    calls = done["calls"]
+    assert calls["iv"][index] is None
+    assert calls["iv_reason"][index] == reason
+    assert (calls["iv_bid"][index] is not None, calls["iv_ask"][index] is not None) == sides
+    for greek in ("delta", "gamma", "vega", "theta", "rho"):
+        assert calls[greek][index] == pytest.approx(clean["calls"][greek][index], rel=1e-6)
+
+
+def test_an_otm_contract_without_volatility_has_no_greeks(build):
+    """The ITM leg's volatility is mostly spread: it is not lent."""
+    index = len(STRIKES) - 1
+    done = enrich_chains([replace(truth(build), "calls", "bid", index, 0.0)])[0]
+    assert done["puts"]["iv"][index] is not None
+    assert done["calls"]["delta"][index] is None
+
+
+def test_the_atm_volatility_is_that_at_the_forward(build):
+    """Interpolated between strikes: a linear variance in ln K is met exactly."""
+    variance = 0.04 + 0.1 * np.log(STRIKES / 101.0)
+    done = enrich_chains([truth(build, sigma=np.sqrt(variance))])[0]
+    assert done["atm_iv"] == pytest.approx(0.2, rel=1e-9)
+    assert done["expected_move"] == pytest.approx(101 * 0.2 * done["years_to_expiry"] ** 0.5, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("premium", "oi", "expected"),
+    [
+        (11.0, 200.0, "long_buildup"),
+        (9.0, 200.0, "short_buildup"),
+        (9.0, 50.0, "long_unwinding"),
+        (11.0, 50.0, "short_covering"),
+        (10.0, 200.0, "neutral"),
+        (11.0, 100.0, "neutral"),
+        (0.0, 200.0, None),
+    ],
+)
+def test_buildup_follows_premium_and_open_interest(build, premium, oi, expected):
+    """Against a previous close of 10 and open interest of 100; null without a premium."""
+    columns = {"last": [premium], "previous_close": [10.0], "previous_open_interest": [100.0]}
+    done = enrich_chains([positions_chain(build, [100.0], [oi], [0.0], **columns)])[0]
+    assert done["calls"]["buildup"] == [expected]
+    assert done["calls"]["open_interest_change"] == [int(oi) - 100]
+    assert done["puts"]["buildup"] == [None]
+
+
+def test_buildup_takes_the_mid_before_the_last_trade(build):
+    """A two-sided quote is fresher than the last trade."""
+    columns = {"bid": [11.0], "ask": [12.0], "last": [5.0], "previous_close": [10.0]}
+    done = enrich_chains([positions_chain(build, [100.0], [10.0], [0.0], **columns)])[0]
+    assert done["calls"]["buildup"] == ["long_buildup"]
+
+
+def test_ratios_without_calls_are_undefined(build):
+    """No call open interest or volume: null, not infinity."""
+    done = enrich_chains([positions_chain(build, [95.0, 100.0], [0, 0], [5, 6])])[0]
+    assert (done["pcr_oi"], done["pcr_volume"], done["total_put_oi"]) == (None, None, 11)
+
+
+def test_buildup_otm_counts_strikes_beyond_the_spot(build):
+    """Calls above and puts below the spot; at the spot neither."""
+    done = enrich_chains([positions_chain(build, [95.0, 100.0, 105.0], [1, 2, 4], [8, 16, 32], spot=100.0)])[
+        0
+    ]
+    assert (done["call_buildup_otm"], done["put_buildup_otm"]) == (4, 8)
+
+
+def test_max_pain_of_the_published_example(build):
+    """Design notes 3.6: strikes 95/100/105 have their least payout at 100."""
+    done = enrich_chains(
+        [positions_chain(build, [95.0, 100.0, 105.0], [900, 4500, 2500], [2100, 3300, 500])]
+    )[0]
+    assert done["max_pain_strike"] == 100.0
+
+
+def test_without_open_interest_there_is_no_max_pain(build):
+    """Null, not the first strike."""
+    assert (
+        enrich_chains([positions_chain(build, [95.0, 100.0], [0, 0], [0, 0])])[0]["max_pain_strike"] is None
+    )
+
+
+@st.composite
+def open_interests(draw):
+    strikes = sorted(draw(st.sets(st.integers(1, 60), min_size=1, max_size=9)))
+    oi = st.lists(st.integers(0, 20), min_size=len(strikes), max_size=len(strikes))
+    return strikes, draw(oi), draw(oi), draw(st.integers(1, 60))
+
+
+@settings(max_examples=100, deadline=None)
+@given(chains=st.lists(open_interests(), min_size=1, max_size=4))
+def test_max_pain_is_that_of_the_brute_force(build, chains):
+    """Against the definition, strike by strike; ties nearest the spot (no forward here), then lower."""
+    done = enrich_chains([positions_chain(build, k, c, p, spot=s) for k, c, p, s in chains])
+    for (k, c, p, s), analytics in zip(chains, done, strict=True):
+
+        def payout(x, k=k, c=c, p=p):
+            return sum(ci * max(x - ki, 0) + pi * max(ki - x, 0) for ki, ci, pi in zip(k, c, p, strict=True))
+
+        expected = min(k, key=lambda x: (payout(x), abs(x - s), x)) if any(c) or any(p) else None
+        assert analytics["max_pain_strike"] == expected
+
+
+def planted(build, side, column, strike, value):
+    index = int(np.flatnonzero(strike == STRIKES)[0])
+    counts = enrich_chains([replace(truth(build, half_spread=0.01), side, column, index, value)])[0][
+        "arbitrage"
+    ]
+    return {name: count for name, count in counts.items() if count}
+
+
+def test_a_crossed_quote_is_counted_once_and_nowhere_else(build):
+    """Its prices are not believed by the other checks."""
+    assert planted(build, "calls", "bid", 100.0, 50.0) == {"crossed": 1}
+
+
+def test_a_call_offered_under_its_intrinsic_value_is_executable(build):
+    """Offered at 10.50 while worth 11: its bound breaks at mid and at tradable prices, and so does parity."""
+    chain = replace(truth(build, half_spread=0.01), "calls", "bid", 5, 10.48)
+    found = enrich_chains([replace(chain, "calls", "ask", 5, 10.50)])[0]["arbitrage"]
+    assert found["bounds_executable"] == found["bounds_mid"] == found["parity_executable"] == 1
+    assert found["crossed"] == 0
+
+
+def test_a_dear_middle_breaks_its_butterfly_and_vertical(build):
+    """Body bid far above its wings: one butterfly, and the higher strike dearer than the lower."""
+    chain = truth(build, half_spread=0.01)
+    index = int(np.flatnonzero(STRIKES == 110)[0])
+    for column in ("bid", "ask"):
+        chain = replace(chain, "calls", column, index, getattr(chain.calls, column)[index - 1] + 0.5)
+    found = enrich_chains([chain])[0]["arbitrage"]
+    assert found["butterfly_executable"] == 1
+    assert found["butterfly_mid"] == 1
+    assert found["vertical_executable"] == found["vertical_mid"] >= 1
+    assert found["crossed"] == found["bounds_mid"] == found["bounds_executable"] == 0
+
+
+def test_violations_do_not_reach_across_chains(build):
+    """Neighbouring chains of a batch are no neighbouring strikes."""
+    for analytics in enrich_chains([truth(build), truth(build, forward=140.0), truth(build, forward=60.0)]):
+        assert analytics["arbitrage"] == dict.fromkeys(CHECKS, 0)
+
+
+def test_no_chains_give_no_analytics():
+    """An empty batch is no error."""
+    assert enrich_chains([]) == []

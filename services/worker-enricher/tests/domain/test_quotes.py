@@ -1,0 +1,73 @@
+"""Single quotes agree with the chain they belong to and carry their reasons."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from worker_enricher.domain.chain import enrich_chains
+from worker_enricher.domain.quotes import QuoteColumns, enrich_quotes
+
+STRIKES = np.array([95.0, 100.0, 105.0])
+
+
+def quotes(**changes):
+    n = 1
+    columns = {
+        "ts": np.zeros(n, dtype=np.int64),
+        "expiry_ts": np.full(n, 10**16),
+        "european": np.ones(n, dtype=bool),
+        "is_call": np.ones(n, dtype=bool),
+        "spot": np.full(n, 100.0),
+        "strike": np.full(n, 100.0),
+        "bid": np.full(n, 4.0),
+        "ask": np.full(n, 4.2),
+        "forward": np.full(n, 101.0),
+        "discount": np.ones(n),
+    }
+    return QuoteColumns(**(columns | {name: np.array([value]) for name, value in changes.items()}))
+
+
+def test_a_quote_has_the_numbers_of_its_chain(build):
+    """Same forward, same terms: the same volatility and Greeks."""
+    chain = build.priced_chain(strikes=STRIKES, sigma=np.full(3, 0.2), forward=101.0, half_spread=0.02)
+    whole = enrich_chains([chain])[0]
+    done = enrich_quotes(
+        QuoteColumns(
+            ts=np.zeros(3, dtype=np.int64),
+            expiry_ts=np.full(3, chain.expiry_ts),
+            european=np.ones(3, dtype=bool),
+            is_call=np.ones(3, dtype=bool),
+            spot=np.full(3, chain.spot),
+            strike=STRIKES,
+            bid=chain.calls.bid,
+            ask=chain.calls.ask,
+            forward=np.full(3, whole["forward"]),
+            discount=np.full(3, whole["discount"]),
+        )
+    )
+    for name in ("iv_bid", "iv", "iv_ask", "delta", "gamma", "vega", "theta", "rho"):
+        assert done[name] == pytest.approx(whole["calls"][name], rel=1e-12)
+    assert done["iv_reason"] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"bid": 0.0}, "no_quote"),
+        ({"bid": 5.0}, "crossed"),
+        ({"ask": 9.0}, "wide_spread"),
+        ({"strike": 90.0}, "below_intrinsic"),
+        ({"bid": 101.0, "ask": 102.0}, "above_max"),
+        ({"forward": np.nan}, "no_forward"),
+        ({"discount": np.nan}, "no_forward"),
+        ({"european": False}, "american_exercise"),
+        ({"ts": 10**16}, "expired"),
+        ({"ts": 10**16, "forward": np.nan, "bid": 0.0, "european": False}, "expired"),
+    ],
+)
+def test_a_quote_without_volatility_says_why(changes, reason):
+    """One reason a quote, the most general first; volatility and Greeks are null."""
+    done = enrich_quotes(quotes(**changes))
+    assert done["iv_reason"] == [reason]
+    assert done["iv"] == done["delta"] == done["gamma"] == done["rho"] == [None]
