@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import redis
 import structlog
+import urllib3
 from flask import Flask
 from flask.json.provider import JSONProvider
 from flask_openapi3 import Info, OpenAPI, Server  # type: ignore[attr-defined]
@@ -115,7 +116,7 @@ def _targets(settings: Settings) -> dict[str, Callable[[], object]]:
         "analytics": f"{settings.analytics_url}/readyz",
         **settings.ready_urls,
     }
-    http = upstream.pool(1)
+    http = urllib3.PoolManager(num_pools=len(urls))
     client = redis.Redis.from_url(
         settings.redis_url.get_secret_value(), socket_connect_timeout=0.5, socket_timeout=1.0
     )

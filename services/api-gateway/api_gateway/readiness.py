@@ -22,6 +22,7 @@ def answers_ok(http: urllib3.PoolManager, url: str) -> Callable[[], object]:
             "GET", url, timeout=timeout, retries=False, redirect=False, preload_content=False
         )
         response.close()
+        response.release_conn()
         if response.status != 200:
             raise RuntimeError(f"status {response.status}")
 

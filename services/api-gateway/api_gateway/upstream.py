@@ -113,9 +113,10 @@ class Upstream:
             try:
                 content = self._read(response, started + self._read_s)
             except BaseException:
-                response.close()  # a half-read connection must not go back to the pool
+                response.close()  # a half-read connection is not used again,
                 raise
-            response.release_conn()
+            finally:
+                response.release_conn()  # NB: but its place must be given back, or the pool runs dry
         metrics.UPSTREAM_SECONDS.labels(self.name).observe(time.monotonic() - started)
         return self._accepted(response, content)
 
@@ -132,6 +133,7 @@ class Upstream:
                 retries=False,
                 redirect=False,
                 preload_content=False,
+                pool_timeout=1.0,  # seconds
             )
 
         try:

@@ -1,0 +1,134 @@
+"""Who may read, how often, and which token travels where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.support.stores import RedisServer, wait_until
+
+PRODUCTS = "/api/data/products"
+
+
+def test_a_read_needs_a_token(client: Any) -> None:
+    """Without one: 401, and the scheme that is expected."""
+    got = client.get(PRODUCTS)
+    assert (got.status_code, got.json["code"]) == (401, "unauthorized")
+    assert got.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_an_anonymous_read_has_to_be_allowed(gateway: Any) -> None:
+    """ANONYMOUS_READ opens the reads, for local runs."""
+    assert gateway.client(anonymous_read=True).get(PRODUCTS).status_code == 200
+
+
+@pytest.mark.parametrize("anonymous", [False, True])
+@pytest.mark.parametrize("kind", ["garbage", "expired", "other audience", "forged", "basic"])
+def test_a_bad_token_is_always_refused(gateway: Any, make_token: Any, anonymous: bool, kind: str) -> None:
+    """Who shows a token means it: falling back to anonymous would hide that it does not hold."""
+    tokens = {
+        "garbage": "Bearer x",
+        "expired": f"Bearer {make_token('deltastream-api', lifetime_s=-120)}",
+        "other audience": f"Bearer {make_token('storage')}",
+        "forged": f"Bearer {make_token('deltastream-api', key=Ed25519PrivateKey.generate())}",
+        "basic": "Basic dGVzdDp0ZXN0",
+    }
+    client = gateway.client(anonymous_read=anonymous)
+    got = client.get(PRODUCTS, headers={"Authorization": tokens[kind]})
+    assert (got.status_code, got.json["code"]) == (401, "unauthorized")
+    assert not gateway.storage.seen
+
+
+def test_without_keys_no_token_is_judged(gateway: Any, user: Any) -> None:
+    """An outage of auth is 503, not a refusal that would log everybody out."""
+    client = gateway.client(auth_url="http://127.0.0.1:9")
+    got = client.get(PRODUCTS, headers=user)
+    assert (got.status_code, got.json["code"], got.json["upstream"]) == (503, "upstream_unavailable", "auth")
+
+
+def test_the_users_token_never_leaves(gateway: Any, client: Any, user: Any) -> None:
+    """Storage sees the gateway's own token (the stub checks it), and nothing of the user's."""
+    assert client.get(PRODUCTS, headers={**user, "Cookie": "a=b", "X-Secret": "c"}).status_code == 200
+    (seen,) = gateway.storage.seen
+    assert user["Authorization"] not in seen.headers.values()
+    assert not {"Cookie", "X-Secret"} & set(seen.headers)
+
+
+def test_a_refused_service_token_is_not_the_users_fault(gateway: Any, client: Any, user: Any) -> None:
+    """401 would send people to the log-in page for a fault of ours."""
+    gateway.storage.audience = "logging"
+    got = client.get(PRODUCTS, headers=user)
+    assert (got.status_code, got.json["code"], got.json["upstream"]) == (502, "upstream_invalid", "storage")
+
+
+def test_a_wrong_client_secret_is_an_outage(gateway: Any, user: Any) -> None:
+    """Auth gives no token: the read fails as 503 and names auth."""
+    got = gateway.client(service_client_secret="wrong").get(PRODUCTS, headers=user)
+    assert (got.status_code, got.json["upstream"]) == (503, "auth")
+
+
+def test_reads_are_limited_per_account(gateway: Any, make_token: Any) -> None:
+    """One account's reads share a limit over all routes and replicas; another account has its own."""
+    replicas = [gateway.client(rate_limit_per_minute=2) for _ in range(2)]
+    first, second = ({"Authorization": f"Bearer {make_token('deltastream-api', c * 32)}"} for c in "ab")
+    assert replicas[0].get(PRODUCTS, headers=first).status_code == 200
+    assert replicas[1].get("/api/data/expiries/NIFTY", headers=first).status_code == 200
+    got = replicas[0].get("/api/analytics/pcr/NIFTY", headers=first)
+    assert (got.status_code, got.json["code"]) == (429, "rate_limited")
+    assert 1 <= int(got.headers["Retry-After"]) <= 61
+    assert replicas[0].get(PRODUCTS, headers=second).status_code == 200
+
+
+def test_refused_tokens_are_limited_per_address(gateway: Any) -> None:
+    """Guessing is not free: bad tokens use up their sender's address."""
+    client = gateway.client(rate_limit_per_minute=1)
+    bad = {"Authorization": "Bearer x"}
+    assert client.get(PRODUCTS, headers=bad).status_code == 401
+    assert client.get(PRODUCTS, headers=bad).status_code == 429
+    other = client.get(PRODUCTS, headers=bad, environ_base={"REMOTE_ADDR": "10.0.0.9"})
+    assert other.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shared"),
+    [("2001:db8::1", "2001:db8::2", True), ("2001:db8::1", "2001:db8:0:1::1", False)],
+)
+def test_an_ipv6_network_is_one_address(gateway: Any, first: str, second: str, shared: bool) -> None:
+    """A host owns its whole /64, so the limit is on that."""
+    client = gateway.client(rate_limit_per_minute=1, anonymous_read=True)
+    assert client.get(PRODUCTS, environ_base={"REMOTE_ADDR": first}).status_code == 200
+    got = client.get(PRODUCTS, environ_base={"REMOTE_ADDR": second})
+    assert got.status_code == (429 if shared else 200)
+
+
+def test_log_ins_are_limited_per_address(gateway: Any, user: Any) -> None:
+    """/api/auth has a limit of its own; reads do not use it up."""
+    client = gateway.client(auth_rate_limit_per_minute=1)
+    assert client.get(PRODUCTS, headers=user).status_code == 200
+    body = {"email": "a@b.c", "password": "x"}
+    assert client.post("/api/auth/login", json=body).status_code == 200
+    assert client.post("/api/auth/login", json=body).status_code == 429
+
+
+@pytest.mark.parametrize(("hops", "status"), [(0, 429), (1, 200)])
+def test_a_forwarded_address_counts_only_behind_trusted_proxies(gateway: Any, hops: int, status: int) -> None:
+    """Else anybody could have as many addresses as he can count."""
+    client = gateway.client(rate_limit_per_minute=1, anonymous_read=True, trusted_proxies=hops)
+    client.get(PRODUCTS, headers={"X-Forwarded-For": "10.0.0.1"})
+    assert client.get(PRODUCTS, headers={"X-Forwarded-For": "10.0.0.2"}).status_code == status
+
+
+def test_limits_survive_redis(gateway: Any, user: Any, tmp_path: Any) -> None:
+    """Redis away: counted in memory and in a metric; Redis back: counted there again."""
+    server = RedisServer(tmp_path / "redis")
+    server.start()
+    client = gateway.client(redis_url=server.url(), rate_limit_per_minute=2)
+    assert client.get(PRODUCTS, headers=user).status_code == 200
+    server.kill()
+    assert [client.get(PRODUCTS, headers=user).status_code for _ in range(3)] == [200, 200, 429]
+    assert "gateway_limits_fallback_total" in client.get("/metrics").text
+    server.start()
+    fresh = {"Authorization": user["Authorization"]}
+    wait_until(lambda: client.get(PRODUCTS, headers=fresh).status_code == 200, "Redis counts again")
+    server.stop()

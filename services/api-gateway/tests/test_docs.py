@@ -1,0 +1,114 @@
+"""The document says what the gateway does: all of it, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+import pytest
+
+from api_gateway.bootstrap import _flask_app
+from api_gateway.config import Settings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # deprecations inside schemathesis
+    import schemathesis
+    import schemathesis.specs.openapi.checks as oas
+    from hypothesis import HealthCheck, Phase, given, settings
+
+CHECKS = [
+    schemathesis.checks.not_a_server_error,
+    oas.status_code_conformance,
+    oas.content_type_conformance,
+    oas.response_schema_conformance,
+]
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "application/json, text/html"])
+def test_programs_get_json(client: Any, accept: str | None) -> None:
+    """The original answered JSON at /api/docs, and curl still gets it."""
+    got = client.get("/api/docs", headers={"Accept": accept} if accept else {})
+    assert got.json["openapi"] == "3.1.0"
+    assert got.json == client.get("/api/openapi.json").json
+
+
+def test_browsers_get_a_page_with_assets_of_our_own(client: Any) -> None:
+    """Works offline: every asset is served by the gateway, and the page's policy allows no other."""
+    got = client.get("/api/docs", headers={"Accept": BROWSER})
+    assert got.content_type.startswith("text/html")
+    assert "script-src 'self'" in got.headers["Content-Security-Policy"]
+    assets = re.findall(r'(?:src|href)="([^"]+)"', got.text)
+    assert len(assets) == 4
+    for path in assets:
+        assert path.startswith("/api/docs/")
+        assert client.get(path).status_code == 200
+
+
+def test_the_root_leads_to_the_document(client: Any) -> None:
+    """Until there is a page."""
+    got = client.get("/")
+    assert (got.status_code, got.headers["Location"]) == (302, "/api/docs")
+
+
+def test_every_route_is_in_the_document(client: Any) -> None:
+    """The document is made from the routes, so a route that is missing was made around it."""
+    rules = _flask_app(Settings(service_client_secret="x")).url_map.iter_rules()
+    routes = {
+        (re.sub("<(.+?)>", r"{\1}", rule.rule), method.lower())
+        for rule in rules
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if not (rule.endpoint.startswith("docs.") or rule.endpoint == "static")
+    }
+    paths = client.get("/api/openapi.json").json["paths"]
+    assert routes | {("/health", "get")} == {(path, method) for path, ops in paths.items() for method in ops}
+    assert len(routes) == 15
+
+
+def test_everything_is_described(client: Any) -> None:
+    """Parameters and fields have a description, operations a summary and a unique id."""
+    document = client.get("/api/openapi.json").json
+    operations = [operation for ops in document["paths"].values() for operation in ops.values()]
+    assert len({one["operationId"] for one in operations}) == len(operations)
+    assert all(one["summary"] for one in operations)
+    assert all(one["description"] for each in operations for one in each.get("parameters", []))
+    for name, schema in document["components"]["schemas"].items():
+        for field, value in schema.get("properties", {}).items():
+            assert "description" in value or "$ref" in value, (name, field)
+
+
+@pytest.mark.parametrize("anonymous", [False, True])
+def test_reads_say_that_they_want_a_token(gateway: Any, anonymous: bool) -> None:
+    """Unless they do not."""
+    document = gateway.client(anonymous_read=anonymous).get("/api/openapi.json").json
+    expected = [{"bearer": []}, {}] if anonymous else [{"bearer": []}]
+    assert document["paths"]["/api/data/products"]["get"]["security"] == expected
+    assert "security" not in document["paths"]["/api/auth/login"]["post"]
+
+
+def test_the_gateway_does_what_the_document_says(gateway: Any, user: Any) -> None:
+    """Bounded fuzzing of every operation: no 5xx, and statuses, types and bodies as documented."""
+    app = gateway.app(rate_limit_per_minute=100_000, auth_rate_limit_per_minute=100_000)
+    schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app)
+    schema.validate()
+    tried = 0
+    for result in schema.get_all_operations():
+        operation = result.ok()
+
+        @given(case=operation.as_strategy())
+        @settings(
+            max_examples=25,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        def conforms(case: Any) -> None:
+            nonlocal tried
+            tried += 1
+            case.call_and_validate(headers=user, checks=CHECKS)
+
+        conforms()
+    assert tried > 100

@@ -1,0 +1,122 @@
+"""Ids, origins, headers, metrics and readiness: what every request meets."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any
+
+import pytest
+import urllib3
+
+from api_gateway.readiness import answers_ok
+
+PRODUCTS = "/api/data/products"
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+DESK = "https://desk.example:8443"
+
+
+def test_ids_go_all_the_way(gateway: Any, client: Any, user: Any) -> None:
+    """The caller's request id and trace reach the upstream, and the id comes back."""
+    got = client.get(PRODUCTS, headers={**user, "X-Request-ID": "desk-42", "traceparent": TRACE})
+    assert got.headers["X-Request-ID"] == "desk-42"
+    (seen,) = gateway.storage.seen
+    assert (seen.headers["X-Request-ID"], seen.headers["traceparent"]) == ("desk-42", TRACE)
+
+
+def test_a_malformed_id_is_replaced(gateway: Any, client: Any, user: Any) -> None:
+    """Ids end up in logs; what is not an id does not. A problem carries the one that was used."""
+    got = client.get("/api/data/quote/x", headers={**user, "X-Request-ID": "a b{}", "traceparent": "x"})
+    assert got.headers["X-Request-ID"] != "a b{}"
+    assert got.json["request_id"] == got.headers["X-Request-ID"]
+
+
+@pytest.mark.parametrize("path", [PRODUCTS, "/nothing"])
+def test_an_allowed_origin_may_read_even_errors(gateway: Any, path: str) -> None:
+    """Without the header a browser hides the problem from the page."""
+    client = gateway.client(cors_origins=DESK)
+    got = client.get(path, headers={"Origin": DESK})
+    assert got.status_code in (401, 404)
+    assert got.headers["Access-Control-Allow-Origin"] == DESK
+    assert "Origin" in got.headers["Vary"]
+
+
+def test_a_preflight_needs_no_token(gateway: Any) -> None:
+    """Browsers send it without one."""
+    asked = {"Origin": DESK, "Access-Control-Request-Method": "GET"}
+    got = gateway.client(cors_origins=DESK).options(PRODUCTS, headers=asked)
+    assert got.status_code == 204
+    assert got.headers["Access-Control-Allow-Origin"] == DESK
+    assert "Authorization" in got.headers["Access-Control-Allow-Headers"]
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", f"{DESK}.evil.example"])
+def test_another_origin_gets_nothing(gateway: Any, origin: str) -> None:
+    """The list is exact: no wildcards, no suffixes."""
+    asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+    got = gateway.client(cors_origins=DESK).options(PRODUCTS, headers=asked)
+    assert not [name for name, _ in got.headers if name.startswith("Access-Control")]
+
+
+def test_answers_are_not_sniffed_or_shared(client: Any, user: Any) -> None:
+    """Browsers take the type as given, and shared caches keep nothing."""
+    got = client.get(PRODUCTS, headers=user)
+    assert got.headers["X-Content-Type-Options"] == "nosniff"
+    assert got.headers["Cache-Control"] == "private, no-cache"
+
+
+def test_requests_are_counted_by_template(client: Any, user: Any) -> None:
+    """Labels are ours: symbols and odd methods must not make new series."""
+    client.get("/api/data/underlying/NIFTY", headers=user)
+    client.open("/nothing/at/all", method="BREW")
+    text = client.get("/metrics").text
+    assert 'route="/api/data/underlying/<product>",status="200"' in text
+    assert 'method="other",route="none",status="404"' in text
+    assert 'gateway_upstream_seconds_count{upstream="storage"}' in text
+    assert "at/all" not in text
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/health"])
+def test_ready_when_everything_serves(gateway: Any, path: str) -> None:
+    """/health is the original's name for it."""
+    client = gateway.client(ready_urls=f"socket-gateway={gateway.auth.url}/readyz")
+    got = client.get(path)
+    assert (got.status_code, got.json["status"], got.json["service"]) == (200, "healthy", "api-gateway")
+    names = {"auth", "storage", "analytics", "redis", "socket-gateway"}
+    assert got.json["checks"] == dict.fromkeys(names, "ok")
+
+
+def test_readiness_can_be_asked_for_ever(gateway: Any) -> None:
+    """A check gives its connection back, also when many share a host."""
+    check = answers_ok(urllib3.PoolManager(maxsize=1, block=True), f"{gateway.auth.url}/readyz")
+    for _ in range(3):
+        check()
+
+
+@pytest.mark.parametrize("which", ["auth", "storage", "analytics"])
+def test_not_ready_while_something_does_not_serve(gateway: Any, client: Any, which: str) -> None:
+    """503 and the name; the gateway itself stays alive."""
+    getattr(gateway, which).ready = 503
+    got = client.get("/readyz")
+    assert (got.status_code, got.json["status"]) == (503, "unhealthy")
+    assert [name for name, state in got.json["checks"].items() if state != "ok"] == [which]
+    assert client.get("/livez").status_code == 200
+
+
+def test_not_ready_without_redis_or_an_extra(gateway: Any) -> None:
+    """READY_URLS and Redis count like the services."""
+    client = gateway.client(redis_url="redis://127.0.0.1:9/0", ready_urls="worker=http://127.0.0.1:9/readyz")
+    checks = client.get("/readyz").json["checks"]
+    assert (checks["redis"], checks["worker"], checks["auth"]) == ("unavailable", "unavailable", "ok")
+
+
+def test_silent_dependencies_do_not_add_up(gateway: Any) -> None:
+    """They are asked side by side: many that hang take no longer than one (in turn: 8 s and more)."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/readyz"
+        client = gateway.client(ready_urls=",".join(f"w{n}={url}" for n in range(8)))
+        started = time.monotonic()
+        got = client.get("/readyz")
+        assert time.monotonic() - started < 6
+    assert got.status_code == 503
+    assert sum(state == "unavailable" for state in got.json["checks"].values()) == 8

@@ -1,0 +1,196 @@
+"""An upstream that is down, slow, too large or wrong is answered plainly and holds nobody up."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import Any
+
+import pytest
+import urllib3
+from tests.support.stores import free_port
+
+from api_gateway.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
+from api_gateway.upstream import Breaker, Upstream, pool
+
+PRODUCTS = "/api/data/products"
+
+
+def test_a_dead_upstream_is_503_and_named(gateway: Any, user: Any) -> None:
+    """The problem says which service is away."""
+    client = gateway.client(storage_url=f"http://127.0.0.1:{free_port()}")
+    got = client.get(PRODUCTS, headers=user)
+    assert (got.status_code, got.content_type) == (503, "application/problem+json")
+    assert (got.json["code"], got.json["upstream"]) == ("upstream_unavailable", "storage")
+    assert client.get("/api/analytics/pcr/NIFTY", headers=user).status_code == 200
+
+
+def test_a_dead_auth_is_503_and_named(gateway: Any) -> None:
+    """The same for the calls that change something."""
+    client = gateway.client(auth_url=f"http://127.0.0.1:{free_port()}")
+    got = client.post("/api/auth/login", json={"email": "a@b.c", "password": "x"})
+    assert (got.status_code, got.json["upstream"]) == (503, "auth")
+
+
+def test_an_upstreams_problem_passes_through(
+    gateway: Any, client: Any, user: Any, make_answer: Any, make_problem: Any
+) -> None:
+    """Status and body are the upstream's own; it knows best what it could not do."""
+    kind = "application/problem+json"
+    gateway.storage.answers["/products"] = make_answer(
+        503, make_problem(503, "store_unavailable"), kind, **{"Retry-After": "7", "Set-Cookie": "a=b"}
+    )
+    got = client.get(PRODUCTS, headers=user)
+    assert (got.status_code, got.content_type, got.json["code"]) == (503, kind, "store_unavailable")
+    assert got.headers["Retry-After"] == "7"
+    assert "Set-Cookie" not in got.headers
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(500, "application/json"), (200, "text/html"), (302, "application/json")]
+)
+def test_an_answer_out_of_contract_is_502(
+    gateway: Any, client: Any, user: Any, make_answer: Any, status: int, kind: str
+) -> None:
+    """A trace, a proxy's page or a redirect does not reach the caller."""
+    gateway.storage.answers["/products"] = make_answer(
+        status, {"trace": "secret"}, kind, Location="http://127.0.0.1:9/"
+    )
+    got = client.get(PRODUCTS, headers=user)
+    assert (got.status_code, got.json["code"]) == (502, "upstream_invalid")
+    assert "secret" not in got.text
+
+
+def test_an_answer_too_large_is_502(gateway: Any, user: Any, make_answer: Any) -> None:
+    """An upstream cannot fill the gateway's memory."""
+    gateway.storage.answers["/products"] = make_answer(200, {"products": ["N" * 5000]})
+    got = gateway.client(upstream_max_bytes=4096).get(PRODUCTS, headers=user)
+    assert (got.status_code, got.json["code"]) == (502, "upstream_invalid")
+
+
+def test_bad_answers_do_not_use_up_the_pool(gateway: Any, make_token: Any) -> None:
+    """A place in the pool comes back even if its answer was given up half-way."""
+    one = Upstream("auth", gateway.auth.url, pool(1), max_bytes=10)
+    for _ in range(3):
+        with pytest.raises(UpstreamInvalid, match="more than 10 bytes"):
+            one.call("GET", "/verify", headers={})
+
+
+def test_a_log_in_is_never_sent_twice(gateway: Any, client: Any) -> None:
+    """Only reads are tried again."""
+    gateway.auth.answers["/login"] = lambda handler: handler.connection.shutdown(socket.SHUT_RDWR)
+    got = client.post("/api/auth/login", json={"email": "a@b.c", "password": "x"})
+    assert (got.status_code, len(gateway.auth.seen)) == (503, 1)
+
+
+def test_a_read_is_tried_once_more(gateway: Any, client: Any, user: Any) -> None:
+    """A connection that was closed under us (a restart, an idle limit) costs the caller nothing."""
+    good = gateway.storage.answers["/products"]
+    calls: list[int] = []
+
+    def once(handler: Any) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            handler.connection.shutdown(socket.SHUT_RDWR)
+        else:
+            handler.reply(good)
+
+    gateway.storage.answers["/products"] = once
+    assert client.get(PRODUCTS, headers=user).status_code == 200
+    assert len(calls) == 2
+
+
+@pytest.fixture
+def silent() -> Any:
+    """A port that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def upstream(url: str, **options: Any) -> Upstream:
+    return Upstream("storage", url, pool(2), max_bytes=1 << 20, **options)
+
+
+def test_a_silent_upstream_times_out(silent: str) -> None:
+    """It was reached, so it is a timeout, and it is not asked again."""
+    with pytest.raises(UpstreamTimeout):
+        upstream(silent, read_s=0.05).call("GET", "/", headers={})
+
+
+def test_a_trickling_upstream_times_out() -> None:
+    """A byte now and then would satisfy a socket's timeout for ever; the whole answer has one deadline."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def trickle() -> None:
+            peer, _ = server.accept()
+            peer.recv(4096)
+            peer.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            try:
+                while True:
+                    peer.sendall(b"1\r\n \r\n")
+                    time.sleep(0.01)
+            except OSError:
+                peer.close()
+
+        threading.Thread(target=trickle, daemon=True).start()
+        with pytest.raises(UpstreamTimeout):
+            upstream(f"http://127.0.0.1:{server.getsockname()[1]}", read_s=0.2).call("GET", "/", headers={})
+
+
+def test_a_timeout_is_504(gateway: Any, user: Any, silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says of whom."""
+    monkeypatch.setattr(
+        Upstream.__init__, "__kwdefaults__", {"connect_s": 1.0, "read_s": 0.05, "breaker": None}
+    )
+    got = gateway.client(storage_url=silent).get(PRODUCTS, headers=user)
+    assert (got.status_code, got.json["code"], got.json["upstream"]) == (504, "upstream_timeout", "storage")
+
+
+def test_a_circuit_opens_and_closes() -> None:
+    """After failures in a row calls fail at once; after a pause one call tries, and success closes it."""
+    now = [0.0]
+    breaker = Breaker("storage", after=2, open_s=3, clock=lambda: now[0])
+    breaker.failed()
+    assert breaker.allows()
+    breaker.failed()
+    assert not breaker.allows()
+    now[0] = 3
+    assert [breaker.allows(), breaker.allows()] == [True, False]
+    breaker.failed()
+    now[0] = 5.9
+    assert not breaker.allows()
+    now[0] = 6
+    assert breaker.allows()
+    breaker.succeeded()
+    assert [breaker.allows(), breaker.allows()] == [True, True]
+
+
+def test_an_open_circuit_asks_nobody() -> None:
+    """The caller hears it at once, while the upstream recovers in peace."""
+    breaker = Breaker("storage", after=1)
+    one = upstream(f"http://127.0.0.1:{free_port()}", breaker=breaker)
+    for reason in ("cannot be reached", "is down"):
+        with pytest.raises(UpstreamUnavailable, match=reason):
+            one.call("GET", "/", headers={})
+
+
+def test_connections_are_kept(gateway: Any, client: Any, user: Any) -> None:
+    """Keep-alive: reads in a row share one connection."""
+    ports: set[int] = set()
+    good = gateway.storage.answers["/products"]
+
+    def note(handler: Any) -> None:
+        ports.add(handler.client_address[1])
+        handler.reply(good)
+
+    gateway.storage.answers["/products"] = note
+    for _ in range(5):
+        assert client.get(PRODUCTS, headers=user).status_code == 200
+    assert len(ports) == 1
+
+
+def test_the_pool_is_bounded() -> None:
+    """No more connections to an upstream than threads that could use them."""
+    made: urllib3.PoolManager = pool(3)
+    assert (made.connection_pool_kw["maxsize"], made.connection_pool_kw["block"]) == (3, True)
