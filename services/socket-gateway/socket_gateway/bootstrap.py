@@ -43,9 +43,7 @@ def build(settings: Settings) -> Server:
     verifier = Verifier(f"{settings.auth_url.rstrip('/')}/.well-known/jwks.json", AUDIENCE)
     access = Access(verifier, anonymous=settings.anonymous_read)
     gateway = Gateway(settings, sio, access, hub, feed, cache)
-    app = admission(
-        socketio.WSGIApp(sio, not_found), sio, settings.max_clients + settings.max_clients // 4 + 8
-    )
+    app = admission(socketio.WSGIApp(sio, not_found), sio, settings.max_connections)
     return Server(settings, sio, gateway, listener, health.middleware(app))
 
 

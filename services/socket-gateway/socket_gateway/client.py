@@ -52,6 +52,7 @@ class Client:
         self._sent: dict[str, int] = {}  # room -> the last number that was sent or announced
         self._wake = Event()
         self._idle = False  # True: nothing waits, so `offer` may write by itself
+        self._in_hand = 0  # taken out of the outbox, not yet written
         self._over = False
         self._sender: gevent.Greenlet | None = None
 
@@ -61,7 +62,8 @@ class Client:
 
     @property
     def waiting(self) -> int:
-        return len(self._outbox)
+        """Frames that have not been handed to the connection."""
+        return len(self._outbox) + self._in_hand + self.wire.backlog()
 
     def start(self, is_connected: Callable[[], bool]) -> None:
         """Begin sending as soon as `is_connected()`: nothing may precede Socket.IO's own CONNECT."""
@@ -106,11 +108,14 @@ class Client:
                 return
             gevent.sleep(0.005)
         while not self._over:
-            for frame in self._outbox.take():
+            frames = self._outbox.take()
+            self._in_hand = len(frames)
+            for frame in frames:
                 if self.wire.backlog() >= self._window and not self.wire.drain(self._slow_s):
                     self._give_up()
                     return
                 self._write(frame)
+                self._in_hand -= 1
             if self._outbox:
                 continue
             self._wake.clear()

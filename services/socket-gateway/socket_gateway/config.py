@@ -48,6 +48,11 @@ class Settings(BaseSettings):
         return _split(self.transports)
 
     @property
+    def max_connections(self) -> int:
+        """Engine.IO connections: the clients, and some that are just coming or going."""
+        return self.max_clients + self.max_clients // 4 + 8
+
+    @property
     def origins(self) -> list[str] | str | None:
         """What engineio takes: None is same-origin only, "*" is everyone, else the list."""
         names = _split(self.cors_origins)

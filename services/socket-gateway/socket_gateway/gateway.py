@@ -45,6 +45,7 @@ class Gateway:
         self._clients: dict[str, Client] = {}
         self._expiries: dict[str, gevent.Greenlet] = {}
         self._closing = False
+        metrics.WAITING.set_function(lambda: sum(client.waiting for client in self._clients.values()))
         sio.on("connect", self.connect)
         sio.on("disconnect", self.disconnect)
         for name, handler in {

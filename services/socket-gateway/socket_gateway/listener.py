@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import gevent
 import redis
 import structlog
 from gevent.event import Event
@@ -137,6 +138,9 @@ class Listener:
     def _handle(self, message: dict[str, Any]) -> None:
         if message["type"] == "message":
             self._on_message(message["channel"].decode(), message["data"])
+            # NB: a burst is read without waiting; unless the writers run in between, clients that keep up
+            # would look slow and be conflated.
+            gevent.sleep(0)
         elif message["type"] == "pong":
             waiting = self._pongs.get(message["data"])
             if waiting is not None:

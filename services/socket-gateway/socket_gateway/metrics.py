@@ -7,6 +7,7 @@ from prometheus_client import Counter, Gauge, Histogram
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 CLIENTS = Gauge("deltastream_socket_clients", "Connected clients.")
+WAITING = Gauge("deltastream_socket_frames_waiting", "Frames queued for clients that lag, all together.")
 ROOMS = Gauge("deltastream_socket_rooms", "Rooms with at least one client.")
 REFUSED = Counter("deltastream_socket_refused", "Connections refused.", ["code"])
 SENT = Counter("deltastream_socket_events_offered", "Events handed to clients' outboxes.", ["event"])

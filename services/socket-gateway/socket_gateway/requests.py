@@ -34,13 +34,14 @@ def parse_target(data: Any) -> Target:
     """The room that {type, symbol} names; BadRequest names the field that breaks the rule."""
     if not isinstance(data, dict):
         raise BadRequest("the payload must be an object with `type` and `symbol`")
-    for field in ("type", "symbol"):
-        if field not in data and not (field == "symbol" and data.get("type") == GENERAL):
-            raise BadRequest(f"`{field}` is missing")
+    if "type" not in data:
+        raise BadRequest("`type` is missing")
     if data["type"] not in _KINDS:
         raise BadRequest('`type` must be "product" or "chain" (or "general")')
     if data["type"] == GENERAL:
         return Target(GENERAL)
+    if "symbol" not in data:
+        raise BadRequest("`symbol` is missing")
     if not is_symbol(data["symbol"]):
         raise BadRequest("`symbol` must match ^[A-Z0-9&-]{1,20}$")
     return Target(data["type"], data["symbol"])

@@ -45,10 +45,13 @@ def event_packet(name: str, payload: object) -> Any:
 
 
 class TextOnlyPacket(socketio_packet.Packet):  # type: ignore[misc]
-    """Refuses binary packets: nobody sends us any, and their attachments would pile up unbounded."""
+    """Refuses binary packets: nobody sends us any, and their attachments would pile up unbounded.
 
-    def decode(self, encoded_packet: str) -> Any:
-        if encoded_packet[:1] in ("5", "6"):
+    engineio catches the error and drops the packet.
+    """
+
+    def decode(self, encoded_packet: Any) -> Any:
+        if not isinstance(encoded_packet, str) or encoded_packet[:1] in ("5", "6"):
             raise ValueError("binary packets are not accepted")
         return super().decode(encoded_packet)
 

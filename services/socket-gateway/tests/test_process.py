@@ -1,0 +1,87 @@
+"""Settings, probes and the end of the process."""
+
+from __future__ import annotations
+
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from socket_gateway.config import Settings, load
+from socket_gateway.limits import TokenBucket
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_sigterm_tells_the_clients_and_ends_with_zero(gateway: Any, play: Any) -> None:
+    """A rolling update costs a client one reconnect."""
+    players = [play(gateway), play(gateway, ["polling"])]
+    gateway.process.send_signal(signal.SIGTERM)
+    assert gateway.process.wait(30) == 0
+    for player in players:
+        player.wait("disconnect")
+
+
+def test_readiness_names_both_dependencies(gateway: Any) -> None:
+    """Redis answers, and the subscription is confirmed."""
+    status, body = gateway.get("/readyz")
+    assert status == 200
+    assert '"redis": "ok"' in body
+    assert '"subscription": "ok"' in body
+
+
+def test_other_paths_are_not_found_as_problem_json(gateway: Any) -> None:
+    """The one live door has no other room."""
+    status, body = gateway.get("/anything")
+    assert status == 404
+    assert '"code": "not_found"' in body
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "0"),
+        ("TRANSPORTS", "carrier-pigeon"),
+        ("TRANSPORTS", ""),
+        ("SLOW_CLIENT_SECONDS", "soon"),
+        ("MAX_CLIENTS", "-1"),
+        ("REDIS_URL", "http://user:secret@host"),
+    ],
+)
+def test_a_bad_setting_stops_the_start_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Variable, value and rule; a secret is not shown."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as stop:
+        load()
+    assert re.match(rf"{name}=\S+: .+$", str(stop.value))
+    assert "secret" not in str(stop.value)
+
+
+def test_the_redis_url_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """REDIS_URL_FILE wins over REDIS_URL: secrets are mounted, not exported."""
+    (tmp_path / "url").write_text("redis://:p@host:6379/0\n")
+    monkeypatch.setenv("REDIS_URL", "redis://other:6379/0")
+    monkeypatch.setenv("REDIS_URL_FILE", str(tmp_path / "url"))
+    assert load().redis_url == "redis://:p@host:6379/0"
+
+
+def test_the_readme_has_every_setting() -> None:
+    """A setting that nobody can read about does not exist."""
+    text = README.read_text()
+    assert [name for name in Settings.model_fields if f"`{name.upper()}`" not in text] == []
+
+
+def test_a_bucket_refills_with_time() -> None:
+    """The burst at once, then the rate."""
+    now = [0.0]
+    bucket = TokenBucket(2, 3, lambda: now[0])
+    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
+    assert bucket.refused == 1
+    now[0] = 0.5
+    assert [bucket.take() for _ in range(2)] == [True, False]
+    now[0] = 100
+    assert [bucket.take() for _ in range(4)] == [True, True, True, False]

@@ -1,0 +1,199 @@
+"""The protocol, as clients of the original know it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.support.stores import wait_until
+
+
+def test_a_client_is_greeted_and_is_in_general(gateway: Any, play: Any) -> None:
+    """`connected` names the client and its rooms."""
+    player = play(gateway)
+    (hello,) = player.all("connected")
+    assert hello["client_id"] == player.io.get_sid()
+    assert hello["rooms"] == ["general"]
+    assert hello["message"]
+
+
+def test_a_client_that_starts_with_polling_ends_with_a_websocket(
+    gateway: Any, play: Any, publisher: Any
+) -> None:
+    """The original's Node client polls first and then upgrades."""
+    player = play(gateway, ["polling", "websocket"])
+    wait_until(lambda: player.io.transport() == "websocket", "upgraded")
+    publisher.tick()
+    player.wait("underlying_update")
+
+
+def test_a_client_may_stay_with_polling(gateway: Any, play: Any, publisher: Any) -> None:
+    """Both transports carry the same events."""
+    player = play(gateway, ["polling"])
+    for price in range(1, 31):
+        publisher.tick(price=price)
+    wait_until(lambda: any(tick["price"] == 30 for tick in player.all("underlying_update")), "the newest")
+    assert player.io.transport() == "polling"
+
+
+def test_general_gets_the_tick_and_the_summary(gateway: Any, play: Any, publisher: Any) -> None:
+    """Without any subscription: underlying_update of every product, chain_summary of every chain."""
+    player = play(gateway)
+    tick, chain = publisher.tick(), publisher.chain(pcr_oi=0.78947368)
+    (got,) = player.wait("underlying_update")
+    fields = ("type", "product", "price", "timestamp", "processed_at", "ts", "feed")
+    assert got == {**{name: tick[name] for name in fields}, "room": "general", "seq": 1}
+    (summary,) = player.wait("chain_summary")
+    assert summary.pop("room") == "general"
+    assert summary.pop("seq") == 2
+    assert summary.pop("pcr_oi") == 0.7895
+    assert summary.pop("pcr_volume") == round(chain["pcr_volume"], 4)
+    assert summary == {name: chain[name] for name in summary}
+    assert set(summary) == {
+        *("product", "expiry", "spot_price", "forward", "atm_strike", "atm_straddle_price", "atm_iv"),
+        *("max_pain_strike", "timestamp"),
+    }
+    player.settle()
+    assert not player.all("chain_update")
+
+
+def test_a_chain_room_gets_rows(gateway: Any, play: Any, publisher: Any) -> None:
+    """Columns on the wire between services, one object a strike for clients."""
+    player = play(gateway)
+    player.ask("subscribe", {"type": "chain", "symbol": "NIFTY"}, "subscribed")
+    sent = publisher.chain()
+    (got,) = player.wait("chain_update")
+    assert (got["room"], got["seq"]) == ("chain:NIFTY", 1)
+    assert got["strikes"] == sent["strikes"]
+    for side in ("calls", "puts"):
+        assert [row["strike"] for row in got[side]] == sent["strikes"]
+        for name, column in sent[side].items():
+            assert [row[name] for row in got[side]] == column
+    for name in set(sent) - {"calls", "puts"}:
+        assert got[name] == sent[name]
+
+
+def test_a_client_in_general_and_in_the_product_gets_a_tick_once(
+    gateway: Any, play: Any, publisher: Any
+) -> None:
+    """One delivery per client per event, in whatever rooms it is."""
+    player = play(gateway)
+    player.ask("subscribe", {"type": "product", "symbol": "NIFTY"}, "subscribed")
+    for price in (1.0, 2.0, 3.0):
+        publisher.tick(price=price)
+    player.wait("underlying_update", 3)
+    player.settle()
+    assert [tick["price"] for tick in player.all("underlying_update")] == [1.0, 2.0, 3.0]
+
+
+def test_leaving_general_leaves_the_products_alone(gateway: Any, play: Any, publisher: Any) -> None:
+    """A client may trade the whole market for the products that it asked for."""
+    player = play(gateway)
+    player.ask("subscribe", {"type": "product", "symbol": "NIFTY"}, "subscribed")
+    publisher.tick()
+    player.wait("underlying_update")
+    player.ask("unsubscribe", {"type": "general"}, "unsubscribed")
+    publisher.tick(product="OTHER")
+    publisher.tick()
+    got = player.wait("underlying_update", 2)
+    assert (got[1]["product"], got[1]["room"], got[1]["seq"]) == ("NIFTY", "product:NIFTY", 2)
+    assert not player.all("resync")
+
+
+def test_unsubscribing_ends_the_room(gateway: Any, play: Any, publisher: Any) -> None:
+    """After `unsubscribed` nothing comes from the room."""
+    player = play(gateway)
+    answer = player.ask("subscribe", {"type": "chain", "symbol": "NIFTY"}, "subscribed")
+    assert answer == {"room": "chain:NIFTY", "message": "Subscribed to chain:NIFTY", "seq": 0}
+    answer = player.ask("unsubscribe", {"type": "chain", "symbol": "NIFTY"}, "unsubscribed")
+    assert answer["room"] == "chain:NIFTY"
+    publisher.chain()
+    player.wait("chain_summary")
+    player.settle()
+    assert not player.all("chain_update")
+
+
+def test_products_come_from_the_index(gateway: Any, play: Any, publisher: Any) -> None:
+    """`get_products` answers what is cached, sorted."""
+    publisher.redis.sadd("index:products", "NIFTY", "BANKNIFTY")
+    player = play(gateway)
+    assert player.ask("get_products", None, "products") == {"products": ["BANKNIFTY", "NIFTY"]}
+
+
+@pytest.mark.parametrize(
+    ("payload", "field"),
+    [
+        (None, "payload"),
+        ("NIFTY", "payload"),
+        ([], "payload"),
+        ({}, "`type`"),
+        ({"type": "quote", "symbol": "NIFTY"}, "`type`"),
+        ({"type": ["chain"], "symbol": "NIFTY"}, "`type`"),
+        ({"type": "chain"}, "`symbol`"),
+        ({"type": "chain", "symbol": 5}, "`symbol`"),
+        ({"type": "chain", "symbol": "nifty"}, "`symbol`"),
+        ({"type": "chain", "symbol": "NIFTY\n"}, "`symbol`"),
+        ({"type": "chain", "symbol": "N" * 21}, "`symbol`"),
+    ],
+)
+def test_a_malformed_request_is_answered_and_the_connection_stays(
+    gateway: Any, play: Any, payload: Any, field: str
+) -> None:
+    """`error` has a stable code and names the field."""
+    player = play(gateway)
+    error = player.ask("subscribe", payload, "error")
+    assert error["code"] == "bad_request"
+    assert field in error["message"]
+    player.settle()
+
+
+def test_an_unknown_event_is_an_error(gateway: Any, play: Any) -> None:
+    """A misspelt event does not vanish."""
+    assert play(gateway).ask("subscrbe", {}, "error")["code"] == "unknown_event"
+
+
+def test_subscriptions_are_limited(start: Any, redis_url: str, play: Any) -> None:
+    """One client cannot make rooms without end; what it has stays."""
+    player = play(start(redis_url, MAX_SUBSCRIPTIONS="2"))
+    for symbol in ("A", "B"):
+        player.ask("subscribe", {"type": "product", "symbol": symbol}, "subscribed")
+    error = player.ask("subscribe", {"type": "product", "symbol": "C"}, "error")
+    assert error["code"] == "too_many_subscriptions"
+    player.ask("subscribe", {"type": "product", "symbol": "B"}, "subscribed")
+
+
+def test_requests_are_limited_in_rate_and_a_flood_ends(start: Any, redis_url: str, play: Any) -> None:
+    """Past the burst: an error each; past patience: out."""
+    player = play(start(redis_url, REQUEST_RATE="0.001", REQUEST_BURST="2"))
+    for _ in range(150):
+        player.io.emit("get_products")
+    player.wait("disconnect")
+    assert len(player.all("products")) == 2
+    assert {error["code"] for error in player.all("error")} == {"rate_limited"}
+
+
+def test_an_oversized_message_ends_the_connection(start: Any, redis_url: str, play: Any) -> None:
+    """Nobody makes the server buffer more than MAX_PAYLOAD_BYTES."""
+    player = play(start(redis_url, MAX_PAYLOAD_BYTES="2048"))
+    player.io.emit("subscribe", {"type": "product", "symbol": "N" * 4000})
+    player.wait("disconnect")
+    assert not player.all("error")
+
+
+def test_a_binary_message_is_ignored(gateway: Any, play: Any) -> None:
+    """Its attachments would pile up in memory, and the protocol has none."""
+    player = play(gateway)
+    player.io.emit("subscribe", b"x")
+    player.settle()
+    assert [name for name, _ in player.got] == ["connected", "unsubscribed"]
+
+
+def test_an_unreadable_enriched_message_is_left_out(gateway: Any, play: Any, publisher: Any) -> None:
+    """One bad message stops nothing."""
+    player = play(gateway)
+    publisher.redis.publish("enriched:underlying", "{")
+    publisher.redis.publish("enriched:underlying", "{}")
+    publisher.tick(product="no symbol")
+    publisher.tick()
+    assert player.wait("underlying_update")[0]["product"] == "NIFTY"
+    assert gateway.metric("deltastream_socket_malformed_messages_total") == 3

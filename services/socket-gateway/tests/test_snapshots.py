@@ -1,0 +1,139 @@
+"""What a client gets at once on subscribing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+from tests.support.contracts import example, validator
+from tests.support.stores import RedisServer, wait_until
+
+from socket_gateway import events
+from socket_gateway.hub import Hub
+from socket_gateway.outbox import Frame, Kind
+
+
+class Listener:
+    """A member of rooms that keeps what it is offered."""
+
+    def __init__(self) -> None:
+        self.rooms: set[str] = set()
+        self.frames: list[Frame] = []
+
+    def enter(self, room: str, seq: int) -> None:
+        self.rooms.add(room)
+
+    def leave(self, room: str) -> None:
+        self.rooms.discard(room)
+
+    def offer(self, frame: Frame) -> None:
+        self.frames.append(frame)
+
+
+def tick(number: int) -> events.Event:
+    return events.tick({**example("enriched-underlying"), "mid": f"3:{number}"})
+
+
+def test_the_snapshot_of_a_product_goes_to_the_asker_alone(gateway: Any, play: Any, publisher: Any) -> None:
+    """Another client of the room is not told again what it knows."""
+    message = publisher.message("cache-latest-underlying")
+    validator("cache-latest-underlying").validate(message)
+    publisher.cache(message)
+    first, second = play(gateway), play(gateway)
+    first.ask("subscribe", {"type": "product", "symbol": "NIFTY"}, "subscribed")
+    (got,) = first.wait("underlying_update")
+    assert (got["price"], got["snapshot"], got["room"]) == (message["price"], True, "product:NIFTY")
+    second.ask("subscribe", {"type": "product", "symbol": "NIFTY"}, "subscribed")
+    second.wait("underlying_update")
+    first.settle()
+    assert len(first.all("underlying_update")) == 1
+
+
+def test_the_snapshot_of_a_chain_has_every_cached_expiry(gateway: Any, play: Any, publisher: Any) -> None:
+    """Found through the index; an expiry whose value has gone is left out."""
+    for expiry in ("2024-07-04", "2024-06-27"):
+        publisher.cache(publisher.message("cache-latest-chain", expiry=expiry))
+    publisher.redis.hset("index:NIFTY", "chain:2024-05-30", "{}")
+    player, other = play(gateway), play(gateway)
+    other.ask("subscribe", {"type": "chain", "symbol": "NIFTY"}, "subscribed")
+    other.wait("chain_update", 2)
+    player.ask("subscribe", {"type": "chain", "symbol": "NIFTY"}, "subscribed")
+    got = player.wait("chain_update", 2)
+    player.settle()
+    other.settle()
+    assert [chain["expiry"] for chain in got] == ["2024-06-27", "2024-07-04"]
+    assert all(chain["snapshot"] and chain["calls"][0]["strike"] for chain in got)
+    assert len(other.all("chain_update")) == 2
+
+
+def test_the_answer_comes_before_the_snapshot(gateway: Any, play: Any, publisher: Any) -> None:
+    """A client knows what it is in before anything comes from it."""
+    publisher.cache(publisher.message("cache-latest-underlying"))
+    player = play(gateway)
+    player.ask("subscribe", {"type": "product", "symbol": "NIFTY"}, "subscribed")
+    player.wait("underlying_update")
+    assert [name for name, _ in player.got] == ["connected", "subscribed", "underlying_update"]
+
+
+def test_a_snapshot_takes_no_number(gateway: Any, play: Any, publisher: Any) -> None:
+    """It carries the room's current one, so the next live event does not look like a gap."""
+    publisher.tick()
+    publisher.cache(publisher.message("cache-latest-underlying"))
+    player = play(gateway)
+    wait_until(lambda: gateway.metric("deltastream_socket_sent_to_emit_seconds_count") == 1, "heard")
+    player.ask("unsubscribe", {"type": "general"}, "unsubscribed")
+    answer = player.ask("subscribe", {"type": "product", "symbol": "NIFTY"}, "subscribed")
+    player.wait("underlying_update")
+    publisher.tick()
+    wait_until(lambda: player.all("underlying_update")[-1]["seq"] == 2, "the live tick")
+    snapshot = player.all("underlying_update")[-2]
+    assert (answer["seq"], snapshot["seq"], snapshot["snapshot"]) == (1, 1, True)
+    assert not player.all("resync")
+
+
+def test_a_snapshot_no_newer_than_what_was_sent_meanwhile_is_left_out() -> None:
+    """Between the join and the cache's answer a live event came: the client has it already."""
+    hub, member = Hub(), Listener()
+    hub.join(member, "product:NIFTY")
+    mark = hub.mark()
+    hub.publish(tick(5))
+    for cached in (4, 5):
+        hub.snapshot(tick(cached), "product:NIFTY", mark, [member])
+    assert [frame.kind for frame in member.frames] == [Kind.LIVE]
+    hub.snapshot(tick(6), "product:NIFTY", mark, [member])
+    assert [frame.kind for frame in member.frames] == [Kind.LIVE, Kind.SNAPSHOT]
+
+
+def test_what_was_sent_before_the_join_does_not_hold_a_snapshot_back() -> None:
+    """The others got it; the asker did not."""
+    hub, member = Hub(), Listener()
+    hub.publish(tick(5))
+    hub.join(member, "product:NIFTY")
+    hub.snapshot(tick(5), "product:NIFTY", hub.mark(), [member])
+    assert [frame.kind for frame in member.frames] == [Kind.SNAPSHOT]
+
+
+def test_without_redis_the_subscription_stands(start: Any, play: Any, tmp_path: Any) -> None:
+    """Outage policy: no snapshot, an `error` that says so, and live events once they come again."""
+    server = RedisServer(tmp_path / "redis")
+    server.start()
+    try:
+        player = play(start(server.url()))
+        server.kill()
+        player.io.emit("subscribe", {"type": "product", "symbol": "NIFTY"})
+        (error,) = player.wait("error")
+        assert error["code"] == "cache_unavailable"
+        assert player.all("subscribed")
+    finally:
+        server.stop()
+
+
+def test_no_request_makes_the_cache_scan(gateway: Any, play: Any, publisher: Any) -> None:
+    """KEYS and SCAN grow with the whole cache; the index does not."""
+    publisher.cache(publisher.message("cache-latest-chain"))
+    player = play(gateway)
+    player.ask("subscribe", {"type": "chain", "symbol": "NIFTY"}, "subscribed")
+    player.ask("get_products", None, "products")
+    stats: dict[str, Any] = redis.Redis.info(publisher.redis, "commandstats")
+    assert "cmdstat_hkeys" in stats
+    assert not {"cmdstat_keys", "cmdstat_scan"} & set(stats)
