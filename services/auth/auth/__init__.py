@@ -1,0 +1,3 @@
+"""Accounts, tokens and keys."""
+
+__version__ = "0.1.0"

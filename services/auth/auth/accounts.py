@@ -1,0 +1,91 @@
+"""Accounts in MongoDB: registering, and checking who logs in."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
+
+from auth.errors import BadCredentials, BadInput, EmailTaken
+from auth.passwords import MAX_LENGTH, Passwords, normalised
+
+
+@dataclass(frozen=True)
+class User:
+    """An account as others may see it."""
+
+    id: str
+    email: str
+    name: str
+
+    def shown(self) -> dict[str, str]:
+        return {"id": self.id, "email": self.email, "name": self.name}
+
+
+class Accounts:
+    """The collection `users`. That an email is unique is the index's word, never a look before a write."""
+
+    def __init__(
+        self,
+        users: Collection[dict[str, Any]],
+        passwords: Passwords,
+        *,
+        min_length: int,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._users, self._passwords = users, passwords
+        self._min_length, self._now = min_length, now
+
+    def register(self, email: str, password: str, name: str) -> User:
+        """A new account. Raises BadInput, EmailTaken or Busy."""
+        if not self._min_length <= len(normalised(password)) <= MAX_LENGTH:
+            raise BadInput("password", f"must have {self._min_length} to {MAX_LENGTH} characters")
+        user = User(secrets.token_hex(16), email, name)
+        document = {
+            "_id": user.id,
+            "email": email,
+            "name": name,
+            "password_hash": self._passwords.hash(password),
+            "created_at": self._now(),
+        }
+        try:
+            self._users.insert_one(document)
+        except DuplicateKeyError:
+            raise EmailTaken("an account with this email exists: log in") from None
+        return user
+
+    def log_in(self, email: str, password: str) -> User:
+        """The account behind both. Raises BadCredentials, after equal work whatever is wrong, or Busy."""
+        found = self._users.find_one({"email": email})
+        stored = found["password_hash"] if found else None
+        if not self._passwords.check(stored, password) or found is None:
+            raise BadCredentials("email or password is wrong")
+        if self._passwords.outdated(found["password_hash"]):
+            self._rehash(found, password)
+        return _user(found)
+
+    def by_id(self, user_id: str) -> User | None:
+        found = self._users.find_one({"_id": user_id}, {"password_hash": 0})
+        return _user(found) if found else None
+
+    def ready(self) -> None:
+        """Raises unless the unique index on email is there: without it an email could have two accounts."""
+        indexes = self._users.index_information().values()
+        if not any(index["key"] == [("email", 1)] and index.get("unique") for index in indexes):
+            raise LookupError("users has no unique index on email: run storage's migrate")
+
+    def _rehash(self, found: dict[str, Any], password: str) -> None:
+        # Only over the hash that was checked: a password changed meanwhile must stay changed.
+        self._users.update_one(
+            {"_id": found["_id"], "password_hash": found["password_hash"]},
+            {"$set": {"password_hash": self._passwords.hash(password)}},
+        )
+
+
+def _user(found: dict[str, Any]) -> User:
+    return User(found["_id"], found["email"], found["name"])

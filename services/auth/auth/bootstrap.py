@@ -1,0 +1,104 @@
+"""The one place where auth's collaborators are made and joined."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from argon2 import PasswordHasher
+from flask import Flask, Response, request
+from pymongo import MongoClient, WriteConcern
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from auth import __version__, clients, errors, log_setup, metrics
+from auth.accounts import Accounts
+from auth.config import Settings, load
+from auth.health import Health
+from auth.keys import KeyRing, derive
+from auth.limits import Limits
+from auth.passwords import Passwords, owasp_hasher
+from auth.routes import Routes
+from auth.sessions import Sessions
+
+SERVICE = "auth"
+THREADS = 8
+MAX_BODY_BYTES = 16 << 10
+_METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
+WSGIApp = Callable[..., Iterable[bytes]]
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    clock: Callable[[], float] = time.time,
+    hasher: PasswordHasher | None = None,
+) -> WSGIApp:
+    """The whole service as WSGI. `clock` gives epoch seconds."""
+    settings = settings or load()
+    log_setup.configure(SERVICE, __version__, settings.log_level)
+
+    def now() -> datetime:
+        return datetime.fromtimestamp(clock(), UTC)
+
+    secret, previous = settings.jwt_secret.get_secret_value(), settings.jwt_previous_secret
+    # Majority: an answered registration or rotation survives a change of the primary.
+    database = _client(settings).get_default_database("deltastream", write_concern=WriteConcern(w="majority"))
+    passwords = Passwords(
+        hasher or owasp_hasher(), at_once=settings.hash_concurrency, wait_s=settings.hash_wait_ms / 1000
+    )
+    accounts = Accounts(database["users"], passwords, min_length=settings.password_min_length, now=now)
+    lifetime = timedelta(days=settings.refresh_token_days)
+    sessions = Sessions(database["refresh_tokens"], lifetime=lifetime, now=now)
+    keys = KeyRing(
+        secret,
+        previous.get_secret_value() if previous else None,
+        lifetime_s=settings.access_token_seconds,
+        clock=clock,
+    )
+    service_clients = clients.Clients(clients.read(settings.service_clients_file))
+
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    errors.install(app)
+    _install_hooks(app)
+    limits = Limits(settings, owner=sessions.owner, salt=derive(secret, b"names of limits, v1"))
+    Routes(accounts, sessions, service_clients, keys).install(app, limits)
+    limits.install(app)
+    if hops := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops)  # type: ignore[method-assign]
+    # Redis is no condition of readiness: without it limits are counted in memory (limits.py).
+    health = Health(SERVICE, {"mongo": accounts.ready})
+    return health.middleware(log_setup.RequestContext(app.wsgi_app))
+
+
+def _client(settings: Settings) -> MongoClient[dict[str, Any]]:
+    """A client that opens nothing before its first use, so that it may be made before gunicorn forks."""
+    return MongoClient(
+        settings.mongo_url.get_secret_value(),
+        connect=False,
+        tz_aware=True,
+        serverSelectionTimeoutMS=1_000,
+        connectTimeoutMS=1_000,
+        socketTimeoutMS=5_000,
+        waitQueueTimeoutMS=1_000,
+        maxPoolSize=THREADS + 1,  # and the probe
+        appname=SERVICE,
+    )
+
+
+def _install_hooks(app: Flask) -> None:
+    def bounded() -> None:
+        request.get_data()  # 413 here, before a limit looks into the body
+
+    def finish(response: Response) -> Response:
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        route = request.url_rule.rule if request.url_rule else "none"
+        method = request.method if request.method in _METHODS else "other"
+        metrics.REQUESTS.labels(route, method, response.status_code).inc()
+        return response
+
+    app.before_request(bounded)
+    app.after_request(finish)

@@ -1,0 +1,66 @@
+"""Services that may have tokens of their own (OAuth 2 client credentials)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from auth.config import refuse
+from auth.errors import AudienceRefused, BadClient
+
+Audience = Literal["storage", "analytics", "logging"]
+
+
+class Client(BaseModel):
+    """One entry of the file."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    secret: str = Field(min_length=16, max_length=256)
+    audiences: list[Audience] = Field(min_length=1)
+
+
+_FILE = TypeAdapter(dict[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")], Client])
+
+
+def read(path: str) -> dict[str, Client]:
+    """The clients of SERVICE_CLIENTS_FILE, or an end of the process that names the field, not the value."""
+    if not path:
+        return {}
+    try:
+        return _FILE.validate_json(Path(path).read_bytes())
+    except OSError as error:
+        raise refuse(f"SERVICE_CLIENTS_FILE={path!r}: cannot be read ({error.strerror})") from None
+    except ValidationError as error:
+        # NB: an invalid key is in `loc`, but keys are ids, no secrets.
+        rules = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise refuse(f"SERVICE_CLIENTS_FILE={path!r}: {rules}") from None
+
+
+class Clients:
+    """Checks a client's secret in constant time, also for a client that does not exist."""
+
+    def __init__(self, clients: Mapping[str, Client]) -> None:
+        self._clients = {
+            name: (_digest(client.secret), frozenset(client.audiences)) for name, client in clients.items()
+        }
+        self._nobody = (_digest(secrets.token_urlsafe(32)), frozenset[Audience]())
+
+    def admit(self, client_id: str, secret: str, audience: Audience) -> str:
+        """The subject of the client's token. Raises BadClient or AudienceRefused."""
+        expected, audiences = self._clients.get(client_id, self._nobody)
+        if not hmac.compare_digest(expected, _digest(secret)):
+            raise BadClient("client_id or client_secret is wrong")
+        if audience not in audiences:
+            raise AudienceRefused("this client may not call that service")
+        return f"service:{client_id}"
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

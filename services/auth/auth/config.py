@@ -1,0 +1,101 @@
+"""Every setting of auth, read from the environment once, at start."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from auth.secret_rules import broken_rule
+
+_SECRETS = ("JWT_SECRET", "JWT_PREVIOUS_SECRET", "MONGO_URL", "REDIS_URL")
+
+
+class Settings(BaseSettings):
+    """Names are the environment variables' names in lower case."""
+
+    model_config = SettingsConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8001, ge=1, le=65535, description="Port to listen on.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
+    mongo_url: SecretStr = Field(
+        SecretStr("mongodb://localhost:27017/deltastream"),
+        description="MongoDB; the database is the path, `deltastream` unless given.",
+    )
+    redis_url: SecretStr = Field(SecretStr("redis://localhost:6379/0"), description="Counters of the limits.")
+    jwt_secret: SecretStr = Field(description="The signing key is derived from it; random, 32 bytes or more.")
+    jwt_previous_secret: SecretStr | None = Field(
+        None, description="During a rotation: tokens of the key derived from it stay valid."
+    )
+    access_token_seconds: int = Field(600, ge=60, le=3600, description="Life of an access token.")
+    refresh_token_days: int = Field(30, ge=1, le=365, description="Life of a refresh token.")
+    service_clients_file: str = Field(
+        "", description='JSON: {client_id: {"secret": ..., "audiences": [...]}}; no file, no service tokens.'
+    )
+    password_min_length: int = Field(12, ge=7, le=128, description="Shortest password of a new account.")
+    hash_concurrency: int = Field(
+        2, ge=1, le=8, description="Passwords hashed at the same time; each takes 19 MiB."
+    )
+    hash_wait_ms: int = Field(2000, ge=0, le=10_000, description="Longest wait for a place to hash.")
+    limit_login_address: int = Field(60, ge=1, description="Logins a minute from one address.")
+    limit_login_account: int = Field(10, ge=1, description="Logins a minute for one account.")
+    limit_register_address: int = Field(30, ge=1, description="Registrations a minute from one address.")
+    limit_register_account: int = Field(5, ge=1, description="Registrations a minute of one email.")
+    limit_refresh_address: int = Field(120, ge=1, description="Refreshes a minute from one address.")
+    limit_refresh_account: int = Field(30, ge=1, description="Refreshes a minute of one account.")
+    limit_token_address: int = Field(120, ge=1, description="Service tokens a minute to one address.")
+    limit_token_account: int = Field(60, ge=1, description="Service tokens a minute for one client.")
+    trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies whose X-Forwarded-For is believed.")
+
+    @field_validator("jwt_secret", "jwt_previous_secret")
+    @classmethod
+    def _strong(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or (rule := broken_rule(value.get_secret_value())) is None:
+            return value
+        raise ValueError(rule)
+
+    @field_validator("mongo_url")
+    @classmethod
+    def _mongo(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
+            raise ValueError("must be a mongodb:// or mongodb+srv:// URL")
+        return value
+
+
+def refuse(line: str) -> SystemExit:
+    """Say why the service does not start; the exit to raise."""
+    print(line, file=sys.stderr)
+    return SystemExit(2)
+
+
+def load() -> Settings:
+    """The settings, or an end of the process (2) that names variable and rule."""
+    given: dict[str, str] = {}
+    for name in _SECRETS:
+        if path := os.environ.get(f"{name}_FILE"):
+            try:
+                given[name.lower()] = Path(path).read_text().strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise refuse(f"{name}_FILE={path!r}: cannot be read ({type(error).__name__})") from None
+    # An empty previous secret is how a template says "none".
+    if not (given.get("jwt_previous_secret") or os.environ.get("JWT_PREVIOUS_SECRET")):
+        given["jwt_previous_secret"] = None  # type: ignore[assignment]
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # values are parsed like the environment's
+    except ValidationError as error:
+        raise refuse("\n".join(map(_line, error.errors()))) from None
+
+
+def _line(error: Mapping[str, Any]) -> str:
+    name = str(error["loc"][0]).upper()
+    rule = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "missing":
+        return f"{name}: must be set (or {name}_FILE)" if name in _SECRETS else f"{name}: must be set"
+    value = "(secret)" if name in _SECRETS else repr(error.get("input"))
+    return f"{name}={value}: {rule}"

@@ -1,0 +1,123 @@
+"""The routes: what each takes, does and answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from flask import Flask, Response, jsonify, request
+
+from auth import metrics, models
+from auth.accounts import Accounts, User
+from auth.clients import Clients
+from auth.errors import BadCredentials, BadToken, NotJson
+from auth.keys import PEOPLE, KeyRing
+from auth.limits import Limits
+from auth.sessions import Sessions
+
+BodyT = TypeVar("BodyT", bound=models.Body)
+
+
+@dataclass(frozen=True)
+class Routes:
+    """The views, with their collaborators."""
+
+    accounts: Accounts
+    sessions: Sessions
+    clients: Clients
+    keys: KeyRing
+
+    def install(self, app: Flask, limits: Limits) -> None:
+        for name, view in (
+            ("register", self.register),
+            ("login", self.login),
+            ("refresh", self.refresh),
+            ("token", self.token),
+        ):
+            app.add_url_rule(f"/{name}", name, limits.limited(name, _plain(view)), methods=["POST"])
+        app.add_url_rule("/verify", "verify", self.verify, methods=["POST"])
+        app.add_url_rule("/logout", "logout", self.logout, methods=["POST"])
+        app.add_url_rule("/.well-known/jwks.json", "jwks", self.jwks, methods=["GET"])
+
+    def register(self) -> Any:
+        """A new account, logged in. Its answer is the original's, and more."""
+        given = _body(models.Register)
+        user = self.accounts.register(given.email, given.password, given.name)
+        session = self._session(user, self.sessions.begin(user.id))
+        return {"message": "User registered successfully", "user_id": user.id, **session}, 201
+
+    def login(self) -> Any:
+        """Tokens for email and password."""
+        given = _body(models.Login)
+        try:
+            user = self.accounts.log_in(given.email, given.password)
+        except BadCredentials:
+            metrics.LOGINS.labels("refused").inc()
+            raise
+        metrics.LOGINS.labels("ok").inc()
+        return self._session(user, self.sessions.begin(user.id))
+
+    def refresh(self) -> Any:
+        """The next pair of tokens; the one that was given is used up."""
+        user_id, following = self.sessions.rotate(_body(models.Refresh).refresh_token)
+        user = self.accounts.by_id(user_id)
+        if user is None:  # the account went, its tokens did not
+            self.sessions.end(following)
+            raise BadToken("the refresh token is not valid: log in again")
+        return self._session(user, following)
+
+    def logout(self) -> Any:
+        """End the login; also when it has ended already."""
+        self.sessions.end(_body(models.Refresh).refresh_token)
+        return Response(status=204)
+
+    def verify(self) -> Any:
+        """Whose token it is."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        claims = self.keys.verify(token.strip()) if scheme.lower() == "bearer" else None
+        if claims is None:
+            raise BadToken("a valid bearer token is needed: Authorization: Bearer <token>", valid=False)
+        return {"valid": True, "user_id": claims["sub"], "email": claims.get("email")}
+
+    def token(self) -> Any:
+        """A service's token for one other service."""
+        given = _body(models.ClientCredentials)
+        subject = self.clients.admit(given.client_id, given.client_secret, given.audience)
+        made, _ = self.keys.issue(subject, given.audience)
+        return {"access_token": made, "token_type": "Bearer", "expires_in": self.keys.lifetime_s}
+
+    def jwks(self) -> Any:
+        """The keys that tokens are verified with."""
+        answer = jsonify(self.keys.jwks())
+        answer.headers["Cache-Control"] = "public, max-age=300"
+        return answer
+
+    def _session(self, user: User, refresh_token: str) -> dict[str, Any]:
+        access, expires = self.keys.issue(user.id, PEOPLE, email=user.email)
+        return {
+            "token": access,  # the original's name
+            "access_token": access,
+            "token_type": "Bearer",
+            "refresh_token": refresh_token,
+            "expires_in": self.keys.lifetime_s,
+            "expires_at": datetime.fromtimestamp(expires, UTC).isoformat().replace("+00:00", "Z"),
+            "user": user.shown(),
+        }
+
+
+def _plain(method: Any) -> Any:
+    """A function of its own for flask-limiter, which writes to it and names limits after it."""
+
+    def view() -> Any:
+        return method()
+
+    view.__name__ = view.__qualname__ = method.__name__
+    return view
+
+
+def _body(model: type[BodyT]) -> BodyT:
+    """The body, judged. Raises NotJson or pydantic's ValidationError."""
+    if not request.is_json:
+        raise NotJson("the body must be JSON: Content-Type: application/json")
+    return model.model_validate_json(request.get_data())

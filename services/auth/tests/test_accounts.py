@@ -1,0 +1,161 @@
+"""Registering and logging in."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+from tests.support.contracts import validator
+
+from auth.errors import Busy
+from auth.passwords import Passwords, owasp_hasher
+
+
+def as_json(document: dict[str, Any]) -> dict[str, Any]:
+    """A BSON document in the contracts' form."""
+    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in document.items()}
+
+
+def test_registering_gives_an_account_and_a_session(auth: Any, session: Any, account: Any) -> None:
+    """The original's clients read `token` and `user`."""
+    assert session["token"] == session["access_token"]
+    assert session["user"] == {"id": session["user_id"], "email": account["email"], "name": ""}
+    assert session["expires_in"] == 600
+    assert datetime.fromisoformat(session["expires_at"]).timestamp() == int(auth.clock()) + 600
+    assert session["message"]
+
+
+def test_what_is_stored_keeps_the_contracts(auth: Any, session: Any) -> None:
+    """Accounts with Argon2id, refresh tokens by their hash."""
+    (user,), (token,) = auth.db["users"].find(), auth.db["refresh_tokens"].find()
+    validator("document-users").validate(as_json(user))
+    validator("document-refresh_tokens").validate(as_json(token))
+    assert session["refresh_token"] not in str(token)
+
+
+def test_the_products_hasher_has_owasps_parameters() -> None:
+    """Argon2id, 19 MiB, two passes, one lane."""
+    assert owasp_hasher().hash("x").startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+def test_an_email_has_one_account(auth: Any, client: Any, account: Any) -> None:
+    """Also when two register at once, and however the address is written."""
+    with ThreadPoolExecutor(4) as pool:
+        got = list(pool.map(lambda _: client.post("/register", json=account).status_code, range(4)))
+    assert sorted(got) == [201, 409, 409, 409]
+    again = client.post("/register", json={**account, "email": " TRADER@Example.com "})
+    assert (again.status_code, again.json["code"]) == (409, "email_taken")
+    assert auth.db["users"].count_documents({}) == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("email", None),
+        ("email", "no-at-sign"),
+        ("email", "a b@example.com"),
+        ("email", "a@exa..mple.com"),
+        ("email", "a@" + "x" * 260),
+        ("email", 5),
+        ("password", None),
+        ("password", "elevenchars"),
+        ("password", "x" * 129),
+        ("password", "x" * 600),
+        ("password", ["x"]),
+        ("name", "x" * 101),
+        ("name", "line\nbreak"),
+    ],
+)
+def test_a_bad_field_is_named(client: Any, account: Any, field: str, value: object) -> None:
+    """400 says which field and which rule, and does not repeat the value."""
+    given = {k: v for k, v in {**account, field: value}.items() if v is not None}
+    got = client.post("/register", json=given)
+    assert (got.status_code, got.json["code"]) == (400, "bad_input")
+    assert [one["field"] for one in got.json["errors"]] == [field]
+    if isinstance(value, str):
+        assert value not in got.text
+
+
+def test_the_originals_password_may_be_allowed(auth: Any) -> None:
+    """Its example clients use "test123"."""
+    got = auth.client(password_min_length=7).post(
+        "/register", json={"email": "a@example.com", "password": "test123", "name": "Test User"}
+    )
+    assert got.status_code == 201
+
+
+def test_a_login_takes_what_was_registered(client: Any, session: Any, account: Any) -> None:
+    """The address in any case; the password in any Unicode form of the same characters."""
+    got = client.post("/login", json={**account, "email": account["email"].upper()})
+    assert (got.status_code, got.json["user"]) == (200, session["user"])
+    composed = {"email": "b@example.com", "password": "caf\u00e9 caf\u00e9 caf\u00e9"}
+    assert client.post("/register", json=composed).status_code == 201
+    decomposed = {**composed, "password": "cafe\u0301 cafe\u0301 cafe\u0301"}
+    assert client.post("/login", json=decomposed).status_code == 200
+
+
+def test_an_unknown_account_looks_like_a_wrong_password(
+    auth: Any, client: Any, session: Any, account: Any
+) -> None:
+    """The same answer after the same work, so that nobody can ask who is a customer."""
+    answers, works = [], []
+    for given in ({**account, "password": "wrong password"}, {**account, "email": "x@example.com"}):
+        before = auth.hasher.verified
+        got = client.post("/login", json=given)
+        works.append(auth.hasher.verified - before)
+        answers.append((got.status_code, {**got.json, "request_id": ""}))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 401
+    assert works == [1, 1]
+
+
+def test_a_hash_follows_new_parameters(auth: Any, session: Any, account: Any, counting: Any) -> None:
+    """At the next login, and only then is the password at hand."""
+    stronger = auth.client(hasher=counting(time_cost=2))
+    assert stronger.post("/login", json=account).status_code == 200
+    assert ",t=2," in auth.db["users"].find_one()["password_hash"]
+    assert stronger.post("/login", json=account).status_code == 200
+
+
+def test_hashing_is_bounded(counting: Any) -> None:
+    """Who finds every place taken is refused and counted, and the place comes back."""
+    passwords = Passwords(counting(), at_once=1, wait_s=0)
+    before = REGISTRY.get_sample_value("auth_hash_refused_total") or 0
+    with passwords.place(), pytest.raises(Busy):
+        passwords.hash("x")
+    assert REGISTRY.get_sample_value("auth_hash_refused_total") == before + 1
+    assert passwords.check(passwords.hash("x"), "x")
+
+
+def test_a_full_house_is_503(auth: Any, account: Any, counting: Any) -> None:
+    """With Retry-After; the logins that have a place go on."""
+    import threading
+
+    inside, go = threading.Event(), threading.Event()
+
+    class Slow(type(counting())):  # type: ignore[misc]
+        def verify(self, hash: Any, password: Any) -> Any:
+            inside.set()
+            assert go.wait(30)
+            return super().verify(hash, password)
+
+    client = auth.client(hasher=Slow(), hash_concurrency=1, hash_wait_ms=0)
+    assert client.post("/register", json=account).status_code == 201
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(client.post, "/login", json=account)
+        assert inside.wait(30)
+        second = client.post("/login", json=account)
+        go.set()
+    assert (second.status_code, second.json["code"], second.headers["Retry-After"]) == (503, "busy", "1")
+    assert first.result().status_code == 200
+
+
+def test_readiness_needs_the_unique_index(auth: Any, client: Any) -> None:
+    """Without the migration an email could get two accounts."""
+    assert client.get("/readyz").status_code == 200
+    auth.db["users"].drop_indexes()
+    unready = auth.client().get("/readyz")
+    assert (unready.status_code, unready.json["checks"]) == (503, {"mongo": "unavailable"})

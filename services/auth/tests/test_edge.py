@@ -1,0 +1,148 @@
+"""Limits, errors and what the logs may know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import redis
+from prometheus_client import REGISTRY
+
+PROBLEM = {"type", "title", "status", "detail", "code", "request_id"}
+
+
+def login(client: Any, email: str, address: str = "127.0.0.1", **headers: str) -> Any:
+    return client.post(
+        "/login",
+        json={"email": email, "password": "some password"},
+        environ_overrides={"REMOTE_ADDR": address},
+        headers=headers,
+    )
+
+
+def test_an_account_is_limited_from_all_addresses(auth: Any) -> None:
+    """Guessing one password from many places; other accounts go on."""
+    client = auth.client(limit_login_account=2)
+    got = [login(client, "a@example.com", f"10.0.0.{n}").status_code for n in range(3)]
+    assert got == [401, 401, 429]
+    assert login(client, "A@Example.com", "10.0.0.9").status_code == 429
+    assert login(client, "b@example.com", "10.0.0.9").status_code == 401
+
+
+def test_an_address_is_limited_over_all_accounts(auth: Any) -> None:
+    """Guessing many accounts from one place; IPv6 counts by /64."""
+    client = auth.client(limit_login_address=2)
+    got = [login(client, f"{n}@example.com", f"2001:db8::{n}") for n in range(1, 4)]
+    assert [one.status_code for one in got] == [401, 401, 429]
+    assert got[2].json["code"] == "rate_limited"
+    assert 1 <= int(got[2].headers["Retry-After"]) <= 60
+
+
+@pytest.mark.parametrize("route", ["register", "refresh", "token"])
+def test_the_other_routes_are_limited_too(auth: Any, route: str) -> None:
+    """Also for bodies that make no sense."""
+    client = auth.client(**{f"limit_{route}_address": 1})
+    assert client.post(f"/{route}", data="[" * 9000, content_type="application/json").status_code == 400
+    assert client.post(f"/{route}", json={}).status_code == 429
+
+
+def test_refreshes_are_limited_by_account(auth: Any, client: Any, session: Any) -> None:
+    """The account is the token's owner."""
+    client = auth.client(limit_refresh_account=1)
+    token = client.post("/refresh", json={"refresh_token": session["refresh_token"]}).json["refresh_token"]
+    assert client.post("/refresh", json={"refresh_token": token}).status_code == 429
+
+
+def test_counters_are_in_redis_without_emails(auth: Any, client: Any) -> None:
+    """Replicas share them under their own prefix."""
+    login(client, "a@example.com")
+    with redis.Redis.from_url(auth.redis_url) as store:
+        names = [name.decode() for name in store.keys()]
+        assert names
+        assert all(store.ttl(name) > 0 for name in names)
+    assert all(name.startswith("limits:auth:") or name.startswith("limits:auth/") for name in names), names
+    assert not any("example" in name for name in names)
+
+
+def test_without_redis_limits_are_counted_in_memory(auth: Any) -> None:
+    """Nobody is locked out, nothing is without a limit, and the metric says so."""
+    client = auth.client(redis_url="redis://127.0.0.1:9/0", limit_login_address=2)
+    before = REGISTRY.get_sample_value("auth_limits_fallback_total") or 0
+    got = [login(client, f"{n}@example.com").status_code for n in range(3)]
+    assert got == [401, 401, 429]
+    assert REGISTRY.get_sample_value("auth_limits_fallback_total") == before + 3
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize(("hops", "last"), [(0, 429), (1, 401)])
+def test_forwarded_addresses_count_only_from_trusted_proxies(auth: Any, hops: int, last: int) -> None:
+    """By default the header is what anybody can write."""
+    client = auth.client(trusted_proxies=hops, limit_login_address=1)
+    for n, expected in ((1, 401), (2, last)):
+        headers = {"X-Forwarded-For": f"10.1.1.{n}"}
+        assert login(client, f"{n}@example.com", **headers).status_code == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "status", "code"),
+    [
+        ("GET", "/nothing", {}, 404, "not_found"),
+        ("GET", "/login", {}, 405, "method_not_allowed"),
+        ("POST", "/login", {"data": "x"}, 415, "unsupported_media_type"),
+        ("POST", "/login", {"data": "{", "content_type": "application/json"}, 400, "bad_input"),
+        ("POST", "/login", {"json": ["x"]}, 400, "bad_input"),
+        ("POST", "/login", {"data": "[" * 15_000, "content_type": "application/json"}, 400, "bad_input"),
+        ("POST", "/login", {"json": {"email": "x" * 17_000}}, 413, "body_too_large"),
+        ("POST", "/logout", {"json": {}}, 400, "bad_input"),
+        ("POST", "/refresh", {"json": {"refresh_token": 5}}, 400, "bad_input"),
+    ],
+)
+def test_every_error_is_a_problem(
+    client: Any, method: str, path: str, sent: dict[str, Any], status: int, code: str
+) -> None:
+    """RFC 9457, with a stable code and the id of the request."""
+    got = client.open(path, method=method, **sent)
+    assert (got.status_code, got.json["code"], got.json["status"]) == (status, code, status)
+    assert got.content_type == "application/problem+json"
+    assert got.json.keys() >= PROBLEM
+    assert got.json["request_id"] == got.headers["X-Request-ID"]
+
+
+def test_without_the_store_it_is_503(auth: Any, capsys: Any) -> None:
+    """An outage is no refusal, and its text stays inside."""
+    client = auth.client(mongo_url="mongodb://someone:pass-word@127.0.0.1:9/deltastream")
+    got = login(client, "a@example.com")
+    assert (got.status_code, got.json["code"], got.headers["Retry-After"]) == (503, "store_unavailable", "1")
+    assert "127.0.0.1:9" not in got.text
+    assert "pass-word" not in capsys.readouterr().err
+
+
+def test_logs_know_no_secrets(auth: Any, account: Any, capsys: Any) -> None:
+    """No email, password or token in any line, whatever goes wrong."""
+    client = auth.client(limit_login_account=4)
+    session = client.post("/register", json=account).json
+    client.post("/register", json=account)
+    for password in (account["password"], "a wrong password"):
+        client.post("/login", json={**account, "password": password})
+    client.post("/login", data=f'{{"email": "{account["email"]}"', content_type="application/json")
+    client.post("/verify", headers={"Authorization": f"Bearer {session['token']}"})
+    for _ in range(2):
+        client.post("/refresh", json={"refresh_token": session["refresh_token"]})
+    client.post("/logout", json={"refresh_token": session["refresh_token"]})
+    for _ in range(4):
+        client.post("/login", json=account)
+    auth.db["users"].update_one({}, {"$unset": {"password_hash": ""}})  # an error that nobody foresaw
+    broken = auth.client(limit_login_account=100).post("/login", json=account)
+    assert (broken.status_code, broken.json["code"]) in ((500, "internal_error"), (429, "rate_limited"))
+    said = capsys.readouterr().err
+    assert said.count('"event": "request"') >= 14
+    names = [account["email"], "trader", account["password"], "a wrong password"]
+    for secret in [*names, session["token"], session["refresh_token"]]:
+        assert secret not in said
+
+
+def test_answers_with_tokens_are_not_kept(client: Any, account: Any) -> None:
+    """no-store, and nothing that sniffs."""
+    got = client.post("/register", json=account)
+    assert got.headers["Cache-Control"] == "no-store"
+    assert got.headers["X-Content-Type-Options"] == "nosniff"

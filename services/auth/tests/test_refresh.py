@@ -1,0 +1,73 @@
+"""Refresh tokens: single use, in families."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+
+def refresh(client: Any, token: str) -> Any:
+    return client.post("/refresh", json={"refresh_token": token})
+
+
+def test_a_refresh_gives_the_next_pair(client: Any, session: Any) -> None:
+    """New tokens of the same account, and again with these."""
+    first = refresh(client, session["refresh_token"])
+    assert first.status_code == 200
+    assert first.json["user"] == session["user"]
+    assert first.json["refresh_token"] != session["refresh_token"]
+    assert refresh(client, first.json["refresh_token"]).status_code == 200
+
+
+def test_a_used_token_takes_its_family_with_it(client: Any, session: Any, account: Any) -> None:
+    """One of the two who hold it is a thief; another login of the account stays."""
+    other = client.post("/login", json=account).json["refresh_token"]
+    following = refresh(client, session["refresh_token"]).json["refresh_token"]
+    assert refresh(client, session["refresh_token"]).status_code == 401
+    assert refresh(client, following).status_code == 401
+    assert refresh(client, other).status_code == 200
+
+
+def test_of_uses_at_once_exactly_one_wins(auth: Any, client: Any, account: Any, session: Any) -> None:
+    """And since the token was used twice, what the winner got falls with the family."""
+    for _ in range(5):
+        token = client.post("/login", json=account).json["refresh_token"]
+        with ThreadPoolExecutor(4) as pool:
+            got = list(pool.map(lambda _, token=token: refresh(client, token), range(4)))
+        assert sorted(one.status_code for one in got) == [200, 401, 401, 401]
+        (won,) = [one.json["refresh_token"] for one in got if one.status_code == 200]
+        assert refresh(client, won).status_code == 401
+    assert auth.db["refresh_tokens"].count_documents({"revoked": False}) == 1  # of the registration
+
+
+def test_every_refusal_reads_the_same(auth: Any, client: Any, session: Any) -> None:
+    """Unknown, expired, ended or of a lost account: the answer tells nothing apart."""
+    refusals = [refresh(client, "unknown")]
+    ended = refresh(client, session["refresh_token"]).json["refresh_token"]
+    client.post("/logout", json={"refresh_token": ended})
+    refusals.append(refresh(client, ended))
+    account = {"email": "b@example.com", "password": "a long password"}
+    late = client.post("/register", json=account).json["refresh_token"]
+    auth.clock.at += 30 * 86_400 + 1
+    refusals.append(refresh(client, late))
+    orphan = client.post("/login", json=account).json["refresh_token"]
+    auth.db["users"].delete_one({"email": account["email"]})
+    refusals.append(refresh(client, orphan))
+    answers = [(one.status_code, {**one.json, "request_id": ""}) for one in refusals]
+    assert answers == [answers[0]] * 4
+    assert answers[0][0] == 401
+
+
+def test_a_token_lives_thirty_days(auth: Any, client: Any, session: Any) -> None:
+    """A second before its end it still is good."""
+    auth.clock.at += 30 * 86_400 - 1
+    assert refresh(client, session["refresh_token"]).status_code == 200
+
+
+def test_logout_ends_the_family_and_may_be_repeated(client: Any, session: Any) -> None:
+    """204 each time, also for a token that never was; also with a token of the family used already."""
+    following = refresh(client, session["refresh_token"]).json["refresh_token"]
+    for token in (session["refresh_token"], session["refresh_token"], "never-was"):
+        got = client.post("/logout", json={"refresh_token": token})
+        assert (got.status_code, got.data) == (204, b"")
+    assert refresh(client, following).status_code == 401

@@ -1,0 +1,96 @@
+"""Services get tokens of one audience each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from tests.support.contracts import validator
+
+from auth import clients
+
+SECRET = "secret-of-the-gateway-1"
+
+
+@pytest.fixture
+def service(auth: Any, tmp_path: Path) -> Any:
+    """An app that knows the client api-gateway, for storage only."""
+    path = tmp_path / "clients.json"
+    path.write_text(json.dumps({"api-gateway": {"secret": SECRET, "audiences": ["storage"]}}))
+    return auth.client(service_clients_file=str(path))
+
+
+def ask(client: Any, **changes: str) -> Any:
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": "api-gateway",
+        "client_secret": SECRET,
+        "audience": "storage",
+    }
+    return client.post("/token", json={**form, **changes})
+
+
+def test_a_client_gets_a_token_of_its_audience(service: Any) -> None:
+    """Signed like any other; the subject names the client."""
+    got = ask(service)
+    assert (got.status_code, got.json["token_type"], got.json["expires_in"]) == (200, "Bearer", 600)
+    (jwk,) = service.get("/.well-known/jwks.json").json["keys"]
+    claims = jwt.decode(got.json["access_token"], jwt.PyJWK(jwk).key, ["EdDSA"], audience="storage")
+    validator("token-claims").validate(claims)
+    assert claims["sub"] == "service:api-gateway"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"client_secret": "wrong"}, 401, "invalid_client"),
+        ({"client_id": "nobody"}, 401, "invalid_client"),
+        ({"audience": "logging"}, 403, "audience_refused"),
+        ({"audience": "deltastream-api"}, 400, "bad_input"),
+        ({"grant_type": "password"}, 400, "bad_input"),
+    ],
+)
+def test_everything_else_is_refused(service: Any, changes: dict[str, str], status: int, code: str) -> None:
+    """A service never gets a token of people, nor of a service that it has no business with."""
+    got = ask(service, **changes)
+    assert (got.status_code, got.json["code"]) == (status, code)
+
+
+def test_an_unknown_client_looks_like_a_wrong_secret(service: Any) -> None:
+    """The answers are equal."""
+    first, second = ask(service, client_secret="wrong").json, ask(service, client_id="nobody").json
+    assert {**first, "request_id": ""} == {**second, "request_id": ""}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        "{",
+        '{"a": {"secret": "tiny-one", "audiences": ["storage"]}}',
+        '{"a": {"secret": "long-enough-secret-x", "audiences": ["deltastream-api"]}}',
+        '{"a": {"secret": "long-enough-secret-x", "audiences": []}}',
+        '{"A!": {"secret": "long-enough-secret-x", "audiences": ["storage"]}}',
+    ],
+)
+def test_a_bad_file_stops_the_start(tmp_path: Path, content: str, capsys: Any) -> None:
+    """One line that names the variable and never a secret."""
+    path = tmp_path / "clients.json"
+    path.write_text(content)
+    with pytest.raises(SystemExit) as stopped:
+        clients.read(str(path))
+    said = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert said.startswith("SERVICE_CLIENTS_FILE=")
+    assert said.count("\n") == 1
+    assert "tiny-one" not in said
+    assert "long-enough-secret-x" not in said
+
+
+def test_a_missing_file_stops_the_start(tmp_path: Path) -> None:
+    """A typing error must not start a service that refuses everybody."""
+    with pytest.raises(SystemExit):
+        clients.read(str(tmp_path / "none.json"))
