@@ -1,0 +1,3 @@
+"""Log intake and query."""
+
+__version__ = "0.1.0"

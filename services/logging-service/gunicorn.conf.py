@@ -1,0 +1,21 @@
+"""gunicorn's settings; the service's own are in logging_service/config.py."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from logging_service.bootstrap import THREADS  # the path above comes first
+from logging_service.config import load
+
+_settings = load()
+bind = f"{_settings.host}:{_settings.port}"
+workers = 1  # scale with replicas: one process a pod keeps metrics whole
+worker_class = "gthread"
+threads = THREADS
+preload_app = True  # imports are shared between master and worker
+keepalive = 15  # seconds
+graceful_timeout = 15  # seconds
+timeout = 30  # seconds
+accesslog = None  # RequestContext writes the access lines
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # heartbeat off the disk

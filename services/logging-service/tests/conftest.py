@@ -1,0 +1,113 @@
+"""The real app on a real store, and the real auth service in front of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from tests.support.stores import free_port, wait_until
+from werkzeug.test import Client
+
+from logging_service.bootstrap import create_app
+from logging_service.config import Settings
+
+AUTH = Path(__file__).parents[2] / "auth"
+CLIENT = {"secret": "secret-of-the-gateway-1", "audiences": ["logging", "storage"]}
+
+
+class AuthService:
+    """The auth service as a process; asked for tokens as a service would."""
+
+    def __init__(self, home: Path, *, mongo_url: str, redis_url: str) -> None:
+        (home / "clients.json").write_text(json.dumps({"api-gateway": CLIENT}))
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        settings = {
+            "PORT": str(port),
+            "MONGO_URL": mongo_url,
+            "REDIS_URL": redis_url,
+            "JWT_SECRET": "w7Xo2c9Qz4Lr8Vt1Bn6Hk3Md5Fg0Js-unit",
+            "SERVICE_CLIENTS_FILE": str(home / "clients.json"),
+        }
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        with open(home / "auth.log", "wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:app"],
+                cwd=AUTH,
+                env={**inherited, **settings},
+                stderr=log,
+            )
+        wait_until(self._answers, "auth answers")
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/livez", timeout=5) as got:
+                return bool(got.status == 200)
+        except OSError:
+            return False
+
+    def post(self, path: str, **body: str) -> Any:
+        asked = urllib.request.Request(
+            self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(asked, timeout=30) as got:
+            return json.loads(got.read())
+
+    def token(self, audience: str) -> str:
+        grant = {"grant_type": "client_credentials", "client_id": "api-gateway", "audience": audience}
+        answer = self.post("/token", client_secret=str(CLIENT["secret"]), **grant)
+        return str(answer["access_token"])
+
+
+@pytest.fixture(scope="module")
+def auth(tmp_path_factory: Any, _mongo_server: Any, _redis_server: Any) -> Iterator[AuthService]:
+    home = tmp_path_factory.mktemp("auth")
+    service = AuthService(home, mongo_url=_mongo_server.url, redis_url=_redis_server.url())
+    yield service
+    service.process.terminate()
+    service.process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def bearer(auth: AuthService) -> dict[str, str]:
+    """The header of a service that may call this one."""
+    return {"Authorization": f"Bearer {auth.token('logging')}"}
+
+
+@pytest.fixture
+def db(mongo_url: str) -> Iterator[Any]:
+    """The database, with the capped collection as storage's migrate makes it."""
+    with MongoClient(mongo_url, tz_aware=True) as mongo:
+        mongo["deltastream"].create_collection("logs", capped=True, size=1 << 20)
+        yield mongo["deltastream"]
+
+
+class Service:
+    """The app, called with the token of a service."""
+
+    def __init__(self, client: Client, bearer: dict[str, str]) -> None:
+        self.client, self.bearer = client, bearer
+
+    def add(self, body: Any) -> Any:
+        return self.client.post("/logs", json=body, headers=self.bearer)
+
+    def find(self, **query: object) -> Any:
+        return self.client.get("/logs", query_string=query, headers=self.bearer)
+
+    def messages(self, **query: object) -> list[str]:
+        got = self.find(**query)
+        assert got.status_code == 200, got.text
+        return [line["message"] for line in got.json["logs"]]
+
+
+@pytest.fixture
+def service(auth: AuthService, bearer: dict[str, str], db: Any, mongo_url: str) -> Service:
+    return Service(Client(create_app(Settings(mongo_url=mongo_url, auth_url=auth.url))), bearer)

@@ -1,0 +1,73 @@
+"""What GET /logs gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+TIMES = ("2026-11-24T10:00:00Z", "2026-11-24T11:00:00Z", "2026-11-24T12:00:00Z")
+
+
+@pytest.fixture
+def filled(service: Any) -> Any:
+    """Three lines, the last one the newest."""
+    rows = (("storage", "debug", "a.b"), ("storage", "error", "axb"), ("auth", "warning", "(c"))
+    assert service.add(
+        [
+            {"service": name, "level": level, "message": text, "timestamp": at, "request_id": f"r{text[0]}"}
+            for (name, level, text), at in zip(rows, TIMES, strict=True)
+        ]
+    ).json == {"accepted": 3}
+    return service
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, ["(c", "axb", "a.b"]),
+        ({"service": "storage"}, ["axb", "a.b"]),
+        ({"level": "warning"}, ["(c", "axb"]),
+        ({"level": "critical"}, []),
+        ({"since": TIMES[1]}, ["(c", "axb"]),
+        ({"until": "2026-11-24T12:00:00+01:00"}, ["axb", "a.b"]),
+        ({"since": TIMES[1], "until": "2026-11-24T11:00:00"}, ["axb"]),
+        ({"request_id": "ra"}, ["axb", "a.b"]),
+        ({"q": "a.b"}, ["a.b"]),
+        ({"q": "("}, ["(c"]),
+        ({"limit": 1}, ["(c"]),
+        ({"limit": 0}, ["(c"]),
+        ({"limit": 99999}, ["(c", "axb", "a.b"]),
+        ({"service": ""}, ["(c", "axb", "a.b"]),
+    ],
+)
+def test_a_filter_gives_the_newest_first(filled: Any, query: dict[str, Any], expected: list[str]) -> None:
+    """Level is the least severity, q a literal piece of text, limit clamped to 1..1000."""
+    assert filled.messages(**query) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("service", "A B"),
+        ("level", "loud"),
+        ("since", "yesterday"),
+        ("until", "0001-01-01T00:00:00+14:00"),
+        ("q", "x" * 201),
+        ("request_id", "x" * 65),
+        ("limit", "many"),
+        ("sevrice", "auth"),
+        ("level[$ne]", "info"),
+    ],
+)
+def test_a_bad_parameter_is_named(service: Any, name: str, value: str) -> None:
+    """An unknown one too: a misspelt filter would give a wrong answer that looks right."""
+    got = service.find(**{name: value})
+    assert (got.status_code, got.json["code"], got.json["errors"][0]["field"]) == (400, "bad_input", name)
+
+
+def test_an_answer_has_times_and_ids_as_text(filled: Any) -> None:
+    """RFC 3339 and hex."""
+    line = filled.find(limit=1).json["logs"][0]
+    assert line["timestamp"] == TIMES[2]
+    assert len(line["_id"]) == 24

@@ -1,0 +1,73 @@
+"""Settings and the process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.stores import free_port, wait_until
+
+from logging_service.config import Settings, load
+
+SERVICE = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "x"), ("AUTH_URL", "auth"), ("MONGO_URL", "redis://:pw@h")]
+)
+def test_a_bad_value_stops_the_start(name: str, value: str, monkeypatch: Any, capsys: Any) -> None:
+    """One line names variable and rule, and no secret."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as stopped:
+        load()
+    said = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert said.startswith(f"{name}=")
+    assert "pw" not in said
+
+
+def test_a_secret_may_come_as_a_file(tmp_path: Path, monkeypatch: Any) -> None:
+    """The file wins."""
+    (tmp_path / "url").write_text("mongodb://file/deltastream\n")
+    monkeypatch.setenv("MONGO_URL", "mongodb://env/deltastream")
+    monkeypatch.setenv("MONGO_URL_FILE", str(tmp_path / "url"))
+    assert load().mongo_url.get_secret_value() == "mongodb://file/deltastream"
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    """Docs that miss a knob are wrong docs."""
+    text = (SERVICE / "README.md").read_text()
+    assert not [name for name in Settings.model_fields if f"`{name.upper()}`" not in text]
+
+
+def test_gunicorn_serves_and_ends_cleanly(db: Any, mongo_url: str, tmp_path: Path) -> None:
+    """Ready, and 0 on SIGTERM."""
+    port = free_port()
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    with open(tmp_path / "log", "wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:app"],
+            cwd=SERVICE,
+            env={**inherited, "MONGO_URL": mongo_url, "PORT": str(port)},
+            stderr=log,
+        )
+
+    def ready() -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as got:
+                return bool(got.status == 200)
+        except OSError:
+            return False
+
+    try:
+        wait_until(ready, "the logging service is ready")
+        process.terminate()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
