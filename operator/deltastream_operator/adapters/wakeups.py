@@ -1,0 +1,43 @@
+"""Waiting for signals, children and time in one thread."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+from collections.abc import Callable, Iterator
+
+
+class Wakeups:
+    """Signals as bytes in a pipe: nothing runs inside a handler, and a wait ends at once."""
+
+    def __init__(self) -> None:
+        self._asked: Callable[[], None] = lambda: None
+        self._read = -1
+
+    @contextlib.contextmanager
+    def handling(self, asked: Callable[[], None]) -> Iterator[None]:
+        """While inside, SIGINT, SIGTERM and SIGHUP call `asked` from within `wait`."""
+        self._asked = asked
+        self._read, write = os.pipe()
+        os.set_blocking(write, False)
+        os.set_blocking(self._read, False)
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
+        before = {number: signal.signal(number, lambda _number, _frame: None) for number in numbers}
+        old = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(old)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            os.close(self._read)
+            os.close(write)
+
+    def wait(self, seconds: float) -> None:
+        """Until a signal or the time has come."""
+        if select.select([self._read], [], [], seconds)[0]:
+            for number in os.read(self._read, 4096):
+                if number != signal.SIGCHLD:
+                    self._asked()

@@ -1,0 +1,58 @@
+"""`up` and `down`: a planner without a terminal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from deltastream_operator.adapters.home import Home
+from deltastream_operator.adapters.logs import tail
+from deltastream_operator.errors import PlannerError
+
+DOWN_WITHIN_S = 120.0
+
+
+def up(feeds: str, root: Path, table: Path | None) -> str:
+    """Start a planner and return what it says once it is ready. Raises PlannerError with its log's end."""
+    home = Home(root)
+    home.create()
+    if pid := home.running_pid():
+        raise PlannerError(f"{home.root} is in use by the planner with pid {pid}: stop it first (make down)")
+    home.ready_file.unlink(missing_ok=True)
+    log = home.logs / "planner.log"
+    argv = [sys.executable, "-m", "deltastream_operator", "local", "--feeds", feeds]
+    argv += ["--services", str(table)] if table else []
+    with open(log, "ab") as out:
+        planner = subprocess.Popen(  # noqa: S603
+            argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+        )
+    try:
+        while not home.ready_file.exists():
+            if planner.poll() is not None:
+                end = "".join(f"\n    {line}" for line in tail(log, 15))
+                raise PlannerError(f"the system did not start; log {log}:{end}")
+            time.sleep(0.1)
+    except KeyboardInterrupt:
+        planner.terminate()
+        planner.wait()
+        raise PlannerError("interrupted; nothing is left running") from None
+    return home.ready_file.read_text().rstrip() + "\n  stop it with make down"
+
+
+def down(root: Path) -> str:
+    """Stop the planner of this home and wait until it has stopped everything."""
+    home = Home(root)
+    pid = home.running_pid()
+    if pid is None:
+        return f"nothing runs in {home.root}"
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + DOWN_WITHIN_S
+    while home.running_pid() is not None:
+        if time.monotonic() > deadline:
+            raise PlannerError(f"the planner with pid {pid} did not stop within {DOWN_WITHIN_S:g} s")
+        time.sleep(0.1)
+    return "stopped"

@@ -1,0 +1,23 @@
+"""What may go wrong and be said in a line; anything else is a bug and keeps its traceback."""
+
+from __future__ import annotations
+
+
+class PlannerError(Exception):
+    """Ends the planner with one clear line."""
+
+    exit_code = 1
+
+
+class FeedError(PlannerError):
+    """Feeds that cannot be taken: every problem on a line of its own."""
+
+    exit_code = 2
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class StopRequested(Exception):
+    """SIGINT or SIGTERM came while waiting for something."""

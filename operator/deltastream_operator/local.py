@@ -1,0 +1,234 @@
+"""The whole system on one machine: builds the collaborators and walks through start, watch and stop."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from deltastream_operator.adapters import logs, net, stores
+from deltastream_operator.adapters.home import Home
+from deltastream_operator.adapters.live import Board, Screen
+from deltastream_operator.adapters.processes import Supervisor, kill_leftovers, started_at
+from deltastream_operator.adapters.services import HTTP, Services, base_env
+from deltastream_operator.adapters.wakeups import Wakeups
+from deltastream_operator.adapters.workloads import LocalWorkloads
+from deltastream_operator.domain import capacity
+from deltastream_operator.domain.feed import Feed, Replay
+from deltastream_operator.errors import FeedError, PlannerError, StopRequested
+from deltastream_operator.ports import Component
+from deltastream_operator.settings import HTTP_PORTS, STORE_PORTS, Settings
+
+READY_WITHIN_S, FAILURES_AT_START, REFRESH_S = 120.0, 3, 1.0
+COMPONENTS: tuple[Component, ...] = ("enricher", "generator")  # in order of starting: readers first
+
+
+class Local:
+    """One local system."""
+
+    def __init__(self, feeds: Sequence[Feed], settings: Settings, services: Services, screen: Screen) -> None:
+        self._feeds, self._settings, self._services, self._screen = feeds, settings, services, screen
+        self._home = services.home
+        self._supervisor = Supervisor(time, screen.say)
+        self._wakeups = Wakeups()
+        self._ports: dict[str, int] = {}
+        self._recorded: dict[str, int] = {}
+        self._stop_asked = 0
+        self._workloads = LocalWorkloads(self._supervisor, services, self._port, self._pause)
+
+    def run(self) -> None:
+        """Start, watch until SIGINT or SIGTERM, stop. Raises PlannerError; nothing is left running."""
+        with self._home.lock(), self._wakeups.handling(self._on_signal):
+            try:
+                self._prepare()
+                self._start()
+                self._watch()
+            except StopRequested:
+                pass
+            finally:
+                self._screen.close()
+                self._stop()
+        self._screen.say("stopped; data is kept in " + str(self._home.root))
+
+    def _on_signal(self) -> None:
+        self._stop_asked += 1
+
+    def _pause(self, seconds: float = 0.1) -> None:
+        """Wait for a signal, the end of a child or the time; note who runs."""
+        self._wakeups.wait(seconds)
+        running = {name: process.pid for name, process in self._supervisor.processes.items() if process.pid}
+        if running != self._recorded:
+            self._recorded = running
+            self._home.write_json(
+                "processes.json", {name: [pid, started_at(pid)] for name, pid in running.items()}
+            )
+        if self._stop_asked > 1:  # asked again: no more grace
+            self._supervisor.kill_all()
+
+    def _step(self, seconds: float = 0.1) -> None:
+        self._pause(seconds)
+        self._supervisor.tick()
+        if self._stop_asked:
+            raise StopRequested
+
+    def _prepare(self) -> None:
+        recorded = self._home.read_json("processes.json")
+        stale = kill_leftovers({name: (int(pid), str(began)) for name, (pid, began) in recorded.items()})
+        if stale:
+            self._screen.say(f"ended what a killed planner had left: {', '.join(stale)}")
+        stores.redis_binary(), stores.mongo_binary()  # both are looked for before anything starts
+        kept = self._home.read_json("ports.json")
+        for store, variable in STORE_PORTS.items():
+            asked, last = self._settings.store_ports.get(store), kept.get(store)
+            if asked:
+                _must_be_free(asked, store, variable)
+            elif not isinstance(last, int) or not net.is_free(last):
+                last = net.free_port(self._ports.values())
+            self._ports[store] = asked or int(last or 0)
+        for service, port in self._settings.ports.items():
+            _must_be_free(port, service, HTTP_PORTS[service][0])
+        self._ports |= self._settings.ports
+        self._home.write_json("ports.json", {store: self._ports[store] for store in STORE_PORTS})
+
+    def _port(self, name: str) -> int:
+        return self._ports.setdefault(name, net.free_port(self._ports.values()))
+
+    def _start(self) -> None:
+        say, home, services = self._screen.say, self._home, self._services
+        redis_port, mongo_port = self._ports["redis"], self._ports["mongod"]
+        services.write_secrets(redis_port, mongo_port)
+        say("starting redis and mongod")
+        self._supervisor.start(stores.redis(home, redis_port, base_env()))
+        self._supervisor.start(stores.mongo(home, mongo_port, base_env()))
+        self._wait_ready(["redis", "mongod"])
+        stores.ensure_mongo_user(home, mongo_port, base_env())
+        migrate = services.command("migrate", port=0)
+        stores.run_once("storage migrate", list(migrate.argv), dict(migrate.env), migrate.cwd, migrate.log)
+        say("starting the services")
+        wanted = [
+            (feed, component, self._wanted(feed, component))
+            for component in COMPONENTS
+            for feed in self._feeds
+        ]
+        probed = [name for feed, part, count in wanted for name in self._workloads.names(feed, part, count)]
+        watched = ["socket-gateway", "logging-service", *probed]
+        ready_urls = ",".join(f"{name}=http://127.0.0.1:{self._port(name)}/readyz" for name in watched)
+        for service in HTTP:
+            gateway = service == "api-gateway"  # it is ready only when all is: alive is enough at first
+            extra = {"READY_URLS": ready_urls} if gateway else None
+            path = "/livez" if gateway else "/readyz"
+            self._supervisor.start(
+                services.command(service, port=self._port(service), extra=extra, path=path)
+            )
+        self._wait_ready(HTTP)
+        say(f"starting {len(self._feeds)} feed(s): {', '.join(feed.name for feed in self._feeds)}")
+        for feed, component, count in wanted:
+            self._workloads.apply(feed, component, count)
+        self._wait_ready(probed)
+        self._wait_for("the whole system", net.answers(self._port("api-gateway"), "/readyz"))
+        self._announce()
+
+    def _wanted(self, feed: Feed, component: Component) -> int:
+        wanted = capacity.manual(feed)
+        return wanted.generators if component == "generator" else wanted.enrichers
+
+    def _wait_ready(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._wait_for(name, self._supervisor.processes[name].ready)
+
+    def _wait_for(self, what: str, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not ready():
+            self._step(0.1)
+            for name, process in self._supervisor.processes.items():
+                if process.failures >= FAILURES_AT_START:
+                    log = process.command.log
+                    raise PlannerError(f"{name} does not start; log {log}:" + _indented(logs.tail(log, 8)))
+            if time.monotonic() > deadline:
+                log = self._home.logs / f"{what}.log"
+                raise PlannerError(
+                    f"{what} is not ready after {READY_WITHIN_S:g} s" + _indented(logs.tail(log, 8))
+                )
+
+    def _announce(self) -> None:
+        gateway = f"http://localhost:{self._ports['api-gateway']}"
+        text = [
+            f"DeltaStream is ready (all state in {self._home.root})",
+            f"  REST       {gateway}/api/data/products",
+            f"  docs       {gateway}/api/docs",
+            f"  Socket.IO  http://localhost:{self._ports['socket-gateway']}",
+            f"  logs       {self._home.logs} (make logs)",
+        ]
+        if self._settings.anonymous_read == "true":
+            text.append("  anonymous reads are on (ANONYMOUS_READ=true); accounts and writes need a token")
+        self._screen.say("\n".join(text))
+        self._home.ready_file.write_text("\n".join(text) + "\n")
+
+    def _watch(self) -> None:
+        from redis import Redis, RedisError
+
+        url = stores.redis_url(self._home, self._ports["redis"], 0)
+        client = Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1)
+        board = Board(client, self._feeds, time.monotonic)
+        due = 0.0
+        while True:
+            self._step(0.2)
+            if time.monotonic() < due:
+                continue
+            due = time.monotonic() + REFRESH_S
+            logs.bound(self._home.logs)
+            with contextlib.suppress(RedisError, ValueError):  # it is being started again: the lines stay
+                self._screen.show(board.lines())
+
+    def _stop(self) -> None:
+        names = list(self._supervisor.processes)
+        if not names:
+            return
+        self._screen.say("stopping")
+        parts = {
+            part: {n for feed in self._feeds for n in self._workloads.names(feed, part, len(names))}
+            for part in COMPONENTS
+        }
+        for group in (parts["generator"], parts["enricher"], set(HTTP), {"redis", "mongod"}):
+            self._supervisor.stop([name for name in names if name in group], lambda: self._pause(0.05))
+        self._home.write_json("processes.json", {})
+
+
+def _must_be_free(port: int, owner: str, variable: str) -> None:
+    if not net.is_free(port):
+        raise PlannerError(f"port {port} ({owner}) is in use by another program: stop it or set {variable}")
+
+
+def _indented(lines: Sequence[str]) -> str:
+    return "".join(f"\n    {line}" for line in lines)
+
+
+def check_runnable(feeds: Sequence[Feed]) -> None:
+    """What a feed may lack in a cluster but not here. Raises FeedError."""
+    problems = [
+        f"{feed.name}: spec.source.replay.path: is required for a local run (a ConfigMap is the cluster's)"
+        for feed in feeds
+        if isinstance(feed.source, Replay) and feed.source.path is None
+    ]
+    if problems:
+        raise FeedError(problems)
+
+
+def build(feeds: Sequence[Feed], settings: Settings, root: Path, table_file: Path | None = None) -> Local:
+    """The one place that lists the collaborators."""
+    home = Home(settings.home)
+    home.create()
+    services = Services(root=root, home=home, settings=settings)
+    if table_file:  # tests put tiny services in place of the real ones
+        import json
+
+        table = {
+            kind: (row[0], tuple(row[1]), float(row[2]))
+            for kind, row in json.loads(table_file.read_text()).items()
+        }
+        services = Services(root=root, home=home, settings=settings, table=table)
+    width = shutil.get_terminal_size((110, 24)).columns
+    return Local(feeds, settings, services, Screen(sys.stdout, time.monotonic, width=width))

@@ -1,0 +1,60 @@
+"""Argument parsing; the work is in local.py and background.py."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from deltastream_operator import resource, settings
+from deltastream_operator.errors import PlannerError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="deltastream_operator", description="Runs the feeds of DeltaStream."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, does in (
+        ("local", "run the whole system on this machine until Ctrl-C"),
+        ("up", "the same in the background; returns once it is ready"),
+    ):
+        command = commands.add_parser(name, help=does)
+        command.add_argument("--feeds", required=True, help="DeltaStreamFeed files, separated by commas")
+        command.add_argument("--check", action="store_true", help="check the feeds and end")
+        command.add_argument("--services", type=Path, help=argparse.SUPPRESS)
+    commands.add_parser("down", help="stop the system that runs in DELTASTREAM_HOME")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command. 0 = done, 1 = it could not run, 2 = the feeds or arguments are wrong."""
+    args = _parser().parse_args(argv)
+    try:
+        known = settings.load(os.environ, settings.read_dotenv(Path(".env")))
+        if args.command == "down":
+            from deltastream_operator import background
+
+            print(background.down(known.home))
+            return 0
+        files = [Path(part.strip()) for part in args.feeds.split(",") if part.strip()]
+        feeds = resource.load(files)
+        if args.check:
+            print(f"{len(feeds)} feed(s) are good: {', '.join(feed.name for feed in feeds)}")
+            return 0
+        from deltastream_operator import local
+
+        local.check_runnable(feeds)
+        if args.command == "up":
+            from deltastream_operator import background
+
+            print(background.up(args.feeds, known.home, args.services))
+            return 0
+        local.build(feeds, known, ROOT, args.services).run()
+    except PlannerError as error:
+        print(f"deltastream: {error}" if error.exit_code == 1 else error, file=sys.stderr)
+        return error.exit_code
+    return 0

@@ -1,0 +1,97 @@
+"""The planner's few settings: environment first, then `.env` in the working directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deltastream_operator.errors import PlannerError
+
+HTTP_PORTS = {
+    "api-gateway": ("API_GATEWAY_PORT", 8000),
+    "auth": ("AUTH_PORT", 8001),
+    "socket-gateway": ("SOCKET_GATEWAY_PORT", 8002),
+    "storage": ("STORAGE_PORT", 8003),
+    "analytics": ("ANALYTICS_PORT", 8004),
+    "logging-service": ("LOGGING_PORT", 8005),
+}
+STORE_PORTS = {"redis": "REDIS_PORT", "mongod": "MONGO_PORT"}
+NAMES = (
+    "DELTASTREAM_HOME",
+    *(variable for variable, _ in HTTP_PORTS.values()),
+    *STORE_PORTS.values(),
+    "ANONYMOUS_READ",
+    "CORS_ORIGINS",
+    "LOG_LEVEL",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """`ports` of the HTTP services; `store_ports` only where one is asked for."""
+
+    home: Path
+    ports: Mapping[str, int]
+    store_ports: Mapping[str, int]
+    anonymous_read: str
+    cors_origins: str
+    log_level: str
+
+
+def read_dotenv(file: Path) -> dict[str, str]:
+    """NAME=value lines; comments and empty lines are skipped. Raises PlannerError."""
+    values: dict[str, str] = {}
+    try:
+        lines = file.read_text().splitlines() if file.is_file() else []
+    except (OSError, UnicodeDecodeError):
+        raise PlannerError(f"{file}: cannot be read as text") from None
+    for number, line in enumerate(lines, start=1):
+        text = line.strip().removeprefix("export ")
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise PlannerError(f"{file}: line {number}: must be NAME=value")
+        values[name.strip()] = value.strip().strip("'\"")
+    return values
+
+
+def load(environ: Mapping[str, str], dotenv: Mapping[str, str]) -> Settings:
+    """Validated settings. Raises PlannerError naming variable, value and rule."""
+    given = {name: value for name in NAMES if (value := environ.get(name) or dotenv.get(name))}
+    ports = {service: _port(given, name) or default for service, (name, default) in HTTP_PORTS.items()}
+    store_ports = {store: port for store, name in STORE_PORTS.items() if (port := _port(given, name))}
+    owners: dict[int, str] = {}
+    for owner, port in [*ports.items(), *store_ports.items()]:
+        if port in owners:
+            raise PlannerError(f"port {port} is given to {owners[port]} and to {owner}: change one")
+        owners[port] = owner
+    anonymous = given.get("ANONYMOUS_READ", "true").lower()
+    if anonymous not in ("true", "false"):
+        raise PlannerError(f"ANONYMOUS_READ={anonymous!r}: must be true or false")
+    level = given.get("LOG_LEVEL", "INFO")
+    if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise PlannerError(f"LOG_LEVEL={level!r}: must be DEBUG, INFO, WARNING or ERROR")
+    pages = [
+        f"http://{host}:{port}"
+        for host in ("localhost", "127.0.0.1")
+        for port in (ports["api-gateway"], 3000)
+    ]
+    return Settings(
+        home=Path(given.get("DELTASTREAM_HOME", ".local")),
+        ports=ports,
+        store_ports=store_ports,
+        anonymous_read=anonymous,
+        cors_origins=given.get("CORS_ORIGINS", ",".join(pages)),
+        log_level=level,
+    )
+
+
+def _port(given: Mapping[str, str], name: str) -> int | None:
+    value = given.get(name)
+    if value is None:
+        return None
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value[:6]) <= 65535:
+        raise PlannerError(f"{name}={value!r}: must be a port, 1 to 65535")
+    return int(value)
