@@ -60,6 +60,7 @@ class Home:
             file.truncate(0)
             file.write(f"{os.getpid()}\n")
             file.flush()
+            self.ready_file.unlink(missing_ok=True)  # of a planner that was killed
             try:
                 yield
             finally:

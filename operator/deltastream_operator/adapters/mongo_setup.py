@@ -1,4 +1,4 @@
-"""`python -m … PORT PASSWORD_FILE`: make sure that the application's user exists."""
+"""`python -m … PORT ADMIN_PASSWORD_FILE PASSWORD_FILE`: make sure that the application's user exists."""
 
 from __future__ import annotations
 
@@ -9,31 +9,43 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
+# NB: the localhost exception grants roles of the database `admin` only: the first user is an
+# administrator, and it creates the application's user, who can do nothing outside `deltastream`.
+_ADMIN_ROLES = [{"role": "userAdminAnyDatabase", "db": "admin"}]
 _ROLES = [{"role": role, "db": "deltastream"} for role in ("readWrite", "dbAdmin")]
+_AUTHENTICATION_FAILED = 18
 
 
-def ensure_user(port: int, password: str) -> str | None:
+def ensure_user(port: int, admin_password: str, password: str) -> str | None:
     """None once the user can log in, else what is wrong."""
-    place: dict[str, Any] = {
-        "host": "127.0.0.1",
-        "port": port,
-        "serverSelectionTimeoutMS": 60_000,
-        "directConnection": True,
-    }
-    with MongoClient[dict[str, Any]](**place, username="deltastream", password=password) as client:
-        try:
-            client.admin.command("ping")
-            return None
-        except OperationFailure as error:
-            if error.code != 18:  # AuthenticationFailed
-                raise
-    with MongoClient[dict[str, Any]](**place) as local:  # the localhost exception: open until a user exists
-        try:
-            local.admin.command("createUser", "deltastream", pwd=password, roles=_ROLES)
-        except OperationFailure:
-            return "data/mongo was made with another password: restore secrets/mongo_password or remove it"
+    if _can_log_in(port, "deltastream", password):
+        return None
+    try:
+        if not _can_log_in(port, "admin", admin_password):
+            with _client(port) as local:  # open until the first user exists
+                local.admin.command("createUser", "admin", pwd=admin_password, roles=_ADMIN_ROLES)
+        with _client(port, username="admin", password=admin_password) as admin:
+            admin.admin.command("createUser", "deltastream", pwd=password, roles=_ROLES)
+    except OperationFailure as error:
+        print(error.details, file=sys.stderr)
+        return "data/mongo was made with another password: restore secrets/mongo_* or remove data/mongo"
     return None
 
 
+def _client(port: int, **login: Any) -> MongoClient[dict[str, Any]]:
+    return MongoClient("127.0.0.1", port, serverSelectionTimeoutMS=60_000, directConnection=True, **login)
+
+
+def _can_log_in(port: int, username: str, password: str) -> bool:
+    with _client(port, username=username, password=password) as client:
+        try:
+            client.admin.command("ping")
+        except OperationFailure as error:
+            if error.code != _AUTHENTICATION_FAILED:
+                raise
+            return False
+    return True
+
+
 if __name__ == "__main__":
-    sys.exit(ensure_user(int(sys.argv[1]), Path(sys.argv[2]).read_text().strip()))
+    sys.exit(ensure_user(int(sys.argv[1]), *(Path(file).read_text().strip() for file in sys.argv[2:4])))

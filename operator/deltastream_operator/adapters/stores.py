@@ -108,19 +108,13 @@ def _pongs(url: str) -> bool:
 
 def ensure_mongo_user(home: Home, port: int, env: dict[str, str]) -> None:
     """Create the application's user on the first start. In a process of its own: pymongo is large."""
-    run_once(
-        "mongo-setup",
-        [
-            sys.executable,
-            "-m",
-            "deltastream_operator.adapters.mongo_setup",
-            str(port),
-            str(home.secrets / "mongo_password"),
-        ],
-        env | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])},
-        home.root,
-        home.logs / "mongo-setup.log",
-    )
+    names = ("mongo_admin_password", "mongo_password")
+    for name in names:
+        home.secret(name)
+    argv = [sys.executable, "-m", "deltastream_operator.adapters.mongo_setup", str(port)]
+    argv += [str(home.secrets / name) for name in names]
+    env = env | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    run_once("mongo-setup", argv, env, home.root, home.logs / "mongo-setup.log")
 
 
 def run_once(

@@ -1,0 +1,131 @@
+"""A planner in a process of its own, with miniature services, real stores and a home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.support.stores import free_port, wait_until
+
+from deltastream_operator.adapters.services import TABLE
+from deltastream_operator.settings import HTTP_PORTS
+
+REPO = Path(__file__).resolve().parents[3]
+FAKE = Path(__file__).with_name("fake_service.py")
+FEED = """
+apiVersion: deltastream.dev/v1alpha1
+kind: DeltaStreamFeed
+metadata: {name: tiny}
+spec:
+  products: [NIFTY, SPY]
+  source: {synthetic: {seed: 1}}
+  generator: {minReplicas: 2, maxReplicas: 2}
+  enricher: {replicas: 1}
+"""
+
+
+class Planner:
+    """Starts `python -m deltastream_operator local` and knows all that came of it."""
+
+    def __init__(self, home: Path, **env: str) -> None:
+        self.home, self.state, self.notes = home, home / "state", home / "notes"
+        self.feed = home / "tiny.yaml"
+        self.feed.write_text(FEED)
+        self.notes.touch()
+        self.ports = {variable: str(free_port()) for variable, _ in HTTP_PORTS.values()}
+        self.env = {
+            **os.environ,
+            **self.ports,
+            "DELTASTREAM_HOME": str(self.state),
+            "PYTHONPATH": str(REPO / "operator"),
+            **env,
+        }
+        rows = {kind: [".", [sys.executable, str(FAKE), kind, str(self.notes)], 5] for kind in TABLE}
+        self.table = home / "table.json"
+        self.table.write_text(json.dumps(rows))
+        self.seen: set[int] = set()
+        self.process: subprocess.Popen[str] | None = None
+
+    def command(self, *words: str) -> list[str]:
+        """The command line of the operator."""
+        return [sys.executable, "-m", "deltastream_operator", *words]
+
+    def local(self, command: str = "local") -> list[str]:
+        """The command line that runs this home."""
+        return self.command(command, "--feeds", str(self.feed), "--services", str(self.table))
+
+    def start(self) -> None:
+        """Start it and wait until it says that all is ready."""
+        self.output = self.home / "output"
+        (self.state / "run/ready").unlink(missing_ok=True)  # a killed planner leaves it
+        with open(self.output, "a") as out:
+            self.process = subprocess.Popen(
+                self.local(), env=self.env, cwd=self.home, stdout=out, stderr=out, text=True
+            )
+        wait_until(lambda: self.ready() or self.process.poll() is not None, "the planner is ready", 90)  # type: ignore[union-attr]
+        assert self.ready(), self.output.read_text()
+        self.pids()
+
+    def ready(self) -> bool:
+        return (self.state / "run/ready").exists()
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of this home to its end."""
+        return subprocess.run(
+            list(words), env=self.env, cwd=self.home, capture_output=True, text=True, timeout=100, check=False
+        )
+
+    def pids(self) -> dict[str, int]:
+        """Who runs now, by name; all of them are remembered."""
+        try:
+            recorded = json.loads((self.state / "run/processes.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        found = {name: int(pid) for name, (pid, _) in recorded.items()}
+        self.seen |= set(found.values())
+        return found
+
+    def restarted(self, name: str, old: int) -> bool:
+        """Whether `name` runs as another process than `old`."""
+        return self.pids().get(name, old) != old and psutil.pid_exists(self.pids()[name])
+
+    def alive(self) -> list[int]:
+        """Everything ever seen that still runs."""
+        return [
+            pid for pid in self.seen if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"
+        ]
+
+    def end(self, how: signal.Signals) -> int:
+        """Send the planner a signal and return its exit status."""
+        assert self.process
+        self.pids()
+        self.process.send_signal(how)
+        return self.process.wait(timeout=60)
+
+    def clean_up(self) -> None:
+        """Whatever a failed test left."""
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        deadline = time.monotonic() + 10
+        while self.alive() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def planner(tmp_path: Path) -> Iterator[Planner]:
+    """A planner that is not started yet."""
+    planner = Planner(tmp_path)
+    yield planner
+    planner.clean_up()

@@ -1,0 +1,228 @@
+"""A feed is read strictly: a typo is an error with its fix, never a silent default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deltastream_operator import resource
+from deltastream_operator.domain.feed import Enricher, Feed, Generator, Replay, Synthetic
+from deltastream_operator.errors import FeedError
+
+REPO = Path(__file__).resolve().parents[3]
+HEAD = "apiVersion: deltastream.dev/v1alpha1\nkind: DeltaStreamFeed\nmetadata: {name: a}\n"
+GOOD = HEAD + (
+    "spec:\n  products: [NIFTY]\n  source:\n    synthetic: {seed: 1}\n"
+    "  generator: {minReplicas: 0}\n  enricher: {replicas: 1}\n"
+)
+
+
+def problems(text: str, tmp_path: Path) -> list[str]:
+    """What is wrong with a file x.yaml of this text, without its folder."""
+    file = tmp_path / "x.yaml"
+    file.write_text(text)
+    with pytest.raises(FeedError) as caught:
+        resource.load([file])
+    return [line.removeprefix(f"{tmp_path}/") for line in caught.value.problems]
+
+
+def test_a_good_file_is_a_feed_with_defaults() -> None:
+    """What is left out has the documented default."""
+    feeds, bad = resource.parse(GOOD, Path("x.yaml"))
+    assert bad == []
+    assert feeds == [
+        Feed(
+            name="a",
+            products=("NIFTY",),
+            source=Synthetic(seed=1, speed_percent=100, messages_per_second=60),
+            generator=Generator(min_replicas=0, max_replicas=8, products_per_replica=50),
+            enricher=Enricher(replicas=1, concurrency_per_replica=1),
+        )
+    ]
+
+
+def test_samples_are_good_and_run_together() -> None:
+    """The files that we ship are taken; the default pair shares no product."""
+    samples = REPO / "k8s/samples"
+    feeds = resource.load([samples / "nifty-replay.yaml", samples / "synthetic.yaml"])
+    assert [feed.name for feed in feeds] == ["nifty-replay", "synthetic"]
+    source = feeds[0].source
+    assert isinstance(source, Replay)
+    assert source.path == samples / "data/nifty_2024-06-21_close.csv"
+    assert (source.config_map, source.as_of) == ("nifty-2024-06-21", "2024-06-21T15:30:00+05:30")
+    assert [feed.name for feed in resource.load([samples / "nifty-expiry-day.yaml"])] == ["nifty-expiry-day"]
+
+
+def test_several_documents_are_several_feeds() -> None:
+    """`---` separates feeds; an empty document is none."""
+    other = GOOD.replace("name: a", "name: b").replace("NIFTY", "SPY")
+    feeds, bad = resource.parse(f"---\n{GOOD}---\n---\n{other}", Path("x.yaml"))
+    assert ([feed.name for feed in feeds], bad) == (["a", "b"], [])
+
+
+REPLAY = "replay: {path: x.yaml, asOf: '2024-06-21T15:30:00+05:30'}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "replicas: 1",
+            "replica: 1, replicas: 1",
+            "spec.enricher.replica: unknown field; did you mean replicas?",
+        ),
+        (
+            "  products",
+            "  colour: red\n  products",
+            "spec.colour: unknown field; known are mode, products, source",
+        ),
+        ("kind: DeltaStreamFeed", "kind: Pod", "kind: must be DeltaStreamFeed, not 'Pod'"),
+        ("v1alpha1", "v2", "apiVersion: must be deltastream.dev/v1alpha1, not 'deltastream.dev/v2'"),
+        ("name: a", "name: A_b", "metadata.name: must be a DNS label of at most 40 characters"),
+        ("name: a", f"name: {'a' * 41}", "metadata.name: must be a DNS label of at most 40 characters"),
+        ("metadata: {name: a}", "metadata: {}", "metadata.name: is required"),
+        ("  products", "  mode: Automatic\n  products", "spec.mode: must be Manual, not 'Automatic'"),
+        ("[NIFTY]", "[]", "spec.products: must be a list of 1 to 500, not 0 entries"),
+        ("[NIFTY]", "NIFTY", "spec.products: must be a list of 1 to 500, not 'NIFTY'"),
+        ("[NIFTY]", "[nifty]", "spec.products[0]: must be 1 to 20 of A-Z, 0-9, & and -, not 'nifty'"),
+        (
+            "[NIFTY]",
+            "[ON]",
+            "spec.products[0]: must be 1 to 20 of A-Z, 0-9, & and -, not True; put it in quotes",
+        ),
+        ("[NIFTY]", "[SPY, NIFTY, SPY]", "spec.products: SPY is listed twice; a set holds each entry once"),
+        (
+            "synthetic: {seed: 1}",
+            "{}",
+            "spec.source: exactly one of synthetic and replay is needed; neither is",
+        ),
+        (
+            "seed: 1}",
+            f"seed: 1}}\n    {REPLAY}",
+            "spec.source: exactly one of synthetic and replay is needed; both",
+        ),
+        (
+            "seed: 1",
+            "seed: -1",
+            "spec.source.synthetic.seed: must be a whole number of 0 to 4294967295, not -1",
+        ),
+        ("seed: 1", "speedPercent: 1.5", "spec.source.synthetic.speedPercent: must be a whole number"),
+        ("seed: 1", "seed: true", "spec.source.synthetic.seed: must be a whole number"),
+        (
+            "minReplicas: 0",
+            "minReplicas: 9, maxReplicas: 2",
+            "spec.generator.minReplicas: is 9, above maxReplicas 2",
+        ),
+        ("replicas: 1", "concurrencyPerReplica: 1", "spec.enricher.replicas: is required"),
+        (
+            "replicas: 1",
+            "replicas: 1, concurrencyPerReplica: 0",
+            "spec.enricher.concurrencyPerReplica: must be a",
+        ),
+        ("synthetic: {seed: 1}", "replay: {path: x.yaml}", "spec.source.replay.asOf: is required"),
+        (
+            "synthetic: {seed: 1}",
+            REPLAY.replace("+05:30", ""),
+            "spec.source.replay.asOf: must be a time with its zone",
+        ),
+        (
+            "synthetic: {seed: 1}",
+            REPLAY.replace("06-21", "02-30"),
+            "spec.source.replay.asOf: 2024-02-30T15:30:00",
+        ),
+        ("synthetic: {seed: 1}", REPLAY.replace("x.yaml", "no.csv"), "spec.source.replay.path: no file "),
+        (
+            "synthetic: {seed: 1}",
+            REPLAY.replace("path: x.yaml, ", ""),
+            "spec.source.replay: path (local run) or con",
+        ),
+        ("seed: 1", "seed: 1, seed: 2", "line 7: seed is given twice; keep one"),
+        ("[NIFTY]", "[NIFTY", "line 6: not YAML: "),
+        ("seed: 1", "seed: &x 1, speedPercent: *x", "aliases (*name) are not taken"),
+    ],
+)
+def test_each_mistake_is_named_with_its_field_and_fix(
+    old: str, new: str, message: str, tmp_path: Path
+) -> None:
+    """File, field path, rule; and nothing but the one mistake."""
+    assert GOOD.count(old) >= 1
+    found = problems(GOOD.replace(old, new, 1), tmp_path)
+    assert len(found) == 1
+    assert found[0].startswith(f"x.yaml: {message}"), found
+
+
+def test_all_problems_of_a_file_come_at_once(tmp_path: Path) -> None:
+    """Nobody fixes a file one message at a time."""
+    found = problems(GOOD.replace("seed", "sead").replace("replicas: 1", "replicas: x"), tmp_path)
+    assert found == [
+        "x.yaml: spec.source.synthetic.sead: unknown field; did you mean seed?",
+        "x.yaml: spec.enricher.replicas: must be a whole number of 0 to 1000, not 'x'",
+    ]
+
+
+def test_the_document_is_named_where_there_are_several(tmp_path: Path) -> None:
+    """A message must lead to one place."""
+    assert problems(f"{GOOD}---\n{HEAD}", tmp_path)[0].startswith("x.yaml: document 2: spec: is required")
+
+
+def test_feeds_must_not_share_a_name_or_a_product(tmp_path: Path) -> None:
+    """The stream is keyed by the feed, the cache by the product."""
+    assert "metadata.name: a feed 'a' is in" in problems(f"{GOOD}---\n{GOOD}", tmp_path)[0]
+    other = GOOD.replace("name: a", "name: b")
+    assert "spec.products: NIFTY belongs to feed 'a' already" in problems(f"{GOOD}---\n{other}", tmp_path)[0]
+
+
+def test_a_file_that_is_not_there_or_empty_is_a_problem(tmp_path: Path) -> None:
+    """Nothing to run is not a success."""
+    with pytest.raises(FeedError, match=r"no\.yaml: cannot be read: No such file"):
+        resource.load([tmp_path / "no.yaml"])
+    assert problems("# nothing\n", tmp_path) == ["x.yaml: no DeltaStreamFeed in it"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["name", "spec", "source", "replay", "products", "path", "x"]), inner
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@given(text=st.text() | JSON.map(yaml.safe_dump) | st.binary().map(lambda raw: raw.decode("latin-1")))
+def test_no_text_makes_the_reader_crash(text: str) -> None:
+    """Whatever the file holds, the answer is feeds or problems."""
+    feeds, bad = resource.parse(text, Path("x.yaml"))
+    assert isinstance(feeds, list)
+    assert all(line.startswith("x.yaml: ") for line in bad)
+
+
+@given(
+    spec=JSON,
+    place=st.sampled_from(["spec", "source", "synthetic", "replay", "enricher", "products", "seed"]),
+)
+@settings(suppress_health_check=[HealthCheck.too_slow])
+def test_no_value_in_a_known_place_makes_the_reader_crash(spec: object, place: str) -> None:
+    """Every field may hold any type."""
+    body = yaml.safe_load(GOOD)
+    inner = body
+    for step in {"spec": [], "source": ["spec"], "enricher": ["spec"], "products": ["spec"]}.get(
+        place, ["spec", "source"]
+    ):
+        inner = inner[step]
+    if place == "seed":
+        inner, place = inner["synthetic"], "seed"
+    inner[place] = spec
+    resource.parse(yaml.safe_dump(body), Path("x.yaml"))
+
+
+def test_deep_nesting_is_a_problem_not_a_crash() -> None:
+    """The parser recurses; a file must not end the planner."""
+    _, bad = resource.parse("[" * 5000 + "]" * 5000, Path("x.yaml"))
+    assert bad == ["x.yaml: is nested too deeply"]

@@ -1,0 +1,74 @@
+"""The live lines, from what the contracts say is in the cache."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import redis
+from tests.support.contracts import example
+
+from deltastream_operator.adapters.live import Board, Screen
+from deltastream_operator.domain.feed import Enricher, Feed, Synthetic
+
+FEED = Feed(name="nifty-replay", products=("NIFTY", "SPY"), source=Synthetic(), enricher=Enricher(replicas=1))
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_line_shows_the_cached_tick_and_the_nearest_expiry(redis_url: str) -> None:
+    """Price, expiry, PCR, max pain, ATM IV and the feed's rate; nothing cached is no line."""
+    clock = Clock()
+    with redis.Redis.from_url(redis_url) as client:
+        chain = example("cache-latest-chain")
+        client.set("latest:underlying:NIFTY", json.dumps(example("cache-latest-underlying")))
+        client.set(f"latest:chain:NIFTY:{chain['expiry']}", json.dumps(chain))
+        index = json.dumps(example("cache-index"))
+        client.hset(
+            "index:NIFTY",
+            mapping={"underlying": index, f"chain:{chain['expiry']}": index, "chain:2031-01-01": index},
+        )
+        board = Board(client, [FEED], clock)
+        board.lines()
+        for _ in range(2):
+            client.xadd("feed:nifty-replay", {"kind": "underlying"})
+        board.lines()
+        for _ in range(20):
+            client.xadd("feed:nifty-replay", {"kind": "underlying"})
+        clock.now = 2.0
+        lines = board.lines()
+    assert lines["SPY"] is None
+    assert (lines["NIFTY"] or "").split() == [
+        "NIFTY", "23,501.10", chain["expiry"], "0.789", "23,450", "10.6%", "nifty-replay", "10", "messages/s",
+    ]  # fmt: skip
+
+
+def test_a_terminal_is_refreshed_in_place_and_messages_go_above() -> None:
+    """The block is erased before anything else is printed."""
+    out = Terminal()
+    screen = Screen(out, Clock())
+    screen.show({"NIFTY": "NIFTY 1", "SPY": None})
+    screen.say("worker ended")
+    assert out.getvalue().count("\x1b[3F\x1b[J") == 1
+    assert out.getvalue().index("worker ended") < out.getvalue().rindex("NIFTY 1")
+    assert "waiting for SPY" in out.getvalue()
+
+
+def test_without_a_terminal_a_line_is_printed_when_first_seen_and_then_every_half_minute() -> None:
+    """A log must not fill with refreshes."""
+    out, clock = io.StringIO(), Clock()
+    screen = Screen(out, clock)
+    for second in range(61):
+        clock.now = float(second)
+        screen.show({"NIFTY": f"NIFTY {second}", "SPY": None if second < 10 else f"SPY {second}"})
+    assert out.getvalue().split("\n")[:-1] == ["NIFTY 0", "SPY 10", "NIFTY 30", "SPY 40", "NIFTY 60"]

@@ -1,0 +1,190 @@
+"""The planner as a process: one command starts everything, and its end is the end of everything."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import urllib.request
+from typing import Any
+
+import psutil
+import pytest
+from tests.support.stores import wait_until
+
+from deltastream_operator.adapters.processes import started_at
+
+STORES = ["redis", "mongod"]
+HTTP = ["auth", "storage", "analytics", "logging-service", "socket-gateway", "api-gateway"]
+FEED = ["tiny-subscriber-0", "tiny-worker-0", "tiny-generator-0", "tiny-generator-1"]
+
+
+def stopped(planner: Any) -> list[str]:
+    """Kinds in the order in which they were asked to stop."""
+    return [line.split()[1] for line in planner.notes.read_text().splitlines() if line.startswith("stopped")]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_stop_ends_everything_in_order(planner: Any, how: signal.Signals) -> None:
+    """Generators first, then enrichers, then HTTP, stores last; exit 0."""
+    planner.start()
+    assert list(planner.pids()) == STORES + HTTP + FEED
+    assert planner.end(how) == 0
+    order = stopped(planner)
+    assert order[:2] == ["generator"] * 2
+    assert sorted(order[2:4]) == ["subscriber", "worker"]
+    assert sorted(order[4:]) == sorted(HTTP)
+    assert planner.alive() == []
+    assert planner.output.read_text().rstrip().splitlines()[-1].startswith("stopped; data is kept in")
+
+
+def test_a_second_start_resumes_ports_and_secrets(planner: Any) -> None:
+    """What was stored is found again."""
+    planner.start()
+    planner.end(signal.SIGINT)
+    kept = {
+        name: (planner.state / name).read_text()
+        for name in ("run/ports.json", "secrets/redis_url", "secrets/mongo_url")
+    }
+    planner.start()
+    assert planner.end(signal.SIGINT) == 0
+    assert {name: (planner.state / name).read_text() for name in kept} == kept
+
+
+def test_each_process_comes_back_after_kill_9(planner: Any) -> None:
+    """Stores, worker, subscriber and generator alike, under the same name."""
+    planner.start()
+    for name in ("tiny-generator-1", "tiny-worker-0", "tiny-subscriber-0", "redis", "mongod", "api-gateway"):
+        old = planner.pids()[name]
+        os.kill(old, signal.SIGKILL)
+        wait_until(lambda name=name, old=old: planner.restarted(name, old), f"{name} is back")
+    assert planner.end(signal.SIGINT) == 0
+    assert "tiny-worker-0 was killed by SIGKILL; starting again in 0.5 s" in planner.output.read_text()
+    assert planner.alive() == []
+
+
+def test_nothing_outlives_a_planner_killed_with_9(planner: Any) -> None:
+    """The kernel ends the children; the next start works and resumes."""
+    planner.start()
+    planner.end(signal.SIGKILL)
+    wait_until(lambda: planner.alive() == [], "all children are gone")
+    planner.start()
+    assert planner.end(signal.SIGINT) == 0
+
+
+def test_processes_of_a_dead_planner_are_found_by_their_record(planner: Any) -> None:
+    """Where the kernel did not end them (not Linux), the next start does."""
+    left = psutil.Popen(["sleep", "600"], start_new_session=True)
+    began = started_at(left.pid)
+    (planner.state / "run").mkdir(parents=True)
+    (planner.state / "run/processes.json").write_text(json.dumps({"redis": [left.pid, began]}))
+    planner.start()
+    assert left.wait(10) == -signal.SIGKILL
+    assert "ended what a killed planner had left: redis" in planner.output.read_text()
+    planner.end(signal.SIGINT)
+
+
+def test_a_second_planner_on_the_same_home_is_one_line(planner: Any) -> None:
+    """Two would fight for the data; the first goes on."""
+    planner.start()
+    second = planner.run(*planner.local())
+    assert second.returncode == 1
+    assert len(second.stderr.splitlines()) == 1
+    assert f"is in use by the planner with pid {planner.process.pid}: stop it (make down)" in second.stderr
+    assert planner.process.poll() is None
+    assert planner.end(signal.SIGINT) == 0
+
+
+@pytest.mark.parametrize("variable", ["API_GATEWAY_PORT", "LOGGING_PORT", "REDIS_PORT", "MONGO_PORT"])
+def test_a_port_in_use_is_one_line_before_anything_starts(planner: Any, variable: str) -> None:
+    """The variable that changes it is named."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        planner.env[variable] = str(other.getsockname()[1])
+        result = planner.run(*planner.local())
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"deltastream: port {planner.env[variable]} (")
+    assert result.stderr.rstrip().endswith(f"is in use by another program: stop it or set {variable}")
+    assert planner.notes.read_text() == ""
+    assert planner.pids() == {}
+
+
+def test_a_bad_feed_is_told_before_anything_starts(planner: Any) -> None:
+    """Exit code 2, the problems only; `--check` says the same."""
+    planner.feed.write_text(planner.feed.read_text().replace("replicas", "replica"))
+    for command in (planner.local(), [*planner.local(), "--check"]):
+        result = planner.run(*command)
+        assert result.returncode == 2
+        assert "spec.enricher.replica: unknown field; did you mean replicas?" in result.stderr
+    assert not planner.state.exists()
+
+
+def test_check_ends_after_the_feeds_are_good(planner: Any) -> None:
+    """Nothing is started, not even a folder."""
+    result = planner.run(*planner.local(), "--check")
+    assert (result.returncode, result.stdout) == (0, "1 feed(s) are good: tiny\n")
+    assert not planner.state.exists()
+
+
+def test_a_service_that_cannot_start_ends_the_run_with_its_last_lines(planner: Any) -> None:
+    """Nothing is left running, and the reason is on the screen."""
+    rows = json.loads(planner.table.read_text())
+    rows["storage"][1] = ["sh", "-c", "echo MONGO_URL: must be set >&2; exit 1"]
+    planner.table.write_text(json.dumps(rows))
+    result = planner.run(*planner.local())
+    assert result.returncode == 1
+    assert "deltastream: storage does not start; log" in result.stderr
+    assert "MONGO_URL: must be set" in result.stderr
+    started = [int(line.split()[-1]) for line in planner.notes.read_text().splitlines()]
+    assert not any(psutil.pid_exists(pid) for pid in started)
+    assert planner.pids() == {}
+
+
+def test_a_failed_migration_ends_the_run(planner: Any) -> None:
+    """Services never see a half-made schema."""
+    rows = json.loads(planner.table.read_text())
+    rows["migrate"][1] = ["sh", "-c", "echo no index; exit 1"]
+    planner.table.write_text(json.dumps(rows))
+    result = planner.run(*planner.local())
+    assert result.returncode == 1
+    assert "deltastream: storage migrate failed with status 1" in result.stderr
+    assert planner.notes.read_text() == ""
+
+
+def test_up_returns_when_ready_and_down_stops_all(planner: Any) -> None:
+    """Without a terminal the same system runs, until it is told."""
+    result = planner.run(*planner.local("up"))
+    assert result.returncode == 0, result.stderr
+    assert f"http://localhost:{planner.ports['API_GATEWAY_PORT']}/api/docs" in result.stdout
+    assert "anonymous reads are on" in result.stdout
+    assert planner.pids()
+    with urllib.request.urlopen(f"http://127.0.0.1:{planner.ports['API_GATEWAY_PORT']}/readyz") as answer:
+        assert answer.status == 200
+    assert planner.run(*planner.local("up")).returncode == 1
+    assert planner.run(*planner.command("down")).stdout == "stopped\n"
+    assert planner.alive() == []
+    assert planner.run(*planner.command("down")).stdout.startswith("nothing runs in")
+
+
+def test_up_that_fails_shows_the_end_of_the_log(planner: Any) -> None:
+    """Nobody has to look for it."""
+    rows = json.loads(planner.table.read_text())
+    rows["migrate"][1] = ["sh", "-c", "echo no index; exit 1"]
+    planner.table.write_text(json.dumps(rows))
+    result = planner.run(*planner.local("up"))
+    assert result.returncode == 1
+    assert "no index" in result.stderr
+
+
+def test_no_secret_is_on_a_command_line_or_in_an_environment(planner: Any) -> None:
+    """Both can be read by others; files of mode 0600 cannot."""
+    planner.start()
+    secrets = [
+        (planner.state / "secrets" / name).read_text()
+        for name in ("redis_password", "mongo_password", "jwt_secret")
+    ]
+    for pid in planner.pids().values():
+        process = psutil.Process(pid)
+        text = " ".join([*process.cmdline(), *process.environ().values()])
+        assert not any(secret in text for secret in secrets), process.cmdline()
+    assert planner.end(signal.SIGINT) == 0
