@@ -149,7 +149,8 @@ def _replay(fields: Fields, folder: Path) -> Replay:
     csv = fields.text(
         "path", re.compile(r"[^\0\n]{1,1000}"), "a file name, relative to this YAML", required=False
     )
-    as_of = fields.text("asOf", _RFC3339, "a time with its zone, such as 2024-06-21T15:30:00+05:30")
+    rule = "a time with its zone, such as 2024-06-21T15:30:00+05:30"
+    as_of = fields.text("asOf", _RFC3339, rule, required=False)
     if as_of:
         try:
             datetime.fromisoformat(as_of)
@@ -165,7 +166,7 @@ def _replay(fields: Fields, folder: Path) -> Replay:
     if fields.present and not csv and not reference.present:
         fields.problem("", "path (local run) or configMapRef (cluster) is needed")
     return Replay(
-        as_of=as_of or "",
+        as_of=as_of,
         config_map=config_map,
         path=path,
         interval_millis=interval,

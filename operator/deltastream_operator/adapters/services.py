@@ -120,7 +120,7 @@ class Services:
                 **self._client("analytics"),
                 **_NUMERIC,
             },
-            "logging-service": {**mongo, **redis, **auth},
+            "logging-service": {**mongo, **auth},
             "socket-gateway": {**redis, **auth, **public},
             "api-gateway": {**redis, **urls, **public, **self._client("api-gateway")},
             "generator": {**redis, **_NUMERIC},
@@ -146,17 +146,20 @@ def generator_env(feed: Feed, index: int, count: int) -> dict[str, str]:
     source = feed.source
     env["SPEED_PERCENT"] = str(source.speed_percent)
     if isinstance(source, Replay):
+        as_of = {"REPLAY_AS_OF": source.as_of} if source.as_of else {}
         return env | {
+            **as_of,
             "SOURCE": "replay",
             "REPLAY_PATH": str(source.path),
-            "REPLAY_AS_OF": source.as_of,
             "REPLAY_INTERVAL_MILLIS": str(source.interval_millis),
             "REPLAY_LOOP": source.loop,
         }
+    # The spec's rate is the feed's, the generator's is its own: the shards share it evenly.
+    rate = (source.messages_per_second + index) // count
     return env | {
         "SOURCE": "synthetic",
         "SEED": str(source.seed),
-        "MESSAGES_PER_SECOND": str(source.messages_per_second),
+        "MESSAGES_PER_SECOND": str(max(1, rate)),
     }
 
 

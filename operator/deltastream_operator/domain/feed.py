@@ -18,9 +18,9 @@ class Synthetic:
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
-    """A recorded chain, stamped from `as_of` on."""
+    """A recorded chain; `as_of` is the time of a recording that has no timestamps."""
 
-    as_of: str
+    as_of: str | None = None
     config_map: str | None = None
     path: Path | None = None
     interval_millis: int = 1000

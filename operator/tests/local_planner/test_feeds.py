@@ -123,7 +123,6 @@ REPLAY = "replay: {path: x.yaml, asOf: '2024-06-21T15:30:00+05:30'}"
             "replicas: 1, concurrencyPerReplica: 0",
             "spec.enricher.concurrencyPerReplica: must be a",
         ),
-        ("synthetic: {seed: 1}", "replay: {path: x.yaml}", "spec.source.replay.asOf: is required"),
         (
             "synthetic: {seed: 1}",
             REPLAY.replace("+05:30", ""),
