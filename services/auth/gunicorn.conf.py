@@ -1,5 +1,6 @@
 """gunicorn's settings; the service's own are in auth/config.py."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -19,3 +20,9 @@ graceful_timeout = 15  # seconds
 timeout = 30  # seconds
 accesslog = None  # RequestContext writes the access lines
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # heartbeat off the disk
+
+
+def pre_fork(_server: object, _worker: object) -> None:
+    """Keep what is loaded out of garbage collection, whose marks would copy the shared pages."""
+    gc.collect()
+    gc.freeze()

@@ -11,7 +11,7 @@ from typing import Any
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from auth.errors import BadCredentials, BadInput, EmailTaken
+from auth.errors import BadCredentials, BadInput, Busy, EmailTaken
 from auth.passwords import MAX_LENGTH, Passwords, normalised
 
 
@@ -80,10 +80,14 @@ class Accounts:
             raise LookupError("users has no unique index on email: run storage's migrate")
 
     def _rehash(self, found: dict[str, Any], password: str) -> None:
+        try:
+            renewed = self._passwords.hash(password)
+        except Busy:
+            return  # the login holds; the next one tries again
         # Only over the hash that was checked: a password changed meanwhile must stay changed.
         self._users.update_one(
             {"_id": found["_id"], "password_hash": found["password_hash"]},
-            {"$set": {"password_hash": self._passwords.hash(password)}},
+            {"$set": {"password_hash": renewed}},
         )
 
 

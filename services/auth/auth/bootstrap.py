@@ -18,7 +18,7 @@ from auth.config import Settings, load
 from auth.health import Health
 from auth.keys import KeyRing, derive
 from auth.limits import Limits
-from auth.passwords import Passwords, owasp_hasher
+from auth.passwords import Passwords, give_memory_back, owasp_hasher
 from auth.routes import Routes
 from auth.sessions import Sessions
 
@@ -38,6 +38,7 @@ def create_app(
     """The whole service as WSGI. `clock` gives epoch seconds."""
     settings = settings or load()
     log_setup.configure(SERVICE, __version__, settings.log_level)
+    give_memory_back()
 
     def now() -> datetime:
         return datetime.fromtimestamp(clock(), UTC)

@@ -96,7 +96,7 @@ class Limits:
     def _wait_s(self) -> int:
         try:
             window = self._limiter.current_limit
-            return max(1, round(window.reset_at - time.time())) if window else WINDOW_S
+            return min(max(1, round(window.reset_at - time.time())), WINDOW_S) if window else WINDOW_S
         except RedisError:
             return WINDOW_S
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import secrets
 import threading
 import unicodedata
@@ -16,6 +17,20 @@ from auth.errors import Busy
 
 MAX_LENGTH = 128
 MEMORY_KIB, PASSES, LANES = 19_456, 2, 1  # OWASP's Password Storage Cheat Sheet, Argon2id
+
+
+_M_MMAP_THRESHOLD = -3  # of glibc's mallopt
+
+
+def give_memory_back() -> None:
+    """Make every hash's 19 MiB a mapping of its own, which ends with the hash.
+
+    glibc else raises its threshold at the first one and keeps 19 MiB for each thread that ever hashed
+    (seen: 194 MB instead of 50). Elsewhere than on glibc nothing is done.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, 1 << 20)
 
 
 def owasp_hasher() -> PasswordHasher:

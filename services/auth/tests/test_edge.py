@@ -57,10 +57,10 @@ def test_counters_are_in_redis_without_emails(auth: Any, client: Any) -> None:
     """Replicas share them under their own prefix."""
     login(client, "a@example.com")
     with redis.Redis.from_url(auth.redis_url) as store:
-        names = [name.decode() for name in store.keys()]
+        names = [name.decode() for name in store.scan_iter()]
         assert names
         assert all(store.ttl(name) > 0 for name in names)
-    assert all(name.startswith("limits:auth:") or name.startswith("limits:auth/") for name in names), names
+    assert all(name.startswith("limits:auth") for name in names), names
     assert not any("example" in name for name in names)
 
 
@@ -133,7 +133,7 @@ def test_logs_know_no_secrets(auth: Any, account: Any, capsys: Any) -> None:
         client.post("/login", json=account)
     auth.db["users"].update_one({}, {"$unset": {"password_hash": ""}})  # an error that nobody foresaw
     broken = auth.client(limit_login_account=100).post("/login", json=account)
-    assert (broken.status_code, broken.json["code"]) in ((500, "internal_error"), (429, "rate_limited"))
+    assert (broken.status_code, broken.json["code"]) == (500, "internal_error")
     said = capsys.readouterr().err
     assert said.count('"event": "request"') >= 14
     names = [account["email"], "trader", account["password"], "a wrong password"]
