@@ -237,7 +237,7 @@ def _quotes(
             discount=np.array([1.0 if f is None else f.discount for f in found]),
         )
     )
-    columns = dict(analytics)
+    columns: dict[str, Any] = dict(analytics)
     for row, (quote, forward) in enumerate(zip(quotes, found, strict=True)):
         enriched = clock.head("OPTION_QUOTE_ENRICHED", quote)
         for name in _QUOTE_FIELDS:

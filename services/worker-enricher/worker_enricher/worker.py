@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Sequence
 
 import structlog
 from celery import Celery, bootsteps
 from celery import signals as celery_signals
-from celery.worker import state
 
 from worker_enricher import log_setup
 from worker_enricher.bootstrap import VERSION, consumer_name, feed_stream, redis_client
@@ -29,6 +29,8 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._runner: BatchRunner | None = None
+        # Shared with forked children, and without a lock: a signal handler sets it.
+        self._stopping = multiprocessing.Value("b", 0, lock=False)
         self.health = Health(
             "worker-enricher",
             {"redis": redis_client(settings.redis_url).ping, "mongodb": self._ping_mongo},
@@ -45,16 +47,20 @@ class Worker:
     def _enrich_batch(self, entry_ids: Sequence[str], deliveries: int) -> None:
         if self._runner is None:  # in the process that runs tasks: connections do not survive a fork
             self._runner = batch_runner(
-                self._settings, stopping=lambda: bool(state.should_stop), beat=self.health.beat
+                self._settings, stopping=lambda: bool(self._stopping.value), beat=self.health.beat
             )
         try:
             self._runner.run(entry_ids, deliveries)
         except Stopped:
             _log.warning("batch_left_pending", entries=len(entry_ids))
 
+    def _shutting_down(self, **_: object) -> None:
+        self._stopping.value = 1
+
     def run(self) -> None:
         """Run until SIGTERM (warm: the batch in hand is finished or given back)."""
         settings = self._settings
+        celery_signals.worker_shutting_down.connect(self._shutting_down, weak=False)
         celery_signals.setup_logging.connect(_keep_our_logging, weak=False)
         log_setup.configure("worker-enricher", VERSION, settings.log_level)
         server = self.health.serve(settings.host, settings.port) if settings.port else None
