@@ -162,9 +162,10 @@ def _mongo_server(_stores_home: Path) -> Iterator[MongoServer]:
 
 @pytest.fixture
 def redis_url(_redis_server: RedisServer) -> str:
-    """URL of db 0 of an empty Redis (all databases are flushed first)."""
+    """URL of db 0 of an empty Redis (all databases are flushed and the statistics reset first)."""
     with redis.Redis.from_url(_redis_server.url()) as client:
         client.flushall()
+        client.config_resetstat()
     return _redis_server.url()
 
 
