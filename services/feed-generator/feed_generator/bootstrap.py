@@ -1,0 +1,74 @@
+"""Builds the generator's collaborators and runs it; the entry point only calls this."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+from feed_generator import log_setup, recording
+from feed_generator.buffer import Buffer
+from feed_generator.config import Settings
+from feed_generator.domain.rulebook import rules
+from feed_generator.domain.shards import mine
+from feed_generator.health import Health
+from feed_generator.publisher import Publisher
+from feed_generator.redis_stream import RedisStream, connect
+from feed_generator.sources.base import NoSource, Source
+from feed_generator.sources.replay import Replay
+from feed_generator.sources.synthetic import SyntheticMarket
+
+VERSION = os.environ.get("VERSION", "0.1.0")
+_STALLED_AFTER_S = 30.0
+
+
+def source(settings: Settings, start_ns: int) -> Source:
+    """The source that the settings ask for, with this shard's products. Raises FeedError."""
+    known = {name: rules(name) for name in settings.product_list}
+    ours = mine(settings.product_list, index=settings.shard_index, count=settings.shard_count)
+    if settings.source == "replay":
+        snapshots = recording.read(settings.replay_path or "", settings.replay_as_of)
+        if not ours:
+            return NoSource()
+        return Replay(
+            feed=settings.feed,
+            rules=known[ours[0]],
+            snapshots=snapshots,
+            speed_percent=settings.speed_percent,
+            interval_ns=settings.replay_interval_millis * 1_000_000,
+            forever=settings.replay_loop == "Forever",
+        )
+    if not ours:
+        return NoSource()
+    return SyntheticMarket(
+        feed=settings.feed,
+        rules=[known[name] for name in ours],
+        seed=settings.seed,
+        start_ns=start_ns,
+        messages_per_second=settings.messages_per_second,
+        speed_percent=settings.speed_percent,
+    )
+
+
+def run(settings: Settings) -> int:
+    """Publish until SIGTERM or SIGINT; the exit code."""
+    made = source(settings, time.time_ns())
+    log_setup.configure("feed-generator", VERSION, settings.log_level)
+    stop = threading.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: stop.set())
+    client = connect(settings.redis_url)
+    health = Health("feed-generator", {"redis": client.ping}, stalled_after_s=_STALLED_AFTER_S)
+    server = health.serve(settings.host, settings.port) if settings.port else None
+    Publisher(
+        made,
+        RedisStream(client, settings.feed),
+        Buffer(settings.buffer_bytes),
+        high_water=settings.stream_high_water,
+        stop=stop,
+        beat=health.beat,
+    ).run()
+    if server:
+        server.shutdown()
+    return 0

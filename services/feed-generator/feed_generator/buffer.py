@@ -1,0 +1,84 @@
+"""Messages on their way to Redis: bounded in bytes, named once, quotes conflated before they are named.
+
+A message gets its `mid` when it is first handed out for sending and keeps it, so that sending again is
+harmless downstream. Until then a newer quote of the same symbol may take its place, so the sequence numbers
+that reach Redis have no holes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import count
+
+from feed_generator.messages import Kind, Message
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A message with its name. `pass_number` as in `sources.base.Batch`."""
+
+    kind: Kind
+    mid: str
+    pass_number: int
+    body: bytes
+
+
+class Buffer:
+    """First in, first out, but for conflated quotes, which go to the end with their newest body."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._waiting: dict[str | int, tuple[Message, int]] = {}
+        self._unique = count()
+        self._sent: deque[Named] = deque()
+        self._bytes = 0
+        self._epoch = 0
+        self._seq = count(1)
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._sent)
+
+    @property
+    def full(self) -> bool:
+        """Whether the source must wait. The batch that crosses the limit is still taken whole."""
+        return self._bytes >= self._limit_bytes
+
+    def begin(self, epoch: int) -> None:
+        """Name messages from now on `{epoch}:1`, `{epoch}:2`, …"""
+        self._epoch = epoch
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is an epoch to name messages by."""
+        return self._epoch > 0
+
+    def add(self, message: Message, pass_number: int, *, conflate: bool) -> bool:
+        """Take a message in; True if it replaced a waiting quote of its symbol."""
+        key: str | int = message.symbol if conflate and message.symbol else next(self._unique)
+        replaced = self._waiting.pop(key, None)
+        self._waiting[key] = (message, pass_number)
+        self._bytes += len(message.body) - (len(replaced[0].body) if replaced else 0)
+        return replaced is not None
+
+    def take(self, limit: int, *, hold_quotes: bool = False) -> list[Named]:
+        """Up to `limit` messages to send now: first those that were handed out and not confirmed.
+
+        With `hold_quotes`, quotes keep waiting (and conflating) while ticks and chains go.
+        """
+        if not self._sent:
+            keys = [
+                key
+                for key, (message, _) in self._waiting.items()
+                if not (hold_quotes and message.symbol is not None)
+            ]
+            for key in keys[:limit]:
+                message, pass_number = self._waiting.pop(key)
+                mid = f"{self._epoch}:{next(self._seq)}"
+                self._sent.append(Named(message.kind, mid, pass_number, message.body))
+        return list(self._sent)
+
+    def confirm(self) -> None:
+        """Redis has everything that `take` last returned."""
+        self._bytes -= sum(len(named.body) for named in self._sent)
+        self._sent.clear()

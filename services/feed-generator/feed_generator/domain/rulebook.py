@@ -1,0 +1,205 @@
+"""Contract rules as dated data: lots, ticks, strikes, expiries and sessions of each product at a date.
+
+The facts are in rulebook.json; this module only looks them up, so a replay of June 2024 finds NIFTY's lot
+of 25 and its Thursdays, and a live feed of today finds 65 and Tuesdays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from feed_generator.domain.gbm import Dynamics
+from feed_generator.domain.ssvi import Ssvi
+from feed_generator.errors import UnknownProduct
+
+_DATA = Path(__file__).with_name("rulebook.json")
+_WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+_SCAN_DAYS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiryRule:
+    """Weekdays (0 = Monday) with an expiry each week, and the nth weekday of the month (-1 = the last)."""
+
+    since: date
+    weekly: frozenset[int]
+    monthly_nth: int
+    monthly_weekday: int
+
+    def nominal(self, day: date) -> bool:
+        """Whether `day` is an expiry, holidays apart."""
+        return day.weekday() in self.weekly or self.monthly(day)
+
+    def monthly(self, day: date) -> bool:
+        """Whether `day` is the month's monthly expiry, holidays apart."""
+        if day.weekday() != self.monthly_weekday:
+            return False
+        if self.monthly_nth < 0:
+            return (day + timedelta(days=7 * -self.monthly_nth)).month != day.month
+        return (day.day - 1) // 7 + 1 == self.monthly_nth
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """Parameters of a product's synthetic market (see rulebook.json)."""
+
+    price: float
+    dividend_yield: float
+    dynamics: Dynamics
+    factors: dict[str, float]
+    smile: Ssvi
+    open_interest: int
+    spread_vol: float
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What holds for a product on one trading day. Ticks: (from price, tick), ascending."""
+
+    lot_size: int
+    strike_step: float
+    ticks: tuple[tuple[float, float], ...]
+
+
+class ProductRules:
+    """All rules of one product, past and present."""
+
+    def __init__(self, name: str, data: dict[str, Any], exchange: dict[str, Any], rate: float) -> None:
+        self.name, self._data = name, data
+        self.exchange: str = data["exchange"]
+        self.currency: str = data["currency"]
+        self.exercise: str = data["exercise"]
+        self.oi_unit: str = data["oi_unit"]
+        self.rate = rate
+        self.zone = ZoneInfo(exchange["timezone"])
+        self.opens, self.closes = time.fromisoformat(exchange["open"]), time.fromisoformat(exchange["close"])
+        self.holidays = frozenset(map(date.fromisoformat, exchange["holidays"]))
+        self.holidays_known_until = date.fromisoformat(exchange["holidays_known_until"])
+        self._expiry_rules = [
+            ExpiryRule(
+                since=date.fromisoformat(rule["from"]),
+                weekly=frozenset(map(_WEEKDAYS.index, rule["weekly"])),
+                monthly_nth=rule["monthly"]["nth"],
+                monthly_weekday=_WEEKDAYS.index(rule["monthly"]["weekday"]),
+            )
+            for rule in data["expiries"]
+        ]
+        self.market = _market(data["market"])
+
+    def contract(self, day: date) -> Contract:
+        """Lot, strike step and ticks on a trading day; UnknownProduct before the first rule."""
+        return Contract(
+            lot_size=self._at("lot_size", day),
+            strike_step=float(self._at("strike_step", day)),
+            ticks=tuple((float(start), float(tick)) for start, tick in self._at("tick", day)),
+        )
+
+    def _at(self, what: str, day: date) -> Any:
+        found = [rule["value"] for rule in self._data[what] if date.fromisoformat(rule["from"]) <= day]
+        if not found:
+            raise UnknownProduct(f"{self.name}: the rulebook has no {what} for {day}")
+        return found[-1]
+
+    def _rule(self, day: date) -> ExpiryRule:
+        return next((r for r in reversed(self._expiry_rules) if r.since <= day), self._expiry_rules[0])
+
+    def expiries(
+        self, since: date, count: int, *, holidays: Collection[date] | None = None, monthly_only: bool = False
+    ) -> list[date]:
+        """The next `count` expiry dates from `since` on (inclusive), ascending.
+
+        The rule in force on the nominal date decides. A nominal date that is no trading day moves to the
+        previous one. `holidays` replaces the exchange's known ones.
+        """
+        closed = self.holidays if holidays is None else holidays
+        found: list[date] = []
+        for ahead in range(_SCAN_DAYS):
+            nominal = since + timedelta(days=ahead)
+            rule = self._rule(nominal)
+            if not (rule.monthly(nominal) if monthly_only else rule.nominal(nominal)):
+                continue
+            day = _trading_day_until(nominal, closed)
+            if day >= since and day not in found:
+                found.append(day)
+            if len(found) == count:
+                break
+        return found
+
+    def expiry_ns(self, expiry: date) -> int:
+        """The instant of expiry: the session's close on that date, ns since the epoch."""
+        return self._instant(expiry, self.closes)
+
+    def session_ns(self, day: date) -> tuple[int, int]:
+        """Open and close of the session of `day`, ns since the epoch."""
+        return self._instant(day, self.opens), self._instant(day, self.closes)
+
+    def midnight_ns(self, day: date) -> int:
+        """The start of `day` in the exchange's time zone, ns since the epoch."""
+        return self._instant(day, time())
+
+    def is_trading_day(self, day: date) -> bool:
+        """Whether the exchange has a session on `day`, as far as its holidays are known."""
+        return day.weekday() < 5 and day not in self.holidays
+
+    def local_date(self, ts_ns: int) -> date:
+        """The exchange's calendar date at `ts_ns`."""
+        return datetime.fromtimestamp(ts_ns // 1_000_000_000, UTC).astimezone(self.zone).date()
+
+    def _instant(self, day: date, at: time) -> int:
+        return int(datetime.combine(day, at, self.zone).timestamp()) * 1_000_000_000
+
+
+def _trading_day_until(day: date, holidays: Collection[date]) -> date:
+    while day.weekday() >= 5 or day in holidays:
+        day -= timedelta(days=1)
+    return day
+
+
+def _market(data: dict[str, Any]) -> Market:
+    return Market(
+        price=float(data["price"]),
+        dividend_yield=float(data["dividend_yield"]),
+        dynamics=Dynamics(
+            drift=data["drift"],
+            volatility=data["volatility"],
+            jump_rate=data["jumps"]["rate"],
+            jump_mean=data["jumps"]["mean"],
+            jump_sd=data["jumps"]["sd"],
+            variance_reversion=data["variance_reversion"],
+            variance_vol=data["variance_vol"],
+            leverage=data["leverage"],
+        ),
+        factors=dict(data["factors"]),
+        smile=Ssvi(**data["smile"]),
+        open_interest=data["open_interest"],
+        spread_vol=data["spread_vol"],
+    )
+
+
+@cache
+def _data() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(_DATA.read_text())
+    return loaded
+
+
+def products() -> list[str]:
+    """Every product that the rulebook knows."""
+    return sorted(_data()["products"])
+
+
+def rules(product: str) -> ProductRules:
+    """The rules of `product`; UnknownProduct names the known ones."""
+    data = _data()
+    found = data["products"].get(product)
+    if found is None:
+        raise UnknownProduct(f"PRODUCTS: the rulebook has no {product!r}; it knows {', '.join(products())}")
+    return ProductRules(
+        product, found, data["exchanges"][found["exchange"]], data["rates"][found["currency"]]
+    )

@@ -1,0 +1,141 @@
+"""The market messages of services/contracts as the sources build them: without mid, sent_ts and replay.
+
+The publisher puts those three in front of the encoded body (`stamp`), so that a body is encoded once and
+two runs can be compared byte by byte.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["underlying", "option_quote", "option_chain"]
+
+
+class UnderlyingTruth(msgspec.Struct):
+    """Annualised volatility and drift of the log-normal step."""
+
+    volatility: float
+    drift: float
+
+
+class Underlying(msgspec.Struct, tag_field="kind", tag="underlying"):
+    """market-underlying; `ts` in ns since the epoch."""
+
+    feed: str
+    product: str
+    ts: int
+    price: float
+    truth: UnderlyingTruth | None
+
+
+class QuoteTruth(msgspec.Struct):
+    """True forward, discount factor, volatility and unrounded price."""
+
+    forward: float
+    discount: float
+    iv: float
+    price: float
+
+
+class OptionQuote(msgspec.Struct, tag_field="kind", tag="option_quote"):
+    """market-option_quote; sizes, volume and open interest in `oi_unit`."""
+
+    feed: str
+    product: str
+    ts: int
+    symbol: str
+    expiry: str
+    expiry_ts: int
+    exercise: str
+    strike: float
+    option_type: str
+    spot_price: float
+    lot_size: int
+    oi_unit: str
+    bid: float
+    ask: float
+    last: float
+    bid_size: int
+    ask_size: int
+    volume: int
+    open_interest: int
+    truth: QuoteTruth | None
+
+
+class Legs(msgspec.Struct):
+    """One side of a chain: one list a column, one entry a strike."""
+
+    bid: list[float] = []
+    ask: list[float] = []
+    last: list[float] = []
+    bid_size: list[int] = []
+    ask_size: list[int] = []
+    volume: list[int] = []
+    open_interest: list[int] = []
+    previous_close: list[float] = []
+    previous_open_interest: list[int] = []
+
+
+class ChainTruth(msgspec.Struct):
+    """True forward, discount factor and the volatility at each strike."""
+
+    forward: float
+    discount: float
+    iv: list[float]
+
+
+class OptionChain(msgspec.Struct, tag_field="kind", tag="option_chain"):
+    """market-option_chain: one expiry as columns."""
+
+    feed: str
+    product: str
+    ts: int
+    expiry: str
+    expiry_ts: int
+    exercise: str
+    spot_price: float
+    lot_size: int
+    oi_unit: str
+    strikes: list[float]
+    calls: Legs
+    puts: Legs
+    truth: ChainTruth | None
+
+
+class Message(msgspec.Struct, frozen=True):
+    """An encoded body. `symbol` names the contract of a quote; later quotes may replace it. Else None."""
+
+    kind: Kind
+    symbol: str | None
+    body: bytes
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def underlying(tick: Underlying) -> Message:
+    """Encode a tick."""
+    return Message("underlying", None, _encode(tick))
+
+
+def option_quote(quote: OptionQuote) -> Message:
+    """Encode a quote."""
+    return Message("option_quote", quote.symbol, _encode(quote))
+
+
+def option_chain(chain: OptionChain) -> Message:
+    """Encode a chain."""
+    return Message("option_chain", None, _encode(chain))
+
+
+def stamp(body: bytes, mid: str, replay: int, sent_ns: int) -> bytes:
+    """The complete message: `body` with the publisher's three fields put in front."""
+    return b'{"mid":"%b","replay":%d,"sent_ts":%d,%b' % (mid.encode(), replay, sent_ns, body[1:])
+
+
+def symbol(product: str, expiry: str, option_type: str, strike: float) -> str:
+    """Product, expiry as YYYYMMDD, C or P, strike without needless zeros: "NIFTY20240627C23500"."""
+    number = str(int(strike)) if strike == int(strike) else repr(strike)
+    return f"{product}{expiry.replace('-', '')}{option_type[0]}{number}"

@@ -1,0 +1,12 @@
+"""Prometheus metrics of the generator: by kind, never by symbol."""
+
+from prometheus_client import Counter, Gauge
+
+PUBLISHED = Counter("feed_published_total", "Messages that Redis confirmed.", ["kind"])
+CONFLATED = Counter("feed_quotes_conflated_total", "Quotes replaced by a newer one before they were sent.")
+DROPPED = Counter("feed_quotes_dropped_total", "Quotes dropped because the readers are far behind.")
+BUFFERED = Gauge("feed_buffered_messages", "Messages waiting for Redis.")
+BACKLOG = Gauge("feed_backlog_entries", "Entries of the stream that are not processed yet.")
+LATENESS = Gauge("feed_lateness_seconds", "How late the last batch of the source was made.")
+SKIPPED = Counter("feed_skipped_seconds_total", "Market time left out because nobody could take it.")
+REDIS_ERRORS = Counter("feed_redis_errors_total", "Calls to Redis that failed.")

@@ -1,0 +1,162 @@
+"""The loop from a source to Redis: on time, bounded, and without losing a tick or a chain.
+
+Under back-pressure it gives way in steps (the backlog is what the enrichers have not processed):
+past the high water quotes are conflated per symbol, past 1.5 times that the market runs at half speed,
+past twice quotes are dropped and counted. Ticks and chains always go.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import redis
+import structlog
+
+from feed_generator import metrics
+from feed_generator.buffer import Buffer, Named
+from feed_generator.sources.base import Source
+
+_log = structlog.get_logger("publisher")
+
+_PIPELINE = 500
+_MAX_LATE_NS = 5_000_000_000
+_HOLD_QUOTES_NS = 1_000_000_000
+_BACKLOG_EVERY_NS = 1_000_000_000
+_TRIM_EVERY_NS = 5_000_000_000
+_FLUSH_NS = 5_000_000_000
+_IDLE_S = 0.5
+
+
+class Stream(Protocol):
+    """Where messages go (see redis_stream.RedisStream)."""
+
+    def next_epoch(self) -> int: ...
+    def append(self, batch: list[Named]) -> None: ...
+    def backlog(self) -> int: ...
+    def trim(self) -> int: ...
+
+
+class Publisher:
+    """Runs one source until `stop` is set, then sends what it still holds for at most 5 s."""
+
+    def __init__(
+        self,
+        source: Source,
+        stream: Stream,
+        buffer: Buffer,
+        *,
+        high_water: int,
+        stop: threading.Event,
+        beat: Callable[[], None],
+        clock: Callable[[], int] = time.monotonic_ns,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._source, self._stream, self._buffer = source, stream, buffer
+        self._high_water, self._stop, self._beat = high_water, stop, beat
+        self._clock, self._jitter = clock, jitter
+        self._start = clock()
+        self._backlog = self._failures = 0
+        self._retry_at = self._next_backlog = self._next_trim = self._quotes_at = 0
+
+    def run(self) -> None:
+        """Publish until stopped, then flush."""
+        while not self._stop.is_set():
+            self.step()
+            self._stop.wait(self._pause_s())
+        deadline = self._clock() + _FLUSH_NS
+        while len(self._buffer) and self._clock() < deadline:
+            self._send(everything=True)
+            if self._failures:
+                time.sleep(0.1)
+        if len(self._buffer):
+            _log.error("stopped_with_unsent_messages", messages=len(self._buffer))
+
+    def step(self) -> None:
+        """One turn: make what is due, send what there is, look after the stream."""
+        self._beat()
+        now = self._clock()
+        self._advance(now)
+        self._send()
+        if now >= self._retry_at:
+            self._look_after_stream(now)
+        metrics.BUFFERED.set(len(self._buffer))
+
+    def _pause_s(self) -> float:
+        due = self._source.due_ns()
+        wake = self._clock() + int(_IDLE_S * 1e9)
+        if due is not None and not self._buffer.full:
+            wake = min(wake, self._start + due)
+        if self._retry_at > self._clock():
+            wake = min(wake, self._retry_at)
+        return max(0.0, (wake - self._clock()) / 1e9)
+
+    def _advance(self, now: int) -> None:
+        due = self._source.due_ns()
+        if due is not None and now - self._start - due > _MAX_LATE_NS:
+            self._leave_out(now - self._start - due)
+        while due is not None and self._start + due <= now and not self._buffer.full:
+            metrics.LATENESS.set((now - self._start - due) / 1e9)
+            self._make()
+            following = self._source.due_ns()
+            if following is not None and self._backlog >= 1.5 * self._high_water:
+                self._leave_out(following - due)
+            due = following
+
+    def _leave_out(self, gap_ns: int) -> None:
+        """The market pauses for `gap_ns`: telling old news late would only make it worse."""
+        self._start += gap_ns
+        self._source.skip(gap_ns)
+        metrics.SKIPPED.inc(gap_ns / 1e9)
+
+    def _make(self) -> None:
+        batch = self._source.advance()
+        conflate = self._failures > 0 or self._backlog >= self._high_water
+        for message in batch.messages:
+            if message.symbol is not None and self._backlog >= 2 * self._high_water:
+                metrics.DROPPED.inc()
+            elif self._buffer.add(message, batch.pass_number, conflate=conflate):
+                metrics.CONFLATED.inc()
+
+    def _send(self, *, everything: bool = False) -> None:
+        now = self._clock()
+        if now < self._retry_at and not everything:
+            return
+        hold = self._backlog >= self._high_water and now < self._quotes_at and not everything
+        if not hold:
+            self._quotes_at = now + _HOLD_QUOTES_NS
+        try:
+            if not self._buffer.begun:
+                self._buffer.begin(self._stream.next_epoch())
+            while batch := self._buffer.take(_PIPELINE, hold_quotes=hold):
+                self._stream.append(batch)
+                self._buffer.confirm()
+                for named in batch:
+                    metrics.PUBLISHED.labels(named.kind).inc()
+                self._beat()
+            self._failures = 0
+        except redis.RedisError as error:
+            self._failed(error)
+
+    def _failed(self, error: redis.RedisError) -> None:
+        """Wait, longer each time up to 2 s, and go on making messages meanwhile."""
+        self._failures += 1
+        metrics.REDIS_ERRORS.inc()
+        pause_s = min(2.0, 0.05 * 2 ** min(self._failures, 10)) * (0.5 + self._jitter() / 2)
+        self._retry_at = self._clock() + int(pause_s * 1e9)
+        _log.warning("redis_unavailable", error=type(error).__name__, buffered=len(self._buffer))
+
+    def _look_after_stream(self, now: int) -> None:
+        try:
+            if now >= self._next_backlog:
+                self._next_backlog = now + _BACKLOG_EVERY_NS
+                self._backlog = self._stream.backlog()
+                metrics.BACKLOG.set(self._backlog)
+            if now >= self._next_trim:
+                self._next_trim = now + _TRIM_EVERY_NS
+                self._stream.trim()
+        except redis.RedisError as error:
+            self._failed(error)

@@ -1,0 +1,159 @@
+"""A recording: the CSV of one product's chains, one or many snapshots, checked cell by cell.
+
+Columns: expiry, strike, spot, side (C or P), ltp, bid, ask, bid_qty, ask_qty, vol, oi, prev_oi, close; more
+are ignored. An optional column `timestamp` (RFC 3339 with zone) tells snapshots apart; without it the file
+is one snapshot. Prices per share; quantities in shares; 0 = none.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+
+from feed_generator.errors import BadRecording
+
+_PRICES = {"last": "ltp", "bid": "bid", "ask": "ask", "previous_close": "close"}
+_COUNTS = {
+    "bid_size": "bid_qty",
+    "ask_size": "ask_qty",
+    "volume": "vol",
+    "open_interest": "oi",
+    "previous_open_interest": "prev_oi",
+}
+_NEEDED = ("expiry", "strike", "spot", "side", *_PRICES.values(), *_COUNTS.values())
+_MAX_STRIKES = 2000
+Leg = dict[str, float | int]
+
+
+@dataclass(slots=True)
+class RecordedChain:
+    """One expiry: legs by (strike, is call), each a mapping of the contract's column names."""
+
+    expiry: date
+    legs: dict[tuple[float, bool], Leg] = field(default_factory=dict)
+
+    @property
+    def strikes(self) -> list[float]:
+        """Strikes of either side, ascending."""
+        return sorted({strike for strike, _ in self.legs})
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """What was on the screen at one instant (ns since the epoch)."""
+
+    ts: int
+    spot: float
+    chains: dict[date, RecordedChain] = field(default_factory=dict)
+
+
+class _Row:
+    """A line's cells; every complaint names file, line, column and rule."""
+
+    def __init__(self, path: str, line: int, cells: Mapping[str, str | None]) -> None:
+        self._path, self._line, self._cells = path, line, cells
+
+    def bad(self, column: str, rule: str) -> BadRecording:
+        return BadRecording(self._path, self._line, column, rule)
+
+    def text(self, column: str) -> str:
+        cell = self._cells.get(column)
+        if cell is None or not cell.strip():
+            raise self.bad(column, "is empty")
+        return cell.strip()
+
+    def number(self, column: str, *, least: float) -> float:
+        try:
+            value = float(self.text(column))
+        except ValueError:
+            raise self.bad(column, f"is not a number: {self.text(column)!r}") from None
+        if not math.isfinite(value) or not least <= value <= 1e9:
+            raise self.bad(column, f"must be finite and {least:g} to 1e9: {self.text(column)!r}")
+        return value
+
+    def count(self, column: str) -> int:
+        try:
+            value = int(self.text(column))
+        except ValueError:
+            raise self.bad(column, f"is not a whole number: {self.text(column)!r}") from None
+        if not 0 <= value <= 10**15:
+            raise self.bad(column, f"must be 0 to 1e15: {value}")
+        return value
+
+    def day(self, column: str) -> date:
+        try:
+            return date.fromisoformat(self.text(column))
+        except ValueError:
+            raise self.bad(column, f"is not a date YYYY-MM-DD: {self.text(column)!r}") from None
+
+    def instant(self, column: str) -> int:
+        try:
+            value = datetime.fromisoformat(self.text(column))
+        except ValueError:
+            value = None
+        if value is None or value.tzinfo is None:
+            raise self.bad(column, f"is not RFC 3339 with a zone: {self.text(column)!r}")
+        return _ns(value)
+
+
+def _ns(instant: datetime) -> int:
+    return round(instant.timestamp() * 1_000_000) * 1000
+
+
+def read(path: str, as_of: datetime | None) -> list[Snapshot]:
+    """The snapshots of the recording in `path`, ascending. `as_of` dates a file without timestamps.
+
+    Raises BadRecording.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            return _snapshots(path, csv.DictReader(file), as_of)
+    except OSError as error:
+        raise BadRecording(path, 0, "-", f"cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadRecording(path, 0, "-", f"is not a CSV in UTF-8: {error}") from None
+
+
+def _snapshots(path: str, rows: csv.DictReader[str], as_of: datetime | None) -> list[Snapshot]:
+    columns = rows.fieldnames or []
+    for name in _NEEDED:
+        if name not in columns:
+            raise BadRecording(path, 1, name, "is missing from the header")
+    stamped = "timestamp" in columns
+    if not stamped and as_of is None:
+        raise BadRecording(path, 1, "timestamp", "is missing; give the time of the snapshot (REPLAY_AS_OF)")
+    found: dict[int, Snapshot] = {}
+    for row in _rows(path, rows):
+        ts = row.instant("timestamp") if stamped or as_of is None else _ns(as_of)
+        spot = row.number("spot", least=1e-9)
+        snapshot = found.setdefault(ts, Snapshot(ts, spot))
+        if snapshot.spot != spot:
+            raise row.bad("spot", f"differs within one snapshot: {spot:g} and {snapshot.spot:g}")
+        _add(snapshot, row)
+    if not found:
+        raise BadRecording(path, 1, "-", "the file has no rows")
+    return [found[ts] for ts in sorted(found)]
+
+
+def _rows(path: str, rows: csv.DictReader[str]) -> Iterator[_Row]:
+    for cells in rows:
+        yield _Row(path, rows.line_num, cells)
+
+
+def _add(snapshot: Snapshot, row: _Row) -> None:
+    side = row.text("side")
+    if side not in ("C", "P"):
+        raise row.bad("side", f"must be C or P: {side!r}")
+    expiry, strike = row.day("expiry"), row.number("strike", least=1e-9)
+    chain = snapshot.chains.setdefault(expiry, RecordedChain(expiry))
+    key = (strike, side == "C")
+    if key in chain.legs:
+        raise row.bad("strike", f"{strike:g} {side} appears twice in one snapshot")
+    prices: Leg = {name: row.number(column, least=0) for name, column in _PRICES.items()}
+    chain.legs[key] = prices | {name: row.count(column) for name, column in _COUNTS.items()}
+    if len(chain.legs) > 2 * _MAX_STRIKES:
+        raise row.bad("strike", f"more than {_MAX_STRIKES} strikes in one chain")

@@ -1,0 +1,76 @@
+"""The feed's stream on Redis: append, look how far its readers are, trim what they are done with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import redis
+
+from feed_generator.buffer import Named
+from feed_generator.log_setup import new_traceparent
+from feed_generator.messages import stamp
+
+GROUP = "enricher"
+_PASSES = 1_000_000
+
+
+def connect(url: str) -> redis.Redis:
+    """A client whose calls end: no answer within 2 s is an outage."""
+    return redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, protocol=2)
+
+
+class RedisStream:
+    """Stream `feed:{feed}`, mirrored to Pub/Sub `market:{kind}`.
+
+    In an outage every method raises redis.RedisError.
+    """
+
+    def __init__(self, client: redis.Redis, feed: str, *, now_ns: Callable[[], int] = time.time_ns) -> None:
+        self._client, self._key, self._now_ns = client, f"feed:{feed}", now_ns
+
+    def next_epoch(self) -> int:
+        """A number that no other start of a generator of this feed has had."""
+        return int(self._client.incr(f"{self._key}:epoch"))
+
+    def append(self, batch: Sequence[Named]) -> None:
+        """Append and mirror, in one round trip. Repeating it after an error repeats the same mids."""
+        traceparent, now_ns = new_traceparent(), self._now_ns()
+        with self._client.pipeline(transaction=False) as pipe:
+            for named in batch:
+                epoch = int(named.mid.partition(":")[0])
+                replay = epoch * _PASSES + named.pass_number if named.pass_number else 0
+                body = stamp(named.body, named.mid, replay, now_ns)
+                pipe.xadd(self._key, {"kind": named.kind, "body": body, "traceparent": traceparent})
+                pipe.publish(f"market:{named.kind}", body)
+            pipe.execute()
+
+    def backlog(self) -> int:
+        """Entries that are not processed yet: undelivered plus unacknowledged."""
+        group = self._group()
+        if group is None or group["lag"] is None:  # no reader yet, or Redis lost count after a trim
+            return int(self._client.xlen(self._key))
+        return int(group["lag"]) + int(group["pending"])
+
+    def trim(self) -> int:
+        """Remove entries that were delivered and acknowledged; how many.
+
+        NB: never by length: what nobody has processed stays, however long the stream grows.
+        """
+        group = self._group()
+        if group is None:
+            return 0
+        until = group["last-delivered-id"]
+        if group["pending"]:
+            until = self._client.xpending(self._key, GROUP)["min"]
+        if not until:
+            return 0
+        return int(self._client.xtrim(self._key, minid=until, approximate=True))
+
+    def _group(self) -> dict[str, Any] | None:
+        try:
+            groups: Any = self._client.xinfo_groups(self._key)
+        except redis.ResponseError:  # no stream yet
+            return None
+        return next((group for group in groups if group["name"] in (GROUP, GROUP.encode())), None)
