@@ -1,0 +1,72 @@
+"""The one place where storage's collaborators are made and joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Flask, Response, request
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from storage import __version__, errors, log_setup, metrics
+from storage.bearer import Verifier
+from storage.config import Settings, load
+from storage.health import Health
+from storage.queries import Store
+from storage.routes import EXTENSION, routes
+
+SERVICE = AUDIENCE = "storage"
+THREADS = 8
+_METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
+WSGIApp = Callable[..., Iterable[bytes]]
+
+
+def connect(settings: Settings, *, select_ms: int = 1_000) -> MongoClient[dict[str, Any]]:
+    """A client that opens nothing before its first use, so that it may be made before gunicorn forks."""
+    return MongoClient(
+        settings.mongo_url.get_secret_value(),
+        connect=False,
+        tz_aware=True,
+        serverSelectionTimeoutMS=select_ms,
+        connectTimeoutMS=1_000,
+        socketTimeoutMS=max(settings.query_timeout_ms + 1_000, select_ms),
+        waitQueueTimeoutMS=1_000,
+        maxPoolSize=THREADS + 1,  # and the probe
+        appname=SERVICE,
+    )
+
+
+def database(client: MongoClient[dict[str, Any]]) -> Database[dict[str, Any]]:
+    """The database that the URL names, else `deltastream`."""
+    return client.get_default_database("deltastream")
+
+
+def create_app(settings: Settings | None = None) -> WSGIApp:
+    """The whole service as WSGI."""
+    settings = settings or load()
+    log_setup.configure(SERVICE, __version__, settings.log_level)
+    store = Store(database(connect(settings)), query_timeout_ms=settings.query_timeout_ms)
+    app = Flask(__name__, static_folder=None)
+    app.extensions[EXTENSION] = store
+    errors.install(app)
+    _install_hooks(app, Verifier(f"{settings.auth_url}/.well-known/jwks.json", AUDIENCE))
+    app.register_blueprint(routes)
+    health = Health(SERVICE, {"mongo": store.ping})
+    return health.middleware(log_setup.RequestContext(app.wsgi_app))
+
+
+def _install_hooks(app: Flask, verifier: Verifier) -> None:
+    def admit() -> None:
+        verifier.claims(request.headers.get("Authorization"))
+
+    def finish(response: Response) -> Response:
+        response.headers["Cache-Control"] = "private, no-cache"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        route = request.url_rule.rule if request.url_rule else "none"
+        method = request.method if request.method in _METHODS else "other"
+        metrics.REQUESTS.labels(route, method, response.status_code).inc()
+        return response
+
+    app.before_request(admit)
+    app.after_request(finish)

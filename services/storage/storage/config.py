@@ -1,0 +1,71 @@
+"""Every setting of storage, read from the environment once, at start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_SECRETS = ("MONGO_URL",)
+
+
+class Settings(BaseSettings):
+    """Names are the environment variables' names in lower case."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8003, ge=1, le=65535, description="Port to listen on.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
+    mongo_url: SecretStr = Field(
+        SecretStr("mongodb://localhost:27017/deltastream"),
+        description="MongoDB; the database is the path, `deltastream` unless given.",
+    )
+    auth_url: str = Field(
+        "http://localhost:8001", pattern="^https?://[^/]", description="The auth service: keys of tokens."
+    )
+    query_timeout_ms: int = Field(
+        3000, ge=10, le=8000, description="Longest a query may run in MongoDB, milliseconds."
+    )
+    ticks_retention_days: int = Field(30, ge=1, le=3650, description="Ticks are kept so long, days.")
+    quotes_retention_days: int = Field(7, ge=1, le=3650, description="Quotes are kept so long, days.")
+    chains_retention_days: int = Field(30, ge=1, le=3650, description="Chains are kept so long, days.")
+    bars_retention_days: int = Field(400, ge=1, le=3650, description="Bars are kept so long, days.")
+    logs_max_mib: int = Field(64, ge=1, le=4096, description="Size of the capped `logs`, MiB.")
+
+    @field_validator("mongo_url")
+    @classmethod
+    def _mongo(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
+            raise ValueError("must be a mongodb:// or mongodb+srv:// URL")
+        return value
+
+    @field_validator("auth_url")
+    @classmethod
+    def _no_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
+
+def load() -> Settings:
+    """The settings, or an end of the process that names variable, value and rule."""
+    given: dict[str, str] = {}
+    for name in _SECRETS:
+        if path := os.environ.get(f"{name}_FILE"):
+            try:
+                given[name.lower()] = Path(path).read_text().strip()
+            except OSError as error:
+                raise SystemExit(f"{name}_FILE={path!r}: cannot be read ({error.strerror})") from error
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # values are parsed like the environment's
+    except ValidationError as error:
+        raise SystemExit("\n".join(map(_line, error.errors()))) from error
+
+
+def _line(error: Mapping[str, Any]) -> str:
+    name = str(error["loc"][0]).upper()
+    value = "(secret)" if name in _SECRETS else repr(error["input"])
+    return f"{name}={value}: {error['msg'].removeprefix('Value error, ')}"

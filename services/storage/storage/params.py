@@ -1,0 +1,150 @@
+"""What callers may send: path segments and query strings, by the contracts' rules."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from werkzeug.datastructures import MultiDict
+
+from storage.errors import BadInput
+
+MAX_LIMIT = 1000
+_PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")
+_SYMBOL = re.compile(r"[A-Z0-9&-]{1,20}[0-9]{8}[CP][0-9]{1,10}(\.[0-9]{1,10})?")
+_EXPIRY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2})"
+    r"(?:\.([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:[0-9]{2})?"
+)
+_LATEST_NS = 4_102_444_800_000_000_000  # the contracts' bound of `ts`
+
+
+def product(segment: str) -> str:
+    """A product of the path. Raises BadInput."""
+    return _matching(_PRODUCT, "product", segment)
+
+
+def symbol(segment: str) -> str:
+    """A contract symbol of the path. Raises BadInput."""
+    return _matching(_SYMBOL, "symbol", segment)
+
+
+def _matching(pattern: re.Pattern[str], field: str, segment: str) -> str:
+    if not pattern.fullmatch(segment):
+        raise BadInput((field, f"must match {pattern.pattern}"))
+    return segment
+
+
+def _limit(value: object) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]{1,20}", str(value), re.ASCII) or int(str(value)) < 1:
+        raise ValueError(f"must be a whole number from 1 on (above {MAX_LIMIT} it means {MAX_LIMIT})")
+    return min(int(str(value)), MAX_LIMIT)
+
+
+def _expiry(value: str) -> str:
+    try:
+        if _EXPIRY.fullmatch(value):
+            return date.fromisoformat(value).isoformat()
+    except ValueError:
+        pass
+    raise ValueError("must be a date of the calendar, YYYY-MM-DD")
+
+
+def _nanoseconds(value: object) -> int:
+    """RFC 3339 to nanoseconds since the epoch; UTC when it has no offset."""
+    parts = _TIME.fullmatch(str(value))
+    try:
+        if parts is None:
+            raise ValueError
+        seconds, fraction, offset = parts.groups()
+        whole = datetime.fromisoformat(seconds.upper() + (offset or "Z").upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("must be an RFC 3339 time such as 2024-06-21T09:15:00Z") from None
+    ns = int(whole.timestamp()) * 1_000_000_000 + int((fraction or "").ljust(9, "0"))
+    return min(max(ns, 0), _LATEST_NS)  # outside there is nothing, and BSON has no such integers
+
+
+def _window(value: object) -> int:
+    if value not in ("1", "5", "15", "60"):
+        raise ValueError("must be 1, 5, 15 or 60 (minutes)")
+    return int(str(value))
+
+
+Limit = Annotated[int, BeforeValidator(_limit)]
+Expiry = Annotated[str, AfterValidator(_expiry)]
+Nanoseconds = Annotated[int, BeforeValidator(_nanoseconds)]
+Window = Annotated[int, BeforeValidator(_window)]
+
+
+class Query(BaseModel):
+    """A query string. An unknown parameter is refused: a misspelt filter that is ignored gives a wrong
+    answer that looks right."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NoQuery(Query):
+    """Nothing."""
+
+
+class QuotesQuery(Query):
+    limit: Limit = 100
+
+
+class _Between(Query):
+    """`start` and `end` are inclusive event times."""
+
+    start: Nanoseconds | None = None
+    end: Nanoseconds | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.start is not None and self.end is not None and self.start > self.end:
+            raise ValueError("start: must not be after end")
+        return self
+
+
+class TicksQuery(_Between):
+    limit: Limit = 100
+
+
+class ChainsQuery(_Between):
+    expiry: Expiry | None = None
+    limit: Limit = 10
+
+
+class PcrQuery(_Between):
+    expiry: Expiry | None = None
+    limit: Limit = 100
+
+
+class BarsQuery(_Between):
+    window: Window = 5
+    limit: Limit = 100
+
+
+Q = TypeVar("Q", bound=Query)
+
+
+def parse(model: type[Q], args: MultiDict[str, str]) -> Q:
+    """The query string as `model`. Raises BadInput naming every parameter that breaks its rule."""
+    twice = [name for name, values in args.lists() if len(values) > 1]
+    if twice:
+        raise BadInput(*((name, "must be given once") for name in twice))
+    try:
+        return model.model_validate(args.to_dict())
+    except ValidationError as error:
+        raise BadInput(*map(_named, error.errors(include_url=False, include_input=False))) from None
+
+
+def _named(error: Any) -> tuple[str, str]:
+    rule = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        rule = "is not a parameter of this route"
+    if error["loc"]:
+        return str(error["loc"][0]), rule
+    field, _, rule = rule.partition(": ")  # a rule over several fields names the first
+    return field, rule

@@ -1,0 +1,77 @@
+"""The routes: what they take, and the shape of what they give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app, request
+
+from storage import params, shapes
+from storage.queries import Store
+
+EXTENSION = "deltastream.store"
+routes = Blueprint("routes", __name__)
+
+
+def _store() -> Store:
+    found: Store = current_app.extensions[EXTENSION]
+    return found
+
+
+def _json(answer: dict[str, Any]) -> Response:
+    return Response(shapes.json_bytes(answer), content_type="application/json")
+
+
+@routes.get("/products")
+def products() -> Response:
+    """Products with stored data."""
+    params.parse(params.NoQuery, request.args)
+    return _json({"products": _store().products()})
+
+
+@routes.get("/underlying/<product>")
+def underlying(product: str) -> Response:
+    """Ticks of the underlying, newest first."""
+    name, query = params.product(product), params.parse(params.TicksQuery, request.args)
+    ticks = _store().ticks(name, query)
+    return _json({"product": name, "count": len(ticks), "ticks": ticks})
+
+
+@routes.get("/option/quote/<symbol>")
+def quote(symbol: str) -> Response:
+    """Quotes of one contract, newest first."""
+    name, query = params.symbol(symbol), params.parse(params.QuotesQuery, request.args)
+    quotes = _store().quotes(name, query.limit)
+    return _json({"symbol": name, "count": len(quotes), "quotes": quotes})
+
+
+@routes.get("/option/chain/<product>")
+def chain(product: str) -> Response:
+    """Chains with a row a contract, newest first."""
+    name, query = params.product(product), params.parse(params.ChainsQuery, request.args)
+    chains, truncated = _store().chains(name, query)
+    return _json({"product": name, "count": len(chains), "chains": chains, "truncated": truncated})
+
+
+@routes.get("/expiries/<product>")
+def expiries(product: str) -> Response:
+    """Expiries with stored chains, ascending."""
+    name = params.product(product)
+    params.parse(params.NoQuery, request.args)
+    return _json({"product": name, "expiries": _store().expiries(name)})
+
+
+@routes.get("/ohlc/<product>")
+def ohlc(product: str) -> Response:
+    """Bars of the underlying, newest first."""
+    name, query = params.product(product), params.parse(params.BarsQuery, request.args)
+    bars = _store().bars(name, query)
+    return _json({"product": name, "window_minutes": query.window, "bars": bars})
+
+
+@routes.get("/pcr/<product>")
+def pcr(product: str) -> Response:
+    """Put/call ratios of stored chains, newest first."""
+    name, query = params.product(product), params.parse(params.PcrQuery, request.args)
+    history = _store().pcr(name, query)
+    return _json({"product": name, "count": len(history), "history": history})

@@ -1,0 +1,155 @@
+"""What `python -m storage migrate` makes of a database."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from storage.config import Settings
+from storage.migrate import migrate
+
+HERE = Path(__file__).parents[1]
+DAY_S = 86_400
+
+
+def run(mongo_url: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command as an operator runs it."""
+    variables = {"PATH": os.environ["PATH"], "MONGO_URL": mongo_url, **environment}
+    command = [sys.executable, "-m", "storage", "migrate"]
+    return subprocess.run(
+        command, cwd=HERE, env=variables, capture_output=True, text=True, timeout=90, check=False
+    )
+
+
+def test_the_command_prints_what_it_changed_and_a_second_run_changes_nothing(mongo_url: str) -> None:
+    """Migrating is idempotent: it may run at every deployment."""
+    first, second = run(mongo_url), run(mongo_url)
+    assert first.returncode == second.returncode == 0, first.stderr + second.stderr
+    assert "underlying_ticks: created" in first.stdout
+    assert "option_chains.product_expiry_ts: created" in first.stdout
+    assert second.stdout == "nothing to change\n"
+
+
+def test_a_wrong_setting_stops_the_command_with_one_line(mongo_url: str) -> None:
+    """A bad value names variable, value and rule."""
+    ended = run(mongo_url, TICKS_RETENTION_DAYS="0")
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert ended.stderr.startswith("TICKS_RETENTION_DAYS='0': ")
+
+
+def test_every_collection_is_there_and_logs_is_capped(database: Database[dict[str, Any]]) -> None:
+    """Writers never create a collection by accident with the wrong options."""
+    found = {each["name"]: each["options"] for each in database.list_collections()}
+    assert set(found) == {
+        "underlying_ticks",
+        "option_quotes",
+        "option_chains",
+        "ohlc_bars",
+        "users",
+        "refresh_tokens",
+        "logs",
+    }
+    assert found["logs"]["capped"]
+    assert found["logs"]["size"] == 64 << 20
+
+
+def test_retention_counts_from_when_a_document_was_stored(database: Database[dict[str, Any]]) -> None:
+    """Event time would delete the replay of an old recording at once."""
+    found = {}
+    for name in ("underlying_ticks", "option_quotes", "option_chains", "ohlc_bars", "refresh_tokens"):
+        index = database[name].index_information()["retention"]
+        found[name] = (index["key"], index["expireAfterSeconds"])
+    assert found == {
+        "underlying_ticks": ([("processed_at", 1)], 30 * DAY_S),
+        "option_quotes": ([("processed_at", 1)], 7 * DAY_S),
+        "option_chains": ([("processed_at", 1)], 30 * DAY_S),
+        "ohlc_bars": ([("updated_at", 1)], 400 * DAY_S),
+        "refresh_tokens": ([("expires_at", 1)], 0),
+    }
+
+
+def test_a_changed_retention_is_applied_to_the_index_that_is_there(
+    database: Database[dict[str, Any]], settings: Settings
+) -> None:
+    """collMod changes the time; building the index anew would block and cost."""
+    changed = settings.model_copy(update={"quotes_retention_days": 3})
+    assert list(migrate(database, changed)) == [
+        f"option_quotes.retention: expires after {3 * DAY_S} s instead of {7 * DAY_S} s"
+    ]
+    assert database.option_quotes.index_information()["retention"]["expireAfterSeconds"] == 3 * DAY_S
+    assert list(migrate(database, changed)) == []
+
+
+def test_an_index_with_other_keys_is_made_anew(
+    database: Database[dict[str, Any]], settings: Settings
+) -> None:
+    """An older release's index of the same name gives way."""
+    database.underlying_ticks.drop_index("product_ts")
+    database.underlying_ticks.create_index([("product", 1), ("timestamp", -1)], name="product_ts")
+    assert list(migrate(database, settings)) == [
+        "underlying_ticks.product_ts: dropped, its keys had changed",
+        "underlying_ticks.product_ts: created",
+    ]
+    assert database.underlying_ticks.index_information()["product_ts"]["key"] == [("product", 1), ("ts", -1)]
+
+
+def test_a_time_to_live_is_given_to_an_index_that_had_none(
+    database: Database[dict[str, Any]], settings: Settings
+) -> None:
+    """Retention holds even where somebody had made the index by hand."""
+    database.ohlc_bars.drop_index("retention")
+    database.ohlc_bars.create_index("updated_at", name="retention")
+    list(migrate(database, settings))
+    assert database.ohlc_bars.index_information()["retention"]["expireAfterSeconds"] == 400 * DAY_S
+
+
+def test_logs_that_were_written_before_the_migration_become_capped(
+    mongo_url: str, settings: Settings, database: Database[dict[str, Any]]
+) -> None:
+    """Whoever comes first, logs stays bounded."""
+    database.logs.drop()
+    database.logs.insert_one({"message": "early"})
+    assert list(migrate(database, settings)) == [f"logs: made capped at {64 << 20} bytes"]
+    assert database.logs.count_documents({}) == 1
+
+
+def test_a_changed_size_of_the_logs_is_applied(
+    database: Database[dict[str, Any]], settings: Settings
+) -> None:
+    """The bound of the logs is a setting."""
+    changed = settings.model_copy(update={"logs_max_mib": 16})
+    assert list(migrate(database, changed)) == [f"logs: capped at {16 << 20} bytes instead of {64 << 20}"]
+    assert list(migrate(database, changed)) == []
+
+
+def test_documents_survive_a_migration(
+    database: Database[dict[str, Any]], settings: Settings, make_document: Callable[..., dict[str, Any]]
+) -> None:
+    """Migrating never deletes data."""
+    database.underlying_ticks.insert_one(make_document("underlying_ticks"))
+    list(migrate(database, settings.model_copy(update={"ticks_retention_days": 3650})))
+    assert database.underlying_ticks.count_documents({}) == 1
+
+
+def test_an_address_belongs_to_one_account(
+    database: Database[dict[str, Any]], make_document: Callable[..., dict[str, Any]]
+) -> None:
+    """`email` is unique."""
+    database.users.insert_one(make_document("users"))
+    with pytest.raises(DuplicateKeyError):
+        database.users.insert_one(make_document("users", _id="1" * 32))
+
+
+def test_refresh_tokens_are_found_by_family(database: Database[dict[str, Any]]) -> None:
+    """Revoking a family must not read every token."""
+    plan = database.refresh_tokens.find({"family": "ab"}).explain()["queryPlanner"]["winningPlan"]
+    assert plan["inputStage"]["indexName"] == "family"

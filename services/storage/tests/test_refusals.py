@@ -1,0 +1,134 @@
+"""What storage refuses, and how it says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.support.stores import free_port
+from werkzeug.test import Client, TestResponse
+
+Get = Callable[..., TestResponse]
+PATHS = [
+    "/products",
+    "/underlying/NIFTY",
+    "/option/quote/NIFTY20240627C23500",
+    "/option/chain/NIFTY",
+    "/expiries/NIFTY",
+    "/ohlc/NIFTY",
+    "/pcr/NIFTY",
+]
+
+
+def assert_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
+    """The answer is a problem (RFC 9457) that carries the request's id."""
+    assert answer.status_code == status, answer.text
+    assert answer.content_type == "application/problem+json"
+    body: dict[str, Any] = answer.json
+    assert set(body) >= {"type", "title", "status", "detail", "code", "request_id"}
+    assert (body["status"], body["code"]) == (status, code)
+    assert body["request_id"] == answer.headers["X-Request-ID"]
+    return body
+
+
+BAD = [
+    ("/underlying/NIFTY", {"limit": "0"}, "limit"),
+    ("/underlying/NIFTY", {"limit": "-1"}, "limit"),
+    ("/underlying/NIFTY", {"limit": "ten"}, "limit"),
+    ("/underlying/NIFTY", {"limit": "1.5"}, "limit"),
+    ("/underlying/NIFTY", {"limit": ""}, "limit"),
+    ("/underlying/NIFTY", {"limit": "\u0661"}, "limit"),
+    ("/option/quote/NIFTY20240627C23500", {"limit": "0"}, "limit"),
+    ("/option/chain/NIFTY", {"limit": "0"}, "limit"),
+    ("/ohlc/NIFTY", {"limit": "0"}, "limit"),
+    ("/pcr/NIFTY", {"limit": "0"}, "limit"),
+    ("/underlying/NIFTY", {"start": "yesterday"}, "start"),
+    ("/underlying/NIFTY", {"start": "2024-02-30T00:00:00Z"}, "start"),
+    ("/underlying/NIFTY", {"start": "0001-01-01T00:00:00+23:59"}, "start"),
+    ("/underlying/NIFTY", {"end": "2024-06-21"}, "end"),
+    ("/underlying/NIFTY", {"start": "2024-06-22T00:00:00Z", "end": "2024-06-21T00:00:00Z"}, "start"),
+    ("/option/chain/NIFTY", {"expiry": "27-06-2024"}, "expiry"),
+    ("/option/chain/NIFTY", {"expiry": "2024-06-31"}, "expiry"),
+    ("/pcr/NIFTY", {"expiry": "2024-W25-5"}, "expiry"),
+    ("/ohlc/NIFTY", {"window": "2"}, "window"),
+    ("/ohlc/NIFTY", {"window": "5m"}, "window"),
+    ("/underlying/NIFTY", {"limt": "5"}, "limt"),
+    ("/underlying/NIFTY", {"$where": "1"}, "$where"),
+    ("/option/quote/NIFTY20240627C23500", {"start": "2024-06-21T00:00:00Z"}, "start"),
+    ("/products", {"limit": "5"}, "limit"),
+    ("/expiries/NIFTY", {"limit": "5"}, "limit"),
+    ("/underlying/nifty", {}, "product"),
+    ("/underlying/NIFTY%0A", {}, "product"),
+    ("/underlying/" + "N" * 21, {}, "product"),
+    ("/option/chain/%24ne", {}, "product"),
+    ("/option/quote/NIFTY", {}, "symbol"),
+    ("/option/quote/NIFTY20240627X23500", {}, "symbol"),
+]
+
+
+@pytest.mark.parametrize(("path", "query", "field"), BAD)
+def test_a_bad_parameter_is_named(get: Get, path: str, query: dict[str, str], field: str) -> None:
+    """400 with the field and its rule, never a guess at what was meant."""
+    body = assert_problem(get(path, **query), 400, "bad_input")
+    assert [each["field"] for each in body["errors"]] == [field]
+    assert body["detail"].startswith(f"{field}: ")
+
+
+def test_every_bad_parameter_is_named_at_once(get: Get) -> None:
+    """A caller repairs a request in one go."""
+    body = assert_problem(get("/option/chain/NIFTY", limit=0, expiry="x", colour="red"), 400, "bad_input")
+    assert {each["field"] for each in body["errors"]} == {"limit", "expiry", "colour"}
+
+
+def test_a_parameter_given_twice_is_refused(get: Get) -> None:
+    """Two values of one filter have no meaning."""
+    body = assert_problem(get("/underlying/NIFTY?limit=1&limit=2"), 400, "bad_input")
+    assert body["errors"] == [{"field": "limit", "rule": "must be given once"}]
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/nothing"])
+def test_no_route_answers_without_a_token(make_client: Callable[..., Client], path: str) -> None:
+    """Internal does not mean open."""
+    answer = make_client().get(path)
+    assert_problem(answer, 401, "unauthorized")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_token_for_somebody_else_is_refused(
+    make_client: Callable[..., Client], make_token: Callable[..., str]
+) -> None:
+    """A user's token, or another service's, opens nothing here."""
+    for audience in ("deltastream-api", "analytics"):
+        headers = {"Authorization": f"Bearer {make_token(audience)}"}
+        assert_problem(make_client().get("/products", headers=headers), 401, "unauthorized")
+
+
+def test_an_expired_token_is_refused(
+    make_client: Callable[..., Client], make_token: Callable[..., str]
+) -> None:
+    """Ten minutes, and 30 s of leeway for clocks."""
+    headers = {"Authorization": f"Bearer {make_token(lifetime_s=-31)}"}
+    body = assert_problem(make_client().get("/products", headers=headers), 401, "unauthorized")
+    assert "expired" in body["detail"]
+
+
+def test_without_keys_no_token_can_be_judged(
+    make_client: Callable[..., Client], make_token: Callable[..., str]
+) -> None:
+    """An outage of auth is 503, not a refusal: the caller's token may be good."""
+    client = make_client(auth_url=f"http://127.0.0.1:{free_port()}")
+    headers = {"Authorization": f"Bearer {make_token()}"}
+    body = assert_problem(client.get("/products", headers=headers), 503, "upstream_unavailable")
+    assert body["upstream"] == "auth"
+
+
+def test_an_unknown_path_and_a_wrong_method_are_problems_too(
+    get: Get, make_client: Callable[..., Client], make_token: Callable[..., str]
+) -> None:
+    """Every error has the same shape."""
+    assert_problem(get("/nothing"), 404, "not_found")
+    headers = {"Authorization": f"Bearer {make_token()}"}
+    answer = make_client().post("/products", headers=headers)
+    assert_problem(answer, 405, "method_not_allowed")
+    assert "GET" in answer.headers["Allow"]
