@@ -23,12 +23,18 @@ from typing import Any
 import psutil
 import redis
 from pymongo import MongoClient
-
 from tests.support.stores import MongoServer, RedisServer, free_port, wait_until
 
 ROOT = Path(__file__).parents[1]
 FEED = "bench"
-PRODUCTS = {"NIFTY": (24_000.0, 50.0), "BANKNIFTY": (51_000.0, 100.0), "SENSEX": (79_000.0, 100.0), "SPY": (600.0, 5.0)}
+# Spot and strike interval.
+PRODUCTS = {
+    "NIFTY": (24_000.0, 50.0),
+    "BANKNIFTY": (51_000.0, 100.0),
+    "SENSEX": (79_000.0, 100.0),
+    "SPY": (600.0, 5.0),
+}
+COLLECTIONS = ("underlying_ticks", "option_quotes", "option_chains")
 STRIKES = 21
 DEFAULT_RATE = 60
 YEAR_NS = 365 * 86_400 * 10**9
@@ -63,15 +69,15 @@ class Tape:
         forward = spot * math.exp(0.06 * years)
         middle = round(spot / step) * step
         strikes = [middle + step * (n - STRIKES // 2) for n in range(STRIKES)]
-        sides = {"calls": [self._leg(forward, k, years, 1) for k in strikes],
-                 "puts": [self._leg(forward, k, years, -1) for k in strikes]}  # fmt: skip
+        calls = [self._leg(forward, k, years, 1) for k in strikes]
+        puts = [self._leg(forward, k, years, -1) for k in strikes]
         expiry_ns = self._now_ns + int(years * YEAR_NS)
         return {
             **self._head("option_chain", product),
             "expiry": time.strftime("%Y-%m-%d", time.gmtime(expiry_ns // 10**9)),
             "expiry_ts": expiry_ns, "exercise": "European", "spot_price": spot, "lot_size": 25,
             "oi_unit": "shares", "strikes": strikes, "truth": None,
-            **{side: {column: [leg[column] for leg in legs] for column in legs[0]} for side, legs in sides.items()},
+            "calls": _columns(calls), "puts": _columns(puts),
         }  # fmt: skip
 
     def _leg(self, forward: float, strike: float, years: float, sign: int) -> Body:
@@ -94,13 +100,18 @@ class Tape:
         side, right = self._random.choice((("calls", "C"), ("puts", "P")))
         strike, legs = chain["strikes"][row], chain[side]
         copied = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest")
+        shared = ("expiry", "expiry_ts", "exercise", "spot_price", "lot_size", "oi_unit")
         return {
             **self._head("option_quote", chain["product"]),
             "symbol": f"{chain['product']}{chain['expiry'].replace('-', '')}{right}{strike:g}",
-            **{name: chain[name] for name in ("expiry", "expiry_ts", "exercise", "spot_price", "lot_size", "oi_unit")},
+            **{name: chain[name] for name in shared},
             "strike": strike, "option_type": "CALL" if right == "C" else "PUT", "truth": None,
             **{name: legs[name][row] for name in copied},
         }  # fmt: skip
+
+
+def _columns(legs: list[Body]) -> Body:
+    return {column: [leg[column] for leg in legs] for column in legs[0]}
 
 
 class System:
@@ -114,17 +125,17 @@ class System:
     def start(self) -> None:
         self.redis.start()
         self.mongo.start()
-        #self._start("migrate", "storage", ["-m", "storage", "migrate"]).wait(timeout=60)
-        #
+        self._start("migrate", "storage", ["-m", "storage", "migrate"]).wait(timeout=60)
+        del self.processes["migrate"]
         self._start("subscriber", "worker-enricher", ["-m", "worker_enricher", "subscriber"])
         for n in range(self._workers):
             self._start(f"worker-{n + 1}", "worker-enricher", ["-m", "worker_enricher", "worker"])
 
     def _start(self, name: str, service: str, command: list[str]) -> subprocess.Popen[bytes]:
         env = {
-            "PATH": os.environ["PATH"], "FEED": FEED, "REDIS_URL": self.redis.url(), "MONGO_URL": self.mongo.url,
-            "CELERY_BROKER_URL": self.redis.url(1), "PORT": str(free_port()), "LOG_LEVEL": "WARNING",
-            "MALLOC_ARENA_MAX": "2", **({"PYTHONPATH": "/tmp/stub2"} if os.path.exists("/tmp/stub2") else {}),
+            "PATH": os.environ["PATH"], "FEED": FEED, "REDIS_URL": self.redis.url(),
+            "CELERY_BROKER_URL": self.redis.url(1), "MONGO_URL": self.mongo.url,
+            "PORT": str(free_port()), "LOG_LEVEL": "WARNING", "MALLOC_ARENA_MAX": "2",
         }  # fmt: skip
         with open(self._home / f"{name}.log", "ab") as log:
             self.processes[name] = subprocess.Popen(
@@ -173,8 +184,9 @@ def throughput(system: System, client: redis.Redis, database: Any, messages: int
     group = lambda: client.xinfo_groups(f"feed:{FEED}")[0]  # noqa: E731
     wait_until(lambda: group()["lag"] == 0 and group()["pending"] == 0, "all acknowledged", within_s=300)
     seconds, after = time.perf_counter() - started, system.cpu_seconds()
-    names = ("underlying_ticks", "option_quotes", "option_chains")
-    stored = sum(database[name].count_documents({}) for name in names)
+    stored = sum(database[name].count_documents({}) for name in COLLECTIONS)
+    if stored != messages:
+        raise SystemExit(f"{stored} of {messages} messages stored: the rates would be of another load")
     cpu = {name: 1000 * (after[name] - before[name]) / messages for name in after}
     print(f"throughput: {stored} of {messages} messages stored in {seconds:.2f} s")
     print("  CPU-ms a message: " + ", ".join(f"{name} {spent:.3f}" for name, spent in cpu.items()))
@@ -221,10 +233,10 @@ def main() -> None:
             with MongoClient(system.mongo.url) as mongo:
                 warm = latency(client, 100, 2, 999)
                 print(f"warm-up: {len(warm)} messages")
-                mongo.get_default_database().underlying_ticks.delete_many({})
-                mongo.get_default_database().option_quotes.delete_many({})
-                mongo.get_default_database().option_chains.delete_many({})
-                result: dict[str, Any] = throughput(system, client, mongo.get_default_database(), args.messages)
+                database = mongo.get_default_database()
+                for name in COLLECTIONS:
+                    database[name].delete_many({})
+                result: dict[str, Any] = throughput(system, client, database, args.messages)
             for factor in (1, 10):
                 seen = latency(client, DEFAULT_RATE * factor, args.seconds, 100 + factor)
                 p50, p95, p99 = (seen[min(len(seen) - 1, int(len(seen) * q))] for q in (0.5, 0.95, 0.99))
