@@ -38,6 +38,9 @@ lint: build ## ruff, mypy --strict, import-linter, yamllint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	MYPYPATH=$(MYPYPATH) $(BIN)/mypy -p deltastream_operator $(addprefix -p ,$(PACKAGES))
+	PYTHONPATH=$(MYPYPATH) $(BIN)/lint-imports --no-cache --config .importlinter | tail -n 5
+	PYTHONPATH=operator $(BIN)/lint-imports --no-cache --config operator/.importlinter | tail -n 4
+	$(BIN)/yamllint --strict .
 
 clean: ## remove the environment, caches and local state
 	rm -rf $(VENV) $(DELTASTREAM_HOME) .pytest_cache .mypy_cache .ruff_cache .hypothesis
