@@ -1,0 +1,108 @@
+"""Bars from two sources: merging is by min, max, first and last, so it does not matter who knows what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from analytics.values import Broken, Json, epoch_seconds, number, rfc3339, whole
+
+_ORDER = re.compile(r"[0-9]{19}-[0-9]{10}-[0-9]{15}")
+
+
+class Bar(NamedTuple):
+    """One window; `start` in epoch seconds. Orders are (ts in ns, epoch, seq), fixed width: first and last
+    tick by comparing strings."""
+
+    start: int
+    open: float
+    high: float
+    low: float
+    close: float
+    open_order: str
+    close_order: str
+
+    def merge(self, other: Bar) -> Bar:
+        """The bar of both bars' ticks; commutative, associative and idempotent."""
+        first = self if self.open_order <= other.open_order else other
+        last = self if self.close_order >= other.close_order else other
+        return Bar(
+            self.start,
+            first.open,
+            max(self.high, other.high),
+            min(self.low, other.low),
+            last.close,
+            first.open_order,
+            last.close_order,
+        )
+
+
+def cached_bar(raw: Json) -> Bar:
+    """A bar of `ohlc:{P}:{N}m`. Raises Broken."""
+    return _bar(raw, whole(raw.get("start")))
+
+
+def stored_bar(raw: Json) -> Bar:
+    """A bar as storage answers it. Raises Broken."""
+    return _bar(raw, epoch_seconds(raw.get("start")))
+
+
+def _bar(raw: Json, start: int | None) -> Bar:
+    # A bar with a price missing is no bar: unlike a chain's fields, its four prices mean one thing.
+    if start is None or start < 0:
+        raise Broken("start")
+    prices = []
+    for name in ("open", "high", "low", "close"):
+        value = number(raw.get(name))
+        if value is None or value <= 0:
+            raise Broken(name)
+        prices.append(float(value))
+    orders = []
+    for name in ("open_order", "close_order"):
+        order = raw.get(name)
+        if not isinstance(order, str) or not _ORDER.fullmatch(order):
+            raise Broken(name)
+        orders.append(order)
+    return Bar(start, prices[0], prices[1], prices[2], prices[3], orders[0], orders[1])
+
+
+def newest(bars: Iterable[Bar], limit: int) -> list[Bar]:
+    """The newest windows, newest first, each once."""
+    merged: dict[int, Bar] = {}
+    for bar in bars:
+        merged[bar.start] = merged[bar.start].merge(bar) if bar.start in merged else bar
+    return [merged[start] for start in sorted(merged, reverse=True)[:limit]]
+
+
+def answer(product: str, minutes: int, bars: list[Bar], *, complete: bool) -> Json:
+    """The answer; the newest bar also at the top, where the original had its only one."""
+    rows = [_row(bar, minutes) for bar in bars]
+    latest = bars[0]
+    return {
+        "product": product,
+        "window": f"{minutes}m",
+        "window_minutes": minutes,
+        **{name: rows[0][name] for name in ("open", "high", "low", "close")},
+        "start_time": rfc3339(_ts(latest.open_order)),
+        "end_time": rfc3339(_ts(latest.close_order)),
+        "count": len(rows),
+        "bars": rows,
+        "complete": complete,
+        "reasons": {} if complete else {"bars": "storage_unavailable"},
+    }
+
+
+def _row(bar: Bar, minutes: int) -> Json:
+    return {
+        "start": rfc3339(bar.start * 1_000_000_000),
+        "end": rfc3339((bar.start + minutes * 60) * 1_000_000_000),
+        "open": bar.open,
+        "high": bar.high,
+        "low": bar.low,
+        "close": bar.close,
+    }
+
+
+def _ts(order: str) -> int:
+    return int(order[:19])

@@ -1,0 +1,70 @@
+"""The one place where analytics' collaborators are made and joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from flask import Flask, Response, has_request_context, request
+
+from analytics import __version__, cache, errors, log_setup, metrics, stored
+from analytics.bearer import Verifier
+from analytics.config import Settings, load
+from analytics.health import Health
+from analytics.routes import EXTENSION, Known, routes
+from analytics.service_token import ServiceToken
+from analytics.sources import Sources
+
+SERVICE = AUDIENCE = "analytics"
+THREADS = 8
+_METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
+WSGIApp = Callable[..., Iterable[bytes]]
+
+
+def create_app(settings: Settings | None = None) -> WSGIApp:
+    """The whole service as WSGI."""
+    settings = settings or load()
+    log_setup.configure(SERVICE, __version__, settings.log_level)
+    # A thread each, and the probe. Nothing connects before gunicorn forks.
+    redis = cache.Cache(cache.connect(settings.redis_url.get_secret_value(), connections=THREADS + 1))
+    sources = Sources(redis, _storage(settings))
+    app = Flask(__name__, static_folder=None)
+    app.extensions[EXTENSION] = Known(sources, redis)
+    errors.install(app)
+    _install_hooks(app, Verifier(f"{settings.auth_url}/.well-known/jwks.json", AUDIENCE))
+    app.register_blueprint(routes)
+    # One check for both: either is enough to serve, and a pod that is taken out while one of them is away
+    # would make the fallback worthless.
+    health = Health(SERVICE, {"cache_or_storage": sources.ping})
+    return health.middleware(log_setup.RequestContext(app.wsgi_app))
+
+
+def _storage(settings: Settings) -> stored.Storage:
+    http = stored.pool(THREADS + 1)
+    secret = settings.service_client_secret.get_secret_value()
+    tokens = ServiceToken(http, settings.auth_url, settings.service_client_id, secret)
+    return stored.Storage(http, settings.storage_url, tokens, trace=_trace)
+
+
+def _trace() -> Mapping[str, str]:
+    if not has_request_context():
+        return {}
+    return {
+        "X-Request-ID": request.environ.get("deltastream.request_id", ""),
+        "traceparent": request.environ.get("deltastream.traceparent", ""),
+    }
+
+
+def _install_hooks(app: Flask, verifier: Verifier) -> None:
+    def admit() -> None:
+        verifier.claims(request.headers.get("Authorization"))
+
+    def finish(response: Response) -> Response:
+        response.headers["Cache-Control"] = "private, no-cache"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        route = request.url_rule.rule if request.url_rule else "none"
+        method = request.method if request.method in _METHODS else "other"
+        metrics.REQUESTS.labels(route, method, response.status_code).inc()
+        return response
+
+    app.before_request(admit)
+    app.after_request(finish)

@@ -1,0 +1,77 @@
+"""Every setting of analytics, read from the environment once, at start."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_SECRETS = ("REDIS_URL", "SERVICE_CLIENT_SECRET")
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http:// or https:// URL")
+    return value.rstrip("/")
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+class Settings(BaseSettings):
+    """Names are the environment variables' names in lower case."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8004, ge=1, le=65535, description="Port to listen on.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
+    redis_url: SecretStr = Field(
+        SecretStr("redis://localhost:6379/0"), description="The cache that the enricher fills."
+    )
+    auth_url: HttpUrl = Field("http://localhost:8001", description="The auth service: keys and our tokens.")
+    storage_url: HttpUrl = Field("http://localhost:8003", description="The storage service.")
+    service_client_id: str = Field("analytics", min_length=1, description="Who analytics is towards auth.")
+    service_client_secret: SecretStr = Field(min_length=1, description="Its secret.")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must be a redis://, rediss:// or unix:// URL")
+        return value
+
+
+def load() -> Settings:
+    """The settings, or an end of the process (2) that names variable, value and rule."""
+    given: dict[str, str] = {}
+    for name in _SECRETS:
+        if path := os.environ.get(f"{name}_FILE"):
+            try:
+                given[name.lower()] = Path(path).read_text().strip()
+            except OSError as error:
+                raise _refuse(f"{name}_FILE={path!r}: cannot be read ({error.strerror})") from error
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # values are parsed like the environment's
+    except ValidationError as error:
+        raise _refuse("\n".join(map(_line, error.errors()))) from error
+
+
+def _refuse(lines: str) -> SystemExit:
+    print(lines, file=sys.stderr)
+    return SystemExit(2)
+
+
+def _line(error: Mapping[str, Any]) -> str:
+    name = str(error["loc"][0]).upper()
+    if error["type"] == "missing":
+        return f"{name}: must be set (or {name}_FILE)"
+    value = "(secret)" if name in _SECRETS else repr(error["input"])
+    return f"{name}={value}: {error['msg'].removeprefix('Value error, ')}"

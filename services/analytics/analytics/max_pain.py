@@ -1,0 +1,42 @@
+"""Max pain: the strike at which holders of options lose most, and how far the spot is from it."""
+
+from __future__ import annotations
+
+from analytics.chain import FORWARD_REASONS, OI_UNITS, Chain
+from analytics.values import MISSING, Json, Reasons, rfc3339
+
+
+def answer(chain: Chain, source: str) -> Json:
+    """The answer; the strike itself is the enricher's, which knows how ties are broken."""
+    strike, spot = chain.price("max_pain_strike"), chain.price("spot_price")
+    values: Json = {
+        "max_pain_strike": strike,
+        "spot_price": spot,
+        "distance_from_spot": None,
+        "distance_pct": None,
+        "forward": chain.price("forward"),
+        "total_call_oi": chain.whole("total_call_oi"),
+        "total_put_oi": chain.whole("total_put_oi"),
+        "oi_unit": chain.text("oi_unit", OI_UNITS),
+    }
+    reasons: Reasons = {name: MISSING for name, value in values.items() if value is None}
+    if strike is None and values["total_call_oi"] == values["total_put_oi"] == 0:
+        reasons["max_pain_strike"] = "no_open_interest"
+    if values["forward"] is None:
+        reasons["forward"] = chain.text("forward_reason", FORWARD_REASONS) or MISSING
+    if strike is not None and spot is not None:
+        values["distance_from_spot"] = round(strike - spot, 4)
+        values["distance_pct"] = round((strike - spot) / spot * 100, 2)
+        del reasons["distance_from_spot"], reasons["distance_pct"]
+    else:
+        reason = "no_max_pain_strike" if strike is None else "no_spot_price"
+        reasons |= {"distance_from_spot": reason, "distance_pct": reason}
+    return {
+        "product": chain.product,
+        "expiry": chain.expiry,
+        **values,
+        "ts": chain.ts,
+        "timestamp": rfc3339(chain.ts),
+        "source": source,
+        "reasons": reasons,
+    }

@@ -1,0 +1,167 @@
+"""What callers may send: path segments and query strings, by the contracts' rules."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from werkzeug.datastructures import MultiDict
+
+from analytics.errors import BadInput
+from analytics.values import LATEST_NS
+
+MAX_LIMIT = 1000
+_PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")
+_EXPIRY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2})"
+    r"(?:\.([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:[0-9]{2})?"
+)
+
+
+def product(segment: str) -> str:
+    """A product of the path. Raises BadInput."""
+    if not _PRODUCT.fullmatch(segment):
+        raise BadInput(("product", f"must match {_PRODUCT.pattern}"))
+    return segment
+
+
+def _limit(value: object) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]{1,20}", str(value), re.ASCII):
+        raise ValueError(f"must be a whole number (1 to {MAX_LIMIT}; values outside are clamped)")
+    return min(max(int(str(value)), 1), MAX_LIMIT)
+
+
+def _expiry(value: str) -> str:
+    try:
+        if _EXPIRY.fullmatch(value):
+            return date.fromisoformat(value).isoformat()
+    except ValueError:
+        pass
+    raise ValueError("must be a date of the calendar, YYYY-MM-DD")
+
+
+def _nanoseconds(value: object) -> int:
+    """RFC 3339 to nanoseconds since the epoch; UTC when it has no offset; clamped to the contracts' `ts`."""
+    parts = _TIME.fullmatch(str(value))
+    try:
+        if parts is None:
+            raise ValueError
+        seconds, fraction, offset = parts.groups()
+        whole = datetime.fromisoformat(seconds.upper() + (offset or "Z").upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("must be an RFC 3339 time such as 2024-06-21T09:15:00Z") from None
+    ns = int(whole.timestamp()) * 1_000_000_000 + int((fraction or "").ljust(9, "0"))
+    return min(max(ns, 0), LATEST_NS)
+
+
+def _window(value: object) -> int:
+    if value not in ("1", "5", "15", "60"):
+        raise ValueError("must be 1, 5, 15 or 60 (minutes)")
+    return int(str(value))
+
+
+def _flag(value: object) -> bool:
+    if value not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return value == "true"
+
+
+Limit = Annotated[int, BeforeValidator(_limit)]
+Expiry = Annotated[str, AfterValidator(_expiry)]
+Nanoseconds = Annotated[int, BeforeValidator(_nanoseconds)]
+Window = Annotated[int, BeforeValidator(_window)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+
+
+class Query(BaseModel):
+    """A query string. An unknown parameter is refused: a misspelt filter that is ignored gives a wrong
+    answer that looks right."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NoQuery(Query):
+    """Nothing."""
+
+
+class PcrQuery(Query):
+    """`from` and `to` are inclusive event times of the history."""
+
+    expiry: Expiry | None = None
+    history: Flag | None = None
+    start: Nanoseconds | None = Field(None, alias="from")
+    end: Nanoseconds | None = Field(None, alias="to")
+    limit: Limit | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.start is not None and self.end is not None and self.start > self.end:
+            raise ValueError("from: must not be after to")
+        return self
+
+    @property
+    def wants_history(self) -> bool:
+        """Asked for, or implied by a parameter that only a history can obey."""
+        if self.history is not None:
+            return self.history
+        return (self.start, self.end, self.limit) != (None, None, None)
+
+
+class ExpiryQuery(Query):
+    expiry: Expiry
+
+
+class OhlcQuery(Query):
+    """`minutes` is another name of `window`."""
+
+    window: Window | None = None
+    minutes: Window | None = None
+    limit: Limit = 100
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if self.window is not None and self.minutes is not None and self.window != self.minutes:
+            raise ValueError("minutes: must equal window, whose other name it is")
+        return self
+
+    @property
+    def length(self) -> int:
+        """Length of a bar, minutes."""
+        return self.window or self.minutes or 5
+
+
+Q = TypeVar("Q", bound=Query)
+
+
+def parse(model: type[Q], args: MultiDict[str, str]) -> Q:
+    """The query string as `model`. Raises BadInput naming every parameter that breaks its rule."""
+    twice = [name for name, values in args.lists() if len(values) > 1]
+    if twice:
+        raise BadInput(*((name, "must be given once") for name in twice))
+    try:
+        return model.model_validate(args.to_dict())
+    except ValidationError as error:
+        raise BadInput(*map(_named, error.errors(include_url=False, include_input=False))) from None
+
+
+def _named(error: Any) -> tuple[str, str]:
+    rule = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        rule = "is not a parameter of this route"
+    elif error["type"] == "missing":
+        rule = "must be given"
+    if error["loc"]:
+        return str(error["loc"][0]), rule
+    field, _, rule = rule.partition(": ")  # a rule over several fields names the first
+    return field, rule

@@ -1,0 +1,91 @@
+"""Put/call ratios: one number an expiry, never one signal (desks read it in opposite ways)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from analytics.values import MISSING, Broken, Json, Reasons, event_time, number, rfc3339, whole
+
+DECIMALS = 4
+_TOTALS = ("total_call_oi", "total_put_oi", "total_call_volume", "total_put_volume")
+# ratio -> (its denominator, why it is null when that is 0)
+_RATIOS = {
+    "pcr_oi": ("total_call_oi", "no_call_open_interest"),
+    "pcr_volume": ("total_call_volume", "no_call_volume"),
+}
+
+
+class Ratio(NamedTuple):
+    """Ratios of an expiry at one time, unrounded; a total is None where the source has none."""
+
+    product: str
+    expiry: str
+    ts: int
+    values: dict[str, int | float | None]
+    reasons: Reasons
+
+
+def cached_ratio(raw: Json, product: str, expiry: str) -> Ratio:
+    """`latest:pcr:{P}:{E}`. Raises Broken if it is about something else, or of no known time."""
+    if (raw.get("product"), raw.get("expiry")) != (product, expiry):
+        raise Broken("product or expiry")
+    values: dict[str, int | float | None] = {name: whole(raw.get(name)) for name in _TOTALS}
+    reasons = dict.fromkeys((name for name in _TOTALS if values[name] is None), MISSING)
+    return _ratio(raw, product, expiry, values, reasons)
+
+
+def stored_ratio(raw: Json, product: str) -> Ratio:
+    """An entry of storage's history, which has the ratios without their totals. Raises Broken."""
+    expiry = raw.get("expiry")
+    if not isinstance(expiry, str):
+        raise Broken("expiry")
+    return _ratio(raw, product, expiry, dict.fromkeys(_TOTALS), dict.fromkeys(_TOTALS, "not_stored"))
+
+
+def _ratio(
+    raw: Json, product: str, expiry: str, values: dict[str, int | float | None], reasons: Reasons
+) -> Ratio:
+    for name, (denominator, reason) in _RATIOS.items():
+        found = number(raw.get(name))
+        values[name] = found
+        if found is None:
+            # Null is the contract's word for a denominator of 0; anything else was not said at all.
+            said = name in raw and raw[name] is None and values[denominator] in (None, 0)
+            reasons[name] = reason if said else MISSING
+    return Ratio(product, expiry, event_time(raw.get("ts")), values, reasons)
+
+
+def row(ratio: Ratio) -> Json:
+    """The newest ratios of an expiry, as answered."""
+    return {
+        "product": ratio.product,
+        "expiry": ratio.expiry,
+        "pcr_oi": _rounded(ratio, "pcr_oi"),
+        "pcr_volume": _rounded(ratio, "pcr_volume"),
+        **{name: ratio.values[name] for name in _TOTALS},
+        "ts": ratio.ts,
+        "timestamp": rfc3339(ratio.ts),
+        "reasons": ratio.reasons,
+    }
+
+
+def history(ratios: Iterable[Ratio]) -> list[Json]:
+    """Stored ratios, as answered."""
+    return [
+        {
+            "product": ratio.product,
+            "expiry": ratio.expiry,
+            "pcr_oi": _rounded(ratio, "pcr_oi"),
+            "pcr_volume": _rounded(ratio, "pcr_volume"),
+            "ts": ratio.ts,
+            "timestamp": rfc3339(ratio.ts),
+            "reasons": {name: ratio.reasons[name] for name in _RATIOS if name in ratio.reasons},
+        }
+        for ratio in ratios
+    ]
+
+
+def _rounded(ratio: Ratio, name: str) -> float | None:
+    value = ratio.values[name]
+    return None if value is None else round(float(value), DECIMALS)

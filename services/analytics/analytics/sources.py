@@ -1,0 +1,207 @@
+"""Cache first, then storage; and what it means when neither knows or neither answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import NoReturn, TypeVar
+
+import structlog
+
+from analytics import bars, metrics
+from analytics.bars import Bar
+from analytics.cache import Cache, CacheAway
+from analytics.chain import Chain, from_columns, from_rows
+from analytics.errors import SourcesUnavailable, StorageUnavailable, UnknownExpiry, UnknownProduct
+from analytics.pcr import Ratio, cached_ratio, stored_ratio
+from analytics.stored import Storage, StorageFailed
+from analytics.values import Broken
+
+CACHE, STORAGE = "cache", "storage"
+LIVE_NS = 86_400 * 1_000_000_000
+"""An expiry is live for so long after its last chain: a day, as in the cache."""
+_NEWEST = 1000  # stored ratios that are looked through for live expiries
+_CHAINS_WITHIN_S = 6.0  # the gateway waits 10 s
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class Sources:
+    """What analytics knows about a product.
+
+    The cache holds the newest of everything and storage everything that was stored, and stored comes
+    before cached. So storage alone may say that something does not exist; an empty cache says nothing.
+    Methods raise UnknownProduct, UnknownExpiry or SourcesUnavailable.
+    """
+
+    def __init__(
+        self, cache: Cache, storage: Storage, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._cache, self._storage, self._clock = cache, storage, clock
+
+    def ping(self) -> None:
+        """Return if one of the two answers: that is enough to serve."""
+        try:
+            self._cache.ping()
+        except Exception:  # whatever a client library raises, the other may do
+            self._storage.ping()
+
+    def ratio(self, product: str, expiry: str) -> tuple[Ratio, str]:
+        """The newest ratios of an expiry, and their source."""
+
+        def cached() -> Ratio | None:
+            raw = self._cache.ratio(product, expiry)
+            return next(_sound(CACHE, [raw], lambda one: cached_ratio(one, product, expiry)), None)
+
+        def stored() -> Ratio | None:
+            found = self._storage.ratios(product, expiry=expiry, limit=1)
+            return next(_sound(STORAGE, found, lambda one: stored_ratio(one, product)), None)
+
+        found, source = self._first(cached, stored)
+        return found or self._unknown(product, expiry), source
+
+    def ratios(self, product: str) -> tuple[list[Ratio], str]:
+        """The newest ratios of every live expiry, by expiry; never empty."""
+
+        def cached() -> list[Ratio]:
+            found = self._cache.ratios(product)
+            return list(_sound(CACHE, found, lambda one: cached_ratio(one[1], product, one[0])))
+
+        found, source = self._first(cached, lambda: self._live(product))
+        return found or self._unknown(product), source
+
+    def history(
+        self, product: str, expiry: str | None, *, start: int | None, end: int | None, limit: int
+    ) -> list[Ratio]:
+        """Stored ratios, newest first. Raises StorageUnavailable: the cache has no history."""
+        try:
+            found = self._storage.ratios(product, expiry=expiry, start=start, end=end, limit=limit)
+        except StorageFailed as error:
+            raise StorageUnavailable(
+                "the history is in storage, which does not answer; without it the newest ratios are given",
+                storage=error.reason,
+            ) from error
+        return list(_sound(STORAGE, found, lambda one: stored_ratio(one, product)))
+
+    def chain(self, product: str, expiry: str) -> tuple[Chain, str]:
+        """The newest chain of an expiry, and its source."""
+
+        def cached() -> Chain | None:
+            raw = self._cache.chain(product, expiry)
+            return next(_sound(CACHE, [raw], lambda one: from_columns(one, product, expiry)), None)
+
+        found, source = self._first(cached, lambda: self._stored_chain(product, expiry))
+        return found or self._unknown(product, expiry), source
+
+    def chains(self, product: str) -> list[Chain]:
+        """The newest chain of every live expiry, by expiry; never empty."""
+
+        def cached() -> list[Chain]:
+            found = self._cache.chains(product)
+            return list(_sound(CACHE, found, lambda one: from_columns(one[1], product, one[0])))
+
+        def stored() -> list[Chain]:
+            until = self._clock() + _CHAINS_WITHIN_S
+            found = []
+            for ratio in self._live(product):
+                if self._clock() > until:
+                    raise StorageFailed("timeout")
+                found.append(self._stored_chain(product, ratio.expiry))
+            return [one for one in found if one]
+
+        found, _source = self._first(cached, stored)
+        return found or self._unknown(product)
+
+    def bars(self, product: str, minutes: int, limit: int) -> tuple[list[Bar], bool]:
+        """The newest bars, newest first, and whether storage had its say; never empty.
+
+        With more cached bars than asked for, storage is not needed: only the oldest cached one can have
+        begun before the cache did.
+        """
+        try:
+            found = self._cache.bars(product, minutes)
+            state = "empty"
+        except CacheAway:
+            found, state = [], "unavailable"
+        cached = list(_sound(CACHE, found, bars.cached_bar))
+        if len(cached) > limit:
+            metrics.FOUND.labels(CACHE).inc()
+            return bars.newest(cached, limit), True
+        try:
+            stored = list(_sound(STORAGE, self._storage.bars(product, minutes, limit), bars.stored_bar))
+        except StorageFailed as error:
+            if not cached:
+                raise _unavailable(state, error) from error
+            metrics.FOUND.labels(CACHE).inc()
+            return bars.newest(cached, limit), False
+        metrics.FOUND.labels(STORAGE).inc()
+        if not cached and not stored:
+            raise UnknownProduct(f"no bars of {minutes} minutes are known of {product}")
+        return bars.newest([*cached, *stored], limit), True
+
+    def _first(self, cached: Callable[[], T], stored: Callable[[], T]) -> tuple[T, str]:
+        state = "empty"
+        try:
+            if found := cached():
+                metrics.FOUND.labels(CACHE).inc()
+                return found, CACHE
+        except CacheAway:
+            state = "unavailable"
+        try:
+            answer = stored()
+        except StorageFailed as error:
+            raise _unavailable(state, error) from error
+        metrics.FOUND.labels(STORAGE).inc()
+        return answer, STORAGE
+
+    def _live(self, product: str) -> list[Ratio]:
+        newest: dict[str, Ratio] = {}
+        found = self._storage.ratios(product, limit=_NEWEST)
+        for ratio in _sound(STORAGE, found, lambda one: stored_ratio(one, product)):
+            if ratio.ts > newest.get(ratio.expiry, ratio._replace(ts=-1)).ts:
+                newest[ratio.expiry] = ratio
+        oldest = max((ratio.ts for ratio in newest.values()), default=0) - LIVE_NS
+        return [newest[expiry] for expiry in sorted(newest) if newest[expiry].ts >= oldest]
+
+    def _stored_chain(self, product: str, expiry: str) -> Chain | None:
+        raw = self._storage.chain(product, expiry)
+        return next(_sound(STORAGE, [raw], lambda one: from_rows(one, product, expiry)), None)
+
+    def _unknown(self, product: str, expiry: str | None = None) -> NoReturn:
+        """Say what is not there, and what is."""
+        known: set[str] = set()
+        for ask in (self._cache.expiries, self._storage.expiries):
+            try:
+                known.update(ask(product))
+            except (CacheAway, StorageFailed):
+                continue  # it is only a hint
+        known.discard(expiry or "")
+        if expiry is None or not known:
+            raise UnknownProduct(f"no option chain is known of {product}")
+        listed = sorted(known)
+        raise UnknownExpiry(
+            f"no option chain of {product} is known for the expiry {expiry}; known: {', '.join(listed)}",
+            expiries=listed,
+        )
+
+
+def _unavailable(cache: str, error: StorageFailed) -> SourcesUnavailable:
+    said = (
+        "the cache has nothing of it and storage does not answer"
+        if cache == "empty"
+        else "neither the cache nor storage answers"
+    )
+    return SourcesUnavailable(said, cache=cache, storage=error.reason)
+
+
+def _sound(source: str, found: Iterable[U | None], read: Callable[[U], T]) -> Iterator[T]:
+    """What of `found` keeps its contract. One that does not is left out, logged and counted: it must not
+    take the others' answer away."""
+    for raw in found:
+        if raw is None:
+            continue
+        try:
+            yield read(raw)
+        except Broken as error:
+            metrics.BROKEN.labels(source).inc()
+            structlog.get_logger("sources").error("broken_value", source=source, field=str(error))

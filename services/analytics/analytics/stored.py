@@ -1,0 +1,156 @@
+"""Storage over HTTP: what to ask when the cache has nothing, and all that is history."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+import structlog
+import urllib3
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+from urllib3 import exceptions
+
+from analytics import metrics
+from analytics.service_token import ServiceToken, TokenUnavailable
+from analytics.values import Json, rfc3339_ns
+
+AUDIENCE = "storage"
+TOKEN_WAIT_S = 3.0
+_TIMEOUT = urllib3.Timeout(connect=0.5, read=4.0)  # storage gives its own queries 3 s
+
+
+class StorageFailed(Exception):
+    """Storage gave no usable answer. `reason`: unavailable, timeout, refused, invalid or no_token."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def pool(connections: int) -> urllib3.PoolManager:
+    """Kept-alive connections, at most `connections` a host; opens none before its first use."""
+    return urllib3.PoolManager(num_pools=4, maxsize=connections, block=True)
+
+
+class Storage:
+    """The questions. Every method raises StorageFailed within seconds when storage does not answer."""
+
+    def __init__(
+        self,
+        http: urllib3.PoolManager,
+        url: str,
+        tokens: ServiceToken,
+        *,
+        trace: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
+        """`trace` gives the headers that tie our calls to the request at hand."""
+        self._http, self._url, self._tokens, self._trace = http, url, tokens, trace
+        self._fetching = threading.Lock()
+
+    def ping(self) -> None:
+        """Return if storage is ready."""
+        timeout = urllib3.Timeout(connect=0.3, read=0.5)
+        answer = self._http.request("GET", f"{self._url}/readyz", timeout=timeout, retries=False)
+        if answer.status != 200:
+            raise StorageFailed("unavailable")
+
+    def ratios(
+        self,
+        product: str,
+        *,
+        expiry: str | None = None,
+        start: int | None = None,
+        end: int | None = None,
+        limit: int,
+    ) -> list[Json]:
+        """Stored ratios, newest first; `start` and `end` in nanoseconds, inclusive."""
+        query: dict[str, Any] = {"limit": limit}
+        if expiry is not None:
+            query["expiry"] = expiry
+        for name, ns in (("start", start), ("end", end)):
+            if ns is not None:
+                query[name] = rfc3339_ns(ns)
+        return self._list("/pcr/{}", product, "history", query)
+
+    def chain(self, product: str, expiry: str) -> Json | None:
+        """The newest chain of an expiry, with rows."""
+        found = self._list("/option/chain/{}", product, "chains", {"expiry": expiry, "limit": 1})
+        return found[0] if found else None
+
+    def bars(self, product: str, minutes: int, limit: int) -> list[Json]:
+        """Bars, newest first."""
+        return self._list("/ohlc/{}", product, "bars", {"window": minutes, "limit": limit})
+
+    def expiries(self, product: str) -> list[str]:
+        """Expiries with stored chains, ascending."""
+        found = self._get("/expiries/{}", product, {}).get("expiries")
+        if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+            raise self._failed("invalid")
+        return found
+
+    def _list(self, template: str, product: str, member: str, query: Mapping[str, Any]) -> list[Json]:
+        found = self._get(template, product, query).get(member)
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            raise self._failed("invalid")
+        return found
+
+    def _get(self, template: str, product: str, query: Mapping[str, Any]) -> Json:
+        url = self._url + template.format(quote(product, safe=""))
+        if query:
+            url += f"?{urlencode(query)}"
+        headers = {"Accept": "application/json", **self._token(), **self._trace()}
+        with metrics.STORAGE_SECONDS.time():
+            answer = self._send(url, headers)
+        if answer.status != 200:
+            raise self._failed("unavailable" if answer.status >= 500 else "refused", status=answer.status)
+        try:
+            body = orjson.loads(answer.data)
+        except orjson.JSONDecodeError as error:
+            raise self._failed("invalid") from error
+        if not isinstance(body, dict):
+            raise self._failed("invalid")
+        return body
+
+    def _send(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        # A kept-alive connection that storage closed meanwhile deserves a second try; a timeout does not:
+        # the query would run twice on a database that is slow already.
+        again = Retrying(
+            retry=retry_if_exception_type((exceptions.NewConnectionError, exceptions.ProtocolError)),
+            stop=stop_after_attempt(2),
+            wait=wait_random(0, 0.05),  # seconds
+            reraise=True,
+        )
+        try:
+            return again(
+                self._http.request,
+                "GET",
+                url,
+                headers=headers,
+                timeout=_TIMEOUT,
+                retries=False,
+                redirect=False,
+                pool_timeout=1.0,
+            )
+        except exceptions.ReadTimeoutError as error:
+            raise self._failed("timeout") from error
+        except exceptions.HTTPError as error:
+            raise self._failed("unavailable") from error
+
+    def _token(self) -> dict[str, str]:
+        # ServiceToken serves one at a time; while auth hangs, the others must not queue for minutes.
+        if not self._fetching.acquire(timeout=TOKEN_WAIT_S):
+            raise self._failed("no_token")
+        try:
+            return self._tokens.header(AUDIENCE)
+        except TokenUnavailable as error:
+            raise self._failed("no_token", status=error.status) from error
+        finally:
+            self._fetching.release()
+
+    def _failed(self, reason: str, *, status: int | None = None) -> StorageFailed:
+        metrics.STORAGE_ERRORS.labels(reason).inc()
+        structlog.get_logger("stored").warning("storage_failed", reason=reason, status=status)
+        return StorageFailed(reason)

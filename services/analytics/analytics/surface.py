@@ -1,0 +1,104 @@
+"""The surface of what is there now: each expiry's smile as quoted, nothing fitted or interpolated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import structlog
+
+from analytics import metrics
+from analytics.chain import Chain
+from analytics.values import Broken, Json, Reasons, number, rfc3339
+
+
+def surface(product: str, chains: Iterable[Chain]) -> Json:
+    """`volatility_surface:{P}`, by expiry. A chain without what a smile must have is left out, logged and
+    counted. Raises Broken if none is left."""
+    smiles = []
+    for chain in chains:
+        try:
+            smiles.append(_smile(chain))
+        except Broken as error:
+            metrics.BROKEN.labels("surface").inc()
+            structlog.get_logger("surface").error("broken_value", expiry=chain.expiry, field=str(error))
+    if not smiles:
+        raise Broken("expiries")
+    newest = max(smile["ts"] for smile in smiles)
+    return {"product": product, "timestamp": rfc3339(newest), "expiries": smiles}
+
+
+def _smile(chain: Chain) -> Json:
+    years = chain.number("years_to_expiry")
+    call_ivs, put_ivs = chain.calls.iv, chain.puts.iv
+    if years is None or years < 0:
+        raise Broken("years_to_expiry")
+    if call_ivs is None or put_ivs is None:
+        raise Broken("iv")
+    forward = chain.price("forward")
+    given = [iv for iv in (*call_ivs, *put_ivs) if iv is not None]
+    return {
+        "expiry": chain.expiry,
+        "ts": chain.ts,
+        "years_to_expiry": years,
+        "forward": forward,
+        "atm_iv": chain.number("atm_iv"),
+        "strikes": chain.strikes,
+        "call_ivs": call_ivs,
+        "put_ivs": put_ivs,
+        "iv_reasons": _iv_reasons(chain, forward),
+        "avg_iv": math.fsum(given) / len(given) if given else None,
+        "num_quotes": len(given),
+    }
+
+
+def _iv_reasons(chain: Chain, forward: int | float | None) -> list[str | None]:
+    """Why the out-of-the-money leg has no volatility, a strike; None where it has one."""
+    empty: list[None] = [None] * len(chain.strikes)
+    calls = list(zip(chain.calls.iv or empty, chain.calls.iv_reason or empty, strict=True))
+    puts = list(zip(chain.puts.iv or empty, chain.puts.iv_reason or empty, strict=True))
+    reasons: list[str | None] = []
+    for strike, call, put in zip(chain.strikes, calls, puts, strict=True):
+        if forward is None:
+            reasons.append(call[1] or put[1] or "no_forward")
+            continue
+        iv, reason = put if strike < forward else call
+        if iv is None and reason is None:
+            raise Broken("iv_reason")
+        reasons.append(None if iv is not None else reason)
+    return reasons
+
+
+def answer(kept: Json) -> Json:
+    """A surface as answered: with the out-of-the-money side of each smile, and why what is null is null.
+
+    Raises Broken if `kept` is no surface of ours, which a cache may hold for a while after a release.
+    """
+    try:
+        return _answer(kept)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Broken("surface") from error
+
+
+def _answer(kept: Json) -> Json:
+    return {**kept, "expiries": [_answered(smile) for smile in kept["expiries"]]}
+
+
+def _answered(smile: Json) -> Json:
+    forward = number(smile["forward"])
+    sides = zip(smile["strikes"], smile["call_ivs"], smile["put_ivs"], strict=True)
+    reasons: Reasons = {}
+    if forward is None:
+        reasons["forward"] = "expired" if smile["years_to_expiry"] == 0 else "no_parity_forward"
+    if smile["atm_iv"] is None:
+        reasons["atm_iv"] = "no_forward" if forward is None else "no_volatility_on_both_sides"
+    if smile["avg_iv"] is None:
+        reasons["avg_iv"] = "no_volatility"
+    return {
+        **smile,
+        # At the forward itself the call's side counts as out of the money, as in the enricher.
+        "ivs": [
+            None if forward is None else (put if strike < forward else call) for strike, call, put in sides
+        ],
+        "reasons": reasons,
+    }

@@ -1,0 +1,5 @@
+"""The entry: `gunicorn app:app`."""
+
+from analytics.bootstrap import create_app
+
+app = create_app()

@@ -1,0 +1,300 @@
+"""The real app on a real Redis; auth and storage are small real HTTP servers made here.
+
+The storage server is a stub: it answers the contracts' golden documents in storage's shapes, to tokens of
+storage's audience only. The real storage is tested against analytics in tests/integration.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import jwt
+import pytest
+import redis
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.support.contracts import example, validator
+from werkzeug.test import Client, TestResponse
+
+from analytics.bootstrap import create_app
+from analytics.config import Settings
+
+KEY = Ed25519PrivateKey.generate()
+SECRET = "analytics-secret-of-this-test"
+Json = dict[str, Any]
+
+
+def signed(audience: str = "analytics", *, sub: str = "service:api-gateway", lifetime_s: int = 600) -> str:
+    """An access token as auth makes it for a service."""
+    now = int(time.time())
+    claims = {
+        "iss": "deltastream-auth",
+        "aud": audience,
+        "sub": sub,
+        "jti": uuid.uuid4().hex,
+        "iat": now,
+        "exp": now + lifetime_s,
+    }
+    validator("token-claims").validate(claims)
+    return jwt.encode(claims, KEY, algorithm="EdDSA", headers={"kid": "k1"})
+
+
+class Server:
+    """A JSON server on a port of its own, until `stop()`."""
+
+    def __init__(self) -> None:
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_GET(self) -> None:
+                self._reply(*outer.get(self.path, dict(self.headers.items())))
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                self._reply(*outer.post(self.path, json.loads(body)))
+
+            def _reply(self, status: int, answer: Any) -> None:
+                body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def get(self, path: str, headers: dict[str, str]) -> tuple[int, Any]:
+        raise NotImplementedError
+
+    post = get
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Auth(Server):
+    """Publishes the test key and gives analytics tokens for storage."""
+
+    def get(self, path: str, headers: dict[str, str]) -> tuple[int, Any]:
+        jwk = json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(KEY.public_key()))
+        return 200, {"keys": [{**jwk, "kid": "k1", "use": "sig", "alg": "EdDSA"}]}
+
+    def post(self, path: str, body: Json) -> tuple[int, Any]:
+        if (path, body["client_id"], body["client_secret"]) != ("/token", "analytics", SECRET):
+            return 401, {}
+        return 200, {"access_token": signed(body["audience"], sub="service:analytics"), "expires_in": 600}
+
+
+@dataclass
+class Seen:
+    """A call of storage."""
+
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+
+
+@dataclass
+class Storage(Server):
+    """A stub of storage over documents as their contracts have them; `fail` replaces every answer."""
+
+    chains: list[Json] = field(default_factory=list)
+    bars: list[Json] = field(default_factory=list)
+    fail: tuple[int, Any] | None = None
+    seen: list[Seen] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def get(self, path: str, headers: dict[str, str]) -> tuple[int, Any]:
+        parts = urlsplit(path)
+        if parts.path == "/readyz":
+            return (503 if self.fail else 200), {}
+        query = dict(parse_qsl(parts.query))
+        self.seen.append(Seen(parts.path, query, headers))
+        try:
+            jwt.decode(
+                headers["Authorization"].removeprefix("Bearer "),
+                KEY.public_key(),
+                algorithms=["EdDSA"],
+                audience="storage",
+                issuer="deltastream-auth",
+            )
+        except (KeyError, jwt.PyJWTError):
+            return 401, {}
+        if self.fail:
+            return self.fail
+        route, _, product = parts.path.rpartition("/")
+        return self._answer(route, unquote(product), query)
+
+    def _answer(self, route: str, product: str, query: dict[str, str]) -> tuple[int, Any]:
+        limit = int(query.get("limit", 1000))
+        chains = sorted((one for one in self.chains if one["product"] == product), key=lambda one: -one["ts"])
+        if expiry := query.get("expiry"):
+            chains = [one for one in chains if one["expiry"] == expiry]
+        if route == "/expiries":
+            return 200, {"product": product, "expiries": sorted({one["expiry"] for one in chains})}
+        if route == "/pcr":
+            names = ("expiry", "pcr_oi", "pcr_volume", "timestamp", "ts")
+            found = [{name: one[name] for name in names if name in one} for one in chains[:limit]]
+            return 200, {"product": product, "count": len(found), "history": found}
+        if route == "/option/chain":
+            found = [in_rows(one) for one in chains[:limit]]
+            return 200, {"product": product, "count": len(found), "chains": found, "truncated": False}
+        if route == "/ohlc":
+            window = int(query["window"])
+            found = [one for one in self.bars if (one["product"], one["window_minutes"]) == (product, window)]
+            found = sorted(found, key=lambda one: one["start"], reverse=True)[:limit]
+            return 200, {"product": product, "window_minutes": window, "bars": found}
+        return 404, {}
+
+
+def in_rows(chain: Json) -> Json:
+    """A chain document as storage answers it."""
+
+    def rows(side: str, option_type: str) -> list[Json]:
+        columns = chain[side]
+        return [
+            {"strike": strike, "option_type": option_type, **{name: columns[name][at] for name in columns}}
+            for at, strike in enumerate(chain["strikes"])
+        ]
+
+    document = {name: value for name, value in chain.items() if name != "_id"}
+    return {**document, "calls": rows("calls", "CALL"), "puts": rows("puts", "PUT")}
+
+
+class Cached:
+    """The cache as the enricher fills it, on a real Redis."""
+
+    def __init__(self, url: str) -> None:
+        self.redis: Any = redis.Redis.from_url(url)
+
+    def chain(self, **changes: Any) -> Json:
+        """The golden chain, changed, in the index and under its key."""
+        chain = example("cache-latest-chain") | changes
+        self._keep("chain", chain)
+        return chain
+
+    def ratio(self, **changes: Any) -> Json:
+        """The golden ratios, changed, in the index and under their key."""
+        ratio = example("cache-latest-pcr") | changes
+        self._keep("pcr", ratio)
+        return ratio
+
+    def _keep(self, kind: str, value: Json) -> None:
+        product, expiry = value["product"], value["expiry"]
+        self.redis.hset(f"index:{product}", f"chain:{expiry}", json.dumps(example("cache-index")))
+        self.redis.set(f"latest:{kind}:{product}:{expiry}", json.dumps(value))
+
+    def bar(self, minutes: int = 1, product: str = "NIFTY", **changes: Any) -> Json:
+        """The golden bar, changed."""
+        bar = example("cache-ohlc-bar") | changes
+        self.redis.hset(f"ohlc:{product}:{minutes}m", bar["start"], json.dumps(bar))
+        return bar
+
+
+@pytest.fixture(scope="session")
+def auth() -> Iterator[Auth]:
+    server = Auth()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def storage() -> Iterator[Storage]:
+    """An empty storage."""
+    server = Storage()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def cached(redis_url: str) -> Iterator[Cached]:
+    """An empty cache."""
+    made = Cached(redis_url)
+    yield made
+    made.redis.close()
+
+
+@pytest.fixture
+def settings(redis_url: str, auth: Auth, storage: Storage) -> Settings:
+    return Settings(
+        redis_url=redis_url, auth_url=auth.url, storage_url=storage.url, service_client_secret=SECRET
+    )
+
+
+@pytest.fixture
+def make_token() -> Callable[..., str]:
+    return signed
+
+
+@pytest.fixture
+def make_client(settings: Settings) -> Callable[..., Client]:
+    """The real app; keyword arguments change its settings."""
+
+    def make(**changes: Any) -> Client:
+        given = settings.model_dump() | changes
+        return Client(create_app(Settings(**given)))
+
+    return make
+
+
+@pytest.fixture
+def make_get(make_client: Callable[..., Client]) -> Callable[..., Callable[..., TestResponse]]:
+    """A GET with a good token, on an app whose settings the keyword arguments change."""
+
+    def make(**changes: Any) -> Callable[..., TestResponse]:
+        client = make_client(**changes)
+        headers = {"Authorization": f"Bearer {signed()}"}
+        return lambda path, **query: client.get(path, query_string=query or None, headers=headers)
+
+    return make
+
+
+@pytest.fixture
+def get(make_get: Callable[..., Callable[..., TestResponse]]) -> Callable[..., TestResponse]:
+    """GET with a good token."""
+    return make_get()
+
+
+@pytest.fixture
+def make_stored() -> Callable[..., Json]:
+    """The golden document of a collection, changed and valid."""
+
+    def make(name: str, **changes: Any) -> Json:
+        document = example(f"document-{name}") | changes
+        validator(f"document-{name}").validate(document)
+        return document
+
+    return make
+
+
+@pytest.fixture
+def assert_problem() -> Callable[..., Json]:
+    def check(answer: TestResponse, status: int, code: str) -> Json:
+        """The answer is a problem (RFC 9457) that carries the request's id."""
+        assert answer.status_code == status, answer.text
+        assert answer.content_type == "application/problem+json"
+        body: Json = answer.json
+        assert set(body) >= {"type", "title", "status", "detail", "code", "request_id"}
+        assert (body["status"], body["code"]) == (status, code)
+        assert body["request_id"] == answer.headers["X-Request-ID"]
+        return body
+
+    return check

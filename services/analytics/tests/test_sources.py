@@ -1,0 +1,216 @@
+"""Where answers come from when something is missing or away, and what is never asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+from tests.support.contracts import example
+from tests.support.stores import RedisServer, free_port, wait_until
+
+from analytics.cache import Cache, CacheAway, connect
+
+EXPIRY = "2024-06-27"
+ROUTES = [
+    ("/pcr/NIFTY", {}),
+    ("/pcr/NIFTY", {"expiry": EXPIRY}),
+    ("/max-pain/NIFTY", {"expiry": EXPIRY}),
+    ("/oi-buildup/NIFTY", {"expiry": EXPIRY}),
+    ("/volatility-surface/NIFTY", {}),
+    ("/ohlc/NIFTY", {"window": "1"}),
+]
+
+
+def nowhere(scheme: str = "http") -> str:
+    """A URL that refuses connections."""
+    return f"{scheme}://127.0.0.1:{free_port()}"
+
+
+@pytest.fixture
+def filled(storage: Any, make_stored: Callable[..., Any]) -> Any:
+    """A storage that has the golden chain and bar."""
+    storage.chains, storage.bars = [make_stored("option_chains")], [make_stored("ohlc_bars")]
+    return storage
+
+
+@pytest.mark.parametrize(("path", "query"), ROUTES)
+def test_redis_away_means_storage(make_get: Any, filled: Any, path: str, query: dict[str, str]) -> None:
+    """Every route answers without the cache."""
+    answer = make_get(redis_url=nowhere("redis"))(path, **query)
+    assert answer.status_code == 200, answer.text
+    assert answer.json.get("source", "storage") == "storage"
+
+
+@pytest.mark.parametrize(("path", "query"), ROUTES)
+def test_storage_away_means_the_cache(make_get: Any, cached: Any, path: str, query: dict[str, str]) -> None:
+    """Every route answers without storage, from what the enricher cached."""
+    cached.chain()
+    cached.ratio()
+    cached.bar()
+    answer = make_get(storage_url=nowhere())(path, **query)
+    assert answer.status_code == 200, answer.text
+    assert answer.json.get("source", "cache") == "cache"
+
+
+@pytest.mark.parametrize(("path", "query"), ROUTES)
+def test_both_away_is_said(make_get: Any, assert_problem: Any, path: str, query: dict[str, str]) -> None:
+    """503 with a code of its own; not a 404, since nobody could look."""
+    get = make_get(redis_url=nowhere("redis"), storage_url=nowhere())
+    body = assert_problem(get(path, **query), 503, "sources_unavailable")
+    assert (body["cache"], body["storage"]) == ("unavailable", "unavailable")
+    assert body["detail"] == "neither the cache nor storage answers"
+
+
+@pytest.mark.parametrize(("path", "query"), ROUTES)
+def test_an_empty_cache_alone_proves_nothing(
+    make_get: Any, cached: Any, assert_problem: Any, path: str, query: dict[str, str]
+) -> None:
+    """It forgets after a day, so with storage away nothing is called unknown."""
+    body = assert_problem(make_get(storage_url=nowhere())(path, **query), 503, "sources_unavailable")
+    assert body["cache"] == "empty"
+
+
+@pytest.mark.parametrize(
+    ("fail", "reason"),
+    [
+        ((503, {"code": "store_unavailable"}), "unavailable"),
+        ((500, {}), "unavailable"),
+        ((401, {}), "refused"),
+        ((400, {"code": "bad_input"}), "refused"),
+        ((200, b"<html>"), "invalid"),
+        ((200, []), "invalid"),
+        ((200, {}), "invalid"),
+        ((200, {"chains": [1]}), "invalid"),
+    ],
+)
+def test_an_answer_of_storage_that_is_none(
+    get: Any, storage: Any, assert_problem: Any, fail: Any, reason: str
+) -> None:
+    """It counts as away, and says how."""
+    storage.fail = fail
+    body = assert_problem(get("/max-pain/NIFTY", expiry=EXPIRY), 503, "sources_unavailable")
+    assert body["storage"] == reason
+
+
+def test_a_history_needs_storage(make_get: Any, cached: Any, assert_problem: Any) -> None:
+    """It was asked for, so an answer without it would be another answer."""
+    cached.ratio()
+    get = make_get(storage_url=nowhere())
+    assert_problem(get("/pcr/NIFTY", history="true"), 503, "storage_unavailable")
+    assert get("/pcr/NIFTY").status_code == 200
+
+
+def test_without_a_token_of_auth_storage_is_not_asked(
+    make_get: Any, filled: Any, assert_problem: Any
+) -> None:
+    """A secret that auth does not know; the cache still answers."""
+    get = make_get(service_client_secret="not-the-secret")
+    body = assert_problem(get("/pcr/NIFTY"), 503, "sources_unavailable")
+    assert (body["storage"], filled.seen) == ("no_token", [])
+
+
+def test_calls_of_storage_carry_the_request(make_client: Any, make_token: Any, filled: Any) -> None:
+    """Its id and trace, so that one search finds both services' lines; and our token, not the caller's."""
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    token = make_token()
+    headers = {"Authorization": f"Bearer {token}", "X-Request-ID": "r-17", "traceparent": trace}
+    assert make_client().get("/pcr/NIFTY", headers=headers).status_code == 200
+    sent = filled.seen[0].headers
+    assert (sent["X-Request-ID"], sent["traceparent"]) == ("r-17", trace)
+    assert token not in sent["Authorization"]
+
+
+def test_an_unknown_product_is_not_found(get: Any, assert_problem: Any) -> None:
+    """Neither source has it."""
+    for path, query in ROUTES[:-1]:
+        body = assert_problem(get(path, **query), 404, "unknown_product")
+        assert body["detail"] == "no option chain is known of NIFTY"
+
+
+def test_an_unknown_expiry_is_not_found_and_the_known_ones_are_named(
+    get: Any, cached: Any, filled: Any, assert_problem: Any
+) -> None:
+    """Those of the cache and those of storage."""
+    cached.chain(expiry="2024-07-04")
+    for path in ("/pcr/NIFTY", "/max-pain/NIFTY", "/oi-buildup/NIFTY"):
+        body = assert_problem(get(path, expiry="2024-08-01"), 404, "unknown_expiry")
+        assert body["expiries"] == [EXPIRY, "2024-07-04"]
+        assert body["detail"] == (
+            "no option chain of NIFTY is known for the expiry 2024-08-01; known: 2024-06-27, 2024-07-04"
+        )
+
+
+def test_a_product_with_an_ampersand_reaches_storage(get: Any, storage: Any, make_stored: Any) -> None:
+    """Percent-encoded on the way."""
+    storage.chains = [make_stored("option_chains", product="M&M")]
+    assert get("/pcr/M%26M").json["latest"][0]["product"] == "M&M"
+    assert storage.seen[0].path == "/pcr/M%26M"
+
+
+def test_redis_is_never_searched(get: Any, cached: Any, filled: Any) -> None:
+    """KEYS and SCAN read the whole database; the index makes them needless."""
+    cached.redis.config_resetstat()
+    for path, query in ROUTES:
+        get(path, **query)
+    cached.chain()
+    cached.ratio()
+    cached.bar()
+    for path, query in ROUTES:
+        assert get(path, **query).status_code == 200
+    used = {name.removeprefix("cmdstat_").split("|")[0] for name in cached.redis.info("commandstats")}
+    assert {"get", "mget", "hkeys", "hvals"} <= used
+    assert not used & {"keys", "scan", "hscan", "sscan", "zscan", "eval", "evalsha"}
+
+
+def test_after_an_outage_the_cache_is_used_again(make_get: Any, filled: Any, tmp_path: Path) -> None:
+    """Without a restart of ours."""
+    server = RedisServer(tmp_path / "redis")
+    server.start()
+    try:
+        get = make_get(redis_url=server.url())
+        assert get("/pcr/NIFTY").json["source"] == "storage"
+        server.kill()
+        assert get("/pcr/NIFTY").json["source"] == "storage"
+        server.start()
+        with connect(server.url(), connections=1) as client:
+            client.hset("index:NIFTY", f"chain:{EXPIRY}", "{}")
+            client.set(f"latest:pcr:NIFTY:{EXPIRY}", json.dumps(example("cache-latest-pcr")))
+        wait_until(lambda: get("/pcr/NIFTY").json["source"] == "cache", "the cache answers again")
+    finally:
+        server.stop()
+
+
+def test_a_redis_that_is_away_is_left_alone_for_a_moment() -> None:
+    """One question a second finds out; the others go to storage at once."""
+    now = [100.0]
+    cache = Cache(connect(nowhere("redis"), connections=1), rest_s=1.0, clock=lambda: now[0])
+
+    def asked() -> float:
+        before = REGISTRY.get_sample_value("analytics_cache_away_total") or 0
+        with pytest.raises(CacheAway):
+            cache.ratio("NIFTY", EXPIRY)
+        return (REGISTRY.get_sample_value("analytics_cache_away_total") or 0) - before
+
+    assert [asked(), asked()] == [1, 0]
+    now[0] += 1.0
+    assert [asked(), asked()] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("redis_up", "storage_up"), [(True, True), (True, False), (False, True), (False, False)]
+)
+def test_ready_while_one_of_the_two_answers(make_client: Any, redis_up: bool, storage_up: bool) -> None:
+    """Either is enough to serve."""
+    away = {} if redis_up else {"redis_url": nowhere("redis")}
+    away |= {} if storage_up else {"storage_url": nowhere()}
+    client = make_client(**away)
+    ready = client.get("/readyz")
+    assert ready.status_code == (200 if redis_up or storage_up else 503)
+    assert ready.json["checks"] == {"cache_or_storage": "ok" if redis_up or storage_up else "unavailable"}
+    assert client.get("/health").json["service"] == "analytics"
+    assert client.get("/livez").status_code == 200
+    assert "analytics_requests_total" in client.get("/metrics").text

@@ -1,0 +1,120 @@
+"""Settings and the process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.stores import free_port, wait_until
+
+from analytics.config import Settings, load
+
+SERVICE = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SERVICE_CLIENT_SECRET_FILE", "REDIS_URL_FILE", "SERVICE_CLIENT_ID", "STORAGE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SERVICE_CLIENT_SECRET", "from the environment")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "x"),
+        ("PORT", "0"),
+        ("AUTH_URL", "auth:8001"),
+        ("STORAGE_URL", "http://"),
+        ("REDIS_URL", "http://:pw@h"),
+        ("SERVICE_CLIENT_SECRET", ""),
+        ("SERVICE_CLIENT_ID", ""),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_bad_value_stops_the_start(name: str, value: str, monkeypatch: Any, capsys: Any) -> None:
+    """One line names variable and rule, and no secret."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as stopped:
+        load()
+    said = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert said.startswith(f"{name}=")
+    assert said.count("\n") == 1
+    assert "pw" not in said
+
+
+def test_the_secret_must_be_set(monkeypatch: Any, capsys: Any) -> None:
+    """Without it storage cannot be asked."""
+    monkeypatch.delenv("SERVICE_CLIENT_SECRET")
+    with pytest.raises(SystemExit):
+        load()
+    assert "SERVICE_CLIENT_SECRET: must be set" in capsys.readouterr().err
+
+
+def test_a_secret_may_come_as_a_file(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    """The file wins; one that is not there stops the start."""
+    (tmp_path / "secret").write_text("from the file\n")
+    (tmp_path / "redis").write_text("redis://file:6379/0\n")
+    monkeypatch.setenv("SERVICE_CLIENT_SECRET_FILE", str(tmp_path / "secret"))
+    monkeypatch.setenv("REDIS_URL_FILE", str(tmp_path / "redis"))
+    settings = load()
+    assert settings.service_client_secret.get_secret_value() == "from the file"
+    assert settings.redis_url.get_secret_value() == "redis://file:6379/0"
+    monkeypatch.setenv("REDIS_URL_FILE", str(tmp_path / "none"))
+    with pytest.raises(SystemExit):
+        load()
+    assert capsys.readouterr().err.startswith("REDIS_URL_FILE=")
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    """Docs that miss a knob are wrong docs."""
+    text = (SERVICE / "README.md").read_text()
+    assert not [name for name in Settings.model_fields if f"`{name.upper()}`" not in text]
+
+
+def test_gunicorn_serves_and_ends_cleanly(redis_url: str, make_token: Any, auth: Any, tmp_path: Path) -> None:
+    """Ready, an answer from the cache of the forked worker, and 0 on SIGTERM."""
+    port = free_port()
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    given = {
+        "REDIS_URL": redis_url,
+        "AUTH_URL": auth.url,
+        "STORAGE_URL": f"http://127.0.0.1:{free_port()}",
+        "SERVICE_CLIENT_SECRET": "any",
+        "PORT": str(port),
+    }
+    with open(tmp_path / "log", "wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:app"],
+            cwd=SERVICE,
+            env={**inherited, **given},
+            stderr=log,
+        )
+
+    def status(path: str) -> int:
+        headers = {"Authorization": f"Bearer {make_token()}"}
+        asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
+        try:
+            with urllib.request.urlopen(asked, timeout=10) as got:
+                return int(got.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+        except OSError:
+            return 0
+
+    try:
+        wait_until(lambda: status("/readyz") == 200, "analytics is ready")
+        assert status("/pcr/NIFTY") == 503  # an empty cache, and no storage
+        process.terminate()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
