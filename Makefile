@@ -6,8 +6,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RUN := .venv-run
 SERVICES := $(wildcard services/*/requirements.txt)
-LOCKS := $(SERVICES) operator/requirements.txt requirements/dev.txt requirements/stores.txt
+RUN_LOCKS := $(SERVICES) operator/requirements.txt requirements/stores.txt
 export DELTASTREAM_HOME ?= $(CURDIR)/.local
 export PYTHONPATH := operator
 FEEDS ?= k8s/samples/nifty-replay.yaml,k8s/samples/synthetic.yaml
@@ -17,14 +18,24 @@ FEEDS ?= k8s/samples/nifty-replay.yaml,k8s/samples/synthetic.yaml
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(VENV)/.stamp: $(LOCKS)
+$(BIN)/uv: requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary=:all: --no-deps -r <(sed -n '/^uv==/,/^[a-z]/{/^uv==/p;/^ /p}' requirements/dev.txt)
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS)
 	@touch $@
 
-build: $(VENV)/.stamp ## make the environment (.venv) from the hashed requirements
+# What the services run with has nothing but their own requirements: one that is missing there fails here,
+# not first in an image, and no process loads what only the tests need.
+$(RUN)/.stamp: $(BIN)/uv $(RUN_LOCKS)
+	@test -x $(RUN)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(RUN)
+	@$(BIN)/uv pip sync --quiet --python $(RUN)/bin/python --require-hashes $(RUN_LOCKS)
+	@touch $@
+
+$(VENV)/.stamp: $(BIN)/uv $(RUN)/.stamp $(RUN_LOCKS) requirements/dev.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(RUN_LOCKS) requirements/dev.txt
+	@touch $@
+
+build: $(VENV)/.stamp ## make the environments: .venv-run for the services, .venv for work on them
 
 lock: build ## recompile every requirements.txt against constraints.txt
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/lock.sh
@@ -43,19 +54,19 @@ lint: build ## ruff, mypy --strict, import-linter, yamllint
 	$(BIN)/yamllint --strict .
 
 clean: ## remove the environment, caches and local state
-	rm -rf $(VENV) $(DELTASTREAM_HOME) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(RUN) $(DELTASTREAM_HOME) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 bench: build ## throughput, latency and memory of the real pipeline (prints; asserts nothing)
 	PYTHONPATH=. $(BIN)/python scripts/bench.py
 
-run: build ## run everything here until Ctrl-C: stores, services and FEEDS
-	@exec $(BIN)/python -m deltastream_operator local --feeds "$(FEEDS)"
+run: $(RUN)/.stamp ## run everything here until Ctrl-C: stores, services and FEEDS
+	@exec $(RUN)/bin/python -m deltastream_operator local --feeds "$(FEEDS)"
 
-up: build ## the same in the background; returns once it is ready
-	@$(BIN)/python -m deltastream_operator up --feeds "$(FEEDS)"
+up: $(RUN)/.stamp ## the same in the background; returns once it is ready
+	@$(RUN)/bin/python -m deltastream_operator up --feeds "$(FEEDS)"
 
-down: build ## stop what `make up` or `make run` started
-	@$(BIN)/python -m deltastream_operator down
+down: $(RUN)/.stamp ## stop what `make up` or `make run` started
+	@$(RUN)/bin/python -m deltastream_operator down
 
 logs: ## follow the logs of all processes
 	@tail -n 20 -F "$(DELTASTREAM_HOME)"/logs/*.log

@@ -4,10 +4,28 @@ import gc
 import sys
 from pathlib import Path
 
+from gunicorn.glogging import Logger
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 from auth.bootstrap import THREADS  # the path above comes first
 from auth.config import load
+
+
+class _JsonLogger(Logger):
+    """Leaves gunicorn's own lines to the root logger, which log_setup made JSON."""
+
+    def setup(self, cfg):
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
+def pre_fork(_server, _worker):
+    """Keep what is loaded out of garbage collection, whose marks would copy the shared pages."""
+    gc.collect()
+    gc.freeze()
+
 
 _settings = load()
 bind = f"{_settings.host}:{_settings.port}"
@@ -19,10 +37,6 @@ keepalive = 15  # seconds
 graceful_timeout = 15  # seconds
 timeout = 30  # seconds
 accesslog = None  # RequestContext writes the access lines
+logger_class = _JsonLogger
+control_socket_disable = True  # one path in the home folder for all of them, and a thread for it
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # heartbeat off the disk
-
-
-def pre_fork(_server: object, _worker: object) -> None:
-    """Keep what is loaded out of garbage collection, whose marks would copy the shared pages."""
-    gc.collect()
-    gc.freeze()

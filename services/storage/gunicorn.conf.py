@@ -21,8 +21,8 @@ class _JsonLogger(Logger):
         self.error_log.propagate = True
 
 
-def when_ready(_server):
-    """What is loaded by now stays shared: a collection in the worker would copy its pages."""
+def pre_fork(_server, _worker):
+    """Keep what is loaded out of garbage collection, whose marks would copy the shared pages."""
     gc.collect()
     gc.freeze()
 
@@ -38,4 +38,5 @@ graceful_timeout = 10  # seconds; longer than the longest query
 timeout = 30  # seconds
 accesslog = None  # RequestContext writes the access lines
 logger_class = _JsonLogger
+control_socket_disable = True  # one path in the home folder for all of them, and a thread for it
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # heartbeat off the disk

@@ -15,7 +15,7 @@ from deltastream_operator.adapters.net import listening
 from deltastream_operator.adapters.processes import Command, die_with
 from deltastream_operator.errors import PlannerError
 
-REDIS_MAX_MEMORY, MONGO_CACHE_GB = "256mb", "0.25"
+REDIS_MAX_MEMORY, MONGO_ENGINE = "256mb", "cache_size=32M,log=(file_max=2M)"
 
 
 def binary(name: str, package: str, inside: str, path: str | None = None) -> str:
@@ -72,7 +72,7 @@ def redis(home: Home, port: int, env: dict[str, str]) -> Command:
 
 def mongo(home: Home, port: int, env: dict[str, str]) -> Command:
     """mongod with authentication and a small cache."""
-    options = f"--port {port} --bind_ip 127.0.0.1 --auth --wiredTigerCacheSizeGB {MONGO_CACHE_GB}"
+    options = f"--port {port} --bind_ip 127.0.0.1 --auth --wiredTigerEngineConfigString {MONGO_ENGINE}"
     quiet = "--setParameter diagnosticDataCollectionEnabled=false --nounixsocket"
     return Command(
         name="mongod",
