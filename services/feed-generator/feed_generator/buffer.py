@@ -3,15 +3,19 @@
 A message gets its `mid` when it is first handed out for sending and keeps it, so that sending again is
 harmless downstream. Until then a newer quote of the same symbol may take its place, so the sequence numbers
 that reach Redis have no holes.
+
+An epoch names at most PASSES passes over a recording, so that `replay` never reaches into the next epoch's.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice, takewhile
 
 from feed_generator.messages import Kind, Message
+
+PASSES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Buffer:
         self._unique = count()
         self._sent: deque[Named] = deque()
         self._bytes = 0
-        self._epoch = 0
+        self._epoch = self._block = 0
         self._seq = count(1)
 
     def __len__(self) -> int:
@@ -46,12 +50,16 @@ class Buffer:
 
     def begin(self, epoch: int) -> None:
         """Name messages from now on `{epoch}:1`, `{epoch}:2`, …"""
-        self._epoch = epoch
+        self._epoch, self._seq, self._block = epoch, count(1), self._next_block()
 
     @property
     def begun(self) -> bool:
-        """Whether there is an epoch to name messages by."""
-        return self._epoch > 0
+        """Whether there is an epoch to name the next message by."""
+        return self._epoch > 0 and (bool(self._sent) or self._next_block() == self._block)
+
+    def _next_block(self) -> int:
+        """Which PASSES passes the next message belongs to; never falls, as messages wait in that order."""
+        return next((number // PASSES for _, number in self._waiting.values()), self._block)
 
     def add(self, message: Message, pass_number: int, *, conflate: bool) -> bool:
         """Take a message in; True if it replaced a waiting quote of its symbol."""
@@ -64,15 +72,13 @@ class Buffer:
     def take(self, limit: int, *, hold_quotes: bool = False) -> list[Named]:
         """Up to `limit` messages to send now: first those that were handed out and not confirmed.
 
-        With `hold_quotes`, quotes keep waiting (and conflating) while ticks and chains go.
+        With `hold_quotes`, quotes keep waiting (and conflating) while ticks and chains go. What needs a new
+        epoch waits for `begin`.
         """
         if not self._sent:
-            keys = [
-                key
-                for key, (message, _) in self._waiting.items()
-                if not (hold_quotes and message.symbol is not None)
-            ]
-            for key in keys[:limit]:
+            ours = takewhile(lambda item: item[1][1] // PASSES == self._block, self._waiting.items())
+            keys = (key for key, (message, _) in ours if not (hold_quotes and message.symbol is not None))
+            for key in list(islice(keys, limit)):
                 message, pass_number = self._waiting.pop(key)
                 mid = f"{self._epoch}:{next(self._seq)}"
                 self._sent.append(Named(message.kind, mid, pass_number, message.body))

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from redis import ConnectionPool
 
 from feed_generator.errors import ConfigError
 
@@ -72,6 +73,15 @@ class Settings(BaseSettings):
         """The feed's products, in the given order."""
         return [product.strip() for product in self.products.split(",")]
 
+    @field_validator("redis_url")
+    @classmethod
+    def _parses(cls, url: str) -> str:
+        try:
+            ConnectionPool.from_url(url).make_connection()  # does not connect
+        except (TypeError, ValueError):
+            raise ValueError("is not a Redis URL: its host, port or options are malformed") from None
+        return url
+
     @model_validator(mode="after")
     def _fit_together(self) -> Settings:
         products = self.product_list
@@ -106,8 +116,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         return Settings.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
+        message = first["msg"].removeprefix("Value error, ")
         if not first["loc"]:
-            raise ConfigError(first["msg"].removeprefix("Value error, ")) from None
+            raise ConfigError(message) from None
         name = str(first["loc"][0]).upper()
         given = "" if name in _SECRETS or first["type"] == "missing" else f" (given: {first['input']!r})"
-        raise ConfigError(f"{name}: {first['msg']}{given}") from None
+        raise ConfigError(f"{name}: {message}{given}") from None

@@ -15,6 +15,10 @@ class UnknownProduct(FeedError):
     """The rulebook has no such product, or none yet at the asked date."""
 
 
+class BadRulebook(FeedError):
+    """The rulebook's JSON: file, product and rule."""
+
+
 class BadRecording(FeedError):
     """A recording: file, line, column and rule."""
 

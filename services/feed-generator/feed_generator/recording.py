@@ -26,6 +26,7 @@ _COUNTS = {
 }
 _NEEDED = ("expiry", "strike", "spot", "side", *_PRICES.values(), *_COUNTS.values())
 _MAX_STRIKES = 2000
+_LAST_YEAR = 2099  # times on the wire end there, and start in 1970
 Leg = dict[str, float | int]
 
 
@@ -35,11 +36,18 @@ class RecordedChain:
 
     expiry: date
     legs: dict[tuple[float, bool], Leg] = field(default_factory=dict)
+    _strikes: set[float] = field(default_factory=set)
 
     @property
     def strikes(self) -> list[float]:
         """Strikes of either side, ascending."""
-        return sorted({strike for strike, _ in self.legs})
+        return sorted(self._strikes)
+
+    def add(self, strike: float, is_call: bool, leg: Leg) -> int:
+        """Take a leg in; how many strikes there are now."""
+        self.legs[strike, is_call] = leg
+        self._strikes.add(strike)
+        return len(self._strikes)
 
 
 @dataclass(slots=True)
@@ -86,17 +94,22 @@ class _Row:
 
     def day(self, column: str) -> date:
         try:
-            return date.fromisoformat(self.text(column))
+            value = date.fromisoformat(self.text(column))
         except ValueError:
-            raise self.bad(column, f"is not a date YYYY-MM-DD: {self.text(column)!r}") from None
+            value = None
+        if value is None or not 1971 <= value.year <= _LAST_YEAR:
+            raise self.bad(column, f"is not a date YYYY-MM-DD, 1971 to {_LAST_YEAR}: {self.text(column)!r}")
+        return value
 
     def instant(self, column: str) -> int:
         try:
             value = datetime.fromisoformat(self.text(column))
         except ValueError:
             value = None
-        if value is None or value.tzinfo is None:
-            raise self.bad(column, f"is not RFC 3339 with a zone: {self.text(column)!r}")
+        if value is None or value.tzinfo is None or not 1971 <= value.year <= _LAST_YEAR:
+            raise self.bad(
+                column, f"is not RFC 3339 with a zone, 1971 to {_LAST_YEAR}: {self.text(column)!r}"
+            )
         return _ns(value)
 
 
@@ -111,11 +124,13 @@ def read(path: str, as_of: datetime | None) -> list[Snapshot]:
     """
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            return _snapshots(path, csv.DictReader(file), as_of)
+            rows = csv.DictReader(file)
+            try:
+                return _snapshots(path, rows, as_of)
+            except (UnicodeDecodeError, csv.Error) as error:
+                raise BadRecording(path, rows.line_num + 1, "-", f"is not a CSV in UTF-8: {error}") from None
     except OSError as error:
         raise BadRecording(path, 0, "-", f"cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadRecording(path, 0, "-", f"is not a CSV in UTF-8: {error}") from None
 
 
 def _snapshots(path: str, rows: csv.DictReader[str], as_of: datetime | None) -> list[Snapshot]:
@@ -148,12 +163,11 @@ def _add(snapshot: Snapshot, row: _Row) -> None:
     side = row.text("side")
     if side not in ("C", "P"):
         raise row.bad("side", f"must be C or P: {side!r}")
-    expiry, strike = row.day("expiry"), row.number("strike", least=1e-9)
+    expiry, strike = row.day("expiry"), row.number("strike", least=1e-4)
     chain = snapshot.chains.setdefault(expiry, RecordedChain(expiry))
-    key = (strike, side == "C")
-    if key in chain.legs:
+    if (strike, side == "C") in chain.legs:
         raise row.bad("strike", f"{strike:g} {side} appears twice in one snapshot")
     prices: Leg = {name: row.number(column, least=0) for name, column in _PRICES.items()}
-    chain.legs[key] = prices | {name: row.count(column) for name, column in _COUNTS.items()}
-    if len(chain.legs) > 2 * _MAX_STRIKES:
+    counts: Leg = {name: row.count(column) for name, column in _COUNTS.items()}
+    if chain.add(strike, side == "C", prices | counts) > _MAX_STRIKES:
         raise row.bad("strike", f"more than {_MAX_STRIKES} strikes in one chain")

@@ -8,12 +8,11 @@ from typing import Any
 
 import redis
 
-from feed_generator.buffer import Named
+from feed_generator.buffer import PASSES, Named
 from feed_generator.log_setup import new_traceparent
 from feed_generator.messages import stamp
 
 GROUP = "enricher"
-_PASSES = 1_000_000
 
 
 def connect(url: str) -> redis.Redis:
@@ -40,7 +39,7 @@ class RedisStream:
         with self._client.pipeline(transaction=False) as pipe:
             for named in batch:
                 epoch = int(named.mid.partition(":")[0])
-                replay = epoch * _PASSES + named.pass_number if named.pass_number else 0
+                replay = epoch * PASSES + named.pass_number % PASSES if named.pass_number else 0
                 body = stamp(named.body, named.mid, replay, now_ns)
                 pipe.xadd(self._key, {"kind": named.kind, "body": body, "traceparent": traceparent})
                 pipe.publish(f"market:{named.kind}", body)

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from feed_generator.domain.gbm import Dynamics
 from feed_generator.domain.ssvi import Ssvi
-from feed_generator.errors import UnknownProduct
+from feed_generator.errors import BadRulebook, UnknownProduct
 
 _DATA = Path(__file__).with_name("rulebook.json")
 _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
@@ -72,7 +72,8 @@ class ProductRules:
     """All rules of one product, past and present."""
 
     def __init__(self, name: str, data: dict[str, Any], exchange: dict[str, Any], rate: float) -> None:
-        self.name, self._data = name, data
+        self.name = name
+        self._dated = {what: _dated(data[what]) for what in ("lot_size", "strike_step", "tick")}
         self.exchange: str = data["exchange"]
         self.currency: str = data["currency"]
         self.exercise: str = data["exercise"]
@@ -102,7 +103,7 @@ class ProductRules:
         )
 
     def _at(self, what: str, day: date) -> Any:
-        found = [rule["value"] for rule in self._data[what] if date.fromisoformat(rule["from"]) <= day]
+        found = [value for since, value in self._dated[what] if since <= day]
         if not found:
             raise UnknownProduct(f"{self.name}: the rulebook has no {what} for {day}")
         return found[-1]
@@ -162,7 +163,16 @@ def _trading_day_until(day: date, holidays: Collection[date]) -> date:
     return day
 
 
+def _dated(rules: list[dict[str, Any]]) -> list[tuple[date, Any]]:
+    found = [(date.fromisoformat(rule["from"]), rule["value"]) for rule in rules]
+    if found != sorted(found, key=lambda one: one[0]):
+        raise ValueError("dates must ascend")
+    return found
+
+
 def _market(data: dict[str, Any]) -> Market:
+    if sum(loading**2 for loading in data["factors"].values()) >= 1:
+        raise ValueError("the squares of the factors must sum to less than 1")
     return Market(
         price=float(data["price"]),
         dividend_yield=float(data["dividend_yield"]),
@@ -185,7 +195,10 @@ def _market(data: dict[str, Any]) -> Market:
 
 @cache
 def _data() -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(_DATA.read_text())
+    try:
+        loaded: dict[str, Any] = json.loads(_DATA.read_text())
+    except ValueError as error:
+        raise BadRulebook(f"{_DATA.name}: is not JSON: {error}") from None
     return loaded
 
 
@@ -195,11 +208,16 @@ def products() -> list[str]:
 
 
 def rules(product: str) -> ProductRules:
-    """The rules of `product`; UnknownProduct names the known ones."""
+    """The rules of `product`; UnknownProduct names the known ones, BadRulebook what is wrong."""
     data = _data()
     found = data["products"].get(product)
     if found is None:
         raise UnknownProduct(f"PRODUCTS: the rulebook has no {product!r}; it knows {', '.join(products())}")
-    return ProductRules(
-        product, found, data["exchanges"][found["exchange"]], data["rates"][found["currency"]]
-    )
+    try:
+        return ProductRules(
+            product, found, data["exchanges"][found["exchange"]], data["rates"][found["currency"]]
+        )
+    except KeyError as error:
+        raise BadRulebook(f"{_DATA.name}: {product}: {error} is missing or unknown") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise BadRulebook(f"{_DATA.name}: {product}: {error}") from None

@@ -1,0 +1,169 @@
+"""The buffer: first in, first out; only quotes give way; every message is named once and without holes."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from feed_generator.buffer import PASSES, Buffer
+from feed_generator.messages import Message
+
+TICK = Message("underlying", None, b"tick")
+CHAIN = Message("option_chain", None, b"chain")
+
+
+def _quote(symbol: str, body: bytes) -> Message:
+    return Message("option_quote", symbol, body)
+
+
+def _buffer(limit: int = 1000, epoch: int = 3) -> Buffer:
+    buffer = Buffer(limit)
+    buffer.begin(epoch)
+    return buffer
+
+
+def _drain(buffer: Buffer, limit: int = 100) -> list[tuple[str, bytes]]:
+    found = []
+    while batch := buffer.take(limit):
+        found += [(named.mid, named.body) for named in batch]
+        buffer.confirm()
+    return found
+
+
+def test_messages_leave_in_order_with_contiguous_names() -> None:
+    """`{epoch}:1`, `{epoch}:2`, ... in the order of arrival, however many a batch takes."""
+    buffer = _buffer()
+    for message in (TICK, CHAIN, _quote("A", b"a"), TICK):
+        assert not buffer.add(message, 0, conflate=False)
+    assert len(buffer) == 4
+    assert _drain(buffer, limit=3) == [("3:1", b"tick"), ("3:2", b"chain"), ("3:3", b"a"), ("3:4", b"tick")]
+    assert len(buffer) == 0
+
+
+def test_what_was_not_confirmed_is_handed_out_again_under_the_same_names() -> None:
+    """Sending twice is harmless only if the second time has the first time's names."""
+    buffer = _buffer()
+    buffer.add(TICK, 0, conflate=False)
+    first = buffer.take(10)
+    buffer.add(CHAIN, 0, conflate=False)
+    assert buffer.take(10) == first
+    assert len(buffer) == 2
+    buffer.confirm()
+    assert [named.mid for named in buffer.take(10)] == ["3:2"]
+
+
+def test_a_conflated_quote_keeps_only_its_newest_body_at_the_end() -> None:
+    """Per symbol; the names that go out have no holes for what was replaced."""
+    buffer = _buffer()
+    answers = [
+        buffer.add(message, 0, conflate=True)
+        for message in (_quote("A", b"a1"), _quote("B", b"b1"), TICK, _quote("A", b"a2"), _quote("A", b"a3"))
+    ]
+    assert answers == [False, False, False, True, True]
+    assert _drain(buffer) == [("3:1", b"b1"), ("3:2", b"tick"), ("3:3", b"a3")]
+
+
+def test_a_quote_that_has_its_name_is_not_replaced() -> None:
+    """It may be in Redis already: a newer one follows it."""
+    buffer = _buffer()
+    buffer.add(_quote("A", b"a1"), 0, conflate=True)
+    (sent,) = buffer.take(10)
+    assert not buffer.add(_quote("A", b"a2"), 0, conflate=True)
+    assert buffer.take(10) == [sent]
+    buffer.confirm()
+    assert _drain(buffer) == [("3:2", b"a2")]
+
+
+def test_held_quotes_wait_and_conflate_while_ticks_and_chains_go() -> None:
+    """And go once they are no longer held."""
+    buffer = _buffer()
+    for message in (_quote("A", b"a1"), TICK, CHAIN):
+        buffer.add(message, 0, conflate=True)
+    assert [named.body for named in buffer.take(10, hold_quotes=True)] == [b"tick", b"chain"]
+    buffer.confirm()
+    assert buffer.add(_quote("A", b"a2"), 0, conflate=True)
+    assert buffer.take(10, hold_quotes=True) == []
+    assert _drain(buffer) == [("3:3", b"a2")]
+
+
+def test_it_is_full_from_its_limit_in_bytes_until_redis_confirms() -> None:
+    """Bodies waiting and bodies sent but not confirmed count; replaced ones do not."""
+    buffer = _buffer(limit=10)
+    buffer.add(_quote("A", b"x" * 9), 0, conflate=True)
+    assert not buffer.full
+    buffer.add(_quote("A", b"y" * 8), 0, conflate=True)
+    assert not buffer.full
+    buffer.add(TICK, 0, conflate=True)
+    assert buffer.full
+    buffer.take(10)
+    assert buffer.full
+    buffer.confirm()
+    assert not buffer.full
+
+
+def test_a_million_passes_later_a_new_epoch_is_needed() -> None:
+    """`replay` = epoch * 1,000,000 + pass must stay below the next epoch's, or a restart would go back."""
+    buffer = _buffer(epoch=3)
+    for number in (PASSES - 1, PASSES, PASSES):
+        buffer.add(TICK, number, conflate=False)
+    assert [(named.mid, named.pass_number) for named in buffer.take(10)] == [("3:1", PASSES - 1)]
+    assert buffer.begun, "what was handed out keeps its name"
+    buffer.confirm()
+    assert not buffer.begun
+    assert buffer.take(10) == []
+    buffer.begin(7)
+    assert buffer.begun
+    assert [(named.mid, named.pass_number) for named in buffer.take(10)] == [("7:1", PASSES), ("7:2", PASSES)]
+
+
+def test_there_is_nothing_to_name_messages_by_before_it_begins() -> None:
+    """The epoch comes from Redis; until then messages wait."""
+    buffer = Buffer(1000)
+    assert not buffer.begun
+    buffer.add(TICK, 1, conflate=False)
+    assert not buffer.begun
+    buffer.begin(1)
+    assert buffer.begun
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.sampled_from(["", "", "A", "B", "C"]), st.booleans()),
+        st.tuples(st.just("take"), st.integers(1, 5), st.booleans()),
+        st.tuples(st.just("confirm"), st.just(0), st.booleans()),
+    ),
+    max_size=80,
+)
+
+
+@settings(deadline=None)
+@given(STEPS)
+def test_whatever_happens_ticks_keep_their_order_and_the_newest_quote_gets_out(
+    steps: list[tuple[str, str | int, bool]],
+) -> None:
+    """Any mix of adding, sending, failing and holding: no tick is lost, doubled or overtaken by a tick."""
+    buffer, out = _buffer(), []
+    ticks: list[bytes] = []
+    newest: dict[str, bytes] = {}
+    handed: list[tuple[str, bytes]] = []
+    for number, (what, value, flag) in enumerate(steps):
+        body = b"%d" % number
+        if what == "add" and value:
+            newest[str(value)] = body
+            buffer.add(_quote(str(value), body), 0, conflate=flag)
+        elif what == "add":
+            ticks.append(body)
+            buffer.add(Message("underlying", None, body), 0, conflate=flag)
+        elif what == "take":
+            handed = [(named.mid, named.body) for named in buffer.take(int(value), hold_quotes=flag)]
+        else:
+            out += handed
+            handed = []
+            buffer.confirm()
+    out += _drain(buffer)
+    assert [mid for mid, _ in out] == [f"3:{seq}" for seq in range(1, len(out) + 1)]
+    bodies = [body for _, body in out]
+    assert [body for body in bodies if body in set(ticks)] == ticks
+    assert set(newest.values()) <= set(bodies)
+    assert not buffer.full
+    assert len(buffer) == 0

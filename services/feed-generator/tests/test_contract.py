@@ -1,0 +1,88 @@
+"""What is emitted is what services/contracts says, for both sources and all kinds."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.contracts import example, validator
+
+from feed_generator import recording
+from feed_generator.domain.rulebook import rules
+from feed_generator.messages import Message, stamp, symbol
+from feed_generator.sources.replay import Replay
+
+KINDS = ("underlying", "option_quote", "option_chain")
+AS_OF = datetime(2024, 6, 20, 7, tzinfo=UTC)
+
+
+def _complete(message: Message, replay: int) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(stamp(message.body, "3:17", replay, 1_795_548_000_123_456_789))
+    assert found["kind"] == message.kind
+    return found
+
+
+def _replayed(path: Path) -> list[Message]:
+    source = Replay(
+        feed="nifty-replay",
+        rules=rules("NIFTY"),
+        snapshots=recording.read(str(path), AS_OF),
+        speed_percent=100,
+        interval_ns=10**9,
+        forever=False,
+    )
+    return list(source.advance().messages)
+
+
+def test_every_synthetic_message_fits_its_schema(make_market: Any, take: Any) -> None:
+    """All products and kinds validate; products follow each other in their fixed turn."""
+    messages = take(make_market(), 1500)
+    for message in messages:
+        validator(f"market-{message.kind}").validate(_complete(message, 0))
+    assert {message.kind for message in messages} == set(KINDS)
+
+
+def test_every_replayed_message_fits_its_schema(sample: Path) -> None:
+    """The shipped recordings, one-sided strikes and zero bids included, validate in whole."""
+    messages = _replayed(sample)
+    for message in messages:
+        validator(f"market-{message.kind}").validate(_complete(message, 3_000_001))
+    assert {message.kind for message in messages} == set(KINDS)
+
+
+def _shape(value: Any) -> Any:
+    """Names and JSON types, in order; a list is described by its first element."""
+    if isinstance(value, dict):
+        return {name: _shape(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_shape(value[0])]
+    return type(value).__name__
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_replayed_message_has_the_shape_of_the_golden_example(sample: Path, kind: str) -> None:
+    """Same fields, same types: what consumers test against is what they get."""
+    ours = next(_complete(m, 3_000_001) for m in _replayed(sample) if m.kind == kind)
+    assert _shape(ours) == _shape(example(f"market-{kind}"))
+
+
+def test_a_synthetic_tick_has_the_shape_of_the_golden_example(make_market: Any) -> None:
+    """The truth of a tick is an object, as in the second example."""
+    tick = _complete(make_market().advance().messages[0], 0)
+    assert _shape(tick) == _shape(example("market-underlying", 2))
+
+
+def test_the_publishers_fields_are_put_in_front_and_the_body_stays() -> None:
+    """mid, replay and sent_ts are added to an encoded body without decoding it."""
+    assert stamp(b'{"kind":"underlying"}', "3:17", 3_000_001, 9) == (
+        b'{"mid":"3:17","replay":3000001,"sent_ts":9,"kind":"underlying"}'
+    )
+
+
+@pytest.mark.parametrize(("strike", "ending"), [(23500.0, "C23500"), (262.5, "C262.5"), (0.25, "C0.25")])
+def test_a_symbol_names_product_expiry_side_and_strike(strike: float, ending: str) -> None:
+    """The strike has no needless zeros."""
+    assert symbol("NIFTY", "2024-06-27", "CALL", strike) == f"NIFTY20240627{ending}"

@@ -1,0 +1,213 @@
+"""The generator as a process, started as the product starts it, on a real Redis."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from tests.support.contracts import validator
+from tests.support.stores import RedisServer, free_port, wait_until
+
+from feed_generator.sources.replay import QUOTED_STRIKES
+
+SERVICE = Path(__file__).parents[1]
+
+
+class Generator:
+    """One feed's processes and what they leave in Redis."""
+
+    def __init__(self, home: Path, redis_url: str) -> None:
+        self.home, self.port = home, free_port()
+        self.client = redis.Redis.from_url(redis_url)
+        self.running: list[subprocess.Popen[bytes]] = []
+        self._env = {
+            "PATH": os.environ["PATH"],
+            "FEED": "synthetic",
+            "PRODUCTS": "NIFTY,BANKNIFTY,AAPL",
+            "MESSAGES_PER_SECOND": "2000",
+            "REDIS_URL": redis_url,
+        }
+
+    def start(self, **env: str) -> subprocess.Popen[bytes]:
+        with open(self.home / "log", "ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "app.py"], cwd=SERVICE, env={**self._env, **env}, stdout=log, stderr=log
+            )
+        self.running.append(process)
+        return process
+
+    def fails(self, **env: str) -> list[str]:
+        """Start with settings that do not work; the lines it says."""
+        answer = subprocess.run(
+            [sys.executable, "app.py"],
+            cwd=SERVICE,
+            env={**self._env, **env},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert answer.returncode == 2
+        assert answer.stdout == ""
+        return answer.stderr.splitlines()
+
+    def get(self, path: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+                return int(answer.status), answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return int(error.code), error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def messages(self, feed: str = "synthetic") -> list[dict[str, Any]]:
+        return [json.loads(fields[b"body"]) for _, fields in self.client.xrange(f"feed:{feed}")]
+
+    def wait_entries(self, count: int, feed: str = "synthetic") -> None:
+        wait_until(lambda: self.client.xlen(f"feed:{feed}") >= count, f"{count} entries")
+
+    def close(self) -> None:
+        for process in self.running:
+            process.kill()
+            process.wait()
+        self.client.close()
+
+
+@pytest.fixture
+def generator(tmp_path: Path, redis_url: str) -> Iterator[Generator]:
+    made = Generator(tmp_path, redis_url)
+    yield made
+    made.close()
+
+
+def _by_epoch(messages: list[dict[str, Any]]) -> dict[int, list[int]]:
+    """The sequence numbers of each epoch in the order of the stream."""
+    found: dict[int, list[int]] = {}
+    for message in messages:
+        epoch, seq = map(int, message["mid"].split(":"))
+        found.setdefault(epoch, []).append(seq)
+    return found
+
+
+def test_it_publishes_answers_probes_and_ends_cleanly(generator: Generator) -> None:
+    """Valid messages without holes; SIGTERM is answered with exit code 0."""
+    process = generator.start(PORT=str(generator.port))
+    wait_until(lambda: generator.get("/readyz")[0] == 200, "ready")
+    generator.wait_entries(500)
+    status, body = generator.get("/livez")
+    assert (status, json.loads(body)["status"]) == (200, "healthy")
+    wait_until(lambda: 'feed_published_total{kind="option_chain"}' in generator.get("/metrics")[1], "metrics")
+    assert generator.get("/")[0] == 404
+    process.terminate()
+    assert process.wait(timeout=30) == 0
+    messages = generator.messages()
+    assert _by_epoch(messages) == {1: list(range(1, len(messages) + 1))}
+    assert {message["product"] for message in messages} == {"NIFTY", "BANKNIFTY", "AAPL"}
+    for message in messages[:500]:
+        validator(f"market-{message['kind']}").validate(message)
+
+
+def test_a_killed_generator_comes_back_under_a_new_epoch(generator: Generator) -> None:
+    """kill -9 at any moment: names never repeat, and within an epoch none is missing."""
+    for epoch in range(1, 4):
+        before = generator.client.xlen("feed:synthetic")
+        process = generator.start()
+        generator.wait_entries(before + 700)
+        process.kill()
+        process.wait()
+        assert max(_by_epoch(generator.messages())) == epoch
+    found = _by_epoch(generator.messages())
+    assert list(found) == [1, 2, 3]
+    for names in found.values():
+        assert names == list(range(1, len(names) + 1))
+
+
+def test_two_shards_share_the_feed_and_nothing_else(generator: Generator) -> None:
+    """Each has its own products and epoch; together they have all."""
+    for index in range(2):
+        generator.start(SHARD_INDEX=str(index), SHARD_COUNT="2", PRODUCTS="NIFTY,BANKNIFTY,SENSEX,SPY,TSLA")
+    wait_until(lambda: len({message["product"] for message in generator.messages()}) == 5, "all products")
+    owners: dict[str, set[str]] = {}
+    for message in generator.messages():
+        owners.setdefault(message["product"], set()).add(message["mid"].split(":")[0])
+    assert all(len(epochs) == 1 for epochs in owners.values())
+    assert set.union(*owners.values()) == {"1", "2"}
+
+
+def test_a_recording_is_played_once_and_whole(generator: Generator, sample: Path) -> None:
+    """Tick, chains and quotes with their own event times, as pass 1 of this epoch; then the process idles."""
+    process = generator.start(
+        FEED="nifty-replay",
+        SOURCE="replay",
+        PRODUCTS="NIFTY",
+        REPLAY_PATH=str(sample),
+        REPLAY_AS_OF="2024-06-20T12:30:00+05:30",
+        REPLAY_LOOP="Once",
+    )
+    with sample.open() as file:
+        expiries = len({row["expiry"] for row in csv.DictReader(file)})
+    whole = 1 + expiries + expiries * 2 * QUOTED_STRIKES
+    generator.wait_entries(whole, "nifty-replay")
+    process.terminate()
+    assert process.wait(timeout=30) == 0
+    messages = generator.messages("nifty-replay")
+    assert _by_epoch(messages) == {1: list(range(1, len(messages) + 1))}
+    assert len(messages) == whole
+    assert {(message["ts"], message["replay"]) for message in messages} == {
+        (1_718_866_800_000_000_000, 1_000_001)
+    }
+
+
+def test_an_outage_of_redis_ends_readiness_but_not_the_process(tmp_path: Path) -> None:
+    """Started without Redis it waits and says so; it delivers once Redis is there, and stops without it."""
+    server = RedisServer(tmp_path / "redis")
+    generator = Generator(tmp_path, server.url())
+    try:
+        process = generator.start(PORT=str(generator.port))
+        wait_until(lambda: generator.get("/readyz")[0] == 503, "not ready")
+        assert generator.get("/livez")[0] == 200, "an outage of Redis is no reason to kill generators"
+        server.start()
+        wait_until(lambda: generator.get("/readyz")[0] == 200, "ready")
+        generator.wait_entries(500)
+        messages = generator.messages()
+        assert _by_epoch(messages) == {1: list(range(1, len(messages) + 1))}
+        server.kill()
+        wait_until(lambda: generator.get("/readyz")[0] == 503, "not ready any more")
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+        assert b"stopped_with_unsent_messages" in (tmp_path / "log").read_bytes()
+    finally:
+        generator.close()
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("env", "line"),
+    [
+        ({"SPEED_PERCENT": "fast"}, "SPEED_PERCENT: "),
+        ({"PRODUCTS": "NIFTI"}, "PRODUCTS: the rulebook has no 'NIFTI'; it knows AAPL, "),
+        (
+            {"SOURCE": "replay", "PRODUCTS": "NIFTY", "REPLAY_PATH": "none.csv"},
+            "none.csv, line 0, column -: cannot be read: No such file",
+        ),
+    ],
+    ids=["setting", "product", "recording"],
+)
+def test_what_cannot_work_is_one_line_and_exit_code_2(
+    generator: Generator, env: dict[str, str], line: str
+) -> None:
+    """It names what to change, without a traceback, and nothing was published."""
+    (said,) = generator.fails(**env)
+    assert said.startswith(f"feed-generator: {line}")
+    assert generator.client.keys() == []

@@ -1,0 +1,176 @@
+"""The publishing loop on the test's own clock: on time, in steps under back-pressure, whole in outages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from feed_generator.sources.base import Batch
+
+MILLI = 1_000_000
+SECOND = 1000 * MILLI
+Counted = Callable[[str], float]
+
+
+def test_everything_goes_out_when_it_is_due(bench: Any, counted: Counted) -> None:
+    """In order, named 1:1, 1:2, ..., nothing conflated or left out; the stream is trimmed."""
+    bench.run(10)
+    assert bench.counts() == {"underlying": 100, "option_chain": 100, "option_quote": 200}
+    assert bench.turns("underlying") == list(range(100))
+    assert [named.mid for named in bench.stream.got] == [f"1:{seq}" for seq in range(1, 401)]
+    assert bench.stream.epochs == 1
+    assert bench.stream.trims == 2
+    assert bench.beats >= 1000
+    assert counted("feed_quotes_conflated_total") == counted("feed_skipped_seconds_total") == 0
+
+
+def test_below_the_high_water_nothing_gives_way(bench: Any, counted: Counted) -> None:
+    """One entry less than the limit is no reason."""
+    seen = bench.behind(0.99)
+    bench.run(2)
+    assert bench.counts(seen) == {"underlying": 20, "option_chain": 20, "option_quote": 40}
+    assert counted("feed_quotes_conflated_total") == 0
+
+
+def test_at_the_high_water_quotes_are_conflated_per_symbol(bench: Any, counted: Counted) -> None:
+    """Once a second each symbol's newest quote; every tick and chain still goes at once."""
+    seen = bench.behind(1)
+    bench.run(5)
+    assert bench.counts(seen) == {"underlying": 50, "option_chain": 50, "option_quote": 10}
+    assert counted("feed_quotes_conflated_total") > 0
+    assert counted("feed_quotes_dropped_total") == counted("feed_skipped_seconds_total") == 0
+    assert bench.turns("underlying") == list(range(60))
+
+
+def test_at_one_and_a_half_times_the_market_runs_at_half_speed(bench: Any, counted: Counted) -> None:
+    """Half the ticks; the source is told what was left out, so that event times stay near the clock."""
+    bench.behind(1.5)
+    before, skipped = bench.market.turn, bench.market.skipped
+    bench.run(5)
+    made = bench.market.turn - before
+    assert made == 25
+    assert bench.market.skipped - skipped == made * 100 * MILLI
+    assert counted("feed_skipped_seconds_total") * SECOND == pytest.approx(bench.market.skipped)
+    assert counted("feed_quotes_dropped_total") == 0
+
+
+def test_at_twice_the_high_water_quotes_are_dropped_and_counted(bench: Any, counted: Counted) -> None:
+    """Only quotes: every tick and chain that is made goes out."""
+    seen = bench.behind(2)
+    dropped, turns = counted("feed_quotes_dropped_total"), bench.market.turn
+    bench.run(2)  # what was held goes in the first second, nothing follows
+    later = len(bench.stream.got)
+    bench.run(4)
+    assert bench.counts(later)["option_quote"] == 0
+    made = bench.market.turn - turns
+    assert counted("feed_quotes_dropped_total") - dropped == 2 * made
+    assert bench.counts(seen)["underlying"] == bench.counts(seen)["option_chain"] == made
+    assert bench.turns("underlying") == list(range(bench.market.turn))
+
+
+def test_it_recovers_once_the_readers_catch_up(bench: Any) -> None:
+    """Full rate and all quotes again."""
+    bench.behind(2)
+    seen = bench.behind(0)
+    bench.run(1)
+    assert bench.counts(seen) == {"underlying": 10, "option_chain": 10, "option_quote": 20}
+
+
+def test_an_outage_loses_no_tick_and_no_chain(bench: Any, counted: Counted) -> None:
+    """Quotes conflate meanwhile; afterwards all ticks and chains arrive in order, names without holes."""
+    bench.run(1)
+    bench.stream.away = True
+    bench.run(30)
+    assert bench.market.turn == 310
+    bench.stream.away = False
+    bench.run(5)
+    for kind in ("underlying", "option_chain"):
+        assert bench.turns(kind) == list(range(360))
+    assert counted("feed_quotes_conflated_total") > 500
+    quotes = bench.turns("option_quote")
+    assert quotes[-2:] == [359, 359]
+    assert [named.mid for named in bench.stream.got] == [
+        f"1:{seq}" for seq in range(1, len(bench.stream.got) + 1)
+    ]
+
+
+def test_a_start_without_redis_waits_for_its_epoch(bench: Any) -> None:
+    """Messages wait unnamed until Redis gives a number that nobody else has."""
+    bench.stream.away = True
+    bench.run(3)
+    bench.stream.away = False
+    bench.run(3)
+    assert bench.turns("underlying") == list(range(60))
+    assert bench.stream.got[0].mid == "1:1"
+
+
+def test_retries_wait_longer_each_time_up_to_two_seconds(bench: Any) -> None:
+    """An outage is not made worse by everybody's attempts."""
+    bench.stream.away = True
+    attempts: list[int] = []
+    ask = bench.stream.next_epoch
+
+    def asked() -> int:
+        attempts.append(bench.now)
+        return ask()
+
+    bench.stream.next_epoch = asked
+    bench.run(20)
+    waits = [(b - a) // MILLI for a, b in pairwise(attempts)]
+    assert waits == sorted(waits)
+    assert waits[0] == 100
+    assert waits[-1] == 2000
+
+
+def test_a_full_buffer_stops_the_market_and_the_gap_is_left_out(make_bench: Any) -> None:
+    """The buffer is bounded: what cannot be kept is not made, and after the outage no old news is told."""
+    bench = make_bench(limit_bytes=2000)
+    bench.run(1)
+    bench.stream.away = True
+    bench.run(60)
+    made = bench.market.turn
+    assert made < 100
+    assert bench.buffer.full
+    bench.stream.away = False
+    bench.run(10)
+    assert bench.turns("underlying") == list(range(bench.market.turn))
+    assert bench.market.turn > made + 50
+    assert bench.market.skipped > 40 * SECOND
+
+
+def test_a_long_sleep_is_left_out(bench: Any, counted: Counted) -> None:
+    """A laptop that slept for an hour does not play the hour."""
+    bench.run(1)
+    bench.now += 3600 * SECOND
+    bench.run(1)
+    assert bench.market.turn <= 21
+    assert counted("feed_skipped_seconds_total") == pytest.approx(3600, abs=0.2)
+
+
+def test_a_million_passes_ask_redis_for_a_new_epoch(bench: Any) -> None:
+    """The loop goes on under the next epoch's names."""
+    advance = bench.market.advance
+
+    def late_passes() -> Batch:
+        return Batch(advance().messages, 999_998 + bench.market.turn // 10)
+
+    bench.market.advance = late_passes
+    bench.run(3)
+    assert bench.stream.epochs == 2
+    assert bench.turns("underlying") == list(range(30))
+    epochs = {named.mid.split(":")[0]: named.pass_number // 1_000_000 for named in bench.stream.got}
+    assert epochs == {"1": 0, "2": 1}
+
+
+def test_stopping_sends_what_is_left(bench: Any) -> None:
+    """Held quotes included."""
+    bench.behind(1)
+    bench.run(0.5)
+    assert len(bench.buffer) > 0
+    bench.stop.set()
+    bench.publisher.run()
+    assert len(bench.buffer) == 0
+    assert bench.turns("option_quote")[-1] == bench.market.turn - 1

@@ -1,0 +1,189 @@
+"""Reading a recording: its values unchanged, and one message for whatever is wrong in it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from feed_generator import recording
+from feed_generator.errors import BadRecording
+
+HEADER = "timestamp,expiry,strike,spot,side,ltp,bid,ask,bid_qty,ask_qty,vol,oi,prev_oi,close"
+ROW = "2024-06-21T15:30:00+05:30,2024-06-27,23500,23501.1,C,118.2,118,118.5,25,300,39000,5500,3100,167.5"
+AS_OF = datetime(2024, 6, 21, 10, tzinfo=UTC)
+AS_OF_NS = 1_718_964_000_000_000_000
+
+Write = Callable[..., str]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """A file of a header and rows; its path."""
+
+    def written(*rows: str, header: str = HEADER) -> str:
+        path = tmp_path / "recording.csv"
+        path.write_text("\n".join([header, *rows]) + "\n")
+        return str(path)
+
+    return written
+
+
+def _row(**cells: str) -> str:
+    values = dict(zip(HEADER.split(","), ROW.split(","), strict=True)) | cells
+    return ",".join(values.values())
+
+
+def test_every_value_of_the_shipped_recordings_comes_through(sample: Path) -> None:
+    """Each line is found again in the snapshot, cell by cell, and nothing else is there."""
+    snapshots = recording.read(str(sample), AS_OF)
+    assert [snapshot.ts for snapshot in snapshots] == [AS_OF_NS]
+    (snapshot,) = snapshots
+    with sample.open() as file:
+        rows = list(csv.DictReader(file))
+    names = {
+        "last": "ltp",
+        "bid": "bid",
+        "ask": "ask",
+        "previous_close": "close",
+        "bid_size": "bid_qty",
+        "ask_size": "ask_qty",
+        "volume": "vol",
+        "open_interest": "oi",
+        "previous_open_interest": "prev_oi",
+    }
+    for row in rows:
+        (chain,) = [c for day, c in snapshot.chains.items() if day.isoformat() == row["expiry"]]
+        leg = chain.legs[float(row["strike"]), row["side"] == "C"]
+        assert leg == {ours: float(row[theirs]) for ours, theirs in names.items()}
+        assert snapshot.spot == float(row["spot"])
+    assert sum(len(chain.legs) for chain in snapshot.chains.values()) == len(rows) > 100
+
+
+def test_timestamps_tell_snapshots_apart_and_order_them(write: Write) -> None:
+    """A recording's own times win over the setting's; rows may come in any order and any zone."""
+    later, same = "2024-06-21T15:30:01.5+05:30", "2024-06-21T10:00:00Z"
+    path = write(_row(timestamp=later, spot="23502"), _row(), _row(timestamp=same, side="P"))
+    first, second = recording.read(path, datetime(2020, 1, 1, tzinfo=UTC))
+    assert (first.ts, first.spot) == (AS_OF_NS, 23501.1)
+    assert (second.ts, second.spot) == (AS_OF_NS + 1_500_000_000, 23502)
+    assert [len(chain.legs) for chain in first.chains.values()] == [2]
+    assert [len(chain.legs) for chain in second.chains.values()] == [1]
+
+
+def test_more_columns_blank_lines_and_a_byte_order_mark_are_no_trouble(write: Write) -> None:
+    """What spreadsheets leave in a file."""
+    path = write(ROW + ",12.5", "", header="\ufeff" + HEADER + ",iv")
+    assert recording.read(path, None)[0].spot == 23501.1
+
+
+@pytest.mark.parametrize("column", HEADER.split(",")[1:])
+def test_a_missing_column_is_named(write: Write, column: str) -> None:
+    """Line 1 is the header."""
+    names = [name if name != column else "x" for name in HEADER.split(",")]
+    path = write(ROW, header=",".join(names))
+    with pytest.raises(BadRecording) as caught:
+        recording.read(path, None)
+    assert str(caught.value) == f"{path}, line 1, column {column}: is missing from the header"
+
+
+def test_a_file_without_timestamps_needs_the_setting(write: Write) -> None:
+    """The message names it."""
+    path = write(ROW.partition(",")[2], header=HEADER.partition(",")[2])
+    assert recording.read(path, AS_OF)[0].ts == AS_OF_NS
+    with pytest.raises(BadRecording, match=r"line 1, column timestamp: .*REPLAY_AS_OF"):
+        recording.read(path, None)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "rule"),
+    [
+        ("bid", "nan", "must be finite"),
+        ("bid", "inf", "must be finite"),
+        ("bid", "-0.05", "must be finite and 0 to"),
+        ("ask", "1e300", "must be finite and 0 to"),
+        ("ltp", "", "is empty"),
+        ("ltp", "n/a", "is not a number: 'n/a'"),
+        ("spot", "0", "must be finite"),
+        ("strike", "0", "must be finite"),
+        ("strike", "0.00001", "must be finite"),
+        ("vol", "1.5", "is not a whole number: '1.5'"),
+        ("oi", "-1", "must be 0 to 1e15"),
+        ("prev_oi", "9" * 30, "must be 0 to 1e15"),
+        ("bid_qty", "9" * 5000, "is not a whole number"),
+        ("side", "CALL", "must be C or P: 'CALL'"),
+        ("expiry", "27-06-2024", "is not a date YYYY-MM-DD"),
+        ("expiry", "2024-02-30", "is not a date YYYY-MM-DD"),
+        ("expiry", "9999-12-31", "1971 to 2099"),
+        ("timestamp", "yesterday", "is not RFC 3339 with a zone"),
+        ("timestamp", "2024-06-21T15:30:00", "is not RFC 3339 with a zone"),
+        ("timestamp", "1901-06-21T15:30:00Z", "1971 to 2099"),
+    ],
+)
+def test_a_bad_cell_is_one_line_that_names_file_line_column_and_rule(
+    write: Write, column: str, cell: str, rule: str
+) -> None:
+    """Nothing that the contract forbids gets past the reader."""
+    path = write(ROW, _row(**{"side": "P", column: cell}))
+    with pytest.raises(BadRecording, match=rule) as caught:
+        recording.read(path, None)
+    error = caught.value
+    assert (error.path, error.line, error.column) == (path, 3, column)
+    assert str(error).startswith(f"{path}, line 3, column {column}: ")
+    assert "\n" not in str(error)
+
+
+def test_a_row_cut_short_is_an_empty_cell(write: Write) -> None:
+    """A half-written file does not become zeros."""
+    path = write(ROW.rsplit(",", 3)[0])
+    with pytest.raises(BadRecording, match="line 2, column close: is empty"):
+        recording.read(path, None)
+
+
+def test_contradictions_within_a_snapshot_are_refused(write: Write) -> None:
+    """Two rows of one contract, or two spots at one instant."""
+    with pytest.raises(BadRecording, match="line 3, column strike: 23500 C appears twice"):
+        recording.read(write(ROW, ROW), None)
+    with pytest.raises(BadRecording, match=r"line 3, column spot: differs .* 23499 and 23501.1"):
+        recording.read(write(ROW, _row(side="P", spot="23499")), None)
+
+
+def test_a_chain_larger_than_the_contract_allows_is_refused(write: Write) -> None:
+    """2,000 strikes pass, the next one does not, whether the chain has both sides or one."""
+    rows = [_row(strike=str(strike), side=side) for strike in range(1, 2001) for side in "CP"]
+    assert len(recording.read(write(*rows), None)[0].chains.popitem()[1].strikes) == 2000
+    with pytest.raises(BadRecording, match="line 4002, column strike: more than 2000 strikes"):
+        recording.read(write(*rows, _row(strike="9999")), None)
+    with pytest.raises(BadRecording, match="line 2002, column strike: more than 2000 strikes"):
+        recording.read(write(*rows[::2], _row(strike="9999")), None)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", r"line 1, column expiry: is missing from the header"),
+        (HEADER.encode() + b"\n", r"line 1, column -: the file has no rows"),
+        (HEADER.encode() + b"\n\xff\xfe\n", r"is not a CSV in UTF-8"),
+        (HEADER.encode() + b"\n" + b"9" * 200_000 + b"\n", r"line 2, column -: is not a CSV .*field limit"),
+        (HEADER.encode() + b"\n\x00\n", r"line 2, column"),
+    ],
+    ids=["empty", "header only", "not UTF-8", "huge cell", "NUL"],
+)
+def test_what_is_no_recording_at_all_is_one_line_too(tmp_path: Path, content: bytes, complaint: str) -> None:
+    """Whatever the file holds, the process ends with a message that names it."""
+    path = tmp_path / "recording.csv"
+    path.write_bytes(content)
+    with pytest.raises(BadRecording, match=complaint) as caught:
+        recording.read(str(path), None)
+    assert str(caught.value).startswith(f"{path}, line ")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """Missing, or a directory."""
+    for path, why in ((tmp_path / "none.csv", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(BadRecording, match=f"cannot be read: {why}") as caught:
+            recording.read(str(path), None)
+        assert str(path) in str(caught.value)

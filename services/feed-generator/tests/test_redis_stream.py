@@ -1,0 +1,191 @@
+"""The stream on a real Redis: what is appended, how far the readers are, what may be trimmed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from tests.support.contracts import validator
+from tests.support.stores import RedisServer, wait_until
+
+from feed_generator.buffer import Buffer, Named
+from feed_generator.messages import Kind
+from feed_generator.publisher import Publisher
+from feed_generator.redis_stream import GROUP, RedisStream, connect
+from feed_generator.sources.base import Batch, Source
+
+KEY = "feed:synthetic"
+NOW_NS = 1_795_548_001_000_000_000
+KINDS: tuple[Kind, ...] = ("underlying", "option_quote", "option_chain")
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    """Connected as the generator connects."""
+    with connect(redis_url) as made:
+        yield made
+
+
+@pytest.fixture
+def stream(client: redis.Redis) -> RedisStream:
+    """The stream of feed `synthetic`, on a clock of the test."""
+    return RedisStream(client, "synthetic", now_ns=lambda: NOW_NS)
+
+
+def _ticks(first: int, last: int) -> list[Named]:
+    return [Named("underlying", f"3:{seq}", 0, b'{"kind":"underlying"}') for seq in range(first, last + 1)]
+
+
+def test_every_start_gets_an_epoch_of_its_own(client: redis.Redis, stream: RedisStream) -> None:
+    """By INCR, so shards and restarts of one feed never share one; feeds count apart."""
+    other = RedisStream(client, "synthetic")
+    assert [stream.next_epoch(), other.next_epoch(), stream.next_epoch()] == [1, 2, 3]
+    assert RedisStream(client, "nifty-replay").next_epoch() == 1
+    assert client.get(f"{KEY}:epoch") == b"3"
+
+
+def test_an_entry_is_what_the_contract_says_and_is_mirrored(client: redis.Redis, stream: RedisStream) -> None:
+    """The fields of stream-entry; Pub/Sub market:{kind} carries the same bytes in the same order."""
+    with client.pubsub() as listener:
+        listener.psubscribe("market:*")
+        assert listener.get_message(timeout=10), "subscribed"
+        names = [Named(kind, f"3:{seq}", 0, b'{"x":1}') for seq, kind in enumerate(KINDS, 1)]
+        stream.append(names)
+        mirrored = [listener.get_message(timeout=10) for _ in KINDS]
+    entries = [fields for _, fields in client.xrange(KEY)]
+    for kind, fields, heard in zip(KINDS, entries, mirrored, strict=True):
+        validator("stream-entry").validate({k.decode(): v.decode() for k, v in fields.items()})
+        assert fields[b"kind"] == kind.encode()
+        assert heard is not None
+        assert (heard["channel"], heard["data"]) == (f"market:{kind}".encode(), fields[b"body"])
+    assert [json.loads(fields[b"body"])["mid"] for fields in entries] == ["3:1", "3:2", "3:3"]
+    assert {json.loads(fields[b"body"])["sent_ts"] for fields in entries} == {NOW_NS}
+
+
+def test_replay_numbers_grow_over_passes_and_restarts(client: redis.Redis, stream: RedisStream) -> None:
+    """0 for a live market; epoch * 1,000,000 + pass otherwise, also when the passes go into the millions."""
+    names = [("3:1", 0), ("3:2", 1), ("3:3", 999_999), ("4:1", 1_000_000), ("4:2", 1_000_001), ("5:1", 1)]
+    stream.append([Named("underlying", mid, number, b'{"x":0}') for mid, number in names])
+    found = [json.loads(fields[b"body"])["replay"] for _, fields in client.xrange(KEY)]
+    assert found == [0, 3_000_001, 3_999_999, 4_000_000, 4_000_001, 5_000_001]
+
+
+def test_the_backlog_is_what_nobody_has_processed(client: redis.Redis, stream: RedisStream) -> None:
+    """Everything without a reader; with one, what is undelivered plus what is not acknowledged."""
+    assert stream.backlog() == 0
+    stream.append(_ticks(1, 10))
+    assert stream.backlog() == 10
+    client.xgroup_create(KEY, GROUP, id="0")
+    assert stream.backlog() == 10
+    ids = [id_ for id_, _ in client.xreadgroup(GROUP, "w", {KEY: ">"}, count=6)[0][1]]
+    assert stream.backlog() == 10
+    client.xack(KEY, GROUP, *ids[:5])
+    assert stream.backlog() == 5
+
+
+def test_trimming_removes_only_what_was_processed(client: redis.Redis, stream: RedisStream) -> None:
+    """Neither what is pending nor what was never read goes, however long the stream grows."""
+    assert stream.trim() == 0
+    stream.append(_ticks(1, 2000))
+    assert stream.trim() == 0, "nobody has read anything"
+    client.xgroup_create(KEY, GROUP, id="0")
+    assert stream.trim() == 0, "a reader that has read nothing yet"
+    ids = [id_ for id_, _ in client.xreadgroup(GROUP, "w", {KEY: ">"}, count=1500)[0][1]]
+    client.xack(KEY, GROUP, *ids[:900], *ids[901:])
+    assert stream.trim() > 0
+    left = [id_ for id_, _ in client.xrange(KEY)]
+    assert left[-1100:][0] == ids[900], "the entry that is pending and all after it"
+    assert len(left) <= 1200, "whole nodes of 100 entries go"
+    client.xack(KEY, GROUP, ids[900])
+    assert stream.trim() > 0
+    assert client.xlen(KEY) >= 500
+
+
+class Recorded:
+    """A market that remembers the ticks and chains that it made."""
+
+    def __init__(self, market: Any) -> None:
+        self.due_ns, self.skip, self._advance = market.due_ns, market.skip, market.advance
+        self.made: list[dict[str, Any]] = []
+
+    def advance(self) -> Batch:
+        batch: Batch = self._advance()
+        self.made += [json.loads(m.body) for m in batch.messages if m.kind != "option_quote"]
+        return batch
+
+
+class Running:
+    """A publisher of a synthetic market in a thread of its own, on a Redis that the test may end."""
+
+    def __init__(self, url: str, market: Source) -> None:
+        self.client, self.stop = connect(url), threading.Event()
+        self.buffer = Buffer(64 * 1024 * 1024)
+        self._publisher = Publisher(
+            market,
+            RedisStream(self.client, "synthetic"),
+            self.buffer,
+            high_water=10**6,
+            stop=self.stop,
+            beat=lambda: None,
+        )
+        self._thread = threading.Thread(target=self._publisher.run)
+        self._thread.start()
+
+    def entries(self) -> int:
+        return int(self.client.xlen(KEY))
+
+    def finish(self) -> list[dict[str, Any]]:
+        """Stop, and everything that is in the stream."""
+        self.stop.set()
+        self._thread.join(timeout=60)
+        assert not self._thread.is_alive()
+        return [json.loads(fields[b"body"]) for _, fields in self.client.xrange(KEY)]
+
+
+@pytest.mark.parametrize("how", ["kill -9", "stopped and started", "hangs"])
+def test_redis_away_and_back_loses_no_tick_and_no_chain(how: str, tmp_path: Path, make_market: Any) -> None:
+    """What is in the stream afterwards is the market: all ticks and chains in order, names without holes.
+
+    A batch whose answer was lost is sent again under the same names.
+    """
+    server = RedisServer(tmp_path / "redis")
+    server.start()
+    market = Recorded(make_market(messages_per_second=3000))
+    running = Running(server.url(), market)
+    try:
+        wait_until(lambda: running.entries() > 1000, "under way")
+        if how == "hangs":
+            os.kill(server.pid, signal.SIGSTOP)
+        elif how == "kill -9":
+            server.kill()
+        else:
+            server.stop()
+        wait_until(lambda: len(running.buffer) > 1000, "messages wait for Redis")
+        if how == "hangs":
+            os.kill(server.pid, signal.SIGCONT)
+        else:
+            server.start()
+        before = running.entries()
+        wait_until(lambda: running.entries() > before + 3000, "caught up")
+        found = running.finish()
+    finally:
+        running.stop.set()
+        running.client.close()
+        server.stop()
+
+    unique = {message["mid"]: message for message in found}
+    for message in found:
+        assert message | {"sent_ts": 0} == unique[message["mid"]] | {"sent_ts": 0}
+    sent = list(unique.values())
+    assert [message["mid"] for message in sent] == [f"1:{seq}" for seq in range(1, len(sent) + 1)]
+    ours = [message for message in sent if message["kind"] != "option_quote"]
+    assert [
+        {name: message[name] for name in body} for message, body in zip(ours, market.made, strict=True)
+    ] == market.made

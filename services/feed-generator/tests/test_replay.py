@@ -1,0 +1,139 @@
+"""Playing a recording: its own event times, at the chosen pace, in passes that are told apart."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feed_generator import recording
+from feed_generator.domain.rulebook import rules
+from feed_generator.recording import RecordedChain, Snapshot
+from feed_generator.sources.replay import QUOTED_STRIKES, Replay
+
+AS_OF = datetime(2024, 6, 20, 7, tzinfo=UTC)
+TS = 1_718_866_800_000_000_000
+SECOND = 10**9
+LEGS = {
+    "bid": "bid",
+    "ask": "ask",
+    "last": "ltp",
+    "bid_size": "bid_qty",
+    "ask_size": "ask_qty",
+    "volume": "vol",
+    "open_interest": "oi",
+    "previous_close": "close",
+    "previous_open_interest": "prev_oi",
+}
+
+
+def _replay(snapshots: list[Snapshot], **settings: Any) -> Replay:
+    usual = {"speed_percent": 100, "interval_ns": SECOND, "forever": True}
+    return Replay(feed="nifty-replay", rules=rules("NIFTY"), snapshots=snapshots, **usual | settings)
+
+
+def _leg(**values: float) -> dict[str, float | int]:
+    return dict.fromkeys(LEGS, 0) | values
+
+
+def _snapshot(ts: int, spot: float = 23500.0) -> Snapshot:
+    chain = RecordedChain(date(2024, 6, 27))
+    chain.add(23500.0, True, _leg(bid=spot / 200))
+    return Snapshot(ts, spot, {chain.expiry: chain})
+
+
+def _bodies(source: Replay) -> list[dict[str, Any]]:
+    return [json.loads(message.body) for message in source.advance().messages]
+
+
+def test_a_shipped_recordings_values_go_out_unchanged(sample: Path) -> None:
+    """Every cell of the CSV is found in the chain, and a leg that the file lacks is zeros."""
+    with sample.open() as file:
+        rows = {(r["expiry"], float(r["strike"]), r["side"]): r for r in csv.DictReader(file)}
+    tick, *others = _bodies(_replay(recording.read(str(sample), AS_OF)))
+    spot = float(next(iter(rows.values()))["spot"])
+    assert (tick["price"], tick["ts"], tick["truth"]) == (spot, TS, None)
+    chains = [body for body in others if body["kind"] == "option_chain"]
+    assert {chain["expiry"] for chain in chains} == {expiry for expiry, _, _ in rows}
+    found = 0
+    for chain in chains:
+        assert chain["strikes"] == sorted({k for expiry, k, _ in rows if expiry == chain["expiry"]})
+        for side, legs in (("C", chain["calls"]), ("P", chain["puts"])):
+            for index, strike in enumerate(chain["strikes"]):
+                row = rows.get((chain["expiry"], strike, side))
+                found += row is not None
+                for ours, theirs in LEGS.items():
+                    assert legs[ours][index] == (float(row[theirs]) if row else 0)
+    assert found == len(rows)
+
+
+def test_quotes_are_the_strikes_nearest_to_the_spot(sample: Path) -> None:
+    """Both sides of the nearest strikes of each chain, with the chain's own numbers."""
+    bodies = _bodies(_replay(recording.read(str(sample), AS_OF)))
+    for chain in (body for body in bodies if body["kind"] == "option_chain"):
+        near = sorted(chain["strikes"], key=lambda k: abs(k - chain["spot_price"]))[:QUOTED_STRIKES]
+        quotes = [b for b in bodies if b["kind"] == "option_quote" and b["expiry"] == chain["expiry"]]
+        assert {quote["strike"] for quote in quotes} == set(near)
+        for quote in quotes:
+            legs = chain["calls" if quote["option_type"] == "CALL" else "puts"]
+            index = chain["strikes"].index(quote["strike"])
+            for column in ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest"):
+                assert quote[column] == legs[column][index]
+
+
+def test_messages_say_the_rules_of_the_recordings_own_day(sample: Path) -> None:
+    """In June 2024 NIFTY's lot was 25, and a contract expired at 15:30 of its day."""
+    for body in _bodies(_replay(recording.read(str(sample), AS_OF)))[1:]:
+        assert (body["lot_size"], body["exercise"], body["oi_unit"]) == (25, "European", "shares")
+        at_close = datetime.fromisoformat(f"{body['expiry']}T15:30:00+05:30")
+        assert body["expiry_ts"] == int(at_close.timestamp()) * SECOND
+
+
+@pytest.mark.parametrize(("speed", "gap"), [(100, 60 * SECOND), (200, 30 * SECOND), (50, 120 * SECOND)])
+def test_event_times_are_the_recordings_and_only_the_pace_is_ours(speed: int, gap: int) -> None:
+    """Speed changes when a snapshot is told, never what time it carries."""
+    source = _replay([_snapshot(TS), _snapshot(TS + 60 * SECOND, 23600.0)], speed_percent=speed)
+    dues, times = [], []
+    for _ in range(4):
+        dues.append(source.due_ns())
+        times.append({body["ts"] for body in _bodies(source)})
+    assert dues == [0, gap, gap + SECOND, 2 * gap + SECOND]
+    assert times == [{TS}, {TS + 60 * SECOND}] * 2
+
+
+def test_passes_are_numbered_and_say_the_same() -> None:
+    """The pass orders what the event time cannot: the same moment, told again."""
+    source = _replay([_snapshot(TS), _snapshot(TS + SECOND)])
+    batches = [source.advance() for _ in range(6)]
+    assert [batch.pass_number for batch in batches] == [1, 1, 2, 2, 3, 3]
+    assert batches[0].messages == batches[2].messages == batches[4].messages
+
+
+def test_once_ends_after_the_last_snapshot() -> None:
+    """Then there is nothing due any more."""
+    source = _replay([_snapshot(TS), _snapshot(TS + SECOND)], forever=False)
+    source.advance()
+    assert source.due_ns() == SECOND
+    source.advance()
+    assert source.due_ns() is None
+
+
+def test_a_gap_that_was_left_out_changes_nothing() -> None:
+    """A live market moves on; a recording keeps its times and its timetable."""
+    source = _replay([_snapshot(TS), _snapshot(TS + SECOND)])
+    source.skip(10**12)
+    assert {body["ts"] for body in _bodies(source)} == {TS}
+    assert source.due_ns() == SECOND
+
+
+def test_a_strike_with_one_leg_has_zeros_on_the_other_side() -> None:
+    """And no quote: nobody quoted it."""
+    tick, chain, *quotes = _bodies(_replay([_snapshot(TS)]))
+    assert tick["kind"] == "underlying"
+    assert chain["calls"]["bid"] == [117.5]
+    assert all(column == [0] for column in chain["puts"].values())
+    assert [quote["symbol"] for quote in quotes] == ["NIFTY20240627C23500"]

@@ -1,0 +1,72 @@
+"""Sharding: every product is produced once, and a further shard moves only what it takes."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from feed_generator import config
+from feed_generator.bootstrap import source
+from feed_generator.domain.rulebook import products
+from feed_generator.domain.shards import mine, owner
+
+NAMES = st.lists(st.from_regex(r"[A-Z0-9&-]{1,20}", fullmatch=True), min_size=1, max_size=50, unique=True)
+
+
+@settings(deadline=None, max_examples=50)
+@given(names=NAMES, count=st.integers(1, 40))
+def test_every_product_belongs_to_exactly_one_shard(names: list[str], count: int) -> None:
+    """The shards together have all products, each once and in the given order."""
+    shards = [mine(names, index=index, count=count) for index in range(count)]
+    assert sorted(name for shard in shards for name in shard) == sorted(names)
+    for shard in shards:
+        assert shard == [name for name in names if name in shard]
+
+
+@settings(deadline=None, max_examples=50)
+@given(names=NAMES, count=st.integers(1, 40))
+def test_growing_by_one_moves_products_only_to_the_new_shard(names: list[str], count: int) -> None:
+    """From N to N+1 a product stays or goes to shard N; back again it returns to where it was."""
+    for name in names:
+        before, after = owner(name, count), owner(name, count + 1)
+        assert after in (before, count)
+
+
+def test_shards_get_even_parts() -> None:
+    """Of n products each of k shards gets n/k on average, with the binomial's standard deviation."""
+    names, count = [f"P{number}" for number in range(5000)], 5
+    for index in range(count):
+        got = len(mine(names, index=index, count=count))
+        assert abs(got - 1000) < 4 * sqrt(5000 * 0.2 * 0.8)
+
+
+def test_the_owner_never_changes_between_versions() -> None:
+    """Two generators of one feed may run different versions during a rollout: these answers are fixed."""
+    assert [owner(name, 3) for name in ("NIFTY", "BANKNIFTY", "SPX", "AAPL", "TSLA")] == [1, 0, 2, 2, 1]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_the_shards_of_a_feed_emit_all_its_products_once(count: int, take: Any) -> None:
+    """Built as the process builds them; a shard without products has nothing to say."""
+    seen: list[str] = []
+    for index in range(count):
+        settings = config.load(
+            {
+                "FEED": "synthetic",
+                "PRODUCTS": ",".join(products()),
+                "REDIS_URL": "redis://localhost",
+                "SHARD_INDEX": str(index),
+                "SHARD_COUNT": str(count),
+            }
+        )
+        made = source(settings, 1_763_956_800_000_000_000)
+        if made.due_ns() is None:
+            assert made.advance().messages == ()
+            continue
+        bodies = [message.body for message in take(made, 500)]
+        seen += {body.split(b'"product":"')[1].split(b'"')[0].decode() for body in bodies}
+    assert sorted(seen) == products()
