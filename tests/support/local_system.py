@@ -1,0 +1,127 @@
+"""The whole system as a user starts it: the local planner in a process of its own, on free ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import redis
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from tests.support.stores import free_port, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+_RUN = ROOT / ".venv-run/bin/python"  # what `make run` uses; an environment made by hand has only one
+PYTHON = str(_RUN) if _RUN.exists() else sys.executable
+PORTS = ("API_GATEWAY", "AUTH", "SOCKET_GATEWAY", "STORAGE", "ANALYTICS", "LOGGING")
+DEFAULT_FEEDS = "k8s/samples/nifty-replay.yaml,k8s/samples/synthetic.yaml"
+
+
+class LocalSystem:
+    """One running system. Names of processes are the planner's: `redis`, `nifty-replay-generator-0`, …"""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.ports = {name: free_port() for name in PORTS}
+
+    def env(self) -> dict[str, str]:
+        """The environment that a planner of this home is started with."""
+        return {
+            **os.environ,
+            **{f"{name}_PORT": str(port) for name, port in self.ports.items()},
+            "DELTASTREAM_HOME": str(self.home),
+            "PYTHONPATH": "operator",
+        }
+
+    def url(self, path: str, service: str = "API_GATEWAY") -> str:
+        return f"http://127.0.0.1:{self.ports[service]}{path}"
+
+    def call(
+        self, path: str, body: Any = None, token: str | None = None, service: str = "API_GATEWAY"
+    ) -> Any:
+        """The answer's status and JSON; a body makes it a POST."""
+        request = urllib.request.Request(
+            self.url(path),
+            None if body is None else json.dumps(body).encode(),
+            {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {}),
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.loads(error.read())
+        except OSError:
+            return 0, None
+
+    def get(self, path: str) -> Any:
+        """The JSON of an answer that must be a 200."""
+        status, answer = self.call(path)
+        assert status == 200, (path, status, answer)
+        return answer
+
+    def pids(self) -> dict[str, int]:
+        """Who runs now, by name."""
+        try:
+            recorded = json.loads((self.home / "run/processes.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return {name: int(pid) for name, (pid, _) in recorded.items()}
+
+    def kill(self, name: str) -> None:
+        """kill -9 one process, and wait until the planner has started it again."""
+        old = self.pids()[name]
+        psutil.Process(old).kill()
+        wait_until(
+            lambda: self.pids().get(name, old) != old and psutil.pid_exists(self.pids()[name]),
+            f"{name} runs again",
+        )
+
+    def secret(self, name: str) -> str:
+        return (self.home / "secrets" / name).read_text().strip()
+
+    def redis(self) -> redis.Redis:
+        return redis.Redis.from_url(self.secret("redis_url"), protocol=2, decode_responses=True)
+
+    @contextmanager
+    def database(self) -> Iterator[Database[dict[str, Any]]]:
+        with MongoClient[dict[str, Any]](self.secret("mongo_url"), tz_aware=True) as client:
+            yield client.get_default_database()
+
+
+@contextmanager
+def running(home: Path, feeds: str = DEFAULT_FEEDS) -> Iterator[LocalSystem]:
+    """A system from its start to its end; a planner that does not end cleanly fails the test."""
+    system = LocalSystem(home)
+    home.mkdir(parents=True, exist_ok=True)
+    command = [PYTHON, "-m", "deltastream_operator", "local", "--feeds", feeds]
+    with open(home / "planner.out", "ab") as out:
+        planner = subprocess.Popen(command, cwd=ROOT, env=system.env(), stdout=out, stderr=out)
+    said = home / "planner.out"
+    try:
+        wait_until(
+            lambda: (home / "run/ready").exists() or planner.poll() is not None, "the system is ready", 110
+        )
+        assert planner.poll() is None, said.read_text()
+        yield system
+        left = system.pids()
+        planner.terminate()
+        assert planner.wait(timeout=90) == 0, said.read_text()
+        assert not [name for name, pid in left.items() if psutil.pid_exists(pid)]
+    finally:
+        if planner.poll() is None:
+            planner.terminate()
+            try:
+                planner.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                planner.kill()
