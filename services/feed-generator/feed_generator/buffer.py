@@ -4,6 +4,9 @@ A message gets its `mid` when it is first handed out for sending and keeps it, s
 harmless downstream. Until then a newer quote of the same symbol may take its place, so the sequence numbers
 that reach Redis have no holes.
 
+A confirmed message is kept a little longer: a Redis that is killed may have forgotten what it confirmed,
+because with `appendfsync everysec` it writes up to two seconds late. After an outage it is sent again.
+
 An epoch names at most PASSES passes over a recording, so that `replay` never reaches into the next epoch's.
 """
 
@@ -16,6 +19,7 @@ from itertools import count, islice, takewhile
 from feed_generator.messages import Kind, Message
 
 PASSES = 1_000_000
+_KEEP_NS = 2_500_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,10 @@ class Buffer:
         self._limit_bytes = limit_bytes
         self._waiting: dict[str | int, tuple[Message, int]] = {}
         self._unique = count()
-        self._sent: deque[Named] = deque()
-        self._bytes = 0
+        self._sent: deque[Named] = deque()  # named and not confirmed
+        self._taken = 0  # of those, how many `take` last returned
+        self._confirmed: deque[tuple[int, Named]] = deque()
+        self._bytes = 0  # of what waits and what is not confirmed
         self._epoch = self._block = 0
         self._seq = count(1)
 
@@ -82,9 +88,24 @@ class Buffer:
                 message, pass_number = self._waiting.pop(key)
                 mid = f"{self._epoch}:{next(self._seq)}"
                 self._sent.append(Named(message.kind, mid, pass_number, message.body))
-        return list(self._sent)
+        batch = list(islice(self._sent, limit))
+        self._taken = len(batch)
+        return batch
 
-    def confirm(self) -> None:
-        """Redis has everything that `take` last returned."""
-        self._bytes -= sum(len(named.body) for named in self._sent)
-        self._sent.clear()
+    def confirm(self, now: int) -> None:
+        """At `now` (ns on a monotonic clock) Redis has everything that `take` last returned."""
+        for _ in range(self._taken):
+            named = self._sent.popleft()
+            self._bytes -= len(named.body)
+            self._confirmed.append((now, named))
+        self._taken = 0
+        while self._confirmed and self._confirmed[0][0] <= now - _KEEP_NS:
+            self._confirmed.popleft()
+
+    def doubt(self) -> None:
+        """Redis may have been killed: hand out again, under the same names, what it confirmed lately."""
+        for _, named in reversed(self._confirmed):
+            self._sent.appendleft(named)
+            self._bytes += len(named.body)
+        self._confirmed.clear()
+        self._taken = 0

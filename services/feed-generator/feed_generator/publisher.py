@@ -133,7 +133,7 @@ class Publisher:
                 self._buffer.begin(self._stream.next_epoch())
             while batch := self._buffer.take(_PIPELINE, hold_quotes=hold):
                 self._stream.append(batch)
-                self._buffer.confirm()
+                self._buffer.confirm(self._clock())
                 for named in batch:
                     metrics.PUBLISHED.labels(named.kind).inc()
                 self._beat()
@@ -143,6 +143,8 @@ class Publisher:
 
     def _failed(self, error: redis.RedisError) -> None:
         """Wait, longer each time up to 2 s, and go on making messages meanwhile."""
+        if not self._failures:
+            self._buffer.doubt()
         self._failures += 1
         metrics.REDIS_ERRORS.inc()
         pause_s = min(2.0, 0.05 * 2 ** min(self._failures, 10)) * (0.5 + self._jitter() / 2)

@@ -13,6 +13,13 @@ from feed_generator.log_setup import new_traceparent
 from feed_generator.messages import stamp
 
 GROUP = "enricher"
+# NB: not INCR alone: a Redis that lost its data would count from 1 again, and every message whose name
+# MongoDB already has would be taken for a repetition and dropped.
+_NEXT_EPOCH = """
+local epoch = math.max((tonumber(redis.call('GET', KEYS[1])) or 0) + 1, tonumber(ARGV[1]))
+redis.call('SET', KEYS[1], string.format('%d', epoch))
+return epoch
+"""
 
 
 def connect(url: str) -> redis.Redis:
@@ -30,8 +37,9 @@ class RedisStream:
         self._client, self._key, self._now_ns = client, f"feed:{feed}", now_ns
 
     def next_epoch(self) -> int:
-        """A number that no other start of a generator of this feed has had."""
-        return int(self._client.incr(f"{self._key}:epoch"))
+        """A number that no other start of a generator of this feed has had: at least the time in seconds."""
+        now_s = self._now_ns() // 1_000_000_000
+        return int(self._client.eval(_NEXT_EPOCH, 1, f"{self._key}:epoch", str(now_s)))
 
     def append(self, batch: Sequence[Named]) -> None:
         """Append and mirror, in one round trip. Repeating it after an error repeats the same mids."""

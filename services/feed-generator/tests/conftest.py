@@ -115,11 +115,12 @@ class Market:
 
 
 class Stream:
-    """Remembers what arrived; `away` refuses, `behind` is the backlog it tells."""
+    """Remembers what arrived, once, as its readers store it; `away` refuses, `behind` is its backlog."""
 
     def __init__(self) -> None:
         self.away, self.behind, self.epochs, self.trims = False, 0, 0, 0
         self.got: list[Named] = []
+        self.repeated = 0
 
     def _check(self) -> None:
         if self.away:
@@ -132,7 +133,10 @@ class Stream:
 
     def append(self, batch: Sequence[Named]) -> None:
         self._check()
-        self.got += batch
+        known = {named.mid for named in self.got}
+        fresh = [named for named in batch if named.mid not in known]
+        self.repeated += len(batch) - len(fresh)
+        self.got += fresh
 
     def backlog(self) -> int:
         self._check()

@@ -26,7 +26,7 @@ def _drain(buffer: Buffer, limit: int = 100) -> list[tuple[str, bytes]]:
     found = []
     while batch := buffer.take(limit):
         found += [(named.mid, named.body) for named in batch]
-        buffer.confirm()
+        buffer.confirm(0)
     return found
 
 
@@ -48,7 +48,7 @@ def test_what_was_not_confirmed_is_handed_out_again_under_the_same_names() -> No
     buffer.add(CHAIN, 0, conflate=False)
     assert buffer.take(10) == first
     assert len(buffer) == 2
-    buffer.confirm()
+    buffer.confirm(0)
     assert [named.mid for named in buffer.take(10)] == ["3:2"]
 
 
@@ -70,7 +70,7 @@ def test_a_quote_that_has_its_name_is_not_replaced() -> None:
     (sent,) = buffer.take(10)
     assert not buffer.add(_quote("A", b"a2"), 0, conflate=True)
     assert buffer.take(10) == [sent]
-    buffer.confirm()
+    buffer.confirm(0)
     assert _drain(buffer) == [("3:2", b"a2")]
 
 
@@ -80,7 +80,7 @@ def test_held_quotes_wait_and_conflate_while_ticks_and_chains_go() -> None:
     for message in (_quote("A", b"a1"), TICK, CHAIN):
         buffer.add(message, 0, conflate=True)
     assert [named.body for named in buffer.take(10, hold_quotes=True)] == [b"tick", b"chain"]
-    buffer.confirm()
+    buffer.confirm(0)
     assert buffer.add(_quote("A", b"a2"), 0, conflate=True)
     assert buffer.take(10, hold_quotes=True) == []
     assert _drain(buffer) == [("3:3", b"a2")]
@@ -97,7 +97,7 @@ def test_it_is_full_from_its_limit_in_bytes_until_redis_confirms() -> None:
     assert buffer.full
     buffer.take(10)
     assert buffer.full
-    buffer.confirm()
+    buffer.confirm(0)
     assert not buffer.full
 
 
@@ -108,7 +108,7 @@ def test_a_million_passes_later_a_new_epoch_is_needed() -> None:
         buffer.add(TICK, number, conflate=False)
     assert [(named.mid, named.pass_number) for named in buffer.take(10)] == [("3:1", PASSES - 1)]
     assert buffer.begun, "what was handed out keeps its name"
-    buffer.confirm()
+    buffer.confirm(0)
     assert not buffer.begun
     assert buffer.take(10) == []
     buffer.begin(7)
@@ -159,7 +159,7 @@ def test_whatever_happens_ticks_keep_their_order_and_the_newest_quote_gets_out(
         else:
             out += handed
             handed = []
-            buffer.confirm()
+            buffer.confirm(0)
     out += _drain(buffer)
     assert [mid for mid, _ in out] == [f"3:{seq}" for seq in range(1, len(out) + 1)]
     bodies = [body for _, body in out]

@@ -112,7 +112,7 @@ def test_it_publishes_answers_probes_and_ends_cleanly(generator: Generator) -> N
     process.terminate()
     assert process.wait(timeout=30) == 0
     messages = generator.messages()
-    assert _by_epoch(messages) == {1: list(range(1, len(messages) + 1))}
+    assert list(_by_epoch(messages).values()) == [list(range(1, len(messages) + 1))]
     assert {message["product"] for message in messages} == {"NIFTY", "BANKNIFTY", "AAPL"}
     for message in messages[:500]:
         validator(f"market-{message['kind']}").validate(message)
@@ -120,15 +120,15 @@ def test_it_publishes_answers_probes_and_ends_cleanly(generator: Generator) -> N
 
 def test_a_killed_generator_comes_back_under_a_new_epoch(generator: Generator) -> None:
     """kill -9 at any moment: names never repeat, and within an epoch none is missing."""
-    for epoch in range(1, 4):
+    for run in range(1, 4):
         before = generator.client.xlen("feed:synthetic")
         process = generator.start()
         generator.wait_entries(before + 700)
         process.kill()
         process.wait()
-        assert max(_by_epoch(generator.messages())) == epoch
+        assert len(_by_epoch(generator.messages())) == run
     found = _by_epoch(generator.messages())
-    assert list(found) == [1, 2, 3]
+    assert list(found) == sorted(found)
     for names in found.values():
         assert names == list(range(1, len(names) + 1))
 
@@ -142,7 +142,7 @@ def test_two_shards_share_the_feed_and_nothing_else(generator: Generator) -> Non
     for message in generator.messages():
         owners.setdefault(message["product"], set()).add(message["mid"].split(":")[0])
     assert all(len(epochs) == 1 for epochs in owners.values())
-    assert set.union(*owners.values()) == {"1", "2"}
+    assert len(set.union(*owners.values())) == 2
 
 
 def test_a_recording_is_played_once_and_whole(generator: Generator, sample: Path) -> None:
@@ -162,10 +162,11 @@ def test_a_recording_is_played_once_and_whole(generator: Generator, sample: Path
     process.terminate()
     assert process.wait(timeout=30) == 0
     messages = generator.messages("nifty-replay")
-    assert _by_epoch(messages) == {1: list(range(1, len(messages) + 1))}
+    assert list(_by_epoch(messages).values()) == [list(range(1, len(messages) + 1))]
     assert len(messages) == whole
+    (epoch,) = _by_epoch(messages)
     assert {(message["ts"], message["replay"]) for message in messages} == {
-        (1_718_866_800_000_000_000, 1_000_001)
+        (1_718_866_800_000_000_000, epoch * 1_000_000 + 1)
     }
 
 
@@ -181,7 +182,7 @@ def test_an_outage_of_redis_ends_readiness_but_not_the_process(tmp_path: Path) -
         wait_until(lambda: generator.get("/readyz")[0] == 200, "ready")
         generator.wait_entries(500)
         messages = generator.messages()
-        assert _by_epoch(messages) == {1: list(range(1, len(messages) + 1))}
+        assert list(_by_epoch(messages).values()) == [list(range(1, len(messages) + 1))]
         server.kill()
         wait_until(lambda: generator.get("/readyz")[0] == 503, "not ready any more")
         process.terminate()

@@ -97,6 +97,30 @@ def test_an_outage_loses_no_tick_and_no_chain(bench: Any, counted: Counted) -> N
     ]
 
 
+def test_what_a_killed_redis_forgot_is_sent_again_under_the_same_names(bench: Any) -> None:
+    """With `appendfsync everysec` it may lose two seconds that it had confirmed; order and names stay."""
+    bench.run(10)
+    bench.stream.away = True
+    bench.run(0.5)
+    forgotten = [named for named in bench.stream.got if int(named.mid.split(":")[1]) > 320]
+    bench.stream.got = [named for named in bench.stream.got if named not in forgotten]
+    bench.stream.away = False
+    bench.run(5)
+    assert len(forgotten) == 80
+    assert [named.mid for named in bench.stream.got[:400]] == [f"1:{seq}" for seq in range(1, 401)]
+    assert bench.turns("underlying") == list(range(155))
+
+
+def test_only_the_last_seconds_are_sent_again(bench: Any) -> None:
+    """What was confirmed longer ago is on the disk; the memory for it is bounded."""
+    bench.run(100)
+    bench.stream.away = True
+    bench.run(0.5)
+    bench.stream.away = False
+    bench.run(1)
+    assert 0 < bench.stream.repeated <= 2.6 * 40
+
+
 def test_a_start_without_redis_waits_for_its_epoch(bench: Any) -> None:
     """Messages wait unnamed until Redis gives a number that nobody else has."""
     bench.stream.away = True
