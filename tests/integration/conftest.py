@@ -8,11 +8,19 @@ from pathlib import Path
 import pytest
 
 from tests.support.local_system import DEFAULT_FEEDS, LocalSystem, running
+from tests.support.stores import wait_until
 
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSystem]:
-    """What `make run FEEDS=…` starts."""
+    """What `make run FEEDS=…` starts, once every feed has delivered."""
     feeds = f"{DEFAULT_FEEDS},{Path(__file__).with_name('load.yaml')}"
     with running(tmp_path_factory.mktemp("system"), feeds) as started:
+        wait_until(lambda: len(known(started)) == 12, "all products are stored")
         yield started
+
+
+def known(system: LocalSystem) -> list[str]:
+    """Products with stored data."""
+    _, answer = system.call("/api/data/products")
+    return answer["products"] if answer else []

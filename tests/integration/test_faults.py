@@ -106,8 +106,8 @@ def test_bars_are_exact_after_all_that(system: LocalSystem, audit: Audit) -> Non
                 or tuple(bar[name] for name in ("open", "high", "low", "close")) != wanted
             ]
 
+        wait_until(lambda: len(_closed_minutes(database, "SPX")) >= 2, "two minutes have closed", 100)
         wait_until(lambda: not differences(), "closed bars are exact")
-        assert len(_closed_minutes(database, "SPX")) >= 2
 
 
 def _closed_minutes(database: Any, product: str) -> dict[int, tuple[float, float, float, float]]:

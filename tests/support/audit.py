@@ -60,9 +60,9 @@ def stored(database: Database[dict[str, Any]], feed: str) -> Counter[tuple[int, 
 
 
 def lost(appended: set[tuple[int, int]], found: Counter[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Messages that should be stored and are not: appended ones, and holes below the last of an epoch."""
+    """Messages up to the last appended one of each epoch that are not stored: names have no holes."""
     last: dict[int, int] = defaultdict(int)
-    for epoch, seq in appended | found.keys():
+    for epoch, seq in appended:
         last[epoch] = max(last[epoch], seq)
     due = {(epoch, seq) for epoch, end in last.items() for seq in range(1, end + 1)}
     return sorted(due - found.keys())

@@ -11,7 +11,6 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Field,
     ValidationError,
     model_validator,
 )
@@ -96,18 +95,18 @@ class NoQuery(Query):
 
 
 class PcrQuery(Query):
-    """`from` and `to` are inclusive event times of the history."""
+    """`start` and `end` are inclusive event times of the history."""
 
     expiry: Expiry | None = None
     history: Flag | None = None
-    start: Nanoseconds | None = Field(None, alias="from")
-    end: Nanoseconds | None = Field(None, alias="to")
+    start: Nanoseconds | None = None
+    end: Nanoseconds | None = None
     limit: Limit | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.start is not None and self.end is not None and self.start > self.end:
-            raise ValueError("from: must not be after to")
+            raise ValueError("start: must not be after end")
         return self
 
     @property
@@ -123,22 +122,8 @@ class ExpiryQuery(Query):
 
 
 class OhlcQuery(Query):
-    """`minutes` is another name of `window`."""
-
-    window: Window | None = None
-    minutes: Window | None = None
+    window: Window = 5
     limit: Limit = 100
-
-    @model_validator(mode="after")
-    def _one_length(self) -> Self:
-        if self.window is not None and self.minutes is not None and self.window != self.minutes:
-            raise ValueError("minutes: must equal window, whose other name it is")
-        return self
-
-    @property
-    def length(self) -> int:
-        """Length of a bar, minutes."""
-        return self.window or self.minutes or 5
 
 
 Q = TypeVar("Q", bound=Query)

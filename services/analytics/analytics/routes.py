@@ -94,5 +94,5 @@ def oi_buildup(product: str) -> Response:
 def ohlc(product: str) -> Response:
     """Bars of the underlying, newest first; the first one is still open while ticks come."""
     name, query = params.product(product), params.parse(params.OhlcQuery, request.args)
-    found, complete = _known().sources.bars(name, query.length, query.limit)
-    return _json(bars.answer(name, query.length, found, complete=complete))
+    found, complete = _known().sources.bars(name, query.window, query.limit)
+    return _json(bars.answer(name, query.window, found, complete=complete))

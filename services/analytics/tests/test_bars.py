@@ -66,12 +66,11 @@ def test_closed_bars_come_from_storage_newest_first(
 
 @pytest.mark.parametrize("minutes", [1, 5, 15, 60])
 def test_every_length_has_its_own_bars(get: Any, cached: Any, minutes: int) -> None:
-    """By either name of the parameter."""
+    """`window` says which."""
     start = START // (60 * minutes) * 60 * minutes
     cached.bar(minutes, start=start, close=float(minutes))
-    for name in ("window", "minutes"):
-        answer = get("/ohlc/NIFTY", **{name: minutes}).json
-        assert (answer["window_minutes"], answer["close"]) == (minutes, float(minutes))
+    answer = get("/ohlc/NIFTY", window=minutes).json
+    assert (answer["window_minutes"], answer["close"]) == (minutes, float(minutes))
 
 
 def test_five_minutes_unless_said(get: Any, cached: Any) -> None:

@@ -79,12 +79,15 @@ def problem(status: int, code: str, detail: str, **members: Any) -> Response:
     return Response(orjson.dumps(body), status, content_type="application/problem+json")
 
 
+_RULES = {"extra_forbidden": "is not a parameter of this route", "missing": "must be given"}
+
+
 def bad_input(error: ValidationError) -> Response:
     """400 that names every field that breaks its rule, without repeating its value."""
     errors = [
         {
             "field": ".".join(map(str, one["loc"])) or "body",
-            "rule": one["msg"].removeprefix("Value error, "),
+            "rule": _RULES.get(one["type"], one["msg"].removeprefix("Value error, ")),
         }
         for one in error.errors(include_url=False, include_input=False)
     ]

@@ -139,7 +139,10 @@ class QuotesQuery(Query):
 
 class PcrQuery(Query):
     expiry: Expiry | None = said(None, description="Only this expiry (YYYY-MM-DD); all if absent.")
-    history: bool = said(False, description="Also return the latest stored ratios, at most 100.")
+    history: bool = said(False, description="Also return stored ratios, newest first.")
+    start: Time | None = _bound("Earliest event time of the history, inclusive")
+    end: Time | None = _bound("Latest event time of the history, inclusive")
+    limit: int = _limit(100, "stored ratios")
 
 
 class ExpiryQuery(Query):
@@ -151,6 +154,7 @@ class ExpiryQuery(Query):
 
 class OhlcQuery(Query):
     window: Literal["1", "5", "15", "60"] = said("5", description="Length of a bar, in minutes.")
+    limit: int = _limit(100, "bars")
 
 
 class Body(BaseModel):

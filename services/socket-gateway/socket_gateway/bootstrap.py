@@ -55,7 +55,7 @@ def _socketio_server(settings: Settings) -> socketio.Server:
         async_mode="gevent",
         async_handlers=False,  # a client's requests in their order; its own greenlet waits, nobody else
         serializer=TextOnlyPacket,
-        cors_allowed_origins=settings.origins,
+        cors_allowed_origins=settings.allows_origin,
         transports=settings.transport_names,
         max_http_buffer_size=settings.max_payload_bytes,
         logger=quiet,

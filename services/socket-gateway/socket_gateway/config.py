@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,11 +53,11 @@ class Settings(BaseSettings):
         """Engine.IO connections: the clients, and some that are just coming or going."""
         return self.max_clients + self.max_clients // 4 + 8
 
-    @property
-    def origins(self) -> list[str] | str | None:
-        """What engineio takes: None is same-origin only, "*" is everyone, else the list."""
+    def allows_origin(self, origin: str | None, environ: Mapping[str, Any]) -> bool:
+        """Whether a page of `origin` may connect: a listed one, and always one of our own address."""
         names = _split(self.cors_origins)
-        return "*" if "*" in names else (names or None)
+        host = environ.get("HTTP_HOST")  # a proxy may have ended TLS: the scheme says nothing here
+        return "*" in names or origin in names or origin in (f"http://{host}", f"https://{host}")
 
 
 def _split(value: str) -> list[str]:

@@ -118,6 +118,7 @@ def test_anonymous_reading_is_announced_at_start(gateway: Any) -> None:
         ("", "self", True),
         ("", "http://evil.test", False),
         ("http://desk.test", "http://desk.test", True),
+        ("http://desk.test", "self", True),
         ("http://desk.test", "http://evil.test", False),
         ("*", "http://evil.test", True),
     ],
@@ -125,7 +126,7 @@ def test_anonymous_reading_is_announced_at_start(gateway: Any) -> None:
 def test_origins_are_on_a_list(
     start: Any, redis_url: str, allowed: str, origin: str | None, good: bool
 ) -> None:
-    """Same origin only, unless CORS_ORIGINS says more; what is no browser has no origin."""
+    """Our own, and those that CORS_ORIGINS names; what is no browser has no origin."""
     gateway = start(redis_url, CORS_ORIGINS=allowed)
     address = f"ws://127.0.0.1:{gateway.port}/socket.io/?EIO=4&transport=websocket"
     named = gateway.url if origin == "self" else origin

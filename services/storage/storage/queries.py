@@ -57,7 +57,7 @@ class Store:
         NB: `distinct` takes no hint before MongoDB 7.1, and the planner prefers the index product_ts, of
         which it reads every entry of the product. $sort with $group is the same DISTINCT_SCAN, hinted.
         """
-        by_expiry = [
+        by_expiry: list[Document] = [
             {"$match": {"product": product}},
             {"$sort": {"product": 1, "expiry": 1}},
             {"$group": {"_id": "$expiry"}},

@@ -16,7 +16,7 @@ import pytest
 import redis
 from pymongo import MongoClient
 from tests.support.contracts import example
-from tests.support.stores import MongoServer, free_port, wait_until
+from tests.support.stores import MongoServer, RedisServer, free_port, wait_until
 
 from worker_enricher.bootstrap import redis_client
 from worker_enricher.stream import GROUP
@@ -133,6 +133,30 @@ def test_a_process_killed_under_load_loses_and_doubles_nothing(enricher: Enriche
         processes[victim] = enricher.start(victim, BATCH_ENTRIES="20")
     enricher.wait_stored(3000)
     assert enricher.client.xlen("dlq:nifty-replay") == 0
+
+
+@pytest.mark.parametrize("concurrency", ["1", "2"])
+def test_a_redis_that_is_killed_again_and_again_is_consumed_from_again(
+    tmp_path: Path, mongo_url: str, concurrency: str
+) -> None:
+    """Whatever Celery was doing when the broker went: a task in hand, one to acknowledge, none."""
+    server = RedisServer(tmp_path / "redis")
+    server.start()
+    enricher = Enricher(tmp_path, server.url(), mongo_url)
+    try:
+        enricher.start("subscriber", BATCH_ENTRIES="5")
+        enricher.start("worker", BATCH_ENTRIES="5", CONCURRENCY=concurrency)
+        for round_ in range(6):
+            first = round_ * 400 + 1
+            enricher.publish(first, first + 399)
+            wait_until(lambda at=first: len(enricher.stored()) > at + 50, "under way")
+            server.kill()
+            server.start()
+        enricher.wait_stored(2400)
+        assert enricher.client.xlen("dlq:nifty-replay") == 0
+    finally:
+        enricher.close()
+        server.stop()
 
 
 @pytest.mark.parametrize("concurrency", ["1", "2"])

@@ -119,6 +119,24 @@ def test_what_a_dead_consumer_left_is_taken_over_first_together_then_alone(
     assert queue.sent == [([id_], 3) for id_ in ids]
 
 
+def test_entries_of_a_task_that_still_waits_use_up_no_delivery(
+    client: redis.Redis, stream: FeedStream
+) -> None:
+    """While no worker is there nothing was tried: a long absence must not end in dead letters."""
+    ids = add(client, 3)
+    queue = Queue()
+    sub = subscriber(stream, queue)
+    step_until(sub, lambda: queue.sent, "dispatched")
+    queue.held = 1
+    wait_until(lambda: client.xpending_range("feed:f", GROUP, "-", "+", 1, idle=5), "idle for long enough")
+    for _ in range(20):
+        sub.step()
+    assert queue.sent == [(ids, 1)]
+    queue.held = 0
+    step_until(sub, lambda: len(queue.sent) > 1, "taken over")
+    assert queue.sent[1] == (ids, 2)
+
+
 def test_an_entry_past_its_last_delivery_becomes_a_dead_letter(
     client: redis.Redis, stream: FeedStream
 ) -> None:

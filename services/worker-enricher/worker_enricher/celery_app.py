@@ -23,6 +23,7 @@ SETTINGS: Final = {
     "worker_send_task_events": False,
     "task_send_sent_event": False,
     "worker_enable_remote_control": False,
+    "broker_transport": "worker_enricher.broker:Transport",
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
     "broker_transport_options": {

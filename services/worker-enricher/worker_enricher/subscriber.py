@@ -95,16 +95,20 @@ class Subscriber:
             self.step()
 
     def step(self) -> None:
-        """One turn: take over what was left lying, then dispatch what is new if there is room."""
+        """One turn: if there is room, take over what was left lying and dispatch what is new.
+
+        NB: no room, no taking over: entries in a task that still waits are idle because no worker is there,
+        and would use up their deliveries without one attempt.
+        """
         self._beat()
-        if self._clock() >= self._next_reap:
-            self._next_reap = self._clock() + _REAP_EVERY_S
-            self._reap()
         waiting = self._queue.waiting()
         QUEUED.set(waiting)
         if waiting >= self._queue_limit:
             self._stop.wait(_FULL_WAIT_S)
             return
+        if self._clock() >= self._next_reap:
+            self._next_reap = self._clock() + _REAP_EVERY_S
+            self._reap()
         entries = self._stream.read_new(self._consumer, self._batch_entries, _BLOCK_MS)
         for entry_ids in _by_size(entries):
             self._queue.send(entry_ids, 1)

@@ -91,8 +91,10 @@ def _fit(pairs: Segments, k: Floats, y: Floats, spread: Floats, t: Floats) -> Fo
         dk = k - mean[0, pairs.of]
         dy = y - mean[1, pairs.of]
         weighted = weight * dk
-        moments = np.add.reduceat(np.stack([weighted * dk, weighted * dy]), pairs.starts, axis=1)
-        slope, assumed = _slopes(moments, t)
+        moments = np.add.reduceat(
+            np.stack([weighted * dk, weighted * dy, weight * dy * dy]), pairs.starts, axis=1
+        )
+        slope, assumed = _slopes(moments, pairs, t)
         residual = dy + slope[pairs.of] * dk
         size = np.abs(residual)
         typical = np.add.reduceat(weight * size, pairs.starts) / total
@@ -115,13 +117,17 @@ def _means(pairs: Segments, weight: Floats, k: Floats, y: Floats) -> tuple[Float
     return sums[0], sums[1:] / sums[0]
 
 
-def _slopes(moments: Floats, t: Floats) -> tuple[Floats, Bools]:
+def _slopes(moments: Floats, pairs: Segments, t: Floats) -> tuple[Floats, Bools]:
     """Discount factor of each segment, and whether it had to be assumed to be 1."""
-    spread_k, joint = moments
+    spread_k, joint, spread_y = moments
     known = spread_k > 0.0
     spread_k = np.where(known, spread_k, 1.0)
     slope = -joint / spread_k
-    # Half-spreads stand for the standard deviation of y, so 1/sqrt(sum w dk^2) is that of the slope.
-    known &= 1.0 / np.sqrt(spread_k) <= RATE_ERROR * t
+    # The slope's variance as least squares has it: that of the residuals over that of k.
+    residual = np.maximum(spread_y + slope * joint, 0.0)
+    freedom = pairs.counts - 2
+    known &= freedom > 0
+    error = np.sqrt(residual / (np.maximum(freedom, 1) * spread_k))
+    known &= error <= RATE_ERROR * t
     known &= np.abs(slope - 1.0) <= np.minimum(MAX_RATE * t, 0.5)
     return np.where(known, slope, 1.0), ~known
