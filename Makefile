@@ -49,8 +49,8 @@ lint: build ## ruff, mypy --strict, import-linter, yamllint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	MYPYPATH=$(MYPYPATH) $(BIN)/mypy -p deltastream_operator $(addprefix -p ,$(PACKAGES))
-	PYTHONPATH=$(MYPYPATH) $(BIN)/lint-imports --no-cache --config .importlinter | tail -n 5
-	PYTHONPATH=operator $(BIN)/lint-imports --no-cache --config operator/.importlinter | tail -n 4
+	PYTHONPATH=$(MYPYPATH) $(BIN)/lint-imports --no-cache .importlinter | tail -n 5
+	PYTHONPATH=operator $(BIN)/lint-imports --no-cache operator/.importlinter | tail -n 4
 	$(BIN)/yamllint --strict .
 
 clean: ## remove the environment, caches and local state
