@@ -146,7 +146,9 @@ class Local:
             for name, process in self._supervisor.processes.items():
                 if process.failures >= FAILURES_AT_START:
                     log = process.command.log
-                    raise PlannerError(f"{name} does not start; log {log}:" + _indented(logs.tail(log, 8)))
+                    raise PlannerError(
+                        f"{name} does not start; log {log}:" + _indented(process.last_words(8))
+                    )
             if time.monotonic() > deadline:
                 log = self._home.logs / f"{what}.log"
                 raise PlannerError(
@@ -206,29 +208,34 @@ def _indented(lines: Sequence[str]) -> str:
     return "".join(f"\n    {line}" for line in lines)
 
 
-def check_runnable(feeds: Sequence[Feed]) -> None:
-    """What a feed may lack in a cluster but not here. Raises FeedError."""
+def check_runnable(feeds: Sequence[Feed], services: Services) -> None:
+    """What a feed may lack here only, and what its generator would refuse. Raises FeedError."""
     problems = [
         f"{feed.name}: spec.source.replay.path: is required for a local run (a ConfigMap is the cluster's)"
         for feed in feeds
         if isinstance(feed.source, Replay) and feed.source.path is None
     ]
+    if not problems:
+        problems = [f"{feed.name}: {refusal}" for feed in feeds if (refusal := services.refusal(feed))]
     if problems:
         raise FeedError(problems)
 
 
+def services_of(settings: Settings, root: Path, table_file: Path | None = None) -> Services:
+    """The services' commands; tests put tiny ones in place of the real."""
+    home = Home(settings.home)
+    if not table_file:
+        return Services(root=root, home=home, settings=settings)
+    import json
+
+    rows = json.loads(table_file.read_text()).items()
+    table = {kind: (row[0], tuple(row[1]), float(row[2])) for kind, row in rows}
+    return Services(root=root, home=home, settings=settings, table=table)
+
+
 def build(feeds: Sequence[Feed], settings: Settings, root: Path, table_file: Path | None = None) -> Local:
     """The one place that lists the collaborators."""
-    home = Home(settings.home)
-    home.create()
-    services = Services(root=root, home=home, settings=settings)
-    if table_file:  # tests put tiny services in place of the real ones
-        import json
-
-        table = {
-            kind: (row[0], tuple(row[1]), float(row[2]))
-            for kind, row in json.loads(table_file.read_text()).items()
-        }
-        services = Services(root=root, home=home, settings=settings, table=table)
+    services = services_of(settings, root, table_file)
+    services.home.create()
     width = shutil.get_terminal_size((110, 24)).columns
     return Local(feeds, settings, services, Screen(sys.stdout, time.monotonic, width=width))

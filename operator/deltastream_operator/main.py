@@ -42,12 +42,12 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         files = [Path(part.strip()) for part in args.feeds.split(",") if part.strip()]
         feeds = resource.load(files)
+        from deltastream_operator import local
+
+        local.check_runnable(feeds, local.services_of(known, ROOT, args.services))
         if args.check:
             print(f"{len(feeds)} feed(s) are good: {', '.join(feed.name for feed in feeds)}")
             return 0
-        from deltastream_operator import local
-
-        local.check_runnable(feeds)
         if args.command == "up":
             from deltastream_operator import background
 

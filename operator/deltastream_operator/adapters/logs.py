@@ -23,11 +23,11 @@ def bound(folder: Path, max_bytes: int = MAX_BYTES) -> None:
             os.truncate(log, 0)
 
 
-def tail(log: Path, lines: int) -> list[str]:
-    """The last lines that are not empty, each cut to a screen's width or two."""
+def tail(log: Path, lines: int, since: int = 0) -> list[str]:
+    """The last lines after byte `since` that are not empty, each cut to a screen's width or two."""
     try:
         with open(log, "rb") as file:
-            file.seek(max(0, log.stat().st_size - 64_000))
+            file.seek(max(0, since, log.stat().st_size - 64_000))
             text = file.read().decode(errors="replace")
     except OSError:
         return []

@@ -46,6 +46,7 @@ class Process:
         self._started_at = 0.0
         self._start_at: float | None = clock.monotonic()
         self._kill_at: float | None = None
+        self._log_from = 0
         self._backoff_s = FIRST_BACKOFF_S
         self.failures = 0  # in a row
         self.stopping = False
@@ -71,6 +72,7 @@ class Process:
         command = self.command
         command.log.parent.mkdir(parents=True, exist_ok=True)
         with open(command.log, "ab") as log:
+            self._log_from = log.tell()
             self._child = subprocess.Popen(  # noqa: S603  # the argv comes from our own tables
                 command.argv,
                 env=dict(command.env),
@@ -88,12 +90,16 @@ class Process:
             self._backoff_s, self.failures = FIRST_BACKOFF_S, 0
         self.failures += 1
         self._start_at = now + self._backoff_s
-        lines = "".join(f"\n    {line}" for line in tail(self.command.log, 3))
+        lines = "".join(f"\n    {line}" for line in self.last_words(3))
         self._say(
             f"{self.command.name} {_how(status)}; starting again in {self._backoff_s:g} s; "
             f"log {self.command.log}:{lines}"
         )
         self._backoff_s = min(self._backoff_s * 2, MAX_BACKOFF_S)
+
+    def last_words(self, lines: int) -> list[str]:
+        """The end of its log since it was last started."""
+        return tail(self.command.log, lines, self._log_from)
 
     def stop(self) -> None:
         """Ask it to end; `tick()` kills its group once the grace has passed."""

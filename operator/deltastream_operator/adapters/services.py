@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ TABLE: dict[str, tuple[str, tuple[str, ...], float]] = {
     "api-gateway": ("api-gateway", _GUNICORN, 20),
     "migrate": ("storage", (PYTHON, "-m", "storage", "migrate"), 90),
     "generator": ("feed-generator", (PYTHON, "-m", "feed_generator"), 10),
+    "check": ("feed-generator", (PYTHON, "-m", "feed_generator", "check"), 10),
     "subscriber": ("worker-enricher", (PYTHON, "-m", "worker_enricher", "subscriber"), 15),
     "worker": ("worker-enricher", (PYTHON, "-m", "worker_enricher", "worker"), 30),
 }
@@ -93,6 +95,15 @@ class Services:
             ready=ready,
             grace_s=grace_s,
         )
+
+    def refusal(self, feed: Feed) -> str | None:
+        """Why the generator would not take this feed (an unknown product, a malformed recording), or None."""
+        folder, argv, _ = self.table["check"]
+        cwd = self.root / "services" / folder
+        env = {**base_env(cwd), **generator_env(feed, 0, 1), "REDIS_URL": "redis://127.0.0.1"}
+        done = subprocess.run(argv, env=env, cwd=cwd, capture_output=True, text=True, check=False)  # noqa: S603
+        said = done.stderr.strip().splitlines() or [f"its check ended with status {done.returncode}"]
+        return said[-1].removeprefix("feed-generator: ") if done.returncode else None
 
     def _env(self, kind: str) -> dict[str, str]:
         settings, ports = self.settings, self.settings.ports

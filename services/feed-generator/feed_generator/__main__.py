@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import sys
+import time
 
 from feed_generator import config
-from feed_generator.bootstrap import run
+from feed_generator.bootstrap import run, source
 from feed_generator.errors import FeedError
 
 
 def main() -> int:
-    """Run until SIGTERM or SIGINT; the exit code."""
+    """Run until SIGTERM or SIGINT, or with the word `check` only judge settings and files; the exit code."""
     try:
-        return run(config.load())
+        settings = config.load()
+        if sys.argv[1:] == ["check"]:
+            source(settings, time.time_ns())
+            return 0
+        return run(settings)
     except FeedError as error:
         print(f"feed-generator: {error}", file=sys.stderr)
         return 2
