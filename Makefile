@@ -13,7 +13,7 @@ export DELTASTREAM_HOME ?= $(CURDIR)/.local
 export PYTHONPATH := operator
 FEEDS ?= k8s/samples/nifty-replay.yaml,k8s/samples/synthetic.yaml
 
-.PHONY: help build run test bench up down logs clean lint lock
+.PHONY: help build run test bench memory up down logs clean lint lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,9 @@ up: $(RUN)/.stamp ## the same in the background; returns once it is ready
 
 down: $(RUN)/.stamp ## stop what `make up` or `make run` started
 	@$(RUN)/bin/python -m deltastream_operator down
+
+memory: build ## memory of what `make run` started (MINUTES=10: how it moves)
+	@$(BIN)/python scripts/memory.py --minutes $(or $(MINUTES),0)
 
 logs: ## follow the logs of all processes
 	@tail -n 20 -F "$(DELTASTREAM_HOME)"/logs/*.log
