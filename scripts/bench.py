@@ -125,7 +125,8 @@ class System:
     def start(self) -> None:
         self.redis.start()
         self.mongo.start()
-        self._start("migrate", "storage", ["-m", "storage", "migrate"]).wait(timeout=60)
+        if self._start("migrate", "storage", ["-m", "storage", "migrate"]).wait(timeout=60):
+            raise SystemExit((self._home / "migrate.log").read_text())
         del self.processes["migrate"]
         self._start("subscriber", "worker-enricher", ["-m", "worker_enricher", "subscriber"])
         for n in range(self._workers):

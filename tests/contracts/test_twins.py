@@ -10,7 +10,16 @@ SERVICES = Path(__file__).parents[2] / "services"
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("log_setup.py", 8), ("health.py", 8), ("bearer.py", 5), ("service_token.py", 2)]
+    ("name", "least"),
+    [
+        ("log_setup.py", 8),
+        ("health.py", 8),
+        ("bearer.py", 5),
+        ("environment.py", 5),
+        ("problems.py", 5),
+        ("gunicorn_base.py", 5),
+        ("service_token.py", 2),
+    ],
 )
 def test_a_twin_is_byte_equal_everywhere(name: str, least: int) -> None:
     """A fix in one copy must reach all: drift in silence is how copies go wrong."""

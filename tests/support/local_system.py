@@ -46,10 +46,8 @@ class LocalSystem:
     def url(self, path: str, service: str = "API_GATEWAY") -> str:
         return f"http://127.0.0.1:{self.ports[service]}{path}"
 
-    def call(
-        self, path: str, body: Any = None, token: str | None = None, service: str = "API_GATEWAY"
-    ) -> Any:
-        """The answer's status and JSON; a body makes it a POST."""
+    def call(self, path: str, body: Any = None, token: str | None = None) -> tuple[int, Any]:
+        """The gateway's status and JSON, (0, None) if it does not answer; a body makes it a POST."""
         request = urllib.request.Request(
             self.url(path),
             None if body is None else json.dumps(body).encode(),

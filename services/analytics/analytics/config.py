@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from analytics import environment
 
 _SECRETS = ("REDIS_URL", "SERVICE_CLIENT_SECRET")
 
@@ -51,27 +49,4 @@ class Settings(BaseSettings):
 
 def load() -> Settings:
     """The settings, or an end of the process (2) that names variable, value and rule."""
-    given: dict[str, str] = {}
-    for name in _SECRETS:
-        if path := os.environ.get(f"{name}_FILE"):
-            try:
-                given[name.lower()] = Path(path).read_text().strip()
-            except OSError as error:
-                raise _refuse(f"{name}_FILE={path!r}: cannot be read ({error.strerror})") from error
-    try:
-        return Settings(**given)  # type: ignore[arg-type]  # values are parsed like the environment's
-    except ValidationError as error:
-        raise _refuse("\n".join(map(_line, error.errors()))) from error
-
-
-def _refuse(lines: str) -> SystemExit:
-    print(lines, file=sys.stderr)
-    return SystemExit(2)
-
-
-def _line(error: Mapping[str, Any]) -> str:
-    name = str(error["loc"][0]).upper()
-    if error["type"] == "missing":
-        return f"{name}: must be set (or {name}_FILE)"
-    value = "(secret)" if name in _SECRETS else repr(error["input"])
-    return f"{name}={value}: {error['msg'].removeprefix('Value error, ')}"
+    return environment.load(Settings, _SECRETS)

@@ -58,32 +58,30 @@ def _ratio(
 
 def row(ratio: Ratio) -> Json:
     """The newest ratios of an expiry, as answered."""
-    return {
-        "product": ratio.product,
-        "expiry": ratio.expiry,
-        "pcr_oi": _rounded(ratio, "pcr_oi"),
-        "pcr_volume": _rounded(ratio, "pcr_volume"),
-        **{name: ratio.values[name] for name in _TOTALS},
-        "ts": ratio.ts,
-        "timestamp": rfc3339(ratio.ts),
-        "reasons": ratio.reasons,
-    }
+    totals = {name: ratio.values[name] for name in _TOTALS}
+    return {**_ratios(ratio), **totals, "reasons": ratio.reasons}
 
 
 def history(ratios: Iterable[Ratio]) -> list[Json]:
     """Stored ratios, as answered."""
     return [
         {
-            "product": ratio.product,
-            "expiry": ratio.expiry,
-            "pcr_oi": _rounded(ratio, "pcr_oi"),
-            "pcr_volume": _rounded(ratio, "pcr_volume"),
-            "ts": ratio.ts,
-            "timestamp": rfc3339(ratio.ts),
+            **_ratios(ratio),
             "reasons": {name: ratio.reasons[name] for name in _RATIOS if name in ratio.reasons},
         }
         for ratio in ratios
     ]
+
+
+def _ratios(ratio: Ratio) -> Json:
+    return {
+        "product": ratio.product,
+        "expiry": ratio.expiry,
+        "pcr_oi": _rounded(ratio, "pcr_oi"),
+        "pcr_volume": _rounded(ratio, "pcr_volume"),
+        "ts": ratio.ts,
+        "timestamp": rfc3339(ratio.ts),
+    }
 
 
 def _rounded(ratio: Ratio, name: str) -> float | None:

@@ -10,6 +10,7 @@ import json
 import threading
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -46,7 +47,7 @@ def signed(audience: str = "analytics", *, sub: str = "service:api-gateway", lif
     return jwt.encode(claims, KEY, algorithm="EdDSA", headers={"kid": "k1"})
 
 
-class Server:
+class Server(ABC):
     """A JSON server on a port of its own, until `stop()`."""
 
     def __init__(self) -> None:
@@ -78,10 +79,13 @@ class Server:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
+    @abstractmethod
     def get(self, path: str, headers: dict[str, str]) -> tuple[int, Any]:
-        raise NotImplementedError
+        """Status and JSON of an answer."""
 
-    post = get
+    def post(self, path: str, body: Json) -> tuple[int, Any]:
+        """Status and JSON of an answer to a POST; most servers take none."""
+        return 405, {}
 
     def stop(self) -> None:
         self._server.shutdown()

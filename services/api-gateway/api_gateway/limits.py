@@ -10,8 +10,8 @@ from flask_limiter import Limiter, RateLimitExceeded
 from redis.exceptions import RedisError
 
 from api_gateway import metrics
-from api_gateway.errors import problem
 from api_gateway.identity import address
+from api_gateway.problems import problem
 
 WINDOW_S = 60
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from auth import environment
 from auth.secret_rules import broken_rule
 
 _SECRETS = ("JWT_SECRET", "JWT_PREVIOUS_SECRET", "MONGO_URL", "REDIS_URL")
@@ -60,6 +57,11 @@ class Settings(BaseSettings):
             return value
         raise ValueError(rule)
 
+    @field_validator("jwt_previous_secret", mode="before")
+    @classmethod
+    def _none(cls, value: object) -> object:
+        return value or None  # an empty one is how a template says "none"
+
     @field_validator("mongo_url")
     @classmethod
     def _mongo(cls, value: SecretStr) -> SecretStr:
@@ -68,34 +70,6 @@ class Settings(BaseSettings):
         return value
 
 
-def refuse(line: str) -> SystemExit:
-    """Say why the service does not start; the exit to raise."""
-    print(line, file=sys.stderr)
-    return SystemExit(2)
-
-
 def load() -> Settings:
-    """The settings, or an end of the process (2) that names variable and rule."""
-    given: dict[str, str] = {}
-    for name in _SECRETS:
-        if path := os.environ.get(f"{name}_FILE"):
-            try:
-                given[name.lower()] = Path(path).read_text().strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise refuse(f"{name}_FILE={path!r}: cannot be read ({type(error).__name__})") from None
-    # An empty previous secret is how a template says "none".
-    if not (given.get("jwt_previous_secret") or os.environ.get("JWT_PREVIOUS_SECRET")):
-        given["jwt_previous_secret"] = None  # type: ignore[assignment]
-    try:
-        return Settings(**given)  # type: ignore[arg-type]  # values are parsed like the environment's
-    except ValidationError as error:
-        raise refuse("\n".join(map(_line, error.errors()))) from None
-
-
-def _line(error: Mapping[str, Any]) -> str:
-    name = str(error["loc"][0]).upper()
-    rule = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] == "missing":
-        return f"{name}: must be set (or {name}_FILE)" if name in _SECRETS else f"{name}: must be set"
-    value = "(secret)" if name in _SECRETS else repr(error.get("input"))
-    return f"{name}={value}: {rule}"
+    """The settings, or an end of the process (2) that names variable, value and rule."""
+    return environment.load(Settings, _SECRETS)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import traceback
 from collections.abc import Mapping
-from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response
 from pydantic import ValidationError
 from pymongo.errors import PyMongoError
-from werkzeug.exceptions import HTTPException
+
+from auth import problems
 
 
 class AuthError(Exception):
@@ -59,7 +56,7 @@ class Busy(AuthError):
     """Every place to hash a password is taken."""
 
 
-# Exception -> (status, stable code). Codes of errors that Flask raises itself are in _HTTP_CODES.
+# Exception -> (status, stable code). Codes of errors that Flask raises itself are in problems.py.
 TABLE: Mapping[type[AuthError], tuple[int, str]] = {
     BadInput: (400, "bad_input"),
     EmailTaken: (409, "email_taken"),
@@ -70,26 +67,6 @@ TABLE: Mapping[type[AuthError], tuple[int, str]] = {
     NotJson: (415, "unsupported_media_type"),
     Busy: (503, "busy"),
 }
-_HTTP_CODES = {400: "bad_input", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
-
-
-def problem(status: int, code: str, detail: str, **members: Any) -> Response:
-    """A problem+json answer that carries the id of the request."""
-    body = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "request_id": request.environ.get("deltastream.request_id", ""),
-        **members,
-    }
-    answer = Response(json.dumps(body), status, content_type="application/problem+json")
-    if status == 401:
-        answer.headers["WWW-Authenticate"] = "Bearer"
-    if status == 503:
-        answer.headers["Retry-After"] = "1"
-    return answer
 
 
 def install(app: Flask) -> None:
@@ -97,7 +74,7 @@ def install(app: Flask) -> None:
 
     def auth_error(error: AuthError) -> Response:
         status, code = TABLE[type(error)]
-        return problem(status, code, error.detail, **error.members)
+        return problems.problem(status, code, error.detail, **error.members)
 
     def bad_body(error: ValidationError) -> Response:
         errors = [
@@ -108,33 +85,13 @@ def install(app: Flask) -> None:
             for one in error.errors(include_url=False, include_input=False, include_context=False)
         ]
         detail = "; ".join(f"{one['field']}: {one['rule']}" for one in errors)
-        return problem(400, "bad_input", detail, errors=errors)
+        return problems.problem(400, "bad_input", detail, errors=errors)
 
     def store_away(error: PyMongoError) -> Response:
         # NB: never the text of these errors: it may repeat a document.
         structlog.get_logger("errors").error("store_unavailable", error=type(error).__name__)
-        return problem(503, "store_unavailable", "the accounts cannot be reached")
+        return problems.problem(503, "store_unavailable", "the accounts cannot be reached")
 
-    def http_error(error: HTTPException) -> Response | HTTPException:
-        status = error.code or 500
-        if status < 400:
-            return error
-        detail = error.description or HTTPStatus(status).phrase
-        answer = problem(status, _HTTP_CODES.get(status, "http_error"), detail)
-        for name, value in error.get_headers():
-            if name not in ("Content-Type", "Content-Length"):
-                answer.headers[name] = value  # Allow of a 405
-        return answer
-
-    def unexpected(error: Exception) -> Response:
-        # Places, not text: an exception's text may hold what a caller sent.
-        frames = traceback.extract_tb(error.__traceback__)
-        places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-8:]]
-        structlog.get_logger("errors").error("unexpected", error=type(error).__name__, places=places)
-        return problem(500, "internal_error", "auth failed; the request id finds it in the logs")
-
-    app.register_error_handler(AuthError, auth_error)
-    app.register_error_handler(ValidationError, bad_body)
-    app.register_error_handler(PyMongoError, store_away)
-    app.register_error_handler(HTTPException, http_error)
-    app.register_error_handler(Exception, unexpected)
+    problems.install(
+        app, "auth", {AuthError: auth_error, ValidationError: bad_body, PyMongoError: store_away}
+    )

@@ -15,8 +15,8 @@ from redis.exceptions import RedisError
 
 from auth import metrics
 from auth.config import Settings
-from auth.errors import problem
 from auth.models import lowered
+from auth.problems import problem
 
 WINDOW_S = 60
 View = Callable[..., Any]

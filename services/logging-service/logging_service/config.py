@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from logging_service import environment
 
 _SECRETS = ("MONGO_URL",)
 
@@ -46,27 +44,6 @@ class Settings(BaseSettings):
         return value.rstrip("/")
 
 
-def _refuse(line: str) -> SystemExit:
-    print(line, file=sys.stderr)
-    return SystemExit(2)
-
-
 def load() -> Settings:
     """The settings, or an end of the process (2) that names variable, value and rule."""
-    given: dict[str, str] = {}
-    for name in _SECRETS:
-        if path := os.environ.get(f"{name}_FILE"):
-            try:
-                given[name.lower()] = Path(path).read_text().strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise _refuse(f"{name}_FILE={path!r}: cannot be read ({type(error).__name__})") from None
-    try:
-        return Settings(**given)  # type: ignore[arg-type]  # values are parsed like the environment's
-    except ValidationError as error:
-        raise _refuse("\n".join(map(_line, error.errors()))) from None
-
-
-def _line(error: Mapping[str, Any]) -> str:
-    name = str(error["loc"][0]).upper()
-    value = "(secret)" if name in _SECRETS else repr(error["input"])
-    return f"{name}={value}: {error['msg'].removeprefix('Value error, ')}"
+    return environment.load(Settings, _SECRETS)

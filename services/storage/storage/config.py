@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from storage import environment
 
 _SECRETS = ("MONGO_URL",)
 
@@ -51,21 +50,5 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """The settings, or an end of the process that names variable, value and rule."""
-    given: dict[str, str] = {}
-    for name in _SECRETS:
-        if path := os.environ.get(f"{name}_FILE"):
-            try:
-                given[name.lower()] = Path(path).read_text().strip()
-            except OSError as error:
-                raise SystemExit(f"{name}_FILE={path!r}: cannot be read ({error.strerror})") from error
-    try:
-        return Settings(**given)  # type: ignore[arg-type]  # values are parsed like the environment's
-    except ValidationError as error:
-        raise SystemExit("\n".join(map(_line, error.errors()))) from error
-
-
-def _line(error: Mapping[str, Any]) -> str:
-    name = str(error["loc"][0]).upper()
-    value = "(secret)" if name in _SECRETS else repr(error["input"])
-    return f"{name}={value}: {error['msg'].removeprefix('Value error, ')}"
+    """The settings, or an end of the process (2) that names variable, value and rule."""
+    return environment.load(Settings, _SECRETS)

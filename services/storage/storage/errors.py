@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
-import orjson
-import structlog
-from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
+from flask import Flask, Response
 
+from storage import problems
 from storage.bearer import KeysUnavailable, Unauthorized
 
 
@@ -40,27 +37,12 @@ class QueryTimeout(StorageError):
     """MongoDB gave a query up at its time limit."""
 
 
-# Exception -> (status, stable code). Codes of errors that Flask raises itself are in _HTTP_CODES.
+# Exception -> (status, stable code). Codes of errors that Flask raises itself are in problems.py.
 TABLE: Mapping[type[StorageError], tuple[int, str]] = {
     BadInput: (400, "bad_input"),
     StoreUnavailable: (503, "store_unavailable"),
     QueryTimeout: (503, "query_timeout"),
 }
-_HTTP_CODES = {400: "bad_input", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
-
-
-def problem(status: int, code: str, detail: str, **members: Any) -> Response:
-    """A problem+json answer that carries the id of the request."""
-    body = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "request_id": request.environ.get("deltastream.request_id", ""),
-        **members,
-    }
-    return Response(orjson.dumps(body), status, content_type="application/problem+json")
 
 
 def install(app: Flask) -> None:
@@ -68,35 +50,11 @@ def install(app: Flask) -> None:
 
     def storage_error(error: StorageError) -> Response:
         status, code = TABLE[type(error)]
-        return problem(status, code, error.detail, **error.members)
+        return problems.problem(status, code, error.detail, **error.members)
 
-    def unauthorized(error: Unauthorized) -> Response:
-        answer = problem(401, "unauthorized", error.reason)
-        answer.headers["WWW-Authenticate"] = "Bearer"
-        return answer
-
-    def no_keys(_error: KeysUnavailable) -> Response:
-        return problem(
-            503, "upstream_unavailable", "tokens cannot be judged: auth does not answer", upstream="auth"
-        )
-
-    def http_error(error: HTTPException) -> Response | HTTPException:
-        status = error.code or 500
-        if status < 400:
-            return error
-        detail = error.description or HTTPStatus(status).phrase
-        answer = problem(status, _HTTP_CODES.get(status, "http_error"), detail)
-        for name, value in error.get_headers():
-            if name not in ("Content-Type", "Content-Length"):
-                answer.headers[name] = value  # Allow of a 405
-        return answer
-
-    def unexpected(error: Exception) -> Response:
-        structlog.get_logger("errors").error("unexpected", exc_info=error)
-        return problem(500, "internal_error", "storage failed; the request id finds it in the logs")
-
-    app.register_error_handler(StorageError, storage_error)
-    app.register_error_handler(Unauthorized, unauthorized)
-    app.register_error_handler(KeysUnavailable, no_keys)
-    app.register_error_handler(HTTPException, http_error)
-    app.register_error_handler(Exception, unexpected)
+    answers = {
+        StorageError: storage_error,
+        Unauthorized: problems.unauthorized,
+        KeysUnavailable: problems.no_keys,
+    }
+    problems.install(app, "storage", answers)

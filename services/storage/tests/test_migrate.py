@@ -41,7 +41,7 @@ def test_the_command_prints_what_it_changed_and_a_second_run_changes_nothing(mon
 def test_a_wrong_setting_stops_the_command_with_one_line(mongo_url: str) -> None:
     """A bad value names variable, value and rule."""
     ended = run(mongo_url, TICKS_RETENTION_DAYS="0")
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
     assert ended.stderr.startswith("TICKS_RETENTION_DAYS='0': ")
 

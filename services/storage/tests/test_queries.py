@@ -189,9 +189,12 @@ def test_a_secret_comes_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert load().mongo_url.get_secret_value() == "mongodb://from-file/deltastream"
 
 
-def test_a_bad_setting_is_named_without_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_setting_is_named_without_its_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """One line with variable and rule; a secret's value is not shown."""
     monkeypatch.setenv("MONGO_URL", "postgres://user:hidden@host/")
-    with pytest.raises(SystemExit, match=r"^MONGO_URL=\(secret\): must be a mongodb:// ") as ended:
+    with pytest.raises(SystemExit) as ended:
         load()
-    assert "hidden" not in str(ended.value)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "MONGO_URL=(secret): must be a mongodb:// or mongodb+srv:// URL\n"

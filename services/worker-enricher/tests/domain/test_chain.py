@@ -70,6 +70,28 @@ def test_a_short_expiry_assumes_the_discount(build):
     assert done["forward_reason"] == "discount_assumed"
 
 
+def test_quotes_that_agree_tell_the_discount_however_wide_they_are(build):
+    """Half-spreads bound an error, they are none: 90 days at 6.5 % must not be taken for D = 1."""
+    chain = truth(build, years=0.25, discount=0.984, half_spread=0.5)
+    done = enrich_chains([chain])[0]
+    assert done["forward_reason"] is None
+    assert done["discount"] == pytest.approx(0.984, rel=1e-9)
+
+
+@pytest.mark.parametrize(("pairs", "noise"), [(3, 0.01), (5, 0.02), (len(STRIKES), 0.14)])
+def test_quotes_that_disagree_tell_no_discount(build, pairs, noise):
+    """Noise worth 3 % a year or more: D = 1, however well a few strikes happen to lie on a line."""
+    strikes = STRIKES[len(STRIKES) // 2 - pairs // 2 :][:pairs]
+    flat = np.full(pairs, 0.2)
+    chain = build.priced_chain(strikes=strikes, sigma=flat, forward=101.0, years=0.1, half_spread=noise)
+    random = np.random.default_rng(7)
+    for _ in range(100):
+        moved = random.normal(0.0, noise, pairs)
+        calls = dataclasses.replace(chain.calls, bid=chain.calls.bid + moved, ask=chain.calls.ask + moved)
+        done = enrich_chains([dataclasses.replace(chain, calls=calls)])[0]
+        assert (done["discount"], done["forward_reason"]) == (1.0, "discount_assumed")
+
+
 def test_without_two_pairs_there_is_no_forward(build):
     """One pair proves nothing: forward, volatility and Greeks are null, with a reason."""
     done = enrich_chains([build.priced_chain(strikes=STRIKES[:1], sigma=SMILE[:1], forward=101.0)])[0]

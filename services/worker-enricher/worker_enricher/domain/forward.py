@@ -22,6 +22,8 @@ WINDOW = 8
 MIN_PAIRS = 2
 RATE_ERROR = 0.01
 """Largest standard error of the rate, a year, at which the slope is taken as the discount factor."""
+MIN_FREEDOM = 6
+"""Fewer effective pairs than this and 2 tell no error: of 3, one time in six looks five times too good."""
 MAX_RATE = 0.5
 MIN_R2 = 0.9
 """A lower R squared than this is no parity at all."""
@@ -84,50 +86,65 @@ def parity_forwards(*, segments: Segments, strike: Floats, mid: Floats, half: Fl
 
 def _fit(pairs: Segments, k: Floats, y: Floats, spread: Floats, t: Floats) -> Forwards:
     """Weighted line y = D (F - k) of each segment; k, and the forward, count from its lowest strike."""
+    products = np.empty((6, k.size))
+    products[0], products[1], products[2] = 1.0, k, y
+    np.multiply(products[1], products[1:3], out=products[3:5])
+    np.multiply(y, y, out=products[5])
     base = 1.0 / (spread * spread)
     weight = base
     for _ in range(ROUNDS):
-        total, mean = _means(pairs, weight, k, y)
-        dk = k - mean[0, pairs.of]
-        dy = y - mean[1, pairs.of]
-        weighted = weight * dk
-        moments = np.add.reduceat(
-            np.stack([weighted * dk, weighted * dy, weight * dy * dy]), pairs.starts, axis=1
+        moments = _Moments(pairs, weight, products)
+        slope, assumed = moments.slopes(t)
+        slope_of, level_of = np.take(
+            np.stack([slope, moments.mean_y + slope * moments.mean_k]), pairs.of, axis=1
         )
-        slope, assumed = _slopes(moments, pairs, t)
-        residual = dy + slope[pairs.of] * dk
-        size = np.abs(residual)
-        typical = np.add.reduceat(weight * size, pairs.starts) / total
+        size = slope_of * k
+        size += y
+        size -= level_of
+        np.abs(size, out=size)
+        typical = np.add.reduceat(weight * size, pairs.starts) / moments.total
         size /= np.maximum(typical[pairs.of], spread)
         size *= size
         size += 1.0
         weight = base / size
-    total, mean = _means(pairs, weight, k, y)
-    dy = y - mean[1, pairs.of]
-    residual = dy + slope[pairs.of] * (k - mean[0, pairs.of])
-    squares = np.add.reduceat(np.stack([weight * dy * dy, weight * residual**2]), pairs.starts, axis=1)
-    varied = squares[0] > 0.0
-    r2 = np.where(varied, 1.0 - squares[1] / np.where(varied, squares[0], 1.0), 0.0)
+    final = _Moments(pairs, weight, products)
+    varied = final.var_y > 0.0
+    r2 = np.where(varied, 1.0 - final.residual(slope) / np.where(varied, final.var_y, 1.0), 0.0)
     reason = np.where(assumed, DISCOUNT_ASSUMED, REGRESSED).astype(np.int8)
-    return Forwards(mean[0] + mean[1] / slope, slope, r2, reason)
+    return Forwards(final.mean_k + final.mean_y / slope, slope, r2, reason)
 
 
-def _means(pairs: Segments, weight: Floats, k: Floats, y: Floats) -> tuple[Floats, Floats]:
-    sums = np.add.reduceat(np.stack([weight, weight * k, weight * y]), pairs.starts, axis=1)
-    return sums[0], sums[1:] / sums[0]
+class _Moments:
+    """Weighted means and central sums of k and y, per segment.
 
+    From raw sums, which is safe here: k counts from the lowest strike, and y is small near the money.
+    """
 
-def _slopes(moments: Floats, pairs: Segments, t: Floats) -> tuple[Floats, Bools]:
-    """Discount factor of each segment, and whether it had to be assumed to be 1."""
-    spread_k, joint, spread_y = moments
-    known = spread_k > 0.0
-    spread_k = np.where(known, spread_k, 1.0)
-    slope = -joint / spread_k
-    # The slope's variance as least squares has it: that of the residuals over that of k.
-    residual = np.maximum(spread_y + slope * joint, 0.0)
-    freedom = pairs.counts - 2
-    known &= freedom > 0
-    error = np.sqrt(residual / (np.maximum(freedom, 1) * spread_k))
-    known &= error <= RATE_ERROR * t
-    known &= np.abs(slope - 1.0) <= np.minimum(MAX_RATE * t, 0.5)
-    return np.where(known, slope, 1.0), ~known
+    __slots__ = ("effective", "joint", "mean_k", "mean_y", "total", "var_k", "var_y")
+
+    def __init__(self, pairs: Segments, weight: Floats, products: Floats) -> None:
+        """products (6, n): 1, k, y, k k, k y, y y."""
+        self.total, k, y, kk, ky, yy = np.add.reduceat(weight * products, pairs.starts, axis=1)
+        # Weights that gather on a few pairs that happen to agree are as good as only those pairs.
+        self.effective = self.total**2 / np.add.reduceat(weight * weight, pairs.starts)
+        self.mean_k, self.mean_y = k / self.total, y / self.total
+        self.var_k, self.var_y = kk - k * self.mean_k, yy - y * self.mean_y
+        self.joint = ky - k * self.mean_y
+
+    def residual(self, slope: Floats) -> Floats:
+        """Weighted sum of squares around the line of this slope through the means."""
+        squares: Floats = np.maximum(self.var_y + slope * (2.0 * self.joint + slope * self.var_k), 0.0)
+        return squares
+
+    def slopes(self, t: Floats) -> tuple[Floats, Bools]:
+        """Discount factor of each segment, and whether it had to be assumed to be 1."""
+        known = self.var_k > 0.0
+        var_k = np.where(known, self.var_k, 1.0)
+        slope = -self.joint / var_k
+        # The slope's variance as least squares has it: that of the residuals over that of k.
+        freedom = self.effective - 2.0
+        known &= freedom >= MIN_FREEDOM
+        error = np.sqrt(self.residual(slope) / (np.maximum(freedom, 1.0) * var_k))
+        known &= error <= RATE_ERROR * t
+        known &= np.abs(slope - 1.0) <= np.minimum(MAX_RATE * t, 0.5)
+        return np.where(known, slope, 1.0), ~known
