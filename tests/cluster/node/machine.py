@@ -83,8 +83,9 @@ class Machine:
     def down(self) -> None:
         """End it: one signal takes every process, mount and interface along; then its cgroups go."""
         if (pid := self._pid()) is not None:
+            family = [pid, *_children(pid)]  # process 1 of the node ends last: the kernel waits for all in it
             os.kill(pid, signal.SIGKILL)  # unshare blocks TERM
-            _until(lambda: not _alive(pid), 20, f"process {pid} of node {self.paths.name} does not end")
+            _until(lambda: not any(map(_alive, family)), 20, f"processes {family} do not end")
         name = self.paths.cgroup
         # The kernel may need a moment until the last process has left.
         _until(lambda: cgroups.remove(name), 20, f"cgroups named {name} cannot be removed")
@@ -98,10 +99,10 @@ class Machine:
     def init_pid(self) -> int:
         """The node's process 1 as the host numbers it. Raises NodeError if the node is not running."""
         pid = self._pid()
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split() if pid else []
+        children = _children(pid) if pid else []
         if not children:
             raise NodeError(f"node {self.paths.name} is not running; start it with `make node-up`")
-        return int(children[0])
+        return children[0]
 
     def inside(self, argv: Sequence[str], *, network_only: bool = False) -> list[str]:
         """The command line that runs `argv` on the node, or just in its network (`network_only`)."""
@@ -187,6 +188,10 @@ class Machine:
             return None
         pid = int(record["pid"])
         return pid if _alive(pid) and _started(pid) == record["started"] else None
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _alive(pid: int) -> bool:

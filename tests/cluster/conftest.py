@@ -1,0 +1,38 @@
+"""The cluster of a test run: the node in a box with the project's images, or one made by `make kind-up`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.kube import Cluster, in_ci, ours
+from tests.cluster.node.__main__ import archives, up
+from tests.cluster.node.machine import Machine, unsupported
+from tests.cluster.node.paths import NodePaths
+from tests.support.tools import helm, kubectl
+
+
+@pytest.fixture(scope="session")
+def able() -> None:
+    """This machine can host a node; else skipped with the reason, or failed where CI=true."""
+    if reason := unsupported():
+        if in_ci():
+            pytest.fail(f"CI=true needs a cluster, but {reason}")
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """A cluster made for this run, or the one of `DELTASTREAM_KUBECONFIG`, if it was made for tests (kind)."""
+    if given := os.environ.get("DELTASTREAM_KUBECONFIG"):
+        yield ours(Cluster(Path(given), kubectl(), helm()))
+        return
+    request.getfixturevalue("able")
+    machine = Machine(NodePaths("test"))
+    machine.down()  # what a run that was killed has left
+    up(machine, archives())
+    yield ours(Cluster(machine.paths.kubeconfig, kubectl(), helm()))
+    machine.down()

@@ -1,0 +1,150 @@
+"""The node in a box: it starts, keeps to itself, says why it failed, and leaves nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.kube import Cluster, Refused, ours
+from tests.cluster.node import cgroups
+from tests.cluster.node.errors import NodeError
+from tests.cluster.node.machine import Machine
+from tests.cluster.node.paths import NodePaths
+from tests.support.stores import wait_until
+from tests.support.tools import helm, kubectl
+
+
+@pytest.fixture
+def machine(able: None) -> Iterator[Machine]:
+    """A bare node of its own: no images, no DNS."""
+    made = Machine(NodePaths("bare"))
+    made.down()
+    yield made
+    made.down()
+
+
+def _quiet(_: str) -> None:
+    pass
+
+
+def _host() -> dict[str, object]:
+    """What a node could spoil on its host."""
+    config = Path.home() / ".kube" / "config"
+    return {
+        "interfaces": sorted(os.listdir("/sys/class/net")),
+        "mounts": Path("/proc/self/mountinfo").read_text(),
+        "routes": Path("/proc/net/route").read_text(),
+        "forwarding": Path("/proc/sys/net/ipv4/ip_forward").read_text(),
+        "kubeconfig": hashlib.sha256(config.read_bytes()).hexdigest() if config.exists() else None,
+    }
+
+
+def _processes(namespace: str) -> list[str]:
+    """Processes in a pid namespace."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and os.readlink(entry / "ns" / "pid") == namespace:
+                found.append((entry / "comm").read_text().strip())
+        except OSError:
+            continue
+    return found
+
+
+def test_a_node_is_ready_touches_nothing_of_its_host_and_one_signal_removes_it(machine: Machine) -> None:
+    """Ready, then gone with every process, mount, interface and cgroup."""
+    before = _host()
+    machine.up([], _quiet)
+    cluster = Cluster(machine.paths.kubeconfig, kubectl(), helm())
+    conditions = {c["type"]: c["status"] for c in cluster.get("node", "ds-node")["status"]["conditions"]}
+    assert conditions["Ready"] == "True"
+    assert _host() == before
+    namespace = os.readlink(f"/proc/{machine.init_pid}/ns/pid")
+    assert {"etcd", "kubelet", "containerd"} <= set(_processes(namespace))
+
+    machine.down()
+    wait_until(lambda: _processes(namespace) == [], "no process of the node is left")
+    assert _host() == before
+    assert not list(cgroups.ROOT.rglob(machine.paths.cgroup))
+    with pytest.raises(Refused):
+        cluster.kubectl("get", "--raw=/readyz", "--request-timeout=2s")
+
+
+def test_a_node_starts_again_empty_after_it_was_stopped(machine: Machine) -> None:
+    """The second start works like the first and knows nothing of it."""
+    for _ in range(2):
+        machine.up([], _quiet)
+        cluster = Cluster(machine.paths.kubeconfig, kubectl(), helm())
+        assert "leftover" not in cluster.kubectl("get", "configmaps", "--output=name")
+        cluster.kubectl("create", "configmap", "leftover")
+        machine.down()
+
+
+def test_a_running_node_is_not_started_twice(machine: Machine) -> None:
+    """A second start would share state with the first."""
+    machine.up([], _quiet)
+    with pytest.raises(NodeError, match="running already"):
+        machine.up([], _quiet)
+
+
+def test_a_component_that_ends_takes_the_node_down_and_is_named_with_its_last_words(machine: Machine) -> None:
+    """A cluster that lost a part must fail at once, not time out."""
+    machine.up([], _quiet)
+    inside = machine.inside(["pkill", "--signal=TERM", "--exact", "etcd"])
+    subprocess.run(inside, check=True)
+    wait_until(lambda: not machine.running, "the node is gone")
+    assert machine.paths.verdict.read_text().startswith("etcd ended with status")
+
+
+def test_a_node_that_cannot_start_says_which_component_failed_and_leaves_nothing(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here: a settings file that the kubelet refuses."""
+    broken = machine.paths.state.parent / "broken-source"
+    subprocess.run(["rm", "-rf", str(broken)], check=True)
+    subprocess.run(["cp", "-r", str(Path(__file__).parent / "node"), str(broken)], check=True)
+    (broken / "etc" / "kubelet.yaml").write_text("kind: Nonsense\n")
+    monkeypatch.setattr("tests.cluster.node.machine.SOURCE", broken)
+    with pytest.raises(NodeError, match=r"kubelet ended with status 1(.|\n)*Nonsense"):
+        machine.up([], _quiet)
+    assert not machine.running
+    assert not list(cgroups.ROOT.rglob(machine.paths.cgroup))
+
+
+def test_a_recorded_pid_that_another_process_has_got_is_not_killed(machine: Machine) -> None:
+    """Numbers are given again; the start time tells."""
+    machine.paths.state.mkdir(parents=True, exist_ok=True)
+    with subprocess.Popen(["sleep", "60"]) as other:
+        machine.paths.pids.write_text(json.dumps({"pid": other.pid, "started": 1}))
+        assert not machine.running
+        machine.down()
+        assert other.poll() is None
+        other.send_signal(signal.SIGKILL)
+
+
+def test_tests_refuse_a_cluster_that_they_did_not_make(machine: Machine) -> None:
+    """The marker is what `node-up` adds; a bare API server has none."""
+    machine.up([], _quiet)
+    with pytest.raises(Refused, match="was not made by"):
+        ours(Cluster(machine.paths.kubeconfig, kubectl(), helm()))
+
+
+def test_the_relay_refuses_nothing_and_hides_nothing_of_a_closed_port(machine: Machine) -> None:
+    """A connection that the node refuses is closed, not left hanging."""
+    machine.up([], _quiet)
+    server = Cluster(machine.paths.kubeconfig, kubectl(), helm()).kubectl(
+        "config", "view", "--output=jsonpath={.clusters[0].cluster.server}"
+    )
+    port = int(server.rpartition(":")[2])
+    subprocess.run(machine.inside(["pkill", "--signal=STOP", "--exact", "kube-apiserver"]), check=True)
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        machine.down()
+        assert connection.recv(1) == b""
