@@ -13,7 +13,7 @@ export DELTASTREAM_HOME ?= $(CURDIR)/.local
 export PYTHONPATH := operator
 FEEDS ?= k8s/samples/nifty-replay.yaml,k8s/samples/synthetic.yaml
 
-.PHONY: help build run test bench memory up down logs clean lint lock
+.PHONY: help build run test bench memory start stop logs clean lint lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,11 +62,11 @@ bench: build ## throughput, latency and memory of the real pipeline (prints; ass
 run: $(RUN)/.stamp ## run everything here until Ctrl-C: stores, services and FEEDS
 	@exec $(RUN)/bin/python -m deltastream_operator local --feeds "$(FEEDS)"
 
-up: $(RUN)/.stamp ## the same in the background; returns once it is ready
-	@$(RUN)/bin/python -m deltastream_operator up --feeds "$(FEEDS)"
+start: $(RUN)/.stamp ## the same in the background; returns once it is ready
+	@$(RUN)/bin/python -m deltastream_operator start --feeds "$(FEEDS)"
 
-down: $(RUN)/.stamp ## stop what `make up` or `make run` started
-	@$(RUN)/bin/python -m deltastream_operator down
+stop: $(RUN)/.stamp ## stop what `make start` or `make run` started
+	@$(RUN)/bin/python -m deltastream_operator stop
 
 memory: build ## memory of what `make run` started (MINUTES=10: how it moves)
 	@$(BIN)/python scripts/memory.py --minutes $(or $(MINUTES),0)

@@ -1,4 +1,4 @@
-"""`up` and `down`: a planner without a terminal."""
+"""`start` and `stop`: a planner without a terminal."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from deltastream_operator.errors import PlannerError
 DOWN_WITHIN_S = 120.0
 
 
-def up(feeds: str, root: Path, table: Path | None) -> str:
+def start(feeds: str, root: Path, table: Path | None) -> str:
     """Start a planner and return what it says once it is ready. Raises PlannerError with its log's end."""
     home = Home(root)
     home.create()
     if pid := home.running_pid():
-        raise PlannerError(f"{home.root} is in use by the planner with pid {pid}: stop it first (make down)")
+        raise PlannerError(f"{home.root} is in use by the planner with pid {pid}: stop it first (make stop)")
     home.ready_file.unlink(missing_ok=True)
     log = home.logs / "planner.log"
     argv = [sys.executable, "-m", "deltastream_operator", "local", "--feeds", feeds]
@@ -40,10 +40,10 @@ def up(feeds: str, root: Path, table: Path | None) -> str:
         planner.terminate()
         planner.wait()
         raise PlannerError("interrupted; nothing is left running") from None
-    return home.ready_file.read_text().rstrip() + "\n  stop it with make down"
+    return home.ready_file.read_text().rstrip() + "\n  stop it with make stop"
 
 
-def down(root: Path) -> str:
+def stop(root: Path) -> str:
     """Stop the planner of this home and wait until it has stopped everything."""
     home = Home(root)
     pid = home.running_pid()

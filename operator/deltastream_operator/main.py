@@ -20,13 +20,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, does in (
         ("local", "run the whole system on this machine until Ctrl-C"),
-        ("up", "the same in the background; returns once it is ready"),
+        ("start", "the same in the background; returns once it is ready"),
     ):
         command = commands.add_parser(name, help=does)
         command.add_argument("--feeds", required=True, help="DeltaStreamFeed files, separated by commas")
         command.add_argument("--check", action="store_true", help="check the feeds and end")
         command.add_argument("--services", type=Path, help=argparse.SUPPRESS)
-    commands.add_parser("down", help="stop the system that runs in DELTASTREAM_HOME")
+    commands.add_parser("stop", help="stop the system that runs in DELTASTREAM_HOME")
     return parser
 
 
@@ -35,10 +35,10 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         known = settings.load(os.environ, settings.read_dotenv(Path(".env")))
-        if args.command == "down":
+        if args.command == "stop":
             from deltastream_operator import background
 
-            print(background.down(known.home))
+            print(background.stop(known.home))
             return 0
         files = [Path(part.strip()) for part in args.feeds.split(",") if part.strip()]
         feeds = resource.load(files)
@@ -48,10 +48,10 @@ def main(argv: list[str] | None = None) -> int:
         if args.check:
             print(f"{len(feeds)} feed(s) are good: {', '.join(feed.name for feed in feeds)}")
             return 0
-        if args.command == "up":
+        if args.command == "start":
             from deltastream_operator import background
 
-            print(background.up(args.feeds, known.home, args.services))
+            print(background.start(args.feeds, known.home, args.services))
             return 0
         local.build(feeds, known, ROOT, args.services).run()
     except PlannerError as error:

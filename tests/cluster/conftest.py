@@ -26,7 +26,7 @@ def able() -> None:
 
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """A cluster made for this run, or the one of `DELTASTREAM_KUBECONFIG`, if it was made for tests (kind)."""
+    """A cluster made for this run, or that of `DELTASTREAM_KUBECONFIG`, if it was made for tests (kind)."""
     if given := os.environ.get("DELTASTREAM_KUBECONFIG"):
         yield ours(Cluster(Path(given), kubectl(), helm()))
         return

@@ -55,7 +55,7 @@ class Home:
                 file.seek(0)
                 raise PlannerError(
                     f"{self.root} is in use by the planner with pid {file.read().strip()}: "
-                    "stop it (make down) or set another DELTASTREAM_HOME"
+                    "stop it (make stop) or set another DELTASTREAM_HOME"
                 ) from None
             file.truncate(0)
             file.write(f"{os.getpid()}\n")

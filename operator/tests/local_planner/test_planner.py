@@ -91,7 +91,7 @@ def test_a_second_planner_on_the_same_home_is_one_line(planner: Any) -> None:
     second = planner.run(*planner.local())
     assert second.returncode == 1
     assert len(second.stderr.splitlines()) == 1
-    assert f"is in use by the planner with pid {planner.process.pid}: stop it (make down)" in second.stderr
+    assert f"is in use by the planner with pid {planner.process.pid}: stop it (make stop)" in second.stderr
     assert planner.process.poll() is None
     assert planner.end(signal.SIGINT) == 0
 
@@ -153,17 +153,17 @@ def test_a_failed_migration_ends_the_run(planner: Any) -> None:
 
 def test_up_returns_when_ready_and_down_stops_all(planner: Any) -> None:
     """Without a terminal the same system runs, until it is told."""
-    result = planner.run(*planner.local("up"))
+    result = planner.run(*planner.local("start"))
     assert result.returncode == 0, result.stderr
     assert f"http://localhost:{planner.ports['API_GATEWAY_PORT']}/api/docs" in result.stdout
     assert "anonymous reads are on" in result.stdout
     assert planner.pids()
     with urllib.request.urlopen(f"http://127.0.0.1:{planner.ports['API_GATEWAY_PORT']}/readyz") as answer:
         assert answer.status == 200
-    assert planner.run(*planner.local("up")).returncode == 1
-    assert planner.run(*planner.command("down")).stdout == "stopped\n"
+    assert planner.run(*planner.local("start")).returncode == 1
+    assert planner.run(*planner.command("stop")).stdout == "stopped\n"
     assert planner.alive() == []
-    assert planner.run(*planner.command("down")).stdout.startswith("nothing runs in")
+    assert planner.run(*planner.command("stop")).stdout.startswith("nothing runs in")
 
 
 def test_up_that_fails_shows_the_end_of_the_log(planner: Any) -> None:
@@ -171,7 +171,7 @@ def test_up_that_fails_shows_the_end_of_the_log(planner: Any) -> None:
     rows = json.loads(planner.table.read_text())
     rows["migrate"][1] = ["sh", "-c", "echo no index; exit 1"]
     planner.table.write_text(json.dumps(rows))
-    result = planner.run(*planner.local("up"))
+    result = planner.run(*planner.local("start"))
     assert result.returncode == 1
     assert "no index" in result.stderr
 
