@@ -12,6 +12,7 @@ from tests.cluster.kube import Cluster, in_ci, ours
 from tests.cluster.node.__main__ import archives, up
 from tests.cluster.node.machine import Machine, unsupported
 from tests.cluster.node.paths import NodePaths
+from tests.cluster.release import NAME, install, namespace
 from tests.support.tools import helm, kubectl
 
 
@@ -36,3 +37,19 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     up(machine, archives())
     yield ours(Cluster(machine.paths.kubeconfig, kubectl(), helm()))
     machine.down()
+
+
+@pytest.fixture(scope="session")
+def machine(cluster: Cluster) -> Machine:
+    """The node itself, for what only it can do, such as cutting the API server off."""
+    if os.environ.get("DELTASTREAM_KUBECONFIG"):
+        pytest.skip("only the node in a box lets a test reach into its network")
+    return Machine(NodePaths("test"))
+
+
+@pytest.fixture(scope="session")
+def system(cluster: Cluster) -> Cluster:
+    """The release with the chart's defaults, installed as a user would."""
+    made = namespace(cluster, NAME)
+    install(made, within="120s")
+    return made

@@ -22,8 +22,8 @@ def say(text: str) -> None:
 
 
 def archives() -> list[Path]:
-    """The image archives that were built so far."""
-    return sorted((cache() / "images").glob("*.tar"))
+    """The product's images, if `make images` has built them."""
+    return sorted((cache() / "images").glob("deltastream*.tar"))
 
 
 def kubectl(paths: NodePaths, *arguments: str) -> None:

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.cluster.node import binaries, cgroups, pki, rootfs
+from tests.cluster.node import binaries, cgroups, images, pki, rootfs
 from tests.cluster.node.errors import NodeError
-from tests.cluster.node.paths import SOURCE, NodePaths
+from tests.cluster.node.paths import SOURCE, NodePaths, cache
 
 _NAMESPACES = ("--mount", "--net", "--pid", "--uts", "--ipc")
 _START_SECONDS = 120
@@ -34,11 +34,14 @@ def unsupported() -> str | None:
     return None
 
 
-def build(say: Say) -> tuple[Path, Path]:
-    """What every node needs, once: the root file system and the binaries."""
+def build(say: Say) -> tuple[Path, Path, Path]:
+    """What every node needs, once: the root file system, the binaries and the images made of them."""
     if reason := unsupported():
         raise NodeError(reason)
-    return rootfs.build(say), binaries.build(say)
+    root, programs = rootfs.build(say), binaries.build(say)
+    archive = cache() / "images" / "node.tar"
+    images.write(images.catalogue(root, programs), archive)
+    return root, programs, archive
 
 
 class Machine:
@@ -51,12 +54,12 @@ class Machine:
         """Start it and wait until it is Ready with `archives` (OCI) imported. Raises NodeError: why not."""
         if self.running:
             raise NodeError(f"node {self.paths.name} is running already")
-        root, programs = build(say)
+        root, programs, own = build(say)
         state = self.paths.state
         self._forget()
         for name in ("log", "images", "containerd", "kubelet", "pv"):
             (state / name).mkdir(parents=True, exist_ok=True)
-        for archive in archives:
+        for archive in (own, *archives):
             self._offer(archive)
         pki.write(state / "pki", now=datetime.now(UTC))
         inside = Path("/var/lib/node/pki")

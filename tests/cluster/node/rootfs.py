@@ -13,6 +13,7 @@ from tests.cluster.node.paths import cache
 
 SUITE = "bookworm"
 PACKAGES = (
+    "busybox-static",  # images of the node's own are made of it
     "conntrack",
     "containerd",
     "containernetworking-plugins",

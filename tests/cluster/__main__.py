@@ -1,0 +1,110 @@
+"""`make up`, `make down`, `make smoke`: the release on the cluster at hand, its doors on loopback."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.cluster import release
+from tests.cluster.kube import Cluster, Refused, ours
+from tests.cluster.node.__main__ import archives, say
+from tests.cluster.node.__main__ import up as node_up
+from tests.cluster.node.errors import NodeError
+from tests.cluster.node.machine import Machine
+from tests.cluster.node.paths import NodePaths, cache
+from tests.support.tools import helm, kubectl
+
+DOORS = cache() / "doors.json"
+
+
+def at_hand() -> Cluster:
+    """The cluster of `DELTASTREAM_KUBECONFIG` (`make kind-up` prints it), else the node, which is started."""
+    if given := os.environ.get("DELTASTREAM_KUBECONFIG"):
+        return ours(Cluster(Path(given), kubectl(), helm()))
+    machine = Machine(NodePaths("default"))
+    if not machine.running:
+        node_up(machine, archives())
+    return ours(Cluster(machine.paths.kubeconfig, kubectl(), helm()))
+
+
+def up() -> None:
+    """Install, apply the samples, open the doors."""
+    cluster = release.namespace(at_hand(), release.NAME)
+    release.install(cluster)
+    cluster.kubectl("apply", f"--filename={release.SAMPLES}")
+    close_doors()
+    DOORS.parent.mkdir(parents=True, exist_ok=True)
+    with (cache() / "doors.log").open("wb") as log:
+        command = [sys.executable, "-m", "tests.cluster", "doors"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+    assert process.stdout is not None
+    ports = json.loads(process.stdout.readline() or "{}")
+    if not ports:
+        raise Refused(f"the port-forwards did not start; see {cache() / 'doors.log'}")
+    DOORS.write_text(json.dumps({"pid": process.pid}))
+    say(f"REST            http://127.0.0.1:{ports['api-gateway']}   (browse /api/docs)")
+    say(f"live            http://127.0.0.1:{ports['socket-gateway']}   (Socket.IO)")
+    say(f"kubectl         export KUBECONFIG={cluster.kubeconfig}; kubectl -n {release.NAME} get dsf")
+    say("stop            make down")
+
+
+def doors() -> None:
+    """Keep port-forwards to both doors until told to stop; prints the ports once they answer."""
+    cluster = at_hand().within(release.NAME)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with ExitStack() as stack:
+        ports = {
+            name: stack.enter_context(cluster.forward(f"svc/{release.NAME}-{name}", port))
+            for name, port in release.DOORS.items()
+        }
+        print(json.dumps(ports), flush=True)
+        signal.pause()
+
+
+def close_doors() -> None:
+    """End the port-forwards of the last `up`, if they still run."""
+    try:
+        pid = json.loads(DOORS.read_text())["pid"]
+        if b"tests.cluster" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGTERM)
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    DOORS.unlink(missing_ok=True)
+
+
+def down() -> None:
+    """Take the release, its feeds and its data away."""
+    close_doors()
+    if not os.environ.get("DELTASTREAM_KUBECONFIG") and not Machine(NodePaths("default")).running:
+        say("no node is running, so there is nothing to take away")
+        return
+    cluster = at_hand().within(release.NAME)
+    cluster.kubectl("delete", "deltastreamfeeds", "--all", "--ignore-not-found")
+    cluster.helm("uninstall", release.NAME, "--wait", "--ignore-not-found")
+    cluster.kubectl("delete", "namespace", release.NAME, "--ignore-not-found")
+    say("the release, its feeds and its data are gone; the cluster stays (make node-down ends the node)")
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster")
+    parser.add_argument("command", choices=("up", "down", "smoke", "doors"))
+    command = parser.parse_args(argv).command
+    try:
+        if command == "smoke":
+            say(release.smoke(at_hand().within(release.NAME)))
+        else:
+            {"up": up, "down": down, "doors": doors}[command]()
+    except (Refused, NodeError) as error:
+        print(f"{command}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

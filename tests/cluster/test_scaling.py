@@ -1,0 +1,47 @@
+"""A backlog scales the enrichers up and, once drained, down again, with every message stored once."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cluster.data import append, database, redis_client
+from tests.cluster.feeds import applied, feed, pods, ready, status
+from tests.cluster.kube import Cluster
+from tests.support.audit import doubled, lost, stored
+from tests.support.stores import wait_until
+
+pytestmark = pytest.mark.timeout(400)
+MESSAGES = 20_000
+
+
+def test_a_backlog_scales_up_then_down_and_every_message_is_stored_once(system: Cluster) -> None:
+    """The decision's numbers are in the status and in an Event."""
+    body = feed(
+        "burst",
+        mode="Automatic",
+        products=["AAPL"],
+        generator={"minReplicas": 0, "maxReplicas": 0},
+        enricher={
+            "minReplicas": 1,
+            "maxReplicas": 3,
+            "target": {"utilizationPercent": 70, "catchUpSeconds": 5},
+        },
+    )
+    with applied(system, body) as name, redis_client(system) as client, database(system) as stores:
+        ready(system, name)
+        appended = append(client, name, MESSAGES, product="AAPL")
+        wait_until(lambda: len(pods(system, name, "worker-enricher")) > 1, "more enrichers", 30)
+        wait_until(lambda: appended <= stored(stores, name).keys(), "everything is stored", 180)
+        wait_until(lambda: status(system, name)["enricher"]["replicas"] == 1, "scaled down again", 120)
+        found = stored(stores, name)
+        assert doubled(found) == []
+        assert lost(appended, found) == []
+        assert client.xlen(f"dlq:{name}") == 0
+        decisions = status(system, name)["decisions"]
+        up = [d for d in decisions if d["component"] == "enricher" and d["to"] > d["from"]]
+        down = [d for d in decisions if d["component"] == "enricher" and d["to"] < d["from"]]
+        assert up
+        assert down
+        assert max(d["inputs"]["lag"] for d in up) > 0
+        events = system.items("events", f"--field-selector=involvedObject.name={name}")
+        assert any(str(up[-1]["inputs"]["lag"]) in event["message"] for event in events)
