@@ -1,0 +1,123 @@
+"""The release from install over upgrade to uninstall and back, on a real node, all pods `restricted`."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+
+from tests.cluster.data import secret
+from tests.cluster.kube import Cluster, Refused
+from tests.cluster.release import NAME, install, smoke
+from tests.support.stores import wait_until
+
+pytestmark = pytest.mark.timeout(600)
+COMPONENTS = {
+    "analytics",
+    "api-gateway",
+    "auth",
+    "logging-service",
+    "mongodb",
+    "operator",
+    "redis",
+    "socket-gateway",
+    "storage",
+}
+ACCOUNT = {"email": "desk@example.com", "password": "correct horse battery"}
+
+
+def _pods(cluster: Cluster) -> dict[str, str]:
+    """The uid of each long-running pod by name."""
+    found = cluster.items(
+        "pods", f"--selector=app.kubernetes.io/instance={NAME}", "--field-selector=status.phase=Running"
+    )
+    return {
+        pod["metadata"]["name"]: pod["metadata"]["uid"]
+        for pod in found
+        if "deletionTimestamp" not in pod["metadata"]
+    }
+
+
+def _post(port: int, path: str, body: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def test_the_defaults_install_into_a_restricted_namespace_and_every_pod_is_ready(system: Cluster) -> None:
+    """The fixture has waited for `helm install --wait --timeout 120s`; here: what came of it."""
+    enforced = system.get("namespace", NAME)["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
+    assert enforced == "restricted"
+    found = system.items("pods", f"--selector=app.kubernetes.io/instance={NAME}")
+    assert COMPONENTS <= {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in found}
+    for pod in found:
+        if pod["status"]["phase"] != "Succeeded":
+            assert all(state["ready"] for state in pod["status"]["containerStatuses"]), pod["metadata"][
+                "name"
+            ]
+            assert sum(state["restartCount"] for state in pod["status"]["containerStatuses"]) == 0
+
+
+def test_helm_test_sends_a_chain_through_and_reads_it_at_both_doors(system: Cluster) -> None:
+    """The smoke Jobs, as `make smoke` runs them."""
+    said = smoke(system)
+    assert "0.9155" in said
+    assert "23400" in said
+
+
+def test_an_upgrade_restarts_only_what_it_changes_and_keeps_passwords_and_accounts(system: Cluster) -> None:
+    """One service's setting: one Deployment's pods are new, Secrets and stores are the same."""
+    with system.forward(f"svc/{NAME}-api-gateway", 8000) as port:
+        assert _post(port, "/api/auth/register", ACCOUNT)[0] in (201, 409)
+    secrets = {name: secret(system, f"{NAME}-{name}") for name in ("redis", "mongodb", "auth")}
+    before = _pods(system)
+    install(system, "--set=analytics.logLevel=DEBUG", within="120s")
+    wait_until(lambda: len(_pods(system)) == len(before), "the old pods have left", 60)
+    after = _pods(system)
+    changed = set(after.values()) - set(before.values())
+    assert {name for name, uid in after.items() if uid in changed} == {
+        name for name in after if name.startswith(f"{NAME}-analytics-")
+    }
+    assert {name: secret(system, f"{NAME}-{name}") for name in secrets} == secrets
+
+
+def test_an_uninstall_leaves_what_its_notes_say_and_a_new_install_finds_the_old_data(system: Cluster) -> None:
+    """Volumes and Secrets stay; everything else goes; an account of before can log in again."""
+    with system.forward(f"svc/{NAME}-api-gateway", 8000) as port:
+        assert _post(port, "/api/auth/register", ACCOUNT)[0] in (201, 409)
+    system.helm("uninstall", NAME, "--wait", "--timeout=120s")
+    kinds = (
+        "deployments,statefulsets,jobs,cronjobs,pods,services,configmaps,"
+        "serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets"
+    )
+    wait_until(
+        lambda: system.items(kinds, f"--selector=app.kubernetes.io/instance={NAME}") == [], "all is gone", 90
+    )
+    left = system.items("secrets,persistentvolumeclaims", f"--selector=app.kubernetes.io/instance={NAME}")
+    assert sorted(f"{item['kind']}/{item['metadata']['name']}" for item in left) == [
+        f"PersistentVolumeClaim/data-{NAME}-mongodb-0",
+        f"PersistentVolumeClaim/data-{NAME}-redis-0",
+        f"Secret/{NAME}-auth",
+        f"Secret/{NAME}-mongodb",
+        f"Secret/{NAME}-redis",
+    ]
+    install(system, within="120s")
+    with system.forward(f"svc/{NAME}-api-gateway", 8000) as port:
+        status, body = _post(port, "/api/auth/login", ACCOUNT)
+    assert (status, "token" in body) == (200, True)
+
+
+def test_a_chart_with_contradictions_is_refused_with_all_of_them_at_once(system: Cluster) -> None:
+    """Before anything is sent to the cluster."""
+    with pytest.raises(Refused) as refused:
+        install(system, "--set=redis.enabled=false", "--set=mongodb.enabled=false", within="10s")
+    assert "externalRedis" in str(refused.value)
+    assert "externalMongodb" in str(refused.value)
