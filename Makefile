@@ -13,7 +13,10 @@ export DELTASTREAM_HOME ?= $(CURDIR)/.local
 export PYTHONPATH := operator
 FEEDS ?= k8s/samples/nifty-replay.yaml,k8s/samples/synthetic.yaml
 
-.PHONY: help build run test bench memory start stop logs clean lint lock
+CLUSTER := PYTHONPATH=. $(BIN)/python -m tests.cluster
+NODE := $(CLUSTER).node
+
+.PHONY: help build run test bench memory start stop logs up down smoke node-build node-up node-down node-shell kind-up kind-down clean lint lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +73,33 @@ stop: $(RUN)/.stamp ## stop what `make start` or `make run` started
 
 memory: build ## memory of what `make run` started (MINUTES=10: how it moves)
 	@$(BIN)/python scripts/memory.py --minutes $(or $(MINUTES),0)
+
+up: build ## install the release with the sample feeds on the cluster at hand; prints its URLs
+	@$(CLUSTER) up
+
+down: build ## take the release, its feeds and its data away from the cluster
+	@$(CLUSTER) down
+
+smoke: build ## the in-cluster smoke tests (helm test) with what they say
+	@$(CLUSTER) smoke
+
+node-build: build ## build what the one-node Kubernetes needs, once, outside the tree (Linux, root, Go)
+	@$(NODE) build
+
+node-up: build ## start a one-node Kubernetes in namespaces of its own; prints its KUBECONFIG
+	@$(NODE) up
+
+node-down: build ## end it, with all that is on it
+	@$(NODE) down
+
+node-shell: build ## a shell on the node
+	@$(NODE) shell
+
+kind-up: build ## the same on kind, where there is a container engine: same images, chart and tests
+	@$(CLUSTER) kind-up
+
+kind-down: build ## delete that kind cluster
+	@$(CLUSTER) kind-down
 
 logs: ## follow the logs of all processes
 	@tail -n 20 -F "$(DELTASTREAM_HOME)"/logs/*.log

@@ -1,4 +1,4 @@
-"""`make up`, `make down`, `make smoke`: the release on the cluster at hand, its doors on loopback."""
+"""`make up`, `make down`, `make smoke`: the release on the cluster at hand; `make kind-up`, `make kind-down`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.cluster import release
+from tests.cluster import kind, release
 from tests.cluster.kube import Cluster, Refused, ours
 from tests.cluster.node.__main__ import archives, say
 from tests.cluster.node.__main__ import up as node_up
@@ -93,13 +93,22 @@ def down() -> None:
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster")
-    parser.add_argument("command", choices=("up", "down", "smoke", "doors"))
+    parser.add_argument("command", choices=("up", "down", "smoke", "doors", "kind-up", "kind-down"))
     command = parser.parse_args(argv).command
     try:
-        if command == "smoke":
-            say(release.smoke(at_hand().within(release.NAME)))
-        else:
-            {"up": up, "down": down, "doors": doors}[command]()
+        match command:
+            case "up":
+                up()
+            case "down":
+                down()
+            case "doors":
+                doors()
+            case "smoke":
+                say(release.smoke(at_hand().within(release.NAME)))
+            case "kind-up":
+                kind.up(archives(), say)
+            case "kind-down":
+                kind.down()
     except (Refused, NodeError) as error:
         print(f"{command}: {error}", file=sys.stderr)
         return 1

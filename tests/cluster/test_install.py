@@ -57,7 +57,7 @@ def test_the_defaults_install_into_a_restricted_namespace_and_every_pod_is_ready
     enforced = system.get("namespace", NAME)["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
     assert enforced == "restricted"
     found = system.items("pods", f"--selector=app.kubernetes.io/instance={NAME}")
-    assert COMPONENTS <= {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in found}
+    assert {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in found} >= COMPONENTS
     for pod in found:
         if pod["status"]["phase"] != "Succeeded":
             assert all(state["ready"] for state in pod["status"]["containerStatuses"]), pod["metadata"][

