@@ -1,4 +1,4 @@
-"""`make up`, `make down`, `make smoke`: the release on the cluster at hand; `make kind-up`, `make kind-down`."""
+"""`make up`, `make down`, `make smoke` on the cluster at hand; `make kind-up` and `make kind-down`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.cluster.node.__main__ import archives, say
 from tests.cluster.node.__main__ import up as node_up
 from tests.cluster.node.errors import NodeError
 from tests.cluster.node.machine import Machine
-from tests.cluster.node.paths import NodePaths, cache
-from tests.support.tools import helm, kubectl
+from tests.cluster.node.paths import NodePaths
+from tests.support.tools import cache, helm, kubectl
 
 DOORS = cache() / "doors.json"
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tests.cluster.node.errors import NodeError
 from tests.cluster.node.machine import Machine, build
-from tests.cluster.node.paths import SOURCE, NodePaths, cache
+from tests.cluster.node.paths import SOURCE, NodePaths
+from tests.support.tools import cache
 
 MANIFESTS = ("marker.yaml", "dns.yaml", "storage.yaml")
 

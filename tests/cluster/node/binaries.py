@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.cluster.node.errors import NodeError
-from tests.cluster.node.paths import SOURCE, cache
+from tests.cluster.node.paths import SOURCE
+from tests.support.tools import cache
 
 KUBERNETES = "1.34.3"  # the last line that takes containerd 1.6 and cgroup v1 without being asked
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet")

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from tests.cluster.node import binaries, cgroups, images, pki, rootfs
 from tests.cluster.node.errors import NodeError
-from tests.cluster.node.paths import SOURCE, NodePaths, cache
+from tests.cluster.node.paths import SOURCE, NodePaths
+from tests.support.tools import cache
 
 _NAMESPACES = ("--mount", "--net", "--pid", "--uts", "--ipc")
 _START_SECONDS = 120

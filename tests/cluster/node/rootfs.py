@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.cluster.node.errors import NodeError
-from tests.cluster.node.paths import cache
+from tests.support.tools import cache
 
 SUITE = "bookworm"
 PACKAGES = (
