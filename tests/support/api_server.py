@@ -1,7 +1,8 @@
 """A real kube-apiserver with its etcd, alone: no kubelet, no controllers, loopback only, free ports.
 
-A pytest plugin (see `addopts`): the fixture `api_server` is one server a session. `stop()` and `start()` take it
-away and bring it back with its data. Binaries are found in PATH or in the cache that `make node-up` fills.
+A pytest plugin (see `addopts`): the fixture `api_server` is one server a session, `crd_server` the same with
+our CRD in it. `stop()` and `start()` take it away and bring it back with its data. Binaries are found in the
+cache that `make node-up` fills, or in PATH.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support.stores import free_port, wait_until
 
+CRD = Path(__file__).resolve().parents[2] / "k8s/crd/deltastreamfeed.yaml"
+FEEDS = "/apis/deltastream.dev/v1alpha1/namespaces/default/deltastreamfeeds"
 PROGRAMS = ("etcd", "kube-apiserver", "kubectl")
 
 
@@ -177,3 +180,15 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def crd_server(api_server: ApiServer) -> ApiServer:
+    """The server once it takes feeds (at `FEEDS`) and explains them."""
+    applied = api_server.kubectl("apply", "--server-side", "-f", str(CRD))
+    assert applied.returncode == 0, applied.stderr
+    wait_until(lambda: api_server.request("GET", FEEDS)[0] == 200, "feeds are served")
+    wait_until(
+        lambda: api_server.kubectl("explain", "dsf.spec").returncode == 0, "kubectl explain knows the feeds"
+    )
+    return api_server
