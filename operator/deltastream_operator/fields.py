@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 
 
 class Problems:
-    """Problem lines of one document, each led by where it is."""
+    """Problem lines of one document, each led by where it is, unless that is clear (`where` is empty)."""
 
     def __init__(self, where: str) -> None:
-        self._where = where
+        self._lead = f"{where}: " if where else ""
         self.lines: list[str] = []
 
     def note(self, path: str, text: str) -> None:
         """Note a problem of the field at `path`."""
-        self.lines.append(f"{self._where}: {path}: {text}" if path else f"{self._where}: {text}")
+        self.lines.append(f"{self._lead}{path}: {text}" if path else f"{self._lead}{text}")
 
 
 class Fields:

@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from deltastream_operator.adapters import logs, net, stores
@@ -16,10 +17,10 @@ from deltastream_operator.adapters.processes import Supervisor, kill_leftovers, 
 from deltastream_operator.adapters.services import HTTP, Services, base_env
 from deltastream_operator.adapters.wakeups import Wakeups
 from deltastream_operator.adapters.workloads import LocalWorkloads
-from deltastream_operator.domain import capacity
-from deltastream_operator.domain.feed import Feed, Replay
+from deltastream_operator.domain.decide import Current, decide
+from deltastream_operator.domain.feed import Component, Feed, Replay
+from deltastream_operator.domain.signals import WAITING
 from deltastream_operator.errors import FeedError, PlannerError, StopRequested
-from deltastream_operator.ports import Component
 from deltastream_operator.settings import HTTP_PORTS, STORE_PORTS, Settings
 
 READY_WITHIN_S, FAILURES_AT_START, REFRESH_S = 120.0, 3, 1.0
@@ -132,8 +133,8 @@ class Local:
         self._announce()
 
     def _wanted(self, feed: Feed, component: Component) -> int:
-        wanted = capacity.manual(feed)
-        return wanted.generators if component == "generator" else wanted.enrichers
+        decision = decide(feed, WAITING, Current(), datetime.now(UTC))
+        return decision.of(component).target or 0
 
     def _wait_ready(self, names: Sequence[str]) -> None:
         for name in names:

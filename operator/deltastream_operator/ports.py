@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from deltastream_operator.domain.feed import Feed
-
-Component = Literal["generator", "enricher"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Observed:
-    """`replicas` exist, `ready` of them serve."""
-
-    replicas: int
-    ready: int
+from deltastream_operator.domain.feed import Component, Feed
+from deltastream_operator.domain.observed import Observed
+from deltastream_operator.domain.signals import Reading
 
 
 class Clock(Protocol):
-    """Time, so that tests can move it by hand."""
+    """Time, so that tests can move it by hand. Python's `time` module is one."""
 
     def monotonic(self) -> float:
         """Seconds since some fixed moment; never goes back."""
+
+    def time(self) -> float:
+        """Seconds since the epoch, for what people read; may jump."""
+
+
+class SignalSource(Protocol):
+    """Where the load of feeds is read."""
+
+    def read(self, feeds: Sequence[str]) -> Mapping[str, Reading]:
+        """One reading for each feed, all of one moment.
+
+        Never raises for an outage: then each feed is Unknown with the cause. Blocks for its timeouts at most.
+        """
 
 
 class Workloads(Protocol):
@@ -33,3 +38,10 @@ class Workloads(Protocol):
 
     def observe(self, feed: Feed, component: Component) -> Observed:
         """What exists now. An outage of the source raises; it is never read as zero."""
+
+
+class Events(Protocol):
+    """Where news are told: the screen here, Events of the feed in a cluster."""
+
+    def tell(self, feed: str, reason: str, message: str, *, warning: bool = False) -> None:
+        """Pass the news on. Returns at once and never raises: a decision does not wait for its telling."""

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from deltastream_operator.domain.feed import Enricher, Feed, Generator, Replay, Synthetic
+from deltastream_operator.domain import pause
+from deltastream_operator.domain.feed import (
+    MODES,
+    ConfigMapRef,
+    Enricher,
+    Feed,
+    Generator,
+    Mode,
+    Replay,
+    Synthetic,
+    Target,
+)
 from deltastream_operator.errors import FeedError
 from deltastream_operator.fields import Fields, Problems
 from deltastream_operator.strict_yaml import YamlError, documents
 
+# Fields, bounds and defaults are those of k8s/crd/deltastreamfeed.yaml; a test asks a real API server.
 API_VERSION, KIND = "deltastream.dev/v1alpha1", "DeltaStreamFeed"
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")
+_CONFIG_MAP = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_KEY = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
 
@@ -59,6 +73,21 @@ def parse(text: str, file: Path) -> tuple[list[Feed], list[str]]:
     return feeds, problems
 
 
+def from_cluster(body: Mapping[str, object]) -> tuple[Feed | None, list[str]]:
+    """The feed of a resource that an API server holds, or why it cannot be carried out.
+
+    The API server has checked it against the CRD; only what that cannot say is found here.
+    """
+    noted = Problems("")
+    fields = Fields(body, "", noted)
+    for ours in ("apiVersion", "kind", "status"):
+        fields.take(ours)
+    metadata = fields.take("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    feed = _spec(str(metadata.get("name", "")), metadata.get("annotations"), fields, None)
+    return (None if noted.lines else feed), noted.lines
+
+
 def _clashes(feeds: list[tuple[str, Feed]]) -> list[str]:
     problems, names, products = [], dict[str, str](), dict[str, str]()
     for file, feed in feeds:
@@ -83,42 +112,82 @@ def _feed(top: Fields, folder: Path) -> Feed | None:
     top.constant("kind", KIND)
     metadata = top.mapping("metadata", required=True)
     name = metadata.text("name", NAME, "a DNS label of at most 40 characters: a-z, 0-9 and -")
-    for ignored in ("labels", "annotations", "namespace"):  # the cluster's business, harmless here
+    annotations = metadata.take("annotations")
+    for ignored in ("labels", "namespace"):  # the cluster's business, harmless here
         metadata.take(ignored)
     metadata.close()
+    return _spec(name, annotations, top, folder)
+
+
+def _spec(name: str | None, annotations: object, top: Fields, folder: Path | None) -> Feed | None:
+    """The feed of `spec`; `folder` is what a recording's path starts from, None where there are no files."""
     spec = top.mapping("spec", required=True)
     top.close()
-    spec.choice("mode", ("Manual",), "Manual")
+    mode = _mode(spec.choice("mode", MODES, "Manual"))
     products = spec.text_set("products", PRODUCT, "1 to 20 of A-Z, 0-9, & and -", at_most=500)
     source = _source(spec.mapping("source", required=True), folder)
+    if isinstance(source, Replay) and products and len(products) != 1:
+        spec.problem("products", "a recording holds one product; name exactly that one")
     generator = _generator(spec.mapping("generator"))
-    enricher = spec.mapping("enricher", required=True)
-    replicas = enricher.integer("replicas", 0, 1000)
-    concurrency = enricher.integer("concurrencyPerReplica", 1, 64, 1)
-    enricher.close()
+    enricher = _enricher(spec.mapping("enricher"), mode)
     spec.close()
     if not name or not products or source is None:
         return None
+    given = annotations if isinstance(annotations, Mapping) else {}
     return Feed(
         name=name,
         products=products,
         source=source,
         generator=generator,
-        enricher=Enricher(replicas=replicas, concurrency_per_replica=concurrency),
+        enricher=enricher,
+        mode=mode,
+        pause=pause.read({str(key): str(value) for key, value in given.items()}),
+    )
+
+
+def _mode(text: str) -> Mode:
+    return next(mode for mode in MODES if mode == text)
+
+
+def _bounds(fields: Fields, ceiling: int, least: int, most: int) -> tuple[int, int]:
+    fewest = fields.integer("minReplicas", 0, ceiling, least)
+    highest = fields.integer("maxReplicas", 0, ceiling, most)
+    if fewest > highest:
+        fields.problem(
+            "minReplicas", f"is {fewest}, above maxReplicas {highest}; lower one or raise the other"
+        )
+    return fewest, highest
+
+
+def _enricher(fields: Fields, mode: Mode) -> Enricher:
+    fewest, most = _bounds(fields, 1000, 1, 20)
+    given = fields.has("replicas")
+    replicas = fields.integer("replicas", 0, 1000, 0)
+    if not given and mode in ("Manual", "External"):
+        fields.problem("replicas", f"is required in mode {mode}; give it, or choose mode Automatic")
+    concurrency = fields.integer("concurrencyPerReplica", 1, 64, 1)
+    target = fields.mapping("target")
+    utilization = target.integer("utilizationPercent", 1, 100, 70)
+    catch_up = target.integer("catchUpSeconds", 1, 3600, 30)
+    target.close()
+    fields.close()
+    return Enricher(
+        min_replicas=fewest,
+        max_replicas=most,
+        replicas=replicas if given else None,
+        concurrency_per_replica=concurrency,
+        target=Target(utilization_percent=utilization, catch_up_seconds=catch_up),
     )
 
 
 def _generator(fields: Fields) -> Generator:
-    fewest = fields.integer("minReplicas", 0, 500, 1)
-    most = fields.integer("maxReplicas", 0, 500, max(8, fewest))
-    if fewest > most:
-        fields.problem("minReplicas", f"is {fewest}, above maxReplicas {most}; lower one or raise the other")
+    fewest, most = _bounds(fields, 500, 1, 8)
     per = fields.integer("productsPerReplica", 1, 500, 50)
     fields.close()
     return Generator(min_replicas=fewest, max_replicas=most, products_per_replica=per)
 
 
-def _source(fields: Fields, folder: Path) -> Synthetic | Replay | None:
+def _source(fields: Fields, folder: Path | None) -> Synthetic | Replay | None:
     given = [kind for kind in ("synthetic", "replay") if fields.has(kind)]
     if fields.present and len(given) != 1:
         said = "both are given" if given else "neither is given"
@@ -138,14 +207,18 @@ def _synthetic(fields: Fields) -> Synthetic:
     return Synthetic(seed=seed, speed_percent=speed, messages_per_second=rate)
 
 
-def _replay(fields: Fields, folder: Path) -> Replay:
+def _config_map(fields: Fields) -> ConfigMapRef | None:
+    name = fields.text("name", _CONFIG_MAP, "a ConfigMap's name")
+    key = fields.text("key", _KEY, "a key of it: 1 to 253 of A-Z, a-z, 0-9, ., _ and -", required=False)
+    fields.close()
+    if name is None:
+        return None
+    return ConfigMapRef(name=name, key=key) if key else ConfigMapRef(name=name)
+
+
+def _replay(fields: Fields, folder: Path | None) -> Replay:
     reference = fields.mapping("configMapRef")
-    config_map = None
-    if reference.present:
-        config_map = reference.text(
-            "name", re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"), "a ConfigMap's name"
-        )
-        reference.close()
+    config_map = _config_map(reference)
     csv = fields.text(
         "path", re.compile(r"[^\0\n]{1,1000}"), "a file name, relative to this YAML", required=False
     )
@@ -160,7 +233,7 @@ def _replay(fields: Fields, folder: Path) -> Replay:
     speed = fields.integer("speedPercent", 1, 100_000, 100)
     loop = fields.choice("loop", ("Forever", "Once"), "Forever")
     fields.close()
-    path = (folder / csv).resolve() if csv else None
+    path = (folder / csv).resolve() if csv and folder else None
     if path and not path.is_file():
         fields.problem("path", f"no file {path}; give a CSV's path relative to the folder of this YAML")
     if fields.present and not csv and not reference.present:

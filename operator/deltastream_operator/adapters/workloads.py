@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from deltastream_operator.adapters.processes import Command, Supervisor
 from deltastream_operator.adapters.services import Services, enricher_env, generator_env
-from deltastream_operator.domain.feed import Feed
-from deltastream_operator.ports import Component, Observed
+from deltastream_operator.domain.feed import Component, Feed
+from deltastream_operator.domain.observed import Observed
 
 
 class LocalWorkloads:

@@ -1,10 +1,17 @@
-"""A DeltaStreamFeed's spec as values. `resource.py` reads it from YAML and checks it."""
+"""A DeltaStreamFeed's spec as values. `resource.py` reads it and checks it; the CRD says the same."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from deltastream_operator.domain.pause import NOT_ASKED, PauseRequest
+
+Component = Literal["generator", "enricher"]
+COMPONENTS: tuple[Component, ...] = ("generator", "enricher")
+Mode = Literal["Manual", "External", "Recommend", "Automatic"]
+MODES: tuple[Mode, ...] = ("Manual", "External", "Recommend", "Automatic")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,11 +24,19 @@ class Synthetic:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConfigMapRef:
+    """Where a cluster keeps the recording: a ConfigMap of the feed's namespace and a key of it."""
+
+    name: str
+    key: str = "recording.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Replay:
     """A recorded chain; `as_of` is the time of a recording that has no timestamps."""
 
     as_of: str | None = None
-    config_map: str | None = None
+    config_map: ConfigMapRef | None = None
     path: Path | None = None
     interval_millis: int = 1000
     speed_percent: int = 100
@@ -38,11 +53,22 @@ class Generator:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Enricher:
-    """Each replica is a pair: subscriber and Celery worker."""
+class Target:
+    """How much of the enrichers' time arrivals may take, and how fast what waits is to be worked off."""
 
-    replicas: int
+    utilization_percent: int = 70
+    catch_up_seconds: int = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enricher:
+    """Each replica is a pair: subscriber and Celery worker. `replicas` serves Manual and External."""
+
+    min_replicas: int = 1
+    max_replicas: int = 20
+    replicas: int | None = None
     concurrency_per_replica: int = 1
+    target: Target = field(default_factory=Target)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,4 +80,5 @@ class Feed:
     source: Synthetic | Replay
     enricher: Enricher
     generator: Generator = field(default_factory=Generator)
-    mode: Literal["Manual"] = "Manual"
+    mode: Mode = "Manual"
+    pause: PauseRequest = NOT_ASKED

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deltastream_operator import resource
-from deltastream_operator.domain.feed import Enricher, Feed, Generator, Replay, Synthetic
+from deltastream_operator.domain.feed import ConfigMapRef, Enricher, Feed, Generator, Replay, Synthetic
 from deltastream_operator.errors import FeedError
 
 REPO = Path(__file__).resolve().parents[3]
@@ -40,7 +40,7 @@ def test_a_good_file_is_a_feed_with_defaults() -> None:
             products=("NIFTY",),
             source=Synthetic(seed=1, speed_percent=100, messages_per_second=60),
             generator=Generator(min_replicas=0, max_replicas=8, products_per_replica=50),
-            enricher=Enricher(replicas=1, concurrency_per_replica=1),
+            enricher=Enricher(min_replicas=1, max_replicas=20, replicas=1, concurrency_per_replica=1),
         )
     ]
 
@@ -53,7 +53,10 @@ def test_samples_are_good_and_run_together() -> None:
     source = feeds[0].source
     assert isinstance(source, Replay)
     assert source.path == samples / "data/nifty_2024-06-21_close.csv"
-    assert (source.config_map, source.as_of) == ("nifty-2024-06-21", "2024-06-21T15:30:00+05:30")
+    assert (source.config_map, source.as_of) == (
+        ConfigMapRef(name="nifty-2024-06-21"),
+        "2024-06-21T15:30:00+05:30",
+    )
     assert [feed.name for feed in resource.load([samples / "nifty-expiry-day.yaml"])] == ["nifty-expiry-day"]
 
 
@@ -85,7 +88,7 @@ REPLAY = "replay: {path: x.yaml, asOf: '2024-06-21T15:30:00+05:30'}"
         ("name: a", "name: A_b", "metadata.name: must be a DNS label of at most 40 characters"),
         ("name: a", f"name: {'a' * 41}", "metadata.name: must be a DNS label of at most 40 characters"),
         ("metadata: {name: a}", "metadata: {}", "metadata.name: is required"),
-        ("  products", "  mode: Automatic\n  products", "spec.mode: must be Manual, not 'Automatic'"),
+        ("  products", "  mode: Auto\n  products", "spec.mode: must be Manual or External or"),
         ("[NIFTY]", "[]", "spec.products: must be a list of 1 to 500, not 0 entries"),
         ("[NIFTY]", "NIFTY", "spec.products: must be a list of 1 to 500, not 'NIFTY'"),
         ("[NIFTY]", "[nifty]", "spec.products[0]: must be 1 to 20 of A-Z, 0-9, & and -, not 'nifty'"),

@@ -1,0 +1,164 @@
+"""A feed's conditions, all six fields of metav1.Condition, present from the first visit on.
+
+Ready is the summary and does not flap: once everything of a generation served, it stays True while
+replicas come and go, as long as each component has one that serves. Reconciling and Stalled are kstatus'
+words, so that `kubectl wait`, Flux and Argo CD understand them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from deltastream_operator.domain.decide import Decision
+from deltastream_operator.domain.feed import COMPONENTS
+from deltastream_operator.domain.observed import Facts, Problem
+from deltastream_operator.domain.signals import WAITING, Unknown
+
+Status = Literal["True", "False", "Unknown"]
+TYPES = (
+    "Ready", "SpecValid", "MetricsAvailable", "ScalingLimited",
+    "Paused", "ReplicasContested", "Reconciling", "Stalled",
+)  # fmt: skip
+MESSAGE_MAX = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """A condition as it is now; when it became so is known only beside the old ones (`merge`)."""
+
+    type: str
+    status: Status
+    reason: str
+    message: str
+
+
+def merge(
+    old: Sequence[Mapping[str, object]], new: Sequence[Condition], now: datetime, generation: int
+) -> list[dict[str, object]]:
+    """The list to write: lastTransitionTime moves only where status does; types we do not know stay."""
+    before = {str(condition.get("type")): condition for condition in old}
+    merged: list[dict[str, object]] = []
+    for condition in new:
+        known = before.pop(condition.type, {})
+        same = known.get("status") == condition.status and known.get("lastTransitionTime")
+        merged.append(
+            {
+                "type": condition.type,
+                "status": condition.status,
+                "observedGeneration": generation,
+                "lastTransitionTime": known["lastTransitionTime"] if same else stamp(now),
+                "reason": condition.reason,
+                "message": condition.message[:MESSAGE_MAX],
+            }
+        )
+    return merged + [dict(condition) for condition in before.values()]
+
+
+def stamp(moment: datetime) -> str:
+    """A metav1.Time: seconds, UTC."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def refused(problem: Problem) -> list[Condition]:
+    """The conditions of a feed whose spec cannot be carried out: no decision was made."""
+    unread = "the spec cannot be carried out"
+    return [
+        Condition(type="Ready", status="False", reason=problem.reason, message=problem.message),
+        Condition(type="SpecValid", status="False", reason=problem.reason, message=problem.message),
+        *(
+            Condition(type=undecided, status="Unknown", reason="NoDecision", message=unread)
+            for undecided in ("MetricsAvailable", "ScalingLimited", "Paused", "ReplicasContested")
+        ),
+        Condition(type="Reconciling", status="False", reason=problem.reason, message=unread),
+        Condition(type="Stalled", status="True", reason=problem.reason, message=problem.message),
+    ]
+
+
+def of(
+    decision: Decision, facts: Facts, old: Sequence[Mapping[str, object]], generation: int
+) -> list[Condition]:
+    """The conditions that follow from a decision and what was seen."""
+    paused = Problem(reason="PausedByAnnotation", message=decision.paused) if decision.paused else None
+    missing = [] if paused or facts.stalled else _missing(decision, facts)
+    moving = Problem(reason="ReplicasMoving", message="; ".join(missing)) if missing else None
+    return [
+        _ready(decision, facts, moving, _was_ready(old, generation)),
+        Condition(type="SpecValid", status="True", reason="SpecRead", message="the spec is valid"),
+        _metrics(decision),
+        _limited(decision),
+        _trouble("Paused", paused, "NotPaused", "no annotation asks for it"),
+        _trouble("ReplicasContested", facts.contested, "SoleOwner", "nobody else writes the replicas"),
+        _trouble("Reconciling", moving, "Settled", "everything runs as decided"),
+        _trouble("Stalled", facts.stalled, "NotStalled", "nothing stands in the way"),
+    ]
+
+
+def _trouble(type: str, problem: Problem | None, reason: str, message: str) -> Condition:
+    """True with the problem, False with `reason` where there is none."""
+    if problem is None:
+        return Condition(type=type, status="False", reason=reason, message=message)
+    return Condition(type=type, status="True", reason=problem.reason, message=problem.message)
+
+
+def _missing(decision: Decision, facts: Facts) -> list[str]:
+    """Components that are not yet as decided."""
+    lines = []
+    for component in COMPONENTS:
+        target, seen = decision.of(component).target, facts.of(component)
+        wanted = seen.replicas if target is None else target
+        if seen.ready != wanted or seen.replicas != wanted:
+            lines.append(f"{component}: {seen.ready} of {wanted} ready, {seen.replicas} exist")
+    return lines
+
+
+def _was_ready(old: Sequence[Mapping[str, object]], generation: int) -> bool:
+    return any(
+        condition.get("type") == "Ready"
+        and condition.get("status") == "True"
+        and condition.get("observedGeneration") == generation
+        for condition in old
+    )
+
+
+def _ready(decision: Decision, facts: Facts, moving: Problem | None, was_ready: bool) -> Condition:
+    if facts.stalled:
+        stalled = facts.stalled
+        return Condition(type="Ready", status="False", reason=stalled.reason, message=stalled.message)
+    dark = [
+        f"{component}: 0 of {facts.of(component).replicas or decision.of(component).target} ready"
+        for component in COMPONENTS
+        if facts.of(component).ready == 0
+        and (facts.of(component).replicas or decision.of(component).target or 0) > 0
+    ]
+    if dark:
+        return Condition(type="Ready", status="False", reason="NotServing", message="; ".join(dark))
+    if moving and not was_ready:
+        return Condition(type="Ready", status="False", reason=moving.reason, message=moving.message)
+    return Condition(type="Ready", status="True", reason="Serving", message="all that is wanted serves")
+
+
+def _metrics(decision: Decision) -> Condition:
+    reading = decision.reading
+    if not isinstance(reading, Unknown):
+        return Condition(
+            type="MetricsAvailable", status="True", reason="SignalsRead", message="Redis answers"
+        )
+    status: Status = "Unknown" if reading.reason == WAITING.reason else "False"
+    return Condition(type="MetricsAvailable", status=status, reason=reading.reason, message=reading.message)
+
+
+def _limited(decision: Decision) -> Condition:
+    limited = [decision.of(component) for component in COMPONENTS if decision.of(component).limited_by]
+    if not limited:
+        return Condition(
+            type="ScalingLimited", status="False", reason="WithinBounds", message="no bound was reached"
+        )
+    message = "; ".join(
+        f"{choice.component}: {choice.limited_by} keeps it at {choice.desired}" for choice in limited
+    )
+    return Condition(
+        type="ScalingLimited", status="True", reason=str(limited[-1].limited_by), message=message
+    )

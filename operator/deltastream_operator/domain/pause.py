@@ -1,0 +1,55 @@
+"""Pausing by annotation: the operator keeps its hands off a feed, for good or until a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+PAUSED = "deltastream.dev/paused"
+PAUSED_UNTIL = "deltastream.dev/paused-until"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PauseRequest:
+    """What the annotations ask for. `problem` says which of them cannot be read."""
+
+    paused: bool = False
+    until: datetime | None = None
+    problem: str | None = None
+
+    def active(self, now: datetime) -> str | None:
+        """Why the feed is paused at `now`, or None.
+
+        An annotation that cannot be read pauses too: whoever wrote it wanted the operator to hold still.
+        """
+        if self.problem:
+            return self.problem
+        if self.paused:
+            return f"{PAUSED} is true; remove the annotation to go on"
+        if self.until and now < self.until:
+            return f"{PAUSED_UNTIL} is {self.until.isoformat()}; it goes on by itself then"
+        return None
+
+
+NOT_ASKED = PauseRequest()
+
+
+def read(annotations: Mapping[str, str]) -> PauseRequest:
+    """The request that a resource's annotations make."""
+    problems: list[str] = []
+    asked = annotations.get(PAUSED, "false")
+    if asked not in ("true", "false"):
+        problems.append(f'{PAUSED} must be "true" or "false", not {asked!r:.60}')
+    until, text = None, annotations.get(PAUSED_UNTIL)
+    if text is not None:
+        try:
+            until = datetime.fromisoformat(text)
+        except ValueError:
+            until = None
+        if until is None or until.tzinfo is None:
+            until = None
+            problems.append(
+                f"{PAUSED_UNTIL} must be a time with its zone, such as 2026-11-25T09:15:00Z, not {text!r:.60}"
+            )
+    return PauseRequest(paused=asked == "true", until=until, problem="; ".join(problems) or None)

@@ -1,0 +1,40 @@
+"""What is known of a feed's load at one moment; or that nothing is known, which is never zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signals:
+    """A feed's load. Every number is finite and not negative: the adapter refuses others."""
+
+    lag: int
+    """Entries of the stream that no enricher has taken yet."""
+    pending: int
+    """Entries taken and not yet acknowledged, wherever they wait: in Celery or in a worker."""
+    oldest_seconds: float
+    """Age of the oldest entry that is not acknowledged, 0 if there is none."""
+    queued_tasks: int
+    """Tasks waiting in the feed's Celery queue; their entries are in `pending` already."""
+    arrivals_per_second: float
+    service_seconds: float | None
+    """Worker time that an entry takes in a full batch; None before the first batch."""
+
+    @property
+    def backlog(self) -> int:
+        """All outstanding work, counted once."""
+        return self.lag + self.pending
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown:
+    """No reading. `reason` is CamelCase for the condition, `message` says what to look at."""
+
+    reason: str
+    message: str
+
+
+WAITING = Unknown(reason="FirstReading", message="rates need a second reading")
+
+Reading = Signals | Unknown

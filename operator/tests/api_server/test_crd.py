@@ -1,0 +1,274 @@
+"""The CRD on a real API server: what it takes, refuses and explains; and that files are read the same."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.support.api_server import CRD, FEEDS, ApiServer
+from tests.support.feeds import NOON, a_feed, load, serving
+
+from deltastream_operator import resource
+from deltastream_operator.domain import status
+from deltastream_operator.domain.decide import Current, decide
+
+GOOD: dict[str, Any] = {
+    "apiVersion": "deltastream.dev/v1alpha1",
+    "kind": "DeltaStreamFeed",
+    "metadata": {"name": "a"},
+    "spec": {
+        "mode": "Automatic",
+        "products": ["NIFTY"],
+        "source": {"synthetic": {"seed": 1}},
+        "generator": {"minReplicas": 0},
+        "enricher": {"replicas": 1},
+    },
+}
+REPLAY = {"configMapRef": {"name": "x"}, "asOf": "2024-06-21T15:30:00+05:30"}
+GONE = object()
+
+
+def feed_with(path: str, value: object) -> dict[str, Any]:
+    """GOOD with one place changed, or taken away."""
+    body = copy.deepcopy(GOOD)
+    *steps, last = path.split(".")
+    place = body
+    for step in steps:
+        place = place.setdefault(step, {})
+    if value is GONE:
+        place.pop(last, None)
+    else:
+        place[last] = value
+    return body
+
+
+def server_says(server: ApiServer, body: dict[str, Any]) -> tuple[bool, str]:
+    """Whether the API server would take it, strictly as kubectl asks; and its words or the stored object."""
+    code, answer = server.request("POST", f"{FEEDS}?dryRun=All&fieldValidation=Strict", body)
+    return code == 201, json.dumps(answer) if code == 201 else answer["message"]
+
+
+def file_says(body: dict[str, Any], folder: Path) -> tuple[bool, str]:
+    """Whether the reader of files takes it, and its words."""
+    feeds, problems = resource.parse(yaml.safe_dump(body), folder / "x.yaml")
+    return bool(feeds), "\n".join(problems)
+
+
+# (place, value, word of the field that both messages must name)
+REFUSED: list[tuple[str, object, str]] = [
+    ("metadata.name", "a" * 41, "name"),
+    ("metadata.name", "a.b", "name"),
+    ("metadata.name", "A_b", "name"),
+    ("spec", GONE, "spec"),
+    ("spec.mode", "Auto", "mode"),
+    ("spec.colour", "red", "colour"),
+    ("spec.session", {"calendar": "XNSE"}, "session"),
+    ("spec.behavior", {}, "behavior"),
+    ("spec.products", GONE, "products"),
+    ("spec.products", [], "products"),
+    ("spec.products", "NIFTY", "products"),
+    ("spec.products", ["nifty"], "products"),
+    ("spec.products", ["A" * 21], "products"),
+    ("spec.products", ["SPY", "SPY"], "products"),
+    ("spec.products", [f"P{n}" for n in range(501)], "products"),
+    ("spec.products", [True], "products"),
+    ("spec.source", GONE, "source"),
+    ("spec.source", {}, "source"),
+    ("spec.source", {"synthetic": {}, "replay": REPLAY}, "source"),
+    ("spec.source", {"synthetic": {}, "extra": 1}, "extra"),
+    ("spec.source.synthetic.seed", -1, "seed"),
+    ("spec.source.synthetic.seed", 2**32, "seed"),
+    ("spec.source.synthetic.seed", "7", "seed"),
+    ("spec.source.synthetic.seed", True, "seed"),
+    ("spec.source.synthetic.speedPercent", 0, "speedPercent"),
+    ("spec.source.synthetic.speedPercent", 1.5, "speedPercent"),
+    ("spec.source.synthetic.messagesPerSecond", 100_001, "messagesPerSecond"),
+    ("spec.source", {"replay": {}}, "replay"),
+    ("spec.source", {"replay": {**REPLAY, "asOf": "2024-06-21T15:30:00"}}, "asOf"),
+    ("spec.source", {"replay": {**REPLAY, "asOf": "2024-02-30T15:30:00Z"}}, "asOf"),
+    ("spec.source", {"replay": {**REPLAY, "asOf": "2024-06-21"}}, "asOf"),
+    ("spec.source", {"replay": {**REPLAY, "loop": "Twice"}}, "loop"),
+    ("spec.source", {"replay": {**REPLAY, "intervalMillis": 0}}, "intervalMillis"),
+    ("spec.source", {"replay": {"configMapRef": {}}}, "configMapRef"),
+    ("spec.source", {"replay": {"configMapRef": {"name": "X"}}}, "configMapRef.name"),
+    ("spec.source", {"replay": {"configMapRef": {"name": "x", "key": "a/b"}}}, "configMapRef.key"),
+    ("spec.generator.minReplicas", 9, "minReplicas"),
+    ("spec.generator.maxReplicas", 501, "maxReplicas"),
+    ("spec.generator.productsPerReplica", 0, "productsPerReplica"),
+    ("spec.enricher.minReplicas", 21, "minReplicas"),
+    ("spec.enricher.maxReplicas", 1001, "maxReplicas"),
+    ("spec.enricher.replicas", -1, "replicas"),
+    ("spec.enricher.replicas", "3", "replicas"),
+    ("spec.enricher.concurrencyPerReplica", 65, "concurrencyPerReplica"),
+    ("spec.enricher.target", {"utilizationPercent": 101}, "utilizationPercent"),
+    ("spec.enricher.target", {"catchUpSeconds": 0}, "catchUpSeconds"),
+    ("spec.enricher.target", {"maxQueueAgeSeconds": 5}, "maxQueueAgeSeconds"),
+]
+
+
+@pytest.mark.parametrize(("place", "value", "field"), REFUSED)
+def test_what_is_wrong_is_refused_by_field_in_cluster_and_file(
+    place: str, value: object, field: str, crd_server: ApiServer, tmp_path: Path
+) -> None:
+    """The same resource is wrong in both places, and both messages name the field."""
+    body = feed_with(place, value)
+    for taken, words in (server_says(crd_server, body), file_says(body, tmp_path)):
+        assert not taken, words
+        assert field in words
+
+
+@pytest.mark.parametrize("mode", ["Manual", "External"])
+def test_replicas_are_required_where_nobody_else_decides(
+    mode: str, crd_server: ApiServer, tmp_path: Path
+) -> None:
+    """The message says what to do."""
+    body = feed_with("spec.enricher", GONE)
+    body["spec"]["mode"] = mode
+    for taken, words in (server_says(crd_server, body), file_says(body, tmp_path)):
+        assert not taken
+        assert "spec.enricher.replicas: is required in mode" in words
+        assert "give it, or choose mode Automatic" in words
+    default = feed_with("spec.enricher", GONE)
+    del default["spec"]["mode"]
+    assert not server_says(crd_server, default)[0]
+    assert not file_says(default, tmp_path)[0]
+
+
+def test_a_recording_has_exactly_one_product(crd_server: ApiServer, tmp_path: Path) -> None:
+    """A CSV does not say whose it is."""
+    body = feed_with("spec.source", {"replay": REPLAY})
+    assert server_says(crd_server, body)[0]
+    assert file_says(body, tmp_path)[0]
+    body["spec"]["products"] = ["NIFTY", "SPY"]
+    for taken, words in (server_says(crd_server, body), file_says(body, tmp_path)):
+        assert not taken
+        assert "spec.products: a recording holds one product; name exactly that one" in words
+
+
+TAKEN: list[tuple[str, object]] = [
+    ("spec.mode", "Recommend"),
+    ("spec.enricher", GONE),
+    ("spec.generator", GONE),
+    ("spec.enricher", {}),
+    ("spec.enricher.target", {}),
+    ("spec.enricher.replicas", 0),
+    ("spec.enricher.minReplicas", 20),
+    ("spec.enricher", {"minReplicas": 1000, "maxReplicas": 1000}),
+    ("spec.enricher.target", {"utilizationPercent": 100, "catchUpSeconds": 3600}),
+    ("spec.generator", {"minReplicas": 8}),
+    ("spec.generator", {"minReplicas": 0, "maxReplicas": 0}),
+    ("spec.products", ["M&M", "BAJAJ-AUTO", "0" * 20]),
+    ("spec.source", {"synthetic": {}}),
+    ("spec.source.synthetic.seed", 2**32 - 1),
+    ("spec.source", {"replay": {"configMapRef": {"name": "x"}}}),
+    ("spec.source", {"replay": {"configMapRef": {"name": "x", "key": "chain.csv"}, "loop": "Once"}}),
+    ("spec.source", {"replay": {**REPLAY, "path": "x.yaml"}}),
+    ("spec.source", {"replay": {**REPLAY, "asOf": "2024-06-21T10:00:00.123456789Z"}}),
+    ("metadata.annotations", {"deltastream.dev/paused": "true"}),
+]
+
+
+@pytest.mark.parametrize(("place", "value"), TAKEN)
+def test_what_is_right_is_one_feed_from_cluster_and_file(
+    place: str, value: object, crd_server: ApiServer, tmp_path: Path
+) -> None:
+    """Both take it, and with their defaults filled in both mean the same feed."""
+    body = feed_with(place, value)
+    (tmp_path / "x.yaml").write_text("a file that a path may name")
+    feeds, problems = resource.parse(yaml.safe_dump(body), tmp_path / "x.yaml")
+    taken, stored = server_says(crd_server, body)
+    assert (taken, problems) == (True, []), stored
+    feed, unread = resource.from_cluster(json.loads(stored))
+    assert unread == []
+    if place == "spec.source" and "path" in str(value):
+        feeds = [resource.parse(yaml.safe_dump(feed_with(place, {"replay": REPLAY})), tmp_path / "x")[0][0]]
+    assert feed == feeds[0]
+
+
+def test_every_field_is_explained() -> None:
+    """`kubectl explain` is the manual: no field without a sentence, no value without a bound."""
+    schema = yaml.safe_load(CRD.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    for path, node in nodes("", schema):
+        if path == ".metadata":
+            continue
+        assert node.get("description", "").endswith((".", ": Stalled.")), path
+        if not path.startswith(".spec"):  # what the operator alone writes is bounded by the operator
+            continue
+        kind = node["type"]
+        bound = {"string": "maxLength", "integer": "maximum", "array": "maxItems"}.get(kind)
+        assert bound is None or bound in node or "enum" in node, path
+        assert kind != "number", path
+        assert "x-kubernetes-preserve-unknown-fields" not in node, path
+
+
+def nodes(path: str, node: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema within a schema, with its path."""
+    yield path, node
+    for name, inner in node.get("properties", {}).items():
+        yield from nodes(f"{path}.{name}", inner)
+    if "items" in node:
+        yield from nodes(f"{path}[]", node["items"])
+
+
+@pytest.fixture
+def stored(crd_server: ApiServer) -> Iterator[ApiServer]:
+    """GOOD, in Manual with one enricher, is in the server."""
+    body = feed_with("spec.mode", "Manual")
+    code, answer = crd_server.request("POST", FEEDS, body)
+    assert code == 201, answer
+    yield crd_server
+    crd_server.request("DELETE", f"{FEEDS}/a")
+
+
+def test_kubectl_explains_and_refuses(crd_server: ApiServer) -> None:
+    """What a user types first."""
+    explained = crd_server.kubectl("explain", "dsf.spec.enricher").stdout
+    assert "each a pair of subscriber and Celery worker" in explained
+    assert "Batches that one worker computes at once" in explained
+    refused = crd_server.kubectl("apply", "-f", "-", given=yaml.safe_dump(feed_with("spec.colour", "red")))
+    assert refused.returncode == 1
+    assert 'unknown field "spec.colour"' in refused.stderr
+
+
+def test_kubectl_scale_drives_replicas_within_their_bound(stored: ApiServer) -> None:
+    """/scale writes spec.enricher.replicas; the schema guards it there too."""
+    assert stored.kubectl("scale", "dsf/a", "--replicas=3").returncode == 0
+    assert stored.request("GET", f"{FEEDS}/a")[1]["spec"]["enricher"]["replicas"] == 3
+    refused = stored.kubectl("scale", "dsf/a", "--replicas=1001")
+    assert refused.returncode == 1
+    assert "spec.enricher.replicas" in refused.stderr
+
+
+def test_a_status_is_stored_whole_and_shown(stored: ApiServer) -> None:
+    """Every field that the operator writes is in the schema ; columns and /scale show it."""
+    feed = a_feed(min_replicas=1, max_replicas=3)
+    decision = decide(feed, load(lag=1_000_000), Current(enricher=1), NOON)
+    selector = "deltastream.dev/feed=a"
+    wrote = status.build({}, decision, serving(1, 2), generation=1, selector=selector)
+    code, answer = stored.request(
+        "PATCH", f"{FEEDS}/a/status?fieldValidation=Strict", {"status": wrote}, "application/merge-patch+json"
+    )
+    assert code == 200, answer
+    assert answer["status"] == wrote
+    scale = stored.request("GET", f"{FEEDS}/a/scale")[1]
+    assert (scale["spec"], scale["status"]) == ({"replicas": 1}, {"replicas": 2, "selector": selector})
+    head, row = stored.kubectl("get", "dsf", "a", "-o", "wide").stdout.splitlines()
+    assert head.split() == ["NAME", "MODE", "GENERATORS", "ENRICHERS", "DESIRED", "READY", "REASON", "AGE"]
+    assert row.split()[:7] == ["a", "Manual", "1", "2", "3", "False", "BacklogCatchUp"]
+    assert stored.kubectl("get", "deltastream").stdout.splitlines()[0].split()[0] == "NAME"
+
+
+def test_a_refused_status_is_stored_whole(stored: ApiServer) -> None:
+    """The shorter status of a feed that cannot be carried out."""
+    from deltastream_operator.domain.observed import Problem
+
+    wrote = status.refused({}, Problem(reason="ProductTaken", message="m"), now=NOON, generation=1)
+    answer = stored.request("PATCH", f"{FEEDS}/a/status", {"status": wrote}, "application/merge-patch+json")[
+        1
+    ]
+    assert answer["status"] == wrote

@@ -1,0 +1,262 @@
+"""decide(): spec, signals and what runs now in; replicas and the reason out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from tests.support.feeds import IDLE, NOON, a_feed, load
+
+from deltastream_operator.domain.capacity import ASSUMED_SERVICE_S, service_seconds
+from deltastream_operator.domain.decide import Current, decide
+from deltastream_operator.domain.feed import MODES, Enricher, Feed, Generator, Synthetic, Target
+from deltastream_operator.domain.pause import PauseRequest
+from deltastream_operator.domain.signals import Reading, Signals, Unknown
+
+AWAY = Unknown(reason="RedisUnreachable", message="redis does not answer")
+
+
+def enrichers(feed: Feed, reading: Reading, now: int | None = 1) -> tuple[int | None, str, str | None]:
+    """What the enrichers are to become, why, and by what bound."""
+    choice = decide(feed, reading, Current(generator=1, enricher=now), NOON).enricher
+    return choice.target, choice.reason, choice.limited_by
+
+
+def test_arrivals_are_served_at_the_wanted_utilization() -> None:
+    """arrivals/s x service ÷ (concurrency x utilization), rounded up."""
+    feed = a_feed(concurrency_per_replica=2, target=Target(utilization_percent=50))
+    assert enrichers(feed, load(arrivals_per_second=3000)) == (3, "ArrivalRate", None)
+    assert enrichers(feed, load(arrivals_per_second=3001)) == (4, "ArrivalRate", None)
+
+
+def test_a_backlog_is_worked_off_in_time_on_top_of_what_arrives() -> None:
+    """backlog x service ÷ (concurrency x catchUpSeconds) is added, unread and taken entries alike."""
+    feed = a_feed(target=Target(utilization_percent=100, catch_up_seconds=10))
+    assert enrichers(feed, load(arrivals_per_second=1500)) == (2, "ArrivalRate", None)
+    assert enrichers(feed, load(arrivals_per_second=1500, lag=9_000, pending=6_000)) == (
+        3,
+        "BacklogCatchUp",
+        None,
+    )
+
+
+def test_bounds_are_kept_and_named() -> None:
+    """The reason stays the load's at the ceiling; at the floor the floor is the reason."""
+    feed = a_feed(min_replicas=2, max_replicas=5)
+    assert enrichers(feed, load(lag=10_000_000)) == (5, "BacklogCatchUp", "MaxReplicas")
+    assert enrichers(feed, IDLE) == (2, "MinReplicas", "MinReplicas")
+    assert enrichers(a_feed(min_replicas=0), IDLE) == (0, "ArrivalRate", None)
+
+
+def test_a_feed_without_a_batch_yet_is_sized_by_an_assumed_service_time() -> None:
+    """Unknown service time is not zero: a first backlog brings enrichers at once, and the text says so."""
+    feed = a_feed(min_replicas=0, target=Target(catch_up_seconds=1))
+    entries = round(2.5 / ASSUMED_SERVICE_S)
+    decision = decide(feed, load(lag=entries, service_seconds=None), Current(), NOON)
+    assert decision.enricher.target == 3
+    assert "assumed: no batch yet" in decision.enricher.text()
+
+
+def test_unknown_signals_hold() -> None:
+    """An error is never read as zero load; only the spec's own bounds still count."""
+    feed = a_feed(min_replicas=1, max_replicas=8)
+    assert enrichers(feed, AWAY, 5) == (5, "SignalsUnknown", None)
+    assert enrichers(feed, AWAY, None) == (1, "SignalsUnknown", "MinReplicas")
+    assert enrichers(feed, AWAY, 9) == (8, "SignalsUnknown", "MaxReplicas")
+
+
+def test_manual_is_what_the_spec_says_exactly() -> None:
+    """In Manual nobody second-guesses a person, not even minReplicas and maxReplicas."""
+    for replicas in (0, 3, 50):
+        assert enrichers(a_feed("Manual", replicas=replicas), AWAY) == (replicas, "ManualReplicas", None)
+
+
+def test_external_is_kept_within_the_bounds() -> None:
+    """Another scaler drives /scale; the bounds protect from it."""
+    assert enrichers(a_feed("External", replicas=3), AWAY) == (3, "ExternalReplicas", None)
+    assert enrichers(a_feed("External", replicas=0), AWAY) == (1, "ExternalReplicas", "MinReplicas")
+    assert enrichers(a_feed("External", replicas=50), AWAY) == (20, "ExternalReplicas", "MaxReplicas")
+
+
+def test_recommend_says_and_touches_nothing() -> None:
+    """What exists stays; the recommendation is in the decision."""
+    choice = decide(
+        a_feed("Recommend"), load(arrivals_per_second=1400), Current(generator=1, enricher=7), NOON
+    )
+    assert (choice.enricher.desired, choice.enricher.target) == (2, None)
+    assert (choice.generator.desired, choice.generator.target) == (1, None)
+    assert "enricher 7 -> 2 (recommended): ArrivalRate" in choice.enricher.text()
+
+
+def test_recommend_starts_what_does_not_exist() -> None:
+    """A new feed would else never run: at `replicas`, or else at the minimum."""
+    assert enrichers(a_feed("Recommend", replicas=4), IDLE, None)[0] == 4
+    assert enrichers(a_feed("Recommend", min_replicas=2), IDLE, None)[0] == 2
+
+
+def test_a_paused_feed_is_left_alone() -> None:
+    """Whatever mode and load; and it goes on by itself after paused-until."""
+    feed = replace(a_feed(), pause=PauseRequest(until=NOON + timedelta(minutes=1)))
+    busy = load(lag=10_000_000)
+    decision = decide(feed, busy, Current(generator=1, enricher=2), NOON)
+    assert (decision.enricher.target, decision.enricher.desired, decision.enricher.reason) == (
+        None,
+        2,
+        "Paused",
+    )
+    assert decision.generator.target is None
+    later = decide(feed, busy, Current(generator=1, enricher=2), NOON + timedelta(minutes=1))
+    assert later.enricher.target == 20
+
+
+def test_every_stage_is_in_the_text() -> None:
+    """The answer to "why 5 and not 6?"."""
+    feed = a_feed(max_replicas=5, target=Target(utilization_percent=50, catch_up_seconds=2))
+    reading = load(arrivals_per_second=2500.0, lag=1900, pending=100)
+    assert decide(feed, reading, Current(enricher=1), NOON).enricher.text() == (
+        "enricher 1 -> 5: BacklogCatchUp: 2500.0 arrivals/s at 1000 µs each, 1 at once, 50 % busy: 5.00; "
+        "backlog 2000 (1900 unread, 100 in work) within 2 s: 1.00; together, rounded up: 6; "
+        "lowered to maxReplicas 5"
+    )
+
+
+@pytest.mark.parametrize(
+    ("products", "least", "most", "per", "wanted", "limit"),
+    [
+        (7, 0, 8, 50, 1, None),
+        (50, 0, 8, 50, 1, None),
+        (51, 0, 8, 50, 2, None),
+        (500, 0, 8, 50, 8, "MaxReplicas"),
+        (7, 3, 8, 50, 3, "MinReplicas"),
+        (7, 0, 0, 50, 0, "MaxReplicas"),
+        (2, 5, 8, 50, 2, "MinReplicas"),
+    ],
+)
+def test_generators_follow_products(
+    products: int, least: int, most: int, per: int, wanted: int, limit: str | None
+) -> None:
+    """ceil(products / productsPerReplica), within min..max, never more than there are products."""
+    spec = Generator(min_replicas=least, max_replicas=most, products_per_replica=per)
+    feed = replace(a_feed(products=products), generator=spec)
+    choice = decide(feed, AWAY, Current(), NOON).generator
+    assert (choice.target, choice.limited_by, choice.reason) == (wanted, limit, "ProductCount")
+
+
+signals = st.builds(
+    Signals,
+    lag=st.integers(0, 10**9),
+    pending=st.integers(0, 10**6),
+    oldest_seconds=st.floats(0, 10**6),
+    queued_tasks=st.integers(0, 1000),
+    arrivals_per_second=st.floats(0, 10**6),
+    service_seconds=st.none() | st.floats(1e-7, 100),
+)
+readings = signals | st.just(AWAY)
+bounds = st.tuples(st.integers(0, 1000), st.integers(0, 1000)).map(sorted)
+feeds = st.builds(
+    lambda mode, within, products, shards, per, slots, replicas, target, paused: Feed(
+        name="a",
+        products=tuple(f"P{n}" for n in range(products)),
+        source=Synthetic(),
+        mode=mode,
+        generator=Generator(min_replicas=shards[0], max_replicas=shards[1], products_per_replica=per),
+        enricher=Enricher(
+            min_replicas=within[0],
+            max_replicas=within[1],
+            replicas=replicas,
+            concurrency_per_replica=slots,
+            target=target,
+        ),
+        pause=PauseRequest(paused=paused),
+    ),
+    st.sampled_from(MODES),
+    bounds,
+    st.integers(1, 500),
+    st.tuples(st.integers(0, 500), st.integers(0, 500)).map(sorted),
+    st.integers(1, 500),
+    st.integers(1, 64),
+    st.integers(0, 1000),
+    st.builds(Target, utilization_percent=st.integers(1, 100), catch_up_seconds=st.integers(1, 3600)),
+    st.booleans(),
+)
+currents = st.builds(
+    Current, generator=st.none() | st.integers(0, 500), enricher=st.none() | st.integers(0, 1000)
+)
+
+
+@given(feeds, readings, currents)
+def test_what_is_wanted_is_within_the_bounds(feed: Feed, reading: Reading, current: Current) -> None:
+    """min <= desired <= max, but where a person decides (Manual) or holds the operator back (paused)."""
+    decision = decide(feed, reading, current, NOON)
+    if decision.paused:
+        return
+    generator, enricher = feed.generator, feed.enricher
+    floor = min(generator.min_replicas, len(feed.products))
+    assert floor <= decision.generator.desired <= min(generator.max_replicas, len(feed.products)) or floor > (
+        generator.max_replicas
+    )
+    if feed.mode != "Manual":
+        assert enricher.min_replicas <= decision.enricher.desired <= enricher.max_replicas
+
+
+@given(feeds, currents)
+def test_unknown_signals_never_scale_down(feed: Feed, current: Current) -> None:
+    """Only a ceiling that the spec itself lowered may."""
+    choice = decide(replace(feed, mode="Automatic"), AWAY, current, NOON).enricher
+    assert choice.desired >= min(current.enricher or 0, feed.enricher.max_replicas)
+
+
+@given(feeds, signals, st.integers(0, 10**6), currents)
+def test_a_longer_backlog_never_wants_fewer(
+    feed: Feed, reading: Signals, more: int, current: Current
+) -> None:
+    """Monotone in the backlog, whether unread or in work."""
+    before = decide(feed, reading, current, NOON).enricher.desired
+    for longer in (
+        replace(reading, lag=reading.lag + more),
+        replace(reading, pending=reading.pending + more),
+    ):
+        assert decide(feed, longer, current, NOON).enricher.desired >= before
+
+
+@given(feeds, readings, currents)
+def test_a_decision_carried_out_is_the_same_decision(feed: Feed, reading: Reading, current: Current) -> None:
+    """Asked again with what it wanted in place, it wants just that: no flapping by itself."""
+    assume(feed.mode != "Recommend" or current.enricher is not None)  # there the start is not the advice
+    first = decide(feed, reading, current, NOON)
+    done = Current(
+        generator=current.generator if first.generator.target is None else first.generator.target,
+        enricher=current.enricher if first.enricher.target is None else first.enricher.target,
+    )
+    second = decide(feed, reading, done, NOON)
+    assert (second.generator.desired, second.enricher.desired) == (
+        first.generator.desired,
+        first.enricher.desired,
+    )
+    assert second.enricher.target in (None, done.enricher)
+
+
+@given(st.integers(1, 10**6), st.floats(1e-6, 1e-3), st.integers(1, 256), st.integers(1, 256))
+def test_service_time_does_not_depend_on_the_size_of_batches(
+    batches: int, per_entry: float, size: int, other: int
+) -> None:
+    """Else a quiet feed, whose batches are small, would look dear, and one enricher too many ask for more."""
+    from deltastream_operator.domain.capacity import BATCH_OVERHEAD_ENTRIES as OVERHEAD
+
+    def measured(entries_a_batch: int) -> float:
+        entries = batches * entries_a_batch
+        busy_us = (entries + OVERHEAD * batches) * per_entry * 1e6
+        found = service_seconds(entries=entries, batches=batches, busy_us=round(busy_us))
+        assert found is not None
+        return found
+
+    assert measured(size) == pytest.approx(measured(other), rel=0.1)
+
+
+def test_service_time_is_unknown_before_the_first_entry() -> None:
+    """Never a division by zero, never a zero."""
+    for numbers in ((0, 0, 0), (5, 0, 10), (0, 5, 10), (5, 1, 0)):
+        assert service_seconds(entries=numbers[0], batches=numbers[1], busy_us=numbers[2]) is None
