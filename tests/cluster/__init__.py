@@ -1,0 +1,1 @@
+"""A real Kubernetes that the tests stand up themselves, and the product on it."""
