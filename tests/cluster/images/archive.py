@@ -8,21 +8,12 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 NAME = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME = "io.containerd.image.name"
 _HEADER = {"imageLayoutVersion": "1.0.0"}
-
-
-@dataclass(frozen=True)
-class Size:
-    """What an image's layers hold, in bytes: all of them, and those that the base does not have."""
-
-    total: int
-    own: int
 
 
 class Layout:
@@ -33,28 +24,22 @@ class Layout:
 
     def names(self) -> set[str]:
         """The images in it."""
-        return {manifest["annotations"][NAME] for manifest in self._manifests()}
+        return {_name(entry) for entry in self._manifests()}
 
     def keep(self, names: set[str]) -> None:
         """Drop other images, and every blob that the kept ones do not need."""
-        manifests = [entry for entry in self._manifests() if entry["annotations"][NAME] in names]
+        manifests = [entry for entry in self._manifests() if _name(entry) in names]
         self._index().write_text(json.dumps({"schemaVersion": 2, "manifests": manifests}))
         needed = {digest for entry in manifests for digest in self._blobs(entry)}
         for path in (self.folder / "blobs" / "sha256").iterdir():
             if f"sha256:{path.name}" not in needed:
                 path.unlink()
 
-    def size(self, name: str, base: str | None) -> Size:
-        """Of the image `name`, against the image `base`."""
-        layers = self._layers(name)
-        below = self._layers(base) if base else {}
-        return Size(sum(layers.values()), sum(size for digest, size in layers.items() if digest not in below))
-
     def write(self, archive: Path) -> None:
         """The archive, whole or not at all: what links to the old one keeps the old one."""
         manifests = self._manifests()
         for entry in manifests:
-            entry["annotations"][CONTAINERD_NAME] = entry["annotations"][NAME]
+            entry["annotations"][CONTAINERD_NAME] = _name(entry)
         half = archive.with_suffix(".partial")
         half.parent.mkdir(parents=True, exist_ok=True)
         with tarfile.open(half, "w") as tar:
@@ -83,9 +68,10 @@ class Layout:
         parts = [manifest["config"], *manifest["layers"]]
         return [entry["digest"], *(part["digest"] for part in parts)]
 
-    def _layers(self, name: str) -> dict[str, int]:
-        entry = next(one for one in self._manifests() if one["annotations"][NAME] == name)
-        return {layer["digest"]: layer["size"] for layer in self._read(entry["digest"])["layers"]}
+
+def _name(entry: dict[str, Any]) -> str:
+    """Empty for an image whose name a newer one has taken."""
+    return str(entry.get("annotations", {}).get(NAME, ""))
 
 
 def _add(tar: tarfile.TarFile, name: str, content: dict[str, Any]) -> None:

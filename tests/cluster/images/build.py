@@ -12,7 +12,6 @@ from pathlib import Path
 from tests.cluster.images import base, context
 from tests.cluster.images.archive import Layout
 from tests.cluster.images.catalogue import PYTHON, ROOT, Recipe, products, standins
-from tests.cluster.images.errors import ImageError
 from tests.cluster.images.host import Say, cache, need, need_root, run
 from tests.cluster.images.store import Store
 
@@ -36,14 +35,15 @@ def without_engine(tag: str, out: Path, say: Say) -> Path:
     need_root()
     need("buildah", "buildah", say)
     began = time.monotonic()
-    recipes = [*standins(_binary, _mongod_pin), *products(tag)]
+    recipes = [*standins(_mongod_pin), *products(tag)]
     layout = Layout(cache() / "images" / "layout")
     fresh = _bring_up_to_date(recipes, layout, say)
     names = [PYTHON, *(recipe.name for recipe in recipes)]
     layout.keep(set(names))
+    sizes = Store().megabytes()
     for recipe in recipes:
-        size = layout.size(recipe.name, PYTHON if recipe.base else None)
-        say(f"{recipe.name:<56} {size.total / MIB:6.1f} MiB, {size.own / MIB:6.1f} beyond the base")
+        total = sizes[recipe.name]
+        say(f"{recipe.name:<44} {total:4.0f} MB, {total - sizes[PYTHON]:4.0f} beyond the base")
     archive = out / "deltastream.tar"
     if fresh or not archive.exists():
         layout.write(archive)
@@ -83,15 +83,9 @@ def _bring_up_to_date(recipes: Sequence[Recipe], layout: Layout, say: Say) -> bo
 
 
 def _fingerprint(recipe: Recipe, current: dict[str, str]) -> str:
-    below = current[recipe.base] if recipe.base else ""
-    brought = (_stat(place()) for _, place in recipe.brings)
+    below = current.get(recipe.base, "")
+    brought = (place().read_text() for _, place in recipe.brings)
     return context.digest(recipe.folder, below, recipe.version or "", *brought)
-
-
-def _stat(path: Path) -> str:
-    """A program of 70 MB is told by size and time: reading it each time would take longer than all else."""
-    seen = path.stat()
-    return f"{path.name} {seen.st_size} {seen.st_mtime_ns}"
 
 
 def _build(store: Store, recipe: Recipe) -> None:
@@ -104,14 +98,14 @@ def _build(store: Store, recipe: Recipe) -> None:
         for brought, place in recipe.brings:
             shutil.copy2(place(), folder / brought)
         dockerfile = recipe.folder / "Dockerfile"
-        store.build(recipe.name, folder, dockerfile=dockerfile, version=recipe.version)
-
-
-def _binary(program: str) -> Path:
-    path = cache() / "bin" / program
-    if not path.exists():
-        raise ImageError(f"{path} does not exist; build the node's programs first: make node-build")
-    return path
+        if recipe.version is None:
+            store.build(recipe.name, folder, dockerfile=dockerfile)
+            return
+        # The first stage keeps a name, or its layers would be removed as unused and pip would run every time.
+        stage = f"localhost/build-stage/{recipe.folder.name}"
+        store.build(stage, folder, dockerfile=dockerfile, options=["--target=build"])
+        version = f"--build-arg=VERSION={recipe.version}"
+        store.build(recipe.name, folder, dockerfile=dockerfile, options=[version])
 
 
 def _mongod_pin() -> Path:

