@@ -1,14 +1,18 @@
 """Liveness, readiness and metrics as WSGI: a middleware for HTTP services, a small server for others.
 
+`python -m {package}.health [PORT ...]` asks the processes of this machine, for an image's HEALTHCHECK.
 A twin: the same file in every service, kept equal by tests/contracts/test_twins.py.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -99,3 +103,23 @@ class _Quiet(WSGIRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Probes are not worth a log line."""
+
+
+def main(ports: list[str]) -> int:
+    """0 if the process behind every port (by default `PORT`) says that it is alive; else 1 and why not."""
+    for port in ports or [os.environ.get("PORT", "")]:
+        try:
+            connection = HTTPConnection("127.0.0.1", int(port), timeout=3)
+            connection.request("GET", "/livez")
+            answer = connection.getresponse().status
+        except (ValueError, OSError, HTTPException) as error:
+            print(f"port {port!r}: {error!r}", file=sys.stderr)
+            return 1
+        if answer != 200:
+            print(f"port {port!r}: /livez answers {answer}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
