@@ -1,32 +1,48 @@
-"""`python -m storage migrate`: bring the database to the schema and print what changed."""
+"""`python -m storage init-mongo` and `migrate`: bring MongoDB to what the services need, and print what changed."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Iterator
 
 from pymongo.errors import PyMongoError
 
-from storage import bootstrap
+from storage import bootstrap, replica_set
 from storage.config import load
 from storage.migrate import migrate
+
+
+def _init_mongo() -> Iterator[str]:
+    yield from replica_set.ensure(replica_set.load())
+
+
+def _migrate() -> Iterator[str]:
+    settings = load()
+    # Run as a job beside a MongoDB that is still starting: wait for it longer than a query would.
+    with bootstrap.connect(settings, select_ms=30_000) as client:
+        yield from migrate(bootstrap.database(client), settings)
+
+
+COMMANDS: dict[str, tuple[Callable[[], Iterator[str]], str]] = {
+    "init-mongo": (_init_mongo, "make the members a replica set, with its users"),
+    "migrate": (_migrate, "create and change collections, indexes and retention"),
+}
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="storage")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("migrate", help="create and change collections, indexes and retention")
-    parser.parse_args(arguments)
-    settings = load()
+    for name, (_, text) in COMMANDS.items():
+        commands.add_parser(name, help=text)
+    command = parser.parse_args(arguments).command
     changes = 0
     try:
-        # Run as a job beside a MongoDB that is still starting: wait for it longer than a query would.
-        with bootstrap.connect(settings, select_ms=30_000) as client:
-            for change in migrate(bootstrap.database(client), settings):
-                changes += 1
-                print(change, flush=True)
+        for change in COMMANDS[command][0]():
+            changes += 1
+            print(change, flush=True)
     except PyMongoError as error:
-        raise SystemExit(f"migrate: MongoDB failed after {changes} changes: {error}") from error
+        raise SystemExit(f"{command}: MongoDB failed after {changes} changes: {error}") from error
     if not changes:
         print("nothing to change")
 

@@ -1,0 +1,152 @@
+"""`python -m storage init-mongo`: a set of fresh mongods becomes a replica set with the two users it needs.
+
+Runs as a job beside members that are still starting, any number of times: it does what is missing. There is
+no shell on the members and no localhost exception from outside, so it logs in as the members do among
+themselves: user `__system` of the database `local`, whose password is the key file's content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+
+from storage import environment
+
+SECRETS = ("MONGO_KEY", "MONGO_ROOT_PASSWORD", "MONGO_APP_PASSWORD")
+DATABASE, APP, ROOT = "deltastream", "app", "root"
+_NOT_YET_INITIALIZED, _AUTHENTICATION_FAILED = 94, 18
+# Answers of a set that is electing, or of a member that has not heard of its configuration yet.
+_PASSING = frozenset({91, 103, 189, 10107, 11600, 13435, 13436})
+Client = MongoClient[dict[str, Any]]
+
+
+class Settings(BaseSettings):
+    """Names are the environment variables' names in lower case."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    mongo_members: str = Field(description="host:port of every member, comma-separated; the first starts it.")
+    mongo_replica_set: str = Field("deltastream", pattern="^[a-z0-9-]{1,64}$", description="Name of the set.")
+    mongo_key: SecretStr = Field(description="Content of the members' key file.")
+    mongo_root_password: SecretStr = Field(min_length=16, description="Password of root@admin.")
+    mongo_app_password: SecretStr = Field(min_length=16, description="Password of app@deltastream.")
+    mongo_wait_seconds: int = Field(120, ge=1, le=3600, description="How long to wait for the members.")
+
+    @field_validator("mongo_members")
+    @classmethod
+    def _hosts(cls, value: str) -> str:
+        hosts = value.split(",")
+        if not all(host.rpartition(":")[0] and host.rpartition(":")[2].isdigit() for host in hosts):
+            raise ValueError("must be host:port, separated by commas")
+        if len(hosts) % 2 == 0:
+            raise ValueError("must be an odd number of members: an even one can split into halves")
+        return value
+
+
+def load() -> Settings:
+    """The settings, or an end of the process (2) that names variable, value and rule."""
+    return environment.load(Settings, SECRETS)
+
+
+def ensure(settings: Settings) -> Iterator[str]:
+    """Do what is missing, one line a change. Raises PyMongoError when the members do not come."""
+    wanted = settings.mongo_members.split(",")
+    wait_ms = settings.mongo_wait_seconds * 1000
+    with _system(settings, wanted[0], direct=True, wait_ms=wait_ms) as first:
+        if not _initiated(first):
+            members = [{"_id": number, "host": host} for number, host in enumerate(wanted)]
+            first.admin.command("replSetInitiate", {"_id": settings.mongo_replica_set, "members": members})
+            yield f"started the replica set {settings.mongo_replica_set} of {len(wanted)}"
+    with _system(settings, wanted[0], direct=False, wait_ms=wait_ms) as primary:
+        yield from iter(lambda: _step(primary, wanted, settings.mongo_wait_seconds), None)
+        root = settings.mongo_root_password.get_secret_value()
+        app = settings.mongo_app_password.get_secret_value()
+        yield from _user(primary, "admin", ROOT, root, [{"role": "root", "db": "admin"}])
+        roles = [{"role": role, "db": DATABASE} for role in ("readWrite", "dbAdmin")]
+        yield from _user(primary, DATABASE, APP, app, roles)
+
+
+def _system(settings: Settings, host: str, *, direct: bool, wait_ms: int) -> Client:
+    return MongoClient(
+        host,
+        username="__system",
+        password="".join(settings.mongo_key.get_secret_value().split()),
+        authSource="local",
+        authMechanism="SCRAM-SHA-256",
+        directConnection=direct,
+        replicaSet=None if direct else settings.mongo_replica_set,
+        serverSelectionTimeoutMS=wait_ms,
+        tz_aware=True,
+    )
+
+
+def _initiated(client: Client) -> bool:
+    try:
+        client.admin.command("replSetGetStatus")
+    except OperationFailure as error:
+        if error.code != _NOT_YET_INITIALIZED:
+            raise
+        return False
+    return True
+
+
+def _step(primary: Client, wanted: list[str], seconds: float) -> str | None:
+    """One member nearer to `wanted`; None once there. MongoDB takes one change at a time."""
+    config = primary.admin.command("replSetGetConfig")["config"]
+    present = [member["host"] for member in config["members"]]
+    if missing := [host for host in wanted if host not in present]:
+        number = max(member["_id"] for member in config["members"]) + 1
+        config["members"].append({"_id": number, "host": missing[0]})
+        change = f"added {missing[0]}"
+    elif surplus := [host for host in present if host not in wanted]:
+        config["members"] = [member for member in config["members"] if member["host"] != surplus[-1]]
+        change = f"removed {surplus[-1]}"
+    else:
+        return None
+    config["version"] += 1
+    _patiently(lambda: primary.admin.command("replSetReconfig", config), seconds)
+    return change
+
+
+def _user(
+    primary: Client, database: str, name: str, password: str, roles: list[dict[str, str]]
+) -> Iterator[str]:
+    """The user with this password. A restored Secret with another password is made true, too."""
+    found = primary[database].command("usersInfo", name)["users"]
+    if not found:
+        primary[database].command("createUser", name, pwd=password, roles=roles)
+        yield f"created {name}@{database}"
+    elif not _logs_in(primary, database, name, password):
+        primary[database].command("updateUser", name, pwd=password)
+        yield f"gave {name}@{database} its password"
+
+
+def _logs_in(primary: Client, database: str, name: str, password: str) -> bool:
+    host, port = primary.primary or ("", 0)
+    client: Client = MongoClient(
+        host, port, username=name, password=password, authSource=database, directConnection=True
+    )
+    with client:
+        try:
+            client.admin.command("connectionStatus")
+        except OperationFailure as error:
+            if error.code != _AUTHENTICATION_FAILED:
+                raise
+            return False
+    return True
+
+
+def _patiently(call: Callable[[], object], seconds: float) -> None:
+    """Again while the set is electing."""
+    passing = retry_if_exception(lambda e: isinstance(e, OperationFailure) and e.code in _PASSING)
+    for attempt in Retrying(
+        retry=passing, stop=stop_after_delay(seconds), wait=wait_fixed(0.5), reraise=True
+    ):
+        with attempt:
+            call()

@@ -1,0 +1,141 @@
+"""Fresh mongods become a replica set, by a job that may run any number of times."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
+from tests.support.stores import MongoServer
+
+PASSWORDS = {"MONGO_ROOT_PASSWORD": "root-password-of-tests", "MONGO_APP_PASSWORD": "app-password-of-tests"}
+
+
+class Member(MongoServer):
+    """A member that has never been configured; it answers to nobody who has not the key."""
+
+    key_file: Path
+
+    def _command(self) -> list[str]:
+        plain = [option for option in super()._command() if option != "--auth"]
+        return [*plain, "--replSet", "deltastream", "--keyFile", str(self.key_file)]
+
+    def _answers(self) -> bool:
+        with MongoClient(
+            "127.0.0.1", self.port, directConnection=True, serverSelectionTimeoutMS=200
+        ) as client:
+            try:
+                return bool(client.admin.command("hello")["ok"])
+            except Exception:
+                return False
+
+
+@pytest.fixture
+def members(tmp_path: Path) -> Iterator[Callable[[int], list[Member]]]:
+    key = tmp_path / "key"
+    key.write_text(secrets.token_hex(32) + "\n")
+    key.chmod(0o400)
+    started: list[Member] = []
+
+    def start(count: int) -> list[Member]:
+        for number in range(len(started), count):
+            member = Member(tmp_path / f"member-{number}")
+            member.key_file = key
+            member.start()
+            started.append(member)
+        return started
+
+    yield start
+    for member in started:
+        member.stop()
+
+
+def _init(members: list[Member], **changes: str) -> subprocess.CompletedProcess[str]:
+    env = {
+        **os.environ,
+        **PASSWORDS,
+        "MONGO_MEMBERS": ",".join(f"127.0.0.1:{member.port}" for member in members),
+        "MONGO_KEY_FILE": str(members[0].key_file),
+        "PYTHONPATH": "services/storage",
+        **changes,
+    }
+    argv = [sys.executable, "-m", "storage", "init-mongo"]
+    return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=90, check=False)
+
+
+def _client(members: list[Member], user: str, database: str, password: str) -> MongoClient[dict[str, Any]]:
+    hosts = [f"127.0.0.1:{member.port}" for member in members]
+    login = {"username": user, "password": password, "authSource": database}
+    return MongoClient(hosts, replicaSet="deltastream", **login)
+
+
+def _app(members: list[Member], password: str) -> MongoClient[dict[str, Any]]:
+    return _client(members, "app", "deltastream", password)
+
+
+def test_a_fresh_mongod_becomes_a_replica_set_with_its_users_and_a_second_run_changes_nothing(
+    members: Callable[[int], list[Member]],
+) -> None:
+    """The application can work in its database and in no other."""
+    one = members(1)
+    first = _init(one)
+    assert first.stdout.splitlines() == [
+        "started the replica set deltastream of 1",
+        "created root@admin",
+        "created app@deltastream",
+    ], first.stderr
+    with _app(one, PASSWORDS["MONGO_APP_PASSWORD"]) as client:
+        client["deltastream"]["x"].insert_one({"a": 1})
+        with pytest.raises(OperationFailure):
+            client["other"]["x"].insert_one({"a": 1})
+    assert _init(one).stdout == "nothing to change\n"
+
+
+def test_a_password_that_was_restored_is_made_true(members: Callable[[int], list[Member]]) -> None:
+    """A Secret from a backup beside a volume that knew another one."""
+    one = members(1)
+    assert _init(one).returncode == 0
+    changed = _init(one, MONGO_APP_PASSWORD="another-password-of-tests")
+    assert changed.stdout == "gave app@deltastream its password\n"
+    with _app(one, "another-password-of-tests") as client:
+        client["deltastream"]["x"].insert_one({"a": 1})
+
+
+def test_a_set_grows_to_three_and_shrinks_again(members: Callable[[int], list[Member]]) -> None:
+    """One member at a time, as MongoDB takes it."""
+    assert _init(members(1)).returncode == 0
+    three = members(3)
+    grown = _init(three)
+    assert [line.split()[0] for line in grown.stdout.splitlines()] == ["added", "added"], grown.stderr
+    with _client(three, "root", "admin", PASSWORDS["MONGO_ROOT_PASSWORD"]) as client:
+        config = client.admin.command("replSetGetConfig")["config"]
+    assert [member["host"] for member in config["members"]] == [
+        f"127.0.0.1:{member.port}" for member in three
+    ]
+    shrunk = _init(three[:1])
+    assert [line.split()[0] for line in shrunk.stdout.splitlines()] == ["removed", "removed"], shrunk.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"MONGO_MEMBERS": "a:1,b:2"}, "MONGO_MEMBERS='a:1,b:2': must be an odd number of members"),
+        ({"MONGO_MEMBERS": "here"}, "MONGO_MEMBERS='here': must be host:port"),
+        ({"MONGO_ROOT_PASSWORD": "short"}, "MONGO_ROOT_PASSWORD=(secret):"),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    members: Callable[[int], list[Member]], changes: dict[str, str], said: str
+) -> None:
+    """One line, exit code 2, no secret in it."""
+    done = _init(members(1), **changes)
+    assert done.returncode == 2
+    assert done.stderr.startswith(said)
+    assert "short" not in done.stderr
