@@ -1,4 +1,4 @@
-"""`python -m storage init-mongo` and `migrate`: bring MongoDB to what the services need, and print what changed."""
+"""`python -m storage init-mongo` and `migrate`: MongoDB as the services need it; prints what changed."""
 
 from __future__ import annotations
 

@@ -21,8 +21,9 @@ from storage import environment
 SECRETS = ("MONGO_KEY", "MONGO_ROOT_PASSWORD", "MONGO_APP_PASSWORD")
 DATABASE, APP, ROOT = "deltastream", "app", "root"
 _NOT_YET_INITIALIZED, _AUTHENTICATION_FAILED = 94, 18
-# Answers of a set that is electing, or of a member that has not heard of its configuration yet.
-_PASSING = frozenset({91, 103, 189, 10107, 11600, 13435, 13436})
+# Answers of a set that elects, applies a configuration (109), has not spread it yet (308), or has just changed
+# it by itself (103), as it does when a new member has caught up.
+_PASSING = frozenset({91, 103, 109, 189, 308, 10107, 11600, 13435, 13436})
 Client = MongoClient[dict[str, Any]]
 
 
@@ -64,7 +65,7 @@ def ensure(settings: Settings) -> Iterator[str]:
             first.admin.command("replSetInitiate", {"_id": settings.mongo_replica_set, "members": members})
             yield f"started the replica set {settings.mongo_replica_set} of {len(wanted)}"
     with _system(settings, wanted[0], direct=False, wait_ms=wait_ms) as primary:
-        yield from iter(lambda: _step(primary, wanted, settings.mongo_wait_seconds), None)
+        yield from iter(lambda: _patiently(lambda: _step(primary, wanted), settings.mongo_wait_seconds), None)
         root = settings.mongo_root_password.get_secret_value()
         app = settings.mongo_app_password.get_secret_value()
         yield from _user(primary, "admin", ROOT, root, [{"role": "root", "db": "admin"}])
@@ -96,7 +97,7 @@ def _initiated(client: Client) -> bool:
     return True
 
 
-def _step(primary: Client, wanted: list[str], seconds: float) -> str | None:
+def _step(primary: Client, wanted: list[str]) -> str | None:
     """One member nearer to `wanted`; None once there. MongoDB takes one change at a time."""
     config = primary.admin.command("replSetGetConfig")["config"]
     present = [member["host"] for member in config["members"]]
@@ -110,7 +111,7 @@ def _step(primary: Client, wanted: list[str], seconds: float) -> str | None:
     else:
         return None
     config["version"] += 1
-    _patiently(lambda: primary.admin.command("replSetReconfig", config), seconds)
+    primary.admin.command("replSetReconfig", config)
     return change
 
 
@@ -142,11 +143,7 @@ def _logs_in(primary: Client, database: str, name: str, password: str) -> bool:
     return True
 
 
-def _patiently(call: Callable[[], object], seconds: float) -> None:
-    """Again while the set is electing."""
+def _patiently(step: Callable[[], str | None], seconds: float) -> str | None:
+    """The step, from its beginning, for as long as the set is busy with itself."""
     passing = retry_if_exception(lambda e: isinstance(e, OperationFailure) and e.code in _PASSING)
-    for attempt in Retrying(
-        retry=passing, stop=stop_after_delay(seconds), wait=wait_fixed(0.5), reraise=True
-    ):
-        with attempt:
-            call()
+    return Retrying(retry=passing, stop=stop_after_delay(seconds), wait=wait_fixed(0.5), reraise=True)(step)
