@@ -1,0 +1,45 @@
+{{/* The release's name for everything: at most 40 characters, so that a suffix still fits into 63. */}}
+{{- define "deltastream.fullname" -}}
+{{- $name := .Values.fullnameOverride | default .Release.Name -}}
+{{- if and (not .Values.fullnameOverride) (not (contains "deltastream" $name)) -}}
+{{- $name = printf "%s-deltastream" ($name | trunc 28 | trimSuffix "-") -}}
+{{- end -}}
+{{- $name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* Name of a component's objects. Takes {root, component}. */}}
+{{- define "deltastream.name" -}}
+{{- printf "%s-%s" (include "deltastream.fullname" .root) .component -}}
+{{- end -}}
+
+{{/* URL of a service of ours. Takes {root, component, port}. */}}
+{{- define "deltastream.url" -}}
+{{- printf "http://%s:%v" (include "deltastream.name" .) .port -}}
+{{- end -}}
+
+{{/* The Secret of a component: an existing one, or the made one. Takes {root, component}. */}}
+{{- define "deltastream.secret" -}}
+{{- $values := .root.Values -}}
+{{- if eq .component "redis" -}}
+{{- if $values.redis.enabled -}}
+{{- $values.redis.existingSecret | default (include "deltastream.name" .) -}}
+{{- else -}}
+{{- $values.externalRedis.existingSecret -}}
+{{- end -}}
+{{- else if eq .component "mongodb" -}}
+{{- if $values.mongodb.enabled -}}
+{{- $values.mongodb.existingSecret | default (include "deltastream.name" .) -}}
+{{- else -}}
+{{- $values.externalMongodb.existingSecret -}}
+{{- end -}}
+{{- else -}}
+{{- $values.auth.existingSecret | default (include "deltastream.name" .) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Which Secret holds a key. */}}
+{{- define "deltastream.secretOfKey" -}}
+{{- $redis := list "redis_url" "celery_broker_url" "celery_result_backend" "operator_redis_url" "users.acl" -}}
+{{- $mongodb := list "mongo_url" "keyfile" "root-password" "app-password" -}}
+{{- if has . $redis }}redis{{ else if has . $mongodb }}mongodb{{ else }}auth{{ end -}}
+{{- end -}}

@@ -1,0 +1,125 @@
+{{/* What every container has. */}}
+{{- define "deltastream.containerSecurity" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  runAsNonRoot: true
+  capabilities:
+    drop: [ALL]
+{{- end -}}
+
+{{/* env entries: plain values, and X_FILE for each key of a Secret. Takes {env, secrets}. */}}
+{{- define "deltastream.env" -}}
+{{- range $name, $value := .env }}
+- name: {{ $name }}
+  value: {{ $value | toString | quote }}
+{{- end }}
+{{- range $variable, $key := .secrets }}
+- name: {{ $variable }}_FILE
+  value: /run/secrets/deltastream/{{ $key }}
+{{- end }}
+{{- end -}}
+
+{{/* Startup, readiness and liveness of what serves /livez and /readyz. Takes {port}. */}}
+{{- define "deltastream.probes" -}}
+startupProbe:
+  httpGet: {path: /livez, port: {{ .port }}}
+  periodSeconds: 1
+  timeoutSeconds: 2
+  failureThreshold: 90
+readinessProbe:
+  httpGet: {path: /readyz, port: {{ .port }}}
+  periodSeconds: 3
+  timeoutSeconds: 3
+  failureThreshold: 3
+livenessProbe:
+  httpGet: {path: /livez, port: {{ .port }}}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 3
+{{- end -}}
+
+{{/* Volumes of every pod: /tmp, and the keys of Secrets as files. Takes {root, secrets}. */}}
+{{- define "deltastream.volumes" -}}
+- name: tmp
+  emptyDir: {sizeLimit: 32Mi}
+{{- if .secrets }}
+- name: secrets
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- $root := .root }}
+      {{- $byComponent := dict }}
+      {{- range $key := .secrets | values | uniq | sortAlpha }}
+      {{- $component := include "deltastream.secretOfKey" $key }}
+      {{- $_ := set $byComponent $component (append (get $byComponent $component | default list) $key) }}
+      {{- end }}
+      {{- range $component, $keys := $byComponent }}
+      - secret:
+          name: {{ include "deltastream.secret" (dict "root" $root "component" $component) }}
+          items:
+            {{- range $keys }}
+            - {key: {{ . }}, path: {{ . }}}
+            {{- end }}
+      {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Mounts of every container. Takes {secrets}. */}}
+{{- define "deltastream.mounts" -}}
+- {name: tmp, mountPath: /tmp}
+{{- if .secrets }}
+- {name: secrets, mountPath: /run/secrets/deltastream, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{/* What every pod's spec has besides its containers and volumes. Takes {root, component, values, token?}. */}}
+{{- define "deltastream.pod" -}}
+serviceAccountName: {{ include "deltastream.name" . }}
+automountServiceAccountToken: {{ .token | default false }}
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile: {type: RuntimeDefault}
+{{- with .root.Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with .values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Replicas of one workload go to different nodes where there are several. Takes {root, component}. */}}
+{{- define "deltastream.spread" -}}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "deltastream.selector" . | nindent 8 }}
+{{- end -}}
+
+{{/* The level a component logs with. Takes {root, values}. */}}
+{{- define "deltastream.logLevel" -}}
+{{- .values.logLevel | default .root.Values.logLevel -}}
+{{- end -}}

@@ -1,0 +1,86 @@
+{{/*
+The Deployment of an HTTP service of ours. Takes {root, component, values, port, env, secrets}: `env` are plain
+variables, `secrets` the variables that get a file, each with its key.
+*/}}
+{{- define "deltastream.deployment" -}}
+{{- $env := merge (dict "LOG_LEVEL" (include "deltastream.logLevel" .)) (.env | default dict) -}}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  {{- include "deltastream.metadata" (dict "root" .root "component" .component) | nindent 2 }}
+spec:
+  replicas: {{ .values.replicas }}
+  revisionHistoryLimit: 3
+  strategy:
+    type: RollingUpdate
+    rollingUpdate: {maxUnavailable: 0, maxSurge: 1}
+  selector:
+    matchLabels:
+      {{- include "deltastream.selector" . | nindent 6 }}
+  template:
+    metadata:
+      labels:
+        {{- include "deltastream.selector" . | nindent 8 }}
+      {{- with .values.podAnnotations }}
+      annotations:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+    spec:
+      {{- include "deltastream.pod" . | nindent 6 }}
+      {{- include "deltastream.spread" . | nindent 6 }}
+      terminationGracePeriodSeconds: 30
+      containers:
+        - name: {{ .component }}
+          image: {{ include "deltastream.image" (dict "root" .root "component" .component "image" .values.image) }}
+          imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+          env:
+            {{- include "deltastream.env" (dict "env" $env "secrets" .secrets) | trim | nindent 12 }}
+          ports:
+            - {name: http, containerPort: {{ .port }}, protocol: TCP}
+          {{- include "deltastream.probes" (dict "port" "http") | nindent 10 }}
+          resources:
+            {{- toYaml .values.resources | nindent 12 }}
+          {{- include "deltastream.containerSecurity" . | nindent 10 }}
+          terminationMessagePolicy: FallbackToLogsOnError
+          volumeMounts:
+            {{- include "deltastream.mounts" . | nindent 12 }}
+      volumes:
+        {{- include "deltastream.volumes" . | nindent 8 }}
+{{- end -}}
+
+{{/* The Service of an HTTP service of ours. Takes {root, component, port, service?}. */}}
+{{- define "deltastream.service" -}}
+apiVersion: v1
+kind: Service
+metadata:
+  {{- include "deltastream.metadata" (dict "root" .root "component" .component "annotations" (.service | default dict).annotations) | nindent 2 }}
+spec:
+  type: {{ (.service | default dict).type | default "ClusterIP" }}
+  selector:
+    {{- include "deltastream.selector" . | nindent 4 }}
+  ports:
+    - {name: http, port: {{ .port }}, targetPort: http, protocol: TCP}
+{{- end -}}
+
+{{/* At most one replica at a time is taken away on purpose. Takes {root, component}. */}}
+{{- define "deltastream.pdb" -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  {{- include "deltastream.metadata" (dict "root" .root "component" .component) | nindent 2 }}
+spec:
+  maxUnavailable: 1
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels:
+      {{- include "deltastream.selector" . | nindent 6 }}
+{{- end -}}
+
+{{/* An account of its own for every component; only some get a token. Takes {root, component, annotations?}. */}}
+{{- define "deltastream.serviceAccount" -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  {{- include "deltastream.metadata" . | nindent 2 }}
+automountServiceAccountToken: false
+{{- end -}}

@@ -1,0 +1,45 @@
+{{/* The pod of a feed's enricher: subscriber and worker as a pair; the operator adds the feed. */}}
+{{- define "deltastream.enricherTemplate" -}}
+{{- $values := .Values.workerEnricher -}}
+{{- $context := dict "root" $ "component" "worker-enricher" "values" $values -}}
+{{- $secrets := dict
+  "REDIS_URL" "redis_url"
+  "MONGO_URL" "mongo_url"
+  "CELERY_BROKER_URL" "celery_broker_url"
+  "CELERY_RESULT_BACKEND" "celery_result_backend" -}}
+{{- $containers := list
+  (dict "name" "subscriber" "port" 9101 "resources" $values.resources)
+  (dict "name" "worker" "port" 9102 "resources" $values.worker.resources) -}}
+metadata:
+  labels:
+    {{- include "deltastream.selector" $context | nindent 4 }}
+  {{- with $values.podAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  {{- include "deltastream.pod" $context | nindent 2 }}
+  {{- include "deltastream.spread" $context | nindent 2 }}
+  terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
+  containers:
+    {{- range $containers }}
+    {{- $env := dict "LOG_LEVEL" (include "deltastream.logLevel" $context) "PORT" .port "OPENBLAS_NUM_THREADS" 1 }}
+    - name: {{ .name }}
+      image: {{ include "deltastream.image" (dict "root" $ "component" "worker-enricher" "image" $values.image) }}
+      imagePullPolicy: {{ $.Values.image.pullPolicy }}
+      command: [python, -m, worker_enricher, {{ .name }}]
+      env:
+        {{- include "deltastream.env" (dict "env" $env "secrets" $secrets) | trim | nindent 8 }}
+      ports:
+        - {name: metrics{{ if eq .name "worker" }}-worker{{ end }}, containerPort: {{ .port }}, protocol: TCP}
+      {{- include "deltastream.probes" (dict "port" .port) | nindent 6 }}
+      resources:
+        {{- toYaml .resources | nindent 8 }}
+      {{- include "deltastream.containerSecurity" $ | nindent 6 }}
+      terminationMessagePolicy: FallbackToLogsOnError
+      volumeMounts:
+        {{- include "deltastream.mounts" (dict "secrets" $secrets) | nindent 8 }}
+    {{- end }}
+  volumes:
+    {{- include "deltastream.volumes" (dict "root" $ "secrets" $secrets) | nindent 4 }}
+{{- end -}}

@@ -1,0 +1,35 @@
+{{/* The pod of a feed's generator; the operator adds the feed (docs/kubernetes.md). */}}
+{{- define "deltastream.generatorTemplate" -}}
+{{- $values := .Values.feedGenerator -}}
+{{- $context := dict "root" $ "component" "feed-generator" "values" $values -}}
+{{- $env := dict "LOG_LEVEL" (include "deltastream.logLevel" $context) "PORT" 9100 "OPENBLAS_NUM_THREADS" 1 -}}
+{{- $secrets := dict "REDIS_URL" "redis_url" -}}
+metadata:
+  labels:
+    {{- include "deltastream.selector" $context | nindent 4 }}
+  {{- with $values.podAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  {{- include "deltastream.pod" $context | nindent 2 }}
+  {{- include "deltastream.spread" $context | nindent 2 }}
+  terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
+  containers:
+    - name: generator
+      image: {{ include "deltastream.image" (dict "root" $ "component" "feed-generator" "image" $values.image) }}
+      imagePullPolicy: {{ .Values.image.pullPolicy }}
+      env:
+        {{- include "deltastream.env" (dict "env" $env "secrets" $secrets) | trim | nindent 8 }}
+      ports:
+        - {name: metrics, containerPort: 9100, protocol: TCP}
+      {{- include "deltastream.probes" (dict "port" "metrics") | nindent 6 }}
+      resources:
+        {{- toYaml $values.resources | nindent 8 }}
+      {{- include "deltastream.containerSecurity" . | nindent 6 }}
+      terminationMessagePolicy: FallbackToLogsOnError
+      volumeMounts:
+        {{- include "deltastream.mounts" (dict "secrets" $secrets) | nindent 8 }}
+  volumes:
+    {{- include "deltastream.volumes" (dict "root" $ "secrets" $secrets) | nindent 4 }}
+{{- end -}}

@@ -1,0 +1,45 @@
+{{/* What the hook makes where it is absent. Random values are made once and never changed. */}}
+{{- define "deltastream.secretsPlan" -}}
+{{- $name := include "deltastream.fullname" . -}}
+secrets:
+  {{- if and .Values.redis.enabled (not .Values.redis.existingSecret) }}
+  {{- $host := include "deltastream.name" (dict "root" . "component" "redis") }}
+  - name: {{ $name }}-redis
+    labels:
+      {{- include "deltastream.selector" (dict "root" . "component" "redis") | nindent 6 }}
+    keys:
+      app-password: {random: 32}
+      operator-password: {random: 32}
+      users.acl:
+        template: |
+          {{- .Files.Get "files/users.acl" | nindent 10 }}
+      redis_url: {template: "redis://app:{app-password}@{{ $host }}:6379/0"}
+      celery_broker_url: {template: "redis://app:{app-password}@{{ $host }}:6379/1"}
+      celery_result_backend: {template: "redis://app:{app-password}@{{ $host }}:6379/2"}
+      operator_redis_url: {template: "redis://operator:{operator-password}@{{ $host }}:6379/0"}
+  {{- end }}
+  {{- if and .Values.mongodb.enabled (not .Values.mongodb.existingSecret) }}
+  - name: {{ $name }}-mongodb
+    labels:
+      {{- include "deltastream.selector" (dict "root" . "component" "mongodb") | nindent 6 }}
+    keys:
+      keyfile: {random: 64}
+      root-password: {random: 32}
+      app-password: {random: 32}
+      mongo_url:
+        template: "mongodb://app:{app-password}@{{ include "deltastream.mongodbMembers" . }}/deltastream?replicaSet=deltastream&authSource=deltastream"
+  {{- end }}
+  {{- if not .Values.auth.existingSecret }}
+  - name: {{ $name }}-auth
+    labels:
+      {{- include "deltastream.selector" (dict "root" . "component" "auth") | nindent 6 }}
+    keys:
+      jwt_secret: {random: 48}
+      client_api-gateway: {random: 32}
+      client_analytics: {random: 32}
+      service_clients:
+        template: >-
+          {"api-gateway": {"secret": "{client_api-gateway}", "audiences": ["storage", "analytics", "logging"]},
+          "analytics": {"secret": "{client_analytics}", "audiences": ["storage"]}}
+  {{- end }}
+{{- end -}}
