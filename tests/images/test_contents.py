@@ -81,7 +81,7 @@ def _requirements(folder: Path) -> list[str]:
 
 @each_folder
 def test_an_image_lacks_no_module(folder: Path) -> None:
-    """What is imported only because another service requires it is missing in the image (kombu's `packaging`)."""
+    """What only another service requires is missing in the image (as kombu's `packaging` was)."""
     done = _import_all(folder, _requirements(folder))
     assert done.returncode == 0, done.stderr[-600:]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,7 @@ def test_the_image_starts_and_asks_what_is_in_it(folder: Path) -> None:
     """Modules and files that ENTRYPOINT, CMD and HEALTHCHECK name exist."""
     lines = rules.instructions((folder / "Dockerfile").read_text())
     for command in (rules.command(lines), rules.health_command(lines)):
-        for before, word in zip(command, command[1:], strict=False):
+        for before, word in pairwise(command):
             if before == "-m":
                 module = folder / word.replace(".", "/")
                 assert module.with_suffix(".py").exists() or (module / "__main__.py").exists(), word

@@ -25,8 +25,7 @@ def run(
     done = subprocess.run(
         list(map(str, argv)),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         errors="replace",
         check=False,
