@@ -13,7 +13,7 @@ export DELTASTREAM_HOME ?= $(CURDIR)/.local
 export PYTHONPATH := operator
 FEEDS ?= k8s/samples/nifty-replay.yaml,k8s/samples/synthetic.yaml
 
-.PHONY: help build run test bench memory up down logs clean lint lock images
+.PHONY: help build run test bench memory up down logs clean lint lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,10 @@ lint: build ## ruff, mypy --strict, import-linter, yamllint
 clean: ## remove the environment, caches and local state
 	rm -rf $(VENV) $(RUN) $(DELTASTREAM_HOME) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+.PHONY: images
+images: build ## build the nine images; without docker or podman also the stores', into one archive
+	@PYTHONPATH=. $(BIN)/python -m tests.cluster.images build
+
 bench: build ## throughput, latency and memory of the real pipeline (prints; asserts nothing)
 	PYTHONPATH=. $(BIN)/python scripts/bench.py
 
@@ -70,9 +74,6 @@ down: $(RUN)/.stamp ## stop what `make up` or `make run` started
 
 memory: build ## memory of what `make run` started (MINUTES=10: how it moves)
 	@$(BIN)/python scripts/memory.py --minutes $(or $(MINUTES),0)
-
-images: build ## build the nine images; without docker or podman also what they run on, into one archive
-	@$(BIN)/python -m tests.cluster.images build
 
 logs: ## follow the logs of all processes
 	@tail -n 20 -F "$(DELTASTREAM_HOME)"/logs/*.log
