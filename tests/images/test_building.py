@@ -101,6 +101,17 @@ def test_an_archive_has_a_shared_layer_once_and_a_name_for_containerd(tmp_path: 
     assert len(names) == len(set(names))
 
 
+def test_an_archive_of_other_images_is_told(tmp_path: Path) -> None:
+    """It is written again when, and only when, it differs, wherever the last build has written its own."""
+    layout = make_layout(tmp_path / "layout")
+    layout.keep({"a", "b"})
+    assert not layout.is_in(tmp_path / "images.tar")
+    layout.write(tmp_path / "images.tar")
+    assert layout.is_in(tmp_path / "images.tar")
+    layout.keep({"a"})
+    assert not layout.is_in(tmp_path / "images.tar")
+
+
 def test_what_no_kept_image_needs_is_dropped(tmp_path: Path) -> None:
     """A layout that only grew would fill the disk."""
     layout = make_layout(tmp_path)

@@ -62,7 +62,7 @@ def _alone(say: Say) -> Iterator[None]:
 def _archive(tag: str, out: Path, say: Say) -> Path:
     recipes = [*standins(_mongod_pin), *products(tag)]
     layout = Layout(cache() / "images" / "layout")
-    fresh = _bring_up_to_date(recipes, layout, say)
+    _bring_up_to_date(recipes, layout, say)
     names = [PYTHON, *(recipe.name for recipe in recipes)]
     layout.keep(set(names))
     sizes = Store().megabytes()
@@ -70,13 +70,13 @@ def _archive(tag: str, out: Path, say: Say) -> Path:
         total = sizes[recipe.name]
         say(f"{recipe.name:<44} {total:4.0f} MB, {total - sizes[PYTHON]:4.0f} beyond the base")
     archive = out / "deltastream.tar"
-    if fresh or not archive.exists():
+    if not layout.is_in(archive):
         layout.write(archive)
     return archive
 
 
-def _bring_up_to_date(recipes: Sequence[Recipe], layout: Layout, say: Say) -> bool:
-    """Build and export what differs from the last time; whether there was anything."""
+def _bring_up_to_date(recipes: Sequence[Recipe], layout: Layout, say: Say) -> None:
+    """Build and export what differs from the last time."""
     store = Store()
     record = cache() / "images" / "built.json"
     built: dict[str, dict[str, str]] = json.loads(record.read_text()) if record.exists() else {}
@@ -107,7 +107,6 @@ def _bring_up_to_date(recipes: Sequence[Recipe], layout: Layout, say: Say) -> bo
         fresh = True
     if fresh:
         store.prune()
-    return fresh
 
 
 def _fingerprint(recipe: Recipe, current: dict[str, str]) -> str:
