@@ -78,7 +78,9 @@ def test_the_image_starts_and_asks_what_is_in_it(folder: Path) -> None:
     lines = rules.instructions((folder / "Dockerfile").read_text())
     for command in (rules.command(lines), rules.health_command(lines)):
         for before, word in pairwise(command):
-            if before == "-m":
+            if before == "-c" and command[0] == "python":
+                compile(word, str(folder), "exec")
+            elif before == "-m":
                 module = folder / word.replace(".", "/")
                 assert module.with_suffix(".py").exists() or (module / "__main__.py").exists(), word
             elif word.endswith((".py", ".conf")):
