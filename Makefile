@@ -60,6 +60,10 @@ lint: build ## ruff, mypy --strict, import-linter, yamllint
 clean: ## remove the environment, caches and local state
 	rm -rf $(VENV) $(RUN) $(DELTASTREAM_HOME) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+.PHONY: images
+images: build ## build the nine images; without docker or podman also the stores', into one archive
+	@PYTHONPATH=. $(BIN)/python -m tests.cluster.images build
+
 bench: build ## throughput, latency and memory of the real pipeline (prints; asserts nothing)
 	PYTHONPATH=. $(BIN)/python scripts/bench.py
 

@@ -25,7 +25,9 @@ def chart_version() -> str:
     try:
         return str(yaml.safe_load(CHART.read_text())["appVersion"])
     except (OSError, KeyError) as error:
-        raise ImageError(f"{CHART}: no appVersion ({type(error).__name__}); give a tag: --tag 1.2.3") from None
+        raise ImageError(
+            f"{CHART}: no appVersion ({type(error).__name__}); give a tag: --tag 1.2.3"
+        ) from None
 
 
 def main(argv: list[str]) -> int:

@@ -37,9 +37,7 @@ class Layout:
 
     def write(self, archive: Path) -> None:
         """The archive, whole or not at all: what links to the old one keeps the old one."""
-        manifests = self._manifests()
-        for entry in manifests:
-            entry["annotations"][CONTAINERD_NAME] = _name(entry)
+        manifests = self._for_containerd()
         half = archive.with_suffix(".partial")
         half.parent.mkdir(parents=True, exist_ok=True)
         with tarfile.open(half, "w") as tar:
@@ -49,6 +47,20 @@ class Layout:
                 place = f"blobs/{digest.replace(':', '/')}"
                 tar.add(self.folder / place, place)
         half.replace(archive)
+
+    def is_in(self, archive: Path) -> bool:
+        """Whether the archive was written from just these images."""
+        if not archive.exists():
+            return False
+        with tarfile.open(archive) as tar:
+            index = tar.extractfile("index.json")
+            return index is not None and json.load(index)["manifests"] == self._for_containerd()
+
+    def _for_containerd(self) -> list[dict[str, Any]]:
+        manifests = self._manifests()
+        for entry in manifests:
+            entry["annotations"][CONTAINERD_NAME] = _name(entry)
+        return manifests
 
     def _index(self) -> Path:
         return self.folder / "index.json"

@@ -24,7 +24,14 @@ ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "PIP_CERT": str(CERTIFICATES),
 }
-_WASTE = ("var/cache/apt", "var/lib/apt/lists", "var/log", "usr/share/doc", "usr/share/man", "usr/share/locale")
+_WASTE = (
+    "var/cache/apt",
+    "var/lib/apt/lists",
+    "var/log",
+    "usr/share/doc",
+    "usr/share/man",
+    "usr/share/locale",
+)
 
 
 def fingerprint() -> str:

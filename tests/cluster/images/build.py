@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cluster.images import base, context
@@ -16,6 +19,7 @@ from tests.cluster.images.host import Say, cache, need, need_root, run
 from tests.cluster.images.store import Store
 
 MIB = 1 << 20
+_CHANGED = 1_704_067_200  # 2024-01-01, of every file in a context
 
 
 def with_engine(engine: str, tag: str, say: Say) -> None:
@@ -35,9 +39,30 @@ def without_engine(tag: str, out: Path, say: Say) -> Path:
     need_root()
     need("buildah", "buildah", say)
     began = time.monotonic()
+    with _alone(say):
+        archive = _archive(tag, out, say)
+    say(f"{archive}: {archive.stat().st_size / MIB:.0f} MiB, {time.monotonic() - began:.0f} s")
+    return archive
+
+
+@contextmanager
+def _alone(say: Say) -> Iterator[None]:
+    """One build at a time: the store's names, the record and the layout belong together."""
+    path = cache() / "images" / "lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another build of images on this machine")
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def _archive(tag: str, out: Path, say: Say) -> Path:
     recipes = [*standins(_mongod_pin), *products(tag)]
     layout = Layout(cache() / "images" / "layout")
-    fresh = _bring_up_to_date(recipes, layout, say)
+    _bring_up_to_date(recipes, layout, say)
     names = [PYTHON, *(recipe.name for recipe in recipes)]
     layout.keep(set(names))
     sizes = Store().megabytes()
@@ -45,14 +70,13 @@ def without_engine(tag: str, out: Path, say: Say) -> Path:
         total = sizes[recipe.name]
         say(f"{recipe.name:<44} {total:4.0f} MB, {total - sizes[PYTHON]:4.0f} beyond the base")
     archive = out / "deltastream.tar"
-    if fresh or not archive.exists():
+    if not layout.is_in(archive):
         layout.write(archive)
-    say(f"{archive}: {archive.stat().st_size / MIB:.0f} MiB, {time.monotonic() - began:.0f} s")
     return archive
 
 
-def _bring_up_to_date(recipes: Sequence[Recipe], layout: Layout, say: Say) -> bool:
-    """Build and export what differs from the last time; whether there was anything."""
+def _bring_up_to_date(recipes: Sequence[Recipe], layout: Layout, say: Say) -> None:
+    """Build and export what differs from the last time."""
     store = Store()
     record = cache() / "images" / "built.json"
     built: dict[str, dict[str, str]] = json.loads(record.read_text()) if record.exists() else {}
@@ -64,7 +88,11 @@ def _bring_up_to_date(recipes: Sequence[Recipe], layout: Layout, say: Say) -> bo
             current[recipe.name] = _fingerprint(recipe, current)
         mark = current[recipe.name]
         known = built.get(recipe.name, {})
-        if known.get("inputs") == mark and known.get("id") == ids.get(recipe.name) and recipe.name in exported:
+        if (
+            known.get("inputs") == mark
+            and known.get("id") == ids.get(recipe.name)
+            and recipe.name in exported
+        ):
             continue
         began = time.monotonic()
         if recipe.name == PYTHON:
@@ -79,7 +107,6 @@ def _bring_up_to_date(recipes: Sequence[Recipe], layout: Layout, say: Say) -> bo
         fresh = True
     if fresh:
         store.prune()
-    return fresh
 
 
 def _fingerprint(recipe: Recipe, current: dict[str, str]) -> str:
@@ -94,9 +121,11 @@ def _build(store: Store, recipe: Recipe) -> None:
         folder = Path(name)
         for path in context.files(recipe.folder):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(recipe.folder / path, folder / path)
+            shutil.copy(recipe.folder / path, folder / path)
         for brought, place in recipe.brings:
-            shutil.copy2(place(), folder / brought)
+            shutil.copy(place(), folder / brought)
+        for path in folder.rglob("*"):  # buildah's cache looks at times: another checkout must be no change
+            os.utime(path, (_CHANGED, _CHANGED))
         dockerfile = recipe.folder / "Dockerfile"
         if recipe.version is None:
             store.build(recipe.name, folder, dockerfile=dockerfile)

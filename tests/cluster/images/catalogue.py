@@ -49,6 +49,9 @@ def standins(mongod: Callable[[], Path]) -> list[Recipe]:
     return [
         Recipe("docker.io/library/redis:7.2-bookworm", STANDINS / "redis", base=PYTHON),
         Recipe(
-            "docker.io/library/mongo:6.0", STANDINS / "mongo", base=PYTHON, brings=(("requirements.txt", mongod),)
+            "docker.io/library/mongo:6.0",
+            STANDINS / "mongo",
+            base=PYTHON,
+            brings=(("requirements.txt", mongod),),
         ),
     ]

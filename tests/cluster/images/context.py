@@ -35,7 +35,7 @@ def _rules(path: Path) -> Iterator[tuple[bool, re.Pattern[str]]]:
 
 
 def _expression(pattern: str) -> str:
-    """As Docker: `*` and `?` stay within a folder, `**` crosses folders, a folder's rule holds for all in it."""
+    """As Docker: `*` and `?` stay in a folder, `**` crosses folders, a folder's rule holds for all in it."""
     text = re.escape(pattern).replace(r"\*\*/", "(.*/)?").replace(r"\*\*", ".*")
     return text.replace(r"\*", "[^/]*").replace(r"\?", "[^/]") + "(/.*)?"
 

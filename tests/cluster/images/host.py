@@ -25,8 +25,7 @@ def run(
     done = subprocess.run(
         list(map(str, argv)),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         errors="replace",
         check=False,
@@ -59,14 +58,21 @@ def need(command: str, package: str, say: Say) -> None:
             f"install the package {package}, or start docker or podman"
         )
     say(f"installing the package {package}")
-    for arguments in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", "--no-remove", package]):
-        run(["apt-get", *arguments], task=f"apt-get {arguments[0]}", env={"DEBIAN_FRONTEND": "noninteractive"})
+    for arguments in (
+        ["update", "-q"],
+        ["install", "-y", "-q", "--no-install-recommends", "--no-remove", package],
+    ):
+        run(
+            ["apt-get", *arguments], task=f"apt-get {arguments[0]}", env={"DEBIAN_FRONTEND": "noninteractive"}
+        )
 
 
 def need_root() -> None:
     """Raises ImageError for everybody but root: debootstrap and buildah change root."""
     if os.geteuid() != 0:
-        raise ImageError("images are built without docker or podman only as root: become root, or start docker")
+        raise ImageError(
+            "images are built without docker or podman only as root: become root, or start docker"
+        )
 
 
 def _quiet(argv: Sequence[str]) -> bool:

@@ -52,7 +52,9 @@ class Store:
             run(self._command("add", "--quiet", container, str(root), "/"), task=f"filling {name}")
             variables = [f"--env={key}={value}" for key, value in environment.items()]
             run(self._command("config", *variables, "--cmd=python3", container), task=f"configuring {name}")
-            run(self._command("commit", "--quiet", "--format=docker", container, name), task=f"keeping {name}")
+            run(
+                self._command("commit", "--quiet", "--format=docker", container, name), task=f"keeping {name}"
+            )
         finally:
             run(self._command("rm", container), task=f"cleaning up after {name}")
 

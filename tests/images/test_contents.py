@@ -1,0 +1,99 @@
+"""What goes into an image, and that it is enough to run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.images import context
+from tests.cluster.images.catalogue import products
+
+FOLDERS = [recipe.folder for recipe in products("1")]
+ENTRIES = {"app.py", "gunicorn.conf.py", "supervisord.conf", "requirements.txt"}
+
+each_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+
+
+def package(folder: Path) -> str:
+    """The Python package of a folder."""
+    return "deltastream_operator" if folder.name == "operator" else folder.name.replace("-", "_")
+
+
+@each_folder
+def test_only_the_package_and_its_entry_go_in(folder: Path) -> None:
+    """Tests, documents, requirements.in and whatever lies around stay out."""
+    taken = context.files(folder)
+    outside = {path.as_posix() for path in taken if path.parts[0] != package(folder)}
+    assert outside <= ENTRIES
+    assert "requirements.txt" in outside
+    assert Path(package(folder), "__init__.py") in taken
+    assert not [path for path in taken if path.suffix in (".pyc", ".md")]
+
+
+@each_folder
+def test_all_of_the_package_goes_in(folder: Path) -> None:
+    """No rule leaves out what the service reads, be it Python or data."""
+    root = folder / package(folder)
+    have = {path.relative_to(folder) for path in root.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    assert have <= set(context.files(folder))
+
+
+_IMPORT_ALL = """
+import importlib, importlib.metadata, json, pkgutil, sys
+package, *allowed = json.loads(sys.argv[1])
+owners = importlib.metadata.packages_distributions()
+normal = lambda name: name.lower().replace("_", "-").replace(".", "-")
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        owner = owners.get(name.partition(".")[0])
+        if owner and not any(normal(one) in allowed for one in owner):
+            raise ModuleNotFoundError(f"No module named {name!r} in the image", name=name)
+
+sys.meta_path.insert(0, Absent())
+for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + "."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+"""
+
+
+def _import_all(folder: Path, requirements: list[str]) -> subprocess.CompletedProcess[str]:
+    """Every module of the package, while nothing else than `requirements` can be imported."""
+    return subprocess.run(
+        [sys.executable, "-c", _IMPORT_ALL, json.dumps([package(folder), *requirements])],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(folder)},
+    )
+
+
+def _requirements(folder: Path) -> list[str]:
+    lines = (folder / "requirements.txt").read_text().splitlines()
+    return [line.partition("==")[0].partition("[")[0] for line in lines if "==" in line and line[0].isalpha()]
+
+
+@each_folder
+def test_an_image_lacks_no_module(folder: Path) -> None:
+    """What only another service requires is missing in the image (as kombu's `packaging` was)."""
+    done = _import_all(folder, _requirements(folder))
+    assert done.returncode == 0, done.stderr[-600:]
+
+
+def test_a_module_that_no_requirement_brings_is_noticed() -> None:
+    """The check sees what a fresh environment would see."""
+    folder = next(folder for folder in FOLDERS if folder.name == "worker-enricher")
+    done = _import_all(folder, [name for name in _requirements(folder) if name != "packaging"])
+    assert "No module named 'packaging" in done.stderr
+
+
+@each_folder
+def test_no_image_needs_an_installer(folder: Path) -> None:
+    """The Dockerfiles remove pip and setuptools, which therefore nothing may require."""
+    assert not {"pip", "setuptools"} & set(_requirements(folder))
