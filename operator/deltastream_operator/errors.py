@@ -19,5 +19,11 @@ class FeedError(PlannerError):
         self.problems = problems
 
 
+class SettingsError(PlannerError):
+    """Settings that cannot be taken: every problem on a line of its own."""
+
+    exit_code = 2
+
+
 class StopRequested(Exception):
     """SIGINT or SIGTERM came while waiting for something."""

@@ -10,6 +10,13 @@ from pathlib import Path
 from deltastream_operator import resource, settings
 from deltastream_operator.errors import PlannerError
 
+HOOKS = {
+    "init-secrets": "make the Secrets of a release where they are absent: PLAN.yaml",
+    "apply-crd": "apply a CustomResourceDefinition: FILE",
+    "smoke": "try the product from inside the cluster (settings: environment)",
+    "refused": "prove that no HOST:PORT takes a connection from here",
+}
+ARGUMENTS: dict[str, int | str] = {"init-secrets": 1, "apply-crd": 1, "smoke": 0, "refused": "+"}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -27,6 +34,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--check", action="store_true", help="check the feeds and end")
         command.add_argument("--services", type=Path, help=argparse.SUPPRESS)
     commands.add_parser("stop", help="stop the system that runs in DELTASTREAM_HOME")
+    commands.add_parser("run", help="decide for the feeds of a cluster's namespace (settings: environment)")
+    for name, does in HOOKS.items():
+        commands.add_parser(name, help=does).add_argument("arguments", nargs=ARGUMENTS[name])
     return parser
 
 
@@ -34,6 +44,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command. 0 = done, 1 = it could not run, 2 = the feeds or arguments are wrong."""
     args = _parser().parse_args(argv)
     try:
+        if args.command in ("run", *HOOKS):
+            return _in_cluster(args)
         known = settings.load(os.environ, settings.read_dotenv(Path(".env")))
         if args.command == "stop":
             from deltastream_operator import background
@@ -58,3 +70,15 @@ def main(argv: list[str] | None = None) -> int:
         print(f"deltastream: {error}" if error.exit_code == 1 else error, file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _in_cluster(args: argparse.Namespace) -> int:
+    # kopf and aiohttp cost 40 MiB: a local run does without them.
+    if args.command == "run":
+        from deltastream_operator import cluster, cluster_settings
+
+        cluster.run(cluster_settings.load(os.environ))
+        return 0
+    from deltastream_operator import hooks
+
+    return hooks.run(args.command, args.arguments)

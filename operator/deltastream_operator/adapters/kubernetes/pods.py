@@ -1,0 +1,89 @@
+"""What a pod's status says about why it does not serve. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deltastream_operator.adapters.kubernetes import names
+from deltastream_operator.domain.observed import Problem
+
+TEXT_MAX = 400
+_HOPELESS = frozenset(
+    {
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "ErrImageNeverPull",
+        "ErrImagePull",
+        "ImageInspectError",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "RunContainerError",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pod:
+    """What is kept of a pod."""
+
+    name: str
+    feed: str
+    component: str
+    serving: bool
+    trouble: Problem | None
+    waits_for_volumes: bool
+    """Its containers are not created yet: if that lasts, only the kubelet's Events say why."""
+    deletion_cost: str | None
+
+
+def read(body: Mapping[str, Any]) -> Pod:
+    """What is kept of a pod's body."""
+    metadata, status = body["metadata"], body.get("status", {})
+    labels = metadata.get("labels", {})
+    states = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+    conditions = {condition["type"]: condition for condition in status.get("conditions", [])}
+    creating = any(
+        _waiting(state).get("reason") in ("ContainerCreating", "PodInitializing") for state in states
+    )
+    return Pod(
+        name=metadata["name"],
+        feed=labels.get(names.FEED_LABEL, ""),
+        component=labels.get(names.COMPONENT_LABEL, ""),
+        serving=conditions.get("Ready", {}).get("status") == "True",
+        trouble=_trouble(metadata["name"], states, conditions),
+        waits_for_volumes=creating and "deletionTimestamp" not in metadata,
+        deletion_cost=metadata.get("annotations", {}).get(names.DELETION_COST),
+    )
+
+
+def _waiting(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = state.get("state", {}).get("waiting", {})
+    return found
+
+
+def _trouble(
+    pod: str, states: Iterable[Mapping[str, Any]], conditions: Mapping[str, Mapping[str, Any]]
+) -> Problem | None:
+    scheduled = conditions.get("PodScheduled", {})
+    if scheduled.get("reason") == "Unschedulable":
+        return Problem(reason="Unschedulable", message=f"pod {pod}: {_short(scheduled.get('message'))}")
+    for state in states:
+        where = f"pod {pod}, container {state.get('name')}"
+        waiting = _waiting(state)
+        if waiting.get("reason") in _HOPELESS:
+            said = _short(waiting.get("message")) or f"image {state.get('image')}"
+            return Problem(reason=str(waiting["reason"]), message=f"{where}: {said}")
+        ended = state.get("state", {}).get("terminated") or state.get("lastState", {}).get("terminated")
+        if ended and ended.get("exitCode") and not state.get("ready") and state.get("restartCount", 0) > 0:
+            said = _short(ended.get("message")) or ended.get("reason", "no last words")
+            message = f"{where} ended {state['restartCount']} times, with {ended['exitCode']}: {said}"
+            return Problem(reason="CrashLoop", message=message)
+    return None
+
+
+def _short(text: str | None) -> str:
+    """The end of a message: a crashed program says why in its last line."""
+    lines = [line.strip() for line in (text or "").strip().splitlines() if line.strip()]
+    return lines[-1][:TEXT_MAX] if lines else ""

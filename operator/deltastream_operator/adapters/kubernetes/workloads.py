@@ -1,0 +1,157 @@
+"""A feed's Deployment and StatefulSet by server-side apply, with two field managers.
+
+`deltastream-operator` owns everything but `replicas`, by force: what it writes is its own.
+`deltastream-scaler` owns `replicas`, never by force: who else writes them is named, not fought.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deltastream_operator.adapters.kubernetes import children, names
+from deltastream_operator.adapters.kubernetes.api import Api, ApiError
+from deltastream_operator.adapters.kubernetes.table import Table
+from deltastream_operator.domain.feed import Component, Feed
+from deltastream_operator.domain.observed import Observed, Problem
+
+_OTHER = re.compile(r'conflicts? with "([^"]+)"')
+
+_CONFLICT = 409
+_NOT_FOUND = 404
+
+
+@dataclass
+class Workloads:
+    """Writes only what differs from what the watch shows."""
+
+    api: Api
+    table: Table
+    namespace: str
+    templates: Mapping[Component, Mapping[str, Any]]
+    _contested: dict[tuple[str, Component], tuple[str, int, Problem]] = field(default_factory=dict)
+
+    async def bring(
+        self, feed: Feed, component: Component, target: int, owner: Mapping[str, Any]
+    ) -> Problem | None:
+        """One step nearer to `target` replicas of the feed as it is now; what stands in the way, if anything.
+
+        Raises ApiError: ask again later.
+        """
+        body = self.table.workloads.get((feed.name, component))
+        if body is None:
+            if target == 0:
+                return None  # nothing to run: a new workload would start with one replica
+            if problem := await self._foreign(feed, component, owner):
+                return problem
+        elif body["metadata"].get("ownerReferences", [{}])[0].get("uid") != owner["metadata"]["uid"]:
+            return None  # the child of a deleted feed of this name; it is being collected
+        shards = max(target, 1) if component == "generator" else 1
+        if component == "generator" and body is not None:
+            made_for = int(body["metadata"].get("annotations", {}).get(names.SHARD_COUNT, shards))
+            if target == 0:
+                shards = made_for
+            elif made_for != shards and (_replicas(body) or body.get("status", {}).get("replicas", 0)):
+                # Another division of the products: all old generators stop before a new one starts.
+                return await self._scale(feed, component, 0, body)
+        wanted = children.manifest(feed, component, self.templates[component], owner=owner, shards=shards)
+        if body is None or _hash(body) != _hash(wanted):
+            body = await self._apply(feed, component, wanted, names.MANAGER, force=True)
+        return await self._scale(feed, component, target, body)
+
+    def observe(self, feed: str, component: Component) -> Observed:
+        """What the watch shows."""
+        status = self.table.workloads.get((feed, component), {}).get("status", {})
+        return Observed(replicas=status.get("replicas", 0), ready=status.get("readyReplicas", 0))
+
+    def asked_for(self, feed: str, component: Component) -> int | None:
+        """The replicas that the workload asks for now, whoever wrote them; None if there is none."""
+        body = self.table.workloads.get((feed, component))
+        return None if body is None else _replicas(body)
+
+    async def _scale(
+        self, feed: Feed, component: Component, target: int, body: Mapping[str, Any]
+    ) -> Problem | None:
+        """Own `replicas`. A conflict is asked about again only when the workload or the target changed."""
+        if _replicas(body) == target and _owns(body):
+            self._contested.pop((feed.name, component), None)
+            return None
+        key, generation = (feed.name, component), body["metadata"]["generation"]
+        stamp = f"{body['metadata']['uid']}/{generation}"
+        known = self._contested.get(key)
+        if known and known[:2] == (stamp, target):
+            return known[2]
+        asked = children.replicas(feed.name, component, self.namespace, target)
+        try:
+            await self._apply(feed, component, asked, names.SCALER, force=False)
+        except ApiError as error:
+            if error.status != _CONFLICT:
+                raise
+            problem = _contest(error, feed.name, component, target, _replicas(body))
+            self._contested[key] = (stamp, target, problem)
+            return problem
+        self._contested.pop(key, None)
+        return None
+
+    async def _apply(
+        self, feed: Feed, component: Component, body: Mapping[str, Any], manager: str, *, force: bool
+    ) -> Mapping[str, Any]:
+        path = names.workloads_path(self.namespace, component, names.workload(feed.name, component))
+        answer = await self.api.apply(path, body, manager, force=force)
+        self.table.saw_workload("MODIFIED", component, answer)
+        return answer
+
+    async def _foreign(self, feed: Feed, component: Component, owner: Mapping[str, Any]) -> Problem | None:
+        """Somebody else's workload of our name is not taken over."""
+        name = names.workload(feed.name, component)
+        try:
+            found = await self.api.get(names.workloads_path(self.namespace, component, name))
+        except ApiError as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise
+        owners = [reference["uid"] for reference in found["metadata"].get("ownerReferences", [])]
+        if owner["metadata"]["uid"] in owners:
+            self.table.saw_workload("MODIFIED", component, found)
+            return None
+        kind = names.KINDS[component].kind
+        return Problem(
+            reason="NameTaken",
+            message=f"{kind} {name} exists and does not belong to this feed; rename the feed or remove it",
+        )
+
+
+def is_contest(problem: Problem) -> bool:
+    """Whether another hand is on the replicas, as opposed to something in the way."""
+    return problem.reason == "OtherFieldManager"
+
+
+def _contest(error: ApiError, feed: str, component: Component, target: int, now: int) -> Problem:
+    others = sorted(set(_OTHER.findall(error.message)))
+    who = ", ".join(others) or "another field manager"
+    name = f"{names.KINDS[component].kind} {names.workload(feed, component)}"
+    return Problem(
+        reason="OtherFieldManager",
+        message=f"{name}: replicas are {now} by {who}, {target} was decided; stop {who} from writing them, "
+        "or hand them over with spec.mode Recommend",
+    )
+
+
+def _replicas(body: Mapping[str, Any]) -> int:
+    count: int = body["spec"].get("replicas", 1)
+    return count
+
+
+def _owns(body: Mapping[str, Any]) -> bool:
+    """Whether the scaler is among the managers of `replicas`."""
+    return any(
+        entry.get("manager") == names.SCALER and "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {})
+        for entry in body["metadata"].get("managedFields", [])
+    )
+
+
+def _hash(body: Mapping[str, Any]) -> str | None:
+    found: str | None = body["metadata"].get("annotations", {}).get(names.SPEC_HASH)
+    return found

@@ -1,0 +1,64 @@
+"""What the operator tells Prometheus: per feed, never per symbol."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from deltastream_operator.domain.decide import Decision
+from deltastream_operator.domain.feed import COMPONENTS
+from deltastream_operator.domain.observed import Facts
+from deltastream_operator.domain.signals import Unknown
+
+
+class Metrics:
+    """One registry a process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        of, labels = self.registry, ["feed", "component"]
+        self._desired = Gauge("operator_desired_replicas", "Replicas decided", labels, registry=of)
+        self._ready = Gauge("operator_ready_replicas", "Replicas that serve", labels, registry=of)
+        self._lag = Gauge("operator_stream_lag_entries", "Entries not yet read", ["feed"], registry=of)
+        self._pending = Gauge("operator_stream_pending_entries", "Entries in work", ["feed"], registry=of)
+        self._oldest = Gauge("operator_oldest_seconds", "Age of the oldest open entry", ["feed"], registry=of)
+        self.decisions = Counter(
+            "operator_decisions", "Decisions that changed something", ["reason"], registry=of
+        )
+        self.signal_errors = Counter(
+            "operator_signal_errors", "Readings that failed", ["reason"], registry=of
+        )
+        self.api_writes = Counter(
+            "operator_api_writes", "Writing calls to the API server", ["verb"], registry=of
+        )
+        self.visit_errors = Counter("operator_visit_errors", "Visits of a feed that failed", registry=of)
+        self.repairs = Counter(
+            "operator_watch_repairs", "Feeds whose change a list told, not a watch", registry=of
+        )
+        self.lateness = Histogram(
+            "operator_tick_lateness_seconds",
+            "How late a tick began",
+            registry=of,
+            buckets=(0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10),
+        )
+
+    def wrote(self, verb: str) -> None:
+        """One writing call to the API server."""
+        self.api_writes.labels(verb).inc()
+
+    def show(self, feed: str, decision: Decision, facts: Facts) -> None:
+        """A feed as it is now."""
+        for component in COMPONENTS:
+            self._desired.labels(feed, component).set(decision.of(component).desired)
+            self._ready.labels(feed, component).set(facts.of(component).ready)
+        if isinstance(decision.reading, Unknown):
+            return
+        self._lag.labels(feed).set(decision.reading.lag)
+        self._pending.labels(feed).set(decision.reading.pending)
+        self._oldest.labels(feed).set(decision.reading.oldest_seconds)
+
+    def forget(self, feed: str) -> None:
+        """A feed that is gone has no series."""
+        for gauge in (self._lag, self._pending, self._oldest):
+            gauge.remove_by_labels({"feed": feed})
+        for gauge in (self._desired, self._ready):
+            gauge.remove_by_labels({"feed": feed})

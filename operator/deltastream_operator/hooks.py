@@ -1,0 +1,68 @@
+"""The commands of the chart's hooks, each one connection to the API server at most."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import kopf
+import yaml
+
+from deltastream_operator import handlers, init_secrets, refused, smoke
+from deltastream_operator.adapters.kubernetes import names
+from deltastream_operator.adapters.kubernetes.api import Api, ApiError
+from deltastream_operator.errors import PlannerError
+
+_CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+def run(command: str, arguments: Sequence[str]) -> int:
+    """One hook's command. Raises PlannerError with what is wrong."""
+    match command:
+        case "init-secrets":
+            plan = init_secrets.read_plan(Path(arguments[0]))
+            return _with_api(lambda api: _init_secrets(api, plan))
+        case "apply-crd":
+            return _with_api(lambda api: _apply_crd(api, Path(arguments[0])))
+        case "smoke":
+            expected = smoke.load(os.environ)
+            return _with_api(lambda api: smoke.run(api, expected, _say))
+        case _:
+            taken = asyncio.run(refused.run(arguments))
+            _say("\n".join(taken) or f"refused everywhere: {' '.join(arguments)}")
+            return 1 if taken else 0
+
+
+async def _init_secrets(api: Api, plan: list[dict[str, object]]) -> None:
+    namespace = os.environ.get("NAMESPACE") or handlers.namespace()
+    for line in await init_secrets.run(api, namespace, plan):
+        _say(line)
+
+
+async def _apply_crd(api: Api, file: Path) -> None:
+    body = yaml.safe_load(file.read_text())
+    await api.apply(f"{_CRDS}/{body['metadata']['name']}", body, names.MANAGER, force=True)
+    _say(f"{body['metadata']['name']} is applied")
+
+
+def _with_api(work: Callable[[Api], Awaitable[None]]) -> int:
+    def login() -> kopf.ConnectionInfo:
+        return handlers.connected(kopf.OperatorSettings())
+
+    async def whole() -> None:
+        async with Api(login, lambda _: None) as api:
+            await work(api)
+
+    try:
+        asyncio.run(whole())
+    except ApiError as error:
+        raise PlannerError(f"the API server: {error}") from error
+    return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

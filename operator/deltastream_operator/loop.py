@@ -1,0 +1,148 @@
+"""The one loop that decides for all feeds: every 2 seconds with fresh signals, and at once on news.
+
+It has its own retry and its own look at the API server, since a watch can die silently and kopf does not
+repeat a handler that failed: an edit made while the API server was away is found by the list at its return.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+
+from deltastream_operator.adapters.kubernetes import names
+from deltastream_operator.adapters.kubernetes.api import Api, ApiError
+from deltastream_operator.adapters.kubernetes.table import Table
+from deltastream_operator.adapters.metrics import Metrics
+from deltastream_operator.domain.feed import COMPONENTS
+from deltastream_operator.domain.observed import Problem
+from deltastream_operator.domain.products import Claim, taken
+from deltastream_operator.domain.signals import Reading, Unknown
+from deltastream_operator.ports import Clock, SignalSource
+from deltastream_operator.visit import Visitor
+
+TICK_S = 2.0
+PULSE_S = 3.0
+RESYNC_S = 300.0
+BACKOFF_MAX_S = 5.0
+log = structlog.get_logger()
+
+
+@dataclass
+class Loop:
+    """`ticked_at` (monotonic) is what liveness looks at."""
+
+    table: Table
+    visitor: Visitor
+    signals: SignalSource
+    api: Api
+    metrics: Metrics
+    clock: Clock
+    namespace: str
+    ticked_at: float = 0.0
+    listed: bool = False
+    _readings: Mapping[str, Reading] = field(default_factory=dict)
+    _failures: dict[str, int] = field(default_factory=dict)
+    _retry_at: dict[str, float] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """For ever."""
+        next_tick = self.clock.monotonic()
+        while True:
+            now = self.clock.monotonic()
+            if now >= next_tick:
+                self.metrics.lateness.observe(now - next_tick)
+                next_tick = max(next_tick + TICK_S, now + TICK_S / 2)
+                await self._read()
+                self.table.due |= self.table.feeds.keys()
+            await self._visit_due()
+            self.ticked_at = self.clock.monotonic()
+            wait = min([next_tick, *self._retry_at.values()]) - self.ticked_at
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.table.woken.wait(), timeout=max(0.01, wait))
+
+    async def _read(self) -> None:
+        feeds = sorted(self.table.feeds)
+        if feeds:
+            self._readings = await asyncio.to_thread(self.signals.read, feeds)
+        for reading in self._readings.values():
+            if isinstance(reading, Unknown):
+                self.metrics.signal_errors.labels(reading.reason).inc()
+
+    async def _visit_due(self) -> None:
+        self.table.woken.clear()
+        now = self.clock.monotonic()
+        due = {name for name in self.table.due if self._retry_at.get(name, 0) <= now}
+        due |= {name for name, at in self._retry_at.items() if at <= now}
+        self.table.due -= due
+        claimed = self._taken()
+        for name in sorted(due):
+            self._retry_at.pop(name, None)
+            try:
+                moment = datetime.fromtimestamp(self.clock.time(), UTC)
+                await self.visitor.visit(name, self._readings, claimed, moment)
+            except Exception as error:
+                # One feed's trouble, whatever it is, must not keep the others from being visited.
+                self._postpone(name, error)
+            else:
+                self._failures.pop(name, None)
+            if name not in self.table.feeds:
+                self._forget(name)
+
+    def _postpone(self, name: str, error: Exception) -> None:
+        failures = self._failures[name] = self._failures.get(name, 0) + 1
+        self._retry_at[name] = self.clock.monotonic() + min(BACKOFF_MAX_S, 0.5 * 2 ** (failures - 1))
+        self.metrics.visit_errors.inc()
+        if isinstance(error, ApiError):
+            log.warning("visit_failed", feed=name, error=str(error), failures=failures)
+        else:
+            log.exception("visit_failed", feed=name, failures=failures)
+
+    def _forget(self, name: str) -> None:
+        self._failures.pop(name, None)
+        self._retry_at.pop(name, None)
+        self.metrics.forget(name)
+        self.visitor.forget({body["metadata"]["uid"] for body in self.table.feeds.values()})
+
+    def _taken(self) -> Mapping[str, Problem]:
+        claims = []
+        for name, body in self.table.feeds.items():
+            feed, _ = self.visitor.parse(body)
+            if feed:
+                created = body["metadata"]["creationTimestamp"]
+                claims.append(Claim(created=created, name=name, products=feed.products))
+        return taken(claims)
+
+    async def watch_the_api(self) -> None:
+        """For ever: is the API server there? At its return, and every 5 minutes, compare with lists."""
+        away, listed_at = True, 0.0
+        while True:
+            now = self.clock.monotonic()
+            try:
+                if away or now - listed_at >= RESYNC_S:
+                    await self._resync()
+                    if away and listed_at:
+                        log.info("api_server_is_back")
+                    away, listed_at, self.listed = False, now, True
+                else:
+                    await self.api.get("/version")
+            except ApiError as error:
+                if not away:
+                    log.warning("api_server_is_away", error=str(error))
+                away = True
+            await asyncio.sleep(PULSE_S)
+
+    async def _resync(self) -> None:
+        feeds = await self.api.get(names.feeds_path(self.namespace))
+        missed = self.table.repair_feeds(feeds["items"])
+        ours = f"{names.MANAGED_BY_LABEL}={names.MANAGER}"
+        for component in COMPONENTS:
+            path = names.workloads_path(self.namespace, component)
+            listed = await self.api.get(path, labelSelector=ours)
+            self.table.repair_workloads(component, listed["items"])
+        if missed:
+            self.metrics.repairs.inc(missed)

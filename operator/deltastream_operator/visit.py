@@ -1,0 +1,150 @@
+"""One visit of one feed: read its spec, decide, bring its workloads nearer, say so in its status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from deltastream_operator import resource
+from deltastream_operator.adapters.kubernetes import names
+from deltastream_operator.adapters.kubernetes.api import Api, ApiError
+from deltastream_operator.adapters.kubernetes.events import Events
+from deltastream_operator.adapters.kubernetes.mounts import Mounts
+from deltastream_operator.adapters.kubernetes.table import Table
+from deltastream_operator.adapters.kubernetes.workloads import Workloads, is_contest
+from deltastream_operator.adapters.metrics import Metrics
+from deltastream_operator.domain import products, status
+from deltastream_operator.domain.decide import Choice, Current, Decision, decide
+from deltastream_operator.domain.feed import COMPONENTS, Feed
+from deltastream_operator.domain.observed import Facts, Problem
+from deltastream_operator.domain.signals import WAITING, Reading
+
+_GONE = 404
+log = structlog.get_logger()
+
+
+@dataclass
+class Visitor:
+    """Its collaborators, and what was last told of each feed, by uid."""
+
+    api: Api
+    table: Table
+    workloads: Workloads
+    mounts: Mounts
+    events: Events
+    metrics: Metrics
+    namespace: str
+    _told: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _parsed: dict[str, tuple[str, Feed | None, list[str]]] = field(default_factory=dict)
+
+    def parse(self, body: Mapping[str, Any]) -> tuple[Feed | None, list[str]]:
+        """The feed of a body, read once a version."""
+        uid, version = body["metadata"]["uid"], body["metadata"]["resourceVersion"]
+        known = self._parsed.get(uid)
+        if known is None or known[0] != version:
+            known = (version, *resource.from_cluster(body))
+            self._parsed[uid] = known
+        return known[1], known[2]
+
+    def forget(self, uids: set[str]) -> None:
+        """Drop what is kept of feeds that are none of these."""
+        for kept in (self._told, self._parsed):
+            for uid in [uid for uid in kept if uid not in uids]:
+                del kept[uid]
+
+    async def visit(
+        self, name: str, readings: Mapping[str, Reading], taken: Mapping[str, Problem], now: datetime
+    ) -> None:
+        """Raises ApiError when the API server did not take a write: visit again later."""
+        body = self.table.feeds.get(name)
+        if body is None:
+            return
+        feed, problems = self.parse(body)
+        refusal = Problem(reason="InvalidSpec", message="; ".join(problems)) if problems else None
+        refusal = refusal or taken.get(name) or (products.not_for_a_cluster(feed) if feed else None)
+        previous = self._previous(body)
+        generation = body["metadata"]["generation"]
+        if feed is None or refusal:
+            problem = refusal or Problem(reason="InvalidSpec", message="the spec cannot be read")
+            built = status.refused(previous, problem, now=now, generation=generation)
+            if await self._tell(body, previous, built):
+                self.events.tell(name, problem.reason, problem.message, warning=True)
+            return
+        reading = readings.get(name, WAITING)
+        current = Current(**{c: self.workloads.asked_for(name, c) for c in COMPONENTS})
+        decision = decide(feed, reading, current, now)
+        trouble = await self._bring(feed, decision, body)
+        facts = await self._facts(name, trouble)
+        selector = ",".join(f"{key}={value}" for key, value in names.selector(name, "enricher").items())
+        built = status.build(previous, decision, facts, generation=generation, selector=selector)
+        news = status.changes(previous, decision)
+        if await self._tell(body, previous, built):
+            self._announce(name, news, facts, previous)
+        self.metrics.show(name, decision, facts)
+
+    async def _bring(self, feed: Feed, decision: Decision, body: Mapping[str, Any]) -> list[Problem]:
+        found = []
+        for component in COMPONENTS:
+            target = decision.of(component).target
+            if target is not None and (problem := await self.workloads.bring(feed, component, target, body)):
+                found.append(problem)
+        return found
+
+    async def _facts(self, name: str, trouble: list[Problem]) -> Facts:
+        contested = next((problem for problem in trouble if is_contest(problem)), None)
+        stalled = next((problem for problem in trouble if not is_contest(problem)), None)
+        return Facts(
+            generator=self.workloads.observe(name, "generator"),
+            enricher=self.workloads.observe(name, "enricher"),
+            stalled=stalled or await self._stalled(name),
+            contested=contested,
+        )
+
+    async def _stalled(self, name: str) -> Problem | None:
+        """The first pod that says why it does not serve; then those that wait for a volume."""
+        pods = sorted(self.table.pods.get(name, {}).values(), key=lambda pod: pod.name)
+        for pod in pods:
+            if pod.trouble:
+                return pod.trouble
+        for pod in pods:
+            if pod.waits_for_volumes and (problem := await self.mounts.problem(pod.name)):
+                return problem
+        return None
+
+    def _previous(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The last status: ours, since the watch may be behind it."""
+        told = self._told.get(body["metadata"]["uid"])
+        return dict(body.get("status", {})) if told is None else told
+
+    async def _tell(
+        self, body: Mapping[str, Any], previous: Mapping[str, Any], built: dict[str, Any]
+    ) -> bool:
+        """Write the status if it says something new."""
+        if built == previous:
+            return False
+        metadata = body["metadata"]
+        path = names.feeds_path(self.namespace, metadata["name"], "status")
+        # The uid makes sure that a feed deleted and made again does not get the old one's status.
+        patch = {"metadata": {"uid": metadata["uid"]}, "status": built}
+        try:
+            await self.api.merge(path, patch)
+        except ApiError as error:
+            if error.status == _GONE:
+                return False
+            raise
+        self._told[metadata["uid"]] = built
+        return True
+
+    def _announce(self, name: str, news: list[Choice], facts: Facts, previous: Mapping[str, Any]) -> None:
+        for choice in news:
+            self.metrics.decisions.labels(choice.reason).inc()
+            log.info("decided", feed=name, component=choice.component, text=choice.text())
+            self.events.tell(name, choice.reason, choice.text())
+        before = {condition["type"]: condition["status"] for condition in previous.get("conditions", [])}
+        for kind, problem in (("Stalled", facts.stalled), ("ReplicasContested", facts.contested)):
+            if problem and before.get(kind) != "True":
+                self.events.tell(name, kind, problem.message, warning=True)
