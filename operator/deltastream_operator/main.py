@@ -16,7 +16,7 @@ HOOKS = {
     "smoke": "try the product from inside the cluster (settings: environment)",
     "refused": "prove that no HOST:PORT takes a connection from here",
 }
-ARGUMENTS: dict[str, int | str] = {"init-secrets": 1, "apply-crd": 1, "smoke": 0, "refused": "+"}
+ARGUMENTS: dict[str, int | str] = {"init-secrets": 1, "apply-crd": 1, "refused": "+"}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -36,7 +36,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("stop", help="stop the system that runs in DELTASTREAM_HOME")
     commands.add_parser("run", help="decide for the feeds of a cluster's namespace (settings: environment)")
     for name, does in HOOKS.items():
-        commands.add_parser(name, help=does).add_argument("arguments", nargs=ARGUMENTS[name])
+        hook = commands.add_parser(name, help=does)
+        if name in ARGUMENTS:
+            hook.add_argument("arguments", nargs=ARGUMENTS[name])
     return parser
 
 
@@ -81,4 +83,4 @@ def _in_cluster(args: argparse.Namespace) -> int:
         return 0
     from deltastream_operator import hooks
 
-    return hooks.run(args.command, args.arguments)
+    return hooks.run(args.command, getattr(args, "arguments", []))
