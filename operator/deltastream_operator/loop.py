@@ -90,6 +90,8 @@ class Loop:
                 self._postpone(name, error)
             else:
                 self._failures.pop(name, None)
+            # An API server that does not answer costs seconds a feed: slow is alive.
+            self.ticked_at = self.clock.monotonic()
             if name not in self.table.feeds:
                 self._forget(name)
 
@@ -138,11 +140,13 @@ class Loop:
 
     async def _resync(self) -> None:
         feeds = await self.api.get(names.feeds_path(self.namespace))
-        missed = self.table.repair_feeds(feeds["items"])
+        missed = self.table.repair_feeds(feeds)
         ours = f"{names.MANAGED_BY_LABEL}={names.MANAGER}"
         for component in COMPONENTS:
             path = names.workloads_path(self.namespace, component)
             listed = await self.api.get(path, labelSelector=ours)
-            self.table.repair_workloads(component, listed["items"])
+            self.table.repair_workloads(component, listed)
+        pods = names.core_path(self.namespace, "pods")
+        self.table.repair_pods(await self.api.get(pods, labelSelector=ours))
         if missed:
             self.metrics.repairs.inc(missed)

@@ -10,12 +10,12 @@ from typing import Any
 import structlog
 
 from deltastream_operator import resource
-from deltastream_operator.adapters.kubernetes import names
+from deltastream_operator.adapters.kubernetes import merge, names
 from deltastream_operator.adapters.kubernetes.api import Api, ApiError
 from deltastream_operator.adapters.kubernetes.events import Events
 from deltastream_operator.adapters.kubernetes.mounts import Mounts
 from deltastream_operator.adapters.kubernetes.table import Table
-from deltastream_operator.adapters.kubernetes.workloads import Workloads, is_contest
+from deltastream_operator.adapters.kubernetes.workloads import Workloads, is_contest, is_passing
 from deltastream_operator.adapters.metrics import Metrics
 from deltastream_operator.domain import products, status
 from deltastream_operator.domain.decide import Choice, Current, Decision, decide
@@ -55,6 +55,7 @@ class Visitor:
         for kept in (self._told, self._parsed):
             for uid in [uid for uid in kept if uid not in uids]:
                 del kept[uid]
+        self.workloads.forget()
 
     async def visit(
         self, name: str, readings: Mapping[str, Reading], taken: Mapping[str, Problem], now: datetime
@@ -77,7 +78,7 @@ class Visitor:
         reading = readings.get(name, WAITING)
         current = Current(**{c: self.workloads.asked_for(name, c) for c in COMPONENTS})
         decision = decide(feed, reading, current, now)
-        trouble = await self._bring(feed, decision, body)
+        trouble, failure = await self._bring(feed, decision, body)
         facts = await self._facts(name, trouble)
         selector = ",".join(f"{key}={value}" for key, value in names.selector(name, "enricher").items())
         built = status.build(previous, decision, facts, generation=generation, selector=selector)
@@ -85,22 +86,38 @@ class Visitor:
         if await self._tell(body, previous, built):
             self._announce(name, news, facts, previous)
         self.metrics.show(name, decision, facts)
+        if failure:
+            raise failure  # told; now it is to be tried again, more and more slowly
 
-    async def _bring(self, feed: Feed, decision: Decision, body: Mapping[str, Any]) -> list[Problem]:
-        found = []
+    async def _bring(
+        self, feed: Feed, decision: Decision, body: Mapping[str, Any]
+    ) -> tuple[list[Problem], ApiError | None]:
+        """What stands in the way, and a write that was refused. Raises ApiError when nobody answered."""
+        found: list[Problem] = []
+        failure = None
         for component in COMPONENTS:
             target = decision.of(component).target
-            if target is not None and (problem := await self.workloads.bring(feed, component, target, body)):
+            if target is None:
+                continue
+            try:
+                problem = await self.workloads.bring(feed, component, target, body)
+            except ApiError as error:
+                if not error.refused:
+                    raise
+                failure = error
+                text = f"{component}: the API server refused it: {error.message}"
+                problem = Problem(reason="WriteRefused", message=text)
+            if problem:
                 found.append(problem)
-        return found
+        return found, failure
 
     async def _facts(self, name: str, trouble: list[Problem]) -> Facts:
         contested = next((problem for problem in trouble if is_contest(problem)), None)
-        stalled = next((problem for problem in trouble if not is_contest(problem)), None)
+        lasting = [problem for problem in trouble if not is_contest(problem) and not is_passing(problem)]
         return Facts(
             generator=self.workloads.observe(name, "generator"),
             enricher=self.workloads.observe(name, "enricher"),
-            stalled=stalled or await self._stalled(name),
+            stalled=lasting[0] if lasting else await self._stalled(name),
             contested=contested,
         )
 
@@ -129,7 +146,7 @@ class Visitor:
         metadata = body["metadata"]
         path = names.feeds_path(self.namespace, metadata["name"], "status")
         # The uid makes sure that a feed deleted and made again does not get the old one's status.
-        patch = {"metadata": {"uid": metadata["uid"]}, "status": built}
+        patch = {"metadata": {"uid": metadata["uid"]}, "status": merge.patch(previous, built)}
         try:
             await self.api.merge(path, patch)
         except ApiError as error:

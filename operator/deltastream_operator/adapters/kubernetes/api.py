@@ -28,6 +28,11 @@ class ApiError(Exception):
         super().__init__(f"{status or 'no answer'}: {message}")
         self.status, self.message, self.body = status, message, body or {}
 
+    @property
+    def refused(self) -> bool:
+        """Whether the call itself is at fault (forbidden, invalid, over quota), as opposed to an outage."""
+        return 400 <= self.status < 500 and self.status not in (401, 408, 429)
+
 
 class Api:
     """One session to the API server. `login` gives the connection; it is asked again every minute."""

@@ -29,6 +29,8 @@ class Pod:
     """What is kept of a pod."""
 
     name: str
+    uid: str
+    version: int
     feed: str
     component: str
     serving: bool
@@ -49,6 +51,8 @@ def read(body: Mapping[str, Any]) -> Pod:
     )
     return Pod(
         name=metadata["name"],
+        uid=metadata["uid"],
+        version=int(metadata["resourceVersion"]),
         feed=labels.get(names.FEED_LABEL, ""),
         component=labels.get(names.COMPONENT_LABEL, ""),
         serving=conditions.get("Ready", {}).get("status") == "True",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,8 @@ class Table:
         """A watch event of a feed; `kind` is DELETED, ADDED, MODIFIED, or None for the first list."""
         name = body["metadata"]["name"]
         if kind == "DELETED" or "deletionTimestamp" in body["metadata"]:
-            self.feeds.pop(name, None)
+            if _same(body, self.feeds.get(name)):
+                del self.feeds[name]
         elif _newer(body, self.feeds.get(name)):
             self.feeds[name] = body
         self.wake(name)
@@ -40,7 +41,8 @@ class Table:
         if feed is None:
             return
         if kind == "DELETED":
-            self.workloads.pop((feed, component), None)
+            if _same(body, self.workloads.get((feed, component))):
+                del self.workloads[feed, component]
         elif _newer(body, self.workloads.get((feed, component))):
             self.workloads[feed, component] = body
         self.wake(feed)
@@ -48,10 +50,13 @@ class Table:
     def saw_pod(self, kind: str | None, body: Body) -> None:
         """A watch event of a pod of a feed."""
         pod = read_pod(body)
+        known = self.pods.setdefault(pod.feed, {})
         if kind == "DELETED":
-            self.pods.get(pod.feed, {}).pop(pod.name, None)
+            # A StatefulSet's next pod has the same name and may have been seen already.
+            if pod.name in known and known[pod.name].uid == pod.uid:
+                del known[pod.name]
         else:
-            self.pods.setdefault(pod.feed, {})[pod.name] = pod
+            known[pod.name] = pod
         self.wake(pod.feed)
 
     def wake(self, feed: str) -> None:
@@ -59,12 +64,15 @@ class Table:
         self.due.add(feed)
         self.woken.set()
 
-    def repair_feeds(self, listed: Iterable[Body]) -> int:
+    def repair_feeds(self, listed: Body) -> int:
         """Make the feeds what a list says; how many the watch had missed."""
-        bodies = {body["metadata"]["name"]: body for body in listed}
+        bodies = {body["metadata"]["name"]: body for body in listed["items"]}
         missed = 0
-        for name in [name for name in self.feeds if name not in bodies]:
+        for name in [name for name, body in self.feeds.items() if name not in bodies]:
+            if _newer(self.feeds[name], listed):
+                continue  # made after the list was
             del self.feeds[name]
+            self.wake(name)
             missed += 1
         for name, body in bodies.items():
             known = self.feeds.get(name)
@@ -74,19 +82,35 @@ class Table:
                 self.wake(name)
         return missed
 
-    def repair_workloads(self, component: Component, listed: Iterable[Body]) -> None:
+    def repair_workloads(self, component: Component, listed: Body) -> None:
         """Make the workloads of a component what a list says."""
-        bodies = {body["metadata"]["labels"][names.FEED_LABEL]: body for body in listed}
+        found = {body["metadata"].get("labels", {}).get(names.FEED_LABEL) for body in listed["items"]}
         for feed, known in [key for key in self.workloads if key[1] == component]:
-            if feed not in bodies:
+            if feed not in found and not _newer(self.workloads[feed, known], listed):
                 del self.workloads[feed, known]
                 self.wake(feed)
-        for body in bodies.values():
+        for body in listed["items"]:
             self.saw_workload("MODIFIED", component, body)
+
+    def repair_pods(self, listed: Body) -> None:
+        """Forget pods that a list has no more: their last words would stand in a status for ever."""
+        alive = {body["metadata"]["uid"] for body in listed["items"]}
+        for feed, pods in self.pods.items():
+            for name in [name for name, pod in pods.items() if pod.uid not in alive]:
+                if pods[name].version <= int(listed["metadata"]["resourceVersion"]):
+                    del pods[name]
+                    self.wake(feed)
+        for body in listed["items"]:
+            self.saw_pod("MODIFIED", body)
 
 
 def _newer(body: Body, known: Body | None) -> bool:
-    """Resource versions only grow; another uid is another object of the same name."""
-    if known is None or known["metadata"]["uid"] != body["metadata"]["uid"]:
+    """Resource versions only grow, over all objects of a kind and its lists."""
+    if known is None:
         return True
     return int(body["metadata"]["resourceVersion"]) > int(known["metadata"]["resourceVersion"])
+
+
+def _same(body: Body, known: Body | None) -> bool:
+    """Events of an object and of its successor of the same name may come in any order; uids tell them apart."""
+    return known is not None and body["metadata"]["uid"] == known["metadata"]["uid"]

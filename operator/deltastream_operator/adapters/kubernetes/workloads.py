@@ -31,6 +31,8 @@ class Workloads:
     table: Table
     namespace: str
     templates: Mapping[Component, Mapping[str, Any]]
+    _left: dict[str, int] = field(default_factory=dict)
+    """Each workload's generation after our last write, by uid."""
     _contested: dict[tuple[str, Component], tuple[str, int, Problem]] = field(default_factory=dict)
 
     async def bring(
@@ -46,20 +48,31 @@ class Workloads:
                 return None  # nothing to run: a new workload would start with one replica
             if problem := await self._foreign(feed, component, owner):
                 return problem
-        elif body["metadata"].get("ownerReferences", [{}])[0].get("uid") != owner["metadata"]["uid"]:
-            return None  # the child of a deleted feed of this name; it is being collected
+        elif not _belongs(body, owner):
+            return _not_ours(body, feed, component)
         shards = max(target, 1) if component == "generator" else 1
         if component == "generator" and body is not None:
             made_for = int(body["metadata"].get("annotations", {}).get(names.SHARD_COUNT, shards))
             if target == 0:
                 shards = made_for
-            elif made_for != shards and (_replicas(body) or body.get("status", {}).get("replicas", 0)):
+            elif made_for != shards and not _is_empty(body):
                 # Another division of the products: all old generators stop before a new one starts.
                 return await self._scale(feed, component, 0, body)
         wanted = children.manifest(feed, component, self.templates[component], owner=owner, shards=shards)
-        if body is None or _hash(body) != _hash(wanted):
+        if body is None or _hash(body) != _hash(wanted) or not self._as_we_left_it(body):
             body = await self._apply(feed, component, wanted, names.MANAGER, force=True)
         return await self._scale(feed, component, target, body)
+
+    def forget(self) -> None:
+        """Drop what is kept of workloads that are gone."""
+        alive = {body["metadata"]["uid"] for body in self.table.workloads.values()}
+        self._left = {uid: generation for uid, generation in self._left.items() if uid in alive}
+        keys = self.table.workloads.keys()
+        self._contested = {key: known for key, known in self._contested.items() if key in keys}
+
+    def _as_we_left_it(self, body: Mapping[str, Any]) -> bool:
+        """Whether nobody wrote its spec since we did. Applying once too often changes nothing."""
+        return self._left.get(body["metadata"]["uid"]) == body["metadata"]["generation"]
 
     def observe(self, feed: str, component: Component) -> Observed:
         """What the watch shows."""
@@ -100,6 +113,7 @@ class Workloads:
     ) -> Mapping[str, Any]:
         path = names.workloads_path(self.namespace, component, names.workload(feed.name, component))
         answer = await self.api.apply(path, body, manager, force=force)
+        self._left[answer["metadata"]["uid"]] = answer["metadata"]["generation"]
         self.table.saw_workload("MODIFIED", component, answer)
         return answer
 
@@ -112,15 +126,15 @@ class Workloads:
             if error.status == _NOT_FOUND:
                 return None
             raise
-        owners = [reference["uid"] for reference in found["metadata"].get("ownerReferences", [])]
-        if owner["metadata"]["uid"] in owners:
+        if _belongs(found, owner):
             self.table.saw_workload("MODIFIED", component, found)
             return None
-        kind = names.KINDS[component].kind
-        return Problem(
-            reason="NameTaken",
-            message=f"{kind} {name} exists and does not belong to this feed; rename the feed or remove it",
-        )
+        return _not_ours(found, feed, component)
+
+
+def is_passing(problem: Problem) -> bool:
+    """Whether it goes by itself."""
+    return problem.reason == "BeingCollected"
 
 
 def is_contest(problem: Problem) -> bool:
@@ -137,6 +151,27 @@ def _contest(error: ApiError, feed: str, component: Component, target: int, now:
         message=f"{name}: replicas are {now} by {who}, {target} was decided; stop {who} from writing them, "
         "or hand them over with spec.mode Recommend",
     )
+
+
+def _belongs(body: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
+    owners = [reference["uid"] for reference in body["metadata"].get("ownerReferences", [])]
+    return owner["metadata"]["uid"] in owners
+
+
+def _not_ours(body: Mapping[str, Any], feed: Feed, component: Component) -> Problem:
+    """A deleted feed's child, which is being collected, or somebody else's workload."""
+    name = f"{names.KINDS[component].kind} {names.workload(feed.name, component)}"
+    if any(reference["kind"] == names.KIND for reference in body["metadata"].get("ownerReferences", [])):
+        return Problem(reason="BeingCollected", message=f"{name} of an earlier feed is being deleted")
+    text = f"{name} exists and does not belong to this feed; rename the feed or remove it"
+    return Problem(reason="NameTaken", message=text)
+
+
+def _is_empty(body: Mapping[str, Any]) -> bool:
+    """Whether no pod of it is left, and the controller has said so of the newest spec."""
+    status = body.get("status", {})
+    newest = status.get("observedGeneration", 0) >= body["metadata"]["generation"]
+    return _replicas(body) == 0 and newest and not status.get("replicas", 0)
 
 
 def _replicas(body: Mapping[str, Any]) -> int:

@@ -1,0 +1,225 @@
+"""The operator process on a real API server: field managers, conflicts, status, restarts, outages."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+
+from tests.support.operator_process import Cluster, Operator
+from tests.support.stores import wait_until
+
+
+def managers(body: dict[str, object]) -> dict[str, dict[str, object]]:
+    """What each field manager owns of an object's spec."""
+    metadata: dict[str, list[dict[str, dict[str, dict[str, object]]]]] = body["metadata"]  # type: ignore[assignment]
+    return {str(entry["manager"]): entry["fieldsV1"].get("f:spec", {}) for entry in metadata["managedFields"]}
+
+
+def test_a_feed_gets_both_workloads_each_manager_its_fields(cluster: Cluster, operator: Operator) -> None:
+    """Rule: one manager owns the template, the other nothing but the replicas."""
+    cluster.make_feed()
+    wait_until(lambda: cluster.enrichers() == 2 and cluster.statefulset() is not None, "workloads exist")
+    deployment = cluster.deployment()
+    assert deployment is not None
+    owned = managers(deployment)
+    assert owned["deltastream-scaler"] == {"f:replicas": {}}
+    assert "f:template" in owned["deltastream-operator"]
+    assert "f:replicas" not in owned["deltastream-operator"]
+    owner = deployment["metadata"]["ownerReferences"][0]
+    assert (owner["uid"], owner["controller"], owner["blockOwnerDeletion"]) == (
+        cluster.feed()["metadata"]["uid"],
+        True,
+        False,
+    )
+    for container in deployment["spec"]["template"]["spec"]["containers"]:
+        assert {"name": "FEED", "value": "a"} in container["env"]
+
+
+def test_an_edit_reaches_workload_and_status(cluster: Cluster, operator: Operator) -> None:
+    """Rule: the status speaks of the newest generation, and names the reason."""
+    cluster.make_feed()
+    wait_until(cluster.settled, "the first status")
+    cluster.merge(f"{cluster.feeds}/a", {"spec": {"enricher": {"replicas": 5}}})
+    wait_until(lambda: cluster.settled() and cluster.enrichers() == 5, "the edit is carried out")
+    status = cluster.status()
+    assert status["enricher"]["desiredReplicas"] == 5
+    assert status["lastDecision"]["to"] == 5
+    assert status["lastDecision"]["reason"] == "ManualReplicas"
+
+
+def test_what_a_later_decision_lacks_leaves_the_status(cluster: Cluster, operator: Operator) -> None:
+    """Rule: a merge patch takes away what no longer holds; limitedBy must not outlive its decision."""
+    enricher = {"replicas": 9, "minReplicas": 1, "maxReplicas": 4}
+    cluster.make_feed(mode="External", enricher=enricher)
+    wait_until(lambda: cluster.status().get("lastDecision", {}).get("limitedBy") == "MaxReplicas", "limited")
+    cluster.merge(f"{cluster.feeds}/a", {"spec": {"enricher": {"replicas": 3}}})
+    wait_until(lambda: cluster.status()["lastDecision"]["to"] == 3, "a decision within the bounds")
+    assert "limitedBy" not in cluster.status()["lastDecision"]
+
+
+def test_replicas_scaled_by_another_hand_are_named_not_fought(cluster: Cluster, operator: Operator) -> None:
+    """Rule: a conflict over replicas becomes ReplicasContested with the other's name; the value stays."""
+    cluster.make_feed()
+    wait_until(lambda: cluster.enrichers() == 2 and cluster.settled(), "the feed is carried out")
+    scaled = cluster.server.kubectl(
+        "-n", cluster.namespace, "scale", "deployment", "a-enricher", "--replicas=7"
+    )
+    assert scaled.returncode == 0, scaled.stderr
+    wait_until(lambda: cluster.condition("ReplicasContested").get("status") == "True", "it is noticed")
+    assert "kubectl" in cluster.condition("ReplicasContested")["message"]
+    assert cluster.enrichers() == 7
+    writes, ticks = operator.writes(), operator.ticks()
+    wait_until(lambda: operator.ticks() >= ticks + 2, "two more ticks")
+    assert operator.writes() == writes, "a contest that goes on is not written again"
+    cluster.merge(f"{cluster.feeds}/a", {"spec": {"enricher": {"replicas": 7}}})
+    wait_until(lambda: cluster.condition("ReplicasContested").get("status") == "False", "they agree")
+
+
+def test_a_template_edited_by_another_hand_is_put_right(cluster: Cluster, operator: Operator) -> None:
+    """Rule: the template is ours, and what another hand makes of it does not stay."""
+    cluster.make_feed()
+    wait_until(lambda: cluster.enrichers() == 2, "the feed is carried out")
+    set_image = cluster.server.kubectl(
+        "-n", cluster.namespace, "set", "image", "deployment/a-enricher", "worker=example/other:2"
+    )
+    assert set_image.returncode == 0, set_image.stderr
+
+    def image() -> str:
+        body = cluster.deployment()
+        assert body is not None
+        return str(body["spec"]["template"]["spec"]["containers"][1]["image"])
+
+    wait_until(lambda: image() == "example/worker:1", "our image is back")
+
+
+def test_another_owners_deployment_is_left_alone_and_named(cluster: Cluster, operator: Operator) -> None:
+    """Rule: what does not belong to the feed is never taken over, even under our labels."""
+    labels = {"deltastream.dev/feed": "a", "app.kubernetes.io/managed-by": "deltastream-operator"}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "x", "image": "x:1"}]}}
+    body = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "a-enricher", "labels": labels},
+        "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": pod},
+    }
+    made = cluster.ask("POST", f"{cluster.apps}/deployments", body)
+    cluster.make_feed()
+    wait_until(lambda: cluster.condition("Stalled").get("reason") == "NameTaken", "it is named")
+    assert "a-enricher" in cluster.condition("Ready")["message"]
+    found = cluster.deployment()
+    assert found is not None
+    assert found["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]
+
+
+def test_nothing_is_written_while_nothing_changes(cluster: Cluster, operator: Operator) -> None:
+    """Rule: no API write when nothing changes, not even a repetition of the status."""
+    for number in range(3):
+        cluster.make_feed(f"feed-{number}", products=(f"P{number}",))
+    wait_until(
+        lambda: all(cluster.settled(f"feed-{n}") and cluster.enrichers(f"feed-{n}") == 2 for n in range(3)),
+        "all feeds are carried out",
+    )
+    quiet = operator.ticks()
+    wait_until(lambda: operator.ticks() >= quiet + 1, "the news of its own writes are in")
+    writes, ticks = operator.writes(), operator.ticks()
+    versions = [cluster.feed(f"feed-{n}")["metadata"]["resourceVersion"] for n in range(3)]
+    wait_until(lambda: operator.ticks() >= ticks + 3, "three more ticks")
+    assert operator.writes() == writes
+    assert [cluster.feed(f"feed-{n}")["metadata"]["resourceVersion"] for n in range(3)] == versions
+
+
+def test_a_restart_changes_nothing(
+    cluster: Cluster, operator: Operator, make_operator: Callable[[], Operator]
+) -> None:
+    """Rule: another operator process finds its work done; kill -9 of the first loses nothing."""
+    cluster.make_feed()
+    wait_until(lambda: cluster.enrichers() == 2 and cluster.settled(), "the feed is carried out")
+    before = cluster.deployment(), cluster.statefulset(), cluster.feed()
+    operator.stop(signal.SIGKILL)
+    other = make_operator()
+    other.start()
+    wait_until(lambda: other.ticks() >= 2, "it decided twice")
+    assert (cluster.deployment(), cluster.statefulset(), cluster.feed()) == before
+
+
+def test_it_ends_by_itself_when_asked(operator: Operator) -> None:
+    """Rule: SIGTERM ends it well within the grace period, with exit code 0."""
+    assert operator.stop() == 0
+    assert "Traceback" not in operator.log()
+
+
+def test_its_logs_are_json_lines(cluster: Cluster, operator: Operator) -> None:
+    """Rule: kopf's lines too."""
+    cluster.make_feed()
+    wait_until(cluster.settled, "the feed has a status")
+    lines = operator.log().splitlines()
+    assert lines
+    assert all({"event", "level", "timestamp"} <= json.loads(line).keys() for line in lines)
+
+
+def test_decisions_are_told_as_events_of_the_feed(cluster: Cluster, operator: Operator) -> None:
+    """Rule: `kubectl describe` shows why."""
+    cluster.make_feed()
+
+    def reasons() -> set[str]:
+        listed = cluster.ask("GET", f"{cluster.core}/events")["items"]
+        return {event["reason"] for event in listed if event["involvedObject"]["name"] == "a"}
+
+    wait_until(lambda: {"ManualReplicas", "ProductCount"} <= reasons(), "both decisions are told")
+
+
+def test_a_product_of_an_older_feed_is_refused_until_it_is_free(cluster: Cluster, operator: Operator) -> None:
+    """Rule: who came first keeps a product; the other's condition names it, and it starts once it can."""
+    cluster.make_feed("first")
+    wait_until(lambda: cluster.settled("first"), "the first is carried out")
+    cluster.make_feed("second")
+    wait_until(lambda: cluster.condition("Ready", "second").get("reason") == "ProductTaken", "refused")
+    assert "first" in cluster.condition("Ready", "second")["message"]
+    assert cluster.deployment("second") is None
+    cluster.ask("DELETE", f"{cluster.feeds}/first")
+    wait_until(lambda: cluster.enrichers("second") == 2, "the second starts")
+
+
+def test_a_write_that_is_refused_is_said_in_the_status(cluster: Cluster, operator: Operator) -> None:
+    """Rule: whoever looks at the feed sees what the API server said, not only the operator's log."""
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "none"},
+        "spec": {"hard": {"count/deployments.apps": "0"}},
+    }
+    cluster.ask("POST", f"{cluster.core}/resourcequotas", quota)
+    # Nothing counts quotas here: the status says what its controller would.
+    cluster.merge(
+        f"{cluster.core}/resourcequotas/none/status",
+        {
+            "status": {
+                "hard": {"count/deployments.apps": "0"},
+                "used": {"count/deployments.apps": "0"},
+            }
+        },
+    )
+    cluster.make_feed()
+    wait_until(lambda: cluster.condition("Stalled").get("reason") == "WriteRefused", "it is said")
+    assert "quota" in cluster.condition("Ready")["message"]
+    cluster.ask("DELETE", f"{cluster.core}/resourcequotas/none")
+    wait_until(lambda: cluster.enrichers() == 2, "it goes on by itself")
+    wait_until(lambda: cluster.condition("Stalled").get("status") == "False", "and says so")
+
+
+def test_an_edit_made_while_its_watch_was_away_is_carried_out(cluster: Cluster, operator: Operator) -> None:
+    """Rule: after an outage of the API server everything is found by itself, whatever the watch missed."""
+    cluster.make_feed()
+    cluster.make_feed("gone", products=("GONE",))
+    wait_until(lambda: cluster.enrichers() == 2 and cluster.settled("gone"), "carried out")
+    cluster.server.stop()
+    try:
+        wait_until(lambda: "api_server_is_away" in operator.log(), "the outage is noticed")
+        assert operator.get("/livez")[0] == 200
+    finally:
+        cluster.server.start()
+    cluster.merge(f"{cluster.feeds}/a", {"spec": {"enricher": {"replicas": 6}}})
+    cluster.ask("DELETE", f"{cluster.feeds}/gone")
+    wait_until(lambda: cluster.enrichers() == 6 and cluster.settled(), "the edit is carried out", 15)
+    wait_until(lambda: 'feed="gone"' not in operator.get("/metrics")[1], "the other is forgotten", 15)
