@@ -65,7 +65,7 @@ def test_a_feed_that_has_not_begun_has_no_work(signals: RedisSignals, clock: Clo
 def test_all_outstanding_work_is_seen_wherever_it_waits(
     client: redis.Redis, signals: RedisSignals, clock: Clock, redis_url: str
 ) -> None:
-    """38 entries: 10 in a worker, 18 in Celery's queue, 10 unread; a one-key scaler would see the queue's task."""
+    """38 entries: 28 taken, in workers or Celery's queue, and 10 unread; the queue alone shows its tasks."""
     client.xgroup_create(STREAM, "enricher", "0", mkstream=True)
     for _ in range(38):
         client.xadd(STREAM, {"body": "{}"})
