@@ -120,9 +120,9 @@ def test_a_redis_that_refuses_the_operators_password_is_said_and_scales_nothing_
 
         def refused() -> bool:
             found = condition(system, bystander, "MetricsAvailable")
-            return found.get("status") == "False" and "WRONGPASS" in found["message"]
+            return found.get("status") == "False" and found["reason"] == "RedisRefusedLogin"
 
-        wait_until(refused, "MetricsAvailable says WRONGPASS", 60)
+        wait_until(refused, "MetricsAvailable says so", 60)
         assert system.get("deployment", f"{bystander}-enricher")["spec"]["replicas"] == 1
     finally:
         system.kubectl(*patch, json.dumps({"data": {"operator_redis_url": right}}))

@@ -1,9 +1,187 @@
-from deltastream_operator.domain.signals import Unknown
+"""The load of all feeds, read from Redis in one pipeline a tick.
+
+Outstanding work is what the stream says, lag plus pending: a Celery queue shows only what nobody has taken.
+Rates are differences of counters that only grow.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from deltastream_operator.domain.capacity import service_seconds
+from deltastream_operator.domain.signals import WAITING, Reading, Signals, Unknown
+from deltastream_operator.ports import Clock
+
+GROUP = "enricher"
+WINDOW_S = 10.0  # long enough that a batch more or less is no trend
+_COUNTERS = ("entries", "batches", "busy_us")
+_BROKER_DATABASE = 1
+# kombu keeps a list for each priority; the separator is its default.
+_PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
+_TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Raw:
+    """What one feed's answers say."""
+
+    added: int
+    lag: int
+    pending: int
+    oldest_pending: str | None
+    last_delivered: str
+    entries: int
+    batches: int
+    busy_us: int
 
 
 class RedisSignals:
-    def __init__(self, url, clock):
-        pass
+    """`url` is database 0's; the Celery queues are in database 1 of the same server."""
 
-    def read(self, feeds):
-        return {f: Unknown(reason="NotYet", message="no adapter") for f in feeds}
+    def __init__(self, url: str, clock: Clock) -> None:
+        options: dict[str, Any] = {
+            "decode_responses": True,
+            "socket_timeout": _TIMEOUT_S,
+            "socket_connect_timeout": _TIMEOUT_S,
+        }
+        self._streams = redis.Redis.from_url(url, **options)
+        self._queues = redis.Redis.from_url(url, **options)
+        self._queues.connection_pool.connection_kwargs["db"] = _BROKER_DATABASE
+        self._clock = clock
+        self._history: dict[str, deque[tuple[float, _Raw]]] = {}
+        self._service: dict[str, float] = {}
+
+    def read(self, feeds: Sequence[str]) -> Mapping[str, Reading]:
+        """One reading for each feed; an outage makes each Unknown with the cause."""
+        for gone in self._history.keys() - set(feeds):
+            self._history.pop(gone)
+            self._service.pop(gone, None)
+        try:
+            raw = self._streams_of(feeds)
+            oldest = self._oldest(raw)
+            queued = self._queued(feeds)
+        except redis.RedisError as error:
+            return dict.fromkeys(feeds, _unknown(error))
+        now, wall_ms = self._clock.monotonic(), self._clock.time() * 1000
+        return {
+            feed: self._reading(feed, raw[feed], _age_s(oldest.get(feed), wall_ms), queued[feed], now)
+            for feed in feeds
+        }
+
+    def _streams_of(self, feeds: Sequence[str]) -> dict[str, _Raw]:
+        with self._streams.pipeline(transaction=False) as pipe:
+            for feed in feeds:
+                pipe.xinfo_stream(f"feed:{feed}")
+                pipe.xinfo_groups(f"feed:{feed}")
+                pipe.xpending(f"feed:{feed}", GROUP)
+                pipe.hmget(f"feed:{feed}:service", _COUNTERS)
+            answers = pipe.execute(raise_on_error=False)
+        return {feed: _raw(answers[4 * index : 4 * index + 4]) for index, feed in enumerate(feeds)}
+
+    def _oldest(self, raw: Mapping[str, _Raw]) -> dict[str, str]:
+        """Id of each feed's oldest open entry: a pending one, else the first that nobody has read."""
+        found = {feed: one.oldest_pending for feed, one in raw.items() if one.oldest_pending}
+        unread = [feed for feed, one in raw.items() if one.lag and feed not in found]
+        if unread:
+            with self._streams.pipeline(transaction=False) as pipe:
+                for feed in unread:
+                    pipe.xrange(f"feed:{feed}", min=f"({raw[feed].last_delivered}", count=1)
+                for feed, entries in zip(unread, pipe.execute(), strict=True):
+                    if entries:
+                        found[feed] = entries[0][0]
+        return found
+
+    def _queued(self, feeds: Sequence[str]) -> dict[str, int]:
+        with self._queues.pipeline(transaction=False) as pipe:
+            for feed in feeds:
+                for priority in _PRIORITIES:
+                    pipe.llen(f"enrich.{feed}{priority}")
+            lengths = pipe.execute()
+        size = len(_PRIORITIES)
+        return {feed: sum(lengths[size * i : size * i + size]) for i, feed in enumerate(feeds)}
+
+    def _reading(self, feed: str, raw: _Raw, oldest_s: float, queued: int, now: float) -> Reading:
+        history = self._history.setdefault(feed, deque())
+        if history and not _grew(history[-1][1], raw):
+            history.clear()
+            self._service.pop(feed, None)
+            history.append((now, raw))
+            return Unknown(reason="CountersReset", message="Redis has lost its data; rates begin anew")
+        while len(history) > 1 and now - history[1][0] >= WINDOW_S:
+            history.popleft()
+        history.append((now, raw))
+        then, first = history[0]
+        if now <= then:
+            return WAITING
+        cost = service_seconds(
+            entries=raw.entries - first.entries,
+            batches=raw.batches - first.batches,
+            busy_us=raw.busy_us - first.busy_us,
+        )
+        if cost is not None:
+            self._service[feed] = cost
+        return Signals(
+            lag=raw.lag,
+            pending=raw.pending,
+            oldest_seconds=oldest_s,
+            queued_tasks=queued,
+            arrivals_per_second=(raw.added - first.added) / (now - then),
+            service_seconds=self._service.get(feed),
+        )
+
+
+def _raw(answers: Sequence[Any]) -> _Raw:
+    """Four answers as numbers. No stream, no group and no counters yet are zeros; another error is raised."""
+    for answer in answers:
+        if isinstance(answer, Exception) and not _is_absence(answer):
+            raise redis.RedisError(str(answer)) from answer
+    stream, groups, pending, counters = (
+        None if isinstance(answer, Exception) else answer for answer in answers
+    )
+    added = int((stream or {}).get("entries-added", 0))
+    length = int((stream or {}).get("length", 0))
+    group = next((found for found in groups or [] if found["name"] == GROUP), None)
+    lag = length if group is None or group["lag"] is None else int(group["lag"])
+    entries, batches, busy_us = (int(value or 0) for value in counters or (0, 0, 0))
+    return _Raw(
+        added=added,
+        lag=lag,
+        pending=int((pending or {}).get("pending", 0)),
+        oldest_pending=(pending or {}).get("min"),
+        last_delivered=group["last-delivered-id"] if group else "0-0",
+        entries=entries,
+        batches=batches,
+        busy_us=busy_us,
+    )
+
+
+def _is_absence(error: Exception) -> bool:
+    text = str(error)
+    return text.startswith("no such key") or "NOGROUP" in text
+
+
+def _grew(before: _Raw, after: _Raw) -> bool:
+    names = ("added", "entries", "batches", "busy_us")
+    return all(getattr(after, name) >= getattr(before, name) for name in names)
+
+
+def _age_s(entry_id: str | None, wall_ms: float) -> float:
+    """Seconds since Redis took the entry in."""
+    if entry_id is None:
+        return 0.0
+    return max(0.0, (wall_ms - int(entry_id.partition("-")[0])) / 1000)
+
+
+def _unknown(error: redis.RedisError) -> Unknown:
+    """The cause as a reason for the condition, and what to look at."""
+    text = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    if isinstance(error, redis.AuthenticationError) or text.startswith(("WRONGPASS", "NOAUTH")):
+        return Unknown(reason="RedisRefusedLogin", message=f"Redis: {text}; see REDIS_URL's Secret")
+    if isinstance(error, redis.TimeoutError | redis.ConnectionError):
+        return Unknown(reason="RedisUnreachable", message=f"Redis: {text}")
+    return Unknown(reason="RedisError", message=f"Redis: {text}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -36,7 +37,10 @@ class World:
         self.stopping = False
 
     def runner(
-        self, sink: MongoSink | None = None, sleep: Callable[[float], None] = lambda _s: None
+        self,
+        sink: MongoSink | None = None,
+        sleep: Callable[[float], None] = lambda _s: None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> BatchRunner:
         return BatchRunner(
             self.stream,
@@ -46,6 +50,7 @@ class World:
             stopping=lambda: self.stopping,
             beat=lambda: None,
             now_ns=lambda: NOW_NS,
+            clock=clock,
             sleep=sleep,
         )
 
@@ -256,3 +261,33 @@ def test_a_quote_without_any_chain_says_that_it_has_no_forward(world: World) -> 
     world.runner().run(world.publish(example("market-option_quote")))
     stored = world.db.option_quotes.find_one()
     assert (stored["iv"], stored["iv_reason"], stored["forward"]) == (None, "no_forward", None)
+
+
+def service(world: World) -> dict[str, int]:
+    """The counters that the operator reads."""
+    return {key.decode(): int(value) for key, value in world.client.hgetall(f"feed:{FEED}:service").items()}
+
+
+def test_entries_batches_and_time_are_counted_for_the_operator(world: World) -> None:
+    """Refused entries cost little and are not work done; the counters hold to their contract."""
+    runner = world.runner()
+    runner.run(world.publish(tick(1), tick(2), b"not json"))
+    first = service(world)
+    validator("feed-service").validate(first)
+    assert (first["entries"], first["batches"]) == (2, 1)
+    assert first["busy_us"] > 0
+    runner.run(world.publish(tick(3)))
+    second = service(world)
+    assert (second["entries"], second["batches"]) == (3, 2)
+    assert second["busy_us"] > first["busy_us"]
+
+
+def test_waiting_for_a_store_is_not_counted_as_work(world: World) -> None:
+    """Else an outage would look like slow entries, and its end would scale everything up."""
+    now = iter(range(10**6))
+    away = AwaySink(world, 50, AutoReconnect("away"))
+    runner = world.runner(away, clock=lambda: float(next(now)))
+    runner.run(world.publish(tick(1)))
+    assert service(world)["busy_us"] == 1_000_000
+    runner.run(world.publish(tick(2)))
+    assert service(world)["busy_us"] == 3_000_000  # with the pipeline that carried the first count

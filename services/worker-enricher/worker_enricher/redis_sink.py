@@ -1,4 +1,4 @@
-"""Cache, candles, live events and acknowledgement: one pipeline a batch.
+"""Cache, candles, live events, acknowledgement and the operator's counters: one pipeline a batch.
 
 `latest:*` and `ohlc:*` are written by scripts that commute: whatever order workers come in, the
 newest message and the whole bar are what stays.
@@ -85,8 +85,11 @@ class RedisSink:
         self._set_if_newer = client.register_script(_SET_IF_NEWER)
         self._merge_bars = client.register_script(_MERGE_BARS)
 
-    def write(self, stream: str, entry_ids: Sequence[str], enriched: Enriched) -> None:
-        """Cache, publish, acknowledge. Repeating it is harmless, so the caller may retry."""
+    def write(self, stream: str, entry_ids: Sequence[str], enriched: Enriched, busy_us: int) -> None:
+        """Cache, publish, acknowledge, count. Repeating it is harmless, so the caller may retry.
+
+        `busy_us`: worker time since the last count. A repetition may count twice, which rates forgive.
+        """
         with self._client.pipeline(transaction=False) as pipe:
             for latest in enriched.latest.values():
                 self._latest(pipe, latest)
@@ -96,6 +99,9 @@ class RedisSink:
                 pipe.publish(f"enriched:{kind}", body)
             if entry_ids:
                 pipe.xack(stream, GROUP, *entry_ids)
+                pipe.hincrby(f"{stream}:service", "entries", len(entry_ids))
+                pipe.hincrby(f"{stream}:service", "batches", 1)
+                pipe.hincrby(f"{stream}:service", "busy_us", busy_us)
             pipe.execute()
 
     def _latest(self, pipe: redis.client.Pipeline, latest: Latest) -> None:

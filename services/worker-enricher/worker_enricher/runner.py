@@ -65,11 +65,13 @@ class BatchRunner:
         stopping: Callable[[], bool],
         beat: Callable[[], None],
         now_ns: Callable[[], int] = time.time_ns,
+        clock: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._stream, self._mongo, self._cache = stream, mongo, cache
         self._consumer, self._stopping, self._beat = consumer, stopping, beat
-        self._now_ns, self._sleep = now_ns, sleep
+        self._now_ns, self._clock, self._sleep = now_ns, clock, sleep
+        self._uncounted_s = 0.0
         self._forwards: dict[tuple[str, str], Forward] = {}
 
     def run(self, entry_ids: Sequence[str], deliveries: int = 1) -> None:
@@ -91,17 +93,23 @@ class BatchRunner:
 
     def _once(self, entry_ids: Sequence[str], deliveries: int) -> None:
         self._beat()
+        started = self._clock()
         entries = self._stream.fetch(entry_ids)
         messages, done = self._admit(entries, deliveries)
         if not messages:
             return
         enriched = enrich(messages, forwards=self._known_forwards(messages), now_ns=self._now_ns())
         self._forwards.update(enriched.forwards)
-        self._store(done, enriched)
+        self._store(done, enriched, started)
 
-    def _store(self, done: Sequence[str], enriched: Enriched) -> None:
+    def _store(self, done: Sequence[str], enriched: Enriched, started: float) -> None:
         self._mongo.store(enriched, self._now_ns())
-        self._cache.write(self._stream.key, done, enriched)
+        # Time of this attempt alone: waiting for a store is not work. What the pipeline that carries the
+        # count takes itself is counted with the next batch.
+        counted = self._clock()
+        busy_us = round((counted - started + self._uncounted_s) * 1e6)
+        self._cache.write(self._stream.key, done, enriched, busy_us)
+        self._uncounted_s = self._clock() - counted
         for kind, batch in enriched.documents.items():
             MESSAGES.labels(kind).inc(len(batch))
 
