@@ -66,13 +66,17 @@ async def _run(settings: ClusterSettings) -> None:
             namespace=namespace,
             ticked_at=time.monotonic(),
         )
-        watches = kopf.operator(
-            registry=handlers.registry(table),
-            settings=kopf_settings,
-            standalone=True,
-            namespaces=[namespace],
-            stop_flag=stop,
-        )
+
+        async def watch() -> None:
+            await kopf.operator(
+                registry=handlers.registry(table),
+                settings=kopf_settings,
+                standalone=True,
+                namespaces=[namespace],
+                stop_flag=stop,
+            )
+            stop.set()  # kopf takes the signals over and returns when one comes
+
         async with probes.served(
             settings.host,
             settings.port,
@@ -81,7 +85,7 @@ async def _run(settings: ClusterSettings) -> None:
             registry=metrics.registry,
         ) as port:
             log.info("started", namespace=namespace, port=port)
-            await _until(stop, watches, loop.run(), loop.watch_the_api(), events.post())
+            await _until(stop, watch(), loop.run(), loop.watch_the_api(), events.post())
     log.info("stopped")
 
 

@@ -76,6 +76,8 @@ class Visitor:
                 self.events.tell(name, problem.reason, problem.message, warning=True)
             return
         reading = readings.get(name, WAITING)
+        if reading == WAITING and previous.get("observedGeneration") == generation:
+            return  # after a restart: what the last operator said holds until the second reading
         current = Current(**{c: self.workloads.asked_for(name, c) for c in COMPONENTS})
         decision = decide(feed, reading, current, now)
         trouble, failure = await self._bring(feed, decision, body)

@@ -112,5 +112,5 @@ def _newer(body: Body, known: Body | None) -> bool:
 
 
 def _same(body: Body, known: Body | None) -> bool:
-    """Events of an object and of its successor of the same name may come in any order; uids tell them apart."""
+    """Events of an object and of its successor of the same name come in any order; uids tell them apart."""
     return known is not None and body["metadata"]["uid"] == known["metadata"]["uid"]

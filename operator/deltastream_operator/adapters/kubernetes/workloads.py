@@ -72,7 +72,8 @@ class Workloads:
 
     def _as_we_left_it(self, body: Mapping[str, Any]) -> bool:
         """Whether nobody wrote its spec since we did. Applying once too often changes nothing."""
-        return self._left.get(body["metadata"]["uid"]) == body["metadata"]["generation"]
+        generation: int = body["metadata"]["generation"]
+        return self._left.get(body["metadata"]["uid"]) == generation
 
     def observe(self, feed: str, component: Component) -> Observed:
         """What the watch shows."""
