@@ -1,0 +1,49 @@
+"""The process's settings: every problem at once, and no secret in a message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.support.operator_process import template
+
+from deltastream_operator import cluster_settings
+from deltastream_operator.errors import SettingsError
+
+
+@pytest.fixture
+def workloads(tmp_path: Path) -> Path:
+    """The chart's two templates."""
+    for component in ("generator", "enricher"):
+        (tmp_path / f"{component}.yaml").write_text(yaml.safe_dump(template(component, component)))
+    return tmp_path
+
+
+def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
+    """Rule: variable, value and rule, a line each; what may hold a password is not repeated."""
+    wrong = {"REDIS_URL": "http://:hunter2@x", "PORT": "99999", "LOG_LEVEL": "LOUD"}
+    with pytest.raises(SettingsError) as caught:
+        cluster_settings.load(wrong | {"WORKLOADS_DIR": str(tmp_path)})
+    said = str(caught.value)
+    for name in ("WATCH_NAMESPACE", "REDIS_URL", "PORT", "LOG_LEVEL", "generator.yaml", "enricher.yaml"):
+        assert name in said
+    assert "hunter2" not in said
+
+
+def test_a_secret_s_file_is_read(workloads: Path) -> None:
+    """Rule: REDIS_URL_FILE wins, and its line end does not belong to it."""
+    secret = workloads / "url"
+    secret.write_text("redis://operator:x@redis:6379/0\n")
+    given = {"WATCH_NAMESPACE": "market", "REDIS_URL_FILE": str(secret), "WORKLOADS_DIR": str(workloads)}
+    known = cluster_settings.load(given)
+    assert known.redis_url == "redis://operator:x@redis:6379/0"
+    assert (known.namespace, known.port) == ("market", 8080)
+
+
+def test_a_template_without_containers_is_refused(workloads: Path) -> None:
+    """Rule: found at the start, not at the first feed."""
+    (workloads / "enricher.yaml").write_text("spec: {}")
+    given = {"WATCH_NAMESPACE": "market", "REDIS_URL": "redis://x", "WORKLOADS_DIR": str(workloads)}
+    with pytest.raises(SettingsError, match=r"enricher\.yaml: must be a PodTemplateSpec"):
+        cluster_settings.load(given)

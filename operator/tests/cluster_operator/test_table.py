@@ -1,0 +1,77 @@
+"""What the operator remembers of watches and lists, whatever order they come in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deltastream_operator.adapters.kubernetes import merge
+from deltastream_operator.adapters.kubernetes.table import Table
+
+
+def body(uid: str, version: int, name: str = "a", **more: Any) -> dict[str, Any]:
+    """An object of feed `a`."""
+    labels = {"deltastream.dev/feed": "a"}
+    metadata = {"name": name, "uid": uid, "resourceVersion": str(version), "labels": labels}
+    return {"metadata": metadata, **more}
+
+
+def listed(version: int, *bodies: dict[str, Any]) -> dict[str, Any]:
+    """A list made when the API server was at `version`."""
+    return {"metadata": {"resourceVersion": str(version)}, "items": list(bodies)}
+
+
+def test_the_end_of_an_object_does_not_end_its_successor() -> None:
+    """Rule: kopf tells of each uid apart, so DELETED may come after the successor's ADDED."""
+    table = Table()
+    table.saw_feed("ADDED", body("old", 1))
+    table.saw_feed("ADDED", body("new", 5))
+    table.saw_feed("MODIFIED", body("old", 3))
+    table.saw_feed("DELETED", body("old", 4))
+    assert table.feeds["a"]["metadata"]["uid"] == "new"
+    table.saw_pod("ADDED", body("old", 1, "a-generator-0"))
+    table.saw_pod("ADDED", body("new", 5, "a-generator-0"))
+    table.saw_pod("DELETED", body("old", 4, "a-generator-0"))
+    assert table.pods["a"]["a-generator-0"].uid == "new"
+
+
+def test_a_list_repairs_what_the_watch_missed() -> None:
+    """Rule: gone feeds go, missed edits come, and both are visited."""
+    table = Table()
+    table.saw_feed("ADDED", body("1", 1, "gone"))
+    table.saw_feed("ADDED", body("2", 2, "edited"))
+    table.due.clear()
+    assert table.repair_feeds(listed(9, body("2", 7, "edited"), body("3", 8, "made"))) == 3
+    assert table.feeds.keys() == {"edited", "made"}
+    assert table.due == {"gone", "edited", "made"}
+
+
+def test_a_list_does_not_take_away_what_came_after_it() -> None:
+    """Rule: an answer may be older than what the watch told while it was on its way."""
+    table = Table()
+    table.saw_feed("ADDED", body("1", 12))
+    table.saw_workload("ADDED", "enricher", body("2", 13, "a-enricher"))
+    table.saw_pod("ADDED", body("3", 14, "a-enricher-x"))
+    table.repair_feeds(listed(10))
+    table.repair_workloads("enricher", listed(10))
+    table.repair_pods(listed(10))
+    assert (len(table.feeds), len(table.workloads), len(table.pods["a"])) == (1, 1, 1)
+
+
+def test_pods_that_ended_unseen_are_forgotten() -> None:
+    """Rule: the trouble of a pod that is gone would stand in the status for ever."""
+    table = Table()
+    table.saw_pod("ADDED", body("1", 1, "a-enricher-x"))
+    table.repair_pods(listed(5, body("2", 4, "a-enricher-y")))
+    assert table.pods["a"].keys() == {"a-enricher-y"}
+
+
+def test_a_merge_patch_names_what_is_to_go() -> None:
+    """Rule: what the patch does not name stays on the server."""
+    old = {"last": {"to": 4, "limitedBy": "MaxReplicas"}, "list": [1, 2], "kept": 1, "gone": {"x": 1}}
+    new = {"last": {"to": 3}, "list": [2], "kept": 1}
+    assert merge.patch(old, new) == {
+        "last": {"to": 3, "limitedBy": None},
+        "list": [2],
+        "kept": 1,
+        "gone": None,
+    }
