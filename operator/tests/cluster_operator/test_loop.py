@@ -1,0 +1,126 @@
+"""The loop: one feed's trouble is its own, and is tried again, slowly but never slower than every 5 s."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from deltastream_operator.adapters.kubernetes.api import ApiError
+from deltastream_operator.adapters.kubernetes.table import Table
+from deltastream_operator.adapters.metrics import Metrics
+from deltastream_operator.loop import BACKOFF_MAX_S, Loop
+
+
+@dataclass
+class HandClock:
+    """Moved by hand."""
+
+    now: float = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return 1_764_028_800 + self.now
+
+
+@dataclass
+class Visits:
+    """A visitor that notes who was visited when, and fails for those named."""
+
+    clock: HandClock
+    failing: dict[str, Exception] = field(default_factory=dict)
+    made: list[tuple[str, float]] = field(default_factory=list)
+
+    def parse(self, body: Mapping[str, Any]) -> tuple[None, list[str]]:
+        return None, []
+
+    def forget(self, uids: set[str]) -> None:
+        """Nothing is kept."""
+
+    async def visit(self, name: str, *_: object) -> None:
+        self.made.append((name, self.clock.now))
+        if name in self.failing:
+            raise self.failing[name]
+
+
+def a_loop(*feeds: str) -> tuple[Loop, Visits, HandClock]:
+    """A loop whose table knows these feeds."""
+    clock, table = HandClock(), Table()
+    visits = Visits(clock)
+    for number, name in enumerate(feeds):
+        metadata = {"name": name, "uid": name, "resourceVersion": f"{number}"}
+        table.saw_feed("ADDED", {"metadata": metadata})
+    loop = Loop(
+        table=table,
+        visitor=visits,  # type: ignore[arg-type]
+        signals=None,  # type: ignore[arg-type]
+        api=None,  # type: ignore[arg-type]
+        metrics=Metrics(),
+        clock=clock,
+        namespace="market",
+    )
+    return loop, visits, clock
+
+
+@pytest.mark.parametrize("error", [ApiError(503, "away"), KeyError("a bug")])
+def test_one_feed_s_trouble_is_its_own(error: Exception) -> None:
+    """Rule: whatever goes wrong with a feed, the others are visited."""
+    loop, visits, _ = a_loop("a", "b", "c")
+    visits.failing["b"] = error
+    asyncio.run(loop._visit_due())
+    assert [name for name, _ in visits.made] == ["a", "b", "c"]
+
+
+def test_a_failure_is_tried_again_within_five_seconds_for_ever() -> None:
+    """Rule: the wait doubles up to its cap; a tick in between does not shorten it."""
+    loop, visits, clock = a_loop("a")
+    visits.failing["a"] = ApiError(503, "away")
+    for _ in range(400):  # 40 s in steps of 100 ms, each of them news
+        loop.table.wake("a")
+        asyncio.run(loop._visit_due())
+        clock.now += 0.1
+    times = [at for _, at in visits.made]
+    gaps = [later - sooner for sooner, later in itertools.pairwise(times)]
+    assert gaps[0] < 1
+    assert max(gaps) <= BACKOFF_MAX_S + 0.11
+    assert gaps[-1] >= BACKOFF_MAX_S - 0.11
+
+
+def test_a_success_ends_the_waiting() -> None:
+    """Rule: after it, news are looked at at once again."""
+    loop, visits, clock = a_loop("a")
+    visits.failing["a"] = ApiError(503, "away")
+    asyncio.run(loop._visit_due())
+    visits.failing.clear()
+    clock.now += 1
+    asyncio.run(loop._visit_due())
+    loop.table.wake("a")
+    asyncio.run(loop._visit_due())
+    assert len(visits.made) == 3
+
+
+def test_slow_visits_are_a_sign_of_life() -> None:
+    """Rule: liveness looks at the last visit: an API server that hangs does not restart the operator."""
+    loop, _, clock = a_loop("a", "b")
+    asyncio.run(loop._visit_due())
+    assert loop.ticked_at == clock.now
+
+
+def test_a_feed_that_is_gone_leaves_no_series() -> None:
+    """Rule: metrics of a deleted feed end."""
+    loop, _, _ = a_loop("a")
+    loop.metrics._desired.labels("a", "enricher").set(2)
+    loop.table.saw_feed("DELETED", loop.table.feeds["a"])
+    asyncio.run(loop._visit_due())
+    assert (
+        loop.metrics.registry.get_sample_value(
+            "operator_desired_replicas", {"feed": "a", "component": "enricher"}
+        )
+        is None
+    )
