@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -38,7 +39,7 @@ def make_operator(cluster: Cluster, tmp_path: Path) -> Iterator[Callable[[], Ope
     yield make
     for operator in made:
         if operator.process:
-            operator.stop()
+            operator.stop(signal.SIGKILL)  # an orderly end is one test's subject and takes kopf 5 s
 
 
 @pytest.fixture
