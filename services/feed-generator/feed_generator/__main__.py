@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-import time
 
-from feed_generator import config
-from feed_generator.bootstrap import run, source
-from feed_generator.errors import FeedError
+# Process 1 of a container does not hear a SIGTERM for which it has no handler yet, and imports take a second.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+import time  # noqa: E402
+
+from feed_generator import config  # noqa: E402
+from feed_generator.bootstrap import run, source  # noqa: E402
+from feed_generator.errors import FeedError  # noqa: E402
 
 
 def main() -> int:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
-import json
+import signal
 import sys
 
-from worker_enricher.config import ConfigError, Settings, load
+# Process 1 of a container does not hear a SIGTERM for which it has no handler yet, and imports take a second.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+import argparse  # noqa: E402
+import json  # noqa: E402
+
+from worker_enricher.config import ConfigError, Settings, load  # noqa: E402
 
 
 def _parser() -> argparse.ArgumentParser:
