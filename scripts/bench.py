@@ -170,6 +170,28 @@ def encode(body: Body, sent_ns: int) -> bytes:
     return json.dumps({**body, "sent_ts": sent_ns}).encode()
 
 
+class Cost:
+    """What the enrichers counted since it was last asked (contract `feed-service`)."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._last = self._read()
+
+    def _read(self) -> list[int]:
+        fields: Any = self._client.hmget(f"feed:{FEED}:service", ["batches", "entries", "busy_us"])
+        return [int(value or 0) for value in fields]
+
+    def print(self) -> None:
+        """Entries and worker time of a batch."""
+        now = self._read()
+        batches, entries, busy_us = (new - old for new, old in zip(now, self._last, strict=True))
+        self._last = now
+        if batches:
+            print(
+                f"  a batch: {entries / batches:.1f} entries, {busy_us / batches / 1000:.1f} ms of a worker"
+            )
+
+
 def throughput(system: System, client: redis.Redis, database: Any, messages: int) -> dict[str, float]:
     """Push everything at once and time until the last message is stored and acknowledged."""
     tape = iter(Tape(7, 1))
@@ -234,15 +256,18 @@ def main() -> None:
             with MongoClient(system.mongo.url) as mongo:
                 warm = latency(client, 100, 2, 999)
                 print(f"warm-up: {len(warm)} messages")
+                cost = Cost(client)
                 database = mongo.get_default_database()
                 for name in COLLECTIONS:
                     database[name].delete_many({})
                 result: dict[str, Any] = throughput(system, client, database, args.messages)
+                cost.print()
             for factor in (1, 10):
                 seen = latency(client, DEFAULT_RATE * factor, args.seconds, 100 + factor)
                 p50, p95, p99 = (seen[min(len(seen) - 1, int(len(seen) * q))] for q in (0.5, 0.95, 0.99))
                 print(f"latency at {factor}x ({DEFAULT_RATE * factor}/s, {len(seen)} messages): "
                       f"p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms")  # fmt: skip
+                cost.print()
                 result |= {f"p50_ms_{factor}x": round(p50, 2), f"p99_ms_{factor}x": round(p99, 2)}
             result["rss_mb"] = system.rss_mb()
         finally:

@@ -17,14 +17,12 @@ from deltastream_operator.adapters.processes import Supervisor, kill_leftovers, 
 from deltastream_operator.adapters.services import HTTP, Services, base_env
 from deltastream_operator.adapters.wakeups import Wakeups
 from deltastream_operator.adapters.workloads import LocalWorkloads
-from deltastream_operator.domain.decide import Current, decide
-from deltastream_operator.domain.feed import Component, Feed, Replay
-from deltastream_operator.domain.signals import WAITING
+from deltastream_operator.domain.feed import Feed, Replay
 from deltastream_operator.errors import FeedError, PlannerError, StopRequested
+from deltastream_operator.scaling import ORDER, Scaling
 from deltastream_operator.settings import HTTP_PORTS, STORE_PORTS, Settings
 
-READY_WITHIN_S, FAILURES_AT_START, REFRESH_S = 120.0, 3, 1.0
-COMPONENTS: tuple[Component, ...] = ("enricher", "generator")  # in order of starting: readers first
+READY_WITHIN_S, FAILURES_AT_START, REFRESH_S, DECIDE_S = 120.0, 3, 1.0, 2.0
 
 
 class Local:
@@ -39,6 +37,7 @@ class Local:
         self._recorded: dict[str, int] = {}
         self._stop_asked = 0
         self._workloads = LocalWorkloads(self._supervisor, services, self._port, self._pause)
+        self._scaling = Scaling(feeds, self._workloads, screen.say, lambda: datetime.now(UTC))
 
     def run(self) -> None:
         """Start, watch until SIGINT or SIGTERM, stop. Raises PlannerError; nothing is left running."""
@@ -109,12 +108,12 @@ class Local:
         migrate = services.command("migrate", port=0)
         stores.run_once("storage migrate", list(migrate.argv), dict(migrate.env), migrate.cwd, migrate.log)
         say("starting the services")
-        wanted = [
-            (feed, component, self._wanted(feed, component))
-            for component in COMPONENTS
+        probed = [
+            name
+            for component in ORDER
             for feed in self._feeds
+            for name in self._workloads.names(feed, component, self._scaling.first(feed)[component])
         ]
-        probed = [name for feed, part, count in wanted for name in self._workloads.names(feed, part, count)]
         watched = ["socket-gateway", "logging-service", *probed]
         ready_urls = ",".join(f"{name}=http://127.0.0.1:{self._port(name)}/readyz" for name in watched)
         for service in HTTP:
@@ -126,15 +125,10 @@ class Local:
             )
         self._wait_ready(HTTP)
         say(f"starting {len(self._feeds)} feed(s): {', '.join(feed.name for feed in self._feeds)}")
-        for feed, component, count in wanted:
-            self._workloads.apply(feed, component, count)
+        self._scaling.start()
         self._wait_ready(probed)
         self._wait_for("the whole system", net.answers(self._port("api-gateway"), "/readyz"))
         self._announce()
-
-    def _wanted(self, feed: Feed, component: Component) -> int:
-        decision = decide(feed, WAITING, Current(), datetime.now(UTC))
-        return decision.of(component).target or 0
 
     def _wait_ready(self, names: Sequence[str]) -> None:
         for name in names:
@@ -173,12 +167,18 @@ class Local:
     def _watch(self) -> None:
         from redis import Redis, RedisError
 
+        from deltastream_operator.adapters.signals import RedisSignals
+
         url = stores.redis_url(self._home, self._ports["redis"], 0)
         client = Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1)
         board = Board(client, self._feeds, time.monotonic)
-        due = 0.0
+        signals = RedisSignals(url, time)
+        due = decide_at = 0.0
         while True:
             self._step(0.2)
+            if time.monotonic() >= decide_at:
+                decide_at = time.monotonic() + DECIDE_S
+                self._scaling.tick(signals.read([feed.name for feed in self._feeds]))
             if time.monotonic() < due:
                 continue
             due = time.monotonic() + REFRESH_S
@@ -193,7 +193,7 @@ class Local:
         self._screen.say("stopping")
         parts = {
             part: {n for feed in self._feeds for n in self._workloads.names(feed, part, len(names))}
-            for part in COMPONENTS
+            for part in ORDER
         }
         for group in (parts["generator"], parts["enricher"], set(HTTP), {"redis", "mongod"}):
             self._supervisor.stop([name for name in names if name in group], lambda: self._pause(0.05))

@@ -67,7 +67,7 @@ def _plain(value: Any) -> Any:
 
 @pytest.fixture
 def expiry_day(tmp_path: Path) -> Iterator[LocalSystem]:
-    with running(tmp_path, "k8s/samples/nifty-expiry-day.yaml") as system:
+    with running(tmp_path, "k8s/samples/instead/nifty-expiry-day.yaml") as system:
         yield system
 
 

@@ -166,12 +166,10 @@ def generator_env(feed: Feed, index: int, count: int) -> dict[str, str]:
             "REPLAY_INTERVAL_MILLIS": str(source.interval_millis),
             "REPLAY_LOOP": source.loop,
         }
-    # The spec's rate is the feed's, the generator's is its own: the shards share it evenly.
-    rate = (source.messages_per_second + index) // count
     return env | {
         "SOURCE": "synthetic",
         "SEED": str(source.seed),
-        "MESSAGES_PER_SECOND": str(max(1, rate)),
+        "MESSAGES_PER_SECOND": str(source.messages_per_second),  # the feed's: a shard makes its share
     }
 
 

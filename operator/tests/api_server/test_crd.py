@@ -272,3 +272,12 @@ def test_a_refused_status_is_stored_whole(stored: ApiServer) -> None:
         1
     ]
     assert answer["status"] == wrote
+
+
+def test_the_samples_are_taken_together(crd_server: ApiServer) -> None:
+    """`kubectl apply -f k8s/samples/`, as the README has it; and the folder that is applied instead."""
+    for folder in ("k8s/samples/", "k8s/samples/instead/"):
+        done = crd_server.kubectl(
+            "apply", "--dry-run=server", "--validate=strict", "-f", str(CRD.parents[2] / folder)
+        )
+        assert done.returncode == 0, done.stderr

@@ -45,19 +45,38 @@ def test_a_good_file_is_a_feed_with_defaults() -> None:
     ]
 
 
-def test_samples_are_good_and_run_together() -> None:
-    """The files that we ship are taken; the default pair shares no product."""
-    samples = REPO / "k8s/samples"
-    feeds = resource.load([samples / "nifty-replay.yaml", samples / "synthetic.yaml"])
-    assert [feed.name for feed in feeds] == ["nifty-replay", "synthetic"]
-    source = feeds[0].source
+SAMPLES = REPO / "k8s/samples"
+RECORDINGS = {
+    "recording-nifty-2024-06-21.yaml": "nifty_2024-06-21_close.csv",
+    "instead/recording-nifty-2024-06-20.yaml": "nifty_2024-06-20_expiry_day.csv",
+}
+
+
+def test_samples_are_good_and_may_all_be_applied_together() -> None:
+    """`kubectl apply -f k8s/samples/`: one feed of each kind, no product twice, every mode but Recommend."""
+    files = sorted(file for file in SAMPLES.glob("*.yaml") if file.name not in RECORDINGS)
+    feeds = {feed.name: feed for feed in resource.load(files)}
+    assert sorted(feeds) == ["external", "manual", "nifty-replay", "synthetic"]
+    assert {feed.mode for feed in feeds.values()} == {"Automatic", "External", "Manual"}
+    source = feeds["nifty-replay"].source
     assert isinstance(source, Replay)
-    assert source.path == samples / "data/nifty_2024-06-21_close.csv"
+    assert source.path == SAMPLES / "data/nifty_2024-06-21_close.csv"
     assert (source.config_map, source.as_of) == (
         ConfigMapRef(name="nifty-2024-06-21"),
         "2024-06-21T15:30:00+05:30",
     )
-    assert [feed.name for feed in resource.load([samples / "nifty-expiry-day.yaml"])] == ["nifty-expiry-day"]
+    instead = SAMPLES / "instead/nifty-expiry-day.yaml"
+    assert [feed.name for feed in resource.load([instead])] == ["nifty-expiry-day"]
+
+
+@pytest.mark.parametrize(("file", "csv"), RECORDINGS.items())
+def test_a_samples_config_map_holds_the_recording_itself(file: str, csv: str) -> None:
+    """In a cluster and on a desk the same figures come out."""
+    config_map = yaml.safe_load((SAMPLES / file).read_text())
+    assert config_map["data"] == {"recording.csv": (SAMPLES / "data" / csv).read_text()}
+    folder = (SAMPLES / file).parent
+    readers = [reader.read_text() for reader in folder.glob("nifty-*.yaml")]
+    assert any(f"name: {config_map['metadata']['name']} " in text for text in readers)
 
 
 def test_several_documents_are_several_feeds() -> None:

@@ -46,7 +46,8 @@ def source(settings: Settings, start_ns: int) -> Source:
         rules=[known[name] for name in ours],
         seed=settings.seed,
         start_ns=start_ns,
-        messages_per_second=settings.messages_per_second,
+        # The feed's rate, shared by products: how it is split changes no product's rate.
+        messages_per_second=settings.messages_per_second * len(ours) / len(known),
         speed_percent=settings.speed_percent,
     )
 

@@ -45,7 +45,12 @@ class Settings(BaseSettings):
         Field(ge=1, le=1_000_000, description="Speed of market time (synthetic) or of a recording's gaps."),
     ] = 100
     messages_per_second: Annotated[
-        int, Field(ge=1, le=100_000, description="Rate of this process's synthetic messages, all kinds.")
+        int,
+        Field(
+            ge=1,
+            le=100_000,
+            description="Rate of the whole feed's synthetic messages; a shard makes its share.",
+        ),
     ] = 60
     replay_path: Annotated[str | None, Field(description="The recording, a CSV file.")] = None
     replay_as_of: Annotated[

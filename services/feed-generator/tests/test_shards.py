@@ -70,3 +70,35 @@ def test_the_shards_of_a_feed_emit_all_its_products_once(count: int, take: Any) 
         bodies = [message.body for message in take(made, 500)]
         seen += {body.split(b'"product":"')[1].split(b'"')[0].decode() for body in bodies}
     assert sorted(seen) == products()
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_the_shards_together_make_the_feeds_rate(count: int) -> None:
+    """MESSAGES_PER_SECOND is the same for every shard (a StatefulSet's template knows no index)."""
+    together = 0.0
+    for index in range(count):
+        made = source(
+            config.load(
+                {
+                    "FEED": "synthetic",
+                    "PRODUCTS": ",".join(products()),
+                    "REDIS_URL": "redis://localhost",
+                    "MESSAGES_PER_SECOND": "600",
+                    "SHARD_INDEX": str(index),
+                    "SHARD_COUNT": str(count),
+                }
+            ),
+            1_763_956_800_000_000_000,
+        )
+        ours = len(mine(products(), index=index, count=count))
+        if not ours:
+            continue
+        for _ in range(ours):  # the opening beat has a pace of its own
+            made.advance()
+        begin = made.due_ns()
+        messages = sum(len(made.advance().messages) for _ in range(100 * ours))
+        end = made.due_ns()
+        assert begin is not None
+        assert end is not None
+        together += messages * 1e9 / (end - begin)
+    assert together == pytest.approx(600, rel=1e-6)

@@ -34,7 +34,7 @@ class SyntheticMarket:
         rules: Sequence[ProductRules],
         seed: int,
         start_ns: int,
-        messages_per_second: int,
+        messages_per_second: float,
         speed_percent: int,
     ) -> None:
         self._feed, self._rules, self._start_ns = feed, rules, start_ns

@@ -1,0 +1,217 @@
+"""Status and conditions: what a user, `kubectl wait`, Flux and Argo CD see of a feed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.support.feeds import IDLE, NOON, a_feed, load, serving
+
+from deltastream_operator.domain import conditions, status
+from deltastream_operator.domain.decide import Current, Decision, decide
+from deltastream_operator.domain.feed import Feed
+from deltastream_operator.domain.observed import Facts, Observed, Problem
+from deltastream_operator.domain.pause import PauseRequest
+from deltastream_operator.domain.signals import WAITING, Reading, Unknown
+
+LATER = NOON + timedelta(seconds=2)
+AWAY = Unknown(reason="RedisUnreachable", message="Redis: connection refused")
+
+
+def decided(
+    feed: Feed | None = None, reading: Reading = IDLE, enrichers: int | None = 1, at: datetime = NOON
+) -> Decision:
+    return decide(feed or a_feed(), reading, Current(generator=1, enricher=enrichers), at)
+
+
+def wrote(
+    decision: Decision, facts: Facts, previous: dict[str, Any] | None = None, generation: int = 1
+) -> dict[str, Any]:
+    return status.build(
+        previous or {}, decision, facts, generation=generation, selector="deltastream.dev/feed=a"
+    )
+
+
+def of(built: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The condition of this type."""
+    found: dict[str, Any] = next(row for row in built["conditions"] if row["type"] == kind)
+    return found
+
+
+def test_every_condition_is_there_from_the_first_visit_with_all_six_fields() -> None:
+    """Even before anything is known or runs."""
+    nothing = Facts(generator=Observed(replicas=0, ready=0), enricher=Observed(replicas=0, ready=0))
+    for built in (
+        wrote(decided(reading=WAITING, enrichers=None), nothing),
+        status.refused({}, Problem(reason="ProductTaken", message="m"), now=NOON, generation=1),
+    ):
+        assert [row["type"] for row in built["conditions"]] == list(conditions.TYPES)
+        for row in built["conditions"]:
+            assert set(row) == {
+                "type", "status", "observedGeneration", "lastTransitionTime", "reason", "message",
+            }  # fmt: skip
+            assert row["reason"].isalnum()
+            assert row["message"]
+
+
+def test_a_status_is_equal_while_nothing_changes() -> None:
+    """No write without news: later visits with other numbers give the very same object."""
+    first = wrote(decided(reading=load(arrivals_per_second=10)), serving(1, 1))
+    for reading in (load(arrivals_per_second=12), load(arrivals_per_second=9, lag=40, pending=3)):
+        assert wrote(decided(reading=reading, at=LATER), serving(1, 1), first) == first
+
+
+def test_a_change_is_told_once_with_its_numbers() -> None:
+    """From, to, reason, bound, inputs and every stage's sentence; the same again is no news."""
+    feed = a_feed(max_replicas=3)
+    before = wrote(decided(feed), serving(1, 1))
+    burst = decided(feed, load(lag=200_000, pending=256, arrivals_per_second=59.2), at=LATER)
+    assert [choice.component for choice in status.changes(before, burst)] == ["enricher"]
+    built = wrote(burst, serving(1, 1), before)
+    told = built["lastDecision"]
+    assert (told["component"], told["from"], told["to"]) == ("enricher", 1, 3)
+    assert (told["reason"], told["limitedBy"]) == ("BacklogCatchUp", "MaxReplicas")
+    assert told["inputs"] == {
+        "lag": 200_000, "pending": 256, "oldestSeconds": 0, "queuedTasks": 0,
+        "arrivalsPerSecond": 60, "serviceMicros": 1000,
+    }  # fmt: skip
+    assert "lowered to maxReplicas 3" in told["message"]
+    assert built["enricher"]["reason"] == "BacklogCatchUp"
+    assert status.changes(built, burst) == []
+
+
+def test_an_outage_of_redis_keeps_the_reason_and_ready() -> None:
+    """Only MetricsAvailable tells it; nothing flaps when it ends."""
+    first = wrote(decided(reading=load(arrivals_per_second=10)), serving(1, 1))
+    away = wrote(decided(reading=AWAY, at=LATER), serving(1, 1), first)
+    assert away["enricher"] == first["enricher"]
+    assert away["decisions"] == first["decisions"]
+    assert (of(away, "MetricsAvailable")["status"], of(away, "MetricsAvailable")["reason"]) == (
+        "False",
+        "RedisUnreachable",
+    )
+    assert of(away, "Ready") == of(first, "Ready")
+
+
+def test_a_feed_that_began_without_signals_gets_its_reason_with_the_first() -> None:
+    """SignalsUnknown does not stick to it."""
+    first = wrote(decided(reading=WAITING), serving(1, 1))
+    assert first["enricher"]["reason"] == "SignalsUnknown"
+    assert of(first, "MetricsAvailable")["status"] == "Unknown"
+    later = wrote(decided(reading=load(arrivals_per_second=10), at=LATER), serving(1, 1), first)
+    assert later["enricher"]["reason"] == "ArrivalRate"
+
+
+def test_the_last_ten_decisions_are_kept_and_the_generators_reason_outlives_them() -> None:
+    """Oldest first; a component whose decisions have left the list is not news again."""
+    built: dict[str, Any] = {}
+    for count in range(15):
+        feed = a_feed("Manual", replicas=count)
+        built = wrote(decided(feed, enrichers=max(0, count - 1)), serving(1, count), built)
+    assert [row["to"] for row in built["decisions"]] == list(range(5, 15))
+    assert built["generator"]["reason"] == "ProductCount"
+    assert wrote(decided(a_feed("Manual", replicas=14), enrichers=14), serving(1, 14), built) == built
+
+
+def test_transition_times_move_only_with_the_status() -> None:
+    """Reason and message may change at any time."""
+    old = conditions.merge(
+        [], [conditions.Condition(type="Ready", status="False", reason="A", message="a")], NOON, 1
+    )
+    same = conditions.merge(
+        old, [conditions.Condition(type="Ready", status="False", reason="B", message="b")], LATER, 2
+    )
+    assert same[0] == {**old[0], "reason": "B", "message": "b", "observedGeneration": 2}
+    moved = conditions.merge(
+        same, [conditions.Condition(type="Ready", status="True", reason="C", message="c")], LATER, 2
+    )
+    assert moved[0]["lastTransitionTime"] == "2026-11-25T12:00:02Z"
+
+
+def test_conditions_of_others_are_left_in_place() -> None:
+    """The list is written whole: what somebody else added must come along."""
+    foreign = {"type": "example.com/Audited", "status": "True"}
+    merged = conditions.merge(
+        [foreign], [conditions.Condition(type="Ready", status="True", reason="A", message="a")], NOON, 1
+    )
+    assert merged[1] == foreign
+
+
+def test_ready_waits_for_everything_at_first_and_then_stays_while_replicas_move() -> None:
+    """`kubectl wait` returns when all of a generation serves; a scale-up does not take Ready away."""
+    feed = a_feed("Manual", replicas=3)
+    starting = wrote(
+        decided(feed, enrichers=3), replace(serving(1, 3), enricher=Observed(replicas=3, ready=2))
+    )
+    assert of(starting, "Ready")["status"] == "False"
+    assert of(starting, "Reconciling")["message"] == "enricher: 2 of 3 ready, 3 exist"
+    full = wrote(decided(feed, enrichers=3), serving(1, 3), starting)
+    assert (of(full, "Ready")["status"], of(full, "Reconciling")["status"]) == ("True", "False")
+    one_down = replace(serving(1, 3), enricher=Observed(replicas=3, ready=2))
+    moving = wrote(decided(feed, enrichers=3), one_down, full)
+    assert (of(moving, "Ready")["status"], of(moving, "Reconciling")["status"]) == ("True", "True")
+    edited = wrote(decided(feed, enrichers=3), one_down, full, generation=2)
+    assert of(edited, "Ready")["status"] == "False"
+
+
+@pytest.mark.parametrize("dark", ["generator", "enricher"])
+def test_a_component_without_a_serving_replica_takes_ready_away(dark: str) -> None:
+    """However ready the feed was."""
+    full = wrote(decided(), serving(1, 1))
+    down = Observed(replicas=1, ready=0)
+    facts = replace(serving(1, 1), **{dark: down})
+    assert of(wrote(decided(), facts, full), "Ready")["message"] == f"{dark}: 0 of 1 ready"
+
+
+def test_no_replicas_wanted_is_ready() -> None:
+    """A feed scaled to zero is as it should be."""
+    assert (
+        of(wrote(decided(a_feed("Manual", replicas=0), enrichers=0), serving(1, 0)), "Ready")["status"]
+        == "True"
+    )
+
+
+def test_what_stalls_a_feed_is_its_ready_message() -> None:
+    """An image that does not exist is not waited for."""
+    cause = Problem(reason="ErrImagePull", message="enricher: image x does not exist")
+    built = wrote(decided(), replace(serving(1, 0), stalled=cause))
+    for kind, wanted in (("Ready", "False"), ("Stalled", "True")):
+        assert (of(built, kind)["status"], of(built, kind)["reason"]) == (wanted, "ErrImagePull")
+    assert of(built, "Reconciling")["status"] == "False"
+
+
+def test_bounds_pause_and_contest_have_conditions_of_their_own() -> None:
+    """Each names what a person may do about it."""
+    limited = wrote(decided(a_feed(max_replicas=2), load(lag=10**6)), serving(1, 2))
+    assert of(limited, "ScalingLimited")["message"] == "enricher: MaxReplicas keeps it at 2"
+    paused = wrote(decided(replace(a_feed(), pause=PauseRequest(paused=True))), serving(1, 1))
+    assert of(paused, "Paused")["status"] == "True"
+    assert (paused["enricher"]["reason"], of(paused, "Reconciling")["status"]) == ("Paused", "False")
+    contested = Problem(reason="FieldManagerConflict", message="kubectl writes the replicas")
+    assert (
+        of(wrote(decided(), replace(serving(1, 1), contested=contested)), "ReplicasContested")["message"]
+        == "kubectl writes the replicas"
+    )
+
+
+def test_a_refused_feed_keeps_what_ran_and_says_why() -> None:
+    """Nothing is decided: replicas and decisions stay as they were told."""
+    before = wrote(decided(), serving(1, 1))
+    problem = Problem(reason="ProductTaken", message="spec.products: …")
+    built = status.refused(before, problem, now=LATER, generation=2)
+    assert {name: built[name] for name in ("generator", "enricher", "decisions")} == {
+        name: before[name] for name in ("generator", "enricher", "decisions")
+    }
+    assert of(built, "SpecValid") == {
+        "type": "SpecValid", "status": "False", "reason": "ProductTaken", "message": "spec.products: …",
+        "observedGeneration": 2, "lastTransitionTime": "2026-11-25T12:00:02Z",
+    }  # fmt: skip
+    assert of(built, "Stalled")["status"] == "True"
+
+
+def test_long_messages_are_cut_to_what_an_api_server_takes() -> None:
+    """A pod's last words may be long."""
+    built = wrote(decided(), replace(serving(1, 0), stalled=Problem(reason="X", message="x" * 5000)))
+    assert len(of(built, "Stalled")["message"]) == conditions.MESSAGE_MAX
