@@ -14,7 +14,6 @@ MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGER, SCALER = "deltastream-operator", "deltastream-scaler"
 SPEC_HASH = f"{GROUP}/spec-hash"
 SHARD_COUNT = f"{GROUP}/shard-count"
-DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,7 +37,6 @@ class Pod:
     trouble: Problem | None
     waits_for_volumes: bool
     """Its containers are not created yet: if that lasts, only the kubelet's Events say why."""
-    deletion_cost: str | None
 
 
 def read(body: Mapping[str, Any]) -> Pod:
@@ -58,7 +57,6 @@ def read(body: Mapping[str, Any]) -> Pod:
         serving=conditions.get("Ready", {}).get("status") == "True",
         trouble=_trouble(metadata["name"], states, conditions),
         waits_for_volumes=creating and "deletionTimestamp" not in metadata,
-        deletion_cost=metadata.get("annotations", {}).get(names.DELETION_COST),
     )
 
 
