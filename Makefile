@@ -44,6 +44,7 @@ lock: build ## recompile every requirements.txt against constraints.txt
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/lock.sh
 
 test: build ## run every test (the README's test command)
+	@$(CLUSTER) prepare
 	$(BIN)/pytest
 
 PACKAGES := feed_generator worker_enricher storage analytics auth api_gateway socket_gateway logging_service

@@ -12,11 +12,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.cluster import kind, release
-from tests.cluster.kube import Cluster, Refused, ours
+from tests.cluster.images import __main__ as images
+from tests.cluster.kube import Cluster, Refused, in_ci, ours
 from tests.cluster.node.__main__ import archives, say
 from tests.cluster.node.__main__ import up as node_up
 from tests.cluster.node.errors import NodeError
-from tests.cluster.node.machine import Machine
+from tests.cluster.node.machine import Machine, build, unsupported
 from tests.cluster.node.paths import NodePaths
 from tests.support.tools import cache, helm, kubectl
 
@@ -29,6 +30,7 @@ def at_hand() -> Cluster:
         return ours(Cluster(Path(given), kubectl(), helm()))
     machine = Machine(NodePaths("default"))
     if not machine.running:
+        prepare()
         node_up(machine, archives())
     return ours(Cluster(machine.paths.kubeconfig, kubectl(), helm()))
 
@@ -52,6 +54,22 @@ def up() -> None:
     say(f"live            http://127.0.0.1:{ports['socket-gateway']}   (Socket.IO)")
     say(f"kubectl         export KUBECONFIG={cluster.kubeconfig}; kubectl -n {release.NAME} get dsf")
     say("stop            make down")
+
+
+def prepare() -> None:
+    """What the cluster tests need, built once. Says in one line where this machine cannot host a node."""
+    if os.environ.get("DELTASTREAM_KUBECONFIG"):
+        return
+    if reason := unsupported():
+        if in_ci():
+            raise Refused(f"CI=true needs the cluster tests, but {reason}")
+        say(f"the cluster tests are left out: {reason}")
+        return
+    build(say)
+    helm()
+    kubectl()
+    if images.main(["build"]):
+        raise Refused("the images were not built")
 
 
 def doors() -> None:
@@ -93,10 +111,14 @@ def down() -> None:
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster")
-    parser.add_argument("command", choices=("up", "down", "smoke", "doors", "kind-up", "kind-down"))
+    parser.add_argument(
+        "command", choices=("prepare", "up", "down", "smoke", "doors", "kind-up", "kind-down")
+    )
     command = parser.parse_args(argv).command
     try:
         match command:
+            case "prepare":
+                prepare()
             case "up":
                 up()
             case "down":

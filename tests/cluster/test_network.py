@@ -1,0 +1,123 @@
+"""Every component against every other: a connection opens exactly where the chart's table declares a call."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cluster.feeds import applied, feed, ready
+from tests.cluster.kube import Cluster
+from tests.cluster.release import CHART, NAME
+
+pytestmark = pytest.mark.timeout(300)
+PORTS = {
+    "analytics": 8004,
+    "api-gateway": 8000,
+    "auth": 8001,
+    "logging-service": 8005,
+    "mongodb": 27017,
+    "redis": 6379,
+    "socket-gateway": 8002,
+    "storage": 8003,
+}
+STORES = ("mongodb", "redis")  # their images have no Python
+PYTHON = """
+import json, socket, sys, threading
+opened = []
+def attempt(name, host, port):
+    try:
+        socket.create_connection((host, port), 3).close()
+        opened.append(name)
+    except OSError:
+        pass
+threads = [threading.Thread(target=attempt, args=target) for target in json.loads(sys.argv[1])]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(json.dumps(opened))
+"""
+BASH = """
+for target in "$@"; do
+    IFS=, read -r name host port <<< "$target"
+    timeout 3 bash -c "</dev/tcp/$host/$port" 2> /dev/null && echo "$name"
+done
+true
+"""
+
+
+def _values() -> dict[str, Any]:
+    policy: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())["networkPolicy"]
+    return policy
+
+
+def _pods(cluster: Cluster) -> dict[str, dict[str, Any]]:
+    """A running pod of each component."""
+    selector = f"--selector=app.kubernetes.io/instance={NAME}"
+    found = cluster.items("pods", selector, "--field-selector=status.phase=Running")
+    return {pod["metadata"]["labels"]["app.kubernetes.io/component"]: pod for pod in found}
+
+
+def _reaches(
+    cluster: Cluster, source: str, pod: dict[str, Any], targets: list[tuple[str, str, int]]
+) -> set[str]:
+    """Names of the targets that take a connection from inside the pod."""
+    execute = ("exec", pod["metadata"]["name"], f"--container={pod['spec']['containers'][0]['name']}", "--")
+    if source in STORES:
+        flat = [f"{name},{host},{port}" for name, host, port in targets]
+        return set(cluster.kubectl(*execute, "bash", "-c", BASH, "-", *flat).split())
+    return set(json.loads(cluster.kubectl(*execute, "python", "-c", PYTHON, json.dumps(targets))))
+
+
+def test_connections_open_exactly_where_a_call_is_declared(system: Cluster) -> None:
+    """Doors take anybody of their callers; everything else is refused or times out."""
+    policy = _values()
+    with applied(system, feed("wired")) as name:
+        ready(system, name)
+        pods = _pods(system)
+        assert pods.keys() >= PORTS.keys() | {"operator", "feed-generator", "worker-enricher"}
+        seen, declared = {}, {}
+        for source, pod in sorted(pods.items()):
+            targets = [
+                (component, pods[component]["status"]["podIP"], port)
+                for component, port in PORTS.items()
+                if component != source  # a pod always reaches itself
+            ]
+            seen[source] = _reaches(system, source, pod, targets)
+            declared[source] = set(policy["calls"].get(source, [])) - {source}
+    assert seen == declared
+
+
+def test_a_pod_without_the_labels_reaches_only_the_doors(system: Cluster) -> None:
+    """Its own traffic is not restricted, so what refuses it is the other end."""
+    pods = _pods(system)
+    image = pods["operator"]["spec"]["containers"][0]["image"]
+    targets = [(component, pods[component]["status"]["podIP"], port) for component, port in PORTS.items()]
+    overrides = {
+        "spec": {
+            "automountServiceAccountToken": False,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 10001,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": "stranger",
+                    "image": image,
+                    "command": ["python", "-c", PYTHON, json.dumps(targets)],
+                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                }
+            ],
+        }
+    }
+    system.kubectl(
+        "run", "stranger", f"--image={image}", "--restart=Never", f"--overrides={json.dumps(overrides)}"
+    )
+    try:
+        system.kubectl("wait", "pod/stranger", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
+        opened = set(json.loads(system.kubectl("logs", "stranger")))
+    finally:
+        system.kubectl("delete", "pod", "stranger", "--now", "--ignore-not-found")
+    assert opened == set(_values()["open"])
