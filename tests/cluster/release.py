@@ -25,7 +25,8 @@ def namespace(cluster: Cluster, name: str) -> Cluster:
 def install(cluster: Cluster, *options: str, within: str = "300s") -> None:
     """helm upgrade --install, and wait until every pod is Ready. Raises Refused with what is not, and why."""
     try:
-        chart = ("upgrade", "--install", NAME, str(CHART))
+        # Without --reset-values an upgrade that names no value keeps those of the last one.
+        chart = ("upgrade", "--install", NAME, str(CHART), "--reset-values")
         cluster.helm(*chart, "--wait", f"--timeout={within}", *options)
     except Refused as refused:
         raise Refused(f"{refused}\n{unready(cluster)}") from None

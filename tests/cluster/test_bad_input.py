@@ -78,7 +78,7 @@ def test_a_product_of_another_feed_is_refused_to_the_younger_one(system: Cluster
 
 def test_an_image_that_does_not_exist_is_named(system: Cluster, bystander: str) -> None:
     """Feeds that run keep their pods; the new pods' cause is in the condition."""
-    system.helm("upgrade", NAME, str(CHART), "--set=worker-enricher.image.tag=no-such-tag")
+    system.helm("upgrade", NAME, str(CHART), "--set=workerEnricher.image.tag=no-such-tag")
     try:
         _says(system, bystander, "no-such-tag")
         pods = system.items("pods", f"--selector=deltastream.dev/feed={bystander}")

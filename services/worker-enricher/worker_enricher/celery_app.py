@@ -30,6 +30,9 @@ SETTINGS: Final = {
         "visibility_timeout": 60,
         "socket_keepalive": True,
         "health_check_interval": 10,
+        # A connection that a firewall has cut in silence must end in an error, and so in a new connection.
+        "socket_connect_timeout": 5,
+        "socket_timeout": 30,
     },
     "task_serializer": "json",
     "accept_content": ["json"],
