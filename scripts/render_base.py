@@ -114,10 +114,10 @@ def patches(base: list[Object], wanted: list[Object]) -> list[Object]:
 class _Dumper(yaml.SafeDumper):
     """Texts of several lines as blocks; lists indented, as everywhere in this repository."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, False)
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        super().increase_indent(flow, indentless=False)
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
         return True
 
 

@@ -25,7 +25,8 @@ Key = tuple[str, str]
 @cache
 def renderer() -> ModuleType:
     spec = importlib.util.spec_from_file_location("render_base", ROOT / "scripts/render_base.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -91,13 +92,14 @@ def test_the_namespace_admits_only_restricted_pods() -> None:
 def test_the_base_has_no_trace_of_helm_and_no_tests() -> None:
     """Nothing that only Helm would run, nor a claim that Helm owns it."""
     text = "".join(content.decode() for content in generated(K8S).values())
-    assert "helm.sh" not in text and "managed-by: Helm" not in text
+    assert "helm.sh" not in text
+    assert "managed-by: Helm" not in text
     names = {name for _, name in built("base")}
     assert not {name for name in names if "smoke" in name or "stranger" in name or "crd-upgrade" in name}
 
 
 def test_the_job_that_makes_the_secrets_runs_with_all_that_it_needs() -> None:
-    """Its account, rights, plan and way to the API server are there, and it makes each Secret that is mounted."""
+    """Its account, rights, plan and way to the API server are there; it makes each Secret that is mounted."""
     base = built("base")
     (job,) = [o for (kind, name), o in base.items() if kind == "Job" and "-init-secrets-" in name]
     pod = job["spec"]["template"]["spec"]
@@ -117,7 +119,8 @@ def test_the_job_that_makes_the_secrets_runs_with_all_that_it_needs() -> None:
 def test_a_changed_job_gets_another_name() -> None:
     """A Job cannot be changed: with the same name the second apply would be refused."""
     names = [{n for kind, n in built(folder) if kind == "Job"} for folder in ("base", "overlays/kind")]
-    assert len(names[0]) == 2 and not names[0] & names[1]
+    assert len(names[0]) == 2
+    assert not names[0] & names[1]
 
 
 @pytest.mark.parametrize("overlay", ["kind", "minikube"])
