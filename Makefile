@@ -65,6 +65,10 @@ clean: ## remove the environment, caches and local state
 images: build ## build the nine images; without docker or podman also the stores', into one archive
 	@PYTHONPATH=. $(BIN)/python -m tests.cluster.images build
 
+.PHONY: base
+base: build ## write k8s/base and k8s/overlays again from the chart
+	@PYTHONPATH=. $(BIN)/python scripts/render_base.py
+
 bench: build ## throughput, latency and memory of the real pipeline (prints; asserts nothing)
 	PYTHONPATH=. $(BIN)/python scripts/bench.py
 

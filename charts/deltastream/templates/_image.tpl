@@ -1,8 +1,8 @@
-{{/* An image of ours; a digest wins over a tag. Takes {root, component, image?}. */}}
+{{/* An image of ours; a digest wins over a tag, a repository over the common name. Takes {root, component, image?}. */}}
 {{- define "deltastream.image" -}}
 {{- $global := .root.Values.image -}}
 {{- $own := .image | default dict -}}
-{{- $name := printf "%s/%s/%s" $global.registry $global.repository .component -}}
+{{- $name := $own.repository | default (printf "%s/%s/%s" $global.registry $global.repository .component) -}}
 {{- if $own.digest -}}
 {{- printf "%s@%s" $name $own.digest -}}
 {{- else -}}

@@ -3,6 +3,7 @@ The Deployment of an HTTP service of ours. Takes {root, component, values, port,
 variables, `secrets` the variables that get a file, each with its key.
 */}}
 {{- define "deltastream.deployment" -}}
+{{- $image := include "deltastream.image" (dict "root" .root "component" .component "image" .values.image) -}}
 {{- $env := merge (dict "LOG_LEVEL" (include "deltastream.logLevel" .)) (.env | default dict) -}}
 apiVersion: apps/v1
 kind: Deployment
@@ -29,9 +30,10 @@ spec:
       {{- include "deltastream.pod" . | nindent 6 }}
       {{- include "deltastream.spread" . | nindent 6 }}
       terminationGracePeriodSeconds: 30
+      {{- with include "deltastream.devInit" (dict "root" .root "image" $image "resources" .values.resources) }}{{ . | trim | nindent 6 }}{{ end }}
       containers:
         - name: {{ .component }}
-          image: {{ include "deltastream.image" (dict "root" .root "component" .component "image" .values.image) }}
+          image: {{ $image }}
           imagePullPolicy: {{ .root.Values.image.pullPolicy }}
           env:
             {{- include "deltastream.env" (dict "env" $env "secrets" .secrets) | trim | nindent 12 }}
@@ -44,8 +46,10 @@ spec:
           terminationMessagePolicy: FallbackToLogsOnError
           volumeMounts:
             {{- include "deltastream.mounts" . | nindent 12 }}
+            {{- with include "deltastream.devMount" . }}{{ . | trim | nindent 12 }}{{ end }}
       volumes:
         {{- include "deltastream.volumes" . | nindent 8 }}
+        {{- with include "deltastream.devVolume" . }}{{ . | trim | nindent 8 }}{{ end }}
 {{- end -}}
 
 {{/* The Service of an HTTP service of ours. Takes {root, component, port, service?}. */}}

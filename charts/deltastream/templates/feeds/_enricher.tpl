@@ -2,6 +2,7 @@
 {{- define "deltastream.enricherTemplate" -}}
 {{- $values := .Values.workerEnricher -}}
 {{- $context := dict "root" $ "component" "worker-enricher" "values" $values -}}
+{{- $image := include "deltastream.image" (dict "root" $ "component" "worker-enricher" "image" $values.image) -}}
 {{- $secrets := dict
   "REDIS_URL" "redis_url"
   "MONGO_URL" "mongo_url"
@@ -21,11 +22,12 @@ spec:
   {{- include "deltastream.pod" $context | nindent 2 }}
   {{- include "deltastream.spread" $context | nindent 2 }}
   terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
+  {{- with include "deltastream.devInit" (dict "root" $ "image" $image "resources" $values.resources) }}{{ . | trim | nindent 2 }}{{ end }}
   containers:
     {{- range $containers }}
     {{- $env := dict "LOG_LEVEL" (include "deltastream.logLevel" $context) "PORT" .port "OPENBLAS_NUM_THREADS" 1 }}
     - name: {{ .name }}
-      image: {{ include "deltastream.image" (dict "root" $ "component" "worker-enricher" "image" $values.image) }}
+      image: {{ $image }}
       imagePullPolicy: {{ $.Values.image.pullPolicy }}
       command: [python, -m, worker_enricher, {{ .name }}]
       env:
@@ -39,7 +41,9 @@ spec:
       terminationMessagePolicy: FallbackToLogsOnError
       volumeMounts:
         {{- include "deltastream.mounts" (dict "secrets" $secrets) | nindent 8 }}
+        {{- with include "deltastream.devMount" $context }}{{ . | trim | nindent 8 }}{{ end }}
     {{- end }}
   volumes:
     {{- include "deltastream.volumes" (dict "root" $ "secrets" $secrets) | nindent 4 }}
+    {{- with include "deltastream.devVolume" $context }}{{ . | trim | nindent 4 }}{{ end }}
 {{- end -}}

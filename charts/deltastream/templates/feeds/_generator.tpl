@@ -3,6 +3,7 @@
 {{- $values := .Values.feedGenerator -}}
 {{- $context := dict "root" $ "component" "feed-generator" "values" $values -}}
 {{- $env := dict "LOG_LEVEL" (include "deltastream.logLevel" $context) "PORT" 9100 "OPENBLAS_NUM_THREADS" 1 -}}
+{{- $image := include "deltastream.image" (dict "root" $ "component" "feed-generator" "image" $values.image) -}}
 {{- $secrets := dict "REDIS_URL" "redis_url" -}}
 metadata:
   labels:
@@ -15,9 +16,10 @@ spec:
   {{- include "deltastream.pod" $context | nindent 2 }}
   {{- include "deltastream.spread" $context | nindent 2 }}
   terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
+  {{- with include "deltastream.devInit" (dict "root" $ "image" $image "resources" $values.resources) }}{{ . | trim | nindent 2 }}{{ end }}
   containers:
     - name: generator
-      image: {{ include "deltastream.image" (dict "root" $ "component" "feed-generator" "image" $values.image) }}
+      image: {{ $image }}
       imagePullPolicy: {{ .Values.image.pullPolicy }}
       env:
         {{- include "deltastream.env" (dict "env" $env "secrets" $secrets) | trim | nindent 8 }}
@@ -30,6 +32,8 @@ spec:
       terminationMessagePolicy: FallbackToLogsOnError
       volumeMounts:
         {{- include "deltastream.mounts" (dict "secrets" $secrets) | nindent 8 }}
+        {{- with include "deltastream.devMount" $context }}{{ . | trim | nindent 8 }}{{ end }}
   volumes:
     {{- include "deltastream.volumes" (dict "root" $ "secrets" $secrets) | nindent 4 }}
+    {{- with include "deltastream.devVolume" $context }}{{ . | trim | nindent 4 }}{{ end }}
 {{- end -}}

@@ -12,7 +12,7 @@ secrets:
       operator-password: {random: 32}
       users.acl:
         template: |
-          {{- .Files.Get "files/users.acl" | nindent 10 }}
+          {{- .Files.Get "files/users.acl" | trim | nindent 10 }}
       redis_url: {template: "redis://app:{app-password}@{{ $host }}:6379/0"}
       celery_broker_url: {template: "redis://app:{app-password}@{{ $host }}:6379/1"}
       celery_result_backend: {template: "redis://app:{app-password}@{{ $host }}:6379/2"}

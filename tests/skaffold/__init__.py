@@ -1,0 +1,1 @@
+"""skaffold.yaml, without skaffold."""
