@@ -1,4 +1,4 @@
-"""The chart as Helm renders it, and the pods that come of it: also those that the operator makes from templates."""
+"""The chart as Helm renders it, and the pods that come of it: the operator's templates too."""
 
 from __future__ import annotations
 
