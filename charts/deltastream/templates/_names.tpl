@@ -1,10 +1,22 @@
-{{/* The release's name for everything: at most 40 characters, so that a suffix still fits into 63. */}}
+{{/*
+The release's name for everything: at most 40 characters, so that a suffix still fits into 63. What does not fit
+gives way to a hash: two long names that begin alike stay two.
+*/}}
 {{- define "deltastream.fullname" -}}
 {{- $name := .Values.fullnameOverride | default .Release.Name -}}
 {{- if and (not .Values.fullnameOverride) (not (contains "deltastream" $name)) -}}
-{{- $name = printf "%s-deltastream" ($name | trunc 28 | trimSuffix "-") -}}
+{{- $name = printf "%s-deltastream" (include "deltastream.short" (dict "name" $name "length" 28)) -}}
 {{- end -}}
-{{- $name | trunc 40 | trimSuffix "-" -}}
+{{- include "deltastream.short" (dict "name" $name "length" 40) -}}
+{{- end -}}
+
+{{/* A name within a length. Takes {name, length}. */}}
+{{- define "deltastream.short" -}}
+{{- if le (len .name) .length -}}
+{{- .name -}}
+{{- else -}}
+{{- printf "%s-%s" (.name | trunc (int (sub .length 9)) | trimSuffix "-") (.name | sha256sum | trunc 8) -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Name of a component's objects. Takes {root, component}. */}}

@@ -3,9 +3,13 @@
 {"analytics": 8004, "api-gateway": 8000, "auth": 8001, "logging-service": 8005, "mongodb": 27017, "redis": 6379, "socket-gateway": 8002, "storage": 8003}
 {{- end -}}
 
-{{/* Components that ask the API server. */}}
+{{/* Components of this release that ask the API server, as a list in JSON. */}}
 {{- define "deltastream.apiServerCallers" -}}
-["operator", "init-secrets", "crd-upgrade", "smoke"]
+{{- $callers := list "operator" -}}
+{{- if include "deltastream.madeSecrets" . | fromJsonArray }}{{ $callers = append $callers "init-secrets" }}{{ end -}}
+{{- if .Values.crds.upgrade }}{{ $callers = append $callers "crd-upgrade" }}{{ end -}}
+{{- if .Values.tests.enabled }}{{ $callers = append $callers "smoke" }}{{ end -}}
+{{- $callers | toJson -}}
 {{- end -}}
 
 {{/* metadata of a policy that must be there before the hooks run. Takes {root, component, name, hooks?}. */}}

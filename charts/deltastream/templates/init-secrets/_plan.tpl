@@ -1,8 +1,18 @@
+{{/* Components whose Secret the hook makes, as a list in JSON. */}}
+{{- define "deltastream.madeSecrets" -}}
+{{- $made := list -}}
+{{- if and .Values.redis.enabled (not .Values.redis.existingSecret) }}{{ $made = append $made "redis" }}{{ end -}}
+{{- if and .Values.mongodb.enabled (not .Values.mongodb.existingSecret) }}{{ $made = append $made "mongodb" }}{{ end -}}
+{{- if not .Values.auth.existingSecret }}{{ $made = append $made "auth" }}{{ end -}}
+{{- $made | toJson -}}
+{{- end -}}
+
 {{/* What the hook makes where it is absent. Random values are made once and never changed. */}}
 {{- define "deltastream.secretsPlan" -}}
 {{- $name := include "deltastream.fullname" . -}}
+{{- $made := include "deltastream.madeSecrets" . | fromJsonArray -}}
 secrets:
-  {{- if and .Values.redis.enabled (not .Values.redis.existingSecret) }}
+  {{- if has "redis" $made }}
   {{- $host := include "deltastream.name" (dict "root" . "component" "redis") }}
   - name: {{ $name }}-redis
     labels:
@@ -18,7 +28,7 @@ secrets:
       celery_result_backend: {template: "redis://app:{app-password}@{{ $host }}:6379/2"}
       operator_redis_url: {template: "redis://operator:{operator-password}@{{ $host }}:6379/0"}
   {{- end }}
-  {{- if and .Values.mongodb.enabled (not .Values.mongodb.existingSecret) }}
+  {{- if has "mongodb" $made }}
   - name: {{ $name }}-mongodb
     labels:
       {{- include "deltastream.selector" (dict "root" . "component" "mongodb") | nindent 6 }}
@@ -29,7 +39,7 @@ secrets:
       mongo_url:
         template: "mongodb://app:{app-password}@{{ include "deltastream.mongodbMembers" . }}/deltastream?replicaSet=deltastream&authSource=deltastream"
   {{- end }}
-  {{- if not .Values.auth.existingSecret }}
+  {{- if has "auth" $made }}
   - name: {{ $name }}-auth
     labels:
       {{- include "deltastream.selector" (dict "root" . "component" "auth") | nindent 6 }}

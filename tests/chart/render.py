@@ -1,0 +1,85 @@
+"""The chart as Helm renders it, and the pods that come of it: the operator's templates too."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from tests.support import tools
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "charts" / "deltastream"
+CI = sorted((CHART / "ci").glob("*.yaml"))
+NAMESPACE = "trading"
+DIGESTS = Path(__file__).with_name("digests.yaml")
+Object = dict[str, Any]
+
+
+class Refused(Exception):
+    """Helm did not accept the chart or its values; the text is what it said."""
+
+
+class Pod(NamedTuple):
+    """A pod that the release leads to: `owner` names what makes it."""
+
+    owner: str
+    labels: dict[str, str]
+    spec: Object
+
+    @property
+    def containers(self) -> list[Object]:
+        """All containers, those before the start included."""
+        return [*self.spec.get("initContainers", []), *self.spec["containers"]]
+
+
+def helm(*arguments: str) -> str:
+    """What helm prints. Raises Refused with what it says of an error."""
+    done = subprocess.run([tools.helm(), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Refused(done.stdout + done.stderr)
+    return done.stdout
+
+
+def template(*options: str, release: str = "deltastream", chart: Path = CHART) -> str:
+    """The whole release as YAML, hooks included."""
+    return helm("template", release, str(chart), f"--namespace={NAMESPACE}", *options)
+
+
+def objects(text: str) -> list[Object]:
+    """The objects of a render."""
+    return [each for each in yaml.load_all(text, yaml.CSafeLoader) if each]
+
+
+def name(each: Object) -> str:
+    """Kind and name, for people."""
+    return f"{each['kind']}/{each['metadata']['name']}"
+
+
+def kind(release: list[Object], *kinds: str) -> list[Object]:
+    """The objects of these kinds."""
+    return [each for each in release if each["kind"] in kinds]
+
+
+def pods(release: list[Object]) -> list[Pod]:
+    """A pod for each workload, hook and template of the operator."""
+    return list(_pods(release))
+
+
+def _pods(release: list[Object]) -> Iterator[Pod]:
+    for each in kind(release, "Deployment", "StatefulSet", "Job"):
+        made = each["spec"]["template"]
+        yield Pod(name(each), made["metadata"]["labels"], made["spec"])
+    for each in kind(release, "ConfigMap"):
+        if each["metadata"]["name"].endswith("-feed-workloads"):
+            for key, text in each["data"].items():
+                made = yaml.safe_load(text)
+                yield Pod(f"{name(each)}:{key}", made["metadata"]["labels"], made["spec"])
+
+
+def selected(selector: dict[str, str], release: list[Object]) -> list[Pod]:
+    """The pods that a selector's labels reach."""
+    return [pod for pod in pods(release) if selector.items() <= pod.labels.items()]

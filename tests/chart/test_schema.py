@@ -1,0 +1,154 @@
+"""values.schema.json takes every value that values.yaml documents, and nothing else."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from tests.chart.render import CHART, CI, Refused, helm, template
+
+SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
+VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
+# Maps whose keys are the user's own: labels, selectors, Kubernetes' objects.
+FREE = {"affinity", "annotations", "feeds", "global", "labels"}
+FREE |= {"metricsFrom", "nodeSelector", "podAnnotations"}
+# `enabled` is the condition of a chart that includes this one; it has no default here.
+UNDOCUMENTED = {("enabled",)}
+Path_ = tuple[str, ...]
+
+
+def _maps(value: Any, path: Path_ = ()) -> Iterator[Path_]:
+    if isinstance(value, dict):
+        yield path
+        for key, inner in value.items():
+            yield from _maps(inner, (*path, key))
+
+
+def _leaves(value: Any, path: Path_ = ()) -> Iterator[Path_]:
+    if isinstance(value, dict) and value and not FREE & set(path):
+        for key, inner in value.items():
+            yield from _leaves(inner, (*path, key))
+    else:
+        yield path
+
+
+def _with(path: Path_, value: Any) -> dict[str, Any]:
+    changed = copy.deepcopy(VALUES)
+    inner = changed
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return changed
+
+
+def _errors(values: dict[str, Any]) -> list[str]:
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(values)]
+
+
+def _at(path: Path_) -> dict[str, Any]:
+    node = SCHEMA
+    for key in path:
+        node = node["properties"][key]
+        while "$ref" in node:
+            node = SCHEMA["$defs"][node["$ref"].rpartition("/")[2]]
+    return node
+
+
+def _properties(node: dict[str, Any], path: Path_ = ()) -> Iterator[Path_]:
+    for key in node.get("properties", {}):
+        yield (*path, key)
+        if key not in FREE:
+            yield from _properties(_at((*path, key)), (*path, key))
+
+
+CLOSED = [path for path in _maps(VALUES) if not FREE & set(path)]
+
+
+def test_the_schema_is_a_schema_and_takes_the_defaults() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert _errors(VALUES) == []
+
+
+@pytest.mark.parametrize("path", CLOSED, ids=lambda path: ".".join(path) or "root")
+def test_a_key_that_nothing_reads_is_refused_at_every_level(path: Path_) -> None:
+    (error,) = _errors(_with((*path, "surprise"), 1))
+    assert error.startswith(".".join(("$", *path)) + ":")
+    assert "surprise" in error
+
+
+def test_the_schema_knows_what_the_values_document_and_no_more() -> None:
+    documented = {path for path in _maps(VALUES) if path} | set(_leaves(VALUES))
+    documented = {path for path in documented if not FREE & set(path[:-1])}
+    known = set(_properties(SCHEMA)) - UNDOCUMENTED
+    # A component that calls nobody has no line in the table.
+    known -= {("networkPolicy", "calls", "redis")}
+    assert known == documented
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("auth", "replicas"), 0),
+        (("auth", "replicas"), "2"),
+        (("auth", "passwordMinLength"), 4),
+        (("mongodb", "replicas"), 2),
+        (("redis", "memoryMi"), 16),
+        (("redis", "persistence", "size"), "large"),
+        (("redis", "image", "digest"), "sha256:abc"),
+        (("logLevel",), "verbose"),
+        (("image", "pullPolicy"), "Sometimes"),
+        (("apiGateway", "corsOrigins"), ["options.example.com"]),
+        (("apiGateway", "service", "type"), "ExternalName"),
+        (("socketGateway", "transports"), []),
+        (("networkPolicy", "calls", "operator"), ["everybody"]),
+        (("networkPolicy", "apiServer", "cidr"), "the-api-server"),
+        (("externalRedis", "port"), 0),
+        (("fullnameOverride",), "Upper"),
+        (("feeds",), {"Upper": {"products": ["NIFTY"], "source": {}}}),
+        (("feeds",), {"india": {"source": {}}}),
+        (("storage", "retentionDays", "ticks"), 0),
+        (("auth", "resources", "limits"), {"cpu": "1", "memory": "64Mi"}),
+        (("metrics", "interval"), "often"),
+    ],
+    ids=str,
+)
+def test_a_wrong_value_is_refused_where_it_is(path: Path_, value: Any) -> None:
+    errors = _errors(_with(path, value))
+    assert errors
+    assert all(error.startswith(".".join(("$", *path))) for error in errors), errors
+
+
+@pytest.mark.parametrize("values", CI, ids=lambda path: path.stem)
+def test_helm_lints_every_ci_file_without_a_warning(values: Path) -> None:
+    assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART), f"--values={values}")
+
+
+def test_helm_refuses_an_unknown_key_and_names_it() -> None:
+    with pytest.raises(Refused, match=r"workerEnricher.*surprise"):
+        template("--set=workerEnricher.worker.resources.surprise=1")
+
+
+def test_a_chart_that_includes_this_one_may_set_global_and_enabled() -> None:
+    assert "kind: Deployment" in template("--set=global.registry=example,enabled=true")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("redis.enabled=false", "externalRedis.existingSecret"),
+        ("mongodb.enabled=false", "externalMongodb.existingSecret"),
+        ("externalRedis.existingSecret=mine", "redis.enabled is true"),
+        ("redis.enabled=false,externalRedis.existingSecret=mine", "externalRedis.cidr"),
+    ],
+)
+def test_contradictions_are_told_with_the_key_to_set(options: str, told: str) -> None:
+    with pytest.raises(Refused, match=told):
+        template(f"--set={options}")
