@@ -93,21 +93,22 @@ def patch(old: Any, new: Any, field: str = "") -> Any:
     return new
 
 
+def head(item: Object) -> Object:
+    """What a patch needs to find its object."""
+    meta = {name: item["metadata"][name] for name in ("name", "namespace")}
+    return {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": meta}
+
+
 def patches(base: list[Object], wanted: list[Object]) -> list[Object]:
-    """What changes objects of the base, and takes away those that are not wanted."""
+    """What changes objects of the base that are still wanted."""
     after = {key(item): item for item in wanted}
     found = []
     for old in base:
-        new = after.get(key(old))
-        if old == new:
-            continue
-        head = {"apiVersion": old["apiVersion"], "kind": old["kind"]}
-        meta = {name: old["metadata"][name] for name in ("name", "namespace")}
-        if new is None:
-            found.append({**head, "metadata": meta, "$patch": "delete"})
-            continue
-        changed = patch(old, new)
-        found.append({**head, "metadata": meta | changed.pop("metadata", {}), **changed})
+        new = after.get(key(old), old)
+        if new != old:
+            changed, start = patch(old, new), head(old)
+            start["metadata"] |= changed.pop("metadata", {})
+            found.append(start | changed)
     return found
 
 
@@ -157,15 +158,17 @@ def write_base(folder: Path, base: list[Object]) -> None:
 def write_overlay(folder: Path, base: list[Object], values: Path) -> None:
     """What leads from the base to the render with these values."""
     wanted = objects("--values", str(values))
-    known = {key(item) for item in base}
+    known, kept = {key(item) for item in base}, {key(item) for item in wanted}
     added = [item for item in wanted if key(item) not in known]
-    changed = patches(base, wanted)
+    removed = [head(item) | {"$patch": "delete"} for item in base if key(item) not in kept]
     resources = ["../../base"]
     if added:
         write(folder / "added.yaml", added)
         resources.append("added.yaml")
-    write(folder / "changed.yaml", changed)
-    kustomization(folder, resources=resources, patches=[{"path": "changed.yaml"}])
+    write(folder / "changed.yaml", patches(base, wanted))
+    # Each removal by itself: kubectl 1.32 dies of a file that removes one object and patches the next.
+    alone = [{"patch": yaml.dump(item, sort_keys=False)} for item in removed]
+    kustomization(folder, resources=resources, patches=[{"path": "changed.yaml"}, *alone])
 
 
 def write_all(out: Path) -> None:

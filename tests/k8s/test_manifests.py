@@ -161,3 +161,14 @@ def test_a_patch_names_only_what_differs() -> None:
     old = {"kept": 1, "gone": 2, "containers": [{"name": "a", "image": "x"}, {"name": "b", "image": "x"}]}
     new = {"kept": 1, "containers": [{"name": "a", "image": "x"}, {"name": "b", "image": "y"}]}
     assert renderer().patch(old, new) == {"containers": [{"name": "b", "image": "y"}], "gone": None}
+
+
+def test_a_removal_is_a_patch_by_itself() -> None:
+    """kubectl 1.32 dies of a file that removes one object and patches the next."""
+    for overlay in OVERLAYS:
+        folder = K8S / "overlays" / overlay
+        assert "$patch" not in (folder / "changed.yaml").read_text()
+        kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
+        inline = [entry["patch"] for entry in kustomization["patches"] if "patch" in entry]
+        assert inline
+        assert all(len(list(yaml.safe_load_all(text))) == 1 for text in inline)
