@@ -83,3 +83,9 @@ def _pods(release: list[Object]) -> Iterator[Pod]:
 def selected(selector: dict[str, str], release: list[Object]) -> list[Pod]:
     """The pods that a selector's labels reach."""
     return [pod for pod in pods(release) if selector.items() <= pod.labels.items()]
+
+
+def has_token(pod: Pod) -> bool:
+    """Whether the pod gets a token for the API server."""
+    sources = [s for volume in pod.spec["volumes"] for s in volume.get("projected", {}).get("sources", [])]
+    return any("serviceAccountToken" in source for source in sources)

@@ -39,10 +39,22 @@ livenessProbe:
   failureThreshold: 3
 {{- end -}}
 
-{{/* Volumes of every pod: /tmp, and the keys of Secrets as files. Takes {root, secrets}. */}}
+{{/*
+Volumes of every pod: /tmp, and the keys of Secrets as files. Who asks the API server (`token`) gets what automounting
+would give to every container of the pod: here only a container that mounts it. Takes {root, secrets, token?}.
+*/}}
 {{- define "deltastream.volumes" -}}
 - name: tmp
   emptyDir: {sizeLimit: 32Mi}
+{{- if .token }}
+- name: token
+  projected:
+    defaultMode: 0440
+    sources:
+      - serviceAccountToken: {path: token, expirationSeconds: 3600}
+      - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
+      - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
+{{- end }}
 {{- if .secrets }}
 - name: secrets
   projected:
@@ -65,18 +77,21 @@ livenessProbe:
 {{- end }}
 {{- end -}}
 
-{{/* Mounts of every container. Takes {secrets}. */}}
+{{/* Mounts of every container. Takes {secrets, token?}. */}}
 {{- define "deltastream.mounts" -}}
 - {name: tmp, mountPath: /tmp}
+{{- if .token }}
+- {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+{{- end }}
 {{- if .secrets }}
 - {name: secrets, mountPath: /run/secrets/deltastream, readOnly: true}
 {{- end }}
 {{- end -}}
 
-{{/* What every pod's spec has besides its containers and volumes. Takes {root, component, values, token?}. */}}
+{{/* What every pod's spec has besides its containers and volumes. Takes {root, component, values}. */}}
 {{- define "deltastream.pod" -}}
 serviceAccountName: {{ include "deltastream.name" . }}
-automountServiceAccountToken: {{ .token | default false }}
+automountServiceAccountToken: false
 enableServiceLinks: false
 securityContext:
   runAsNonRoot: true

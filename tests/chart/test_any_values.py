@@ -1,0 +1,65 @@
+"""Whatever the schema takes, the chart renders: values are drawn from the schema itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import yaml
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.chart.render import CHART, name, objects, pods, template
+
+SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
+# Contradictions between these are templates/00-validate.yaml's to tell; feeds are the definition's.
+APART = {"enabled", "externalRedis", "externalMongodb", "extraObjects", "feeds", "global", "affinity"}
+
+
+def _drawn(node: dict[str, Any]) -> st.SearchStrategy[Any]:
+    if "$ref" in node:
+        return _drawn(SCHEMA["$defs"][node["$ref"].rpartition("/")[2]])
+    if "enum" in node:
+        return st.sampled_from(node["enum"])
+    match node["type"]:
+        case "boolean":
+            return st.booleans()
+        case "integer":
+            return st.integers(node.get("minimum"), node.get("maximum"))
+        case "array":
+            return st.lists(
+                _drawn(node["items"]), min_size=node.get("minItems", 0), max_size=2, unique_by=str
+            )
+        case "object" if "properties" in node:
+            inner = {key: _drawn(each) for key, each in node["properties"].items() if key not in APART}
+            needed = {key: inner.pop(key) for key in node.get("required", [])}
+            return st.fixed_dictionaries(needed, optional=inner)
+        case "object":
+            return st.dictionaries(
+                st.from_regex(r"[a-z]{1,8}", fullmatch=True), st.sampled_from(["a", "1", ""])
+            )
+    return _text(node)
+
+
+def _text(node: dict[str, Any]) -> st.SearchStrategy[str]:
+    if "pattern" not in node:
+        return st.sampled_from(["a", "1", "true"])
+    pattern = node["pattern"].replace("$", r"\Z")  # Python's $ would let a line end through
+    drawn = st.from_regex(pattern, alphabet=st.characters(max_codepoint=126, min_codepoint=33))
+    return drawn.filter(lambda text: len(text) <= node.get("maxLength", 128))
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    phases=[Phase.generate],
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+@given(values=_drawn(SCHEMA))
+def test_values_that_the_schema_takes_always_render(values: dict[str, Any], tmp_path: Any) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump(values))
+    release = objects(template(f"--values={file}"))
+    assert len({name(each) for each in release}) == len(release)
+    assert len(pods(release)) >= 10
