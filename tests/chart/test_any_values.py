@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -59,7 +58,14 @@ def _text(node: dict[str, Any]) -> st.SearchStrategy[str]:
 @given(values=_drawn(SCHEMA))
 def test_values_that_the_schema_takes_always_render(values: dict[str, Any], tmp_path: Any) -> None:
     file = tmp_path / "values.yaml"
-    file.write_text(yaml.safe_dump(values))
+    file.write_text(json.dumps(values))
     release = objects(template(f"--values={file}"))
     assert len({name(each) for each in release}) == len(release)
     assert len(pods(release)) >= 10
+
+
+def test_names_of_digits_stay_names() -> None:
+    options = ["operator.priorityClassName", "auth.existingSecret", "redis.persistence.storageClass"]
+    text = template(*(f"--set-string={option}=17" for option in options))
+    assert ": 17\n" not in text
+    assert text.count('"17"') >= len(options)

@@ -68,7 +68,7 @@ would give to every container of the pod: here only a container that mounts it. 
       {{- end }}
       {{- range $component, $keys := $byComponent }}
       - secret:
-          name: {{ include "deltastream.secret" (dict "root" $root "component" $component) }}
+          name: {{ include "deltastream.secret" (dict "root" $root "component" $component) | quote }}
           items:
             {{- range $keys }}
             - {key: {{ . }}, path: {{ . }}}
@@ -103,11 +103,11 @@ securityContext:
 {{- with .root.Values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- with .values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .values.nodeSelector }}
 nodeSelector:
