@@ -100,7 +100,7 @@ def test_a_killed_operator_decides_again_within_ten_seconds_and_changed_nothing_
 @contextmanager
 def _api_server_away(machine: Machine) -> Iterator[None]:
     """Pods cannot reach the API server, neither old connections nor new ones; the tests can."""
-    rule = ["INPUT", "--in-interface=cni0", "--protocol=tcp", "--destination-port=6443", "--jump=DROP"]
+    rule = ["INPUT", "-i", "cni0", "-p", "tcp", "--dport", "6443", "-j", "DROP"]
     subprocess.run(machine.inside(["iptables", "--insert", *rule]), check=True)
     try:
         yield

@@ -24,7 +24,7 @@ def test_a_backlog_scales_up_then_down_and_every_message_is_stored_once(system: 
         enricher={
             "minReplicas": 1,
             "maxReplicas": 3,
-            "target": {"utilizationPercent": 70, "catchUpSeconds": 5},
+            "target": {"utilizationPercent": 70, "catchUpSeconds": 1},
         },
     )
     with applied(system, body) as name, redis_client(system) as client, database(system) as stores:

@@ -49,13 +49,18 @@ package, *allowed = json.loads(sys.argv[1])
 owners = importlib.metadata.packages_distributions()
 normal = lambda name: name.lower().replace("_", "-").replace(".", "-")
 
-class Absent:
+class Absent:  # every finder, without what is not in the image: as there, nothing is found
+    def __init__(self, finder):
+        self.finder = finder
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
     def find_spec(self, name, path=None, target=None):
         owner = owners.get(name.partition(".")[0])
         if owner and not any(normal(one) in allowed for one in owner):
-            raise ModuleNotFoundError(f"No module named {name!r} in the image", name=name)
+            return None
+        return self.finder.find_spec(name, path, target)
 
-sys.meta_path.insert(0, Absent())
+sys.meta_path[:] = [Absent(finder) for finder in sys.meta_path]
 for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + "."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)

@@ -185,7 +185,7 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 @pytest.fixture(scope="session")
 def crd_server(api_server: ApiServer) -> ApiServer:
     """The server once it takes feeds (at `FEEDS`) and explains them."""
-    applied = api_server.kubectl("apply", "--server-side", "-f", str(CRD))
+    applied = api_server.kubectl("apply", "-f", str(CRD))
     assert applied.returncode == 0, applied.stderr
     wait_until(lambda: api_server.request("GET", FEEDS)[0] == 200, "feeds are served")
     wait_until(
