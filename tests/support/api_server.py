@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support.stores import free_port, wait_until
+from tests.support.tools import cache
 
 CRD = Path(__file__).resolve().parents[2] / "k8s/crd/deltastreamfeed.yaml"
 FEEDS = "/apis/deltastream.dev/v1alpha1/namespaces/default/deltastreamfeeds"
@@ -32,8 +33,8 @@ PROGRAMS = ("etcd", "kube-apiserver", "kubectl")
 
 def cached(program: str) -> Path | None:
     """Where the program is: the node's cache first, since its versions are known; else PATH."""
-    cache = Path(os.environ.get("DELTASTREAM_CACHE", Path.home() / ".cache/deltastream")) / "bin" / program
-    found = str(cache) if cache.is_file() else shutil.which(program)
+    built = cache() / "bin" / program
+    found = str(built) if built.is_file() else shutil.which(program)
     return Path(found) if found else None
 
 

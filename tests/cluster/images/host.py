@@ -9,13 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.cluster.images.errors import ImageError
+from tests.support.tools import cache as cache
 
 Say = Callable[[str], None]
-
-
-def cache() -> Path:
-    """`$DELTASTREAM_CACHE`, else `~/.cache/deltastream`."""
-    return Path(os.environ.get("DELTASTREAM_CACHE") or Path.home() / ".cache" / "deltastream")
 
 
 def run(
