@@ -98,9 +98,13 @@ def test_an_uninstall_leaves_what_its_notes_say_and_a_new_install_finds_the_old_
         "deployments,statefulsets,jobs,cronjobs,pods,services,configmaps,"
         "serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets"
     )
-    wait_until(
-        lambda: system.items(kinds, f"--selector=app.kubernetes.io/instance={NAME}") == [], "all is gone", 90
-    )
+    ours = f"--selector=app.kubernetes.io/instance={NAME}"
+    try:
+        # The pods of a feed that was just deleted may use their whole grace period, the Jobs of `helm test` stay
+        # for a minute.
+        wait_until(lambda: system.items(kinds, ours) == [], "all is gone", 180)
+    except AssertionError:
+        pytest.fail("left: " + system.kubectl("get", kinds, ours, "--output=name"))
     left = system.items("secrets,persistentvolumeclaims", f"--selector=app.kubernetes.io/instance={NAME}")
     assert sorted(f"{item['kind']}/{item['metadata']['name']}" for item in left) == [
         f"PersistentVolumeClaim/data-{NAME}-mongodb-0",
