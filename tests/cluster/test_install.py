@@ -100,8 +100,7 @@ def test_an_uninstall_leaves_what_its_notes_say_and_a_new_install_finds_the_old_
     )
     ours = f"--selector=app.kubernetes.io/instance={NAME}"
     try:
-        # The pods of a feed that was just deleted may use their whole grace period, the Jobs of `helm test` stay
-        # for a minute.
+        # Pods of a feed that was just deleted may use their whole grace period; test Jobs stay for a minute.
         wait_until(lambda: system.items(kinds, ours) == [], "all is gone", 180)
     except AssertionError:
         pytest.fail("left: " + system.kubectl("get", kinds, ours, "--output=name"))
