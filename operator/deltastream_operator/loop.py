@@ -21,7 +21,7 @@ from deltastream_operator.adapters.metrics import Metrics
 from deltastream_operator.domain.feed import COMPONENTS
 from deltastream_operator.domain.observed import Problem
 from deltastream_operator.domain.products import Claim, taken
-from deltastream_operator.domain.signals import Reading, Unknown
+from deltastream_operator.domain.signals import WAITING, Reading, Unknown
 from deltastream_operator.ports import Clock, SignalSource
 from deltastream_operator.visit import Visitor
 
@@ -82,6 +82,8 @@ class Loop:
         claimed = self._taken()
         for name in sorted(due):
             self._retry_at.pop(name, None)
+            if body := self.table.gone.pop(name, None):
+                self.visitor.part(body, self._readings.get(name, WAITING))
             try:
                 moment = datetime.fromtimestamp(self.clock.time(), UTC)
                 await self.visitor.visit(name, self._readings, claimed, moment)

@@ -57,6 +57,13 @@ class Visitor:
                 del kept[uid]
         self.workloads.forget()
 
+    def part(self, body: Mapping[str, Any], reading: Reading) -> None:
+        """Say what a deleted feed leaves in its stream: its pods are collected, its stream is not."""
+        name = body["metadata"]["name"]
+        text, warning = status.left_behind(name, reading)
+        log.info("feed_deleted", feed=name, text=text)
+        self.events.tell_of(body, "FeedDeleted", text, warning=warning)
+
     async def visit(
         self, name: str, readings: Mapping[str, Reading], taken: Mapping[str, Problem], now: datetime
     ) -> None:

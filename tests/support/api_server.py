@@ -7,6 +7,7 @@ cache that `make node-up` fills, or in PATH.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -73,12 +74,12 @@ class ApiServer:
 
     def stop(self) -> None:
         """Take the API server away; etcd and the data stay."""
-        self._server = _end(self._server)
+        self._server = end(self._server)
 
     def close(self) -> None:
         """End both."""
         self.stop()
-        self._etcd = _end(self._etcd)
+        self._etcd = end(self._etcd)
 
     def ready(self) -> bool:
         """Whether it takes requests."""
@@ -151,7 +152,8 @@ class ApiServer:
         self.kubeconfig.write_text(json.dumps(config))
 
 
-def _end(process: subprocess.Popen[bytes] | None) -> None:
+def end(process: subprocess.Popen[bytes] | None) -> None:
+    """Ask a process to stop, and kill it if it does not."""
     if process:
         process.terminate()
         try:
@@ -168,14 +170,14 @@ def _decoded(raw: bytes) -> Any:
         return raw.decode()
 
 
-@pytest.fixture(scope="session")
-def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    """A running API server. Without its programs: a skip on a desk, a failure where CI is set."""
+@contextlib.contextmanager
+def serving(home: Path) -> Iterator[ApiServer]:
+    """A running server. Without its programs: a skip on a desk, a failure where CI is set."""
     missing = [program for program in PROGRAMS if cached(program) is None]
     if missing:
         reason = f"{', '.join(missing)} not found in PATH or the node's cache: run `make node-up` once"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    server = ApiServer(tmp_path_factory.mktemp("api-server"))
+    server = ApiServer(home)
     try:
         server.start()
         yield server
@@ -183,13 +185,48 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
         server.close()
 
 
+def take_feeds(server: ApiServer) -> None:
+    """Teach it our CRD and wait until it has learned it."""
+    applied = server.kubectl("apply", "-f", str(CRD))
+    assert applied.returncode == 0, applied.stderr
+    wait_until(lambda: server.request("GET", FEEDS)[0] == 200, "feeds are served")
+    wait_until(
+        lambda: server.kubectl("explain", "dsf.spec").returncode == 0, "kubectl explain knows the feeds"
+    )
+
+
+@contextlib.contextmanager
+def controlling(server: ApiServer, home: Path) -> Iterator[None]:
+    """kube-controller-manager: garbage collection, Deployments' and StatefulSets' status and pods."""
+    program = cached("kube-controller-manager")
+    if program is None:
+        reason = "kube-controller-manager is not in the node's cache: run `make node-up` once"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    with open(home / "log", "ab") as log:
+        process = subprocess.Popen(
+            [
+                str(program), f"--kubeconfig={server.kubeconfig}", "--leader-elect=false",
+                "--bind-address=127.0.0.1", f"--secure-port={free_port()}", f"--cert-dir={home}",
+                "--controllers=garbage-collector-controller,deployment-controller,"
+                "replicaset-controller,statefulset-controller",
+            ],
+            stdout=log, stderr=log, cwd=home,
+        )  # fmt: skip
+    try:
+        yield
+    finally:
+        end(process)
+
+
+@pytest.fixture(scope="session")
+def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """One for the session."""
+    with serving(tmp_path_factory.mktemp("api-server")) as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def crd_server(api_server: ApiServer) -> ApiServer:
-    """The server once it takes feeds (at `FEEDS`) and explains them."""
-    applied = api_server.kubectl("apply", "-f", str(CRD))
-    assert applied.returncode == 0, applied.stderr
-    wait_until(lambda: api_server.request("GET", FEEDS)[0] == 200, "feeds are served")
-    wait_until(
-        lambda: api_server.kubectl("explain", "dsf.spec").returncode == 0, "kubectl explain knows the feeds"
-    )
+    """The same server once it takes feeds (at `FEEDS`) and explains them."""
+    take_feeds(api_server)
     return api_server

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,15 @@ class Cluster:
         """Enrichers that are asked for."""
         body = self.deployment(feed)
         return None if body is None else body["spec"]["replicas"]
+
+
+def new_namespace(server: ApiServer) -> Cluster:
+    """An empty namespace of this server."""
+    name = f"test-{uuid.uuid4().hex[:10]}"
+    found = Cluster(server, name)
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    found.ask("POST", "/api/v1/namespaces", body)
+    return found
 
 
 class Operator:

@@ -6,7 +6,9 @@ Tests that kill a store start their own with `RedisServer` / `MongoServer`.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import random
 import shutil
 import signal
 import socket
@@ -26,11 +28,16 @@ PASSWORD = "test-password-not-a-secret"
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port on loopback that nobody listened on a moment ago.
+
+    Below the range from which the kernel takes the ports of outgoing connections: one of those could come
+    between this look and the server that is started on it.
+    """
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", random.SystemRandom().randrange(15_000, 30_000)))
+            port: int = probe.getsockname()[1]
+            return port
 
 
 def wait_until(condition: Callable[[], bool], what: str, within_s: float = 30) -> None:

@@ -1,4 +1,4 @@
-"""The load of all feeds, read from Redis in one pipeline a tick.
+"""The load of all feeds, read from Redis in one pipeline a tick, and one more for feeds with open work.
 
 Outstanding work is what the stream says, lag plus pending: a Celery queue shows only what nobody has taken.
 Rates are differences of counters that only grow.
@@ -33,7 +33,6 @@ class _Raw:
     added: int
     lag: int
     pending: int
-    oldest_pending: str | None
     last_delivered: str
     entries: int
     batches: int
@@ -64,12 +63,12 @@ class RedisSignals:
         try:
             raw = self._streams_of(feeds)
             oldest = self._oldest(raw)
-            queued = self._queued(feeds)
+            queued = self._queued([feed for feed, one in raw.items() if one.pending])
         except redis.RedisError as error:
             return dict.fromkeys(feeds, _unknown(error))
         now, wall_ms = self._clock.monotonic(), self._clock.time() * 1000
         return {
-            feed: self._reading(feed, raw[feed], _age_s(oldest.get(feed), wall_ms), queued[feed], now)
+            feed: self._reading(feed, raw[feed], _age_s(oldest.get(feed), wall_ms), queued.get(feed, 0), now)
             for feed in feeds
         }
 
@@ -78,25 +77,30 @@ class RedisSignals:
             for feed in feeds:
                 pipe.xinfo_stream(f"feed:{feed}")
                 pipe.xinfo_groups(f"feed:{feed}")
-                pipe.xpending(f"feed:{feed}", GROUP)
                 pipe.hmget(f"feed:{feed}:service", _COUNTERS)
             answers = pipe.execute(raise_on_error=False)
-        return {feed: _raw(answers[4 * index : 4 * index + 4]) for index, feed in enumerate(feeds)}
+        return {feed: _raw(answers[3 * index : 3 * index + 3]) for index, feed in enumerate(feeds)}
 
     def _oldest(self, raw: Mapping[str, _Raw]) -> dict[str, str]:
         """Id of each feed's oldest open entry: a pending one, else the first that nobody has read."""
-        found = {feed: one.oldest_pending for feed, one in raw.items() if one.oldest_pending}
-        unread = [feed for feed, one in raw.items() if one.lag and feed not in found]
-        if unread:
-            with self._streams.pipeline(transaction=False) as pipe:
-                for feed in unread:
-                    pipe.xrange(f"feed:{feed}", min=f"({raw[feed].last_delivered}", count=1)
-                for feed, entries in zip(unread, pipe.execute(), strict=True):
-                    if entries:
-                        found[feed] = entries[0][0]
-        return found
+        pending = [feed for feed, one in raw.items() if one.pending]
+        unread = [feed for feed, one in raw.items() if one.lag]
+        with self._streams.pipeline(transaction=False) as pipe:
+            for feed in pending:
+                pipe.xpending(f"feed:{feed}", GROUP)
+            for feed in unread:
+                pipe.xrange(f"feed:{feed}", min=f"({raw[feed].last_delivered}", count=1)
+            answers = pipe.execute() if pending or unread else []
+        found = {
+            feed: entries[0][0]
+            for feed, entries in zip(unread, answers[len(pending) :], strict=True)
+            if entries
+        }
+        taken = zip(pending, answers[: len(pending)], strict=True)
+        return found | {feed: summary["min"] for feed, summary in taken if summary["min"]}
 
     def _queued(self, feeds: Sequence[str]) -> dict[str, int]:
+        """Celery tasks that wait, of feeds with pending entries: no task is without one."""
         with self._queues.pipeline(transaction=False) as pipe:
             for feed in feeds:
                 for priority in _PRIORITIES:
@@ -136,13 +140,11 @@ class RedisSignals:
 
 
 def _raw(answers: Sequence[Any]) -> _Raw:
-    """Four answers as numbers. No stream, no group and no counters yet are zeros; another error is raised."""
+    """Three answers as numbers. No stream, no group and no counters yet are zeros; another error is raised."""
     for answer in answers:
         if isinstance(answer, Exception) and not _is_absence(answer):
             raise redis.RedisError(str(answer)) from answer
-    stream, groups, pending, counters = (
-        None if isinstance(answer, Exception) else answer for answer in answers
-    )
+    stream, groups, counters = (None if isinstance(answer, Exception) else answer for answer in answers)
     added = int((stream or {}).get("entries-added", 0))
     length = int((stream or {}).get("length", 0))
     group = next((found for found in groups or [] if found["name"] == GROUP), None)
@@ -151,8 +153,7 @@ def _raw(answers: Sequence[Any]) -> _Raw:
     return _Raw(
         added=added,
         lag=lag,
-        pending=int((pending or {}).get("pending", 0)),
-        oldest_pending=(pending or {}).get("min"),
+        pending=int(group["pending"]) if group else 0,
         last_delivered=group["last-delivered-id"] if group else "0-0",
         entries=entries,
         batches=batches,

@@ -85,6 +85,17 @@ def inputs(reading: Reading) -> dict[str, int]:
     return numbers
 
 
+def left_behind(feed: str, reading: Reading) -> tuple[str, bool]:
+    """What a deleted feed leaves in Redis, by its last reading; and whether somebody should look at it."""
+    if isinstance(reading, Unknown):
+        return f"what it leaves in its stream is not known: {reading.message}", True
+    if reading.backlog == 0:
+        return "all its messages were handled", False
+    parts = f"{reading.lag} not taken yet, {reading.pending} pending"
+    stays = f"they stay in its stream: a feed named {feed} would handle them"
+    return f"{reading.backlog} messages were not handled ({parts}); {stays}", True
+
+
 def _is_news(told: Mapping[str, Any], choice: Choice) -> bool:
     if told.get("desiredReplicas") != choice.desired or "reason" not in told:
         return True

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.api_server import ApiServer, cached
-from tests.support.operator_process import Cluster, Operator
-from tests.support.stores import free_port
+from tests.support.api_server import ApiServer, controlling
+from tests.support.operator_process import Cluster, Operator, new_namespace
 
 
 @pytest.fixture
 def cluster(crd_server: ApiServer) -> Cluster:
     """An empty namespace."""
-    name = f"test-{uuid.uuid4().hex[:10]}"
-    found = Cluster(crd_server, name)
-    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-    found.ask("POST", "/api/v1/namespaces", body)
-    return found
+    return new_namespace(crd_server)
 
 
 @pytest.fixture
@@ -52,26 +44,6 @@ def operator(make_operator: Callable[[], Operator]) -> Operator:
 
 @pytest.fixture(scope="session")
 def controllers(crd_server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """kube-controller-manager: garbage collection, Deployments' and StatefulSets' status and pods."""
-    program = cached("kube-controller-manager")
-    if program is None:
-        reason = "kube-controller-manager is not in the node's cache: run `make node-up` once"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    home = tmp_path_factory.mktemp("controllers")
-    with open(home / "log", "ab") as log:
-        process = subprocess.Popen(
-            [
-                str(program), f"--kubeconfig={crd_server.kubeconfig}", "--leader-elect=false",
-                "--bind-address=127.0.0.1", f"--secure-port={free_port()}", f"--cert-dir={home}",
-                "--controllers=garbage-collector-controller,deployment-controller,"
-                "replicaset-controller,statefulset-controller",
-            ],
-            stdout=log, stderr=log, cwd=home,
-        )  # fmt: skip
-    yield
-    process.terminate()
-    try:
-        process.wait(timeout=20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    """The controllers of the session's server."""
+    with controlling(crd_server, tmp_path_factory.mktemp("controllers")):
+        yield

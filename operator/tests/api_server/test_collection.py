@@ -40,6 +40,13 @@ def test_a_deleted_feed_takes_its_workloads_along(cluster: Cluster, operator: Op
     ticks = operator.ticks()
     wait_until(lambda: operator.ticks() >= ticks + 2, "two more ticks")
     assert cluster.deployment() is None, "it does not come back"
+    told = [
+        event["message"]
+        for event in cluster.ask("GET", f"{cluster.core}/events")["items"]
+        if event["reason"] == "FeedDeleted"
+    ]
+    assert len(told) == 1, "the stream outlives the feed: the Event says what is left in it"
+    assert told[0].startswith("what it leaves in its stream is not known: ")
 
 
 def test_a_feed_made_again_at_once_gets_new_workloads(cluster: Cluster, operator: Operator) -> None:

@@ -79,6 +79,9 @@ def test_news_of_a_feed_that_is_gone_is_nobodys() -> None:
     events = made(recorder, HandClock())
     events.tell("gone", "ArrivalRate", "up")
     assert posted(events, recorder) == []
+    body = {"metadata": {"name": "gone", "uid": "u-2"}}
+    events.tell_of(body, "FeedDeleted", "nothing is left")
+    assert posted(events, recorder) == ["nothing is left"], "what it left behind still is news"
 
 
 def test_an_outage_drops_news_and_counts_them() -> None:

@@ -36,6 +36,10 @@ class Visits:
     clock: HandClock
     failing: dict[str, Exception] = field(default_factory=dict)
     made: list[tuple[str, float]] = field(default_factory=list)
+    parted: list[str] = field(default_factory=list)
+
+    def part(self, body: Mapping[str, Any], reading: object) -> None:
+        self.parted.append(body["metadata"]["uid"])
 
     def parse(self, body: Mapping[str, Any]) -> tuple[None, list[str]]:
         return None, []
@@ -110,6 +114,18 @@ def test_slow_visits_are_a_sign_of_life() -> None:
     loop, _, clock = a_loop("a", "b")
     asyncio.run(loop._visit_due())
     assert loop.ticked_at == clock.now
+
+
+def test_a_deleted_feed_is_parted_from_once_even_when_made_again_at_once() -> None:
+    """Rule: what is left in its stream is told of the feed that went, not of its successor."""
+    loop, visits, _ = a_loop("a")
+    loop.table.saw_feed("DELETED", loop.table.feeds["a"])
+    loop.table.saw_feed("ADDED", {"metadata": {"name": "a", "uid": "a-2", "resourceVersion": "9"}})
+    asyncio.run(loop._visit_due())
+    loop.table.wake("a")
+    asyncio.run(loop._visit_due())
+    assert visits.parted == ["a"]
+    assert len(visits.made) == 2
 
 
 def test_a_feed_that_is_gone_leaves_no_series() -> None:

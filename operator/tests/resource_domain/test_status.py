@@ -215,3 +215,18 @@ def test_long_messages_are_cut_to_what_an_api_server_takes() -> None:
     """A pod's last words may be long."""
     built = wrote(decided(), replace(serving(1, 0), stalled=Problem(reason="X", message="x" * 5000)))
     assert len(of(built, "Stalled")["message"]) == conditions.MESSAGE_MAX
+
+
+@pytest.mark.parametrize(
+    ("reading", "text", "warning"),
+    [
+        (load(lag=0, pending=0), "all its messages were handled", False),
+        (load(lag=90, pending=30), "120 messages were not handled (90 not taken yet, 30 pending)", True),
+        (AWAY, "what it leaves in its stream is not known: Redis: connection refused", True),
+    ],
+)
+def test_a_deleted_feed_says_what_it_leaves(reading: Reading, text: str, warning: bool) -> None:
+    """Rule: its pods are collected, its stream stays; nobody must find that by chance."""
+    told = status.left_behind("nifty", reading)
+    assert told[0].startswith(text)
+    assert told[1] is warning

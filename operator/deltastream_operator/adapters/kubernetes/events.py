@@ -36,10 +36,12 @@ class Events:
     )
 
     def tell(self, feed: str, reason: str, message: str, *, warning: bool = False) -> None:
-        """Post it soon. Never raises."""
-        body = self.feeds.get(feed)
-        if body is None:
-            return
+        """Post it soon, if the feed is there. Never raises."""
+        if body := self.feeds.get(feed):
+            self.tell_of(body, reason, message, warning=warning)
+
+    def tell_of(self, body: Mapping[str, Any], reason: str, message: str, *, warning: bool = False) -> None:
+        """The same of a feed that may be gone already."""
         now = self.clock.monotonic()
         key = hashlib.sha256(f"{body['metadata']['uid']}/{reason}/{message}".encode()).hexdigest()
         self._told = {known: at for known, at in self._told.items() if now - at < SUPPRESS_S}
@@ -47,7 +49,7 @@ class Events:
             return
         self._told[key] = now
         try:
-            self._waiting.put_nowait((feed, self._event(body, reason, message, warning)))
+            self._waiting.put_nowait((body["metadata"]["name"], self._event(body, reason, message, warning)))
         except asyncio.QueueFull:
             self.dropped += 1
 

@@ -20,6 +20,8 @@ class Table:
     """Feeds by name, and what belongs to each. Whatever changes makes its feed due and wakes the loop."""
 
     feeds: dict[str, Body] = field(default_factory=dict)
+    gone: dict[str, Body] = field(default_factory=dict)
+    """Feeds that were deleted, until the loop has said what they leave behind."""
     workloads: dict[tuple[str, Component], Body] = field(default_factory=dict)
     pods: dict[str, dict[str, Pod]] = field(default_factory=dict)
     due: set[str] = field(default_factory=set)
@@ -30,7 +32,7 @@ class Table:
         name = body["metadata"]["name"]
         if kind == "DELETED" or "deletionTimestamp" in body["metadata"]:
             if _same(body, self.feeds.get(name)):
-                del self.feeds[name]
+                self.gone[name] = self.feeds.pop(name)
         elif _newer(body, self.feeds.get(name)):
             self.feeds[name] = body
         self.wake(name)
@@ -71,7 +73,7 @@ class Table:
         for name in [name for name, body in self.feeds.items() if name not in bodies]:
             if _newer(self.feeds[name], listed):
                 continue  # made after the list was
-            del self.feeds[name]
+            self.gone[name] = self.feeds.pop(name)
             self.wake(name)
             missed += 1
         for name, body in bodies.items():

@@ -33,6 +33,8 @@ class Workloads:
     templates: Mapping[Component, Mapping[str, Any]]
     _left: dict[str, int] = field(default_factory=dict)
     """Each workload's generation after our last write, by uid."""
+    _wanted: dict[tuple[str, Component], tuple[str, str]] = field(default_factory=dict)
+    """The hash of what the manager applies, kept for as long as it comes out the same: building it costs."""
     _contested: dict[tuple[str, Component], tuple[str, int, Problem]] = field(default_factory=dict)
 
     async def bring(
@@ -58,9 +60,14 @@ class Workloads:
             elif made_for != shards and not _is_empty(body):
                 # Another division of the products: all old generators stop before a new one starts.
                 return await self._scale(feed, component, 0, body)
-        wanted = children.manifest(feed, component, self.templates[component], owner=owner, shards=shards)
-        if body is None or _hash(body) != _hash(wanted) or not self._as_we_left_it(body):
-            body = await self._apply(feed, component, wanted, names.MANAGER, force=True)
+        stamp = f"{owner['metadata']['uid']}/{owner['metadata']['generation']}/{shards}"
+        known, digest = self._wanted.get((feed.name, component), ("", ""))
+        if body is None or known != stamp or _hash(body) != digest or not self._as_we_left_it(body):
+            wanted = children.manifest(feed, component, self.templates[component], owner=owner, shards=shards)
+            digest = _hash(wanted)
+            if body is None or _hash(body) != digest or not self._as_we_left_it(body):
+                body = await self._apply(feed, component, wanted, names.MANAGER, force=True)
+            self._wanted[feed.name, component] = (stamp, digest)
         return await self._scale(feed, component, target, body)
 
     def forget(self) -> None:
@@ -69,6 +76,7 @@ class Workloads:
         self._left = {uid: generation for uid, generation in self._left.items() if uid in alive}
         keys = self.table.workloads.keys()
         self._contested = {key: known for key, known in self._contested.items() if key in keys}
+        self._wanted = {key: known for key, known in self._wanted.items() if key in keys}
 
     def _as_we_left_it(self, body: Mapping[str, Any]) -> bool:
         """Whether nobody wrote its spec since we did. Applying once too often changes nothing."""
@@ -188,6 +196,6 @@ def _owns(body: Mapping[str, Any]) -> bool:
     )
 
 
-def _hash(body: Mapping[str, Any]) -> str | None:
-    found: str | None = body["metadata"].get("annotations", {}).get(names.SPEC_HASH)
+def _hash(body: Mapping[str, Any]) -> str:
+    found: str = body["metadata"].get("annotations", {}).get(names.SPEC_HASH, "")
     return found
