@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.chart.prometheus import promtool
 from tests.chart.promql import (
     DASHBOARDS,
     RULES,
@@ -23,7 +24,6 @@ from tests.chart.promql import (
     questions,
     targets,
 )
-from tests.chart.promtool import promtool
 from tests.chart.render import CHART, NAMESPACE, ROOT, Object, kind, objects, template
 
 UNIT_TESTS = sorted((Path(__file__).parent / "alerts").glob("*.yaml"))
@@ -49,10 +49,17 @@ def _boards(release: list[Object]) -> list[Object]:
 
 
 @by_promtool
-def test_promtool_takes_the_files_and_what_the_chart_makes_of_them(tmp_path: Path) -> None:
+def test_promtool_takes_the_files_what_the_chart_makes_of_them_and_every_panel(tmp_path: Path) -> None:
     (made,) = kind(_rendered(*ON), "PrometheusRule")
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(made["spec"]))
-    for files in (RULES, [tmp_path / "rules.yaml"]):
+    # The panels' expressions as rules, with what Grafana would put in for the variables.
+    panels = [
+        {"record": f"panel:{number}", "expr": re.sub(r"\$__rate_interval", "5m", asked.text)}
+        for number, asked in enumerate(questions())
+        if asked.where not in ALERTS
+    ]
+    (tmp_path / "panels.yaml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": panels}]}))
+    for files in (RULES, [tmp_path / "rules.yaml"], [tmp_path / "panels.yaml"]):
         content, told = promtool("check", "rules", "--lint=all", "--lint-fatal", *files)
         assert content, told
 
