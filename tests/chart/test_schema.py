@@ -152,6 +152,8 @@ def test_a_chart_that_includes_this_one_may_set_global_and_enabled() -> None:
         ("redis.enabled=false,externalRedis.existingSecret=mine", "externalRedis.cidr"),
         ("alerts.enabled=true", "metrics.enabled"),
         ("dashboards.enabled=true", "metrics.enabled"),
+        ("metrics.enabled=true,alerts.enabled=true,metrics.interval=2m", "metrics.interval"),
+        ("metrics.enabled=true,alerts.enabled=true,metrics.interval=61s", "metrics.interval"),
     ],
 )
 def test_contradictions_are_told_with_the_key_to_set(options: str, told: str) -> None:
