@@ -117,6 +117,9 @@ def test_the_schema_knows_what_the_values_document_and_no_more() -> None:
         (("storage", "retentionDays", "ticks"), 0),
         (("auth", "resources", "limits"), {"cpu": "1", "memory": "64Mi"}),
         (("metrics", "interval"), "often"),
+        (("alerts", "without"), ["DeltaStreamFeedLazy"]),
+        (("alerts", "labels"), {"release": "not a label"}),
+        (("dashboards", "labels"), {"grafana_dashboard": 1}),
     ],
     ids=str,
 )
@@ -147,6 +150,10 @@ def test_a_chart_that_includes_this_one_may_set_global_and_enabled() -> None:
         ("mongodb.enabled=false", "externalMongodb.existingSecret"),
         ("externalRedis.existingSecret=mine", "redis.enabled is true"),
         ("redis.enabled=false,externalRedis.existingSecret=mine", "externalRedis.cidr"),
+        ("alerts.enabled=true", "metrics.enabled"),
+        ("dashboards.enabled=true", "metrics.enabled"),
+        ("metrics.enabled=true,alerts.enabled=true,metrics.interval=2m", "metrics.interval"),
+        ("metrics.enabled=true,alerts.enabled=true,metrics.interval=61s", "metrics.interval"),
     ],
 )
 def test_contradictions_are_told_with_the_key_to_set(options: str, told: str) -> None:

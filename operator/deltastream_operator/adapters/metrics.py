@@ -17,6 +17,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         of, labels = self.registry, ["feed", "component"]
         self._desired = Gauge("operator_desired_replicas", "Replicas decided", labels, registry=of)
+        self._asked = Gauge("operator_asked_replicas", "Replicas asked for", labels, registry=of)
         self._ready = Gauge("operator_ready_replicas", "Replicas that serve", labels, registry=of)
         self._lag = Gauge("operator_stream_lag_entries", "Entries not yet read", ["feed"], registry=of)
         self._pending = Gauge("operator_stream_pending_entries", "Entries in work", ["feed"], registry=of)
@@ -48,7 +49,11 @@ class Metrics:
     def show(self, feed: str, decision: Decision, facts: Facts) -> None:
         """A feed as it is now."""
         for component in COMPONENTS:
-            self._desired.labels(feed, component).set(decision.of(component).desired)
+            choice = decision.of(component)
+            # A recommendation and a pause leave the workload as it is.
+            asked = choice.before or 0 if choice.target is None else choice.target
+            self._desired.labels(feed, component).set(choice.desired)
+            self._asked.labels(feed, component).set(asked)
             self._ready.labels(feed, component).set(facts.of(component).ready)
         if isinstance(decision.reading, Unknown):
             return
@@ -60,5 +65,5 @@ class Metrics:
         """A feed that is gone has no series."""
         for gauge in (self._lag, self._pending, self._oldest):
             gauge.remove_by_labels({"feed": feed})
-        for gauge in (self._desired, self._ready):
+        for gauge in (self._desired, self._asked, self._ready):
             gauge.remove_by_labels({"feed": feed})

@@ -40,11 +40,19 @@ def build(say: Say) -> Path:
             link.unlink(missing_ok=True)
             link.symlink_to("kube")
     for name, (package, version) in TOOLS.items():
-        if not _built(folder / name, version):
-            _need_go()
-            say(f"building {name} {version} from its Go module (once, 1 to 2 minutes)")
-            _tool(folder, name, package, version)
+        program(name, package, version, say)
     return folder
+
+
+def program(name: str, package: str, version: str, say: Say, tags: str = "") -> Path:
+    """A program of a Go module, built where it is missing or of another version. Needs no root."""
+    target = cache() / "bin" / name
+    if not _built(target, version):
+        _need_go()
+        say(f"building {name} {version} from its Go module (once, 1 to 4 minutes)")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _tool(target, package, version, tags)
+    return target
 
 
 def _kubernetes(folder: Path) -> None:
@@ -71,18 +79,21 @@ def _kubernetes(folder: Path) -> None:
     _compile(work, folder / "kube", ".", flags, KUBERNETES)
 
 
-def _tool(folder: Path, name: str, package: str, version: str) -> None:
-    work = cache() / "build" / name
+def _tool(target: Path, package: str, version: str, tags: str) -> None:
+    work = cache() / "build" / target.name
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    _go(work, "mod", "init", f"deltastream.dev/{name}")
+    _go(work, "mod", "init", f"deltastream.dev/{target.name}")
     _go(work, "get", "-tool", f"{package}@{version}")
-    _compile(work, folder / name, package, [], version)
+    _compile(work, target, package, [], version, tags)
 
 
-def _compile(work: Path, target: Path, package: str, flags: Sequence[str], version: str) -> None:
+def _compile(
+    work: Path, target: Path, package: str, flags: Sequence[str], version: str, tags: str = ""
+) -> None:
     # Built beside and moved: a build that was interrupted leaves nothing that looks finished.
-    _go(work, "build", "-trimpath", "-ldflags", " ".join(["-s", "-w", *flags]), "-o", "out", package)
+    options = ["-trimpath", f"-tags={tags}", "-ldflags", " ".join(["-s", "-w", *flags]), "-o", "out"]
+    _go(work, "build", *options, package)
     shutil.move(work / "out", target)
     _stamp(target).write_text(version)
     shutil.rmtree(work)
@@ -100,7 +111,7 @@ def _built(target: Path, version: str) -> bool:
 def _need_go() -> None:
     if shutil.which("go") is None:
         raise NodeError(
-            "the node is built from Go modules, and there is no `go` in PATH; install Go 1.24 or newer"
+            "programs are built from Go modules, and there is no `go` in PATH; install Go 1.25 or newer"
         )
 
 

@@ -1,0 +1,59 @@
+"""Prometheus's own judges, from Go modules at first use, without root: promtool, its operator's schemas."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cluster.kube import in_ci
+from tests.cluster.node.binaries import program
+from tests.support.tools import cache
+
+PACKAGE = "github.com/prometheus/prometheus/cmd/promtool"
+VERSION = "v0.310.0"  # Prometheus 3.10
+OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
+
+
+def promtool(*arguments: str | Path) -> tuple[bool, str]:
+    """Whether promtool is content, and all that it says."""
+    _need_go()
+    # Without the clients of every cloud's service discovery: half the time and half the size.
+    tool = program("promtool", PACKAGE, VERSION, print, tags="remove_all_sd")
+    done = subprocess.run([tool, *arguments], capture_output=True, text=True, check=False)
+    return done.returncode == 0, done.stdout + done.stderr
+
+
+def schema(plural: str) -> dict[str, Any]:
+    """The Prometheus operator's schema of a kind, as strict as the API server: unknown fields are refused."""
+    _need_go()
+    cache().mkdir(parents=True, exist_ok=True)
+    command = ["go", "mod", "download", "-json", OPERATOR]
+    done = subprocess.run(command, cwd=cache(), capture_output=True, text=True, check=True)
+    folder = Path(json.loads(done.stdout)["Dir"]) / "example" / "prometheus-operator-crd"
+    definition = yaml.load((folder / f"monitoring.coreos.com_{plural}.yaml").read_text(), yaml.CSafeLoader)
+    (version,) = definition["spec"]["versions"]
+    found: dict[str, Any] = _closed(version["schema"]["openAPIV3Schema"])
+    found["properties"]["metadata"] = {"type": "object"}  # the API server's own
+    return found
+
+
+def _closed(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_closed(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    closed = {key: _closed(each) for key, each in node.items()}
+    if isinstance(node.get("properties"), dict) and "additionalProperties" not in node and "type" in node:
+        closed["additionalProperties"] = node.get("x-kubernetes-preserve-unknown-fields", False)
+    return closed
+
+
+def _need_go() -> None:
+    if shutil.which("go") is None and not in_ci():
+        pytest.skip("needs Go, for programs and schemas from Go modules")
