@@ -13,6 +13,7 @@ from tests.chart.render import CHART, name, objects, pods, template
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 # Contradictions between these are templates/00-validate.yaml's to tell; feeds are the definition's.
 APART = {"enabled", "externalRedis", "externalMongodb", "extraObjects", "feeds", "global", "affinity"}
+APART |= {"parentRefs"}
 
 
 def _drawn(node: dict[str, Any]) -> st.SearchStrategy[Any]:
@@ -57,6 +58,8 @@ def _text(node: dict[str, Any]) -> st.SearchStrategy[str]:
 )
 @given(values=_drawn(SCHEMA))
 def test_values_that_the_schema_takes_always_render(values: dict[str, Any], tmp_path: Any) -> None:
+    values["ingress"] = values.get("ingress", {}) | {"enabled": True}
+    values["httpRoute"] = values.get("httpRoute", {}) | {"enabled": True, "parentRefs": [{"name": "public"}]}
     file = tmp_path / "values.yaml"
     file.write_text(json.dumps(values))
     release = objects(template(f"--values={file}"))

@@ -117,6 +117,13 @@ def test_the_schema_knows_what_the_values_document_and_no_more() -> None:
         (("storage", "retentionDays", "ticks"), 0),
         (("auth", "resources", "limits"), {"cpu": "1", "memory": "64Mi"}),
         (("metrics", "interval"), "often"),
+        (("ingress", "hosts"), ["https://options.example.com"]),
+        (("ingress", "hosts"), "options.example.com"),
+        (("ingress", "className"), "NGINX"),
+        (("ingress", "tls"), [{"hosts": ["options.example.com"]}]),
+        (("httpRoute", "parentRefs"), [{"namespace": "gateways"}]),
+        (("httpRoute", "parentRefs"), [{"name": "public", "gateway": "public"}]),
+        (("httpRoute", "hostnames"), ["options.example.com:443"]),
     ],
     ids=str,
 )
@@ -147,6 +154,7 @@ def test_a_chart_that_includes_this_one_may_set_global_and_enabled() -> None:
         ("mongodb.enabled=false", "externalMongodb.existingSecret"),
         ("externalRedis.existingSecret=mine", "redis.enabled is true"),
         ("redis.enabled=false,externalRedis.existingSecret=mine", "externalRedis.cidr"),
+        ("httpRoute.enabled=true", "httpRoute.parentRefs"),
     ],
 )
 def test_contradictions_are_told_with_the_key_to_set(options: str, told: str) -> None:
