@@ -66,8 +66,9 @@ images: build ## build the nine images; without docker or podman also the stores
 	@PYTHONPATH=. $(BIN)/python -m tests.cluster.images build
 
 .PHONY: base
-base: build ## write k8s/base and k8s/overlays again from the chart
+base: build ## write k8s/base, k8s/overlays and the chart's table of values again from the chart
 	@PYTHONPATH=. $(BIN)/python scripts/render_base.py
+	@$(BIN)/python scripts/render_values.py
 
 bench: build ## throughput, latency and memory of the real pipeline (prints; asserts nothing)
 	PYTHONPATH=. $(BIN)/python scripts/bench.py

@@ -13,6 +13,7 @@ from tests.chart.render import CHART, name, objects, pods, template
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 # Contradictions between these are templates/00-validate.yaml's to tell; feeds are the definition's.
 APART = {"enabled", "externalRedis", "externalMongodb", "extraObjects", "feeds", "global", "affinity"}
+APART |= {"parentRefs"}
 
 
 def _drawn(node: dict[str, Any]) -> st.SearchStrategy[Any]:
@@ -60,6 +61,8 @@ def test_values_that_the_schema_takes_always_render(values: dict[str, Any], tmp_
     # The contradictions that are left: alerts and dashboards need metrics, often enough.
     if any(values.get(key, {}).get("enabled") for key in ("alerts", "dashboards")):
         values["metrics"] = values.get("metrics", {}) | {"enabled": True, "interval": "1m"}
+    values["ingress"] = values.get("ingress", {}) | {"enabled": True}
+    values["httpRoute"] = values.get("httpRoute", {}) | {"enabled": True, "parentRefs": [{"name": "public"}]}
     file = tmp_path / "values.yaml"
     file.write_text(json.dumps(values))
     release = objects(template(f"--values={file}"))

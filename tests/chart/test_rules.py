@@ -92,7 +92,11 @@ def test_every_key_of_a_secret_that_a_variable_names_is_projected(release: list[
         }
         assert wanted <= projected, pod.owner
         told = str([container.get("command") for container in pod.containers])
-        files = {"users.acl", "keyfile"} if _component(pod) in ("redis", "mongodb") else set()
+        files = (
+            {"users.acl", "operator-password", "keyfile"}
+            if _component(pod) in ("redis", "mongodb")
+            else set()
+        )
         assert projected - wanted <= files, f"{pod.owner} {told}"
 
 

@@ -15,8 +15,8 @@ from tests.chart.scanners import CHECKOV, KUBERNETES_VALIDATE, environment
 
 pytestmark = pytest.mark.timeout(300)  # the first run installs the scanner
 VERSIONS = [f"1.{minor}" for minor in range(30, 38)]
-# Their schemas are CustomResourceDefinitions: the chart's own, and the Prometheus operator's.
-OWN_KINDS = {"DeltaStreamFeed", "PodMonitor", "PrometheusRule", "ServiceMonitor"}
+# Their schemas are CustomResourceDefinitions: the chart's own, the Gateway API's, the Prometheus operator's.
+OWN_KINDS = {"DeltaStreamFeed", "HTTPRoute", "PodMonitor", "PrometheusRule", "ServiceMonitor"}
 
 
 def _made_by_the_operator(release: list[Object]) -> list[Object]:

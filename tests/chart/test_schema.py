@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,35 @@ FREE |= {"metricsFrom", "nodeSelector", "podAnnotations"}
 # `enabled` is the condition of a chart that includes this one; it has no default here.
 UNDOCUMENTED = {("enabled",)}
 Path_ = tuple[str, ...]
+# The rest of a chart that includes this one may read it; no template here does.
+NOT_READ = {("global",)}
+# Releases that a key can show in: what one does not render, another does.
+SHOWN_IN = ["all-enabled", "default", "external-stores"]
+# A value of a key is changed to the first of these that the schema takes.
+OTHERS: list[Any] = [
+    True,
+    False,
+    7,
+    99,
+    999,
+    "changed",
+    "Always",
+    "NodePort",
+    "DEBUG",
+    "WARNING",
+    "9Gi",
+    "45s",
+]
+OTHERS += ["10.9.0.0/16", "17 3 * * *", f"sha256:{'a' * 64}", [7], ["storage"], ["polling"], ["DeltaStreamFeedLate"]]
+OTHERS += [["https://changed.example.com"], ["changed.example.com"], [{"secretName": "changed"}]]
+OTHERS += [
+    [{"name": "changed"}],
+    [{"key": "changed"}],
+    {"podAffinity": {"changed": 1}},
+    {"changed": "changed"},
+]
+OTHERS += [[{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "changed"}}]]
+OTHERS += [{"changed": {"products": ["CHANGED"], "source": {}}}]
 
 
 def _maps(value: Any, path: Path_ = ()) -> Iterator[Path_]:
@@ -93,6 +124,43 @@ def test_the_schema_knows_what_the_values_document_and_no_more() -> None:
     assert known == documented
 
 
+def _at_path(values: Any, path: Path_) -> Any:
+    for key in path:
+        values = values.get(key) if isinstance(values, dict) else None
+    return values
+
+
+@cache
+def _unchanged(values: Path) -> str:
+    return template(f"--values={values}")
+
+
+def _is_read(path: Path_) -> bool:
+    """Whether another value gives another release, or is refused by a template."""
+    fits = jsonschema.Draft202012Validator(SCHEMA).evolve(schema=_at(path)).is_valid
+    others = [value for value in OTHERS if fits(value) and value != _at_path(VALUES, path)]
+    assert others, f"OTHERS has no value for {'.'.join(path)}"
+    for stem in SHOWN_IN:
+        file = CHART / "ci" / f"{stem}.yaml"
+        own = _at_path(yaml.safe_load(file.read_text()), path)
+        other = next((value for value in others if value != own), None)
+        try:
+            changed = template(f"--values={file}", f"--set-json={'.'.join(path)}={json.dumps(other)}")
+        except Refused:
+            return True
+        if changed != _unchanged(file):
+            return True
+    return False
+
+
+@pytest.mark.timeout(300)  # a render or two for each key
+def test_every_key_is_read_by_a_template() -> None:
+    keys = sorted(set(_leaves(VALUES)) - NOT_READ)
+    with ThreadPoolExecutor(4) as pool:
+        read = list(pool.map(_is_read, keys))
+    assert [".".join(key) for key, was in zip(keys, read, strict=True) if not was] == []
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
@@ -120,6 +188,13 @@ def test_the_schema_knows_what_the_values_document_and_no_more() -> None:
         (("alerts", "without"), ["DeltaStreamFeedLazy"]),
         (("alerts", "labels"), {"release": "not a label"}),
         (("dashboards", "labels"), {"grafana_dashboard": 1}),
+        (("ingress", "hosts"), ["https://options.example.com"]),
+        (("ingress", "hosts"), "options.example.com"),
+        (("ingress", "className"), "NGINX"),
+        (("ingress", "tls"), [{"hosts": ["options.example.com"]}]),
+        (("httpRoute", "parentRefs"), [{"namespace": "gateways"}]),
+        (("httpRoute", "parentRefs"), [{"name": "public", "gateway": "public"}]),
+        (("httpRoute", "hostnames"), ["options.example.com:443"]),
     ],
     ids=str,
 )
@@ -154,6 +229,7 @@ def test_a_chart_that_includes_this_one_may_set_global_and_enabled() -> None:
         ("dashboards.enabled=true", "metrics.enabled"),
         ("metrics.enabled=true,alerts.enabled=true,metrics.interval=2m", "metrics.interval"),
         ("metrics.enabled=true,alerts.enabled=true,metrics.interval=61s", "metrics.interval"),
+        ("httpRoute.enabled=true", "httpRoute.parentRefs"),
     ],
 )
 def test_contradictions_are_told_with_the_key_to_set(options: str, told: str) -> None:

@@ -51,7 +51,7 @@ gives way to a hash: two long names that begin alike stay two.
 
 {{/* Which Secret holds a key. */}}
 {{- define "deltastream.secretOfKey" -}}
-{{- $redis := list "redis_url" "celery_broker_url" "celery_result_backend" "operator_redis_url" "users.acl" -}}
+{{- $redis := list "redis_url" "celery_broker_url" "celery_result_backend" "operator_redis_url" "operator-password" "users.acl" -}}
 {{- $mongodb := list "mongo_url" "keyfile" "root-password" "app-password" -}}
 {{- if has . $redis }}redis{{ else if has . $mongodb }}mongodb{{ else }}auth{{ end -}}
 {{- end -}}

@@ -1,0 +1,33 @@
+{{/* Where each path leads, the longest first, as a list in JSON. */}}
+{{- define "deltastream.doors" -}}
+{{- $ports := include "deltastream.ports" . | fromJson -}}
+{{- $doors := list -}}
+{{- range list (list "/socket.io" "socket-gateway") (list "/" "api-gateway") -}}
+{{- $path := first . -}}
+{{- $component := last . -}}
+{{- $name := include "deltastream.name" (dict "root" $ "component" $component) -}}
+{{- $doors = append $doors (dict "path" $path "component" $component "name" $name "port" (get $ports $component)) -}}
+{{- end -}}
+{{- $doors | toJson -}}
+{{- end -}}
+
+{{/* URLs of the REST door that the Ingress and the HTTPRoute lead to, as a list in JSON. */}}
+{{- define "deltastream.doorUrls" -}}
+{{- $urls := list -}}
+{{- if .Values.ingress.enabled -}}
+{{- $hosts := .Values.ingress.hosts | default (list "<address of the ingress controller>") -}}
+{{- $secure := list -}}
+{{- range .Values.ingress.tls -}}
+{{- $secure = concat $secure (.hosts | default $hosts) -}}
+{{- end -}}
+{{- range $hosts -}}
+{{- $urls = append $urls (printf "%s://%s" (ternary "https" "http" (has . $secure)) .) -}}
+{{- end -}}
+{{- end -}}
+{{- if .Values.httpRoute.enabled -}}
+{{- range .Values.httpRoute.hostnames | default (list "<address of the Gateway>") -}}
+{{- $urls = append $urls (printf "http(s)://%s" .) -}}
+{{- end -}}
+{{- end -}}
+{{- $urls | uniq | toJson -}}
+{{- end -}}

