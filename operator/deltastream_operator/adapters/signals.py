@@ -140,7 +140,7 @@ class RedisSignals:
 
 
 def _raw(answers: Sequence[Any]) -> _Raw:
-    """Three answers as numbers. No stream, no group and no counters yet are zeros; another error is raised."""
+    """Three answers as numbers. No stream, group or counters yet are zeros; another error is raised."""
     for answer in answers:
         if isinstance(answer, Exception) and not _is_absence(answer):
             raise redis.RedisError(str(answer)) from answer
