@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,10 +35,23 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         return
     request.getfixturevalue("able")
     machine = Machine(NodePaths("test"))
-    machine.down()  # what a run that was killed has left
-    up(machine, archives())
-    yield ours(Cluster(machine.paths.kubeconfig, kubectl(), helm()))
-    machine.down()
+    with _alone(machine.paths):
+        machine.down()  # what a run that was killed has left
+        up(machine, archives())
+        yield ours(Cluster(machine.paths.kubeconfig, kubectl(), helm()))
+        machine.down()
+
+
+@contextmanager
+def _alone(paths: NodePaths) -> Iterator[None]:
+    """No other test run on this machine has the node; else this one fails rather than end that node."""
+    paths.state.mkdir(parents=True, exist_ok=True)
+    with (paths.state / "in-use").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pytest.fail("another test run on this machine uses the node; wait until it has ended")
+        yield
 
 
 @pytest.fixture(scope="session")
