@@ -117,6 +117,10 @@ def test_the_schema_knows_what_the_values_document_and_no_more() -> None:
         (("storage", "retentionDays", "ticks"), 0),
         (("auth", "resources", "limits"), {"cpu": "1", "memory": "64Mi"}),
         (("metrics", "interval"), "often"),
+        (("backup", "schedule"), "every night"),
+        (("backup", "drill", "schedule"), "0 4 * *"),
+        (("backup", "timeZone"), "UTC+5:30"),
+        (("backup", "keep"), 1),
     ],
     ids=str,
 )

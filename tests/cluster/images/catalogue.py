@@ -44,8 +44,9 @@ def products(tag: str) -> list[Recipe]:
 
 
 def standins(mongod: Callable[[], Path]) -> list[Recipe]:
-    """The stores, in place of the official images; `mongod` names the hashed requirement of its wheel. MongoDB's
-    tools, which the official image has, are built from their Go module.
+    """The stores, in place of the official images; `mongod` names the hashed requirement of its wheel.
+
+    MongoDB's tools, which the official image has, are built from their Go module.
 
     What the node itself needs (DNS, volumes, pause) it writes itself: tests/cluster/node/images.py.
     """

@@ -26,7 +26,7 @@ Say = Callable[[str], None]
 
 
 def build(say: Say) -> Path:
-    """Build what is missing or of another version. Minutes the first time, nothing afterwards. Raises NodeError."""
+    """Build what is missing or outdated: minutes the first time, then nothing. Raises NodeError."""
     try:
         return _build(say)
     except GoError as error:

@@ -9,7 +9,13 @@ exec 9> .lock
 flock --nonblock 9 || fail "another backup is being made"
 rm -rf -- *.partial # of a run that was killed
 
+check_settings
+
 name=$(date -u +%Y%m%dT%H%M%SZ)
+while [ -e "$name" ]; do
+    sleep 0.2
+    name=$(date -u +%Y%m%dT%H%M%SZ)
+done
 partial=$name.partial
 mkdir -p "$partial/dump"
 log=$(mktemp)
@@ -34,7 +40,7 @@ files=$(find "$partial/dump" -name '*.bson.gz' | wc -l)
     fail "cannot write the checksums"
 sync -f "$partial/SHA256SUMS"
 size=$(du -sb "$partial" | cut -f 1)
-mv "$partial" "$name"
+mv -T "$partial" "$name"
 
 mapfile -t all < <(stored)
 deleted=0

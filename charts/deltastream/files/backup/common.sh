@@ -32,6 +32,11 @@ settings() {
     printf "uri: '%s'\n" "${url//\'/\'\'}"
 }
 
+# Ends with `fail` where the tool would take an empty setting for a MongoDB of its own machine.
+check_settings() {
+    [ -s "$MONGO_URL_FILE" ] || fail "mongo_url is missing or empty in the Secret"
+}
+
 # "documents collection" for each collection that mongodump's log calls done; newer versions quote the name.
 finished() {
     sed -nE "s/^.*\tdone dumping \`?$database\.([^\` ]+)\`? \(([0-9]+) documents?\).*$/\2 \1/p" "$1"

@@ -19,7 +19,7 @@ mongod --dbpath="$SCRATCH/db" --bind_ip="$socket" --wiredTigerCacheSizeGB=0.25 \
     --setParameter ttlMonitorEnabled=false --setParameter diagnosticDataCollectionEnabled=false \
     --fork --pidfilepath="$SCRATCH/pid" --logpath="$SCRATCH/mongod.log" > "$log" 2>&1 ||
     fail "mongod did not start: $(tail -n 1 "$SCRATCH/mongod.log" "$log" 2> /dev/null | tail -n 1)"
-trap 'kill "$(< "$SCRATCH/pid")"' EXIT
+trap 'kill -KILL "$(< "$SCRATCH/pid")"' EXIT # nothing of it is kept
 
 mongorestore --uri="$uri" --db="$database" --gzip --stopOnError --dir="$dump/$database" 2> "$log" ||
     fail "mongorestore of $name: $(cause "$log")"

@@ -7,6 +7,7 @@ task=restore
 name=${1:-$(newest)}
 [ -d "$BACKUP_DIR/$name" ] || fail "there is no backup $name; there are: $(stored | tr '\n' ' ')"
 check_whole "$name"
+check_settings
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # --db, since the settings may name the database: without it mongorestore would then look for the files one folder
