@@ -24,10 +24,15 @@ trap 'kill -KILL "$(< "$SCRATCH/pid")"' EXIT # nothing of it is kept
 mongorestore --uri="$uri" --db="$database" --gzip --stopOnError --dir="$dump/$database" 2> "$log" ||
     fail "mongorestore of $name: $(cause "$log")"
 
-# A collection's options and its indexes from mongodump's metadata, sorted: mongorestore may make indexes in another
-# order than they were in.
+# A collection's options and its indexes from mongodump's metadata, comparable as text: options come in any order, and
+# mongorestore may make indexes in another one than they were in.
 shape() {
-    sed -E 's/\](,"(uuid|collectionName|type)":"[^"]*")*\}$//; s/"indexes":\[/&\n/; s/\},\{"v":/}\n{"v":/g' | sort
+    local text
+    text=$(sed -E 's/\](,"(uuid|collectionName|type)":"[^"]*")*\}$//')
+    {
+        tr '{},' '\n' <<< "${text%%\"indexes\":\[*}"
+        sed -E 's/\},\{"v":/}\n{"v":/g' <<< "${text#*\"indexes\":\[}"
+    } | sort
 }
 
 indexes() {
