@@ -64,7 +64,7 @@ def plain(item: Object) -> Object:
     nobody waits for it, and one that gave up during a slow download would never be started again."""
     meta = item["metadata"]
     annotations = meta.pop("annotations", {})
-    kept = {name: value for name, value in annotations.items() if not name.startswith(HOOK)}
+    kept = {name: value for name, value in annotations.items() if not name.startswith("helm.sh/")}
     if kept:
         meta["annotations"] = kept
     for label in HELM_LABELS:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.cluster.kube import in_ci
-from tests.cluster.node.binaries import program
+from tests.support.golang import program
 from tests.support.tools import cache
 
 PACKAGE = "github.com/prometheus/prometheus/cmd/promtool"
@@ -24,7 +24,7 @@ def promtool(*arguments: str | Path) -> tuple[bool, str]:
     """Whether promtool is content, and all that it says."""
     _need_go()
     # Without the clients of every cloud's service discovery: half the time and half the size.
-    tool = program("promtool", PACKAGE, VERSION, print, tags="remove_all_sd")
+    tool = program("promtool", PACKAGE, VERSION, tags="remove_all_sd")
     done = subprocess.run([tool, *arguments], capture_output=True, text=True, check=False)
     return done.returncode == 0, done.stdout + done.stderr
 

@@ -70,8 +70,8 @@ def pods(release: list[Object]) -> list[Pod]:
 
 
 def _pods(release: list[Object]) -> Iterator[Pod]:
-    for each in kind(release, "Deployment", "StatefulSet", "Job"):
-        made = each["spec"]["template"]
+    for each in kind(release, "Deployment", "StatefulSet", "Job", "CronJob"):
+        made = each["spec"].get("jobTemplate", each)["spec"]["template"]
         yield Pod(name(each), made["metadata"]["labels"], made["spec"])
     for each in kind(release, "ConfigMap"):
         if each["metadata"]["name"].endswith("-feed-workloads"):
@@ -83,6 +83,11 @@ def _pods(release: list[Object]) -> Iterator[Pod]:
 def selected(selector: dict[str, str], release: list[Object]) -> list[Pod]:
     """The pods that a selector's labels reach."""
     return [pod for pod in pods(release) if selector.items() <= pod.labels.items()]
+
+
+def ends(pod: Pod) -> bool:
+    """Whether the pod does one thing and is done."""
+    return pod.owner.startswith(("Job/", "CronJob/"))
 
 
 def has_token(pod: Pod) -> bool:

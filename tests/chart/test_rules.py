@@ -10,7 +10,20 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart.render import CHART, CI, ROOT, Object, Pod, has_token, kind, name, objects, pods, template
+from tests.chart.render import (
+    CHART,
+    CI,
+    ROOT,
+    Object,
+    Pod,
+    ends,
+    has_token,
+    kind,
+    name,
+    objects,
+    pods,
+    template,
+)
 
 # Only these may talk to the API server.
 TOKENS = {"operator", "init-secrets", "crd-upgrade", "smoke"}
@@ -158,7 +171,7 @@ def test_only_the_operator_and_hooks_get_a_token(release: list[Object]) -> None:
 
 def test_every_long_running_container_has_three_probes_with_a_port_that_exists(release: list[Object]) -> None:
     for pod in pods(release):
-        if pod.owner.startswith("Job/"):
+        if ends(pod):
             continue
         for container in pod.spec["containers"]:
             ports = {key for port in container["ports"] for key in (port["name"], port["containerPort"])}
@@ -203,14 +216,17 @@ def _unchangeable(release: list[Object]) -> dict[str, Any]:
         found[name(each)] = {key: spec.get(key) for key in keys}
     for each in kind(release, "Service", "PodDisruptionBudget"):
         found[name(each)] = each["spec"]["selector"]
+    for each in kind(release, "PersistentVolumeClaim"):
+        found[name(each)] = each["spec"]
     return found
 
 
 @pytest.mark.parametrize("values", CI, ids=lambda path: path.stem)
 def test_names_fit_with_the_longest_name_of_a_release(values: Path) -> None:
     for each in objects(template(f"--values={values}", release=LONGEST)):
-        # A StatefulSet's pods carry its name, a number and a hash in a label.
-        limit = 52 if each["kind"] == "StatefulSet" else 63
+        # A StatefulSet's pods carry its name, a number and a hash in a label; a CronJob's Jobs its name and
+        # a time.
+        limit = 52 if each["kind"] in ("StatefulSet", "CronJob") else 63
         assert len(each["metadata"]["name"]) <= limit, name(each)
         for value in each["metadata"].get("labels", {}).values():
             assert len(value) <= 63, name(each)

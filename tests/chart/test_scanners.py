@@ -56,7 +56,7 @@ def test_checkov_finds_nothing_and_skips_nothing(values: Path, tmp_path: Path) -
     assert failed == []
     assert report["summary"]["skipped"] == report["summary"]["parsing_errors"] == 0
     scanned = {each["resource"] for each in report["results"]["passed_checks"]}
-    workloads = kind([*release, *made], "Deployment", "StatefulSet", "Job", "Pod")
+    workloads = kind([*release, *made], "Deployment", "StatefulSet", "Job", "CronJob", "Pod")
     missed = {f"{each['kind']}.{NAMESPACE}.{each['metadata']['name']}" for each in workloads} - scanned
     assert missed == set()
 

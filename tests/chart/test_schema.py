@@ -196,6 +196,10 @@ def test_every_key_is_read_by_a_template() -> None:
         (("httpRoute", "parentRefs"), [{"namespace": "gateways"}]),
         (("httpRoute", "parentRefs"), [{"name": "public", "gateway": "public"}]),
         (("httpRoute", "hostnames"), ["options.example.com:443"]),
+        (("backup", "schedule"), "every night"),
+        (("backup", "drill", "schedule"), "0 4 * *"),
+        (("backup", "timeZone"), "UTC+5:30"),
+        (("backup", "keep"), 1),
     ],
     ids=str,
 )

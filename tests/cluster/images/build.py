@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -15,8 +16,10 @@ from pathlib import Path
 from tests.cluster.images import base, context
 from tests.cluster.images.archive import Layout
 from tests.cluster.images.catalogue import PYTHON, ROOT, Recipe, products, standins
+from tests.cluster.images.errors import ImageError
 from tests.cluster.images.host import Say, cache, need, need_root, run
 from tests.cluster.images.store import Store
+from tests.support.golang import GoError
 
 MIB = 1 << 20
 _CHANGED = 1_704_067_200  # 2024-01-01, of every file in a context
@@ -111,7 +114,10 @@ def _bring_up_to_date(recipes: Sequence[Recipe], layout: Layout, say: Say) -> No
 
 def _fingerprint(recipe: Recipe, current: dict[str, str]) -> str:
     below = current.get(recipe.base, "")
-    brought = (place().read_text() for _, place in recipe.brings)
+    try:
+        brought = [hashlib.sha256(place().read_bytes()).hexdigest() for _, place in recipe.brings]
+    except GoError as error:
+        raise ImageError(str(error)) from None
     return context.digest(recipe.folder, below, recipe.version or "", *brought)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support import golang
+
 ROOT = Path(__file__).resolve().parents[3]
 STANDINS = Path(__file__).resolve().parent / "standins"
 PYTHON = "docker.io/library/python:3.11-slim-bookworm"
@@ -44,6 +46,8 @@ def products(tag: str) -> list[Recipe]:
 def standins(mongod: Callable[[], Path]) -> list[Recipe]:
     """The stores, in place of the official images; `mongod` names the hashed requirement of its wheel.
 
+    MongoDB's tools, which the official image has, are built from their Go module.
+
     What the node itself needs (DNS, volumes, pause) it writes itself: tests/cluster/node/images.py.
     """
     return [
@@ -52,6 +56,10 @@ def standins(mongod: Callable[[], Path]) -> list[Recipe]:
             "docker.io/library/mongo:6.0",
             STANDINS / "mongo",
             base=PYTHON,
-            brings=(("requirements.txt", mongod),),
+            brings=(
+                ("requirements.txt", mongod),
+                ("mongodump", golang.mongodump),
+                ("mongorestore", golang.mongorestore),
+            ),
         ),
     ]

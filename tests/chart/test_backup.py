@@ -1,0 +1,272 @@
+"""The scripts of files/backup against a real mongod, with mongodump and mongorestore from their Go module."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import resource
+import shutil
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from tests.support.backups import Backups, summed
+from tests.support.stores import PASSWORD
+
+pytestmark = pytest.mark.timeout(300)  # the first run builds the tools
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def able() -> None:
+    """The tools can be built here; else skipped with the reason, or failed where CI=true."""
+    if shutil.which("go") is None:
+        reason = "mongodump is built from its Go module, and there is no `go` in PATH"
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI=true needs the tests of backups, but {reason}")
+        pytest.skip(reason)
+
+
+@pytest.fixture
+def database(able: None, mongo_url: str) -> Iterator[Database[dict[str, Any]]]:
+    """As in the product: unique and compound indexes, and documents that are past their time already."""
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        made = client["deltastream"]
+        ticks = [{"_id": f"f:{n}", "product": "NIFTY", "seq": n, "at": LONG_AGO} for n in range(2500)]
+        made["accounts"].insert_one({"email": "desk@example.com"})
+        made["accounts"].create_index("email", unique=True)
+        made.create_collection("audit", capped=True, size=4096)
+        made["ticks"].insert_many(ticks)
+        made["ticks"].create_index([("product", 1), ("at", -1)], partialFilterExpression={"seq": {"$gt": 5}})
+        # Long enough for no document to go here, where the monitor runs; the drill has none.
+        made["ticks"].create_index("at", expireAfterSeconds=2_000_000_000)
+        yield made
+
+
+@pytest.fixture
+def backups(database: Database[dict[str, Any]], mongo_url: str, tmp_path: Path) -> Backups:
+    return Backups(tmp_path, mongo_url)
+
+
+def _one_line(said: str) -> str:
+    (line,) = said.splitlines()
+    return line
+
+
+def test_a_dump_says_what_it_holds_and_the_drill_finds_all_of_it(backups: Backups) -> None:
+    code, said = backups.run("backup.sh")
+    assert code == 0, said
+    assert "3 collections, 2501 documents" in _one_line(said)
+    code, said = backups.run("drill.sh")
+    assert code == 0, said
+    *collections, verdict = said.splitlines()
+    assert [line.partition(" bytes")[0].rpartition(",")[0] for line in sorted(collections)] == [
+        "accounts: 1 documents",
+        "audit: 0 documents",
+        "ticks: 2500 documents",
+    ]
+    assert all(line.endswith(": equal") for line in collections)
+    assert "3 indexes" in said
+    assert verdict == f"restore drill of {backups.names()[0]}: all 3 collections are equal"
+
+
+def test_the_drill_counts_documents_that_are_past_their_time(
+    backups: Backups, database: Database[dict[str, Any]]
+) -> None:
+    """A mongod that deletes what has expired would make every drill of an old dump fail."""
+    backup = backups.made()
+    metadata = backup / "dump" / "deltastream" / "ticks.metadata.json.gz"
+    text = gzip.decompress(metadata.read_bytes()).replace(b"2000000000", b"1")
+    metadata.write_bytes(gzip.compress(text))
+    summed(backup)
+    code, said = backups.run("drill.sh")
+    assert code == 0, said
+    assert "ticks: 2500 documents" in said
+
+
+def test_a_restore_puts_everything_back(backups: Backups, database: Database[dict[str, Any]]) -> None:
+    """Also what was changed and what was dropped; a collection that came later stays."""
+    backup = backups.made()
+    database["ticks"].delete_many({"seq": {"$lt": 1000}})
+    database["ticks"].insert_one({"_id": "later"})
+    database.drop_collection("accounts")
+    database["new"].insert_one({})
+    code, said = backups.run("restore.sh", backup.name)
+    assert (code, _one_line(said)) == (0, f"restore of {backup.name}: 2501 documents restored")
+    assert database["ticks"].count_documents({}) == 2500
+    assert set(database["accounts"].index_information()) == {"_id_", "email_1"}
+    assert database["new"].count_documents({}) == 1
+
+
+@pytest.mark.parametrize("path", ["ticks.bson.gz", "accounts.metadata.json.gz"])
+@pytest.mark.parametrize("script", ["drill.sh", "restore.sh"])
+def test_a_truncated_or_missing_file_is_named_before_anything_is_restored(
+    backups: Backups, database: Database[dict[str, Any]], path: str, script: str
+) -> None:
+    backup = backups.made()
+    file = backup / "dump" / "deltastream" / path
+    if "ticks" in path:
+        file.write_bytes(file.read_bytes()[:-20])
+    else:
+        file.unlink()
+    database["ticks"].delete_many({})
+    code, said = backups.run(script)
+    assert code == 1
+    line = _one_line(said)
+    assert f"backup {backup.name} is damaged: " in line
+    assert f"./dump/deltastream/{path}: " in line
+    assert database["ticks"].count_documents({}) == 0
+
+
+def test_a_truncated_file_whose_checksum_fits_is_found_by_restoring_it(backups: Backups) -> None:
+    backup = backups.made()
+    file = backup / "dump" / "deltastream" / "ticks.bson.gz"
+    file.write_bytes(file.read_bytes()[:-20])
+    summed(backup)
+    code, said = backups.run("drill.sh")
+    assert code == 1
+    assert "deltastream.ticks: " in _one_line(said)
+    assert "unexpected EOF" in said
+
+
+def test_fewer_documents_than_were_noted_are_told_with_both_numbers(backups: Backups) -> None:
+    backup = backups.made()
+    noted = backup / "collections"
+    noted.write_text(noted.read_text().replace("2500 ", "2501 "))
+    summed(backup)
+    code, said = backups.run("drill.sh")
+    assert code == 1
+    assert ": DIFFERENT: 2500 documents restored" in said
+    assert said.splitlines()[-1] == (
+        f"restore drill failed: 1 of 3 collections differ from what backup {backup.name} noted"
+    )
+
+
+def test_a_document_with_other_content_is_found_by_its_size(backups: Backups) -> None:
+    backup = backups.made()
+    file = backup / "dump" / "deltastream" / "accounts.bson.gz"
+    file.write_bytes(gzip.compress(b"\x05\0\0\0\0"))
+    summed(backup)
+    code, said = backups.run("drill.sh")
+    assert code == 1
+    assert "accounts: 1 documents" in said
+    assert "DIFFERENT: " in said
+    assert "bytes restored" in said
+
+
+def test_an_empty_folder_is_no_backup(backups: Backups) -> None:
+    for script in ("drill.sh", "restore.sh"):
+        code, said = backups.run(script)
+        assert code == 1
+        assert "there is no backup in " in _one_line(said)
+
+
+def test_a_restore_of_an_unknown_name_tells_the_known_ones(backups: Backups) -> None:
+    name = backups.made().name
+    code, said = backups.run("restore.sh", "20200101T000000Z")
+    assert code == 1
+    assert _one_line(said).rstrip() == (
+        f"restore failed: there is no backup 20200101T000000Z; there are: {name}"
+    )
+
+
+def test_exactly_the_newest_are_kept(backups: Backups) -> None:
+    first = backups.made().name
+    old = backups.aged(9)
+    backups.keep = 4
+    code, said = backups.run("backup.sh")
+    assert code == 0
+    assert said.rstrip().endswith("4 kept, 7 deleted")
+    made = said.split()[1].rstrip(":")
+    assert backups.names() == sorted([*old[-2:], first, made])
+
+
+def test_fewer_than_are_kept_stay_all(backups: Backups) -> None:
+    backups.made()
+    old = backups.aged(3)
+    backups.made()
+    assert backups.names()[:3] == old
+
+
+def _wrong_password(backups: Backups) -> str:
+    backups.url = backups.url.replace(PASSWORD, "not-it")
+    return "Authentication failed"
+
+
+def _full_disk(backups: Backups) -> str:
+    """No file may grow beyond 8 KiB: a write fails in the middle of the dump, as on a full disk."""
+
+    def small() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+
+    backups.before = small
+    return "file too large"
+
+
+def _no_secret(backups: Backups) -> str:
+    backups.url = ""
+    return "mongo_url is missing or empty"
+
+
+def _empty_database(backups: Backups) -> str:
+    with MongoClient[dict[str, Any]](backups.url) as client:
+        client.drop_database("deltastream")
+    return "there is no collection in the database deltastream"
+
+
+@pytest.mark.parametrize("break_it", [_wrong_password, _full_disk, _no_secret, _empty_database])
+def test_a_dump_that_fails_says_why_and_deletes_nothing(
+    backups: Backups, database: Database[dict[str, Any]], break_it: Any
+) -> None:
+    database["noise"].insert_one({"noise": os.urandom(100_000)})  # does not compress
+    backups.made()
+    backups.aged(9)
+    before = backups.names()
+    backups.keep = 2
+    why = break_it(backups)
+    code, said = backups.run("backup.sh")
+    assert code == 1
+    line = _one_line(said)
+    assert line.startswith("backup failed: ")
+    assert why in line
+    assert PASSWORD not in line
+    assert "not-it" not in line
+    assert backups.names() == before
+
+
+def test_what_a_killed_dump_has_left_is_cleared_and_never_taken_for_a_backup(backups: Backups) -> None:
+    name = backups.made().name
+    (backups.folder / "20990101T000000Z.partial").mkdir()
+    (backups.folder / "20990102T000000Z").mkdir()  # nothing in it: not whole
+    code, said = backups.run("drill.sh")
+    assert (code, name in said) == (0, True)
+    backups.made()
+    assert not list(backups.folder.glob("*.partial"))
+
+
+def test_two_dumps_at_once_do_not_disturb_each_other(backups: Backups) -> None:
+    import fcntl
+
+    backups.made()
+    with (backups.folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        code, said = backups.run("backup.sh")
+    assert code == 1
+    assert _one_line(said) == "backup failed: another backup is being made"
+
+
+def test_a_claim_that_cannot_be_written_is_told(backups: Backups) -> None:
+    code, said = backups.run("claim.sh")
+    assert code == 0
+    assert said.startswith("backups: the claim can be written, ")
+    backups.folder.rmdir()
+    code, said = backups.run("claim.sh")
+    assert code == 1
+    assert "cannot write into " in _one_line(said)

@@ -1,0 +1,87 @@
+"""The chart's backup scripts as its pods run them: tools in PATH, settings in the environment."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support import golang
+from tests.support.stores import mongod
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "charts" / "deltastream" / "files" / "backup"
+
+
+@dataclass
+class Backups:
+    """A folder of backups. `run` gives the exit code and what the script printed."""
+
+    home: Path
+    url: str
+    keep: int = 7
+    before: Callable[[], None] | None = None  # runs in the script's process before the script
+    path: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir()
+        tools = self.home / "bin"
+        tools.mkdir()
+        for program in (golang.mongodump(), golang.mongorestore(), Path(mongod())):
+            (tools / program.name).symlink_to(program)
+        self.path = f"{tools}:/usr/bin:/bin"
+
+    @property
+    def folder(self) -> Path:
+        """What the claim is to a pod."""
+        return self.home / "backups"
+
+    def names(self) -> list[str]:
+        """What lies in the folder, hidden files aside."""
+        return sorted(path.name for path in self.folder.iterdir() if not path.name.startswith("."))
+
+    def run(self, script: str, *arguments: str) -> tuple[int, str]:
+        """Run it with an empty scratch folder."""
+        scratch = self.home / "scratch"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        (self.home / "mongo_url").write_text(self.url)
+        environment = {
+            "PATH": self.path,
+            "BACKUP_DIR": str(self.folder),
+            "KEEP": str(self.keep),
+            "MONGO_URL_FILE": str(self.home / "mongo_url"),
+            "SCRATCH": str(scratch),
+        }
+        done = subprocess.run(
+            ["bash", str(SCRIPTS / script), *arguments],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=100,
+            check=False,
+            preexec_fn=self.before,
+        )
+        return done.returncode, done.stdout
+
+    def made(self) -> Path:
+        """A backup that succeeded; its folder."""
+        code, said = self.run("backup.sh")
+        assert code == 0, said
+        return self.folder / said.split()[1].rstrip(":")
+
+    def aged(self, count: int) -> list[str]:
+        """Whole backups of days long past, made of the newest; their names, oldest first."""
+        newest = self.folder / self.names()[-1]
+        names = [f"202001{day:02}T021500Z" for day in range(1, count + 1)]
+        for name in names:
+            shutil.copytree(newest, self.folder / name)
+        return names
+
+
+def summed(backup: Path) -> None:
+    """Write the checksums again, as if the backup had been made as it now is."""
+    command = "find . -type f ! -name SHA256SUMS | sort | xargs sha256sum > SHA256SUMS"
+    subprocess.run(["bash", "-c", command], cwd=backup, check=True)
