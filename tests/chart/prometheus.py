@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
-from tests.cluster.kube import in_ci
-from tests.support.golang import program
-from tests.support.tools import cache
+from tests.support import needs
+from tests.support.golang import program, sources
 
 PACKAGE = "github.com/prometheus/prometheus/cmd/promtool"
 VERSION = "v0.310.0"  # Prometheus 3.10
-OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
+OPERATOR = ("github.com/prometheus-operator/prometheus-operator", "v0.85.0")
 
 
 def promtool(*arguments: str | Path) -> tuple[bool, str]:
     """Whether promtool is content, and all that it says."""
-    _need_go()
+    needs.go("promtool and its operator's schemas")
     # Without the clients of every cloud's service discovery: half the time and half the size.
     tool = program("promtool", PACKAGE, VERSION, tags="remove_all_sd")
     done = subprocess.run([tool, *arguments], capture_output=True, text=True, check=False)
@@ -31,11 +27,8 @@ def promtool(*arguments: str | Path) -> tuple[bool, str]:
 
 def schema(plural: str) -> dict[str, Any]:
     """The Prometheus operator's schema of a kind, as strict as the API server: unknown fields are refused."""
-    _need_go()
-    cache().mkdir(parents=True, exist_ok=True)
-    command = ["go", "mod", "download", "-json", OPERATOR]
-    done = subprocess.run(command, cwd=cache(), capture_output=True, text=True, check=True)
-    folder = Path(json.loads(done.stdout)["Dir"]) / "example" / "prometheus-operator-crd"
+    needs.go("promtool and its operator's schemas")
+    folder = sources(*OPERATOR) / "example" / "prometheus-operator-crd"
     definition = yaml.load((folder / f"monitoring.coreos.com_{plural}.yaml").read_text(), yaml.CSafeLoader)
     (version,) = definition["spec"]["versions"]
     found: dict[str, Any] = _closed(version["schema"]["openAPIV3Schema"])
@@ -52,8 +45,3 @@ def _closed(node: Any) -> Any:
     if isinstance(node.get("properties"), dict) and "additionalProperties" not in node and "type" in node:
         closed["additionalProperties"] = node.get("x-kubernetes-preserve-unknown-fields", False)
     return closed
-
-
-def _need_go() -> None:
-    if shutil.which("go") is None and not in_ci():
-        pytest.skip("needs Go, for programs and schemas from Go modules")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import resource
-import shutil
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from tests.support import needs
 from tests.support.backups import Backups, summed
 from tests.support.stores import PASSWORD
 
@@ -26,11 +26,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def able() -> None:
     """The tools can be built here; else skipped with the reason, or failed where CI=true."""
-    if shutil.which("go") is None:
-        reason = "mongodump is built from its Go module, and there is no `go` in PATH"
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI=true needs the tests of backups, but {reason}")
-        pytest.skip(reason)
+    needs.go("mongodump and mongorestore")
 
 
 @pytest.fixture

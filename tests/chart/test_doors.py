@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 
 from tests.chart.render import CHART, CI, ROOT, Object, helm, kind, objects, template
+from tests.support import needs
 from tests.support.api_server import ApiServer
-from tests.support.gateway_api import ROUTES, http_routes
+from tests.support.golang import sources
 from tests.support.stores import wait_until
 
 GATEWAY = next(path for path in CI if path.stem == "gateway")
 DOORS = [path for path in CI if path.stem in ("gateway", "all-enabled")]
-# The oldest that values.yaml promises, and the newest that Go 1.24 takes, which the node is built with.
+GATEWAY_API = "sigs.k8s.io/gateway-api"
+ROUTES = "/apis/gateway.networking.k8s.io/v1/httproutes"
+# The oldest that values.yaml promises, and the newest that Go 1.25 takes, which the other programs ask for.
 GATEWAY_APIS = ["v1.2.1", "v1.4.1"]
 LEADS = {"/socket.io": "socket-gateway", "/": "api-gateway"}
 Backend = tuple[str, str, int | str]
@@ -103,9 +106,11 @@ def test_the_notes_tell_the_urls_and_the_proxy_that_is_not_trusted() -> None:
 
 
 @pytest.fixture(params=GATEWAY_APIS)
-def gateway_api(request: pytest.FixtureRequest, api_server: ApiServer, tmp_path: Path) -> Iterator[ApiServer]:
+def gateway_api(request: pytest.FixtureRequest, api_server: ApiServer) -> Iterator[ApiServer]:
     """The server with one version of the Gateway API's definition; it goes afterwards."""
-    definition = str(http_routes(request.param, tmp_path))
+    needs.go("the Gateway API's definitions")
+    folder = sources(GATEWAY_API, request.param) / "config" / "crd" / "standard"
+    definition = str(folder / "gateway.networking.k8s.io_httproutes.yaml")
     applied = api_server.kubectl("apply", "--server-side", "-f", definition)
     assert applied.returncode == 0, applied.stderr
     wait_until(lambda: api_server.request("GET", ROUTES)[0] == 200, "routes are served")

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-from functools import cache
-from types import ModuleType
 
 import pytest
+from scripts import render_values
 
-from tests.chart.render import CHART, ROOT
+from tests.chart.render import CHART
 
 README = (CHART / "README.md").read_text()
 VALUES = (CHART / "values.yaml").read_text()
 
 
-@cache
-def _script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("render_values", ROOT / "scripts/render_values.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_table_is_the_one_of_todays_values() -> None:
     """`make base` was run after the last change of values.yaml."""
-    assert _script().rendered(README, VALUES) == README
+    assert render_values.rendered(README, VALUES) == README
 
 
 def test_every_row_has_a_meaning_and_no_key_comes_twice() -> None:
-    rows = list(_script().Documented(VALUES).rows())
+    rows = list(render_values.Documented(VALUES).rows())
     assert len({row.key for row in rows}) == len(rows) > 100
     assert all(row.meaning for row in rows)
 
@@ -42,15 +30,15 @@ def test_every_row_has_a_meaning_and_no_key_comes_twice() -> None:
 )
 def test_a_key_that_nobody_explains_is_named(text: str, key: str) -> None:
     with pytest.raises(SystemExit, match=f"{key} has no comment"):
-        _script().table(text)
+        render_values.table(text)
 
 
 def test_a_component_takes_what_the_first_one_says_and_others_do_not() -> None:
     first = "# One.\none:\n  # Pods.\n  replicas: 1\n  # Notes.\n  podAnnotations: {}\n"
     second = "# Two.\ntwo:\n  replicas: 2\n  podAnnotations: {}\n"
-    assert "| `two.replicas` | `2` | Pods. |" in _script().table(first + second)
+    assert "| `two.replicas` | `2` | Pods. |" in render_values.table(first + second)
     with pytest.raises(SystemExit, match=r"two\.replicas"):
-        _script().table(first + second.replace("  podAnnotations: {}\n", ""))
+        render_values.table(first + second.replace("  podAnnotations: {}\n", ""))
 
 
 def test_its_links_lead_to_files() -> None:

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from tests.cluster import kind, release
 from tests.cluster.images import __main__ as images
-from tests.cluster.kube import Cluster, Refused, in_ci, ours
+from tests.cluster.kube import Cluster, Refused, ours
 from tests.cluster.node.__main__ import archives, say
 from tests.cluster.node.__main__ import up as node_up
 from tests.cluster.node.errors import NodeError
 from tests.cluster.node.machine import Machine, build, unsupported
 from tests.cluster.node.paths import NodePaths
+from tests.support.needs import in_ci
 from tests.support.tools import cache, helm, kubectl
 
 DOORS = cache() / "doors.json"

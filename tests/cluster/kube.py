@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import threading
@@ -120,11 +119,6 @@ def ours(cluster: Cluster) -> Cluster:
             f"(it has no ConfigMap {'/'.join(MARKER)}); the tests run against no other"
         )
     return cluster
-
-
-def in_ci() -> bool:
-    """With CI=true a cluster that cannot be had is a failure, not a reason to skip."""
-    return os.environ.get("CI") == "true"
 
 
 def _listens(port: int) -> bool:

@@ -100,8 +100,8 @@ def test_a_component_that_ends_takes_the_node_down_and_is_named_with_its_last_wo
     """A cluster that lost a part must fail at once, not time out."""
     machine.up([], _quiet)
     # KILL: an etcd that is asked to stop hangs up on the others first, and one of those may end before it.
-    inside = machine.inside(["pkill", "--signal=KILL", "--exact", "etcd"])
-    subprocess.run(inside, check=True)
+    # The node may take pkill along before it has ended; the verdict tells whether it did its work.
+    subprocess.run(machine.inside(["pkill", "--signal=KILL", "--exact", "etcd"]), check=False)
     wait_until(lambda: not machine.running, "the node is gone")
     assert machine.paths.verdict.read_text().startswith("etcd ended with status")
 

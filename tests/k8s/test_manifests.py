@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
+from scripts import render_base
 
 from tests.support import tools
 
@@ -20,16 +19,6 @@ OVERLAYS = ("kind", "minikube", "prod")
 HTTP_SERVICES = ("analytics", "api-gateway", "auth", "logging-service", "socket-gateway", "storage")
 Object = dict[str, Any]
 Key = tuple[str, str]
-
-
-@cache
-def renderer() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("render_base", ROOT / "scripts/render_base.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @cache
@@ -66,16 +55,16 @@ def containers(items: dict[Key, Object]) -> list[Object]:
 
 def test_the_files_are_those_that_the_chart_gives_today(tmp_path: Path) -> None:
     """`make base` was run after the last change of the chart or of an overlay's values."""
-    renderer().write_all(tmp_path)
+    render_base.write_all(tmp_path)
     assert generated(K8S) == generated(tmp_path)
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_an_overlay_builds_what_the_chart_renders_with_its_values(overlay: str) -> None:
     """The patches lose nothing and add nothing."""
-    wanted = by_name(renderer().objects("--values", str(K8S / "overlays" / overlay / "values.yaml")))
+    wanted = by_name(render_base.objects("--values", str(K8S / "overlays" / overlay / "values.yaml")))
     found = dict(built(f"overlays/{overlay}"))
-    assert found.pop(("Namespace", "deltastream")) == renderer().namespace()
+    assert found.pop(("Namespace", "deltastream")) == render_base.namespace()
     crd = found.pop(("CustomResourceDefinition", "deltastreamfeeds.deltastream.dev"))
     assert crd == yaml.safe_load((K8S / "crd/deltastreamfeed.yaml").read_text())
     assert found == wanted
@@ -161,7 +150,7 @@ def test_a_patch_names_only_what_differs() -> None:
     """Fields that are gone become null; containers are found by name."""
     old = {"kept": 1, "gone": 2, "containers": [{"name": "a", "image": "x"}, {"name": "b", "image": "x"}]}
     new = {"kept": 1, "containers": [{"name": "a", "image": "x"}, {"name": "b", "image": "y"}]}
-    assert renderer().patch(old, new) == {"containers": [{"name": "b", "image": "y"}], "gone": None}
+    assert render_base.patch(old, new) == {"containers": [{"name": "b", "image": "y"}], "gone": None}
 
 
 def test_a_removal_is_a_patch_by_itself() -> None:

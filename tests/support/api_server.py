@@ -24,6 +24,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.support import needs
 from tests.support.stores import free_port, wait_until
 from tests.support.tools import cache
 
@@ -175,8 +176,7 @@ def serving(home: Path) -> Iterator[ApiServer]:
     """A running server. Without its programs: a skip on a desk, a failure where CI is set."""
     missing = [program for program in PROGRAMS if cached(program) is None]
     if missing:
-        reason = f"{', '.join(missing)} not found in PATH or the node's cache: run `make node-up` once"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+        needs.lacking(f"{', '.join(missing)} not found in PATH or the node's cache: run `make node-up` once")
     server = ApiServer(home)
     try:
         server.start()
@@ -200,8 +200,7 @@ def controlling(server: ApiServer, home: Path) -> Iterator[None]:
     """kube-controller-manager: garbage collection, Deployments' and StatefulSets' status and pods."""
     program = cached("kube-controller-manager")
     if program is None:
-        reason = "kube-controller-manager is not in the node's cache: run `make node-up` once"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+        needs.lacking("kube-controller-manager is not in the node's cache: run `make node-up` once")
     with open(home / "log", "ab") as log:
         process = subprocess.Popen(
             [

@@ -5,6 +5,7 @@ Go's checksum database vouches for the sources; a build is kept until another ve
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -50,6 +51,13 @@ def program(name: str, package: str, version: str, tags: str = "") -> Path:
     go(work, "get", "-tool", f"{package}@{version}")
     compiled(work, target, package, version, tags=tags)
     return target
+
+
+def sources(module: str, version: str) -> Path:
+    """A module's sources, as its releases are made of; read only. Raises GoError."""
+    cache().mkdir(parents=True, exist_ok=True)
+    found = json.loads(go(cache(), "mod", "download", "-json", f"{module}@{version}"))
+    return Path(found["Dir"])
 
 
 def compiled(
