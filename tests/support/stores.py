@@ -27,17 +27,20 @@ from pymongo.errors import PyMongoError
 PASSWORD = "test-password-not-a-secret"
 
 
-def free_port() -> int:
-    """A TCP port on loopback that nobody listened on a moment ago.
+_PORTS = iter(random.SystemRandom().sample(range(15_000, 30_000), 15_000))
 
-    Below the range from which the kernel takes the ports of outgoing connections: one of those could come
-    between this look and the server that is started on it.
+
+def free_port() -> int:
+    """A TCP port on loopback that nobody listened on a moment ago, another one at each call.
+
+    Never the same twice: who asks for several starts its servers later. Below the range from which the kernel
+    takes the ports of outgoing connections: one of those could come between this look and the server's start.
     """
-    while True:
+    for port in _PORTS:
         with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", random.SystemRandom().randrange(15_000, 30_000)))
-            port: int = probe.getsockname()[1]
+            probe.bind(("127.0.0.1", port))
             return port
+    raise RuntimeError("every port from 15000 to 29999 was given out or is taken")
 
 
 def wait_until(condition: Callable[[], bool], what: str, within_s: float = 30) -> None:
