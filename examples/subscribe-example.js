@@ -13,7 +13,8 @@ const SOCKET_URL = process.env.SOCKET_URL || "http://localhost:8002";
 const PRODUCT = process.env.PRODUCT || "NIFTY";
 const TOKEN = process.env.TOKEN;
 
-const socket = io(SOCKET_URL, { auth: TOKEN ? { token: TOKEN } : {} });
+// WebSocket alone works everywhere: a release with several replicas takes no polling.
+const socket = io(SOCKET_URL, { transports: ["websocket"], auth: TOKEN ? { token: TOKEN } : {} });
 
 socket.on("connect", () => console.log(`Connected to ${SOCKET_URL}`));
 
