@@ -25,8 +25,8 @@ COMPONENT = "app.kubernetes.io/component"
 HOOK = "helm.sh/hook"
 # They say who owns an object, and without Helm they would not be true.
 HELM_LABELS = ("app.kubernetes.io/managed-by", "helm.sh/chart")
-# What `helm test` runs and its NetworkPolicy, which is no hook.
-TESTS = "smoke"
+# The Jobs of `helm test` with their NetworkPolicy, which is no hook; and what k8s/crd brings by itself.
+LEFT_OUT = ("smoke", "crd-upgrade")
 HEADER = "# Written by scripts/render_base.py from charts/deltastream (make base): do not edit.\n"
 # Lists that a strategic merge patch matches by name; every other list is replaced whole.
 BY_NAME = ("containers", "initContainers", "env")
@@ -51,8 +51,8 @@ def objects(*options: str) -> list[Object]:
 
 
 def runs_at_install(item: Object) -> bool:
-    """Whether an installation has the object: all but the tests that is no hook or one of `pre-install`."""
-    if item["metadata"]["labels"][COMPONENT] == TESTS:
+    """Whether an installation has the object: no hook, or one of `pre-install`."""
+    if item["metadata"]["labels"][COMPONENT] in LEFT_OUT:
         return False
     hook = item["metadata"].get("annotations", {}).get(HOOK)
     return hook is None or "pre-install" in hook.split(",")

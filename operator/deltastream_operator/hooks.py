@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 import kopf
@@ -44,8 +45,17 @@ async def _init_secrets(api: Api, plan: list[dict[str, object]]) -> None:
 
 async def _apply_crd(api: Api, file: Path) -> None:
     body = yaml.safe_load(file.read_text())
-    await api.apply(f"{_CRDS}/{body['metadata']['name']}", body, names.MANAGER, force=True)
-    _say(f"{body['metadata']['name']} is applied")
+    name = body["metadata"]["name"]
+    try:
+        await api.get(f"{_CRDS}/{name}")
+    except ApiError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        # Argo CD runs the hook before anything else. The installer brings it, and only it may create one.
+        _say(f"{name} is not there yet: the installation makes it")
+        return
+    await api.apply(f"{_CRDS}/{name}", body, names.MANAGER, force=True)
+    _say(f"{name} is applied")
 
 
 def _with_api(work: Callable[[Api], Awaitable[None]]) -> int:

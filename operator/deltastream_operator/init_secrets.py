@@ -22,6 +22,11 @@ from deltastream_operator.errors import PlannerError
 _REFERENCE = re.compile(r"\{([a-zA-Z0-9._-]+)\}")
 _NOT_FOUND = 404
 Random = Callable[[int], str]
+# Argo CD takes the release's label for its own and would prune what is in no manifest: every password anew.
+KEPT = {
+    "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
+    "argocd.argoproj.io/sync-options": "Prune=false",
+}
 
 
 def random_text(length: int) -> str:
@@ -73,12 +78,12 @@ async def run(
         changed = sorted(key for key, value in values.items() if present.get(key) != value)
         data = {key: b64encode(values[key].encode()).decode() for key in changed}
         if found is None:
-            metadata = {"name": secret["name"], "labels": secret.get("labels", {})}
+            metadata = {"name": secret["name"], "labels": secret.get("labels", {}), "annotations": KEPT}
             body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
             await api.create(names.core_path(namespace, "secrets"), body)
             said.append(f"{secret['name']}: created with {', '.join(changed)}")
         elif changed:
-            await api.merge(path, {"data": data})
+            await api.merge(path, {"metadata": {"annotations": KEPT}, "data": data})
             said.append(f"{secret['name']}: wrote {', '.join(changed)}")
         else:
             said.append(f"{secret['name']}: nothing to change")

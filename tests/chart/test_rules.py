@@ -181,6 +181,43 @@ def test_every_long_running_container_has_three_probes_with_a_port_that_exists(r
                 assert how is None or how["port"] in ports, f"{pod.owner} {probe}"
 
 
+def test_what_takes_requests_waits_until_nobody_sends_it_any(release: list[Object]) -> None:
+    """Endpoints go while the pod stops: who closes at once refuses connections at every rollout."""
+    services = {_component(pod): pod for pod in pods(release) if _serves_http(pod)}
+    assert len(services) == 6
+    for component, pod in services.items():
+        (container,) = pod.spec["containers"]
+        wait_s = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+        assert 0 < wait_s < pod.spec["terminationGracePeriodSeconds"] / 2, component
+
+
+def _serves_http(pod: Pod) -> bool:
+    ports = [port["name"] for container in pod.spec["containers"] for port in container.get("ports", [])]
+    return pod.owner.startswith("Deployment/") and ports == ["http"] and _component(pod) != "operator"
+
+
+def test_the_gateway_stays_in_its_service_while_what_is_behind_it_is_away(release: list[Object]) -> None:
+    paths = {
+        _component(pod): pod.spec["containers"][0]["readinessProbe"]["httpGet"]["path"]
+        for pod in pods(release)
+        if _serves_http(pod)
+    }
+    assert {component for component, path in paths.items() if path != "/readyz"} == {"api-gateway"}
+
+
+def test_a_pod_that_cannot_start_keeps_no_other_feed_s_pod_on_its_node(release: list[Object]) -> None:
+    """In percent of all feeds' pods: one broken of twenty leaves room for others."""
+    found = {
+        each["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"]: each["spec"]["maxUnavailable"]
+        for each in kind(release, "PodDisruptionBudget")
+    }
+    assert {component for component, most in found.items() if most != 1} == {
+        "feed-generator",
+        "worker-enricher",
+    }
+    assert found["worker-enricher"] == found["feed-generator"] == "25%"
+
+
 def test_ports_of_a_pod_have_different_names_and_numbers(release: list[Object]) -> None:
     for pod in pods(release):
         ports = [port for container in pod.containers for port in container.get("ports", [])]

@@ -43,7 +43,7 @@ OTHERS: list[Any] = [
     "9Gi",
     "45s",
 ]
-OTHERS += ["10.9.0.0/16", "17 3 * * *", f"sha256:{'a' * 64}", [7], ["storage"], ["polling"]]
+OTHERS += ["10.9.0.0/16", ["10.9.0.0/16"], "17 3 * * *", f"sha256:{'a' * 64}", [7], ["storage"], ["polling"]]
 OTHERS += [["DeltaStreamFeedLate"]]
 OTHERS += [["https://changed.example.com"], ["changed.example.com"], [{"secretName": "changed"}]]
 OTHERS += [

@@ -129,7 +129,7 @@ def main(argv: list[str]) -> int:
             case "smoke":
                 say(release.smoke(at_hand().within(release.NAME)))
             case "kind-up":
-                kind.up(archives(), say)
+                kind.up(say)
             case "kind-down":
                 kind.down()
     except (Refused, NodeError) as error:

@@ -6,9 +6,13 @@ It is not run on machines without an engine, where the node in a box is; images,
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.cluster.images import __main__ as images
+from tests.cluster.images import host
+from tests.cluster.images.catalogue import products
 from tests.cluster.kube import Refused, run
 from tests.cluster.node.paths import SOURCE
 from tests.support.tools import cache, kubectl
@@ -21,15 +25,20 @@ def kubeconfig() -> Path:
     return cache() / "kind.kubeconfig"
 
 
-def up(archives: list[Path], say: Callable[[str], None]) -> None:
-    """Create it if absent, load the images, mark it as made for tests. Raises Refused with the cause."""
+def up(say: Callable[[str], None]) -> None:
+    """Create it if absent, build and load the images, mark it as made for tests. Raises Refused."""
     _need("kind")
+    engine = host.engine()
+    if engine is None:
+        raise Refused("neither docker nor podman answers; start one, or use `make node-up`")
+    if images.main(["build", f"--with={engine}"]):
+        raise Refused("the images were not built")
     if NAME not in run(["kind", "get", "clusters"]).split():
         run(["kind", "create", "cluster", "--name", NAME, "--wait", "120s"], timeout=600)
     kubeconfig().write_text(run(["kind", "get", "kubeconfig", "--name", NAME]))
     kubeconfig().chmod(0o600)
-    for archive in archives:
-        run(["kind", "load", "image-archive", str(archive), "--name", NAME], timeout=600)
+    for recipe in products(images.chart_version()):
+        _load(engine, recipe.name)
     marker = SOURCE / "manifests" / "marker.yaml"
     run([str(kubectl()), "--kubeconfig", str(kubeconfig()), "apply", "--filename", str(marker)])
     say(f"kind cluster {NAME} is ready; export DELTASTREAM_KUBECONFIG={kubeconfig()}")
@@ -40,6 +49,14 @@ def down() -> None:
     _need("kind")
     run(["kind", "delete", "cluster", "--name", NAME], timeout=300)
     kubeconfig().unlink(missing_ok=True)
+
+
+def _load(engine: str, image: str) -> None:
+    """Through a file: `kind load docker-image` knows no podman."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "image.tar"
+        run([engine, "save", f"--output={archive}", image], timeout=600)
+        run(["kind", "load", "image-archive", str(archive), "--name", NAME], timeout=600)
 
 
 def _need(program: str) -> None:

@@ -91,7 +91,8 @@ def test_an_image_that_does_not_exist_is_named(system: Cluster, bystander: str) 
 
 def test_a_secret_without_the_needed_key_is_named_by_an_event(system: Cluster, bystander: str) -> None:
     """The kubelet says which key; the old pod goes on serving."""
-    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "half"}, "stringData": {"other": "x"}}
+    keys = {"jwt_previous_secret": "", "client_analytics": "x"}
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "half"}, "stringData": keys}
     system.apply(json.dumps(body))
     system.helm("upgrade", NAME, str(CHART), "--set=auth.existingSecret=half")
     try:

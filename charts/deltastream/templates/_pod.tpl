@@ -20,7 +20,7 @@ securityContext:
 {{- end }}
 {{- end -}}
 
-{{/* Startup, readiness and liveness of what serves /livez and /readyz. Takes {port}. */}}
+{{/* Startup, readiness and liveness of what serves /livez and /readyz. Takes {port, ready?}. */}}
 {{- define "deltastream.probes" -}}
 startupProbe:
   httpGet: {path: /livez, port: {{ .port }}}
@@ -28,7 +28,7 @@ startupProbe:
   timeoutSeconds: 2
   failureThreshold: 90
 readinessProbe:
-  httpGet: {path: /readyz, port: {{ .port }}}
+  httpGet: {path: {{ .ready | default "/readyz" }}, port: {{ .port }}}
   periodSeconds: 3
   timeoutSeconds: 3
   failureThreshold: 3

@@ -1,6 +1,6 @@
 {{/*
-The Deployment of an HTTP service of ours. Takes {root, component, values, port, env, secrets}: `env` are plain
-variables, `secrets` the variables that get a file, each with its key.
+The Deployment of an HTTP service of ours. Takes {root, component, values, port, env, secrets, ready?}: `env` are plain
+variables, `secrets` the variables that get a file, each with its key, `ready` another path than /readyz.
 */}}
 {{- define "deltastream.deployment" -}}
 {{- $image := include "deltastream.image" (dict "root" .root "component" .component "image" .values.image) -}}
@@ -39,7 +39,9 @@ spec:
             {{- include "deltastream.env" (dict "env" $env "secrets" .secrets) | trim | nindent 12 }}
           ports:
             - {name: http, containerPort: {{ .port }}, protocol: TCP}
-          {{- include "deltastream.probes" (dict "port" "http") | nindent 10 }}
+          {{- include "deltastream.probes" (dict "port" "http" "ready" .ready) | nindent 10 }}
+          # It goes on taking connections until nobody sends it any more.
+          lifecycle: {preStop: {sleep: {seconds: 5}}}
           resources:
             {{- toYaml .values.resources | nindent 12 }}
           {{- include "deltastream.containerSecurity" . | nindent 10 }}
@@ -66,14 +68,14 @@ spec:
     - {name: http, port: {{ .port }}, targetPort: http, protocol: TCP}
 {{- end -}}
 
-{{/* At most one replica at a time is taken away on purpose. Takes {root, component}. */}}
+{{/* At most one replica at a time is taken away on purpose. Takes {root, component, maxUnavailable?}. */}}
 {{- define "deltastream.pdb" -}}
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
   {{- include "deltastream.metadata" (dict "root" .root "component" .component) | nindent 2 }}
 spec:
-  maxUnavailable: 1
+  maxUnavailable: {{ .maxUnavailable | default 1 }}
   unhealthyPodEvictionPolicy: AlwaysAllow
   selector:
     matchLabels:

@@ -45,6 +45,7 @@ secrets:
       {{- include "deltastream.selector" (dict "root" . "component" "auth") | nindent 6 }}
     keys:
       jwt_secret: {random: 48}
+      jwt_previous_secret: {template: ""} # by hand during a rotation; the next upgrade ends it
       client_api-gateway: {random: 32}
       client_analytics: {random: 32}
       service_clients:

@@ -1,0 +1,46 @@
+"""`make kind-up` with stand-ins for kind, engine and kubectl, which are not here: what it has them do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import kind
+from tests.cluster.images.__main__ import chart_version
+from tests.cluster.images.catalogue import products
+from tests.cluster.kube import Refused
+
+PROGRAM = """#!/bin/sh
+echo "$(basename "$0") $*" >> "$(dirname "$0")/calls"
+"""
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of programs that note how they were called."""
+    for name in ("docker", "kind", "kubectl"):
+        (tmp_path / name).write_text(PROGRAM)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(kind, "kubectl", lambda: tmp_path / "kubectl")
+    monkeypatch.setattr(kind, "kubeconfig", lambda: tmp_path / "kubeconfig")
+    return tmp_path
+
+
+def test_every_image_that_the_engine_built_is_loaded_into_the_cluster(programs: Path) -> None:
+    """The release pulls nothing of ours: it is in no registry."""
+    kind.up(lambda _: None)
+    calls = (programs / "calls").read_text().splitlines()
+    for recipe in products(chart_version()):
+        (saved,) = [call for call in calls if call.startswith("docker save") and call.endswith(recipe.name)]
+        archive = saved.split()[2].removeprefix("--output=")
+        assert calls.index(saved) < calls.index(f"kind load image-archive {archive} --name {kind.NAME}")
+    assert any(call.startswith("kubectl") and "marker.yaml" in call for call in calls)
+
+
+def test_without_an_engine_it_says_so_before_anything_is_made(programs: Path) -> None:
+    (programs / "docker").write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(Refused, match="neither docker nor podman"):
+        kind.up(lambda _: None)
+    assert not (programs / "calls").exists()
