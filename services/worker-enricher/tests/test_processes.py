@@ -169,7 +169,7 @@ def test_a_worker_told_to_stop_while_mongodb_is_away_stops_and_loses_nothing(
     enricher = Enricher(tmp_path, redis_url, mongod.url)
     try:
         enricher.start("subscriber")
-        worker = enricher.start("worker")
+        worker = enricher.start("worker", CONCURRENCY=concurrency)
         enricher.publish(1, 50)
         enricher.wait_stored(50)
         mongod.kill()
@@ -178,7 +178,7 @@ def test_a_worker_told_to_stop_while_mongodb_is_away_stops_and_loses_nothing(
         wait_until(lambda: enricher.probe(worker, "/readyz") == 503, "the outage is seen")
         assert enricher.probe(worker, "/livez") == 200, "an outage of MongoDB is no reason to kill workers"
         worker.terminate()
-        worker.wait(timeout=30)
+        assert worker.wait(timeout=30) == 0
         mongod.start()
         enricher.start("worker")
         enricher.wait_stored(80)
