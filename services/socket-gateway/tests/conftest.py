@@ -70,13 +70,15 @@ class Gateway:
 class Player:
     """A Socket.IO client that keeps every event, in order."""
 
-    def __init__(self, url: str, transports: list[str] | None = None, **options: Any) -> None:
+    def __init__(
+        self, url: str, transports: list[str] | None = None, query: str = "", **options: Any
+    ) -> None:
         self.got: list[tuple[str, Any]] = []
         self.io = socketio.Client(reconnection=False)
         self.io.on("*", lambda name, data=None: self.got.append((name, data)))
         self.io.on("connect_error", lambda data: self.got.append(("connect_error", data)))
         self.io.on("disconnect", lambda *_: self.got.append(("disconnect", None)))
-        self.io.connect(url, transports=transports or ["websocket"], **options)
+        self.io.connect(url + query, transports=transports or ["websocket"], **options)
 
     def all(self, name: str) -> list[Any]:
         return [data for event, data in list(self.got) if event == name]
