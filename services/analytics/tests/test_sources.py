@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -166,22 +165,17 @@ def test_redis_is_never_searched(get: Any, cached: Any, filled: Any) -> None:
     assert not used & {"keys", "scan", "hscan", "sscan", "zscan", "eval", "evalsha"}
 
 
-def test_after_an_outage_the_cache_is_used_again(make_get: Any, filled: Any, tmp_path: Path) -> None:
+def test_after_an_outage_the_cache_is_used_again(make_get: Any, filled: Any, own_redis: RedisServer) -> None:
     """Without a restart of ours."""
-    server = RedisServer(tmp_path / "redis")
-    server.start()
-    try:
-        get = make_get(redis_url=server.url())
-        assert get("/pcr/NIFTY").json["source"] == "storage"
-        server.kill()
-        assert get("/pcr/NIFTY").json["source"] == "storage"
-        server.start()
-        with connect(server.url(), connections=1) as client:
-            client.hset("index:NIFTY", f"chain:{EXPIRY}", "{}")
-            client.set(f"latest:pcr:NIFTY:{EXPIRY}", json.dumps(example("cache-latest-pcr")))
-        wait_until(lambda: get("/pcr/NIFTY").json["source"] == "cache", "the cache answers again")
-    finally:
-        server.stop()
+    get = make_get(redis_url=own_redis.url())
+    assert get("/pcr/NIFTY").json["source"] == "storage"
+    own_redis.kill()
+    assert get("/pcr/NIFTY").json["source"] == "storage"
+    own_redis.start()
+    with connect(own_redis.url(), connections=1) as client:
+        client.hset("index:NIFTY", f"chain:{EXPIRY}", "{}")
+        client.set(f"latest:pcr:NIFTY:{EXPIRY}", json.dumps(example("cache-latest-pcr")))
+    wait_until(lambda: get("/pcr/NIFTY").json["source"] == "cache", "the cache answers again")
 
 
 def test_a_redis_that_is_away_is_left_alone_for_a_moment() -> None:

@@ -120,17 +120,14 @@ def test_a_forwarded_address_counts_only_behind_trusted_proxies(gateway: Any, ho
     assert client.get(PRODUCTS, headers={"X-Forwarded-For": "10.0.0.2"}).status_code == status
 
 
-def test_limits_survive_redis(gateway: Any, user: Any, tmp_path: Any) -> None:
+def test_limits_survive_redis(gateway: Any, user: Any, own_redis: RedisServer) -> None:
     """Redis away: counted in memory and in a metric; Redis back: counted there again."""
-    server = RedisServer(tmp_path / "redis")
-    server.start()
-    client = gateway.client(redis_url=server.url(), rate_limit_per_minute=2)
+    client = gateway.client(redis_url=own_redis.url(), rate_limit_per_minute=2)
     assert client.get(PRODUCTS, headers=user).status_code == 200
-    server.kill()
+    own_redis.kill()
     before = REGISTRY.get_sample_value("gateway_limits_fallback_total") or 0
     assert [client.get(PRODUCTS, headers=user).status_code for _ in range(3)] == [200, 200, 429]
     assert REGISTRY.get_sample_value("gateway_limits_fallback_total") == before + 3
-    server.start()
+    own_redis.start()
     fresh = {"Authorization": user["Authorization"]}
     wait_until(lambda: client.get(PRODUCTS, headers=fresh).status_code == 200, "Redis counts again")
-    server.stop()

@@ -103,7 +103,11 @@ def gunicorn(env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
 def test_gunicorn_refuses_a_default_with_code_2(tmp_path: Path) -> None:
     """The whole process, as an orchestrator sees it."""
     process = gunicorn({"JWT_SECRET": "changeme" * 6}, tmp_path / "log")
-    assert process.wait(30) == 2
+    try:
+        assert process.wait(30) == 2
+    finally:
+        process.kill()
+        process.wait()
     assert (tmp_path / "log").read_text().count("\n") == 1
 
 

@@ -145,9 +145,10 @@ class FailingMongo(MongoServer):
 
 def test_a_query_that_mongodb_gives_up_is_told_apart_from_an_outage(tmp_path: Path) -> None:
     """At its time limit: ask for less. While MongoDB refuses or is gone: come back later."""
-    server = FailingMongo(tmp_path / "mongo")
-    server.start()
-    with MongoClient(server.url, serverSelectionTimeoutMS=500, retryReads=False) as client:
+    with (
+        FailingMongo(tmp_path / "mongo") as server,
+        MongoClient(server.url, serverSelectionTimeoutMS=500, retryReads=False) as client,
+    ):
         store = Store(client.get_default_database(), query_timeout_ms=1000)
         for code, expected in ((50, QueryTimeout), (13, StoreUnavailable)):
             fail = {"failCommands": ["find"], "errorCode": code}

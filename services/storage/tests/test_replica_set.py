@@ -7,6 +7,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -50,16 +51,14 @@ def _member(home: Path, number: int = 0) -> Member:
 @pytest.fixture
 def members(tmp_path: Path) -> Iterator[Callable[[int], list[Member]]]:
     started: list[Member] = []
+    with ExitStack() as running:
 
-    def start(count: int) -> list[Member]:
-        for number in range(len(started), count):
-            started.append(_member(tmp_path, number))
-            started[-1].start()
-        return started
+        def start(count: int) -> list[Member]:
+            more = [_member(tmp_path, number) for number in range(len(started), count)]
+            started.extend(running.enter_context(member) for member in more)
+            return started
 
-    yield start
-    for member in started:
-        member.stop()
+        yield start
 
 
 def _init(members: list[Member], **changes: str) -> subprocess.CompletedProcess[str]:
