@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 from tests.support.contracts import example
+from tests.support.problems import assert_problem
 from tests.support.stores import RedisServer, free_port, wait_until
+from tests.support.tokens import access_token
 
 from analytics.cache import Cache, CacheAway, connect
 
@@ -56,7 +58,7 @@ def test_storage_away_means_the_cache(make_get: Any, cached: Any, path: str, que
 
 
 @pytest.mark.parametrize(("path", "query"), ROUTES)
-def test_both_away_is_said(make_get: Any, assert_problem: Any, path: str, query: dict[str, str]) -> None:
+def test_both_away_is_said(make_get: Any, path: str, query: dict[str, str]) -> None:
     """503 with a code of its own; not a 404, since nobody could look."""
     get = make_get(redis_url=nowhere("redis"), storage_url=nowhere())
     body = assert_problem(get(path, **query), 503, "sources_unavailable")
@@ -66,7 +68,7 @@ def test_both_away_is_said(make_get: Any, assert_problem: Any, path: str, query:
 
 @pytest.mark.parametrize(("path", "query"), ROUTES)
 def test_an_empty_cache_alone_proves_nothing(
-    make_get: Any, cached: Any, assert_problem: Any, path: str, query: dict[str, str]
+    make_get: Any, cached: Any, path: str, query: dict[str, str]
 ) -> None:
     """It forgets after a day, so with storage away nothing is called unknown."""
     body = assert_problem(make_get(storage_url=nowhere())(path, **query), 503, "sources_unavailable")
@@ -86,16 +88,14 @@ def test_an_empty_cache_alone_proves_nothing(
         ((200, {"chains": [1]}), "invalid"),
     ],
 )
-def test_an_answer_of_storage_that_is_none(
-    get: Any, storage: Any, assert_problem: Any, fail: Any, reason: str
-) -> None:
+def test_an_answer_of_storage_that_is_none(get: Any, storage: Any, fail: Any, reason: str) -> None:
     """It counts as away, and says how."""
     storage.fail = fail
     body = assert_problem(get("/max-pain/NIFTY", expiry=EXPIRY), 503, "sources_unavailable")
     assert body["storage"] == reason
 
 
-def test_a_history_needs_storage(make_get: Any, cached: Any, assert_problem: Any) -> None:
+def test_a_history_needs_storage(make_get: Any, cached: Any) -> None:
     """It was asked for, so an answer without it would be another answer."""
     cached.ratio()
     get = make_get(storage_url=nowhere())
@@ -103,19 +103,17 @@ def test_a_history_needs_storage(make_get: Any, cached: Any, assert_problem: Any
     assert get("/pcr/NIFTY").status_code == 200
 
 
-def test_without_a_token_of_auth_storage_is_not_asked(
-    make_get: Any, filled: Any, assert_problem: Any
-) -> None:
+def test_without_a_token_of_auth_storage_is_not_asked(make_get: Any, filled: Any) -> None:
     """A secret that auth does not know; the cache still answers."""
     get = make_get(service_client_secret="not-the-secret")
     body = assert_problem(get("/pcr/NIFTY"), 503, "sources_unavailable")
     assert (body["storage"], filled.seen) == ("no_token", [])
 
 
-def test_calls_of_storage_carry_the_request(make_client: Any, make_token: Any, filled: Any) -> None:
+def test_calls_of_storage_carry_the_request(make_client: Any, filled: Any) -> None:
     """Its id and trace, so that one search finds both services' lines; and our token, not the caller's."""
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    token = make_token()
+    token = access_token("analytics")
     headers = {"Authorization": f"Bearer {token}", "X-Request-ID": "r-17", "traceparent": trace}
     assert make_client().get("/pcr/NIFTY", headers=headers).status_code == 200
     sent = filled.seen[0].headers
@@ -123,7 +121,7 @@ def test_calls_of_storage_carry_the_request(make_client: Any, make_token: Any, f
     assert token not in sent["Authorization"]
 
 
-def test_an_unknown_product_is_not_found(get: Any, assert_problem: Any) -> None:
+def test_an_unknown_product_is_not_found(get: Any) -> None:
     """Neither source has it."""
     for path, query in ROUTES[:-1]:
         body = assert_problem(get(path, **query), 404, "unknown_product")
@@ -131,7 +129,7 @@ def test_an_unknown_product_is_not_found(get: Any, assert_problem: Any) -> None:
 
 
 def test_an_unknown_expiry_is_not_found_and_the_known_ones_are_named(
-    get: Any, cached: Any, filled: Any, assert_problem: Any
+    get: Any, cached: Any, filled: Any
 ) -> None:
     """Those of the cache and those of storage."""
     cached.chain(expiry="2024-07-04")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.support.stores import free_port, wait_until
+from tests.support.tokens import access_token
 
 from analytics.config import Settings, load
 
@@ -79,7 +80,7 @@ def test_every_setting_is_in_the_readme() -> None:
     assert not [name for name in Settings.model_fields if f"`{name.upper()}`" not in text]
 
 
-def test_gunicorn_serves_and_ends_cleanly(redis_url: str, make_token: Any, auth: Any, tmp_path: Path) -> None:
+def test_gunicorn_serves_and_ends_cleanly(redis_url: str, auth: Any, tmp_path: Path) -> None:
     """Ready, an answer from the cache of the forked worker, and 0 on SIGTERM."""
     port = free_port()
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
@@ -99,7 +100,7 @@ def test_gunicorn_serves_and_ends_cleanly(redis_url: str, make_token: Any, auth:
         )
 
     def status(path: str) -> int:
-        headers = {"Authorization": f"Bearer {make_token()}"}
+        headers = {"Authorization": f"Bearer {access_token('analytics')}"}
         asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
         try:
             with urllib.request.urlopen(asked, timeout=10) as got:

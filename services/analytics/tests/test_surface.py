@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 from tests.support.contracts import example, validator
+from tests.support.problems import assert_problem
 
 from analytics import cache
 
@@ -86,7 +87,7 @@ def test_without_a_forward_there_is_no_such_side(get: Any, cached: Any) -> None:
     ],
 )
 def test_a_chain_without_what_a_smile_needs_is_left_out(
-    get: Any, cached: Any, assert_problem: Any, changes: dict[str, Any]
+    get: Any, cached: Any, changes: dict[str, Any]
 ) -> None:
     """The others stay; with none left there is no surface."""
     cached.chain(**changes)

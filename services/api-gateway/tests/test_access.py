@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import REGISTRY
 from tests.support.stores import RedisServer, wait_until
+from tests.support.tokens import access_token
 
 PRODUCTS = "/api/data/products"
 
@@ -26,13 +27,13 @@ def test_an_anonymous_read_has_to_be_allowed(gateway: Any) -> None:
 
 @pytest.mark.parametrize("anonymous", [False, True])
 @pytest.mark.parametrize("kind", ["garbage", "expired", "other audience", "forged", "basic"])
-def test_a_bad_token_is_always_refused(gateway: Any, make_token: Any, anonymous: bool, kind: str) -> None:
+def test_a_bad_token_is_always_refused(gateway: Any, anonymous: bool, kind: str) -> None:
     """Who shows a token means it: falling back to anonymous would hide that it does not hold."""
     tokens = {
         "garbage": "Bearer x",
-        "expired": f"Bearer {make_token('deltastream-api', lifetime_s=-120)}",
-        "other audience": f"Bearer {make_token('storage')}",
-        "forged": f"Bearer {make_token('deltastream-api', key=Ed25519PrivateKey.generate())}",
+        "expired": f"Bearer {access_token('deltastream-api', lifetime_s=-120)}",
+        "other audience": f"Bearer {access_token('storage')}",
+        "forged": f"Bearer {access_token('deltastream-api', key=Ed25519PrivateKey.generate())}",
         "basic": "Basic dGVzdDp0ZXN0",
     }
     client = gateway.client(anonymous_read=anonymous)
@@ -69,10 +70,10 @@ def test_a_wrong_client_secret_is_an_outage(gateway: Any, user: Any) -> None:
     assert (got.status_code, got.json["upstream"]) == (503, "auth")
 
 
-def test_reads_are_limited_per_account(gateway: Any, make_token: Any) -> None:
+def test_reads_are_limited_per_account(gateway: Any) -> None:
     """One account's reads share a limit over all routes and replicas; another account has its own."""
     replicas = [gateway.client(rate_limit_per_minute=2) for _ in range(2)]
-    first, second = ({"Authorization": f"Bearer {make_token('deltastream-api', c * 32)}"} for c in "ab")
+    first, second = ({"Authorization": f"Bearer {access_token('deltastream-api', c * 32)}"} for c in "ab")
     assert replicas[0].get(PRODUCTS, headers=first).status_code == 200
     assert replicas[1].get("/api/data/expiries/NIFTY", headers=first).status_code == 200
     got = replicas[0].get("/api/analytics/pcr/NIFTY", headers=first)

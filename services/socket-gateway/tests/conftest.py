@@ -6,22 +6,18 @@ import json
 import os
 import subprocess
 import sys
-import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
 import redis
 import socketio
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.support.contracts import example
 from tests.support.stores import free_port, wait_until
+from tests.support.tokens import key_server
 
 SERVICE = Path(__file__).parents[1]
 
@@ -132,38 +128,6 @@ class Publisher:
             self.redis.set(f"latest:underlying:{product}", json.dumps(message))
 
 
-class Keys:
-    """A stub of the auth service: one key, served as JWKS."""
-
-    def __init__(self) -> None:
-        self._key = Ed25519PrivateKey.generate()
-        public = json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(self._key.public_key()))
-        body = json.dumps({"keys": [{**public, "kid": "one", "alg": "EdDSA", "use": "sig"}]}).encode()
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                found = self.path == "/.well-known/jwks.json"
-                self.send_response(200 if found else 404)
-                self.end_headers()
-                self.wfile.write(body if found else b"")
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def token(self, lives_s: float = 600, **changes: Any) -> str:
-        now = int(time.time())
-        claims = {**example("token-claims"), "iat": now - 60, "exp": now + int(lives_s), **changes}
-        return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": "one"})
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
     """Starts replicas and waits until they are ready."""
@@ -208,8 +172,8 @@ def publisher(redis_url: str) -> Iterator[Publisher]:
     made.redis.close()
 
 
-@pytest.fixture
-def keys() -> Iterator[Keys]:
-    made = Keys()
-    yield made
-    made.close()
+@pytest.fixture(scope="session")
+def auth_url() -> Iterator[str]:
+    """A server that publishes the key to the tests' tokens."""
+    with key_server() as url:
+        yield url

@@ -8,12 +8,13 @@ import pytest
 import socketio
 import websocket
 from tests.support.stores import free_port, wait_until
+from tests.support.tokens import access_token
 
 
 @pytest.fixture
-def guarded(start: Any, redis_url: str, keys: Any) -> Any:
+def guarded(start: Any, redis_url: str, auth_url: str) -> Any:
     """A replica that wants tokens, as the chart runs it."""
-    return start(redis_url, ANONYMOUS_READ="false", AUTH_URL=keys.url)
+    return start(redis_url, ANONYMOUS_READ="false", AUTH_URL=auth_url)
 
 
 def _address(gateway: Any) -> str:
@@ -41,10 +42,10 @@ def test_without_a_token_nobody_connects_by_default(start: Any, redis_url: str) 
     assert gateway.metric("deltastream_socket_clients") == 0
 
 
-def test_a_token_is_taken_from_all_three_places(guarded: Any, play: Any, keys: Any) -> None:
+def test_a_token_is_taken_from_all_three_places(guarded: Any, play: Any) -> None:
     """The auth payload, the Authorization header, and `?token=` for browsers without either."""
     for way in ("auth", "header", "query"):
-        token = keys.token()
+        token = access_token("deltastream-api")
         options: dict[str, Any] = {
             "auth": {"auth": {"token": token}},
             "header": {"headers": {"Authorization": f"Bearer {token}"}},
@@ -56,14 +57,14 @@ def test_a_token_is_taken_from_all_three_places(guarded: Any, play: Any, keys: A
 
 @pytest.mark.parametrize("anonymous", ["false", "true"])
 def test_a_bad_token_is_refused_even_where_none_is_needed(
-    start: Any, redis_url: str, keys: Any, anonymous: str
+    start: Any, redis_url: str, auth_url: str, anonymous: str
 ) -> None:
     """Who shows a token wants to be somebody; the refusal says what is wrong."""
-    gateway = start(redis_url, ANONYMOUS_READ=anonymous, AUTH_URL=keys.url)
+    gateway = start(redis_url, ANONYMOUS_READ=anonymous, AUTH_URL=auth_url)
     tokens = {
-        "of another audience": (keys.token(aud="storage"), "audience"),
-        "expired": (keys.token(-3600), "expired"),
-        "of another issuer": (keys.token(iss="somebody"), "not valid"),
+        "of another audience": (access_token("storage"), "audience"),
+        "expired": (access_token("deltastream-api", lifetime_s=-3600), "expired"),
+        "of another issuer": (access_token("deltastream-api", issuer="somebody"), "not valid"),
         "no JWT": ("not.a.token", "not valid"),
         "empty": ("", "bearer"),
     }
@@ -73,21 +74,21 @@ def test_a_bad_token_is_refused_even_where_none_is_needed(
         assert reason in refusal["message"], kind
 
 
-def test_without_the_keys_tokens_are_refused_as_an_outage(start: Any, redis_url: str, keys: Any) -> None:
+def test_without_the_keys_tokens_are_refused_as_an_outage(start: Any, redis_url: str) -> None:
     """Outage policy: closed, with a code that says to try again."""
     gateway = start(redis_url, ANONYMOUS_READ="false", AUTH_URL=f"http://127.0.0.1:{free_port()}")
-    assert _refusal(gateway, auth={"token": keys.token()})["code"] == "auth_unavailable"
+    assert _refusal(gateway, auth={"token": access_token("deltastream-api")})["code"] == "auth_unavailable"
 
 
 def test_an_expired_token_ends_the_connection_except_where_none_is_needed(
-    start: Any, guarded: Any, redis_url: str, play: Any, keys: Any
+    start: Any, guarded: Any, redis_url: str, play: Any, auth_url: str
 ) -> None:
     """`error` token_expired, then the end: a token is good for its life, not for the connection's.
 
     Where anonymous is allowed the client would only come back without one.
     """
-    anonymous = start(redis_url, ANONYMOUS_READ="true", AUTH_URL=keys.url)
-    token = keys.token(-27)  # 3 s of the leeway are left to connect
+    anonymous = start(redis_url, ANONYMOUS_READ="true", AUTH_URL=auth_url)
+    token = access_token("deltastream-api", lifetime_s=-27)  # 3 s of the leeway are left to connect
     stays, goes = (play(gateway, auth={"token": token}) for gateway in (anonymous, guarded))
     goes.wait("disconnect")
     assert goes.all("error")[0]["code"] == "token_expired"
