@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,40 +13,15 @@ import pytest
 import redis
 import socketio
 from tests.support.contracts import example
-from tests.support.stores import free_port, wait_until
+from tests.support.http_process import HttpProcess
+from tests.support.stores import wait_until
 from tests.support.tokens import key_server
 
 SERVICE = Path(__file__).parents[1]
 
 
-class Gateway:
+class Gateway(HttpProcess):
     """One replica."""
-
-    def __init__(self, log: Path, **settings: str) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.log = log
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        with open(log, "wb") as stderr:
-            self.process = subprocess.Popen(
-                [sys.executable, "app.py"],
-                cwd=SERVICE,
-                env={**inherited, "PORT": str(self.port), **settings},
-                stderr=stderr,
-            )
-
-    def get(self, path: str) -> tuple[int, str]:
-        try:
-            with urllib.request.urlopen(self.url + path, timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
-
-    def ready(self) -> bool:
-        return self.get("/readyz")[0] == 200
 
     def metric(self, name: str) -> float:
         """A sample by its full name with labels; 0 if there is none."""
@@ -57,10 +29,6 @@ class Gateway:
             if line.startswith(f"{name} "):
                 return float(line.rsplit(" ", 1)[1])
         return 0.0
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
 
 
 class Player:
@@ -131,18 +99,17 @@ class Publisher:
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
     """Starts replicas and waits until they are ready."""
-    started: list[Gateway] = []
+    with ExitStack() as running:
+        numbers = count()
 
-    def begin(redis_url: str, **settings: str) -> Gateway:
-        log = tmp_path / f"gateway-{len(started)}.log"
-        gateway = Gateway(log, **{"REDIS_URL": redis_url, "ANONYMOUS_READ": "true", **settings})
-        started.append(gateway)
-        wait_until(gateway.ready, "the gateway is ready")
-        return gateway
+        def begin(redis_url: str, **settings: str) -> Gateway:
+            log = tmp_path / f"gateway-{next(numbers)}.log"
+            given = {"REDIS_URL": redis_url, "ANONYMOUS_READ": "true", **settings}
+            gateway = running.enter_context(Gateway(["app.py"], SERVICE, log, **given))
+            wait_until(gateway.ready, "the gateway is ready")
+            return gateway
 
-    yield begin
-    for gateway in started:
-        gateway.end()
+        yield begin
 
 
 @pytest.fixture
