@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bson import ObjectId
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
@@ -38,3 +40,16 @@ def example(name: str, number: int = 1) -> dict[str, Any]:
     suffix = "" if number == 1 else f".{number}"
     loaded: dict[str, Any] = json.loads((CONTRACTS / "examples" / f"{name}{suffix}.json").read_text())
     return loaded
+
+
+def shown(document: dict[str, Any]) -> dict[str, Any]:
+    """A document of MongoDB as its contract shows it: ids in hex, times in RFC 3339."""
+
+    def show(value: Any) -> Any:
+        if isinstance(value, datetime):
+            return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
+        if isinstance(value, ObjectId):
+            return str(value)
+        return value.hex() if isinstance(value, bytes) else value
+
+    return {name: show(value) for name, value in document.items()}

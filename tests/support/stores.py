@@ -1,7 +1,7 @@
 """Real stores for tests: one Redis and one mongod a session, on free ports, with passwords.
 
 A pytest plugin (see `addopts`). `redis_url` and `mongo_url` hand a test an empty store each.
-Tests that kill a store start their own with `RedisServer` / `MongoServer`.
+Tests that kill a Redis take `own_redis`; any other store of their own is `with MongoServer(home) as server`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 import redis
@@ -71,11 +72,18 @@ def mongod() -> str:
 
 
 class _Server(ABC):
-    """A store process with a data directory that outlives kill() and start()."""
+    """A store process with a data directory that outlives kill() and start(); it runs inside `with`."""
 
     def __init__(self, home: Path) -> None:
         self.home, self.port = home, free_port()
         self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     @abstractmethod
     def _command(self) -> list[str]:
@@ -89,7 +97,11 @@ class _Server(ABC):
         self.home.mkdir(parents=True, exist_ok=True)
         with open(self.home / "log", "ab") as log:
             self._process = subprocess.Popen(self._command(), stdout=log, stderr=log)
-        wait_until(self._answers, f"{self._command()[0]} answers on port {self.port}")
+        try:
+            wait_until(self._answers, f"{self._command()[0]} answers on port {self.port}")
+        except BaseException:  # also when the test's time is up: whoever starts it has nothing to stop yet
+            self.kill()
+            raise
 
     def kill(self) -> None:
         """kill -9, as an out-of-memory killer would."""
@@ -106,9 +118,14 @@ class _Server(ABC):
 
     def _end(self, how: signal.Signals) -> None:
         if self._process:
-            self._process.send_signal(how)
-            self._process.wait(timeout=30)
-            self._process = None
+            process, self._process = self._process, None
+            process.send_signal(how)
+            process.send_signal(signal.SIGCONT)  # one that a test made hang would not even hear of it
+            try:
+                process.wait(timeout=30)
+            finally:
+                process.kill()  # one that has ended gets nothing
+                process.wait()
 
 
 class RedisServer(_Server):
@@ -163,18 +180,14 @@ def _stores_home() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def _redis_server(_stores_home: Path) -> Iterator[RedisServer]:
-    server = RedisServer(_stores_home / "redis")
-    server.start()
-    yield server
-    server.stop()
+    with RedisServer(_stores_home / "redis") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def _mongo_server(_stores_home: Path) -> Iterator[MongoServer]:
-    server = MongoServer(_stores_home / "mongo")
-    server.start()
-    yield server
-    server.stop()
+    with MongoServer(_stores_home / "mongo") as server:
+        yield server
 
 
 @pytest.fixture
@@ -192,6 +205,13 @@ def mongo_url(_mongo_server: MongoServer) -> str:
     with MongoClient(_mongo_server.url) as client:
         client.drop_database("deltastream")
     return _mongo_server.url
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of the test's own, which it may kill, stop and start."""
+    with RedisServer(tmp_path / "redis") as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

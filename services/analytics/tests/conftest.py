@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,34 +15,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-import jwt
 import pytest
 import redis
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.support.contracts import example, validator
+from tests.support.tokens import access_token, jwks, subject_of
 from werkzeug.test import Client, TestResponse
 
 from analytics.bootstrap import create_app
 from analytics.config import Settings
 
-KEY = Ed25519PrivateKey.generate()
 SECRET = "analytics-secret-of-this-test"
 Json = dict[str, Any]
-
-
-def signed(audience: str = "analytics", *, sub: str = "service:api-gateway", lifetime_s: int = 600) -> str:
-    """An access token as auth makes it for a service."""
-    now = int(time.time())
-    claims = {
-        "iss": "deltastream-auth",
-        "aud": audience,
-        "sub": sub,
-        "jti": uuid.uuid4().hex,
-        "iat": now,
-        "exp": now + lifetime_s,
-    }
-    validator("token-claims").validate(claims)
-    return jwt.encode(claims, KEY, algorithm="EdDSA", headers={"kid": "k1"})
 
 
 class Server(ABC):
@@ -96,13 +77,12 @@ class Auth(Server):
     """Publishes the test key and gives analytics tokens for storage."""
 
     def get(self, path: str, headers: dict[str, str]) -> tuple[int, Any]:
-        jwk = json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(KEY.public_key()))
-        return 200, {"keys": [{**jwk, "kid": "k1", "use": "sig", "alg": "EdDSA"}]}
+        return 200, jwks()
 
     def post(self, path: str, body: Json) -> tuple[int, Any]:
         if (path, body["client_id"], body["client_secret"]) != ("/token", "analytics", SECRET):
             return 401, {}
-        return 200, {"access_token": signed(body["audience"], sub="service:analytics"), "expires_in": 600}
+        return 200, {"access_token": access_token(body["audience"], "service:analytics"), "expires_in": 600}
 
 
 @dataclass
@@ -132,15 +112,7 @@ class Storage(Server):
             return (503 if self.fail else 200), {}
         query = dict(parse_qsl(parts.query))
         self.seen.append(Seen(parts.path, query, headers))
-        try:
-            jwt.decode(
-                headers["Authorization"].removeprefix("Bearer "),
-                KEY.public_key(),
-                algorithms=["EdDSA"],
-                audience="storage",
-                issuer="deltastream-auth",
-            )
-        except (KeyError, jwt.PyJWTError):
+        if subject_of(headers.get("Authorization", ""), "storage") != "service:analytics":
             return 401, {}
         if self.fail:
             return self.fail
@@ -244,11 +216,6 @@ def settings(redis_url: str, auth: Auth, storage: Storage) -> Settings:
 
 
 @pytest.fixture
-def make_token() -> Callable[..., str]:
-    return signed
-
-
-@pytest.fixture
 def make_client(settings: Settings) -> Callable[..., Client]:
     """The real app; keyword arguments change its settings."""
 
@@ -265,7 +232,7 @@ def make_get(make_client: Callable[..., Client]) -> Callable[..., Callable[..., 
 
     def make(**changes: Any) -> Callable[..., TestResponse]:
         client = make_client(**changes)
-        headers = {"Authorization": f"Bearer {signed()}"}
+        headers = {"Authorization": f"Bearer {access_token('analytics')}"}
         return lambda path, **query: client.get(path, query_string=query or None, headers=headers)
 
     return make
@@ -287,18 +254,3 @@ def make_stored() -> Callable[..., Json]:
         return document
 
     return make
-
-
-@pytest.fixture
-def assert_problem() -> Callable[..., Json]:
-    def check(answer: TestResponse, status: int, code: str) -> Json:
-        """The answer is a problem (RFC 9457) that carries the request's id."""
-        assert answer.status_code == status, answer.text
-        assert answer.content_type == "application/problem+json"
-        body: Json = answer.json
-        assert set(body) >= {"type", "title", "status", "detail", "code", "request_id"}
-        assert (body["status"], body["code"]) == (status, code)
-        assert body["request_id"] == answer.headers["X-Request-ID"]
-        return body
-
-    return check

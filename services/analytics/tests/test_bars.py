@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.support.contracts import example, validator
+from tests.support.problems import assert_problem
 from tests.support.stores import free_port
 
 START = 1_718_963_940
@@ -134,7 +135,7 @@ def test_a_bar_that_breaks_its_contract_is_left_out(get: Any, cached: Any, chang
     assert get("/ohlc/NIFTY", window=1).json["count"] == 1
 
 
-def test_no_bars_anywhere_is_not_found(get: Any, assert_problem: Any) -> None:
+def test_no_bars_anywhere_is_not_found(get: Any) -> None:
     """An empty list would say that the product exists."""
     body = assert_problem(get("/ohlc/NIFTY", window=15), 404, "unknown_product")
     assert body["detail"] == "no bars of 15 minutes are known of NIFTY"

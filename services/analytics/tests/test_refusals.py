@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.support.problems import assert_problem
 from tests.support.stores import free_port
+from tests.support.tokens import access_token
 
 PATHS = [
     "/pcr/NIFTY",
@@ -44,29 +46,27 @@ BAD = [
 
 
 @pytest.mark.parametrize(("path", "query", "field"), BAD)
-def test_a_bad_parameter_is_named(
-    get: Any, assert_problem: Any, path: str, query: dict[str, str], field: str
-) -> None:
+def test_a_bad_parameter_is_named(get: Any, path: str, query: dict[str, str], field: str) -> None:
     """400 with the field and its rule, never a guess at what was meant."""
     body = assert_problem(get(path, **query), 400, "bad_input")
     assert [each["field"] for each in body["errors"]] == [field]
     assert body["detail"].startswith(f"{field}: ")
 
 
-def test_every_bad_parameter_is_named_at_once(get: Any, assert_problem: Any) -> None:
+def test_every_bad_parameter_is_named_at_once(get: Any) -> None:
     """A caller repairs a request in one go."""
     body = assert_problem(get("/pcr/NIFTY", limit="x", expiry="x", colour="red"), 400, "bad_input")
     assert {each["field"] for each in body["errors"]} == {"limit", "expiry", "colour"}
 
 
-def test_a_parameter_given_twice_is_refused(get: Any, assert_problem: Any) -> None:
+def test_a_parameter_given_twice_is_refused(get: Any) -> None:
     """Two values of one filter have no meaning."""
     body = assert_problem(get("/ohlc/NIFTY?window=1&window=5"), 400, "bad_input")
     assert body["errors"] == [{"field": "window", "rule": "must be given once"}]
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/nothing"])
-def test_no_route_answers_without_a_token(make_client: Any, assert_problem: Any, path: str) -> None:
+def test_no_route_answers_without_a_token(make_client: Any, path: str) -> None:
     """Internal does not mean open."""
     answer = make_client().get(path)
     assert_problem(answer, 401, "unauthorized")
@@ -74,46 +74,38 @@ def test_no_route_answers_without_a_token(make_client: Any, assert_problem: Any,
 
 
 @pytest.mark.parametrize("audience", ["deltastream-api", "storage", "logging"])
-def test_a_token_for_somebody_else_is_refused(
-    make_client: Any, make_token: Any, assert_problem: Any, audience: str
-) -> None:
+def test_a_token_for_somebody_else_is_refused(make_client: Any, audience: str) -> None:
     """A user's token, or another service's, opens nothing here."""
-    headers = {"Authorization": f"Bearer {make_token(audience)}"}
+    headers = {"Authorization": f"Bearer {access_token(audience)}"}
     assert_problem(make_client().get("/pcr/NIFTY", headers=headers), 401, "unauthorized")
 
 
-def test_an_expired_or_forged_token_is_refused(
-    make_client: Any, make_token: Any, assert_problem: Any
-) -> None:
+def test_an_expired_or_forged_token_is_refused(make_client: Any) -> None:
     """Ten minutes, and 30 s of leeway for clocks; one changed signature is none."""
-    head, claims, signature = make_token().split(".")
-    for token in (make_token(lifetime_s=-31), f"{head}.{claims}.{signature[::-1]}", "x.y.z"):
+    head, claims, signature = access_token("analytics").split(".")
+    for token in (access_token("analytics", lifetime_s=-31), f"{head}.{claims}.{signature[::-1]}", "x.y.z"):
         headers = {"Authorization": f"Bearer {token}"}
         assert_problem(make_client().get("/pcr/NIFTY", headers=headers), 401, "unauthorized")
 
 
-def test_without_keys_no_token_can_be_judged(make_client: Any, make_token: Any, assert_problem: Any) -> None:
+def test_without_keys_no_token_can_be_judged(make_client: Any) -> None:
     """An outage of auth is 503, not a refusal: the caller's token may be good."""
     client = make_client(auth_url=f"http://127.0.0.1:{free_port()}")
-    headers = {"Authorization": f"Bearer {make_token()}"}
+    headers = {"Authorization": f"Bearer {access_token('analytics')}"}
     body = assert_problem(client.get("/pcr/NIFTY", headers=headers), 503, "upstream_unavailable")
     assert body["upstream"] == "auth"
 
 
-def test_an_unknown_path_and_a_wrong_method_are_problems_too(
-    get: Any, make_client: Any, make_token: Any, assert_problem: Any
-) -> None:
+def test_an_unknown_path_and_a_wrong_method_are_problems_too(get: Any, make_client: Any) -> None:
     """Every error has the same shape."""
     assert_problem(get("/nothing"), 404, "not_found")
-    headers = {"Authorization": f"Bearer {make_token()}"}
+    headers = {"Authorization": f"Bearer {access_token('analytics')}"}
     answer = make_client().post("/pcr/NIFTY", headers=headers)
     assert_problem(answer, 405, "method_not_allowed")
     assert "GET" in answer.headers["Allow"]
 
 
-def test_a_failure_of_ours_tells_nothing(
-    get: Any, assert_problem: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failure_of_ours_tells_nothing(get: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The text of an exception stays in the logs."""
 
     def fail(*_args: object) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 from tests.support.contracts import example
+from tests.support.problems import assert_problem
 from tests.support.stores import RedisServer, free_port, wait_until
+from tests.support.tokens import access_token
 
 from analytics.cache import Cache, CacheAway, connect
 
@@ -57,7 +58,7 @@ def test_storage_away_means_the_cache(make_get: Any, cached: Any, path: str, que
 
 
 @pytest.mark.parametrize(("path", "query"), ROUTES)
-def test_both_away_is_said(make_get: Any, assert_problem: Any, path: str, query: dict[str, str]) -> None:
+def test_both_away_is_said(make_get: Any, path: str, query: dict[str, str]) -> None:
     """503 with a code of its own; not a 404, since nobody could look."""
     get = make_get(redis_url=nowhere("redis"), storage_url=nowhere())
     body = assert_problem(get(path, **query), 503, "sources_unavailable")
@@ -67,7 +68,7 @@ def test_both_away_is_said(make_get: Any, assert_problem: Any, path: str, query:
 
 @pytest.mark.parametrize(("path", "query"), ROUTES)
 def test_an_empty_cache_alone_proves_nothing(
-    make_get: Any, cached: Any, assert_problem: Any, path: str, query: dict[str, str]
+    make_get: Any, cached: Any, path: str, query: dict[str, str]
 ) -> None:
     """It forgets after a day, so with storage away nothing is called unknown."""
     body = assert_problem(make_get(storage_url=nowhere())(path, **query), 503, "sources_unavailable")
@@ -87,16 +88,14 @@ def test_an_empty_cache_alone_proves_nothing(
         ((200, {"chains": [1]}), "invalid"),
     ],
 )
-def test_an_answer_of_storage_that_is_none(
-    get: Any, storage: Any, assert_problem: Any, fail: Any, reason: str
-) -> None:
+def test_an_answer_of_storage_that_is_none(get: Any, storage: Any, fail: Any, reason: str) -> None:
     """It counts as away, and says how."""
     storage.fail = fail
     body = assert_problem(get("/max-pain/NIFTY", expiry=EXPIRY), 503, "sources_unavailable")
     assert body["storage"] == reason
 
 
-def test_a_history_needs_storage(make_get: Any, cached: Any, assert_problem: Any) -> None:
+def test_a_history_needs_storage(make_get: Any, cached: Any) -> None:
     """It was asked for, so an answer without it would be another answer."""
     cached.ratio()
     get = make_get(storage_url=nowhere())
@@ -104,19 +103,17 @@ def test_a_history_needs_storage(make_get: Any, cached: Any, assert_problem: Any
     assert get("/pcr/NIFTY").status_code == 200
 
 
-def test_without_a_token_of_auth_storage_is_not_asked(
-    make_get: Any, filled: Any, assert_problem: Any
-) -> None:
+def test_without_a_token_of_auth_storage_is_not_asked(make_get: Any, filled: Any) -> None:
     """A secret that auth does not know; the cache still answers."""
     get = make_get(service_client_secret="not-the-secret")
     body = assert_problem(get("/pcr/NIFTY"), 503, "sources_unavailable")
     assert (body["storage"], filled.seen) == ("no_token", [])
 
 
-def test_calls_of_storage_carry_the_request(make_client: Any, make_token: Any, filled: Any) -> None:
+def test_calls_of_storage_carry_the_request(make_client: Any, filled: Any) -> None:
     """Its id and trace, so that one search finds both services' lines; and our token, not the caller's."""
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    token = make_token()
+    token = access_token("analytics")
     headers = {"Authorization": f"Bearer {token}", "X-Request-ID": "r-17", "traceparent": trace}
     assert make_client().get("/pcr/NIFTY", headers=headers).status_code == 200
     sent = filled.seen[0].headers
@@ -124,7 +121,7 @@ def test_calls_of_storage_carry_the_request(make_client: Any, make_token: Any, f
     assert token not in sent["Authorization"]
 
 
-def test_an_unknown_product_is_not_found(get: Any, assert_problem: Any) -> None:
+def test_an_unknown_product_is_not_found(get: Any) -> None:
     """Neither source has it."""
     for path, query in ROUTES[:-1]:
         body = assert_problem(get(path, **query), 404, "unknown_product")
@@ -132,7 +129,7 @@ def test_an_unknown_product_is_not_found(get: Any, assert_problem: Any) -> None:
 
 
 def test_an_unknown_expiry_is_not_found_and_the_known_ones_are_named(
-    get: Any, cached: Any, filled: Any, assert_problem: Any
+    get: Any, cached: Any, filled: Any
 ) -> None:
     """Those of the cache and those of storage."""
     cached.chain(expiry="2024-07-04")
@@ -166,22 +163,17 @@ def test_redis_is_never_searched(get: Any, cached: Any, filled: Any) -> None:
     assert not used & {"keys", "scan", "hscan", "sscan", "zscan", "eval", "evalsha"}
 
 
-def test_after_an_outage_the_cache_is_used_again(make_get: Any, filled: Any, tmp_path: Path) -> None:
+def test_after_an_outage_the_cache_is_used_again(make_get: Any, filled: Any, own_redis: RedisServer) -> None:
     """Without a restart of ours."""
-    server = RedisServer(tmp_path / "redis")
-    server.start()
-    try:
-        get = make_get(redis_url=server.url())
-        assert get("/pcr/NIFTY").json["source"] == "storage"
-        server.kill()
-        assert get("/pcr/NIFTY").json["source"] == "storage"
-        server.start()
-        with connect(server.url(), connections=1) as client:
-            client.hset("index:NIFTY", f"chain:{EXPIRY}", "{}")
-            client.set(f"latest:pcr:NIFTY:{EXPIRY}", json.dumps(example("cache-latest-pcr")))
-        wait_until(lambda: get("/pcr/NIFTY").json["source"] == "cache", "the cache answers again")
-    finally:
-        server.stop()
+    get = make_get(redis_url=own_redis.url())
+    assert get("/pcr/NIFTY").json["source"] == "storage"
+    own_redis.kill()
+    assert get("/pcr/NIFTY").json["source"] == "storage"
+    own_redis.start()
+    with connect(own_redis.url(), connections=1) as client:
+        client.hset("index:NIFTY", f"chain:{EXPIRY}", "{}")
+        client.set(f"latest:pcr:NIFTY:{EXPIRY}", json.dumps(example("cache-latest-pcr")))
+    wait_until(lambda: get("/pcr/NIFTY").json["source"] == "cache", "the cache answers again")
 
 
 def test_a_redis_that_is_away_is_left_alone_for_a_moment() -> None:

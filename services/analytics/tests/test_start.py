@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.http_process import gunicorn
 from tests.support.stores import free_port, wait_until
+from tests.support.tokens import access_token
 
 from analytics.config import Settings, load
 
@@ -79,42 +76,17 @@ def test_every_setting_is_in_the_readme() -> None:
     assert not [name for name in Settings.model_fields if f"`{name.upper()}`" not in text]
 
 
-def test_gunicorn_serves_and_ends_cleanly(redis_url: str, make_token: Any, auth: Any, tmp_path: Path) -> None:
+def test_gunicorn_serves_and_ends_cleanly(redis_url: str, auth: Any, tmp_path: Path) -> None:
     """Ready, an answer from the cache of the forked worker, and 0 on SIGTERM."""
-    port = free_port()
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    given = {
+    settings = {
         "REDIS_URL": redis_url,
         "AUTH_URL": auth.url,
         "STORAGE_URL": f"http://127.0.0.1:{free_port()}",
         "SERVICE_CLIENT_SECRET": "any",
-        "PORT": str(port),
     }
-    with open(tmp_path / "log", "wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:app"],
-            cwd=SERVICE,
-            env={**inherited, **given},
-            stderr=log,
-        )
-
-    def status(path: str) -> int:
-        headers = {"Authorization": f"Bearer {make_token()}"}
-        asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
-        try:
-            with urllib.request.urlopen(asked, timeout=10) as got:
-                return int(got.status)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code
-        except OSError:
-            return 0
-
-    try:
-        wait_until(lambda: status("/readyz") == 200, "analytics is ready")
-        assert status("/pcr/NIFTY") == 503  # an empty cache, and no storage
-        process.terminate()
-        assert process.wait(30) == 0
-    finally:
-        process.kill()
-        process.wait()
+    with gunicorn(SERVICE, tmp_path / "log", **settings) as service:
+        wait_until(service.ready, "analytics is ready")
+        headers = {"Authorization": f"Bearer {access_token('analytics')}"}
+        assert service.get("/pcr/NIFTY", **headers)[0] == 503  # an empty cache, and no storage
+        service.process.terminate()
+        assert service.process.wait(30) == 0

@@ -4,42 +4,22 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.support.contracts import example, validator
+from tests.support.contracts import example
+from tests.support.tokens import USER, access_token, jwks, subject_of
 from werkzeug.test import Client
 
 from api_gateway.bootstrap import create_app
 from api_gateway.config import Settings
 
-USER = "5f" * 16
 SECRET = "gateway-secret-of-tests"
-KEY = Ed25519PrivateKey.generate()
 ROW = {"strike": 23450.0, "open_interest": 2100000, "iv": 0.106}
-
-
-def token(audience: str, subject: str = USER, *, key: Ed25519PrivateKey = KEY, lifetime_s: int = 600) -> str:
-    """An access token as auth makes it."""
-    now = int(time.time())
-    claims = {
-        "iss": "deltastream-auth",
-        "aud": audience,
-        "sub": subject,
-        "jti": uuid.uuid4().hex,
-        "iat": now,
-        "exp": now + lifetime_s,
-    }
-    validator("token-claims").validate(claims)
-    return jwt.encode(claims, key, algorithm="EdDSA", headers={"kid": "k1"})
 
 
 @dataclass
@@ -82,7 +62,8 @@ class Stub:
                     return self.reply(answer(stub.ready, {}))
                 if path not in ("/token", "/.well-known/jwks.json"):
                     stub.seen.append(Seen(self.command, self.path, dict(self.headers.items()), body))
-                if stub.audience and not stub.holds(self.headers.get("Authorization", "")):
+                shown = self.headers.get("Authorization", "")
+                if stub.audience and subject_of(shown, stub.audience) != "service:api-gateway":
                     return self.reply(answer(401, {}, "application/problem+json"))
                 given = stub.answers.get(path) or answer(404, problem(404, "not_found"), PROBLEM)
                 if path == "/token":
@@ -113,20 +94,6 @@ class Stub:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
-    def holds(self, authorization: str) -> bool:
-        """Whether the header carries a token of auth for this service, made out to the gateway."""
-        try:
-            claims = jwt.decode(
-                authorization.removeprefix("Bearer "),
-                KEY.public_key(),
-                algorithms=["EdDSA"],
-                audience=self.audience,
-                issuer="deltastream-auth",
-            )
-        except jwt.PyJWTError:
-            return False
-        return bool(claims["sub"] == "service:api-gateway")
-
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
@@ -150,20 +117,24 @@ def grant(form: dict[str, str]) -> Answer:
     """auth's /token: client credentials for one audience."""
     if (form["client_id"], form["client_secret"]) != ("api-gateway", SECRET):
         return answer(401, problem(401, "unauthorized"), PROBLEM)
-    made = token(form["audience"], "service:api-gateway")
+    made = access_token(form["audience"])
     return answer(200, {"access_token": made, "token_type": "Bearer", "expires_in": 600})
 
 
 def _auth_answers() -> dict[str, Any]:
-    jwk = json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(KEY.public_key()))
     user = {"id": USER, "email": "test@example.com", "name": "Test User"}
-    session = {"message": "ok", "token": token("deltastream-api"), "refresh_token": "r1", "user": user}
+    session = {
+        "message": "ok",
+        "token": access_token("deltastream-api"),
+        "refresh_token": "r1",
+        "user": user,
+    }
     return {
-        "/.well-known/jwks.json": answer(200, {"keys": [{**jwk, "kid": "k1", "use": "sig", "alg": "EdDSA"}]}),
+        "/.well-known/jwks.json": answer(200, jwks()),
         "/register": answer(201, session),
         "/login": answer(200, session),
         "/verify": answer(200, {"valid": True, "user_id": USER, "email": "test@example.com"}),
-        "/refresh": answer(200, {"token": token("deltastream-api"), "refresh_token": "r2"}),
+        "/refresh": answer(200, {"token": access_token("deltastream-api"), "refresh_token": "r2"}),
         "/logout": answer(200, {"message": "ok"}),
     }
 
@@ -254,12 +225,7 @@ def client(gateway: Gateway) -> Client:
 @pytest.fixture
 def user() -> dict[str, str]:
     """Headers of a user who is logged in."""
-    return {"Authorization": f"Bearer {token('deltastream-api')}"}
-
-
-@pytest.fixture
-def make_token() -> Callable[..., str]:
-    return token
+    return {"Authorization": f"Bearer {access_token('deltastream-api')}"}
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from prometheus_client import REGISTRY
 from tests.support.stores import RedisServer, wait_until
+from tests.support.tokens import access_token
 
 PRODUCTS = "/api/data/products"
 
@@ -25,13 +27,13 @@ def test_an_anonymous_read_has_to_be_allowed(gateway: Any) -> None:
 
 @pytest.mark.parametrize("anonymous", [False, True])
 @pytest.mark.parametrize("kind", ["garbage", "expired", "other audience", "forged", "basic"])
-def test_a_bad_token_is_always_refused(gateway: Any, make_token: Any, anonymous: bool, kind: str) -> None:
+def test_a_bad_token_is_always_refused(gateway: Any, anonymous: bool, kind: str) -> None:
     """Who shows a token means it: falling back to anonymous would hide that it does not hold."""
     tokens = {
         "garbage": "Bearer x",
-        "expired": f"Bearer {make_token('deltastream-api', lifetime_s=-120)}",
-        "other audience": f"Bearer {make_token('storage')}",
-        "forged": f"Bearer {make_token('deltastream-api', key=Ed25519PrivateKey.generate())}",
+        "expired": f"Bearer {access_token('deltastream-api', lifetime_s=-120)}",
+        "other audience": f"Bearer {access_token('storage')}",
+        "forged": f"Bearer {access_token('deltastream-api', key=Ed25519PrivateKey.generate())}",
         "basic": "Basic dGVzdDp0ZXN0",
     }
     client = gateway.client(anonymous_read=anonymous)
@@ -68,10 +70,10 @@ def test_a_wrong_client_secret_is_an_outage(gateway: Any, user: Any) -> None:
     assert (got.status_code, got.json["upstream"]) == (503, "auth")
 
 
-def test_reads_are_limited_per_account(gateway: Any, make_token: Any) -> None:
+def test_reads_are_limited_per_account(gateway: Any) -> None:
     """One account's reads share a limit over all routes and replicas; another account has its own."""
     replicas = [gateway.client(rate_limit_per_minute=2) for _ in range(2)]
-    first, second = ({"Authorization": f"Bearer {make_token('deltastream-api', c * 32)}"} for c in "ab")
+    first, second = ({"Authorization": f"Bearer {access_token('deltastream-api', c * 32)}"} for c in "ab")
     assert replicas[0].get(PRODUCTS, headers=first).status_code == 200
     assert replicas[1].get("/api/data/expiries/NIFTY", headers=first).status_code == 200
     got = replicas[0].get("/api/analytics/pcr/NIFTY", headers=first)
@@ -119,16 +121,14 @@ def test_a_forwarded_address_counts_only_behind_trusted_proxies(gateway: Any, ho
     assert client.get(PRODUCTS, headers={"X-Forwarded-For": "10.0.0.2"}).status_code == status
 
 
-def test_limits_survive_redis(gateway: Any, user: Any, tmp_path: Any) -> None:
+def test_limits_survive_redis(gateway: Any, user: Any, own_redis: RedisServer) -> None:
     """Redis away: counted in memory and in a metric; Redis back: counted there again."""
-    server = RedisServer(tmp_path / "redis")
-    server.start()
-    client = gateway.client(redis_url=server.url(), rate_limit_per_minute=2)
+    client = gateway.client(redis_url=own_redis.url(), rate_limit_per_minute=2)
     assert client.get(PRODUCTS, headers=user).status_code == 200
-    server.kill()
+    own_redis.kill()
+    before = REGISTRY.get_sample_value("gateway_limits_fallback_total") or 0
     assert [client.get(PRODUCTS, headers=user).status_code for _ in range(3)] == [200, 200, 429]
-    assert "gateway_limits_fallback_total" in client.get("/metrics").text
-    server.start()
+    assert REGISTRY.get_sample_value("gateway_limits_fallback_total") == before + 3
+    own_redis.start()
     fresh = {"Authorization": user["Authorization"]}
     wait_until(lambda: client.get(PRODUCTS, headers=fresh).status_code == 200, "Redis counts again")
-    server.stop()

@@ -99,7 +99,6 @@ def test_the_gateway_does_what_the_document_says(gateway: Any, user: Any) -> Non
         @given(case=operation.as_strategy())
         @settings(
             max_examples=25,
-            deadline=None,
             database=None,
             derandomize=True,
             phases=[Phase.explicit, Phase.generate],

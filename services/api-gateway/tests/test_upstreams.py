@@ -69,7 +69,7 @@ def test_an_answer_too_large_is_502(gateway: Any, user: Any, make_answer: Any) -
     assert (got.status_code, got.json["code"]) == (502, "upstream_invalid")
 
 
-def test_bad_answers_do_not_use_up_the_pool(gateway: Any, make_token: Any) -> None:
+def test_bad_answers_do_not_use_up_the_pool(gateway: Any) -> None:
     """A place in the pool comes back even if its answer was given up half-way."""
     one = Upstream("auth", gateway.auth.url, pool(1), max_bytes=10)
     for _ in range(3):

@@ -8,15 +8,10 @@ from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
-from tests.support.contracts import validator
+from tests.support.contracts import shown, validator
 
 from auth.errors import Busy
 from auth.passwords import Passwords, owasp_hasher
-
-
-def as_json(document: dict[str, Any]) -> dict[str, Any]:
-    """A BSON document in the contracts' form."""
-    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in document.items()}
 
 
 def test_registering_gives_an_account_and_a_session(auth: Any, session: Any, account: Any) -> None:
@@ -31,8 +26,8 @@ def test_registering_gives_an_account_and_a_session(auth: Any, session: Any, acc
 def test_what_is_stored_keeps_the_contracts(auth: Any, session: Any) -> None:
     """Accounts with Argon2id, refresh tokens by their hash."""
     (user,), (token,) = auth.db["users"].find(), auth.db["refresh_tokens"].find()
-    validator("document-users").validate(as_json(user))
-    validator("document-refresh_tokens").validate(as_json(token))
+    validator("document-users").validate(shown(user))
+    validator("document-refresh_tokens").validate(shown(token))
     assert session["refresh_token"] not in str(token)
 
 

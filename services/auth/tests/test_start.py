@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.stores import free_port, wait_until
+from tests.support.http_process import gunicorn
+from tests.support.stores import wait_until
 
 from auth.config import Settings, load
 
@@ -89,50 +87,18 @@ def test_every_setting_and_route_is_in_the_readme() -> None:
     assert not [route for route in routes if f"/{route}`" not in text]
 
 
-def gunicorn(env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    with open(log, "wb") as stderr:
-        return subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:app"],
-            cwd=SERVICE,
-            env={**inherited, **env},
-            stderr=stderr,
-        )
-
-
 def test_gunicorn_refuses_a_default_with_code_2(tmp_path: Path) -> None:
     """The whole process, as an orchestrator sees it."""
-    process = gunicorn({"JWT_SECRET": "changeme" * 6}, tmp_path / "log")
-    assert process.wait(30) == 2
-    assert (tmp_path / "log").read_text().count("\n") == 1
+    with gunicorn(SERVICE, tmp_path / "log", JWT_SECRET="changeme" * 6) as service:
+        assert service.process.wait(30) == 2
+    assert service.log.read_text().count("\n") == 1
 
 
-def test_gunicorn_serves_and_ends_cleanly(auth: Any, tmp_path: Path) -> None:
-    """Ready, a login, and 0 on SIGTERM."""
-    import urllib.request
-
-    port = free_port()
-    env = {"MONGO_URL": auth.mongo_url, "REDIS_URL": auth.redis_url, "JWT_SECRET": GOOD, "PORT": str(port)}
-    process = gunicorn(env, tmp_path / "log")
-    try:
-
-        def ready() -> bool:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as got:
-                    return bool(got.status == 200)
-            except OSError:
-                return False
-
-        wait_until(ready, "auth is ready")
-        asked = urllib.request.Request(
-            f"http://127.0.0.1:{port}/register",
-            b'{"email": "a@example.com", "password": "a long password"}',
-            {"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(asked, timeout=30) as got:
-            assert got.status == 201
-        process.terminate()
-        assert process.wait(30) == 0
-    finally:
-        process.kill()
-        process.wait()
+def test_gunicorn_serves_and_ends_cleanly(auth: Any, account: Any, tmp_path: Path) -> None:
+    """Ready, a new account, and 0 on SIGTERM."""
+    settings = {"MONGO_URL": auth.mongo_url, "REDIS_URL": auth.redis_url, "JWT_SECRET": GOOD}
+    with gunicorn(SERVICE, tmp_path / "log", **settings) as service:
+        wait_until(service.ready, "auth is ready")
+        assert service.post("/register", account)[0] == 201
+        service.process.terminate()
+        assert service.process.wait(30) == 0

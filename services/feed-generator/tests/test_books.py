@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from feed_generator.domain import book
@@ -124,7 +124,6 @@ def test_quantities_are_whole_lots_where_the_exchange_counts_shares(bodies: list
             )
 
 
-@settings(deadline=None)
 @given(
     price=st.floats(0, 5000),
     vega=st.floats(0, 5000),
@@ -174,7 +173,6 @@ def test_a_contract_is_listed_the_same_whenever_it_is_first_seen() -> None:
     assert (first.volume, first.open_interest) != (other.volume, other.open_interest)
 
 
-@settings(deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     start=st.integers(0, 400),

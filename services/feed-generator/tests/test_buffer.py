@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from feed_generator.buffer import PASSES, Buffer
@@ -136,7 +136,6 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(STEPS)
 def test_whatever_happens_ticks_keep_their_order_and_the_newest_quote_gets_out(
     steps: list[tuple[str, str | int, bool]],

@@ -10,7 +10,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from feed_generator.domain.gbm import (
@@ -146,7 +146,6 @@ def test_poisson_numbers_have_their_mean_and_variance() -> None:
     assert poisson(rng, 0) == 0
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(products()), min_size=1, max_size=len(products()), unique=True))
 def test_any_selection_of_products_has_a_correlation_matrix(names: list[str]) -> None:
     """Positive definite whatever a shard gets, and L L^T gives it back."""

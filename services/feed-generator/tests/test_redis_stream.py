@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,35 +157,34 @@ class Running:
 
 
 @pytest.mark.parametrize("how", ["kill -9", "stopped and started", "hangs"])
-def test_redis_away_and_back_loses_no_tick_and_no_chain(how: str, tmp_path: Path, make_market: Any) -> None:
+def test_redis_away_and_back_loses_no_tick_and_no_chain(
+    how: str, own_redis: RedisServer, make_market: Any
+) -> None:
     """What is in the stream afterwards is the market: all ticks and chains in order, names without holes.
 
     A batch whose answer was lost is sent again under the same names.
     """
-    server = RedisServer(tmp_path / "redis")
-    server.start()
     market = Recorded(make_market(messages_per_second=3000))
-    running = Running(server.url(), market)
+    running = Running(own_redis.url(), market)
     try:
         wait_until(lambda: running.entries() > 1000, "under way")
         if how == "hangs":
-            os.kill(server.pid, signal.SIGSTOP)
+            os.kill(own_redis.pid, signal.SIGSTOP)
         elif how == "kill -9":
-            server.kill()
+            own_redis.kill()
         else:
-            server.stop()
+            own_redis.stop()
         wait_until(lambda: len(running.buffer) > 1000, "messages wait for Redis")
         if how == "hangs":
-            os.kill(server.pid, signal.SIGCONT)
+            os.kill(own_redis.pid, signal.SIGCONT)
         else:
-            server.start()
+            own_redis.start()
         before = running.entries()
         wait_until(lambda: running.entries() > before + 3000, "caught up")
         found = running.finish()
     finally:
         running.stop.set()
         running.client.close()
-        server.stop()
 
     unique = {message["mid"]: message for message in found}
     for message in found:

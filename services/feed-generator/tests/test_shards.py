@@ -17,7 +17,7 @@ from feed_generator.domain.shards import mine, owner
 NAMES = st.lists(st.from_regex(r"[A-Z0-9&-]{1,20}", fullmatch=True), min_size=1, max_size=50, unique=True)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(names=NAMES, count=st.integers(1, 40))
 def test_every_product_belongs_to_exactly_one_shard(names: list[str], count: int) -> None:
     """The shards together have all products, each once and in the given order."""
@@ -27,7 +27,7 @@ def test_every_product_belongs_to_exactly_one_shard(names: list[str], count: int
         assert shard == [name for name in names if name in shard]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(names=NAMES, count=st.integers(1, 40))
 def test_growing_by_one_moves_products_only_to_the_new_shard(names: list[str], count: int) -> None:
     """From N to N+1 a product stays or goes to shard N; back again it returns to where it was."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
@@ -145,7 +145,6 @@ def test_true_variance_does_not_fall_with_time(bodies: list[dict[str, Any]]) -> 
     assert compared > 9 * 2 * 15
 
 
-@settings(deadline=None)
 @given(
     product=st.sampled_from(products()),
     level=st.floats(0.05, 20),
@@ -166,7 +165,6 @@ def test_every_products_surface_is_free_of_calendar_arbitrage(
     assert 0 < early <= late * (1 + 1e-12)
 
 
-@settings(deadline=None)
 @given(product=st.sampled_from(products()), theta=st.floats(1e-5, 1), k=st.floats(-1.5, 1.5))
 def test_every_products_surface_is_free_of_butterfly_arbitrage(product: str, theta: float, k: float) -> None:
     """The density that a slice implies is nowhere negative: Gatheral's g(k) >= 0, by central differences."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pymongo import MongoClient
-from tests.support.stores import free_port, wait_until
+from tests.support.http_process import HttpProcess, gunicorn
+from tests.support.stores import wait_until
 from werkzeug.test import Client
 
 from logging_service.bootstrap import create_app
@@ -26,40 +23,13 @@ CLIENT = {"secret": "secret-of-the-gateway-1", "audiences": ["logging", "storage
 class AuthService:
     """The auth service as a process; asked for tokens as a service would."""
 
-    def __init__(self, home: Path, *, mongo_url: str, redis_url: str) -> None:
-        (home / "clients.json").write_text(json.dumps({"api-gateway": CLIENT}))
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        settings = {
-            "PORT": str(port),
-            "MONGO_URL": mongo_url,
-            "REDIS_URL": redis_url,
-            "JWT_SECRET": "w7Xo2c9Qz4Lr8Vt1Bn6Hk3Md5Fg0Js-unit",
-            "SERVICE_CLIENTS_FILE": str(home / "clients.json"),
-        }
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        with open(home / "auth.log", "wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:app"],
-                cwd=AUTH,
-                env={**inherited, **settings},
-                stderr=log,
-            )
-        wait_until(self._answers, "auth answers")
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/livez", timeout=5) as got:
-                return bool(got.status == 200)
-        except OSError:
-            return False
+    def __init__(self, process: HttpProcess) -> None:
+        self._process, self.url = process, process.url
 
     def post(self, path: str, **body: str) -> Any:
-        asked = urllib.request.Request(
-            self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(asked, timeout=30) as got:
-            return json.loads(got.read())
+        status, answer = self._process.post(path, body)
+        assert status in (200, 201), answer
+        return json.loads(answer)
 
     def token(self, audience: str) -> str:
         grant = {"grant_type": "client_credentials", "client_id": "api-gateway", "audience": audience}
@@ -70,10 +40,16 @@ class AuthService:
 @pytest.fixture(scope="module")
 def auth(tmp_path_factory: Any, _mongo_server: Any, _redis_server: Any) -> Iterator[AuthService]:
     home = tmp_path_factory.mktemp("auth")
-    service = AuthService(home, mongo_url=_mongo_server.url, redis_url=_redis_server.url())
-    yield service
-    service.process.terminate()
-    service.process.wait(30)
+    (home / "clients.json").write_text(json.dumps({"api-gateway": CLIENT}))
+    settings = {
+        "MONGO_URL": _mongo_server.url,
+        "REDIS_URL": _redis_server.url(),
+        "JWT_SECRET": "w7Xo2c9Qz4Lr8Vt1Bn6Hk3Md5Fg0Js-unit",
+        "SERVICE_CLIENTS_FILE": str(home / "clients.json"),
+    }
+    with gunicorn(AUTH, home / "auth.log", **settings) as process:
+        wait_until(lambda: process.get("/livez")[0] == 200, "auth answers")
+        yield AuthService(process)
 
 
 @pytest.fixture(scope="module")

@@ -6,16 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from bson import ObjectId
-from tests.support.contracts import example, validator
+from tests.support.contracts import example, shown, validator
+from tests.support.problems import assert_problem
 
 LINE = {"service": "worker-enricher", "level": "info", "message": "started"}
-
-
-def as_json(document: dict[str, Any]) -> dict[str, Any]:
-    """A BSON document in the contracts' form."""
-    shown = {datetime: datetime.isoformat, ObjectId: str}
-    return {key: shown.get(type(value), lambda same: same)(value) for key, value in document.items()}
 
 
 def test_a_line_is_stored_by_the_contract(service: Any, db: Any) -> None:
@@ -26,7 +20,7 @@ def test_a_line_is_stored_by_the_contract(service: Any, db: Any) -> None:
     assert (got.status_code, got.json) == (202, {"accepted": 1})
     first, second = db["logs"].find()
     for stored in (first, second):
-        validator("document-logs").validate(as_json(stored))
+        validator("document-logs").validate(shown(stored))
     assert first["timestamp"] == first["received_at"]
     assert second["timestamp"] == datetime(2026, 11, 24, 19, 20, tzinfo=UTC)
 
@@ -87,10 +81,7 @@ def test_a_body_that_is_none_is_a_problem(
 ) -> None:
     """Bounded before it is read, and never a 500."""
     got = service.client.post("/logs", data=data, content_type=kind, headers=service.bearer)
-    assert (got.status_code, got.json["code"]) == (status, code)
-    assert got.content_type == "application/problem+json"
-    assert got.json.keys() >= {"type", "title", "status", "detail", "code", "request_id"}
-    assert got.json["request_id"] == got.headers["X-Request-ID"]
+    assert_problem(got, status, code)
 
 
 def test_obvious_secrets_are_redacted(service: Any, db: Any) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.stores import free_port, wait_until
+from tests.support.http_process import gunicorn
+from tests.support.stores import wait_until
 
 from logging_service.config import Settings, load
 
@@ -47,27 +44,7 @@ def test_every_setting_is_in_the_readme() -> None:
 
 def test_gunicorn_serves_and_ends_cleanly(db: Any, mongo_url: str, tmp_path: Path) -> None:
     """Ready, and 0 on SIGTERM."""
-    port = free_port()
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    with open(tmp_path / "log", "wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:app"],
-            cwd=SERVICE,
-            env={**inherited, "MONGO_URL": mongo_url, "PORT": str(port)},
-            stderr=log,
-        )
-
-    def ready() -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as got:
-                return bool(got.status == 200)
-        except OSError:
-            return False
-
-    try:
-        wait_until(ready, "the logging service is ready")
-        process.terminate()
-        assert process.wait(30) == 0
-    finally:
-        process.kill()
-        process.wait()
+    with gunicorn(SERVICE, tmp_path / "log", MONGO_URL=mongo_url) as service:
+        wait_until(service.ready, "the logging service is ready")
+        service.process.terminate()
+        assert service.process.wait(30) == 0

@@ -3,57 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
 import redis
 import socketio
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.support.contracts import example
-from tests.support.stores import free_port, wait_until
+from tests.support.http_process import HttpProcess
+from tests.support.stores import wait_until
+from tests.support.tokens import key_server
 
 SERVICE = Path(__file__).parents[1]
 
 
-class Gateway:
+class Gateway(HttpProcess):
     """One replica."""
-
-    def __init__(self, log: Path, **settings: str) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.log = log
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        with open(log, "wb") as stderr:
-            self.process = subprocess.Popen(
-                [sys.executable, "app.py"],
-                cwd=SERVICE,
-                env={**inherited, "PORT": str(self.port), **settings},
-                stderr=stderr,
-            )
-
-    def get(self, path: str) -> tuple[int, str]:
-        try:
-            with urllib.request.urlopen(self.url + path, timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
-
-    def ready(self) -> bool:
-        return self.get("/readyz")[0] == 200
 
     def metric(self, name: str) -> float:
         """A sample by its full name with labels; 0 if there is none."""
@@ -62,21 +30,19 @@ class Gateway:
                 return float(line.rsplit(" ", 1)[1])
         return 0.0
 
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
 
 class Player:
     """A Socket.IO client that keeps every event, in order."""
 
-    def __init__(self, url: str, transports: list[str] | None = None, **options: Any) -> None:
+    def __init__(
+        self, url: str, transports: list[str] | None = None, query: str = "", **options: Any
+    ) -> None:
         self.got: list[tuple[str, Any]] = []
         self.io = socketio.Client(reconnection=False)
         self.io.on("*", lambda name, data=None: self.got.append((name, data)))
         self.io.on("connect_error", lambda data: self.got.append(("connect_error", data)))
         self.io.on("disconnect", lambda *_: self.got.append(("disconnect", None)))
-        self.io.connect(url, transports=transports or ["websocket"], **options)
+        self.io.connect(url + query, transports=transports or ["websocket"], **options)
 
     def all(self, name: str) -> list[Any]:
         return [data for event, data in list(self.got) if event == name]
@@ -130,53 +96,20 @@ class Publisher:
             self.redis.set(f"latest:underlying:{product}", json.dumps(message))
 
 
-class Keys:
-    """A stub of the auth service: one key, served as JWKS."""
-
-    def __init__(self) -> None:
-        self._key = Ed25519PrivateKey.generate()
-        public = json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(self._key.public_key()))
-        body = json.dumps({"keys": [{**public, "kid": "one", "alg": "EdDSA", "use": "sig"}]}).encode()
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                found = self.path == "/.well-known/jwks.json"
-                self.send_response(200 if found else 404)
-                self.end_headers()
-                self.wfile.write(body if found else b"")
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def token(self, lives_s: float = 600, **changes: Any) -> str:
-        now = int(time.time())
-        claims = {**example("token-claims"), "iat": now - 60, "exp": now + int(lives_s), **changes}
-        return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": "one"})
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
     """Starts replicas and waits until they are ready."""
-    started: list[Gateway] = []
+    with ExitStack() as running:
+        numbers = count()
 
-    def begin(redis_url: str, **settings: str) -> Gateway:
-        log = tmp_path / f"gateway-{len(started)}.log"
-        gateway = Gateway(log, **{"REDIS_URL": redis_url, "ANONYMOUS_READ": "true", **settings})
-        started.append(gateway)
-        wait_until(gateway.ready, "the gateway is ready")
-        return gateway
+        def begin(redis_url: str, **settings: str) -> Gateway:
+            log = tmp_path / f"gateway-{next(numbers)}.log"
+            given = {"REDIS_URL": redis_url, "ANONYMOUS_READ": "true", **settings}
+            gateway = running.enter_context(Gateway(["app.py"], SERVICE, log, **given))
+            wait_until(gateway.ready, "the gateway is ready")
+            return gateway
 
-    yield begin
-    for gateway in started:
-        gateway.end()
+        yield begin
 
 
 @pytest.fixture
@@ -206,8 +139,8 @@ def publisher(redis_url: str) -> Iterator[Publisher]:
     made.redis.close()
 
 
-@pytest.fixture
-def keys() -> Iterator[Keys]:
-    made = Keys()
-    yield made
-    made.close()
+@pytest.fixture(scope="session")
+def auth_url() -> Iterator[str]:
+    """A server that publishes the key to the tests' tokens."""
+    with key_server() as url:
+        yield url

@@ -113,19 +113,14 @@ def test_what_was_sent_before_the_join_does_not_hold_a_snapshot_back() -> None:
     assert [frame.kind for frame in member.frames] == [Kind.SNAPSHOT]
 
 
-def test_without_redis_the_subscription_stands(start: Any, play: Any, tmp_path: Any) -> None:
+def test_without_redis_the_subscription_stands(start: Any, play: Any, own_redis: RedisServer) -> None:
     """Outage policy: no snapshot, an `error` that says so, and live events once they come again."""
-    server = RedisServer(tmp_path / "redis")
-    server.start()
-    try:
-        player = play(start(server.url()))
-        server.kill()
-        player.io.emit("subscribe", {"type": "product", "symbol": "NIFTY"})
-        (error,) = player.wait("error")
-        assert error["code"] == "cache_unavailable"
-        assert player.all("subscribed")
-    finally:
-        server.stop()
+    player = play(start(own_redis.url()))
+    own_redis.kill()
+    player.io.emit("subscribe", {"type": "product", "symbol": "NIFTY"})
+    (error,) = player.wait("error")
+    assert error["code"] == "cache_unavailable"
+    assert player.all("subscribed")
 
 
 def test_no_request_makes_the_cache_scan(gateway: Any, play: Any, publisher: Any) -> None:

@@ -12,6 +12,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 from tests.support.stores import MongoServer, free_port
+from tests.support.tokens import access_token
 from werkzeug.test import Client
 
 from storage.config import Settings, load
@@ -145,9 +146,10 @@ class FailingMongo(MongoServer):
 
 def test_a_query_that_mongodb_gives_up_is_told_apart_from_an_outage(tmp_path: Path) -> None:
     """At its time limit: ask for less. While MongoDB refuses or is gone: come back later."""
-    server = FailingMongo(tmp_path / "mongo")
-    server.start()
-    with MongoClient(server.url, serverSelectionTimeoutMS=500, retryReads=False) as client:
+    with (
+        FailingMongo(tmp_path / "mongo") as server,
+        MongoClient(server.url, serverSelectionTimeoutMS=500, retryReads=False) as client,
+    ):
         store = Store(client.get_default_database(), query_timeout_ms=1000)
         for code, expected in ((50, QueryTimeout), (13, StoreUnavailable)):
             fail = {"failCommands": ["find"], "errorCode": code}
@@ -160,12 +162,10 @@ def test_a_query_that_mongodb_gives_up_is_told_apart_from_an_outage(tmp_path: Pa
             store.quotes("NIFTY20240627C23500", 1)
 
 
-def test_an_absent_database_is_an_outage(
-    make_client: Callable[..., Client], make_token: Callable[..., str]
-) -> None:
+def test_an_absent_database_is_an_outage(make_client: Callable[..., Client]) -> None:
     """503 with a code of its own; not ready, but alive."""
     client = make_client(mongo_url=SecretStr(f"mongodb://127.0.0.1:{free_port()}/deltastream"))
-    answer = client.get("/products", headers={"Authorization": f"Bearer {make_token()}"})
+    answer = client.get("/products", headers={"Authorization": f"Bearer {access_token('storage')}"})
     assert (answer.status_code, answer.json["code"]) == (503, "store_unavailable")
     assert client.get("/readyz").status_code == 503
     assert client.get("/readyz").json["checks"] == {"mongo": "unavailable"}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
+from tests.support.problems import assert_problem
 from tests.support.stores import free_port
+from tests.support.tokens import access_token
 from werkzeug.test import Client, TestResponse
 
 Get = Callable[..., TestResponse]
@@ -19,17 +20,6 @@ PATHS = [
     "/ohlc/NIFTY",
     "/pcr/NIFTY",
 ]
-
-
-def assert_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
-    """The answer is a problem (RFC 9457) that carries the request's id."""
-    assert answer.status_code == status, answer.text
-    assert answer.content_type == "application/problem+json"
-    body: dict[str, Any] = answer.json
-    assert set(body) >= {"type", "title", "status", "detail", "code", "request_id"}
-    assert (body["status"], body["code"]) == (status, code)
-    assert body["request_id"] == answer.headers["X-Request-ID"]
-    return body
 
 
 BAD = [
@@ -95,40 +85,34 @@ def test_no_route_answers_without_a_token(make_client: Callable[..., Client], pa
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_token_for_somebody_else_is_refused(
-    make_client: Callable[..., Client], make_token: Callable[..., str]
-) -> None:
+def test_a_token_for_somebody_else_is_refused(make_client: Callable[..., Client]) -> None:
     """A user's token, or another service's, opens nothing here."""
     for audience in ("deltastream-api", "analytics"):
-        headers = {"Authorization": f"Bearer {make_token(audience)}"}
+        headers = {"Authorization": f"Bearer {access_token(audience)}"}
         assert_problem(make_client().get("/products", headers=headers), 401, "unauthorized")
 
 
-def test_an_expired_token_is_refused(
-    make_client: Callable[..., Client], make_token: Callable[..., str]
-) -> None:
+def test_an_expired_token_is_refused(make_client: Callable[..., Client]) -> None:
     """Ten minutes, and 30 s of leeway for clocks."""
-    headers = {"Authorization": f"Bearer {make_token(lifetime_s=-31)}"}
+    headers = {"Authorization": f"Bearer {access_token('storage', lifetime_s=-31)}"}
     body = assert_problem(make_client().get("/products", headers=headers), 401, "unauthorized")
     assert "expired" in body["detail"]
 
 
-def test_without_keys_no_token_can_be_judged(
-    make_client: Callable[..., Client], make_token: Callable[..., str]
-) -> None:
+def test_without_keys_no_token_can_be_judged(make_client: Callable[..., Client]) -> None:
     """An outage of auth is 503, not a refusal: the caller's token may be good."""
     client = make_client(auth_url=f"http://127.0.0.1:{free_port()}")
-    headers = {"Authorization": f"Bearer {make_token()}"}
+    headers = {"Authorization": f"Bearer {access_token('storage')}"}
     body = assert_problem(client.get("/products", headers=headers), 503, "upstream_unavailable")
     assert body["upstream"] == "auth"
 
 
 def test_an_unknown_path_and_a_wrong_method_are_problems_too(
-    get: Get, make_client: Callable[..., Client], make_token: Callable[..., str]
+    get: Get, make_client: Callable[..., Client]
 ) -> None:
     """Every error has the same shape."""
     assert_problem(get("/nothing"), 404, "not_found")
-    headers = {"Authorization": f"Bearer {make_token()}"}
+    headers = {"Authorization": f"Bearer {access_token('storage')}"}
     answer = make_client().post("/products", headers=headers)
     assert_problem(answer, 405, "method_not_allowed")
     assert "GET" in answer.headers["Allow"]

@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +99,8 @@ class Enricher:
 
 @pytest.fixture
 def enricher(tmp_path: Path, redis_url: str, mongo_url: str) -> Iterator[Enricher]:
-    made = Enricher(tmp_path, redis_url, mongo_url)
-    yield made
-    made.close()
+    with closing(Enricher(tmp_path, redis_url, mongo_url)) as made:
+        yield made
 
 
 @pytest.mark.parametrize("concurrency", ["1", "2"])
@@ -137,26 +137,20 @@ def test_a_process_killed_under_load_loses_and_doubles_nothing(enricher: Enriche
 
 @pytest.mark.parametrize("concurrency", ["1", "2"])
 def test_a_redis_that_is_killed_again_and_again_is_consumed_from_again(
-    tmp_path: Path, mongo_url: str, concurrency: str
+    tmp_path: Path, own_redis: RedisServer, mongo_url: str, concurrency: str
 ) -> None:
     """Whatever Celery was doing when the broker went: a task in hand, one to acknowledge, none."""
-    server = RedisServer(tmp_path / "redis")
-    server.start()
-    enricher = Enricher(tmp_path, server.url(), mongo_url)
-    try:
+    with closing(Enricher(tmp_path, own_redis.url(), mongo_url)) as enricher:
         enricher.start("subscriber", BATCH_ENTRIES="5")
         enricher.start("worker", BATCH_ENTRIES="5", CONCURRENCY=concurrency)
         for round_ in range(6):
             first = round_ * 400 + 1
             enricher.publish(first, first + 399)
             wait_until(lambda at=first: len(enricher.stored()) > at + 50, "under way")
-            server.kill()
-            server.start()
+            own_redis.kill()
+            own_redis.start()
         enricher.wait_stored(2400)
         assert enricher.client.xlen("dlq:nifty-replay") == 0
-    finally:
-        enricher.close()
-        server.stop()
 
 
 @pytest.mark.parametrize("concurrency", ["1", "2"])
@@ -164,12 +158,12 @@ def test_a_worker_told_to_stop_while_mongodb_is_away_stops_and_loses_nothing(
     tmp_path: Path, redis_url: str, concurrency: str
 ) -> None:
     """Its batch stays pending and is stored by the next worker once MongoDB is back."""
-    mongod = MongoServer(tmp_path / "mongo")
-    mongod.start()
-    enricher = Enricher(tmp_path, redis_url, mongod.url)
-    try:
+    with (
+        MongoServer(tmp_path / "mongo") as mongod,
+        closing(Enricher(tmp_path, redis_url, mongod.url)) as enricher,
+    ):
         enricher.start("subscriber")
-        worker = enricher.start("worker")
+        worker = enricher.start("worker", CONCURRENCY=concurrency)
         enricher.publish(1, 50)
         enricher.wait_stored(50)
         mongod.kill()
@@ -178,11 +172,8 @@ def test_a_worker_told_to_stop_while_mongodb_is_away_stops_and_loses_nothing(
         wait_until(lambda: enricher.probe(worker, "/readyz") == 503, "the outage is seen")
         assert enricher.probe(worker, "/livez") == 200, "an outage of MongoDB is no reason to kill workers"
         worker.terminate()
-        worker.wait(timeout=30)
+        assert worker.wait(timeout=30) == 0
         mongod.start()
         enricher.start("worker")
         enricher.wait_stored(80)
         assert enricher.client.xlen("dlq:nifty-replay") == 0
-    finally:
-        enricher.close()
-        mongod.stop()

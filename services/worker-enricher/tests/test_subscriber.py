@@ -157,18 +157,23 @@ def test_two_subscribers_never_take_the_same_entry(client: redis.Redis, stream: 
     """New entries and left ones alike go to one of them."""
     ids = add(client, 50)
     stream.ensure_group()
-    stream.read_new("dead", 20, 1)
+    left = [id_ for id_, _ in stream.read_new("dead", 20, 1)]
+    client.xclaim("feed:f", GROUP, "dead", 0, left, idle=60_000, retrycount=1)  # nothing else is idle as long
     queues = [Queue(), Queue()]
-    subs = [subscriber(stream, q, f"s{i}", batch_entries=7, claim_idle_ms=150) for i, q in enumerate(queues)]
+    subs = [
+        subscriber(stream, queue, f"s{number}", batch_entries=7, claim_idle_ms=60_000)
+        for number, queue in enumerate(queues)
+    ]
 
-    def step_both() -> list[str]:
+    def step_both() -> list[tuple[str, int]]:
         for sub in subs:
             sub.step()
-        return [id_ for q in queues for batch, _ in q.sent for id_ in batch]
+        return [(id_, n) for queue in queues for batch, n in queue.sent for id_ in batch]
 
-    wait_until(lambda: set(step_both()) == set(ids), "all dispatched")
-    new = [id_ for q in queues for batch, n in q.sent if n == 1 for id_ in batch]
-    assert sorted(new) == sorted(ids[20:])
+    wait_until(lambda: {id_ for id_, _ in step_both()} == set(ids), "all dispatched")
+    assert all(queue.sent for queue in queues)
+    once = [(id_, 2) for id_ in left] + [(id_, 1) for id_ in ids[20:]]
+    assert sorted(step_both()) == sorted(once)
 
 
 def test_entries_that_a_worker_keeps_are_not_taken_over(client: redis.Redis, stream: FeedStream) -> None:

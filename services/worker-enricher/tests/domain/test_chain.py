@@ -230,7 +230,7 @@ def open_interests(draw):
     return strikes, draw(oi), draw(oi), draw(st.integers(1, 60))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(chains=st.lists(open_interests(), min_size=1, max_size=4))
 def test_max_pain_is_that_of_the_brute_force(build, chains):
     """Against the definition, strike by strike; ties nearest the spot (no forward here), then lower."""

@@ -146,7 +146,7 @@ def test_a_refused_lane_leaves_its_neighbours_alone():
             np.testing.assert_array_equal(single.sigma[0], stacked.sigma[row, column])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     s=st.floats(0.001, 6.0),
     z=st.floats(-12.0, 12.0),
@@ -179,7 +179,7 @@ def test_a_price_gives_back_its_volatility(s, z, forward, discount, t):
         )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(share=st.floats(1e-6, 0.9), step=st.floats(1e-6, 0.05), k=st.floats(50.0, 200.0))
 def test_a_dearer_option_has_a_higher_volatility(share, step, k):
     """Implied volatility increases strictly with the price."""

@@ -1,0 +1,83 @@
+"""Access tokens as auth makes them, and a server that publishes the key to them."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from tests.support.contracts import validator
+
+ISSUER = "deltastream-auth"
+USER = "5f" * 16
+KEY = Ed25519PrivateKey.generate()
+
+
+def access_token(
+    audience: str,
+    subject: str | None = None,
+    *,
+    lifetime_s: int = 600,
+    issuer: str = ISSUER,
+    key: Ed25519PrivateKey = KEY,
+) -> str:
+    """A person's for the API, a service's for any other audience.
+
+    Kept to the contract but for what a test asks for: a forger names another issuer or has another key.
+    """
+    now = int(time.time())
+    claims = {
+        "iss": ISSUER,
+        "aud": audience,
+        "sub": subject or (USER if audience == "deltastream-api" else "service:api-gateway"),
+        "jti": uuid.uuid4().hex,
+        "iat": now,
+        "exp": now + lifetime_s,
+    }
+    validator("token-claims").validate(claims)
+    return jwt.encode({**claims, "iss": issuer}, key, algorithm="EdDSA", headers={"kid": "k1"})
+
+
+def subject_of(authorization: str, audience: str) -> str | None:
+    """Whom an Authorization header names to a service of this audience; None if its token does not hold."""
+    token = authorization.removeprefix("Bearer ")
+    try:
+        claims = jwt.decode(token, KEY.public_key(), algorithms=["EdDSA"], audience=audience, issuer=ISSUER)
+    except jwt.PyJWTError:
+        return None
+    return str(claims["sub"])
+
+
+def jwks() -> dict[str, Any]:
+    """What auth answers at /.well-known/jwks.json."""
+    jwk = json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(KEY.public_key()))
+    return {"keys": [{**jwk, "kid": "k1", "use": "sig", "alg": "EdDSA"}]}
+
+
+@contextmanager
+def key_server() -> Iterator[str]:
+    """The URL of an auth service that publishes the key and does nothing else."""
+    body = json.dumps(jwks()).encode()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/.well-known/jwks.json" else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
