@@ -174,8 +174,10 @@ def test_decisions_are_told_as_events_of_the_feed(cluster: Cluster, operator: Op
     wait_until(lambda: {"ManualReplicas", "ProductCount"} <= reasons(), "both decisions are told")
 
 
-def test_a_product_of_an_older_feed_is_refused_until_it_is_free(cluster: Cluster, operator: Operator) -> None:
-    """Rule: who came first keeps a product; the other's condition names it, and it starts once it can."""
+def test_a_product_that_is_made_is_refused_to_others_until_it_is_free(
+    cluster: Cluster, operator: Operator
+) -> None:
+    """Rule: the other's condition names the feed, and it starts once the generators are gone."""
     cluster.make_feed("first")
     wait_until(lambda: cluster.settled("first"), "the first is carried out")
     cluster.make_feed("second")
@@ -183,7 +185,38 @@ def test_a_product_of_an_older_feed_is_refused_until_it_is_free(cluster: Cluster
     assert "first" in cluster.condition("Ready", "second")["message"]
     assert cluster.deployment("second") is None
     cluster.ask("DELETE", f"{cluster.feeds}/first")
+    still = "feed first, whose generators still make it"
+    wait_until(lambda: still in cluster.condition("Ready", "second")["message"], "it waits for them")
+    assert cluster.deployment("second") is None
+    cluster.ask("DELETE", f"{cluster.apps}/statefulsets/first-generator")  # nobody collects here
     wait_until(lambda: cluster.enrichers("second") == 2, "the second starts")
+
+
+def test_a_running_feed_keeps_its_product_from_an_older_one_and_through_a_restart(
+    cluster: Cluster, operator: Operator, make_operator: Callable[[], Operator]
+) -> None:
+    """Rule: who makes it keeps it, also while it is paused and its new spec names another."""
+    cluster.make_feed("older", products=("NIFTY",))
+    cluster.make_feed("younger", products=("SPY",))
+    wait_until(lambda: all(map(cluster.settled, ("older", "younger"))), "both are carried out")
+    pause = {"metadata": {"annotations": {"deltastream.dev/paused": "true"}}, "spec": {"products": ["QQQ"]}}
+    cluster.merge(f"{cluster.feeds}/younger", pause)
+    cluster.merge(f"{cluster.feeds}/older", {"spec": {"products": ["NIFTY", "SPY"]}})
+
+    def made() -> str:
+        body = cluster.statefulset("older")
+        assert body is not None
+        variables = body["spec"]["template"]["spec"]["containers"][0]["env"]
+        return next(str(variable["value"]) for variable in variables if variable["name"] == "PRODUCTS")
+
+    wait_until(lambda: cluster.condition("SpecValid", "older").get("reason") == "ProductTaken", "refused")
+    operator.stop(signal.SIGKILL)
+    other = make_operator()
+    other.start()
+    wait_until(lambda: other.ticks() >= 3, "it decided")
+    assert made() == "NIFTY"
+    cluster.merge(f"{cluster.feeds}/younger", {"metadata": {"annotations": None}})
+    wait_until(lambda: made() == "NIFTY,SPY", "the younger let go")
 
 
 def test_a_write_that_is_refused_is_said_in_the_status(cluster: Cluster, operator: Operator) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from deltastream_operator.adapters.kubernetes.api import ApiError
+from deltastream_operator.adapters.kubernetes.made import Made
 from deltastream_operator.adapters.kubernetes.table import Table
 from deltastream_operator.adapters.metrics import Metrics
+from deltastream_operator.domain.observed import Problem
 from deltastream_operator.loop import BACKOFF_MAX_S, Loop
 
 
@@ -37,6 +39,7 @@ class Visits:
     failing: dict[str, Exception] = field(default_factory=dict)
     made: list[tuple[str, float]] = field(default_factory=list)
     parted: list[str] = field(default_factory=list)
+    claimed: list[Mapping[str, Problem]] = field(default_factory=list)
 
     def part(self, body: Mapping[str, Any], reading: object) -> None:
         self.parted.append(body["metadata"]["uid"])
@@ -47,7 +50,8 @@ class Visits:
     def forget(self, uids: set[str]) -> None:
         """Nothing is kept."""
 
-    async def visit(self, name: str, *_: object) -> None:
+    async def visit(self, name: str, readings: object, taken: Mapping[str, Problem], now: object) -> None:
+        self.claimed.append(taken)
         self.made.append((name, self.clock.now))
         if name in self.failing:
             raise self.failing[name]
@@ -62,12 +66,14 @@ def a_loop(*feeds: str) -> tuple[Loop, Visits, HandClock]:
         table.saw_feed("ADDED", {"metadata": metadata})
     loop = Loop(
         table=table,
+        made=Made(table),
         visitor=visits,  # type: ignore[arg-type]
         signals=None,  # type: ignore[arg-type]
         api=None,  # type: ignore[arg-type]
         metrics=Metrics(),
         clock=clock,
         namespace="market",
+        listed=True,
     )
     return loop, visits, clock
 
@@ -126,6 +132,33 @@ def test_a_deleted_feed_is_parted_from_once_even_when_made_again_at_once() -> No
     asyncio.run(loop._visit_due())
     assert visits.parted == ["a"]
     assert len(visits.made) == 2
+
+
+def test_nobody_is_visited_before_the_workloads_are_known() -> None:
+    """Rule: after a restart an older feed must not be given what a younger one makes."""
+    loop, visits, _ = a_loop("a")
+    loop.listed = False
+    asyncio.run(loop._visit_due())
+    assert visits.made == []
+    loop.listed = True
+    asyncio.run(loop._visit_due())
+    assert [name for name, _ in visits.made] == ["a"]
+
+
+def test_who_makes_a_product_is_asked_at_every_visit_and_reckoned_when_it_changes() -> None:
+    """Rule: an unchanged answer is the same object; a StatefulSet's new body is looked at."""
+    loop, visits, _ = a_loop("a")
+    asyncio.run(loop._visit_due())
+    loop.table.wake("a")
+    asyncio.run(loop._visit_due())
+    assert visits.claimed[0] is visits.claimed[1]
+    loop.table.workloads["b", "generator"] = {
+        "metadata": {"uid": "b"},
+        "spec": {"template": {"spec": {"containers": [{"env": [{"name": "PRODUCTS", "value": "SPY"}]}]}}},
+    }
+    loop.table.wake("a")
+    asyncio.run(loop._visit_due())
+    assert loop._claimed[1] == {"b": frozenset({"SPY"})}
 
 
 def test_a_feed_that_is_gone_leaves_no_series() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ _HOPELESS = frozenset(
         "RunContainerError",
     }
 )
+_ENDED = frozenset({"Succeeded", "Failed"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,8 @@ class Pod:
     trouble: Problem | None
     waits_for_volumes: bool
     """Its containers are not created yet: if that lasts, only the kubelet's Events say why."""
+    products: str
+    """What it makes, as in its environment; empty if it makes nothing, or nothing any more."""
 
 
 def read(body: Mapping[str, Any]) -> Pod:
@@ -57,7 +61,18 @@ def read(body: Mapping[str, Any]) -> Pod:
         serving=conditions.get("Ready", {}).get("status") == "True",
         trouble=_trouble(metadata["name"], states, conditions),
         waits_for_volumes=creating and "deletionTimestamp" not in metadata,
+        products="" if status.get("phase") in _ENDED else products_of(body.get("spec", {})),
     )
+
+
+def products_of(pod_spec: Mapping[str, Any]) -> str:
+    """The variable PRODUCTS of a pod's containers; empty if none has it."""
+    containers: Iterable[Mapping[str, Any]] = pod_spec.get("containers", [])
+    for container in containers:
+        for variable in container.get("env", []):
+            if variable["name"] == "PRODUCTS":
+                return sys.intern(str(variable.get("value", "")))  # all pods of a feed have the same one
+    return ""
 
 
 def _waiting(state: Mapping[str, Any]) -> Mapping[str, Any]:
