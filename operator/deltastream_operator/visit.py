@@ -88,7 +88,7 @@ class Visitor:
         current = Current(**{c: self.workloads.asked_for(name, c) for c in COMPONENTS})
         decision = decide(feed, reading, current, now)
         trouble, failure = await self._bring(feed, decision, body)
-        facts = await self._facts(name, trouble)
+        facts = await self._facts(body, trouble)
         selector = ",".join(f"{key}={value}" for key, value in names.selector(name, "enricher").items())
         built = status.build(previous, decision, facts, generation=generation, selector=selector)
         news = status.changes(previous, decision)
@@ -120,13 +120,13 @@ class Visitor:
                 found.append(problem)
         return found, failure
 
-    async def _facts(self, name: str, trouble: list[Problem]) -> Facts:
+    async def _facts(self, body: Mapping[str, Any], trouble: list[Problem]) -> Facts:
         contested = next((problem for problem in trouble if is_contest(problem)), None)
         lasting = [problem for problem in trouble if not is_contest(problem) and not is_passing(problem)]
         return Facts(
-            generator=self.workloads.observe(name, "generator"),
-            enricher=self.workloads.observe(name, "enricher"),
-            stalled=lasting[0] if lasting else await self._stalled(name),
+            generator=self.workloads.observe("generator", body),
+            enricher=self.workloads.observe("enricher", body),
+            stalled=lasting[0] if lasting else await self._stalled(body["metadata"]["name"]),
             contested=contested,
         )
 

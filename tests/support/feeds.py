@@ -35,6 +35,6 @@ def load(**numbers: Any) -> Signals:
 def serving(generators: int, enrichers: int) -> Facts:
     """Everything that exists is ready."""
     return Facts(
-        generator=Observed(replicas=generators, ready=generators),
-        enricher=Observed(replicas=enrichers, ready=enrichers),
+        generator=Observed(replicas=generators, ready=generators, updated=generators),
+        enricher=Observed(replicas=enrichers, ready=enrichers, updated=enrichers),
     )

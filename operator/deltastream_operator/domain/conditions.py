@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Literal
 
 from deltastream_operator.domain.decide import Decision
-from deltastream_operator.domain.feed import COMPONENTS
-from deltastream_operator.domain.observed import Facts, Problem
+from deltastream_operator.domain.feed import COMPONENTS, Component
+from deltastream_operator.domain.observed import Facts, Observed, Problem
 from deltastream_operator.domain.signals import WAITING, Unknown
 
 Status = Literal["True", "False", "Unknown"]
@@ -85,7 +85,7 @@ def of(
     missing = [] if paused or facts.stalled else _missing(decision, facts)
     moving = Problem(reason="ReplicasMoving", message="; ".join(missing)) if missing else None
     return [
-        _ready(decision, facts, moving, _was_ready(old, generation)),
+        _ready(decision, facts, moving, _was_ready(decision, facts, old, generation)),
         Condition(type="SpecValid", status="True", reason="SpecRead", message="the spec is valid"),
         _metrics(decision),
         _limited(decision),
@@ -107,19 +107,41 @@ def _missing(decision: Decision, facts: Facts) -> list[str]:
     """Components that are not yet as decided."""
     lines = []
     for component in COMPONENTS:
-        target, seen = decision.of(component).target, facts.of(component)
-        wanted = seen.replicas if target is None else target
-        if seen.ready != wanted or seen.replicas != wanted:
-            lines.append(f"{component}: {seen.ready} of {wanted} ready, {seen.replicas} exist")
+        seen, wanted = facts.of(component), _wanted(decision, facts, component)
+        if not _whole(seen, wanted):
+            line = f"{component}: {seen.ready} of {wanted} ready, {seen.replicas} exist"
+            older = seen.updated != seen.replicas
+            lines.append(f"{line}, {seen.updated} of the newest template" if older else line)
     return lines
 
 
-def _was_ready(old: Sequence[Mapping[str, object]], generation: int) -> bool:
-    return any(
-        condition.get("type") == "Ready"
-        and condition.get("status") == "True"
-        and condition.get("observedGeneration") == generation
-        for condition in old
+def _wanted(decision: Decision, facts: Facts, component: Component) -> int:
+    target = decision.of(component).target
+    return facts.of(component).replicas if target is None else target
+
+
+def _whole(seen: Observed, wanted: int) -> bool:
+    return seen.replicas == seen.ready == seen.updated == wanted
+
+
+def _was_ready(
+    decision: Decision, facts: Facts, old: Sequence[Mapping[str, object]], generation: int
+) -> bool:
+    """Whether all of this generation served once, as the last status says."""
+    ready = next((row for row in old if row.get("type") == "Ready" and row.get("status") == "True"), None)
+    if ready is None:
+        return False
+    return ready.get("observedGeneration") == generation or _only_scaled(decision, facts)
+
+
+def _only_scaled(decision: Decision, facts: Facts) -> bool:
+    """Whether another scaler's new number of enrichers is all that there is to do: each is a generation."""
+    generator, enricher = facts.generator, facts.enricher
+    return (
+        decision.enricher.reason == "ExternalReplicas"
+        and not facts.stalled
+        and enricher.updated == enricher.replicas
+        and _whole(generator, _wanted(decision, facts, "generator"))
     )
 
 

@@ -9,10 +9,11 @@ from deltastream_operator.domain.feed import Component
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """`replicas` exist, `ready` of them serve."""
+    """`replicas` exist, `ready` of them serve, `updated` of them are of the newest template."""
 
     replicas: int
     ready: int
+    updated: int
 
 
 @dataclass(frozen=True, kw_only=True)

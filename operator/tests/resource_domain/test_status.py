@@ -42,7 +42,9 @@ def of(built: dict[str, Any], kind: str) -> dict[str, Any]:
 
 def test_every_condition_is_there_from_the_first_visit_with_all_six_fields() -> None:
     """Even before anything is known or runs."""
-    nothing = Facts(generator=Observed(replicas=0, ready=0), enricher=Observed(replicas=0, ready=0))
+    nothing = Facts(
+        generator=Observed(replicas=0, ready=0, updated=0), enricher=Observed(replicas=0, ready=0, updated=0)
+    )
     for built in (
         wrote(decided(reading=WAITING, enrichers=None), nothing),
         status.refused({}, Problem(reason="ProductTaken", message="m"), now=NOON, generation=1),
@@ -143,24 +145,63 @@ def test_ready_waits_for_everything_at_first_and_then_stays_while_replicas_move(
     """`kubectl wait` returns when all of a generation serves; a scale-up does not take Ready away."""
     feed = a_feed("Manual", replicas=3)
     starting = wrote(
-        decided(feed, enrichers=3), replace(serving(1, 3), enricher=Observed(replicas=3, ready=2))
+        decided(feed, enrichers=3), replace(serving(1, 3), enricher=Observed(replicas=3, ready=2, updated=3))
     )
     assert of(starting, "Ready")["status"] == "False"
     assert of(starting, "Reconciling")["message"] == "enricher: 2 of 3 ready, 3 exist"
     full = wrote(decided(feed, enrichers=3), serving(1, 3), starting)
     assert (of(full, "Ready")["status"], of(full, "Reconciling")["status"]) == ("True", "False")
-    one_down = replace(serving(1, 3), enricher=Observed(replicas=3, ready=2))
+    one_down = replace(serving(1, 3), enricher=Observed(replicas=3, ready=2, updated=3))
     moving = wrote(decided(feed, enrichers=3), one_down, full)
     assert (of(moving, "Ready")["status"], of(moving, "Reconciling")["status"]) == ("True", "True")
     edited = wrote(decided(feed, enrichers=3), one_down, full, generation=2)
     assert of(edited, "Ready")["status"] == "False"
 
 
+def test_a_generation_is_ready_when_its_own_pods_serve_not_those_before_it() -> None:
+    """`kubectl wait` right after an edit must not return on pods of the old template."""
+    feed = a_feed("Manual", replicas=3)
+    before = wrote(decided(feed, enrichers=3), serving(1, 3))
+    for updated in (0, 2):
+        old_pods = replace(serving(1, 3), enricher=Observed(replicas=3, ready=3, updated=updated))
+        edited = wrote(decided(feed, enrichers=3), old_pods, before, generation=2)
+        assert edited["observedGeneration"] == 2
+        assert (of(edited, "Ready")["status"], of(edited, "Reconciling")["status"]) == ("False", "True")
+        message = f"enricher: 3 of 3 ready, 3 exist, {updated} of the newest template"
+        assert of(edited, "Ready")["message"] == message
+    done = wrote(decided(feed, enrichers=3), serving(1, 3), edited, generation=2)
+    assert (of(done, "Ready")["status"], of(done, "Reconciling")["status"]) == ("True", "False")
+
+
+def test_a_new_template_of_the_same_generation_is_reconciling_and_ready() -> None:
+    """The chart's new image: the spec is as it was, all of it serves, and the rollout is told."""
+    before = wrote(decided(), serving(1, 1))
+    rolling = replace(serving(1, 1), enricher=Observed(replicas=2, ready=1, updated=1))
+    built = wrote(decided(), rolling, before)
+    assert (of(built, "Ready")["status"], of(built, "Reconciling")["status"]) == ("True", "True")
+
+
+def test_another_scaler_s_numbers_do_not_take_ready_away_though_each_is_a_generation() -> None:
+    """In External `/scale` writes the spec; what else an edit changes is waited for as ever."""
+    feed = a_feed("External", replicas=5)
+    before = wrote(decided(a_feed("External", replicas=3), enrichers=3), serving(1, 3))
+    scaled = wrote(decided(feed, enrichers=3), serving(1, 3), before, generation=2)
+    assert (of(scaled, "Ready")["status"], of(scaled, "Reconciling")["status"]) == ("True", "True")
+    assert of(scaled, "Ready")["observedGeneration"] == 2
+    for change in (
+        {"enricher": Observed(replicas=3, ready=3, updated=0)},
+        {"generator": Observed(replicas=1, ready=1, updated=0)},
+        {"stalled": Problem(reason="WriteRefused", message="quota")},
+    ):
+        edited = wrote(decided(feed, enrichers=3), replace(serving(1, 3), **change), before, generation=2)
+        assert of(edited, "Ready")["status"] == "False"
+
+
 @pytest.mark.parametrize("dark", ["generator", "enricher"])
 def test_a_component_without_a_serving_replica_takes_ready_away(dark: str) -> None:
     """However ready the feed was."""
     full = wrote(decided(), serving(1, 1))
-    down = Observed(replicas=1, ready=0)
+    down = Observed(replicas=1, ready=0, updated=1)
     facts = replace(serving(1, 1), **{dark: down})
     assert of(wrote(decided(), facts, full), "Ready")["message"] == f"{dark}: 0 of 1 ready"
 

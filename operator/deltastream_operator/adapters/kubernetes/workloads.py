@@ -33,6 +33,8 @@ class Workloads:
     templates: Mapping[Component, Mapping[str, Any]]
     _left: dict[str, int] = field(default_factory=dict)
     """Each workload's generation after our last write, by uid."""
+    _templated: dict[str, int] = field(default_factory=dict)
+    """Each workload's generation after our last template, by uid: a scaling makes no pod old."""
     _wanted: dict[tuple[str, Component], tuple[str, str]] = field(default_factory=dict)
     """The hash of what the manager applies, kept for as long as it comes out the same: building it costs."""
     _contested: dict[tuple[str, Component], tuple[str, int, Problem]] = field(default_factory=dict)
@@ -74,6 +76,7 @@ class Workloads:
         """Drop what is kept of workloads that are gone."""
         alive = {body["metadata"]["uid"] for body in self.table.workloads.values()}
         self._left = {uid: generation for uid, generation in self._left.items() if uid in alive}
+        self._templated = {uid: at for uid, at in self._templated.items() if uid in alive}
         keys = self.table.workloads.keys()
         self._contested = {key: known for key, known in self._contested.items() if key in keys}
         self._wanted = {key: known for key, known in self._wanted.items() if key in keys}
@@ -83,10 +86,22 @@ class Workloads:
         generation: int = body["metadata"]["generation"]
         return self._left.get(body["metadata"]["uid"]) == generation
 
-    def observe(self, feed: str, component: Component) -> Observed:
-        """What the watch shows."""
-        status = self.table.workloads.get((feed, component), {}).get("status", {})
-        return Observed(replicas=status.get("replicas", 0), ready=status.get("readyReplicas", 0))
+    def observe(self, component: Component, owner: Mapping[str, Any]) -> Observed:
+        """What the watch shows of the feed's own workload; another's is none.
+
+        Until the controller has seen our newest template, its status counts pods of an earlier one.
+        """
+        body = self.table.workloads.get((owner["metadata"]["name"], component))
+        if body is None or not _belongs(body, owner):
+            return Observed(replicas=0, ready=0, updated=0)
+        status, metadata = body.get("status", {}), body["metadata"]
+        newest = self._templated.get(metadata["uid"], metadata["generation"])
+        seen = status.get("observedGeneration", 0) >= newest
+        return Observed(
+            replicas=status.get("replicas", 0),
+            ready=status.get("readyReplicas", 0),
+            updated=status.get("updatedReplicas", 0) if seen else 0,
+        )
 
     def asked_for(self, feed: str, component: Component) -> int | None:
         """The replicas that the workload asks for now, whoever wrote them; None if there is none."""
@@ -123,6 +138,8 @@ class Workloads:
         path = names.workloads_path(self.namespace, component, names.workload(feed.name, component))
         answer = await self.api.apply(path, body, manager, force=force)
         self._left[answer["metadata"]["uid"]] = answer["metadata"]["generation"]
+        if manager == names.MANAGER:
+            self._templated[answer["metadata"]["uid"]] = answer["metadata"]["generation"]
         self.table.saw_workload("MODIFIED", component, answer)
         return answer
 
