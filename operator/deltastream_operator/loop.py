@@ -81,11 +81,10 @@ class Loop:
         self.table.woken.clear()
         if not self.listed:
             return  # who makes a product is known only once the workloads are
-        now = self.clock.monotonic()
+        claimed, now = self._taken(), self.clock.monotonic()
         due = {name for name in self.table.due if self._retry_at.get(name, 0) <= now}
         due |= {name for name, at in self._retry_at.items() if at <= now}
         self.table.due -= due
-        claimed = self._taken()
         for name in sorted(due):
             self._retry_at.pop(name, None)
             if body := self.table.gone.pop(name, None):
@@ -127,7 +126,12 @@ class Loop:
                 claims.append(Claim(created=created, name=name, products=feed.products))
         made = self.made.by_feed()
         if (claims, made) != self._claimed[:2]:
-            self._claimed = (claims, made, taken(claims, made))
+            before, now = self._claimed[2], taken(claims, made)
+            self._claimed = (claims, made, now)
+            # What became free is taken up at once.
+            self.table.due |= {
+                name for name in before.keys() | now.keys() if before.get(name) != now.get(name)
+            }
         return self._claimed[2]
 
     async def watch_the_api(self) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from tests.support.feeds import a_feed
 
 from deltastream_operator.adapters.kubernetes.api import ApiError
 from deltastream_operator.adapters.kubernetes.made import Made
 from deltastream_operator.adapters.kubernetes.table import Table
 from deltastream_operator.adapters.metrics import Metrics
+from deltastream_operator.domain.feed import Feed
 from deltastream_operator.domain.observed import Problem
 from deltastream_operator.loop import BACKOFF_MAX_S, Loop
 
@@ -40,12 +42,13 @@ class Visits:
     made: list[tuple[str, float]] = field(default_factory=list)
     parted: list[str] = field(default_factory=list)
     claimed: list[Mapping[str, Problem]] = field(default_factory=list)
+    feeds: dict[str, Feed] = field(default_factory=dict)
 
     def part(self, body: Mapping[str, Any], reading: object) -> None:
         self.parted.append(body["metadata"]["uid"])
 
-    def parse(self, body: Mapping[str, Any]) -> tuple[None, list[str]]:
-        return None, []
+    def parse(self, body: Mapping[str, Any]) -> tuple[Feed | None, list[str]]:
+        return self.feeds.get(body["metadata"]["name"]), []
 
     def forget(self, uids: set[str]) -> None:
         """Nothing is kept."""
@@ -62,7 +65,8 @@ def a_loop(*feeds: str) -> tuple[Loop, Visits, HandClock]:
     clock, table = HandClock(), Table()
     visits = Visits(clock)
     for number, name in enumerate(feeds):
-        metadata = {"name": name, "uid": name, "resourceVersion": f"{number}"}
+        created = "2026-11-25T12:00:00Z"
+        metadata = {"name": name, "uid": name, "resourceVersion": f"{number}", "creationTimestamp": created}
         table.saw_feed("ADDED", {"metadata": metadata})
     loop = Loop(
         table=table,
@@ -159,6 +163,18 @@ def test_who_makes_a_product_is_asked_at_every_visit_and_reckoned_when_it_change
     loop.table.wake("a")
     asyncio.run(loop._visit_due())
     assert loop._claimed[1] == {"b": frozenset({"SPY"})}
+
+
+def test_a_product_that_becomes_free_is_taken_up_at_once() -> None:
+    """Rule: whoever waited for it is visited with the news that freed it, not at the next tick."""
+    loop, visits, _ = a_loop("a", "b")
+    visits.feeds = {name: replace(a_feed(), name=name) for name in ("a", "b")}
+    asyncio.run(loop._visit_due())
+    assert list(visits.claimed[-1]) == ["b"]
+    loop.table.saw_feed("DELETED", loop.table.feeds["a"])
+    visits.made.clear()
+    asyncio.run(loop._visit_due())
+    assert [name for name, _ in visits.made] == ["a", "b"]
 
 
 def test_a_feed_that_is_gone_leaves_no_series() -> None:
