@@ -137,7 +137,7 @@ class Visitor:
             if pod.trouble:
                 return pod.trouble
         for pod in pods:
-            if pod.waits_for_volumes and (problem := await self.mounts.problem(pod.name)):
+            if pod.waits_for_volumes and (problem := await self.mounts.problem(pod)):
                 return problem
         return None
 

@@ -1,8 +1,9 @@
 """A feed's conditions, all six fields of metav1.Condition, present from the first visit on.
 
 Ready is the summary and does not flap: once everything of a generation served, it stays True while
-replicas come and go, as long as each component has one that serves. Reconciling and Stalled are kstatus'
-words, so that `kubectl wait`, Flux and Argo CD understand them.
+replicas come and go or one of them is in trouble, as long as each component has one that serves. Stalled and
+Reconciling are kstatus' words, so that `kubectl wait`, Flux and Argo CD understand them; of two that are True
+kstatus takes the first in the list, and what cannot go on is not in progress.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from deltastream_operator.domain.signals import WAITING, Unknown
 Status = Literal["True", "False", "Unknown"]
 TYPES = (
     "Ready", "SpecValid", "MetricsAvailable", "ScalingLimited",
-    "Paused", "ReplicasContested", "Reconciling", "Stalled",
+    "Paused", "ReplicasContested", "Stalled", "Reconciling",
 )  # fmt: skip
 MESSAGE_MAX = 1024
 
@@ -72,8 +73,8 @@ def refused(problem: Problem) -> list[Condition]:
             Condition(type=undecided, status="Unknown", reason="NoDecision", message=unread)
             for undecided in ("MetricsAvailable", "ScalingLimited", "Paused", "ReplicasContested")
         ),
-        Condition(type="Reconciling", status="False", reason=problem.reason, message=unread),
         Condition(type="Stalled", status="True", reason=problem.reason, message=problem.message),
+        Condition(type="Reconciling", status="False", reason=problem.reason, message=unread),
     ]
 
 
@@ -82,7 +83,7 @@ def of(
 ) -> list[Condition]:
     """The conditions that follow from a decision and what was seen."""
     paused = Problem(reason="PausedByAnnotation", message=decision.paused) if decision.paused else None
-    missing = [] if paused or facts.stalled else _missing(decision, facts)
+    missing = [] if paused else _missing(decision, facts)
     moving = Problem(reason="ReplicasMoving", message="; ".join(missing)) if missing else None
     return [
         _ready(decision, facts, moving, _was_ready(decision, facts, old, generation)),
@@ -91,8 +92,8 @@ def of(
         _limited(decision),
         _trouble("Paused", paused, "NotPaused", "no annotation asks for it"),
         _trouble("ReplicasContested", facts.contested, "SoleOwner", "nobody else writes the replicas"),
-        _trouble("Reconciling", moving, "Settled", "everything runs as decided"),
         _trouble("Stalled", facts.stalled, "NotStalled", "nothing stands in the way"),
+        _trouble("Reconciling", moving, "Settled", "everything runs as decided"),
     ]
 
 
@@ -146,19 +147,17 @@ def _only_scaled(decision: Decision, facts: Facts) -> bool:
 
 
 def _ready(decision: Decision, facts: Facts, moving: Problem | None, was_ready: bool) -> Condition:
-    if facts.stalled:
-        stalled = facts.stalled
-        return Condition(type="Ready", status="False", reason=stalled.reason, message=stalled.message)
     dark = [
         f"{component}: 0 of {facts.of(component).replicas or decision.of(component).target} ready"
         for component in COMPONENTS
         if facts.of(component).ready == 0
         and (facts.of(component).replicas or decision.of(component).target or 0) > 0
     ]
-    if dark:
-        return Condition(type="Ready", status="False", reason="NotServing", message="; ".join(dark))
-    if moving and not was_ready:
-        return Condition(type="Ready", status="False", reason=moving.reason, message=moving.message)
+    why = Problem(reason="NotServing", message="; ".join(dark)) if dark else None if was_ready else moving
+    if facts.stalled and (dark or not was_ready):
+        why = facts.stalled  # why it is so, and not only that it is
+    if why:
+        return Condition(type="Ready", status="False", reason=why.reason, message=why.message)
     return Condition(type="Ready", status="True", reason="Serving", message="all that is wanted serves")
 
 

@@ -215,12 +215,30 @@ def test_no_replicas_wanted_is_ready() -> None:
 
 
 def test_what_stalls_a_feed_is_its_ready_message() -> None:
-    """An image that does not exist is not waited for."""
+    """An image that does not exist is not waited for, and what is missing is told beside it."""
     cause = Problem(reason="ErrImagePull", message="enricher: image x does not exist")
     built = wrote(decided(), replace(serving(1, 0), stalled=cause))
     for kind, wanted in (("Ready", "False"), ("Stalled", "True")):
         assert (of(built, kind)["status"], of(built, kind)["reason"]) == (wanted, "ErrImagePull")
-    assert of(built, "Reconciling")["status"] == "False"
+    assert of(built, "Reconciling")["message"] == "enricher: 0 of 1 ready, 0 exist"
+    # kstatus takes the first of the two that is True: a feed that cannot go on has failed.
+    kinds = [row["type"] for row in built["conditions"]]
+    assert kinds.index("Stalled") < kinds.index("Reconciling")
+
+
+def test_one_pod_of_twenty_in_trouble_stalls_a_feed_and_leaves_it_ready() -> None:
+    """Ready goes when a component is dark, or while a generation has not served yet."""
+    feed, cause = a_feed("Manual", replicas=20), Problem(reason="CrashLoop", message="pod x ended 3 times")
+    full = wrote(decided(feed, enrichers=20), serving(1, 20))
+    facts = replace(serving(1, 20), enricher=Observed(replicas=20, ready=19, updated=20), stalled=cause)
+    built = wrote(decided(feed, enrichers=20), facts, full)
+    found = {kind: of(built, kind)["status"] for kind in ("Ready", "Stalled", "Reconciling")}
+    assert found == {"Ready": "True", "Stalled": "True", "Reconciling": "True"}
+    edited = wrote(decided(feed, enrichers=20), facts, full, generation=2)
+    assert (of(edited, "Ready")["status"], of(edited, "Ready")["reason"]) == ("False", "CrashLoop")
+    dark = replace(facts, enricher=Observed(replicas=20, ready=0, updated=20))
+    down = of(wrote(decided(feed, enrichers=20), dark, full), "Ready")
+    assert (down["status"], down["reason"]) == ("False", "CrashLoop")
 
 
 def test_bounds_pause_and_contest_have_conditions_of_their_own() -> None:

@@ -11,6 +11,7 @@ from deltastream_operator.adapters.kubernetes import names
 from deltastream_operator.domain.observed import Problem
 
 TEXT_MAX = 400
+_CRASHES = 2
 _HOPELESS = frozenset(
     {
         "CreateContainerConfigError",
@@ -93,9 +94,13 @@ def _trouble(
             said = _short(waiting.get("message")) or f"image {state.get('image')}"
             return Problem(reason=str(waiting["reason"]), message=f"{where}: {said}")
         ended = state.get("state", {}).get("terminated") or state.get("lastState", {}).get("terminated")
-        if ended and ended.get("exitCode") and not state.get("ready") and state.get("restartCount", 0) > 0:
+        restarts = state.get("restartCount", 0)
+        # Once is an accident, which the kubelet mends at once: a full node, a store that was not there yet.
+        again = restarts >= _CRASHES or waiting.get("reason") == "CrashLoopBackOff"
+        if ended and ended.get("exitCode") and not state.get("ready") and again:
             said = _short(ended.get("message")) or ended.get("reason", "no last words")
-            message = f"{where} ended {state['restartCount']} times, with {ended['exitCode']}: {said}"
+            often = "once" if restarts < _CRASHES else f"{restarts} times"
+            message = f"{where} ended {often}, with {ended['exitCode']}: {said}"
             return Problem(reason="CrashLoop", message=message)
     return None
 
