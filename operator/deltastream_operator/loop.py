@@ -114,6 +114,7 @@ class Loop:
     def _forget(self, name: str) -> None:
         self._failures.pop(name, None)
         self._retry_at.pop(name, None)
+        self._readings = {feed: last for feed, last in self._readings.items() if feed != name}
         self.metrics.forget(name)
         self.visitor.forget({body["metadata"]["uid"] for body in self.table.feeds.values()})
 

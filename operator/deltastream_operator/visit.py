@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -76,20 +76,23 @@ class Visitor:
         refusal = refusal or taken.get(name) or (products.not_for_a_cluster(feed) if feed else None)
         previous = self._previous(body)
         generation = body["metadata"]["generation"]
+        reading = readings.get(name, WAITING)
+        self.metrics.show_load(name, reading)
+        current = Current(**{c: self.workloads.asked_for(name, c) for c in COMPONENTS})
+        selector = ",".join(f"{key}={value}" for key, value in names.selector(name, "enricher").items())
         if feed is None or refusal:
             problem = refusal or Problem(reason="InvalidSpec", message="the spec cannot be read")
-            built = status.refused(previous, problem, now=now, generation=generation)
+            seen = self._seen(body)
+            built = status.refused(previous, problem, seen, now=now, generation=generation, selector=selector)
+            self.metrics.show_undecided(name, current, seen)
             if await self._tell(body, previous, built):
                 self.events.tell(name, problem.reason, problem.message, warning=True)
             return
-        reading = readings.get(name, WAITING)
         if reading == WAITING and previous.get("observedGeneration") == generation:
             return  # after a restart: what the last operator said holds until the second reading
-        current = Current(**{c: self.workloads.asked_for(name, c) for c in COMPONENTS})
         decision = decide(feed, reading, current, now)
         trouble, failure = await self._bring(feed, decision, body)
         facts = await self._facts(body, trouble)
-        selector = ",".join(f"{key}={value}" for key, value in names.selector(name, "enricher").items())
         built = status.build(previous, decision, facts, generation=generation, selector=selector)
         news = status.changes(previous, decision)
         if await self._tell(body, previous, built):
@@ -123,12 +126,12 @@ class Visitor:
     async def _facts(self, body: Mapping[str, Any], trouble: list[Problem]) -> Facts:
         contested = next((problem for problem in trouble if is_contest(problem)), None)
         lasting = [problem for problem in trouble if not is_contest(problem) and not is_passing(problem)]
-        return Facts(
-            generator=self.workloads.observe("generator", body),
-            enricher=self.workloads.observe("enricher", body),
-            stalled=lasting[0] if lasting else await self._stalled(body["metadata"]["name"]),
-            contested=contested,
-        )
+        stalled = lasting[0] if lasting else await self._stalled(body["metadata"]["name"])
+        return replace(self._seen(body), stalled=stalled, contested=contested)
+
+    def _seen(self, body: Mapping[str, Any]) -> Facts:
+        observe = self.workloads.observe
+        return Facts(generator=observe("generator", body), enricher=observe("enricher", body))
 
     async def _stalled(self, name: str) -> Problem | None:
         """The first pod that says why it does not serve; then those that wait for a volume."""

@@ -17,6 +17,7 @@ from deltastream_operator.adapters.kubernetes.table import Table
 from deltastream_operator.adapters.metrics import Metrics
 from deltastream_operator.domain.feed import Feed
 from deltastream_operator.domain.observed import Problem
+from deltastream_operator.domain.signals import Reading, Unknown
 from deltastream_operator.loop import BACKOFF_MAX_S, Loop
 
 
@@ -41,10 +42,12 @@ class Visits:
     failing: dict[str, Exception] = field(default_factory=dict)
     made: list[tuple[str, float]] = field(default_factory=list)
     parted: list[str] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
     claimed: list[Mapping[str, Problem]] = field(default_factory=list)
     feeds: dict[str, Feed] = field(default_factory=dict)
 
-    def part(self, body: Mapping[str, Any], reading: object) -> None:
+    def part(self, body: Mapping[str, Any], reading: Reading) -> None:
+        self.readings.append(reading)
         self.parted.append(body["metadata"]["uid"])
 
     def parse(self, body: Mapping[str, Any]) -> tuple[Feed | None, list[str]]:
@@ -175,6 +178,19 @@ def test_a_product_that_becomes_free_is_taken_up_at_once() -> None:
     visits.made.clear()
     asyncio.run(loop._visit_due())
     assert [name for name, _ in visits.made] == ["a", "b"]
+
+
+def test_after_the_last_feed_nothing_is_read_and_nothing_is_unreadable() -> None:
+    """Rule: an alert about readings must not outlive the feeds."""
+    loop, visits, _ = a_loop("a")
+    away = Unknown(reason="RedisUnreachable", message="m")
+    loop._readings = {"a": away}
+    loop.table.saw_feed("DELETED", loop.table.feeds["a"])
+    asyncio.run(loop._visit_due())
+    assert visits.readings == [away], "its parting words are of its last reading"
+    asyncio.run(loop._read())
+    labels = {"reason": "RedisUnreachable"}
+    assert loop.metrics.registry.get_sample_value("operator_signal_errors_total", labels) is None
 
 
 def test_a_feed_that_is_gone_leaves_no_series() -> None:

@@ -34,6 +34,13 @@ def wrote(
     )
 
 
+def refused(previous: dict[str, Any], facts: Facts, generation: int = 1) -> dict[str, Any]:
+    problem = Problem(reason="ProductTaken", message="spec.products: …")
+    return status.refused(
+        previous, problem, facts, now=LATER, generation=generation, selector="deltastream.dev/feed=a"
+    )
+
+
 def of(built: dict[str, Any], kind: str) -> dict[str, Any]:
     """The condition of this type."""
     found: dict[str, Any] = next(row for row in built["conditions"] if row["type"] == kind)
@@ -47,7 +54,7 @@ def test_every_condition_is_there_from_the_first_visit_with_all_six_fields() -> 
     )
     for built in (
         wrote(decided(reading=WAITING, enrichers=None), nothing),
-        status.refused({}, Problem(reason="ProductTaken", message="m"), now=NOON, generation=1),
+        refused({}, nothing),
     ):
         assert [row["type"] for row in built["conditions"]] == list(conditions.TYPES)
         for row in built["conditions"]:
@@ -255,14 +262,18 @@ def test_bounds_pause_and_contest_have_conditions_of_their_own() -> None:
     )
 
 
-def test_a_refused_feed_keeps_what_ran_and_says_why() -> None:
-    """Nothing is decided: replicas and decisions stay as they were told."""
-    before = wrote(decided(), serving(1, 1))
-    problem = Problem(reason="ProductTaken", message="spec.products: …")
-    built = status.refused(before, problem, now=LATER, generation=2)
-    assert {name: built[name] for name in ("generator", "enricher", "decisions")} == {
-        name: before[name] for name in ("generator", "enricher", "decisions")
-    }
+def test_a_refused_feed_tells_what_runs_and_why_nothing_is_decided() -> None:
+    """What ran runs on: its replicas are as they are, decisions as they were told."""
+    before = wrote(decided(enrichers=1), serving(1, 1))
+    built = refused(before, serving(1, 0), generation=2)
+    assert built["generator"] == before["generator"]
+    assert built["enricher"] == before["enricher"] | {"replicas": 0, "readyReplicas": 0}
+    assert built["decisions"] == before["decisions"]
+    never_ran = refused({}, serving(0, 0))
+    assert never_ran["enricher"] == {
+        "replicas": 0, "readyReplicas": 0, "selector": "deltastream.dev/feed=a",
+    }  # fmt: skip
+    assert wrote(decided(), serving(1, 1), never_ran)["enricher"]["reason"] == "MinReplicas"
     assert of(built, "SpecValid") == {
         "type": "SpecValid", "status": "False", "reason": "ProductTaken", "message": "spec.products: …",
         "observedGeneration": 2, "lastTransitionTime": "2026-11-25T12:00:02Z",
