@@ -78,7 +78,7 @@ class Visitor:
         generation = body["metadata"]["generation"]
         reading = readings.get(name, WAITING)
         self.metrics.show_load(name, reading)
-        current = Current(**{c: self.workloads.asked_for(name, c) for c in COMPONENTS})
+        current = Current(**{c: self.workloads.asked_for(c, body) for c in COMPONENTS})
         selector = ",".join(f"{key}={value}" for key, value in names.selector(name, "enricher").items())
         if feed is None or refusal:
             problem = refusal or Problem(reason="InvalidSpec", message="the spec cannot be read")
@@ -92,7 +92,7 @@ class Visitor:
             return  # after a restart: what the last operator said holds until the second reading
         decision = decide(feed, reading, current, now)
         trouble, failure = await self._bring(feed, decision, body)
-        facts = await self._facts(body, trouble)
+        facts = replace(await self._facts(body, trouble), held=self._held(feed, decision, body))
         built = status.build(previous, decision, facts, generation=generation, selector=selector)
         news = status.changes(previous, decision)
         if await self._tell(body, previous, built):
@@ -128,6 +128,19 @@ class Visitor:
         lasting = [problem for problem in trouble if not is_contest(problem) and not is_passing(problem)]
         stalled = lasting[0] if lasting else await self._stalled(body["metadata"]["name"])
         return replace(self._seen(body), stalled=stalled, contested=contested)
+
+    def _held(self, feed: Feed, decision: Decision, body: Mapping[str, Any]) -> Problem | None:
+        """What an edit asks for while nothing is to be changed."""
+        found = [
+            f"{component}: {text}"
+            for component in COMPONENTS
+            if decision.of(component).target is None
+            and (text := self.workloads.held_back(feed, component, body))
+        ]
+        if not found:
+            return None
+        why, reason = ("paused", "HeldByPause") if decision.paused else ("mode Recommend", "HeldByMode")
+        return Problem(reason=reason, message=f"{why}: not carried out: {'; '.join(found)}")
 
     def _seen(self, body: Mapping[str, Any]) -> Facts:
         observe = self.workloads.observe

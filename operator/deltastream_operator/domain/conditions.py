@@ -84,6 +84,7 @@ def of(
     """The conditions that follow from a decision and what was seen."""
     paused = Problem(reason="PausedByAnnotation", message=decision.paused) if decision.paused else None
     missing = [] if paused else _missing(decision, facts)
+    settled = facts.held or Problem(reason="Settled", message="everything runs as decided")
     moving = Problem(reason="ReplicasMoving", message="; ".join(missing)) if missing else None
     return [
         _ready(decision, facts, moving, _was_ready(decision, facts, old, generation)),
@@ -93,7 +94,7 @@ def of(
         _trouble("Paused", paused, "NotPaused", "no annotation asks for it"),
         _trouble("ReplicasContested", facts.contested, "SoleOwner", "nobody else writes the replicas"),
         _trouble("Stalled", facts.stalled, "NotStalled", "nothing stands in the way"),
-        _trouble("Reconciling", moving, "Settled", "everything runs as decided"),
+        _trouble("Reconciling", moving, settled.reason, settled.message),
     ]
 
 
@@ -158,7 +159,10 @@ def _ready(decision: Decision, facts: Facts, moving: Problem | None, was_ready: 
         why = facts.stalled  # why it is so, and not only that it is
     if why:
         return Condition(type="Ready", status="False", reason=why.reason, message=why.message)
-    return Condition(type="Ready", status="True", reason="Serving", message="all that is wanted serves")
+    message = "all that is wanted serves"
+    if facts.held:
+        message = "what runs serves; not all of the spec is carried out"
+    return Condition(type="Ready", status="True", reason="Serving", message=message)
 
 
 def _metrics(decision: Decision) -> Condition:

@@ -82,6 +82,29 @@ def test_replicas_scaled_by_another_hand_are_named_not_fought(cluster: Cluster, 
     wait_until(lambda: cluster.condition("ReplicasContested").get("status") == "False", "they agree")
 
 
+def test_an_edit_in_recommend_is_said_and_not_carried_out(cluster: Cluster, operator: Operator) -> None:
+    """Rule: what does not run is made, then nothing is touched, and nothing is called settled that is not."""
+    cluster.make_feed(mode="Recommend")
+    wait_until(lambda: cluster.enrichers() == 2 and cluster.statefulset() is not None, "it is started")
+    before = cluster.statefulset(), cluster.deployment()
+    cluster.merge(f"{cluster.feeds}/a", {"spec": {"products": ["NIFTY", "SPY"]}})
+    wait_until(lambda: cluster.condition("Reconciling").get("reason") == "HeldByMode", "it is said")
+    assert cluster.condition("Reconciling")["message"] == (
+        "mode Recommend: not carried out: generator: products"
+    )
+    generations = [body and body["metadata"]["generation"] for body in before]
+    now = cluster.statefulset(), cluster.deployment()
+    assert [body and body["metadata"]["generation"] for body in now] == generations
+    cluster.merge(f"{cluster.feeds}/a", {"spec": {"mode": "Manual"}})
+
+    def carried_out() -> bool:
+        body = cluster.statefulset()
+        return bool(body and body["metadata"]["generation"] != generations[0])
+
+    wait_until(carried_out, "another mode carries it out")
+    wait_until(lambda: cluster.condition("Reconciling").get("reason") != "HeldByMode", "and says so")
+
+
 def test_a_template_edited_by_another_hand_is_put_right(cluster: Cluster, operator: Operator) -> None:
     """Rule: the template is ours, and what another hand makes of it does not stay."""
     cluster.make_feed()

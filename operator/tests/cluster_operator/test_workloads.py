@@ -7,6 +7,7 @@ import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
 from tests.support.feeds import a_feed
 from tests.support.operator_process import template
 
@@ -14,7 +15,7 @@ from deltastream_operator.adapters.kubernetes import names
 from deltastream_operator.adapters.kubernetes.api import ApiError
 from deltastream_operator.adapters.kubernetes.table import Table
 from deltastream_operator.adapters.kubernetes.workloads import Workloads
-from deltastream_operator.domain.feed import Feed
+from deltastream_operator.domain.feed import COMPONENTS, ConfigMapRef, Feed, Replay
 from deltastream_operator.domain.observed import Observed
 
 OWNER = {"metadata": {"name": "a", "namespace": "market", "uid": "u-1", "generation": 1}}
@@ -119,3 +120,44 @@ def test_after_a_restart_the_newest_generation_must_have_been_seen() -> None:
     body["metadata"] |= {"generation": 9, "resourceVersion": "9999"}
     made.table.saw_workload("MODIFIED", "enricher", body)
     assert again.observe("enricher", OWNER).updated == 0
+
+
+def test_a_workload_whose_replicas_nobody_wrote_asks_for_none() -> None:
+    """Rule: made by two writes of which the second failed, it runs the API server's default of one."""
+    made, server = workloads()
+    server.fails_to_scale = True
+    with pytest.raises(ApiError):
+        bring(made, a_feed(replicas=2))
+    assert made.table.workloads["a", "enricher"]["spec"]["replicas"] == 1
+    assert made.asked_for("enricher", OWNER) is None
+    server.fails_to_scale = False
+    bring(made, a_feed(replicas=2))
+    assert made.asked_for("enricher", OWNER) == 2
+
+
+def test_another_feed_s_workload_asks_for_nothing_of_this_one() -> None:
+    """Rule: Recommend makes what is not there, and says who stands in the way."""
+    made, _ = workloads()
+    bring(made, a_feed(replicas=2))
+    assert made.asked_for("enricher", NEXT) is None
+
+
+def test_what_an_edit_would_change_is_named_by_its_fields() -> None:
+    """Rule: where nothing is changed, the status must say what is not as the spec has it."""
+    made, _ = workloads()
+    feed = a_feed(replicas=2, products=2)
+    asyncio.run(made.bring(feed, "generator", 1, OWNER))
+    bring(made, feed)
+    assert [made.held_back(feed, component, OWNER) for component in COMPONENTS] == [None, None]
+    edited = {"metadata": OWNER["metadata"] | {"generation": 2}}
+    other = a_feed(replicas=2, products=3, concurrency_per_replica=2)
+    assert made.held_back(other, "generator", edited) == "products"
+    assert made.held_back(other, "enricher", edited) == "enricher.concurrencyPerReplica"
+    again = {"metadata": OWNER["metadata"] | {"generation": 3}}
+    replay = replace(other, source=Replay(config_map=ConfigMapRef(name="day")))
+    assert made.held_back(replay, "generator", again) == "products, source"
+    newer = workloads()[0]
+    newer.table.workloads.update(made.table.workloads)
+    newer.templates["enricher"]["spec"]["containers"][0]["image"] = "example/subscriber:2"  # type: ignore[index]
+    assert newer.held_back(feed, "enricher", OWNER) == "the chart's pod template"
+    assert newer.held_back(feed, "enricher", NEXT) is None

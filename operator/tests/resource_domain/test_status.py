@@ -262,6 +262,20 @@ def test_bounds_pause_and_contest_have_conditions_of_their_own() -> None:
     )
 
 
+def test_an_edit_that_nobody_carries_out_is_said() -> None:
+    """Recommend changes nothing: no progress to wait for, and not everything is as the spec has it."""
+    feed = replace(a_feed(), mode="Recommend")
+    before = wrote(decided(feed), serving(1, 1))
+    held = Problem(reason="HeldByMode", message="mode Recommend: not carried out: generator: products")
+    built = wrote(decided(feed), replace(serving(1, 1), held=held), before, generation=2)
+    told = of(built, "Reconciling")
+    assert (told["status"], told["reason"], told["message"]) == ("False", held.reason, held.message)
+    ready = of(built, "Ready")
+    assert (ready["status"], ready["message"]) == (
+        "True", "what runs serves; not all of the spec is carried out",
+    )  # fmt: skip
+
+
 def test_a_refused_feed_tells_what_runs_and_why_nothing_is_decided() -> None:
     """What ran runs on: its replicas are as they are, decisions as they were told."""
     before = wrote(decided(enrichers=1), serving(1, 1))
