@@ -48,10 +48,10 @@ class Loop:
     ticked_at: float = 0.0
     listed: bool = False
     _readings: Mapping[str, Reading] = field(default_factory=dict)
-    _claimed: tuple[list[Claim], dict[str, frozenset[str]], Mapping[str, Problem]] = ([], {}, {})
-    """The last claims, what was made then, and who was refused: asked at every piece of news, seldom new."""
     _failures: dict[str, int] = field(default_factory=dict)
     _retry_at: dict[str, float] = field(default_factory=dict)
+    _claimed: tuple[list[Claim], dict[str, frozenset[str]], Mapping[str, Problem]] = ([], {}, {})
+    """The last claims, what was made then, and who was refused: asked at every piece of news, seldom new."""
 
     async def run(self) -> None:
         """For ever."""

@@ -82,29 +82,6 @@ def test_replicas_scaled_by_another_hand_are_named_not_fought(cluster: Cluster, 
     wait_until(lambda: cluster.condition("ReplicasContested").get("status") == "False", "they agree")
 
 
-def test_an_edit_in_recommend_is_said_and_not_carried_out(cluster: Cluster, operator: Operator) -> None:
-    """Rule: what does not run is made, then nothing is touched, and nothing is called settled that is not."""
-    cluster.make_feed(mode="Recommend")
-    wait_until(lambda: cluster.enrichers() == 2 and cluster.statefulset() is not None, "it is started")
-    before = cluster.statefulset(), cluster.deployment()
-    cluster.merge(f"{cluster.feeds}/a", {"spec": {"products": ["NIFTY", "SPY"]}})
-    wait_until(lambda: cluster.condition("Reconciling").get("reason") == "HeldByMode", "it is said")
-    assert cluster.condition("Reconciling")["message"] == (
-        "mode Recommend: not carried out: generator: products"
-    )
-    generations = [body and body["metadata"]["generation"] for body in before]
-    now = cluster.statefulset(), cluster.deployment()
-    assert [body and body["metadata"]["generation"] for body in now] == generations
-    cluster.merge(f"{cluster.feeds}/a", {"spec": {"mode": "Manual"}})
-
-    def carried_out() -> bool:
-        body = cluster.statefulset()
-        return bool(body and body["metadata"]["generation"] != generations[0])
-
-    wait_until(carried_out, "another mode carries it out")
-    wait_until(lambda: cluster.condition("Reconciling").get("reason") != "HeldByMode", "and says so")
-
-
 def test_a_template_edited_by_another_hand_is_put_right(cluster: Cluster, operator: Operator) -> None:
     """Rule: the template is ours, and what another hand makes of it does not stay."""
     cluster.make_feed()
@@ -213,33 +190,6 @@ def test_a_product_that_is_made_is_refused_to_others_until_it_is_free(
     assert cluster.deployment("second") is None
     cluster.ask("DELETE", f"{cluster.apps}/statefulsets/first-generator")  # nobody collects here
     wait_until(lambda: cluster.enrichers("second") == 2, "the second starts")
-
-
-def test_a_running_feed_keeps_its_product_from_an_older_one_and_through_a_restart(
-    cluster: Cluster, operator: Operator, make_operator: Callable[[], Operator]
-) -> None:
-    """Rule: who makes it keeps it, also while it is paused and its new spec names another."""
-    cluster.make_feed("older", products=("NIFTY",))
-    cluster.make_feed("younger", products=("SPY",))
-    wait_until(lambda: all(map(cluster.settled, ("older", "younger"))), "both are carried out")
-    pause = {"metadata": {"annotations": {"deltastream.dev/paused": "true"}}, "spec": {"products": ["QQQ"]}}
-    cluster.merge(f"{cluster.feeds}/younger", pause)
-    cluster.merge(f"{cluster.feeds}/older", {"spec": {"products": ["NIFTY", "SPY"]}})
-
-    def made() -> str:
-        body = cluster.statefulset("older")
-        assert body is not None
-        variables = body["spec"]["template"]["spec"]["containers"][0]["env"]
-        return next(str(variable["value"]) for variable in variables if variable["name"] == "PRODUCTS")
-
-    wait_until(lambda: cluster.condition("SpecValid", "older").get("reason") == "ProductTaken", "refused")
-    operator.stop(signal.SIGKILL)
-    other = make_operator()
-    other.start()
-    wait_until(lambda: other.ticks() >= 3, "it decided")
-    assert made() == "NIFTY"
-    cluster.merge(f"{cluster.feeds}/younger", {"metadata": {"annotations": None}})
-    wait_until(lambda: made() == "NIFTY,SPY", "the younger let go")
 
 
 def test_a_write_that_is_refused_is_said_in_the_status(cluster: Cluster, operator: Operator) -> None:

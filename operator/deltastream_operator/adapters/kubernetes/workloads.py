@@ -218,6 +218,12 @@ def _not_ours(body: Mapping[str, Any], feed: Feed, component: Component) -> Prob
     return Problem(reason="NameTaken", message=text)
 
 
+def _is_scaled(body: Mapping[str, Any]) -> bool:
+    """Whether anybody wrote its replicas, through /scale or otherwise: a default has no manager."""
+    entries = body["metadata"].get("managedFields", [])
+    return any("f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {}) for entry in entries)
+
+
 def _is_empty(body: Mapping[str, Any]) -> bool:
     """Whether no pod of it is left, and the controller has said so of the newest spec."""
     status = body.get("status", {})
@@ -236,12 +242,6 @@ def _owns(body: Mapping[str, Any]) -> bool:
         entry.get("manager") == names.SCALER and "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {})
         for entry in body["metadata"].get("managedFields", [])
     )
-
-
-def _is_scaled(body: Mapping[str, Any]) -> bool:
-    """Whether anybody wrote its replicas, through /scale or otherwise: a default has no manager."""
-    entries = body["metadata"].get("managedFields", [])
-    return any("f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {}) for entry in entries)
 
 
 def _hash(body: Mapping[str, Any]) -> str:
