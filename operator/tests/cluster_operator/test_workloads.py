@@ -101,6 +101,21 @@ def test_a_scaling_makes_no_pod_old() -> None:
     assert made.observe("enricher", OWNER) == Observed(replicas=2, ready=2, updated=2)
 
 
+def test_another_hand_s_scaling_makes_no_pod_old() -> None:
+    """Rule: what we then write again is the template that is there."""
+    made, server = workloads()
+    bring(made, a_feed(replicas=2))
+    tell(made, replicas=2, readyReplicas=2, updatedReplicas=2)
+    scaled = copy.deepcopy(dict(made.table.workloads["a", "enricher"]))
+    scaled["spec"]["replicas"] = 7
+    scaled["metadata"]["generation"] += 1
+    scaled["metadata"]["resourceVersion"] = "5000"
+    server.objects[scaled["metadata"]["uid"]], server.versions = scaled, 5000
+    made.table.saw_workload("MODIFIED", "enricher", scaled)
+    bring(made, a_feed(replicas=2), target=7)
+    assert made.observe("enricher", OWNER).updated == 2
+
+
 def test_an_earlier_feed_s_pods_are_not_its_successor_s() -> None:
     """Rule: after delete and create under one name, what is being collected counts for nothing."""
     made, _ = workloads()

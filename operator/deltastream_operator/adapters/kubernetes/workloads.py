@@ -163,8 +163,11 @@ class Workloads:
         path = names.workloads_path(self.namespace, component, names.workload(feed.name, component))
         answer = await self.api.apply(path, body, manager, force=force)
         self._left[answer["metadata"]["uid"]] = answer["metadata"]["generation"]
-        if manager == names.MANAGER:
-            self._templated[answer["metadata"]["uid"]] = answer["metadata"]["generation"]
+        before = self.table.workloads.get((feed.name, component), answer)
+        uid, generation = answer["metadata"]["uid"], answer["metadata"]["generation"]
+        changed = generation != before["metadata"]["generation"]
+        if manager == names.MANAGER and (changed or uid not in self._templated):
+            self._templated[uid] = generation
         self.table.saw_workload("MODIFIED", component, answer)
         return answer
 
