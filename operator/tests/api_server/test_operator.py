@@ -174,24 +174,6 @@ def test_decisions_are_told_as_events_of_the_feed(cluster: Cluster, operator: Op
     wait_until(lambda: {"ManualReplicas", "ProductCount"} <= reasons(), "both decisions are told")
 
 
-def test_a_product_that_is_made_is_refused_to_others_until_it_is_free(
-    cluster: Cluster, operator: Operator
-) -> None:
-    """Rule: the other's condition names the feed, and it starts once the generators are gone."""
-    cluster.make_feed("first")
-    wait_until(lambda: cluster.settled("first"), "the first is carried out")
-    cluster.make_feed("second")
-    wait_until(lambda: cluster.condition("Ready", "second").get("reason") == "ProductTaken", "refused")
-    assert "first" in cluster.condition("Ready", "second")["message"]
-    assert cluster.deployment("second") is None
-    cluster.ask("DELETE", f"{cluster.feeds}/first")
-    still = "feed first, whose generators still make it"
-    wait_until(lambda: still in cluster.condition("Ready", "second")["message"], "it waits for them")
-    assert cluster.deployment("second") is None
-    cluster.ask("DELETE", f"{cluster.apps}/statefulsets/first-generator")  # nobody collects here
-    wait_until(lambda: cluster.enrichers("second") == 2, "the second starts")
-
-
 def test_a_write_that_is_refused_is_said_in_the_status(cluster: Cluster, operator: Operator) -> None:
     """Rule: whoever looks at the feed sees what the API server said, not only the operator's log."""
     quota = {

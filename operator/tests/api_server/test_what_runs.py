@@ -57,3 +57,21 @@ def test_a_running_feed_keeps_its_product_from_an_older_one_and_through_a_restar
     assert made() == "NIFTY"
     cluster.merge(f"{cluster.feeds}/younger", {"metadata": {"annotations": None}})
     wait_until(lambda: made() == "NIFTY,SPY", "the younger let go")
+
+
+def test_a_product_that_is_made_is_refused_to_others_until_it_is_free(
+    cluster: Cluster, operator: Operator
+) -> None:
+    """Rule: the other's condition names the feed, and it starts once the generators are gone."""
+    cluster.make_feed("first")
+    wait_until(lambda: cluster.settled("first"), "the first is carried out")
+    cluster.make_feed("second")
+    wait_until(lambda: cluster.condition("Ready", "second").get("reason") == "ProductTaken", "refused")
+    assert "first" in cluster.condition("Ready", "second")["message"]
+    assert cluster.deployment("second") is None
+    cluster.ask("DELETE", f"{cluster.feeds}/first")
+    still = "feed first, whose generators still make it"
+    wait_until(lambda: still in cluster.condition("Ready", "second")["message"], "it waits for them")
+    assert cluster.deployment("second") is None
+    cluster.ask("DELETE", f"{cluster.apps}/statefulsets/first-generator")  # nobody collects here
+    wait_until(lambda: cluster.enrichers("second") == 2, "the second starts")
