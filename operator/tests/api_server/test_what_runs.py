@@ -50,6 +50,10 @@ def test_a_running_feed_keeps_its_product_from_an_older_one_and_through_a_restar
         return next(str(variable["value"]) for variable in variables if variable["name"] == "PRODUCTS")
 
     wait_until(lambda: cluster.condition("SpecValid", "older").get("reason") == "ProductTaken", "refused")
+    shown = [line for line in operator.get("/metrics")[1].splitlines() if 'feed="older"' in line]
+    asked = [line for line in shown if line.startswith("operator_asked_replicas")]
+    assert sorted(float(line.split()[-1]) for line in asked) == [1, 2], "what runs is shown"
+    assert not [line for line in shown if line.startswith("operator_desired_replicas")]
     operator.stop(signal.SIGKILL)
     other = make_operator()
     other.start()
