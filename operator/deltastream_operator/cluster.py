@@ -15,6 +15,7 @@ from deltastream_operator import handlers
 from deltastream_operator.adapters import json_logs, probes
 from deltastream_operator.adapters.kubernetes.api import Api
 from deltastream_operator.adapters.kubernetes.events import Events
+from deltastream_operator.adapters.kubernetes.made import Made
 from deltastream_operator.adapters.kubernetes.mounts import Mounts
 from deltastream_operator.adapters.kubernetes.table import Table
 from deltastream_operator.adapters.kubernetes.workloads import Workloads
@@ -58,6 +59,7 @@ async def _run(settings: ClusterSettings) -> None:
         )
         loop = Loop(
             table=table,
+            made=Made(table),
             visitor=visitor,
             signals=RedisSignals(settings.redis_url, time),
             api=api,

@@ -16,6 +16,7 @@ import structlog
 
 from deltastream_operator.adapters.kubernetes import names
 from deltastream_operator.adapters.kubernetes.api import Api, ApiError
+from deltastream_operator.adapters.kubernetes.made import Made
 from deltastream_operator.adapters.kubernetes.table import Table
 from deltastream_operator.adapters.metrics import Metrics
 from deltastream_operator.domain.feed import COMPONENTS
@@ -37,6 +38,7 @@ class Loop:
     """`ticked_at` (monotonic) is what liveness looks at."""
 
     table: Table
+    made: Made
     visitor: Visitor
     signals: SignalSource
     api: Api
@@ -48,6 +50,8 @@ class Loop:
     _readings: Mapping[str, Reading] = field(default_factory=dict)
     _failures: dict[str, int] = field(default_factory=dict)
     _retry_at: dict[str, float] = field(default_factory=dict)
+    _claimed: tuple[list[Claim], dict[str, frozenset[str]], Mapping[str, Problem]] = ([], {}, {})
+    """The last claims, what was made then, and who was refused: asked at every piece of news, seldom new."""
 
     async def run(self) -> None:
         """For ever."""
@@ -75,11 +79,12 @@ class Loop:
 
     async def _visit_due(self) -> None:
         self.table.woken.clear()
-        now = self.clock.monotonic()
+        if not self.listed:
+            return  # who makes a product is known only once the workloads are
+        claimed, now = self._taken(), self.clock.monotonic()
         due = {name for name in self.table.due if self._retry_at.get(name, 0) <= now}
         due |= {name for name, at in self._retry_at.items() if at <= now}
         self.table.due -= due
-        claimed = self._taken()
         for name in sorted(due):
             self._retry_at.pop(name, None)
             if body := self.table.gone.pop(name, None):
@@ -109,6 +114,7 @@ class Loop:
     def _forget(self, name: str) -> None:
         self._failures.pop(name, None)
         self._retry_at.pop(name, None)
+        self._readings = {feed: last for feed, last in self._readings.items() if feed != name}
         self.metrics.forget(name)
         self.visitor.forget({body["metadata"]["uid"] for body in self.table.feeds.values()})
 
@@ -119,7 +125,15 @@ class Loop:
             if feed:
                 created = body["metadata"]["creationTimestamp"]
                 claims.append(Claim(created=created, name=name, products=feed.products))
-        return taken(claims)
+        made = self.made.by_feed()
+        if (claims, made) != self._claimed[:2]:
+            before, now = self._claimed[2], taken(claims, made)
+            self._claimed = (claims, made, now)
+            # What became free is taken up at once.
+            self.table.due |= {
+                name for name in before.keys() | now.keys() if before.get(name) != now.get(name)
+            }
+        return self._claimed[2]
 
     async def watch_the_api(self) -> None:
         """For ever: is the API server there? At its return, and every 5 minutes, compare with lists."""
@@ -132,6 +146,7 @@ class Loop:
                     if away and listed_at:
                         log.info("api_server_is_back")
                     away, listed_at, self.listed = False, now, True
+                    self.table.woken.set()
                 else:
                     await self.api.get("/version")
             except ApiError as error:

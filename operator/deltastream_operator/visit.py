@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -76,20 +76,23 @@ class Visitor:
         refusal = refusal or taken.get(name) or (products.not_for_a_cluster(feed) if feed else None)
         previous = self._previous(body)
         generation = body["metadata"]["generation"]
+        reading = readings.get(name, WAITING)
+        self.metrics.show_load(name, reading)
+        current = Current(**{c: self.workloads.asked_for(c, body) for c in COMPONENTS})
+        selector = ",".join(f"{key}={value}" for key, value in names.selector(name, "enricher").items())
         if feed is None or refusal:
             problem = refusal or Problem(reason="InvalidSpec", message="the spec cannot be read")
-            built = status.refused(previous, problem, now=now, generation=generation)
+            seen = self._seen(body)
+            built = status.refused(previous, problem, seen, now=now, generation=generation, selector=selector)
+            self.metrics.show_undecided(name, current, seen)
             if await self._tell(body, previous, built):
                 self.events.tell(name, problem.reason, problem.message, warning=True)
             return
-        reading = readings.get(name, WAITING)
         if reading == WAITING and previous.get("observedGeneration") == generation:
             return  # after a restart: what the last operator said holds until the second reading
-        current = Current(**{c: self.workloads.asked_for(name, c) for c in COMPONENTS})
         decision = decide(feed, reading, current, now)
         trouble, failure = await self._bring(feed, decision, body)
-        facts = await self._facts(name, trouble)
-        selector = ",".join(f"{key}={value}" for key, value in names.selector(name, "enricher").items())
+        facts = replace(await self._facts(body, trouble), held=self._held(feed, decision, body))
         built = status.build(previous, decision, facts, generation=generation, selector=selector)
         news = status.changes(previous, decision)
         if await self._tell(body, previous, built):
@@ -120,15 +123,28 @@ class Visitor:
                 found.append(problem)
         return found, failure
 
-    async def _facts(self, name: str, trouble: list[Problem]) -> Facts:
+    async def _facts(self, body: Mapping[str, Any], trouble: list[Problem]) -> Facts:
         contested = next((problem for problem in trouble if is_contest(problem)), None)
         lasting = [problem for problem in trouble if not is_contest(problem) and not is_passing(problem)]
-        return Facts(
-            generator=self.workloads.observe(name, "generator"),
-            enricher=self.workloads.observe(name, "enricher"),
-            stalled=lasting[0] if lasting else await self._stalled(name),
-            contested=contested,
-        )
+        stalled = lasting[0] if lasting else await self._stalled(body["metadata"]["name"])
+        return replace(self._seen(body), stalled=stalled, contested=contested)
+
+    def _held(self, feed: Feed, decision: Decision, body: Mapping[str, Any]) -> Problem | None:
+        """What an edit asks for while nothing is to be changed."""
+        found = [
+            f"{component}: {text}"
+            for component in COMPONENTS
+            if decision.of(component).target is None
+            and (text := self.workloads.held_back(feed, component, body))
+        ]
+        if not found:
+            return None
+        why, reason = ("paused", "HeldByPause") if decision.paused else ("mode Recommend", "HeldByMode")
+        return Problem(reason=reason, message=f"{why}: not carried out: {'; '.join(found)}")
+
+    def _seen(self, body: Mapping[str, Any]) -> Facts:
+        observe = self.workloads.observe
+        return Facts(generator=observe("generator", body), enricher=observe("enricher", body))
 
     async def _stalled(self, name: str) -> Problem | None:
         """The first pod that says why it does not serve; then those that wait for a volume."""
@@ -137,7 +153,7 @@ class Visitor:
             if pod.trouble:
                 return pod.trouble
         for pod in pods:
-            if pod.waits_for_volumes and (problem := await self.mounts.problem(pod.name)):
+            if pod.waits_for_volumes and (problem := await self.mounts.problem(pod)):
                 return problem
         return None
 

@@ -21,7 +21,7 @@ SUFFIXES = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum
 # By the Prometheus operator: every target of a ServiceMonitor or a PodMonitor has them.
 OF_TARGETS = {"namespace", "pod", "container", "endpoint", "job", "instance"}
 WORDS = {"absent", "and", "by", "histogram_quantile", "increase", "max", "min", "offset", "or", "rate", "sum"}
-WORDS |= {"unless"}
+WORDS |= {"last_over_time", "unless"}
 _SELECTOR = re.compile(r"([a-zA-Z_:][\w:]*)\{([^}]*)\}")
 _MATCHER = re.compile(r'\s*(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"\s*,?')
 _GROUPING = re.compile(r"\bby \(([\w, ]+)\)")

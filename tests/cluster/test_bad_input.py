@@ -70,22 +70,29 @@ def test_an_unknown_product_is_named(system: Cluster, bystander: str) -> None:
 
 
 def test_a_product_of_another_feed_is_refused_to_the_younger_one(system: Cluster, bystander: str) -> None:
-    """The cache is keyed by product; the older feed keeps it."""
+    """The cache is keyed by product; the feed that makes it keeps it."""
     with applied(system, feed("rival", products=["QQQ"])) as name:
         _says(system, name, "QQQ", bystander)
         ready(system, bystander, 5)
 
 
 def test_an_image_that_does_not_exist_is_named(system: Cluster, bystander: str) -> None:
-    """Feeds that run keep their pods; the new pods' cause is in the condition."""
+    """Feeds that run keep their pods and stay Ready; why the rollout cannot go on is in Stalled."""
     system.helm("upgrade", NAME, str(CHART), "--set=workerEnricher.image.tag=no-such-tag")
+
+    def stalled() -> str:
+        found = condition(system, bystander, "Stalled")
+        return str(found.get("message")) if found.get("status") == "True" else ""
+
     try:
-        _says(system, bystander, "no-such-tag")
+        wait_until(lambda: "no-such-tag" in stalled(), "Stalled names the image", 60)
+        ready(system, bystander, 5)
         pods = system.items("pods", f"--selector=deltastream.dev/feed={bystander}")
         conditions = [{c["type"]: c["status"] for c in pod["status"]["conditions"]} for pod in pods]
         assert [found.get("Ready") for found in conditions].count("True") == 2
     finally:
         install(system)
+    wait_until(lambda: not stalled(), "the rollout goes on", 60)
     ready(system, bystander)
 
 

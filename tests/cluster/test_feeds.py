@@ -97,7 +97,7 @@ def test_a_bad_feed_is_refused_by_the_name_of_its_field(system: Cluster, case: s
 
 
 def test_an_edit_is_observed_with_its_generation(system: Cluster) -> None:
-    """observedGeneration says which spec the status speaks of."""
+    """observedGeneration says which spec the status speaks of; Ready waits for its pods."""
     with applied(system, feed("edited")) as name:
         ready(system, name)
         patch(system, name, {"source": {"synthetic": {"messagesPerSecond": 30}}})
@@ -106,6 +106,9 @@ def test_an_edit_is_observed_with_its_generation(system: Cluster) -> None:
             lambda: status(system, name).get("observedGeneration") == generation, "the edit is observed"
         )
         ready(system, name)
+        (generator,) = pods(system, name, "feed-generator")
+        variable = {"name": "MESSAGES_PER_SECOND", "value": "30"}
+        assert variable in generator["spec"]["containers"][0]["env"], "Ready is of the new pod"
 
 
 def test_a_paused_feed_is_left_alone_until_the_pause_ends(system: Cluster) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from deltastream_operator.domain.decide import Decision
+from deltastream_operator.domain.decide import Current, Decision
 from deltastream_operator.domain.feed import COMPONENTS
 from deltastream_operator.domain.observed import Facts
-from deltastream_operator.domain.signals import Unknown
+from deltastream_operator.domain.signals import Reading, Unknown
 
 
 class Metrics:
@@ -47,7 +47,7 @@ class Metrics:
         self.api_writes.labels(verb).inc()
 
     def show(self, feed: str, decision: Decision, facts: Facts) -> None:
-        """A feed as it is now."""
+        """A feed's replicas as they are now."""
         for component in COMPONENTS:
             choice = decision.of(component)
             # A recommendation and a pause leave the workload as it is.
@@ -55,11 +55,23 @@ class Metrics:
             self._desired.labels(feed, component).set(choice.desired)
             self._asked.labels(feed, component).set(asked)
             self._ready.labels(feed, component).set(facts.of(component).ready)
-        if isinstance(decision.reading, Unknown):
+
+    def show_undecided(self, feed: str, current: Current, facts: Facts) -> None:
+        """The replicas of a feed whose spec cannot be carried out: what ran runs on."""
+        for component in COMPONENTS:
+            self._desired.remove(feed, component)
+            self._asked.labels(feed, component).set(current.of(component) or 0)
+            self._ready.labels(feed, component).set(facts.of(component).ready)
+
+    def show_load(self, feed: str, reading: Reading) -> None:
+        """A feed's load. One that is not known has no series: an alert would judge a number of long ago."""
+        if isinstance(reading, Unknown):
+            for gauge in (self._lag, self._pending, self._oldest):
+                gauge.remove(feed)
             return
-        self._lag.labels(feed).set(decision.reading.lag)
-        self._pending.labels(feed).set(decision.reading.pending)
-        self._oldest.labels(feed).set(decision.reading.oldest_seconds)
+        self._lag.labels(feed).set(reading.lag)
+        self._pending.labels(feed).set(reading.pending)
+        self._oldest.labels(feed).set(reading.oldest_seconds)
 
     def forget(self, feed: str) -> None:
         """A feed that is gone has no series."""

@@ -44,7 +44,8 @@ class LocalWorkloads:
         names = self._running(feed, component)
         size = 1 if component == "generator" else 2
         ready = sum(processes[name].ready() for name in names)
-        return Observed(replicas=len(names) // size, ready=ready // size)
+        exist = len(names) // size
+        return Observed(replicas=exist, ready=ready // size, updated=exist)
 
     def _running(self, feed: Feed, component: Component) -> list[str]:
         names = list(self._supervisor.processes)

@@ -1,8 +1,9 @@
 """A feed's conditions, all six fields of metav1.Condition, present from the first visit on.
 
 Ready is the summary and does not flap: once everything of a generation served, it stays True while
-replicas come and go, as long as each component has one that serves. Reconciling and Stalled are kstatus'
-words, so that `kubectl wait`, Flux and Argo CD understand them.
+replicas come and go or one of them is in trouble, as long as each component has one that serves. Stalled and
+Reconciling are kstatus' words, so that `kubectl wait`, Flux and Argo CD understand them; of two that are True
+kstatus takes the first in the list, and what cannot go on is not in progress.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from datetime import datetime
 from typing import Literal
 
 from deltastream_operator.domain.decide import Decision
-from deltastream_operator.domain.feed import COMPONENTS
-from deltastream_operator.domain.observed import Facts, Problem
+from deltastream_operator.domain.feed import COMPONENTS, Component
+from deltastream_operator.domain.observed import Facts, Observed, Problem
 from deltastream_operator.domain.signals import WAITING, Unknown
 
 Status = Literal["True", "False", "Unknown"]
 TYPES = (
     "Ready", "SpecValid", "MetricsAvailable", "ScalingLimited",
-    "Paused", "ReplicasContested", "Reconciling", "Stalled",
+    "Paused", "ReplicasContested", "Stalled", "Reconciling",
 )  # fmt: skip
 MESSAGE_MAX = 1024
 
@@ -72,8 +73,8 @@ def refused(problem: Problem) -> list[Condition]:
             Condition(type=undecided, status="Unknown", reason="NoDecision", message=unread)
             for undecided in ("MetricsAvailable", "ScalingLimited", "Paused", "ReplicasContested")
         ),
-        Condition(type="Reconciling", status="False", reason=problem.reason, message=unread),
         Condition(type="Stalled", status="True", reason=problem.reason, message=problem.message),
+        Condition(type="Reconciling", status="False", reason=problem.reason, message=unread),
     ]
 
 
@@ -82,17 +83,18 @@ def of(
 ) -> list[Condition]:
     """The conditions that follow from a decision and what was seen."""
     paused = Problem(reason="PausedByAnnotation", message=decision.paused) if decision.paused else None
-    missing = [] if paused or facts.stalled else _missing(decision, facts)
+    missing = [] if paused else _missing(decision, facts)
+    settled = facts.held or Problem(reason="Settled", message="everything runs as decided")
     moving = Problem(reason="ReplicasMoving", message="; ".join(missing)) if missing else None
     return [
-        _ready(decision, facts, moving, _was_ready(old, generation)),
+        _ready(decision, facts, moving, _was_ready(decision, facts, old, generation)),
         Condition(type="SpecValid", status="True", reason="SpecRead", message="the spec is valid"),
         _metrics(decision),
         _limited(decision),
         _trouble("Paused", paused, "NotPaused", "no annotation asks for it"),
         _trouble("ReplicasContested", facts.contested, "SoleOwner", "nobody else writes the replicas"),
-        _trouble("Reconciling", moving, "Settled", "everything runs as decided"),
         _trouble("Stalled", facts.stalled, "NotStalled", "nothing stands in the way"),
+        _trouble("Reconciling", moving, settled.reason, settled.message),
     ]
 
 
@@ -107,37 +109,60 @@ def _missing(decision: Decision, facts: Facts) -> list[str]:
     """Components that are not yet as decided."""
     lines = []
     for component in COMPONENTS:
-        target, seen = decision.of(component).target, facts.of(component)
-        wanted = seen.replicas if target is None else target
-        if seen.ready != wanted or seen.replicas != wanted:
-            lines.append(f"{component}: {seen.ready} of {wanted} ready, {seen.replicas} exist")
+        seen, wanted = facts.of(component), _wanted(decision, facts, component)
+        if not _whole(seen, wanted):
+            line = f"{component}: {seen.ready} of {wanted} ready, {seen.replicas} exist"
+            older = seen.updated != seen.replicas
+            lines.append(f"{line}, {seen.updated} of the newest template" if older else line)
     return lines
 
 
-def _was_ready(old: Sequence[Mapping[str, object]], generation: int) -> bool:
-    return any(
-        condition.get("type") == "Ready"
-        and condition.get("status") == "True"
-        and condition.get("observedGeneration") == generation
-        for condition in old
+def _wanted(decision: Decision, facts: Facts, component: Component) -> int:
+    target = decision.of(component).target
+    return facts.of(component).replicas if target is None else target
+
+
+def _whole(seen: Observed, wanted: int) -> bool:
+    return seen.replicas == seen.ready == seen.updated == wanted
+
+
+def _was_ready(
+    decision: Decision, facts: Facts, old: Sequence[Mapping[str, object]], generation: int
+) -> bool:
+    """Whether all of this generation served once, as the last status says."""
+    ready = next((row for row in old if row.get("type") == "Ready" and row.get("status") == "True"), None)
+    if ready is None:
+        return False
+    return ready.get("observedGeneration") == generation or _only_scaled(decision, facts)
+
+
+def _only_scaled(decision: Decision, facts: Facts) -> bool:
+    """Whether another scaler's new number of enrichers is all that there is to do: each is a generation."""
+    generator, enricher = facts.generator, facts.enricher
+    return (
+        decision.enricher.reason == "ExternalReplicas"
+        and not facts.stalled
+        and enricher.updated == enricher.replicas
+        and _whole(generator, _wanted(decision, facts, "generator"))
     )
 
 
 def _ready(decision: Decision, facts: Facts, moving: Problem | None, was_ready: bool) -> Condition:
-    if facts.stalled:
-        stalled = facts.stalled
-        return Condition(type="Ready", status="False", reason=stalled.reason, message=stalled.message)
     dark = [
         f"{component}: 0 of {facts.of(component).replicas or decision.of(component).target} ready"
         for component in COMPONENTS
         if facts.of(component).ready == 0
         and (facts.of(component).replicas or decision.of(component).target or 0) > 0
     ]
-    if dark:
-        return Condition(type="Ready", status="False", reason="NotServing", message="; ".join(dark))
-    if moving and not was_ready:
-        return Condition(type="Ready", status="False", reason=moving.reason, message=moving.message)
-    return Condition(type="Ready", status="True", reason="Serving", message="all that is wanted serves")
+    why = Problem(reason="NotServing", message="; ".join(dark)) if dark else None if was_ready else moving
+    if facts.stalled and (dark or not was_ready):
+        why = facts.stalled  # why it is so, and not only that it is
+    if why:
+        return Condition(type="Ready", status="False", reason=why.reason, message=why.message)
+    message = "all that is wanted serves"
+    if facts.held:
+        message = "what runs serves; not all of the spec is carried out"
+    return Condition(type="Ready", status="True", reason="Serving", message=message)
 
 
 def _metrics(decision: Decision) -> Condition:

@@ -23,7 +23,7 @@ Reason = Literal[
 
 @dataclass(frozen=True, kw_only=True)
 class Current:
-    """Replicas that are asked for now; None where the workload does not exist yet."""
+    """Replicas that are asked for now; None where nobody has asked for any: the workload is not made yet."""
 
     generator: int | None = None
     enricher: int | None = None

@@ -9,10 +9,11 @@ from deltastream_operator.domain.feed import Component
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """`replicas` exist, `ready` of them serve."""
+    """`replicas` exist, `ready` of them serve, `updated` of them are of the newest template."""
 
     replicas: int
     ready: int
+    updated: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,8 @@ class Facts:
     """Why the workloads make no progress: an image that does not exist, a crash and its last words."""
     contested: Problem | None = None
     """Who else writes the replicas."""
+    held: Problem | None = None
+    """What of the spec is not carried out because nothing is to be changed."""
 
     def of(self, component: Component) -> Observed:
         """What was seen of one component."""

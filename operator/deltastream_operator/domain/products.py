@@ -1,4 +1,7 @@
-"""A product belongs to one feed: the cache is keyed by product. Who came first keeps it."""
+"""A product belongs to one feed: the cache is keyed by product.
+
+Who makes it keeps it; what nobody makes belongs to who came first.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from dataclasses import dataclass
 
 from deltastream_operator.domain.feed import Feed, Replay
 from deltastream_operator.domain.observed import Problem
+
+_NOTHING: Mapping[str, frozenset[str]] = {}
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -18,25 +23,39 @@ class Claim:
     products: tuple[str, ...]
 
 
-def taken(claims: Iterable[Claim]) -> Mapping[str, Problem]:
-    """Feeds that want a product of an older feed, with what to do about it.
+def taken(claims: Iterable[Claim], made: Mapping[str, frozenset[str]] = _NOTHING) -> Mapping[str, Problem]:
+    """Feeds that want a product of another feed, with what to do about it.
 
-    A refused feed owns nothing: its other products stay free for the next.
+    `made` is what each feed's generators make now, whatever its spec says: an edit may be refused, paused or
+    on its way. That stays with who makes it; what nobody makes belongs to the oldest that names it. A refused
+    feed owns nothing more: the other products that it names stay free for the next.
     """
+    by_age = sorted(claims)
     owners: dict[str, str] = {}
+    named = [claim.name for claim in by_age]
+    for maker in (*named, *(made.keys() - set(named))):
+        for product in made.get(maker, ()):
+            owners.setdefault(product, maker)
+    asked = {claim.name: set(claim.products) for claim in by_age}
     problems: dict[str, Problem] = {}
-    for claim in sorted(claims):
-        lost = [product for product in claim.products if product in owners]
+    for claim in by_age:
+        lost = [product for product in claim.products if owners.get(product, claim.name) != claim.name]
         if not lost:
             owners |= dict.fromkeys(claim.products, claim.name)
             continue
-        whose = ", ".join(f"{product} (feed {owners[product]})" for product in lost[:5])
+        whose = ", ".join(_owned(product, owners[product], asked) for product in lost[:5])
         more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
         problems[claim.name] = Problem(
             reason="ProductTaken",
-            message=f"spec.products: taken by an older feed: {whose}{more}; remove them here or there",
+            message=f"spec.products: taken by another feed: {whose}{more}; remove them here or there",
         )
     return problems
+
+
+def _owned(product: str, owner: str, asked: Mapping[str, set[str]]) -> str:
+    if product in asked.get(owner, ()):
+        return f"{product} (feed {owner})"
+    return f"{product} (feed {owner}, whose generators still make it)"
 
 
 def not_for_a_cluster(feed: Feed) -> Problem | None:

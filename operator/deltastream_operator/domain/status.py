@@ -58,15 +58,27 @@ def build(
 
 
 def refused(
-    previous: Mapping[str, Any], problem: Problem, *, now: datetime, generation: int
+    previous: Mapping[str, Any],
+    problem: Problem,
+    facts: Facts,
+    *,
+    now: datetime,
+    generation: int,
+    selector: str,
 ) -> dict[str, Any]:
     """The status of a feed whose spec cannot be carried out (unreadable, a product taken, no recording).
 
     What ran keeps running and keeps being told; nothing is decided.
     """
     old = list(previous.get("conditions") or [])
-    new = conditions.merge(old, conditions.refused(problem), now, generation)
-    return {**previous, "observedGeneration": generation, "conditions": new}
+    built: dict[str, Any] = {**previous, "observedGeneration": generation}
+    for component in COMPONENTS:
+        seen = facts.of(component)
+        told = {"replicas": seen.replicas, "readyReplicas": seen.ready}
+        built[component] = {**(previous.get(component) or {}), **told}
+    built["enricher"]["selector"] = selector
+    built["conditions"] = conditions.merge(old, conditions.refused(problem), now, generation)
+    return built
 
 
 def inputs(reading: Reading) -> dict[str, int]:

@@ -267,7 +267,8 @@ def test_a_refused_status_is_stored_whole(stored: ApiServer) -> None:
     """The shorter status of a feed that cannot be carried out."""
     from deltastream_operator.domain.observed import Problem
 
-    wrote = status.refused({}, Problem(reason="ProductTaken", message="m"), now=NOON, generation=1)
+    problem = Problem(reason="ProductTaken", message="m")
+    wrote = status.refused({}, problem, serving(0, 0), now=NOON, generation=1, selector="a=b")
     answer = stored.request("PATCH", f"{FEEDS}/a/status", {"status": wrote}, "application/merge-patch+json")[
         1
     ]

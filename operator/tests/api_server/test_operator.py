@@ -174,18 +174,6 @@ def test_decisions_are_told_as_events_of_the_feed(cluster: Cluster, operator: Op
     wait_until(lambda: {"ManualReplicas", "ProductCount"} <= reasons(), "both decisions are told")
 
 
-def test_a_product_of_an_older_feed_is_refused_until_it_is_free(cluster: Cluster, operator: Operator) -> None:
-    """Rule: who came first keeps a product; the other's condition names it, and it starts once it can."""
-    cluster.make_feed("first")
-    wait_until(lambda: cluster.settled("first"), "the first is carried out")
-    cluster.make_feed("second")
-    wait_until(lambda: cluster.condition("Ready", "second").get("reason") == "ProductTaken", "refused")
-    assert "first" in cluster.condition("Ready", "second")["message"]
-    assert cluster.deployment("second") is None
-    cluster.ask("DELETE", f"{cluster.feeds}/first")
-    wait_until(lambda: cluster.enrichers("second") == 2, "the second starts")
-
-
 def test_a_write_that_is_refused_is_said_in_the_status(cluster: Cluster, operator: Operator) -> None:
     """Rule: whoever looks at the feed sees what the API server said, not only the operator's log."""
     quota = {

@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from tests.support.feeds import a_feed
 
 from deltastream_operator.adapters.kubernetes.api import ApiError
+from deltastream_operator.adapters.kubernetes.made import Made
 from deltastream_operator.adapters.kubernetes.table import Table
 from deltastream_operator.adapters.metrics import Metrics
+from deltastream_operator.domain.feed import Feed
+from deltastream_operator.domain.observed import Problem
+from deltastream_operator.domain.signals import Reading, Unknown
 from deltastream_operator.loop import BACKOFF_MAX_S, Loop
 
 
@@ -37,17 +42,22 @@ class Visits:
     failing: dict[str, Exception] = field(default_factory=dict)
     made: list[tuple[str, float]] = field(default_factory=list)
     parted: list[str] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    claimed: list[Mapping[str, Problem]] = field(default_factory=list)
+    feeds: dict[str, Feed] = field(default_factory=dict)
 
-    def part(self, body: Mapping[str, Any], reading: object) -> None:
+    def part(self, body: Mapping[str, Any], reading: Reading) -> None:
+        self.readings.append(reading)
         self.parted.append(body["metadata"]["uid"])
 
-    def parse(self, body: Mapping[str, Any]) -> tuple[None, list[str]]:
-        return None, []
+    def parse(self, body: Mapping[str, Any]) -> tuple[Feed | None, list[str]]:
+        return self.feeds.get(body["metadata"]["name"]), []
 
     def forget(self, uids: set[str]) -> None:
         """Nothing is kept."""
 
-    async def visit(self, name: str, *_: object) -> None:
+    async def visit(self, name: str, readings: object, taken: Mapping[str, Problem], now: object) -> None:
+        self.claimed.append(taken)
         self.made.append((name, self.clock.now))
         if name in self.failing:
             raise self.failing[name]
@@ -58,16 +68,19 @@ def a_loop(*feeds: str) -> tuple[Loop, Visits, HandClock]:
     clock, table = HandClock(), Table()
     visits = Visits(clock)
     for number, name in enumerate(feeds):
-        metadata = {"name": name, "uid": name, "resourceVersion": f"{number}"}
+        created = "2026-11-25T12:00:00Z"
+        metadata = {"name": name, "uid": name, "resourceVersion": f"{number}", "creationTimestamp": created}
         table.saw_feed("ADDED", {"metadata": metadata})
     loop = Loop(
         table=table,
+        made=Made(table),
         visitor=visits,  # type: ignore[arg-type]
         signals=None,  # type: ignore[arg-type]
         api=None,  # type: ignore[arg-type]
         metrics=Metrics(),
         clock=clock,
         namespace="market",
+        listed=True,
     )
     return loop, visits, clock
 
@@ -126,6 +139,58 @@ def test_a_deleted_feed_is_parted_from_once_even_when_made_again_at_once() -> No
     asyncio.run(loop._visit_due())
     assert visits.parted == ["a"]
     assert len(visits.made) == 2
+
+
+def test_nobody_is_visited_before_the_workloads_are_known() -> None:
+    """Rule: after a restart an older feed must not be given what a younger one makes."""
+    loop, visits, _ = a_loop("a")
+    loop.listed = False
+    asyncio.run(loop._visit_due())
+    assert visits.made == []
+    loop.listed = True
+    asyncio.run(loop._visit_due())
+    assert [name for name, _ in visits.made] == ["a"]
+
+
+def test_who_makes_a_product_is_asked_at_every_visit_and_reckoned_when_it_changes() -> None:
+    """Rule: an unchanged answer is the same object; a StatefulSet's new body is looked at."""
+    loop, visits, _ = a_loop("a")
+    asyncio.run(loop._visit_due())
+    loop.table.wake("a")
+    asyncio.run(loop._visit_due())
+    assert visits.claimed[0] is visits.claimed[1]
+    loop.table.workloads["b", "generator"] = {
+        "metadata": {"uid": "b"},
+        "spec": {"template": {"spec": {"containers": [{"env": [{"name": "PRODUCTS", "value": "SPY"}]}]}}},
+    }
+    loop.table.wake("a")
+    asyncio.run(loop._visit_due())
+    assert loop._claimed[1] == {"b": frozenset({"SPY"})}
+
+
+def test_a_product_that_becomes_free_is_taken_up_at_once() -> None:
+    """Rule: whoever waited for it is visited with the news that freed it, not at the next tick."""
+    loop, visits, _ = a_loop("a", "b")
+    visits.feeds = {name: replace(a_feed(), name=name) for name in ("a", "b")}
+    asyncio.run(loop._visit_due())
+    assert list(visits.claimed[-1]) == ["b"]
+    loop.table.saw_feed("DELETED", loop.table.feeds["a"])
+    visits.made.clear()
+    asyncio.run(loop._visit_due())
+    assert [name for name, _ in visits.made] == ["a", "b"]
+
+
+def test_after_the_last_feed_nothing_is_read_and_nothing_is_unreadable() -> None:
+    """Rule: an alert about readings must not outlive the feeds."""
+    loop, visits, _ = a_loop("a")
+    away = Unknown(reason="RedisUnreachable", message="m")
+    loop._readings = {"a": away}
+    loop.table.saw_feed("DELETED", loop.table.feeds["a"])
+    asyncio.run(loop._visit_due())
+    assert visits.readings == [away], "its parting words are of its last reading"
+    asyncio.run(loop._read())
+    labels = {"reason": "RedisUnreachable"}
+    assert loop.metrics.registry.get_sample_value("operator_signal_errors_total", labels) is None
 
 
 def test_a_feed_that_is_gone_leaves_no_series() -> None:

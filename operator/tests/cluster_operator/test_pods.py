@@ -46,6 +46,18 @@ def test_a_crash_is_told_with_its_last_words() -> None:
     assert len(bounded.message) < 600
 
 
+def test_a_container_that_ended_once_is_no_crash_loop() -> None:
+    """Rule: it is one when the kubelet says so or it has been started again twice."""
+    again = {"name": "worker", "ready": False, "restartCount": 1, "state": {"running": {}}}
+    again["lastState"] = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+    assert pods.read(pod(again)).trouble is None
+    assert pods.read(pod(again | {"restartCount": 2})).trouble is not None
+    waits = waiting("CrashLoopBackOff") | {"restartCount": 1, "lastState": again["lastState"]}
+    trouble = pods.read(pod(waits)).trouble
+    assert trouble is not None
+    assert trouble.message == "pod a-enricher-x, container worker ended once, with 137: OOMKilled"
+
+
 def test_starting_and_serving_are_no_trouble() -> None:
     """Rule: a pod that is only young is not reported; one that waits for volumes is asked about."""
     young = pods.read(pod(waiting("ContainerCreating")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 from hypothesis import given
@@ -23,8 +24,44 @@ def test_the_older_feed_keeps_the_product_in_whatever_order_they_are_seen() -> N
         assert list(problems) == ["a"]
         assert problems["a"].reason == "ProductTaken"
         assert problems["a"].message == (
-            "spec.products: taken by an older feed: NIFTY (feed z); remove them here or there"
+            "spec.products: taken by another feed: NIFTY (feed z); remove them here or there"
         )
+
+
+def test_a_product_that_is_made_stays_with_its_maker_whoever_is_older() -> None:
+    """An older feed that names it later is the newcomer."""
+    older = replace(OLD, products=("NIFTY", "SPY"))
+    for order in permutations([older, LATER]):
+        problems = taken(order, {"b": frozenset({"SPY"}), "z": frozenset({"NIFTY"})})
+        assert list(problems) == ["z"]
+        assert "SPY (feed b)" in problems["z"].message
+
+
+def test_a_refused_feed_keeps_what_its_generators_make() -> None:
+    """Its edit is refused, its pods run on: who waits for its old products goes on waiting."""
+    running = Claim(created="2", name="b", products=("NIFTY",))
+    waiting = Claim(created="3", name="c", products=("SPY",))
+    made = {"z": frozenset({"NIFTY"}), "b": frozenset({"SPY"})}
+    problems = taken([OLD, running, waiting], made)
+    assert list(problems) == ["b", "c"]
+    assert "SPY (feed b, whose generators still make it)" in problems["c"].message
+
+
+def test_what_a_feed_no_longer_names_is_its_own_while_it_is_made() -> None:
+    """A paused feed's edit is not carried out, a deleted feed's pods are not yet gone."""
+    edited = Claim(created="1", name="a", products=("OTHER",))
+    wants = Claim(created="2", name="b", products=("SPY",))
+    made = {"a": frozenset({"SPY"})}
+    assert list(taken([edited, wants], made)) == ["b"]
+    assert list(taken([wants], made)) == ["b"]
+    assert not taken([edited, wants], {"a": frozenset({"OTHER"})})
+
+
+def test_of_two_that_make_a_product_the_older_keeps_it() -> None:
+    """It cannot begin any more; where it has begun, only one is told that all is well."""
+    both = frozenset({"NIFTY"})
+    young = Claim(created="2026-11-25T09:00:00Z", name="a", products=("NIFTY",))
+    assert list(taken([young, OLD], {"a": both, "z": both, "gone": both})) == ["a"]
 
 
 def test_many_taken_products_make_a_message_that_can_be_read() -> None:
@@ -47,14 +84,32 @@ claims = st.lists(
 )
 
 
+made_by = st.dictionaries(st.text("abcdef", min_size=1, max_size=2), st.frozensets(st.sampled_from("PQRST")))
+
+
 @given(claims)
-def test_whoever_is_not_refused_shares_no_product(made: list[Claim]) -> None:
-    """And the oldest is never refused."""
-    problems = taken(made)
-    kept = [product for claim in made if claim.name not in problems for product in claim.products]
-    assert len(kept) == len(set(kept))
+def test_the_oldest_is_never_refused_while_nothing_is_made(made: list[Claim]) -> None:
+    """Age decides between those that do not run yet."""
     if made:
-        assert min(made).name not in problems
+        assert min(made).name not in taken(made)
+
+
+@given(claims, made_by)
+def test_whoever_is_not_refused_shares_no_product(
+    asked: list[Claim], made: dict[str, frozenset[str]]
+) -> None:
+    """Neither with what another is to make nor with what another makes."""
+    problems = taken(asked, made)
+    kept = [claim for claim in asked if claim.name not in problems]
+    named = [product for claim in kept for product in claim.products]
+    assert len(named) == len(set(named))
+    for claim in kept:
+        older = {other.name for other in asked if other < claim}
+        for other, products in made.items():
+            shared = products.intersection(claim.products)
+            # Two that make it already: the older of them is left in peace.
+            assert other == claim.name or shared <= made.get(claim.name, frozenset())
+            assert other not in older or not shared
 
 
 def test_a_recording_that_is_only_a_path_cannot_run_in_a_cluster() -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.support.feeds import IDLE, NOON, a_feed, load, serving
+from tests.support.feeds import NOON, a_feed, decided, load, of, serving, wrote
 
 from deltastream_operator.domain import conditions, status
-from deltastream_operator.domain.decide import Current, Decision, decide
-from deltastream_operator.domain.feed import Feed
 from deltastream_operator.domain.observed import Facts, Observed, Problem
 from deltastream_operator.domain.pause import PauseRequest
 from deltastream_operator.domain.signals import WAITING, Reading, Unknown
@@ -20,32 +18,21 @@ LATER = NOON + timedelta(seconds=2)
 AWAY = Unknown(reason="RedisUnreachable", message="Redis: connection refused")
 
 
-def decided(
-    feed: Feed | None = None, reading: Reading = IDLE, enrichers: int | None = 1, at: datetime = NOON
-) -> Decision:
-    return decide(feed or a_feed(), reading, Current(generator=1, enricher=enrichers), at)
-
-
-def wrote(
-    decision: Decision, facts: Facts, previous: dict[str, Any] | None = None, generation: int = 1
-) -> dict[str, Any]:
-    return status.build(
-        previous or {}, decision, facts, generation=generation, selector="deltastream.dev/feed=a"
+def refused(previous: dict[str, Any], facts: Facts, generation: int = 1) -> dict[str, Any]:
+    problem = Problem(reason="ProductTaken", message="spec.products: …")
+    return status.refused(
+        previous, problem, facts, now=LATER, generation=generation, selector="deltastream.dev/feed=a"
     )
-
-
-def of(built: dict[str, Any], kind: str) -> dict[str, Any]:
-    """The condition of this type."""
-    found: dict[str, Any] = next(row for row in built["conditions"] if row["type"] == kind)
-    return found
 
 
 def test_every_condition_is_there_from_the_first_visit_with_all_six_fields() -> None:
     """Even before anything is known or runs."""
-    nothing = Facts(generator=Observed(replicas=0, ready=0), enricher=Observed(replicas=0, ready=0))
+    nothing = Facts(
+        generator=Observed(replicas=0, ready=0, updated=0), enricher=Observed(replicas=0, ready=0, updated=0)
+    )
     for built in (
         wrote(decided(reading=WAITING, enrichers=None), nothing),
-        status.refused({}, Problem(reason="ProductTaken", message="m"), now=NOON, generation=1),
+        refused({}, nothing),
     ):
         assert [row["type"] for row in built["conditions"]] == list(conditions.TYPES)
         for row in built["conditions"]:
@@ -139,49 +126,6 @@ def test_conditions_of_others_are_left_in_place() -> None:
     assert merged[1] == foreign
 
 
-def test_ready_waits_for_everything_at_first_and_then_stays_while_replicas_move() -> None:
-    """`kubectl wait` returns when all of a generation serves; a scale-up does not take Ready away."""
-    feed = a_feed("Manual", replicas=3)
-    starting = wrote(
-        decided(feed, enrichers=3), replace(serving(1, 3), enricher=Observed(replicas=3, ready=2))
-    )
-    assert of(starting, "Ready")["status"] == "False"
-    assert of(starting, "Reconciling")["message"] == "enricher: 2 of 3 ready, 3 exist"
-    full = wrote(decided(feed, enrichers=3), serving(1, 3), starting)
-    assert (of(full, "Ready")["status"], of(full, "Reconciling")["status"]) == ("True", "False")
-    one_down = replace(serving(1, 3), enricher=Observed(replicas=3, ready=2))
-    moving = wrote(decided(feed, enrichers=3), one_down, full)
-    assert (of(moving, "Ready")["status"], of(moving, "Reconciling")["status"]) == ("True", "True")
-    edited = wrote(decided(feed, enrichers=3), one_down, full, generation=2)
-    assert of(edited, "Ready")["status"] == "False"
-
-
-@pytest.mark.parametrize("dark", ["generator", "enricher"])
-def test_a_component_without_a_serving_replica_takes_ready_away(dark: str) -> None:
-    """However ready the feed was."""
-    full = wrote(decided(), serving(1, 1))
-    down = Observed(replicas=1, ready=0)
-    facts = replace(serving(1, 1), **{dark: down})
-    assert of(wrote(decided(), facts, full), "Ready")["message"] == f"{dark}: 0 of 1 ready"
-
-
-def test_no_replicas_wanted_is_ready() -> None:
-    """A feed scaled to zero is as it should be."""
-    assert (
-        of(wrote(decided(a_feed("Manual", replicas=0), enrichers=0), serving(1, 0)), "Ready")["status"]
-        == "True"
-    )
-
-
-def test_what_stalls_a_feed_is_its_ready_message() -> None:
-    """An image that does not exist is not waited for."""
-    cause = Problem(reason="ErrImagePull", message="enricher: image x does not exist")
-    built = wrote(decided(), replace(serving(1, 0), stalled=cause))
-    for kind, wanted in (("Ready", "False"), ("Stalled", "True")):
-        assert (of(built, kind)["status"], of(built, kind)["reason"]) == (wanted, "ErrImagePull")
-    assert of(built, "Reconciling")["status"] == "False"
-
-
 def test_bounds_pause_and_contest_have_conditions_of_their_own() -> None:
     """Each names what a person may do about it."""
     limited = wrote(decided(a_feed(max_replicas=2), load(lag=10**6)), serving(1, 2))
@@ -196,14 +140,18 @@ def test_bounds_pause_and_contest_have_conditions_of_their_own() -> None:
     )
 
 
-def test_a_refused_feed_keeps_what_ran_and_says_why() -> None:
-    """Nothing is decided: replicas and decisions stay as they were told."""
-    before = wrote(decided(), serving(1, 1))
-    problem = Problem(reason="ProductTaken", message="spec.products: …")
-    built = status.refused(before, problem, now=LATER, generation=2)
-    assert {name: built[name] for name in ("generator", "enricher", "decisions")} == {
-        name: before[name] for name in ("generator", "enricher", "decisions")
-    }
+def test_a_refused_feed_tells_what_runs_and_why_nothing_is_decided() -> None:
+    """What ran runs on: its replicas are as they are, decisions as they were told."""
+    before = wrote(decided(enrichers=1), serving(1, 1))
+    built = refused(before, serving(1, 0), generation=2)
+    assert built["generator"] == before["generator"]
+    assert built["enricher"] == before["enricher"] | {"replicas": 0, "readyReplicas": 0}
+    assert built["decisions"] == before["decisions"]
+    never_ran = refused({}, serving(0, 0))
+    assert never_ran["enricher"] == {
+        "replicas": 0, "readyReplicas": 0, "selector": "deltastream.dev/feed=a",
+    }  # fmt: skip
+    assert wrote(decided(), serving(1, 1), never_ran)["enricher"]["reason"] == "MinReplicas"
     assert of(built, "SpecValid") == {
         "type": "SpecValid", "status": "False", "reason": "ProductTaken", "message": "spec.products: …",
         "observedGeneration": 2, "lastTransitionTime": "2026-11-25T12:00:02Z",

@@ -15,6 +15,12 @@ from deltastream_operator.adapters.kubernetes import names
 from deltastream_operator.domain.feed import Component, Feed, Replay
 
 RECORDINGS = "/recording"
+_FIELDS = {"PRODUCTS": "products", "CONCURRENCY": "enricher.concurrencyPerReplica"}
+_SOURCE = (
+    "SOURCE", "SPEED_PERCENT", "SEED", "MESSAGES_PER_SECOND",
+    "REPLAY_PATH", "REPLAY_INTERVAL_MILLIS", "REPLAY_LOOP", "REPLAY_AS_OF",
+)  # fmt: skip
+_VARIABLES = frozenset({*_FIELDS, *_SOURCE})
 
 
 def manifest(
@@ -64,6 +70,22 @@ def replicas(feed: str, component: Component, namespace: str, count: int) -> dic
         "metadata": {"name": names.workload(feed, component), "namespace": namespace},
         "spec": {"replicas": count},
     }
+
+
+def changes(wanted: Mapping[str, Any], running: Mapping[str, Any]) -> list[str]:
+    """The fields of a feed's spec that a workload does not have as wanted, or that it is the chart's."""
+    new, old = _feed_s_own(wanted), _feed_s_own(running)
+    found = {_FIELDS.get(key, "source") for key in new.keys() | old.keys() if new.get(key) != old.get(key)}
+    return sorted(found) or ["the chart's pod template"]
+
+
+def _feed_s_own(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What `_pod` added for the feed; the API server adds defaults elsewhere."""
+    pod = body["spec"]["template"]["spec"]
+    variables = pod["containers"][0].get("env", [])
+    own = {each["name"]: each.get("value") for each in variables if each["name"] in _VARIABLES}
+    volumes = {volume["name"]: volume for volume in pod.get("volumes", [])}
+    return own | {"recording": volumes.get("recording", {}).get("configMap", {}).get("name")}
 
 
 def _reference(metadata: Mapping[str, Any]) -> dict[str, Any]:

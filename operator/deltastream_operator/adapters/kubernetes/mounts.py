@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from deltastream_operator.adapters.kubernetes import names
 from deltastream_operator.adapters.kubernetes.api import Api
+from deltastream_operator.adapters.kubernetes.pods import Pod
 from deltastream_operator.domain.observed import Problem
 from deltastream_operator.ports import Clock
 
@@ -15,27 +16,27 @@ _TEXT_MAX = 400
 
 @dataclass
 class Mounts:
-    """Asks at most every 5 s a pod."""
+    """Asks at most every 5 s a pod; by its uid, since a StatefulSet's next pod has the same name."""
 
     api: Api
     clock: Clock
     namespace: str
     _answers: dict[str, tuple[float, Problem | None]] = field(default_factory=dict)
 
-    async def problem(self, pod: str) -> Problem | None:
+    async def problem(self, pod: Pod) -> Problem | None:
         """The newest FailedMount of the pod, if there is one. Raises ApiError."""
         now = self.clock.monotonic()
-        self._answers = {name: answer for name, answer in self._answers.items() if now - answer[0] < 60}
-        known = self._answers.get(pod)
+        self._answers = {uid: answer for uid, answer in self._answers.items() if now - answer[0] < 60}
+        known = self._answers.get(pod.uid)
         if known and now - known[0] < _ASK_EVERY_S:
             return known[1]
         path = names.core_path(self.namespace, "events")
-        selector = f"involvedObject.kind=Pod,involvedObject.name={pod},reason=FailedMount"
+        selector = f"involvedObject.kind=Pod,involvedObject.uid={pod.uid},reason=FailedMount"
         listed = (await self.api.get(path, fieldSelector=selector, limit="5"))["items"]
         # A ConfigMap that the kubelet has not fetched yet is no problem; it comes a second later.
         texts = [event["message"] for event in listed if "failed to sync" not in event.get("message", "")]
         problem = None
         if texts:
-            problem = Problem(reason="FailedMount", message=f"pod {pod}: {texts[-1][:_TEXT_MAX]}")
-        self._answers[pod] = (now, problem)
+            problem = Problem(reason="FailedMount", message=f"pod {pod.name}: {texts[-1][:_TEXT_MAX]}")
+        self._answers[pod.uid] = (now, problem)
         return problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from deltastream_operator.adapters.kubernetes import names
 from deltastream_operator.domain.observed import Problem
 
 TEXT_MAX = 400
+_CRASHES = 2
 _HOPELESS = frozenset(
     {
         "CreateContainerConfigError",
@@ -22,6 +24,7 @@ _HOPELESS = frozenset(
         "RunContainerError",
     }
 )
+_ENDED = frozenset({"Succeeded", "Failed"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,8 @@ class Pod:
     trouble: Problem | None
     waits_for_volumes: bool
     """Its containers are not created yet: if that lasts, only the kubelet's Events say why."""
+    products: str
+    """What it makes, as in its environment; empty if it makes nothing, or nothing any more."""
 
 
 def read(body: Mapping[str, Any]) -> Pod:
@@ -57,7 +62,18 @@ def read(body: Mapping[str, Any]) -> Pod:
         serving=conditions.get("Ready", {}).get("status") == "True",
         trouble=_trouble(metadata["name"], states, conditions),
         waits_for_volumes=creating and "deletionTimestamp" not in metadata,
+        products="" if status.get("phase") in _ENDED else products_of(body.get("spec", {})),
     )
+
+
+def products_of(pod_spec: Mapping[str, Any]) -> str:
+    """The variable PRODUCTS of a pod's containers; empty if none has it."""
+    containers: Iterable[Mapping[str, Any]] = pod_spec.get("containers", [])
+    for container in containers:
+        for variable in container.get("env", []):
+            if variable["name"] == "PRODUCTS":
+                return sys.intern(str(variable.get("value", "")))  # all pods of a feed have the same one
+    return ""
 
 
 def _waiting(state: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -78,9 +94,13 @@ def _trouble(
             said = _short(waiting.get("message")) or f"image {state.get('image')}"
             return Problem(reason=str(waiting["reason"]), message=f"{where}: {said}")
         ended = state.get("state", {}).get("terminated") or state.get("lastState", {}).get("terminated")
-        if ended and ended.get("exitCode") and not state.get("ready") and state.get("restartCount", 0) > 0:
+        restarts = state.get("restartCount", 0)
+        # Once is an accident, which the kubelet mends at once: a full node, a store that was not there yet.
+        again = restarts >= _CRASHES or waiting.get("reason") == "CrashLoopBackOff"
+        if ended and ended.get("exitCode") and not state.get("ready") and again:
             said = _short(ended.get("message")) or ended.get("reason", "no last words")
-            message = f"{where} ended {state['restartCount']} times, with {ended['exitCode']}: {said}"
+            often = "once" if restarts < _CRASHES else f"{restarts} times"
+            message = f"{where} ended {often}, with {ended['exitCode']}: {said}"
             return Problem(reason="CrashLoop", message=message)
     return None
 

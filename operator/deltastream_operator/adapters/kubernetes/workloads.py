@@ -33,9 +33,13 @@ class Workloads:
     templates: Mapping[Component, Mapping[str, Any]]
     _left: dict[str, int] = field(default_factory=dict)
     """Each workload's generation after our last write, by uid."""
+    _templated: dict[str, int] = field(default_factory=dict)
+    """Each workload's generation after our last template, by uid: a scaling makes no pod old."""
     _wanted: dict[tuple[str, Component], tuple[str, str]] = field(default_factory=dict)
     """The hash of what the manager applies, kept for as long as it comes out the same: building it costs."""
     _contested: dict[tuple[str, Component], tuple[str, int, Problem]] = field(default_factory=dict)
+    _held: dict[tuple[str, Component], tuple[str, str | None]] = field(default_factory=dict)
+    """What was held back, kept like the hash."""
 
     async def bring(
         self, feed: Feed, component: Component, target: int, owner: Mapping[str, Any]
@@ -74,24 +78,60 @@ class Workloads:
         """Drop what is kept of workloads that are gone."""
         alive = {body["metadata"]["uid"] for body in self.table.workloads.values()}
         self._left = {uid: generation for uid, generation in self._left.items() if uid in alive}
+        self._templated = {uid: at for uid, at in self._templated.items() if uid in alive}
         keys = self.table.workloads.keys()
         self._contested = {key: known for key, known in self._contested.items() if key in keys}
         self._wanted = {key: known for key, known in self._wanted.items() if key in keys}
+        self._held = {key: known for key, known in self._held.items() if key in keys}
 
     def _as_we_left_it(self, body: Mapping[str, Any]) -> bool:
         """Whether nobody wrote its spec since we did. Applying once too often changes nothing."""
         generation: int = body["metadata"]["generation"]
         return self._left.get(body["metadata"]["uid"]) == generation
 
-    def observe(self, feed: str, component: Component) -> Observed:
-        """What the watch shows."""
-        status = self.table.workloads.get((feed, component), {}).get("status", {})
-        return Observed(replicas=status.get("replicas", 0), ready=status.get("readyReplicas", 0))
+    def observe(self, component: Component, owner: Mapping[str, Any]) -> Observed:
+        """What the watch shows of the feed's own workload; another's is none.
 
-    def asked_for(self, feed: str, component: Component) -> int | None:
-        """The replicas that the workload asks for now, whoever wrote them; None if there is none."""
-        body = self.table.workloads.get((feed, component))
-        return None if body is None else _replicas(body)
+        Until the controller has seen our newest template, its status counts pods of an earlier one.
+        """
+        body = self._own(component, owner)
+        if body is None:
+            return Observed(replicas=0, ready=0, updated=0)
+        status, metadata = body.get("status", {}), body["metadata"]
+        newest = self._templated.get(metadata["uid"], metadata["generation"])
+        seen = status.get("observedGeneration", 0) >= newest
+        return Observed(
+            replicas=status.get("replicas", 0),
+            ready=status.get("readyReplicas", 0),
+            updated=status.get("updatedReplicas", 0) if seen else 0,
+        )
+
+    def asked_for(self, component: Component, owner: Mapping[str, Any]) -> int | None:
+        """The replicas that the feed's workload asks for now, whoever wrote them; None if there is none.
+
+        Making one takes two writes. Between them it has the API server's default, which nobody asked for.
+        """
+        body = self._own(component, owner)
+        return _replicas(body) if body and _is_scaled(body) else None
+
+    def held_back(self, feed: Feed, component: Component, owner: Mapping[str, Any]) -> str | None:
+        """What the feed's workload does not have as spec and template want it, if that is anything."""
+        body = self._own(component, owner)
+        if body is None:
+            return None
+        shards = int(body["metadata"].get("annotations", {}).get(names.SHARD_COUNT, 1))
+        stamp = f"{owner['metadata']['uid']}/{owner['metadata']['generation']}/{shards}/{_hash(body)}"
+        known = self._held.get((feed.name, component))
+        if known is None or known[0] != stamp:
+            wanted = children.manifest(feed, component, self.templates[component], owner=owner, shards=shards)
+            same = _hash(wanted) == _hash(body)
+            known = (stamp, None if same else ", ".join(children.changes(wanted, body)))
+            self._held[feed.name, component] = known
+        return known[1]
+
+    def _own(self, component: Component, owner: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        body = self.table.workloads.get((owner["metadata"]["name"], component))
+        return body if body and _belongs(body, owner) else None
 
     async def _scale(
         self, feed: Feed, component: Component, target: int, body: Mapping[str, Any]
@@ -123,6 +163,11 @@ class Workloads:
         path = names.workloads_path(self.namespace, component, names.workload(feed.name, component))
         answer = await self.api.apply(path, body, manager, force=force)
         self._left[answer["metadata"]["uid"]] = answer["metadata"]["generation"]
+        before = self.table.workloads.get((feed.name, component), answer)
+        uid, generation = answer["metadata"]["uid"], answer["metadata"]["generation"]
+        changed = generation != before["metadata"]["generation"]
+        if manager == names.MANAGER and (changed or uid not in self._templated):
+            self._templated[uid] = generation
         self.table.saw_workload("MODIFIED", component, answer)
         return answer
 
@@ -174,6 +219,12 @@ def _not_ours(body: Mapping[str, Any], feed: Feed, component: Component) -> Prob
         return Problem(reason="BeingCollected", message=f"{name} of an earlier feed is being deleted")
     text = f"{name} exists and does not belong to this feed; rename the feed or remove it"
     return Problem(reason="NameTaken", message=text)
+
+
+def _is_scaled(body: Mapping[str, Any]) -> bool:
+    """Whether anybody wrote its replicas, through /scale or otherwise: a default has no manager."""
+    entries = body["metadata"].get("managedFields", [])
+    return any("f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {}) for entry in entries)
 
 
 def _is_empty(body: Mapping[str, Any]) -> bool:
