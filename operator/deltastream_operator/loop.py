@@ -18,6 +18,7 @@ from deltastream_operator.adapters.kubernetes import names
 from deltastream_operator.adapters.kubernetes.api import Api, ApiError
 from deltastream_operator.adapters.kubernetes.table import Table
 from deltastream_operator.adapters.metrics import Metrics
+from deltastream_operator.adapters.readings import Readings
 from deltastream_operator.domain.feed import COMPONENTS
 from deltastream_operator.domain.observed import Problem
 from deltastream_operator.domain.products import Claim, taken
@@ -46,8 +47,12 @@ class Loop:
     ticked_at: float = 0.0
     listed: bool = False
     _readings: Mapping[str, Reading] = field(default_factory=dict)
+    _reader: Readings = field(init=False)
     _failures: dict[str, int] = field(default_factory=dict)
     _retry_at: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._reader = Readings(self.signals)
 
     async def run(self) -> None:
         """For ever."""
@@ -58,6 +63,7 @@ class Loop:
                 self.metrics.lateness.observe(now - next_tick)
                 next_tick = max(next_tick + TICK_S, now + TICK_S / 2)
                 await self._read()
+                self.ticked_at = self.clock.monotonic()  # it may have waited for Redis: slow is alive
                 self.table.due |= self.table.feeds.keys()
             await self._visit_due()
             self.ticked_at = self.clock.monotonic()
@@ -68,7 +74,7 @@ class Loop:
     async def _read(self) -> None:
         feeds = sorted(self.table.feeds)
         if feeds:
-            self._readings = await asyncio.to_thread(self.signals.read, feeds)
+            self._readings = await self._reader.of(feeds)
         for reading in self._readings.values():
             if isinstance(reading, Unknown):
                 self.metrics.signal_errors.labels(reading.reason).inc()
