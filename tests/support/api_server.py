@@ -108,11 +108,18 @@ class ApiServer:
 
     def kubectl(self, *words: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run kubectl against this server and no other; `given` is its standard input."""
-        env = {"PATH": os.environ["PATH"], "HOME": str(self.home), "KUBECONFIG": str(self.kubeconfig)}
+        return self._ran([str(cached("kubectl")), *words], given)
+
+    def shell(self, line: str) -> subprocess.CompletedProcess[str]:
+        """Run a line that somebody would paste into a shell where kubectl knows this server."""
+        return self._ran(["sh", "-c", line], None)
+
+    def _ran(self, command: list[str], given: str | None) -> subprocess.CompletedProcess[str]:
+        path = f"{Path(str(cached('kubectl'))).parent}:{os.environ['PATH']}"
+        env = {"PATH": path, "HOME": str(self.home), "KUBECONFIG": str(self.kubeconfig)}
         return subprocess.run(
-            [str(cached("kubectl")), *words],
-            env=env, input=given, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+            command, env=env, input=given, capture_output=True, text=True, timeout=60, check=False
+        )
 
     def _etcd_flags(self) -> list[str]:
         client = f"http://127.0.0.1:{self._etcd_port}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Callable
 
@@ -80,6 +81,42 @@ def test_replicas_scaled_by_another_hand_are_named_not_fought(cluster: Cluster, 
     assert operator.writes() == writes, "a contest that goes on is not written again"
     cluster.merge(f"{cluster.feeds}/a", {"spec": {"enricher": {"replicas": 7}}})
     wait_until(lambda: cluster.condition("ReplicasContested").get("status") == "False", "they agree")
+
+
+def test_the_command_that_a_contest_names_ends_it(cluster: Cluster, operator: Operator) -> None:
+    """Rule: run as it stands in the condition, it hands the replicas back, and the operator scales again."""
+    cluster.make_feed()
+    wait_until(lambda: cluster.enrichers() == 2 and cluster.settled(), "the feed is carried out")
+    kubectl = cluster.server.kubectl
+    kubectl("-n", cluster.namespace, "scale", "deployment", "a-enricher", "--replicas=7")
+    wait_until(lambda: cluster.condition("ReplicasContested").get("status") == "True", "it is noticed")
+    message = cluster.condition("ReplicasContested")["message"]
+    command = re.search(r"hand them back with: (.*-f -)", message)
+    assert command, message
+    run = cluster.server.shell(command[1])
+    assert run.returncode == 0, run.stderr
+    wait_until(lambda: cluster.condition("ReplicasContested").get("status") == "False", "it is over")
+    assert cluster.enrichers() == 2
+    for replicas in (4, 1):
+        cluster.merge(f"{cluster.feeds}/a", {"spec": {"enricher": {"replicas": replicas}}})
+        wait_until(lambda: cluster.settled() and cluster.enrichers() == replicas, "it scales by itself")  # noqa: B023
+    assert cluster.condition("ReplicasContested")["status"] == "False"
+
+
+def test_replicas_that_nobody_else_owns_any_more_are_scaled_again(
+    cluster: Cluster, operator: Operator
+) -> None:
+    """Rule: the other's ownership ends without a new value: that is seen too."""
+    cluster.make_feed()
+    wait_until(lambda: cluster.enrichers() == 2 and cluster.settled(), "the feed is carried out")
+    cluster.server.kubectl("-n", cluster.namespace, "scale", "deployment", "a-enricher", "--replicas=7")
+    wait_until(lambda: cluster.condition("ReplicasContested").get("status") == "True", "it is noticed")
+    body = cluster.deployment()
+    assert body is not None
+    kept = [entry for entry in body["metadata"]["managedFields"] if entry["manager"] != "kubectl"]
+    cluster.merge(f"{cluster.apps}/deployments/a-enricher", {"metadata": {"managedFields": kept}})
+    wait_until(lambda: cluster.enrichers() == 2, "they are as decided")
+    wait_until(lambda: cluster.condition("ReplicasContested").get("status") == "False", "it is over")
 
 
 def test_a_template_edited_by_another_hand_is_put_right(cluster: Cluster, operator: Operator) -> None:
