@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import signal
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 
+import pytest
 from tests.support.operator_process import Cluster, Operator
 from tests.support.stores import wait_until
 
@@ -221,6 +223,44 @@ def test_a_product_of_an_older_feed_is_refused_until_it_is_free(cluster: Cluster
     assert cluster.deployment("second") is None
     cluster.ask("DELETE", f"{cluster.feeds}/first")
     wait_until(lambda: cluster.enrichers("second") == 2, "the second starts")
+
+
+@pytest.fixture
+def deaf() -> Iterator[int]:
+    """A port where connections are taken and nothing is answered."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("hangs", [False, True], ids=["refuses", "hangs"])
+def test_a_webhook_that_fails_is_told_and_holds_nothing_but_its_own(
+    hangs: bool, cluster: Cluster, operator: Operator, deaf: int
+) -> None:
+    """Rule: a webhook that is down makes a 500 of a write, one that hangs outlasts it: both are told."""
+    hooks = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+    hook = {
+        "name": "down.example.com",
+        "clientConfig": {"url": f"https://127.0.0.1:{deaf if hangs else 1}/x"},
+        "rules": [
+            {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["*"], "resources": ["statefulsets"]}
+        ],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": cluster.namespace}},
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        "timeoutSeconds": 10,
+    }
+    cluster.ask("POST", hooks, {"metadata": {"name": cluster.namespace}, "webhooks": [hook]})
+    try:
+        cluster.make_feed()
+        wait_until(lambda: cluster.condition("Stalled").get("reason") == "WriteRefused", "it is told")
+        said = "504: Timeout" if hangs else "down.example.com"
+        assert said in cluster.condition("Ready")["message"]
+        cluster.merge(f"{cluster.feeds}/a", {"spec": {"enricher": {"replicas": 3}}})
+        wait_until(lambda: cluster.enrichers() == 3 and cluster.settled(), "the enrichers are scaled")
+    finally:
+        cluster.ask("DELETE", f"{hooks}/{cluster.namespace}")
+    wait_until(lambda: cluster.statefulset() is not None, "the webhook's end is noticed")
+    wait_until(lambda: cluster.condition("Stalled").get("status") == "False", "and told")
 
 
 def test_a_write_that_is_refused_is_said_in_the_status(cluster: Cluster, operator: Operator) -> None:

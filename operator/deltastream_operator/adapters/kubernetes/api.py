@@ -5,6 +5,7 @@ Not the `kubernetes` package: importing its models costs 48 MiB of the 120 that 
 
 from __future__ import annotations
 
+import json
 import ssl
 import tempfile
 import time
@@ -17,6 +18,7 @@ import aiohttp
 from kopf import ConnectionInfo
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5, connect=2)
+_SERVER_TIMEOUT = "4s"
 _RELOAD_S = 60.0  # the kubelet rotates a token about every hour and keeps the old one valid for a while
 WRITES = frozenset({"PATCH", "POST", "PUT", "DELETE"})
 
@@ -29,9 +31,17 @@ class ApiError(Exception):
         self.status, self.message, self.body = status, message, body or {}
 
     @property
+    def outage(self) -> bool:
+        """Nobody answered, or not now: another call would fare no better."""
+        return self.status in (0, 401, 429)
+
+    @property
     def refused(self) -> bool:
-        """Whether the call itself is at fault (forbidden, invalid, over quota), as opposed to an outage."""
-        return 400 <= self.status < 500 and self.status not in (401, 408, 429)
+        """Whether this call was answered with an error that may last: forbidden, over quota, a webhook down.
+
+        A conflict with a write at the same moment does not last.
+        """
+        return not self.outage and self.status != 409
 
 
 class Api:
@@ -83,12 +93,15 @@ class Api:
             headers["Content-Type"] = kind
         if verb in WRITES:
             self._wrote(verb)
+            # The server gives up before we do, so that a webhook that hangs is an answer and no outage.
+            query = {**query, "timeout": _SERVER_TIMEOUT}
         url = self._info.server.rstrip("/") + path
         try:
             async with self._session.request(verb, url, params=query, json=body, headers=headers) as answer:
-                content: dict[str, Any] = await answer.json(content_type=None) or {}
+                raw = await answer.read()
                 if answer.status >= 400:
-                    raise ApiError(answer.status, str(content.get("message", "")), content)
+                    raise _error(answer.status, raw)
+                content: dict[str, Any] = json.loads(raw)
                 return content
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise ApiError(0, str(error) or type(error).__name__) from error
@@ -97,6 +110,17 @@ class Api:
         if time.monotonic() - self._read_at > _RELOAD_S:
             self._info, self._read_at = self._login(), time.monotonic()
         return self._info.token or ""
+
+
+def _error(status: int, raw: bytes) -> ApiError:
+    """What a Status object says; a proxy between us and the API server answers in words of its own."""
+    try:
+        content = json.loads(raw)
+    except ValueError:
+        content = None
+    if isinstance(content, dict):
+        return ApiError(status, str(content.get("message", "")), content)
+    return ApiError(status, raw[:200].decode(errors="replace").strip())
 
 
 def _ssl_context(info: ConnectionInfo) -> ssl.SSLContext:
