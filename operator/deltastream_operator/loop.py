@@ -147,6 +147,7 @@ class Loop:
             await asyncio.sleep(PULSE_S)
 
     async def _resync(self) -> None:
+        self.table.begin_repair()
         feeds = await self.api.get(names.feeds_path(self.namespace))
         missed = self.table.repair_feeds(feeds)
         ours = f"{names.MANAGED_BY_LABEL}={names.MANAGER}"

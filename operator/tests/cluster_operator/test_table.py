@@ -57,6 +57,64 @@ def test_a_list_does_not_take_away_what_came_after_it() -> None:
     assert (len(table.feeds), len(table.workloads), len(table.pods["a"])) == (1, 1, 1)
 
 
+def test_a_list_does_not_bring_back_what_ended_after_it() -> None:
+    """Rule: what a watch told the end of while the list was on its way stays gone."""
+    table = Table()
+    objects = body("1", 5), body("2", 6, "a-enricher"), body("3", 7, "a-enricher-x")
+    table.saw_feed("ADDED", objects[0])
+    table.saw_workload("ADDED", "enricher", objects[1])
+    table.saw_pod("ADDED", objects[2])
+    table.begin_repair()
+    table.saw_feed("DELETED", body("1", 11))
+    table.saw_workload("DELETED", "enricher", body("2", 12, "a-enricher"))
+    table.saw_pod("DELETED", body("3", 13, "a-enricher-x"))
+    assert table.repair_feeds(listed(10, objects[0])) == 0
+    table.repair_workloads("enricher", listed(10, objects[1]))
+    table.repair_pods(listed(10, objects[2]))
+    assert (table.feeds, table.workloads, table.pods) == ({}, {}, {})
+    table.begin_repair()
+    assert table._ended == set(), "a list that begins later cannot have it"
+
+
+def test_a_feed_that_is_being_deleted_is_not_brought_back() -> None:
+    """Rule: its deletionTimestamp is its end for us, whatever an older list says."""
+    table = Table()
+    table.saw_feed("ADDED", body("1", 5))
+    ending = body("1", 11)
+    ending["metadata"]["deletionTimestamp"] = "2026-11-25T12:00:00Z"
+    table.saw_feed("MODIFIED", ending)
+    assert table.repair_feeds(listed(10, body("1", 5))) == 0
+    assert table.feeds == {}
+
+
+def test_the_answer_to_an_apply_does_not_bring_back_what_ended_meanwhile() -> None:
+    """Rule: the watch may tell the end of a workload before our own write is answered."""
+    table = Table()
+    table.saw_workload("DELETED", "enricher", body("2", 12, "a-enricher"))
+    table.saw_workload("MODIFIED", "enricher", body("2", 11, "a-enricher"))
+    assert table.workloads == {}
+
+
+def test_a_list_does_not_take_a_pod_back_to_what_it_was() -> None:
+    """Rule: the newer version counts, of pods too: an old trouble would be told again."""
+    table = Table()
+    table.saw_pod("MODIFIED", body("1", 12, "a-enricher-x"))
+    table.repair_pods(listed(10, body("1", 9, "a-enricher-x")))
+    assert table.pods["a"]["a-enricher-x"].version == 12
+
+
+def test_a_feed_without_pods_leaves_nothing_behind() -> None:
+    """Rule: feeds come and go for months."""
+    table = Table()
+    table.saw_pod("ADDED", body("1", 1, "a-enricher-x"))
+    table.saw_pod("DELETED", body("1", 2, "a-enricher-x"))
+    table.saw_pod("DELETED", body("2", 3, "a-enricher-y"))
+    assert table.pods == {}
+    table.saw_pod("ADDED", body("3", 4, "a-enricher-z"))
+    table.repair_pods(listed(9))
+    assert table.pods == {}
+
+
 def test_pods_that_ended_unseen_are_forgotten() -> None:
     """Rule: the trouble of a pod that is gone would stand in the status for ever."""
     table = Table()

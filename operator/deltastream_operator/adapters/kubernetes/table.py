@@ -26,14 +26,17 @@ class Table:
     pods: dict[str, dict[str, Pod]] = field(default_factory=dict)
     due: set[str] = field(default_factory=set)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _ended: set[str] = field(default_factory=set)
+    """Uids whose end was told since the last repair began: a list on its way may still have them."""
 
     def saw_feed(self, kind: str | None, body: Body) -> None:
         """A watch event of a feed; `kind` is DELETED, ADDED, MODIFIED, or None for the first list."""
         name = body["metadata"]["name"]
         if kind == "DELETED" or "deletionTimestamp" in body["metadata"]:
+            self._ended.add(body["metadata"]["uid"])
             if _same(body, self.feeds.get(name)):
                 self.gone[name] = self.feeds.pop(name)
-        elif _newer(body, self.feeds.get(name)):
+        elif self._is_news(body, self.feeds.get(name)):
             self.feeds[name] = body
         self.wake(name)
 
@@ -43,28 +46,34 @@ class Table:
         if feed is None:
             return
         if kind == "DELETED":
+            self._ended.add(body["metadata"]["uid"])
             if _same(body, self.workloads.get((feed, component))):
                 del self.workloads[feed, component]
-        elif _newer(body, self.workloads.get((feed, component))):
+        elif self._is_news(body, self.workloads.get((feed, component))):
             self.workloads[feed, component] = body
         self.wake(feed)
 
     def saw_pod(self, kind: str | None, body: Body) -> None:
         """A watch event of a pod of a feed."""
         pod = read_pod(body)
-        known = self.pods.setdefault(pod.feed, {})
+        known = self.pods.get(pod.feed, {}).get(pod.name)
         if kind == "DELETED":
+            self._ended.add(pod.uid)
             # A StatefulSet's next pod has the same name and may have been seen already.
-            if pod.name in known and known[pod.name].uid == pod.uid:
-                del known[pod.name]
-        else:
-            known[pod.name] = pod
+            if known and known.uid == pod.uid:
+                self._drop_pod(known)
+        elif pod.uid not in self._ended and (known is None or pod.version > known.version):
+            self.pods.setdefault(pod.feed, {})[pod.name] = pod
         self.wake(pod.feed)
 
     def wake(self, feed: str) -> None:
         """Have the loop visit the feed now."""
         self.due.add(feed)
         self.woken.set()
+
+    def begin_repair(self) -> None:
+        """Lists are about to be asked for. What ended before is in none of them."""
+        self._ended.clear()
 
     def repair_feeds(self, listed: Body) -> int:
         """Make the feeds what a list says; how many the watch had missed."""
@@ -78,7 +87,7 @@ class Table:
             missed += 1
         for name, body in bodies.items():
             known = self.feeds.get(name)
-            if "deletionTimestamp" not in body["metadata"] and _newer(body, known):
+            if "deletionTimestamp" not in body["metadata"] and self._is_news(body, known):
                 self.feeds[name] = body
                 missed += 1
                 self.wake(name)
@@ -97,13 +106,20 @@ class Table:
     def repair_pods(self, listed: Body) -> None:
         """Forget pods that a list has no more: their last words would stand in a status for ever."""
         alive = {body["metadata"]["uid"] for body in listed["items"]}
-        for feed, pods in self.pods.items():
-            for name in [name for name, pod in pods.items() if pod.uid not in alive]:
-                if pods[name].version <= int(listed["metadata"]["resourceVersion"]):
-                    del pods[name]
-                    self.wake(feed)
+        for pod in [pod for pods in self.pods.values() for pod in pods.values() if pod.uid not in alive]:
+            if pod.version <= int(listed["metadata"]["resourceVersion"]):
+                self._drop_pod(pod)
+                self.wake(pod.feed)
         for body in listed["items"]:
             self.saw_pod("MODIFIED", body)
+
+    def _is_news(self, body: Body, known: Body | None) -> bool:
+        return body["metadata"]["uid"] not in self._ended and _newer(body, known)
+
+    def _drop_pod(self, pod: Pod) -> None:
+        del self.pods[pod.feed][pod.name]
+        if not self.pods[pod.feed]:
+            del self.pods[pod.feed]
 
 
 def _newer(body: Body, known: Body | None) -> bool:
