@@ -32,8 +32,6 @@ class Pod:
     uid: str
     version: int
     feed: str
-    component: str
-    serving: bool
     trouble: Problem | None
     waits_for_volumes: bool
     """Its containers are not created yet: if that lasts, only the kubelet's Events say why."""
@@ -53,8 +51,6 @@ def read(body: Mapping[str, Any]) -> Pod:
         uid=metadata["uid"],
         version=int(metadata["resourceVersion"]),
         feed=labels.get(names.FEED_LABEL, ""),
-        component=labels.get(names.COMPONENT_LABEL, ""),
-        serving=conditions.get("Ready", {}).get("status") == "True",
         trouble=_trouble(metadata["name"], states, conditions),
         waits_for_volumes=creating and "deletionTimestamp" not in metadata,
     )
