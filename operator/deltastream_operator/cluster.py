@@ -64,6 +64,7 @@ async def _run(settings: ClusterSettings) -> None:
             metrics=metrics,
             clock=time,
             namespace=namespace,
+            resync_s=settings.resync_s,
             ticked_at=time.monotonic(),
         )
 

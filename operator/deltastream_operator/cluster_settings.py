@@ -27,6 +27,7 @@ class ClusterSettings:
     host: str
     port: int
     log_level: str
+    resync_s: int
 
 
 def load(environ: Mapping[str, str]) -> ClusterSettings:
@@ -57,6 +58,9 @@ def load(environ: Mapping[str, str]) -> ClusterSettings:
     port = environ.get("PORT", "8080")
     if not port.isascii() or not port.isdigit() or int(port[:6]) > 65535:
         problems.append(f"PORT={port!r}: must be a port, 0 to 65535")
+    resync = environ.get("RESYNC_SECONDS", "300")
+    if not resync.isascii() or not resync.isdigit() or not 1 <= int(resync[:6]) <= 86400:
+        problems.append(f"RESYNC_SECONDS={resync!r}: must be 1 to 86400")
     if problems:
         raise SettingsError("\n".join(problems))
     return ClusterSettings(
@@ -66,6 +70,7 @@ def load(environ: Mapping[str, str]) -> ClusterSettings:
         host=environ.get("HOST", "127.0.0.1"),
         port=int(port),
         log_level=level,
+        resync_s=int(resync),
     )
 
 

@@ -10,7 +10,7 @@ import ssl
 import tempfile
 import time
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ import aiohttp
 from kopf import ConnectionInfo
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5, connect=2)
+_LIST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=2)  # of a page
+PAGE = 100
 _SERVER_TIMEOUT = "4s"
 _RELOAD_S = 60.0  # the kubelet rotates a token about every hour and keeps the old one valid for a while
 WRITES = frozenset({"PATCH", "POST", "PUT", "DELETE"})
@@ -55,7 +57,7 @@ class Api:
 
     async def __aenter__(self) -> Api:
         connector = aiohttp.TCPConnector(ssl=_ssl_context(self._info), limit=16)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT)
+        self._session = aiohttp.ClientSession(connector=connector)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -65,6 +67,17 @@ class Api:
     async def get(self, path: str, **query: str) -> dict[str, Any]:
         """An object or a list. Raises ApiError."""
         return await self._call("GET", path, query, None, "")
+
+    async def pages(self, path: str, **query: str) -> AsyncIterator[dict[str, Any]]:
+        """A list, in pieces that are all of one moment. Raises ApiError."""
+        token = ""
+        while True:
+            asked = {**query, "limit": str(PAGE)} | ({"continue": token} if token else {})
+            page = await self._call("GET", path, asked, None, "", _LIST_TIMEOUT)
+            yield page
+            token = page["metadata"].get("continue", "")
+            if not token:
+                return
 
     async def delete(self, path: str) -> dict[str, Any]:
         """Delete an object. Raises ApiError."""
@@ -84,7 +97,13 @@ class Api:
         return await self._call("PATCH", path, query, body, "application/apply-patch+yaml")
 
     async def _call(
-        self, verb: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None, kind: str
+        self,
+        verb: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Mapping[str, Any] | None,
+        kind: str,
+        timeout: aiohttp.ClientTimeout = _TIMEOUT,
     ) -> dict[str, Any]:
         if self._session is None:
             raise RuntimeError("use the Api as a context manager")
@@ -97,7 +116,9 @@ class Api:
             query = {**query, "timeout": _SERVER_TIMEOUT}
         url = self._info.server.rstrip("/") + path
         try:
-            async with self._session.request(verb, url, params=query, json=body, headers=headers) as answer:
+            async with self._session.request(
+                verb, url, params=query, json=body, headers=headers, timeout=timeout
+            ) as answer:
                 raw = await answer.read()
                 if answer.status >= 400:
                     raise _error(answer.status, raw)
