@@ -30,6 +30,13 @@ from tests.support.tools import cache
 
 CRD = Path(__file__).resolve().parents[2] / "k8s/crd/deltastreamfeed.yaml"
 FEEDS = "/apis/deltastream.dev/v1alpha1/namespaces/default/deltastreamfeeds"
+# What service accounts ask for, in one line a call; the tests' own calls are not worth their writing.
+AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts"]}, {"level": "None"}],
+}
 PROGRAMS = ("etcd", "kube-apiserver", "kubectl")
 
 
@@ -50,6 +57,7 @@ class ApiServer:
         self.token = secrets.token_hex(16)
         self.ca_file = home / "certs/apiserver.crt"  # the server signs its own
         self.kubeconfig = home / "kubeconfig"
+        self.audit_log = home / "audit.log"
         self._peer_url = f"http://127.0.0.1:{peer}"
         self._etcd: subprocess.Popen[bytes] | None = None
         self._server: subprocess.Popen[bytes] | None = None
@@ -62,6 +70,7 @@ class ApiServer:
                 serialization.NoEncryption(),
             )
         )
+        (home / "audit.json").write_text(json.dumps(AUDIT_POLICY))
         (home / "tokens.csv").write_text(f'{self.token},admin,admin,"system:masters"\n')
 
     def start(self) -> None:
@@ -141,6 +150,7 @@ class ApiServer:
             "--service-cluster-ip-range=10.0.0.0/24", "--endpoint-reconciler-type=none",
             # Nothing here makes the default service account that pods would be given.
             "--disable-admission-plugins=ServiceAccount",
+            f"--audit-policy-file={self.home}/audit.json", f"--audit-log-path={self.audit_log}",
         ]  # fmt: skip
 
     def _run(self, program: str, *flags: str) -> subprocess.Popen[bytes]:
