@@ -47,7 +47,7 @@ async def _run(settings: ClusterSettings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     table, metrics, namespace = Table(), Metrics(), settings.namespace
     async with Api(login, metrics.wrote) as api:
-        events = Events(api=api, clock=time, namespace=namespace, feeds=table.feeds)
+        events = Events(api=api, clock=time, namespace=namespace, feeds=table.feeds, metrics=metrics)
         visitor = Visitor(
             api=api,
             table=table,
@@ -66,6 +66,7 @@ async def _run(settings: ClusterSettings) -> None:
             metrics=metrics,
             clock=time,
             namespace=namespace,
+            resync_s=settings.resync_s,
             ticked_at=time.monotonic(),
         )
 

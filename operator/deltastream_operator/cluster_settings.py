@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
+from redis.connection import parse_url
 
 from deltastream_operator.adapters.kubernetes import names
 from deltastream_operator.domain.feed import Component
 from deltastream_operator.errors import PlannerError, SettingsError
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_REDIS_FORM = (
+    "redis://user:password@host:port/database, where the password's own / ? # : @ % are written %2F and so on"
+)
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -27,6 +33,7 @@ class ClusterSettings:
     host: str
     port: int
     log_level: str
+    resync_s: int
 
 
 def load(environ: Mapping[str, str]) -> ClusterSettings:
@@ -35,15 +42,15 @@ def load(environ: Mapping[str, str]) -> ClusterSettings:
     namespace = environ.get("WATCH_NAMESPACE") or _read(_NAMESPACE_FILE)
     if not namespace:
         problems.append("WATCH_NAMESPACE: must be set outside a pod")
-    redis_url = environ.get("REDIS_URL", "")
+    redis_url, variable = environ.get("REDIS_URL", ""), "REDIS_URL"
     if path := environ.get("REDIS_URL_FILE"):
-        redis_url = _read(Path(path))
+        redis_url, variable = _read(Path(path)), "REDIS_URL_FILE"
         if not redis_url:
             problems.append(f"REDIS_URL_FILE={path!r}: cannot be read, or is empty")
     elif not redis_url:
         problems.append("REDIS_URL: must be set (or REDIS_URL_FILE)")
-    if redis_url and not redis_url.startswith(("redis://", "rediss://", "unix://")):
-        problems.append("REDIS_URL=(secret): must be a redis:// URL")
+    if redis_url and not _is_redis_url(redis_url):
+        problems.append(f"{variable}=(secret): must be {_REDIS_FORM}")
     folder = Path(environ.get("WORKLOADS_DIR", "/etc/deltastream/workloads"))
     templates: dict[Component, Mapping[str, Any]] = {}
     for component in names.KINDS:
@@ -57,6 +64,9 @@ def load(environ: Mapping[str, str]) -> ClusterSettings:
     port = environ.get("PORT", "8080")
     if not port.isascii() or not port.isdigit() or int(port[:6]) > 65535:
         problems.append(f"PORT={port!r}: must be a port, 0 to 65535")
+    resync = environ.get("RESYNC_SECONDS", "300")
+    if not re.fullmatch("[0-9]{1,5}", resync) or not 1 <= int(resync) <= 86400:
+        problems.append(f"RESYNC_SECONDS={resync!r}: must be 1 to 86400")
     if problems:
         raise SettingsError("\n".join(problems))
     return ClusterSettings(
@@ -66,6 +76,7 @@ def load(environ: Mapping[str, str]) -> ClusterSettings:
         host=environ.get("HOST", "127.0.0.1"),
         port=int(port),
         log_level=level,
+        resync_s=int(resync),
     )
 
 
@@ -74,6 +85,19 @@ def _read(file: Path) -> str:
         return file.read_text().strip()
     except (OSError, UnicodeDecodeError):
         return ""
+
+
+def _is_redis_url(url: str) -> bool:
+    """Whether the driver reads it as it is meant: it takes `redis://user:12/x@host` for a host `user`."""
+    try:
+        parse_url(url)  # type: ignore[no-untyped-call]
+        parts = urlsplit(url)
+    except ValueError:  # whose words hold a part of the password
+        return False
+    if parts.scheme == "unix":
+        return True
+    whole = not parts.fragment and "@" not in parts.query
+    return bool(parts.hostname) and whole and re.fullmatch(r"/?[0-9]*", parts.path) is not None
 
 
 def _template(file: Path) -> Mapping[str, Any]:

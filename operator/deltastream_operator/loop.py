@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 
 import structlog
 
-from deltastream_operator.adapters.kubernetes import names
 from deltastream_operator.adapters.kubernetes.api import Api, ApiError
 from deltastream_operator.adapters.kubernetes.made import Made
+from deltastream_operator.adapters.kubernetes.resync import resync
 from deltastream_operator.adapters.kubernetes.table import Table
 from deltastream_operator.adapters.metrics import Metrics
-from deltastream_operator.domain.feed import COMPONENTS
+from deltastream_operator.adapters.readings import Readings
 from deltastream_operator.domain.observed import Problem
 from deltastream_operator.domain.products import Claim, taken
 from deltastream_operator.domain.signals import WAITING, Reading, Unknown
@@ -28,7 +28,6 @@ from deltastream_operator.visit import Visitor
 
 TICK_S = 2.0
 PULSE_S = 3.0
-RESYNC_S = 300.0
 BACKOFF_MAX_S = 5.0
 log = structlog.get_logger()
 
@@ -45,13 +44,18 @@ class Loop:
     metrics: Metrics
     clock: Clock
     namespace: str
+    resync_s: float = 300.0
     ticked_at: float = 0.0
     listed: bool = False
     _readings: Mapping[str, Reading] = field(default_factory=dict)
+    _reader: Readings = field(init=False)
     _failures: dict[str, int] = field(default_factory=dict)
     _retry_at: dict[str, float] = field(default_factory=dict)
     _claimed: tuple[list[Claim], dict[str, frozenset[str]], Mapping[str, Problem]] = ([], {}, {})
     """The last claims, what was made then, and who was refused: asked at every piece of news, seldom new."""
+
+    def __post_init__(self) -> None:
+        self._reader = Readings(self.signals)
 
     async def run(self) -> None:
         """For ever."""
@@ -62,6 +66,7 @@ class Loop:
                 self.metrics.lateness.observe(now - next_tick)
                 next_tick = max(next_tick + TICK_S, now + TICK_S / 2)
                 await self._read()
+                self.ticked_at = self.clock.monotonic()  # it may have waited for Redis: slow is alive
                 self.table.due |= self.table.feeds.keys()
             await self._visit_due()
             self.ticked_at = self.clock.monotonic()
@@ -72,7 +77,7 @@ class Loop:
     async def _read(self) -> None:
         feeds = sorted(self.table.feeds)
         if feeds:
-            self._readings = await asyncio.to_thread(self.signals.read, feeds)
+            self._readings = await self._reader.of(feeds)
         for reading in self._readings.values():
             if isinstance(reading, Unknown):
                 self.metrics.signal_errors.labels(reading.reason).inc()
@@ -136,13 +141,14 @@ class Loop:
         return self._claimed[2]
 
     async def watch_the_api(self) -> None:
-        """For ever: is the API server there? At its return, and every 5 minutes, compare with lists."""
+        """For ever: is the API server there? At its return, and every `resync_s`, compare with lists."""
         away, listed_at = True, 0.0
         while True:
             now = self.clock.monotonic()
             try:
-                if away or now - listed_at >= RESYNC_S:
-                    await self._resync()
+                if away or now - listed_at >= self.resync_s:
+                    missed = await resync(self.api, self.table, self.namespace)
+                    self.metrics.repairs.inc(missed)
                     if away and listed_at:
                         log.info("api_server_is_back")
                     away, listed_at, self.listed = False, now, True
@@ -154,16 +160,3 @@ class Loop:
                     log.warning("api_server_is_away", error=str(error))
                 away = True
             await asyncio.sleep(PULSE_S)
-
-    async def _resync(self) -> None:
-        feeds = await self.api.get(names.feeds_path(self.namespace))
-        missed = self.table.repair_feeds(feeds)
-        ours = f"{names.MANAGED_BY_LABEL}={names.MANAGER}"
-        for component in COMPONENTS:
-            path = names.workloads_path(self.namespace, component)
-            listed = await self.api.get(path, labelSelector=ours)
-            self.table.repair_workloads(component, listed)
-        pods = names.core_path(self.namespace, "pods")
-        self.table.repair_pods(await self.api.get(pods, labelSelector=ours))
-        if missed:
-            self.metrics.repairs.inc(missed)

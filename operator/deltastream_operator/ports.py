@@ -38,10 +38,3 @@ class Workloads(Protocol):
 
     def observe(self, feed: Feed, component: Component) -> Observed:
         """What exists now. An outage of the source raises; it is never read as zero."""
-
-
-class Events(Protocol):
-    """Where news are told: the screen here, Events of the feed in a cluster."""
-
-    def tell(self, feed: str, reason: str, message: str, *, warning: bool = False) -> None:
-        """Pass the news on. Returns at once and never raises: a decision does not wait for its telling."""

@@ -104,7 +104,7 @@ class Visitor:
     async def _bring(
         self, feed: Feed, decision: Decision, body: Mapping[str, Any]
     ) -> tuple[list[Problem], ApiError | None]:
-        """What stands in the way, and a write that was refused. Raises ApiError when nobody answered."""
+        """What stands in the way, and a write that failed. Raises ApiError when nobody answered."""
         found: list[Problem] = []
         failure = None
         for component in COMPONENTS:
@@ -114,11 +114,12 @@ class Visitor:
             try:
                 problem = await self.workloads.bring(feed, component, target, body)
             except ApiError as error:
-                if not error.refused:
+                if error.outage:
                     raise
-                failure = error
-                text = f"{component}: the API server refused it: {error.message}"
-                problem = Problem(reason="WriteRefused", message=text)
+                failure, problem = error, None
+                if error.refused:
+                    text = f"{component}: the API server refused it: {error}"
+                    problem = Problem(reason="WriteRefused", message=text)
             if problem:
                 found.append(problem)
         return found, failure

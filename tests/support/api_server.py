@@ -30,6 +30,13 @@ from tests.support.tools import cache
 
 CRD = Path(__file__).resolve().parents[2] / "k8s/crd/deltastreamfeed.yaml"
 FEEDS = "/apis/deltastream.dev/v1alpha1/namespaces/default/deltastreamfeeds"
+# What service accounts ask for, in one line a call; the tests' own calls are not worth their writing.
+AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts"]}, {"level": "None"}],
+}
 PROGRAMS = ("etcd", "kube-apiserver", "kubectl")
 
 
@@ -50,6 +57,7 @@ class ApiServer:
         self.token = secrets.token_hex(16)
         self.ca_file = home / "certs/apiserver.crt"  # the server signs its own
         self.kubeconfig = home / "kubeconfig"
+        self.audit_log = home / "audit.log"
         self._peer_url = f"http://127.0.0.1:{peer}"
         self._etcd: subprocess.Popen[bytes] | None = None
         self._server: subprocess.Popen[bytes] | None = None
@@ -62,6 +70,7 @@ class ApiServer:
                 serialization.NoEncryption(),
             )
         )
+        (home / "audit.json").write_text(json.dumps(AUDIT_POLICY))
         (home / "tokens.csv").write_text(f'{self.token},admin,admin,"system:masters"\n')
 
     def start(self) -> None:
@@ -108,11 +117,18 @@ class ApiServer:
 
     def kubectl(self, *words: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run kubectl against this server and no other; `given` is its standard input."""
-        env = {"PATH": os.environ["PATH"], "HOME": str(self.home), "KUBECONFIG": str(self.kubeconfig)}
+        return self._ran([str(cached("kubectl")), *words], given)
+
+    def shell(self, line: str) -> subprocess.CompletedProcess[str]:
+        """Run a line that somebody would paste into a shell where kubectl knows this server."""
+        return self._ran(["sh", "-c", line], None)
+
+    def _ran(self, command: list[str], given: str | None) -> subprocess.CompletedProcess[str]:
+        path = f"{Path(str(cached('kubectl'))).parent}:{os.environ['PATH']}"
+        env = {"PATH": path, "HOME": str(self.home), "KUBECONFIG": str(self.kubeconfig)}
         return subprocess.run(
-            [str(cached("kubectl")), *words],
-            env=env, input=given, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+            command, env=env, input=given, capture_output=True, text=True, timeout=60, check=False
+        )
 
     def _etcd_flags(self) -> list[str]:
         client = f"http://127.0.0.1:{self._etcd_port}"
@@ -134,6 +150,7 @@ class ApiServer:
             "--service-cluster-ip-range=10.0.0.0/24", "--endpoint-reconciler-type=none",
             # Nothing here makes the default service account that pods would be given.
             "--disable-admission-plugins=ServiceAccount",
+            f"--audit-policy-file={self.home}/audit.json", f"--audit-log-path={self.audit_log}",
         ]  # fmt: skip
 
     def _run(self, program: str, *flags: str) -> subprocess.Popen[bytes]:

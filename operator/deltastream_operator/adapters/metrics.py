@@ -35,6 +35,7 @@ class Metrics:
         self.repairs = Counter(
             "operator_watch_repairs", "Feeds whose change a list told, not a watch", registry=of
         )
+        self.events_dropped = Counter("operator_events_dropped", "Events that were not posted", registry=of)
         self.lateness = Histogram(
             "operator_tick_lateness_seconds",
             "How late a tick began",

@@ -1,7 +1,7 @@
 """The load of all feeds, read from Redis in one pipeline a tick, and one more for feeds with open work.
 
 Outstanding work is what the stream says, lag plus pending: a Celery queue shows only what nobody has taken.
-Rates are differences of counters that only grow.
+Rates are differences of counters that only grow. A key that cannot be read darkens its own feed only.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from deltastream_operator.domain.capacity import service_seconds
 from deltastream_operator.domain.signals import WAITING, Reading, Signals, Unknown
@@ -24,6 +26,7 @@ _BROKER_DATABASE = 1
 # kombu keeps a list for each priority; the separator is its default.
 _PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
 _TIMEOUT_S = 1.0
+_COUNTER_MAX = 2**63 - 1  # as far as HINCRBY counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +42,22 @@ class _Raw:
     busy_us: int
 
 
+class _UnreadableError(Exception):
+    """A key of one feed that is not what it should be."""
+
+    def __init__(self, key: str, why: object) -> None:
+        super().__init__(key)
+        self.unknown = Unknown(reason="KeyUnreadable", message=f"Redis: {key}: {str(why)[:200]}")
+
+
 class RedisSignals:
     """`url` is database 0's; the Celery queues are in database 1 of the same server."""
 
     def __init__(self, url: str, clock: Clock) -> None:
         options: dict[str, Any] = {
             "decode_responses": True,
+            "encoding_errors": "replace",  # anybody's bytes may be in an entry, of which only the id counts
+            "retry": Retry(NoBackoff(), 1),  # for a connection that broke unseen; the next tick asks again
             "socket_timeout": _TIMEOUT_S,
             "socket_connect_timeout": _TIMEOUT_S,
         }
@@ -56,58 +69,77 @@ class RedisSignals:
         self._service: dict[str, float] = {}
 
     def read(self, feeds: Sequence[str]) -> Mapping[str, Reading]:
-        """One reading for each feed; an outage makes each Unknown with the cause."""
+        """One reading for each feed; an outage makes each Unknown with the cause, a bad key its own feed."""
         for gone in self._history.keys() - set(feeds):
             self._history.pop(gone)
             self._service.pop(gone, None)
+        dark: dict[str, Unknown] = {}
         try:
-            raw = self._streams_of(feeds)
-            oldest = self._oldest(raw)
-            queued = self._queued([feed for feed, one in raw.items() if one.pending])
+            raw = self._streams_of(feeds, dark)
+            oldest = self._oldest(raw, dark)
+            queued = self._queued([feed for feed, one in raw.items() if one.pending], dark)
         except redis.RedisError as error:
             return dict.fromkeys(feeds, _unknown(error))
         now, wall_ms = self._clock.monotonic(), self._clock.time() * 1000
         return {
-            feed: self._reading(feed, raw[feed], _age_s(oldest.get(feed), wall_ms), queued.get(feed, 0), now)
+            feed: dark.get(feed)
+            or self._reading(feed, raw[feed], _age_s(oldest.get(feed), wall_ms), queued.get(feed, 0), now)
             for feed in feeds
         }
 
-    def _streams_of(self, feeds: Sequence[str]) -> dict[str, _Raw]:
+    def _streams_of(self, feeds: Sequence[str], dark: dict[str, Unknown]) -> dict[str, _Raw]:
         with self._streams.pipeline(transaction=False) as pipe:
             for feed in feeds:
                 pipe.xinfo_stream(f"feed:{feed}")
                 pipe.xinfo_groups(f"feed:{feed}")
                 pipe.hmget(f"feed:{feed}:service", _COUNTERS)
             answers = pipe.execute(raise_on_error=False)
-        return {feed: _raw(answers[3 * index : 3 * index + 3]) for index, feed in enumerate(feeds)}
+        found = {}
+        for index, feed in enumerate(feeds):
+            try:
+                found[feed] = _raw(feed, answers[3 * index : 3 * index + 3])
+            except _UnreadableError as error:
+                dark[feed] = error.unknown
+        return found
 
-    def _oldest(self, raw: Mapping[str, _Raw]) -> dict[str, str]:
+    def _oldest(self, raw: Mapping[str, _Raw], dark: dict[str, Unknown]) -> dict[str, str]:
         """Id of each feed's oldest open entry: a pending one, else the first that nobody has read."""
         pending = [feed for feed, one in raw.items() if one.pending]
         unread = [feed for feed, one in raw.items() if one.lag]
         with self._streams.pipeline(transaction=False) as pipe:
-            for feed in pending:
-                pipe.xpending(f"feed:{feed}", GROUP)
             for feed in unread:
                 pipe.xrange(f"feed:{feed}", min=f"({raw[feed].last_delivered}", count=1)
-            answers = pipe.execute() if pending or unread else []
-        found = {
-            feed: entries[0][0]
-            for feed, entries in zip(unread, answers[len(pending) :], strict=True)
-            if entries
-        }
-        taken = zip(pending, answers[: len(pending)], strict=True)
-        return found | {feed: summary["min"] for feed, summary in taken if summary["min"]}
+            for feed in pending:
+                pipe.xpending(f"feed:{feed}", GROUP)
+            answers = pipe.execute(raise_on_error=False) if pending or unread else []
+        found: dict[str, str] = {}
+        for index, feed in enumerate([*unread, *pending]):
+            try:
+                answer = _checked(f"feed:{feed}", answers[index])
+            except _UnreadableError as error:
+                dark[feed] = error.unknown
+                continue
+            oldest = (answer[0][0] if answer else None) if index < len(unread) else (answer or {}).get("min")
+            if oldest:
+                found[feed] = oldest
+        return found
 
-    def _queued(self, feeds: Sequence[str]) -> dict[str, int]:
+    def _queued(self, feeds: Sequence[str], dark: dict[str, Unknown]) -> dict[str, int]:
         """Celery tasks that wait, of feeds with pending entries: no task is without one."""
         with self._queues.pipeline(transaction=False) as pipe:
             for feed in feeds:
                 for priority in _PRIORITIES:
                     pipe.llen(f"enrich.{feed}{priority}")
-            lengths = pipe.execute()
+            answers = pipe.execute(raise_on_error=False)
+        found = {}
         size = len(_PRIORITIES)
-        return {feed: sum(lengths[size * i : size * i + size]) for i, feed in enumerate(feeds)}
+        for index, feed in enumerate(feeds):
+            lengths = answers[size * index : size * index + size]
+            try:
+                found[feed] = sum(_checked(f"enrich.{feed}", length) or 0 for length in lengths)
+            except _UnreadableError as error:
+                dark[feed] = error.unknown
+        return found
 
     def _reading(self, feed: str, raw: _Raw, oldest_s: float, queued: int, now: float) -> Reading:
         history = self._history.setdefault(feed, deque())
@@ -139,17 +171,27 @@ class RedisSignals:
         )
 
 
-def _raw(answers: Sequence[Any]) -> _Raw:
-    """Three answers as numbers. No stream, group or counters yet are zeros; another error is raised."""
-    for answer in answers:
-        if isinstance(answer, Exception) and not _is_absence(answer):
-            raise redis.RedisError(str(answer)) from answer
-    stream, groups, counters = (None if isinstance(answer, Exception) else answer for answer in answers)
+def _checked(key: str, answer: Any) -> Any:
+    """The answer; None where there is no such stream, group or list yet. Raises _UnreadableError."""
+    if not isinstance(answer, Exception):
+        return answer
+    if _is_absence(answer):
+        return None
+    raise _UnreadableError(key, answer)
+
+
+def _raw(feed: str, answers: Sequence[Any]) -> _Raw:
+    """Three answers as numbers. No stream, group or counters yet are zeros. Raises _UnreadableError."""
+    stream_key, counters_key = f"feed:{feed}", f"feed:{feed}:service"
+    stream, groups = _checked(stream_key, answers[0]), _checked(stream_key, answers[1])
+    counters = _checked(counters_key, answers[2]) or (None,) * len(_COUNTERS)
     added = int((stream or {}).get("entries-added", 0))
     length = int((stream or {}).get("length", 0))
     group = next((found for found in groups or [] if found["name"] == GROUP), None)
     lag = length if group is None or group["lag"] is None else int(group["lag"])
-    entries, batches, busy_us = (int(value or 0) for value in counters or (0, 0, 0))
+    entries, batches, busy_us = (
+        _counter(counters_key, name, value) for name, value in zip(_COUNTERS, counters, strict=True)
+    )
     return _Raw(
         added=added,
         lag=lag,
@@ -159,6 +201,14 @@ def _raw(answers: Sequence[Any]) -> _Raw:
         batches=batches,
         busy_us=busy_us,
     )
+
+
+def _counter(key: str, name: str, value: str | None) -> int:
+    if value is None:
+        return 0
+    if not (value.isascii() and value.isdigit() and len(value) < 20 and int(value) <= _COUNTER_MAX):
+        raise _UnreadableError(key, f"{name} is {value[:30]!r}, and must be a count")
+    return int(value)
 
 
 def _is_absence(error: Exception) -> bool:

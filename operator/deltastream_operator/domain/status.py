@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +26,7 @@ def changes(previous: Mapping[str, Any], decision: Decision) -> list[Choice]:
     Each is worth an Event. A passing change of reason with the same replicas is none.
     """
     return [
-        choice
+        _since(previous.get(choice.component) or {}, choice)
         for choice in (decision.of(component) for component in COMPONENTS)
         if _is_news(previous.get(choice.component) or {}, choice)
     ]
@@ -106,6 +107,13 @@ def left_behind(feed: str, reading: Reading) -> tuple[str, bool]:
     parts = f"{reading.lag} not taken yet, {reading.pending} pending"
     stays = f"they stay in its stream: a feed named {feed} would handle them"
     return f"{reading.backlog} messages were not handled ({parts}); {stays}", True
+
+
+def _since(told: Mapping[str, Any], choice: Choice) -> Choice:
+    """The choice from the number that was told last, if it is carried out already: its telling had failed."""
+    if choice.before == choice.desired and "desiredReplicas" in told:
+        return replace(choice, before=told["desiredReplicas"])
+    return choice
 
 
 def _is_news(told: Mapping[str, Any], choice: Choice) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 
+import pytest
 from tests.support.operator_process import Cluster, Operator
 from tests.support.stores import wait_until
 
@@ -80,6 +83,42 @@ def test_replicas_scaled_by_another_hand_are_named_not_fought(cluster: Cluster, 
     assert operator.writes() == writes, "a contest that goes on is not written again"
     cluster.merge(f"{cluster.feeds}/a", {"spec": {"enricher": {"replicas": 7}}})
     wait_until(lambda: cluster.condition("ReplicasContested").get("status") == "False", "they agree")
+
+
+def test_the_command_that_a_contest_names_ends_it(cluster: Cluster, operator: Operator) -> None:
+    """Rule: run as it stands in the condition, it hands the replicas back, and the operator scales again."""
+    cluster.make_feed()
+    wait_until(lambda: cluster.enrichers() == 2 and cluster.settled(), "the feed is carried out")
+    kubectl = cluster.server.kubectl
+    kubectl("-n", cluster.namespace, "scale", "deployment", "a-enricher", "--replicas=7")
+    wait_until(lambda: cluster.condition("ReplicasContested").get("status") == "True", "it is noticed")
+    message = cluster.condition("ReplicasContested")["message"]
+    command = re.search(r"hand them back with: (.*-f -)", message)
+    assert command, message
+    run = cluster.server.shell(command[1])
+    assert run.returncode == 0, run.stderr
+    wait_until(lambda: cluster.condition("ReplicasContested").get("status") == "False", "it is over")
+    assert cluster.enrichers() == 2
+    for replicas in (4, 1):
+        cluster.merge(f"{cluster.feeds}/a", {"spec": {"enricher": {"replicas": replicas}}})
+        wait_until(lambda: cluster.settled() and cluster.enrichers() == replicas, "it scales by itself")  # noqa: B023
+    assert cluster.condition("ReplicasContested")["status"] == "False"
+
+
+def test_replicas_that_nobody_else_owns_any_more_are_scaled_again(
+    cluster: Cluster, operator: Operator
+) -> None:
+    """Rule: the other's ownership ends without a new value: that is seen too."""
+    cluster.make_feed()
+    wait_until(lambda: cluster.enrichers() == 2 and cluster.settled(), "the feed is carried out")
+    cluster.server.kubectl("-n", cluster.namespace, "scale", "deployment", "a-enricher", "--replicas=7")
+    wait_until(lambda: cluster.condition("ReplicasContested").get("status") == "True", "it is noticed")
+    body = cluster.deployment()
+    assert body is not None
+    kept = [entry for entry in body["metadata"]["managedFields"] if entry["manager"] != "kubectl"]
+    cluster.merge(f"{cluster.apps}/deployments/a-enricher", {"metadata": {"managedFields": kept}})
+    wait_until(lambda: cluster.enrichers() == 2, "they are as decided")
+    wait_until(lambda: cluster.condition("ReplicasContested").get("status") == "False", "it is over")
 
 
 def test_a_template_edited_by_another_hand_is_put_right(cluster: Cluster, operator: Operator) -> None:
@@ -172,6 +211,44 @@ def test_decisions_are_told_as_events_of_the_feed(cluster: Cluster, operator: Op
         return {event["reason"] for event in listed if event["involvedObject"]["name"] == "a"}
 
     wait_until(lambda: {"ManualReplicas", "ProductCount"} <= reasons(), "both decisions are told")
+
+
+@pytest.fixture
+def deaf() -> Iterator[int]:
+    """A port where connections are taken and nothing is answered."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("hangs", [False, True], ids=["refuses", "hangs"])
+def test_a_webhook_that_fails_is_told_and_holds_nothing_but_its_own(
+    hangs: bool, cluster: Cluster, operator: Operator, deaf: int
+) -> None:
+    """Rule: a webhook that is down makes a 500 of a write, one that hangs outlasts it: both are told."""
+    hooks = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+    hook = {
+        "name": "down.example.com",
+        "clientConfig": {"url": f"https://127.0.0.1:{deaf if hangs else 1}/x"},
+        "rules": [
+            {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["*"], "resources": ["statefulsets"]}
+        ],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": cluster.namespace}},
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        "timeoutSeconds": 10,
+    }
+    cluster.ask("POST", hooks, {"metadata": {"name": cluster.namespace}, "webhooks": [hook]})
+    try:
+        cluster.make_feed()
+        wait_until(lambda: cluster.condition("Stalled").get("reason") == "WriteRefused", "it is told")
+        said = "504: Timeout" if hangs else "down.example.com"
+        assert said in cluster.condition("Ready")["message"]
+        cluster.merge(f"{cluster.feeds}/a", {"spec": {"enricher": {"replicas": 3}}})
+        wait_until(lambda: cluster.enrichers() == 3 and cluster.settled(), "the enrichers are scaled")
+    finally:
+        cluster.ask("DELETE", f"{hooks}/{cluster.namespace}")
+    wait_until(lambda: cluster.statefulset() is not None, "the webhook's end is noticed")
+    wait_until(lambda: cluster.condition("Stalled").get("status") == "False", "and told")
 
 
 def test_a_write_that_is_refused_is_said_in_the_status(cluster: Cluster, operator: Operator) -> None:

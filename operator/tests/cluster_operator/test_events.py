@@ -7,8 +7,11 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from deltastream_operator.adapters.kubernetes.api import ApiError
 from deltastream_operator.adapters.kubernetes.events import SUPPRESS_S, WAITING_MAX, Events
+from deltastream_operator.adapters.metrics import Metrics
 
 FEEDS = {"a": {"metadata": {"name": "a", "uid": "u-1"}}}
 
@@ -40,24 +43,30 @@ class Recorder:
         return body
 
 
+async def drain(events: Events) -> None:
+    """Post what waits."""
+    task = asyncio.ensure_future(events.post())
+    while not events._waiting.empty():
+        await asyncio.sleep(0)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
 def posted(events: Events, recorder: Recorder) -> list[str]:
     """Messages that arrive."""
-
-    async def drain() -> None:
-        task = asyncio.ensure_future(events.post())
-        while not events._waiting.empty():
-            await asyncio.sleep(0)
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-    asyncio.run(drain())
+    asyncio.run(drain(events))
     return [event["message"] for event in recorder.created]
 
 
 def made(recorder: Recorder, clock: HandClock) -> Events:
     """Events of feed `a`."""
-    return Events(api=recorder, clock=clock, namespace="market", feeds=FEEDS)  # type: ignore[arg-type]
+    return Events(api=recorder, clock=clock, namespace="market", feeds=FEEDS, metrics=Metrics())  # type: ignore[arg-type]
+
+
+def dropped(events: Events) -> float | None:
+    """What Prometheus is told of Events that were not posted."""
+    return events.metrics.registry.get_sample_value("operator_events_dropped_total")
 
 
 def test_the_same_news_is_told_once_in_thirty_minutes() -> None:
@@ -84,12 +93,31 @@ def test_news_of_a_feed_that_is_gone_is_nobodys() -> None:
     assert posted(events, recorder) == ["nothing is left"], "what it left behind still is news"
 
 
-def test_an_outage_drops_news_and_counts_them() -> None:
+def test_an_outage_drops_news_counts_and_logs_them(capsys: pytest.CaptureFixture[str]) -> None:
     """Rule: what cannot be posted, or waits behind too many, is left out; the rest goes on."""
     recorder = Recorder(away=True)
     events = made(recorder, HandClock())
     for number in range(WAITING_MAX + 3):
         events.tell("a", "ArrivalRate", f"{number}")
-    assert events.dropped == 3
+    assert dropped(events) == 3
+    assert capsys.readouterr().out.count("event_not_posted") == 3
     assert posted(events, recorder) == []
-    assert events.dropped == WAITING_MAX + 3
+    assert dropped(events) == WAITING_MAX + 3
+
+
+def test_what_was_not_posted_may_be_told_again() -> None:
+    """Rule: only what somebody can have read is suppressed, whether it was left out or refused."""
+    recorder = Recorder(away=True)
+    events = made(recorder, HandClock())
+
+    async def twice() -> None:
+        for number in range(WAITING_MAX + 1):
+            events.tell("a", "ArrivalRate", f"{number}")
+        await drain(events)
+        recorder.away = False
+        for number in (0, WAITING_MAX):
+            events.tell("a", "ArrivalRate", f"{number}")
+        await drain(events)
+
+    asyncio.run(twice())
+    assert [event["message"] for event in recorder.created] == ["0", f"{WAITING_MAX}"]

@@ -47,3 +47,55 @@ def test_a_template_without_containers_is_refused(workloads: Path) -> None:
     given = {"WATCH_NAMESPACE": "market", "REDIS_URL": "redis://x", "WORKLOADS_DIR": str(workloads)}
     with pytest.raises(SettingsError, match=r"enricher\.yaml: must be a PodTemplateSpec"):
         cluster_settings.load(given)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://operator:hunter/2@h",
+        "redis://operator:12/hunter@h",
+        "redis://operator:hunter#2@h",
+        "redis://operator:12?hunter@h:6379/0",
+        "redis://operator:hunter@h:port",
+        "redis://[hunter",
+        "redis://:hunter@/0",
+        "redis://:hunter@h:6379/zero",
+        "http://:hunter@h",
+    ],
+)
+@pytest.mark.parametrize("variable", ["REDIS_URL", "REDIS_URL_FILE"])
+def test_a_url_that_cannot_be_read_is_named_and_never_shown(variable: str, url: str, workloads: Path) -> None:
+    """Rule: an existingSecret may hold anything; one line says which variable and what a password needs."""
+    secret = workloads / "url"
+    secret.write_text(url)
+    given = {"WATCH_NAMESPACE": "market", "WORKLOADS_DIR": str(workloads)}
+    with pytest.raises(SettingsError) as caught:
+        cluster_settings.load(given | {variable: str(secret) if variable.endswith("FILE") else url})
+    said = str(caught.value)
+    assert said.startswith(f"{variable}=(secret): must be ")
+    assert "\n" not in said
+    assert "hunter" not in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h",
+        "redis://operator:pa%2Fss@h:6379/0",
+        "rediss://operator:x@redis.market.svc:6379/0?health_check_interval=30",
+        "redis://:x@[::1]:6379",
+        "unix:///run/redis.sock?db=0",
+    ],
+)
+def test_a_url_that_redis_py_reads_is_taken(url: str, workloads: Path) -> None:
+    """Rule: what the driver understands is not refused."""
+    given = {"WATCH_NAMESPACE": "market", "WORKLOADS_DIR": str(workloads), "REDIS_URL": url}
+    assert cluster_settings.load(given).redis_url == url
+
+
+@pytest.mark.parametrize("seconds", ["0", "soon", "-5", "86401", "1.5"])
+def test_the_time_between_comparisons_has_bounds(seconds: str, workloads: Path) -> None:
+    """Rule: never and all the time are both wrong."""
+    given = {"WATCH_NAMESPACE": "market", "WORKLOADS_DIR": str(workloads), "REDIS_URL": "redis://h"}
+    with pytest.raises(SettingsError, match="RESYNC_SECONDS"):
+        cluster_settings.load(given | {"RESYNC_SECONDS": seconds})

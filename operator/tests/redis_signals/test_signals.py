@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import socket
+import time
+from collections.abc import Iterator, Sequence
 
 import pytest
 import redis
 
+from deltastream_operator.adapters.readings import READ_MAX_S
 from deltastream_operator.adapters.signals import RedisSignals
 from deltastream_operator.domain.signals import Reading, Signals, Unknown
 
@@ -128,3 +131,85 @@ def test_a_redis_that_refuses_or_is_away_is_unknown_with_its_words(redis_url: st
     assert isinstance(away, Unknown)
     assert away.reason == "RedisUnreachable"
     assert "secret" not in away.message
+
+
+@pytest.mark.parametrize("key", ["feed:bad", "feed:bad:service", "enrich.bad"])
+def test_a_key_of_the_wrong_type_darkens_its_own_feed_only(
+    key: str, client: redis.Redis, signals: RedisSignals, clock: Clock, redis_url: str
+) -> None:
+    """Rule: the feed's reading is Unknown and names the key; every other feed is read as ever."""
+    client.xgroup_create("feed:bad", "enricher", "0", mkstream=True)
+    client.xadd("feed:bad", {"body": "{}"})
+    client.xreadgroup("enricher", "s", {"feed:bad": ">"})
+    with redis.Redis.from_url(redis_url) as other:
+        if key.startswith("enrich."):
+            other.connection_pool.connection_kwargs["db"] = 1
+        other.delete(key)
+        other.set(key, "x")
+    for _ in range(2):
+        clock.now += 2
+        seen = signals.read([FEED, "bad"])
+    _known(seen[FEED])
+    unknown = seen["bad"]
+    assert isinstance(unknown, Unknown)
+    assert unknown.reason == "KeyUnreadable"
+    assert key in unknown.message
+    assert "WRONGTYPE" in unknown.message
+
+
+@pytest.mark.parametrize("value", ["many", "-1", "9" * 30, b"\xff"])
+def test_a_counter_that_is_no_number_darkens_its_own_feed_only(
+    value: str | bytes, client: redis.Redis, signals: RedisSignals, clock: Clock
+) -> None:
+    """Rule: what HINCRBY cannot have written is not reckoned with."""
+    client.hset("feed:bad:service", "entries", value)  # type: ignore[arg-type]
+    for _ in range(2):
+        clock.now += 2
+        seen = signals.read([FEED, "bad"])
+    _known(seen[FEED])
+    unknown = seen["bad"]
+    assert isinstance(unknown, Unknown)
+    assert unknown.reason == "KeyUnreadable"
+    assert "feed:bad:service: entries" in unknown.message
+
+
+def test_a_first_unread_entry_that_is_no_text_has_an_age_like_any(
+    client: redis.Redis, signals: RedisSignals, clock: Clock
+) -> None:
+    """Rule: the adapter looks at the id of an entry, and its body may be anything."""
+    client.xgroup_create(STREAM, "enricher", "0", mkstream=True)
+    client.xadd(STREAM, {"body": b"\xff\xfe"})
+    _read(signals, clock)
+    seen = _known(_read(signals, clock))
+    assert seen.lag == 1
+    assert 0 <= seen.oldest_seconds < 60
+
+
+def test_a_group_that_goes_between_two_questions_is_absent(
+    client: redis.Redis, signals: RedisSignals, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rule: a stream deleted between the pipelines of one reading has no oldest entry, and fails nobody."""
+    client.xgroup_create(STREAM, "enricher", "0", mkstream=True)
+    client.xadd(STREAM, {"body": "{}"})
+    client.xreadgroup("enricher", "s", {STREAM: ">"})
+    _read(signals, clock)
+    asked = signals._streams_of
+
+    def then_gone(feeds: Sequence[str], dark: dict[str, Unknown]) -> object:
+        answers = asked(feeds, dark)
+        client.delete(STREAM)
+        return answers
+
+    monkeypatch.setattr(signals, "_streams_of", then_gone)
+    assert _known(_read(signals, clock)).oldest_seconds == 0
+
+
+def test_a_redis_that_takes_no_connection_costs_a_few_seconds(clock: Clock) -> None:
+    """Rule: the driver's own retries do not add up to more than the loop may wait."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf:
+        port = deaf.getsockname()[1]
+        began = time.monotonic()
+        seen = RedisSignals(f"redis://127.0.0.1:{port}/0", clock).read([FEED])[FEED]
+    assert isinstance(seen, Unknown)
+    assert seen.reason == "RedisUnreachable"
+    assert time.monotonic() - began < READ_MAX_S

@@ -5,11 +5,12 @@ Not the `kubernetes` package: importing its models costs 48 MiB of the 120 that 
 
 from __future__ import annotations
 
+import json
 import ssl
 import tempfile
 import time
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ import aiohttp
 from kopf import ConnectionInfo
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5, connect=2)
+_LIST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=2)  # of a page
+PAGE = 100
+_SERVER_TIMEOUT = "4s"
 _RELOAD_S = 60.0  # the kubelet rotates a token about every hour and keeps the old one valid for a while
 WRITES = frozenset({"PATCH", "POST", "PUT", "DELETE"})
 
@@ -29,9 +33,17 @@ class ApiError(Exception):
         self.status, self.message, self.body = status, message, body or {}
 
     @property
+    def outage(self) -> bool:
+        """Nobody answered, or not now: another call would fare no better."""
+        return self.status in (0, 401, 429)
+
+    @property
     def refused(self) -> bool:
-        """Whether the call itself is at fault (forbidden, invalid, over quota), as opposed to an outage."""
-        return 400 <= self.status < 500 and self.status not in (401, 408, 429)
+        """Whether this call was answered with an error that may last: forbidden, over quota, a webhook down.
+
+        A conflict with a write at the same moment does not last.
+        """
+        return not self.outage and self.status != 409
 
 
 class Api:
@@ -45,7 +57,7 @@ class Api:
 
     async def __aenter__(self) -> Api:
         connector = aiohttp.TCPConnector(ssl=_ssl_context(self._info), limit=16)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT)
+        self._session = aiohttp.ClientSession(connector=connector)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -55,6 +67,17 @@ class Api:
     async def get(self, path: str, **query: str) -> dict[str, Any]:
         """An object or a list. Raises ApiError."""
         return await self._call("GET", path, query, None, "")
+
+    async def pages(self, path: str, **query: str) -> AsyncIterator[dict[str, Any]]:
+        """A list, in pieces that are all of one moment. Raises ApiError."""
+        token = ""
+        while True:
+            asked = {**query, "limit": str(PAGE)} | ({"continue": token} if token else {})
+            page = await self._call("GET", path, asked, None, "", _LIST_TIMEOUT)
+            yield page
+            token = page["metadata"].get("continue", "")
+            if not token:
+                return
 
     async def delete(self, path: str) -> dict[str, Any]:
         """Delete an object. Raises ApiError."""
@@ -74,7 +97,13 @@ class Api:
         return await self._call("PATCH", path, query, body, "application/apply-patch+yaml")
 
     async def _call(
-        self, verb: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None, kind: str
+        self,
+        verb: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Mapping[str, Any] | None,
+        kind: str,
+        timeout: aiohttp.ClientTimeout = _TIMEOUT,
     ) -> dict[str, Any]:
         if self._session is None:
             raise RuntimeError("use the Api as a context manager")
@@ -83,12 +112,17 @@ class Api:
             headers["Content-Type"] = kind
         if verb in WRITES:
             self._wrote(verb)
+            # The server gives up before we do, so that a webhook that hangs is an answer and no outage.
+            query = {**query, "timeout": _SERVER_TIMEOUT}
         url = self._info.server.rstrip("/") + path
         try:
-            async with self._session.request(verb, url, params=query, json=body, headers=headers) as answer:
-                content: dict[str, Any] = await answer.json(content_type=None) or {}
+            async with self._session.request(
+                verb, url, params=query, json=body, headers=headers, timeout=timeout
+            ) as answer:
+                raw = await answer.read()
                 if answer.status >= 400:
-                    raise ApiError(answer.status, str(content.get("message", "")), content)
+                    raise _error(answer.status, raw)
+                content: dict[str, Any] = json.loads(raw)
                 return content
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise ApiError(0, str(error) or type(error).__name__) from error
@@ -97,6 +131,17 @@ class Api:
         if time.monotonic() - self._read_at > _RELOAD_S:
             self._info, self._read_at = self._login(), time.monotonic()
         return self._info.token or ""
+
+
+def _error(status: int, raw: bytes) -> ApiError:
+    """What a Status object says; a proxy between us and the API server answers in words of its own."""
+    try:
+        content = json.loads(raw)
+    except ValueError:
+        content = None
+    if isinstance(content, dict):
+        return ApiError(status, str(content.get("message", "")), content)
+    return ApiError(status, raw[:200].decode(errors="replace").strip())
 
 
 def _ssl_context(info: ConnectionInfo) -> ssl.SSLContext:

@@ -13,6 +13,7 @@ import structlog
 
 from deltastream_operator.adapters.kubernetes import names
 from deltastream_operator.adapters.kubernetes.api import Api, ApiError
+from deltastream_operator.adapters.metrics import Metrics
 from deltastream_operator.ports import Clock
 
 SUPPRESS_S = 1800.0
@@ -29,9 +30,9 @@ class Events:
     clock: Clock
     namespace: str
     feeds: Mapping[str, Mapping[str, Any]]
-    dropped: int = 0
+    metrics: Metrics
     _told: dict[str, float] = field(default_factory=dict)
-    _waiting: asyncio.Queue[tuple[str, dict[str, Any]]] = field(
+    _waiting: asyncio.Queue[tuple[str, str, dict[str, Any]]] = field(
         default_factory=lambda: asyncio.Queue(maxsize=WAITING_MAX)
     )
 
@@ -47,21 +48,27 @@ class Events:
         self._told = {known: at for known, at in self._told.items() if now - at < SUPPRESS_S}
         if key in self._told:
             return
-        self._told[key] = now
+        name = body["metadata"]["name"]
         try:
-            self._waiting.put_nowait((body["metadata"]["name"], self._event(body, reason, message, warning)))
+            self._waiting.put_nowait((key, name, self._event(body, reason, message, warning)))
         except asyncio.QueueFull:
-            self.dropped += 1
+            self._dropped(name, reason, f"{WAITING_MAX} wait already")
+        else:
+            self._told[key] = now
 
     async def post(self) -> None:
         """Post what waits, for ever."""
         while True:
-            feed, event = await self._waiting.get()
+            key, feed, event = await self._waiting.get()
             try:
                 await self.api.create(names.core_path(self.namespace, "events"), event)
             except ApiError as error:
-                self.dropped += 1
-                log.warning("event_not_posted", feed=feed, reason=event["reason"], error=str(error))
+                self._told.pop(key, None)
+                self._dropped(feed, event["reason"], str(error))
+
+    def _dropped(self, feed: str, reason: str, error: str) -> None:
+        self.metrics.events_dropped.inc()
+        log.warning("event_not_posted", feed=feed, reason=reason, error=error)
 
     def _event(self, body: Mapping[str, Any], reason: str, message: str, warning: bool) -> dict[str, Any]:
         metadata = body["metadata"]

@@ -29,7 +29,6 @@ KINDS: dict[Component, Kind] = {
     "generator": Kind(kind="StatefulSet", plural="statefulsets", label="feed-generator"),
     "enricher": Kind(kind="Deployment", plural="deployments", label="worker-enricher"),
 }
-COMPONENT_OF: dict[str, Component] = {kind.label: component for component, kind in KINDS.items()}
 
 
 def workload(feed: str, component: Component) -> str:

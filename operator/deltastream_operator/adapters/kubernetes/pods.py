@@ -35,8 +35,6 @@ class Pod:
     uid: str
     version: int
     feed: str
-    component: str
-    serving: bool
     trouble: Problem | None
     waits_for_volumes: bool
     """Its containers are not created yet: if that lasts, only the kubelet's Events say why."""
@@ -58,8 +56,6 @@ def read(body: Mapping[str, Any]) -> Pod:
         uid=metadata["uid"],
         version=int(metadata["resourceVersion"]),
         feed=labels.get(names.FEED_LABEL, ""),
-        component=labels.get(names.COMPONENT_LABEL, ""),
-        serving=conditions.get("Ready", {}).get("status") == "True",
         trouble=_trouble(metadata["name"], states, conditions),
         waits_for_volumes=creating and "deletionTimestamp" not in metadata,
         products="" if status.get("phase") in _ENDED else products_of(body.get("spec", {})),

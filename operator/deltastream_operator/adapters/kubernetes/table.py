@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,14 +26,17 @@ class Table:
     pods: dict[str, dict[str, Pod]] = field(default_factory=dict)
     due: set[str] = field(default_factory=set)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _ended: set[str] = field(default_factory=set)
+    """Uids whose end was told since the last repair began: a list on its way may still have them."""
 
     def saw_feed(self, kind: str | None, body: Body) -> None:
         """A watch event of a feed; `kind` is DELETED, ADDED, MODIFIED, or None for the first list."""
         name = body["metadata"]["name"]
         if kind == "DELETED" or "deletionTimestamp" in body["metadata"]:
+            self._ended.add(body["metadata"]["uid"])
             if _same(body, self.feeds.get(name)):
                 self.gone[name] = self.feeds.pop(name)
-        elif _newer(body, self.feeds.get(name)):
+        elif self._is_news(body, self.feeds.get(name)):
             self.feeds[name] = body
         self.wake(name)
 
@@ -43,22 +46,28 @@ class Table:
         if feed is None:
             return
         if kind == "DELETED":
+            self._ended.add(body["metadata"]["uid"])
             if _same(body, self.workloads.get((feed, component))):
                 del self.workloads[feed, component]
-        elif _newer(body, self.workloads.get((feed, component))):
+        elif self._is_news(body, self.workloads.get((feed, component))):
             self.workloads[feed, component] = body
+        else:
+            return
         self.wake(feed)
 
     def saw_pod(self, kind: str | None, body: Body) -> None:
         """A watch event of a pod of a feed."""
         pod = read_pod(body)
-        known = self.pods.setdefault(pod.feed, {})
+        known = self.pods.get(pod.feed, {}).get(pod.name)
         if kind == "DELETED":
+            self._ended.add(pod.uid)
             # A StatefulSet's next pod has the same name and may have been seen already.
-            if pod.name in known and known[pod.name].uid == pod.uid:
-                del known[pod.name]
+            if known and known.uid == pod.uid:
+                self._drop_pod(known)
+        elif pod.uid not in self._ended and (known is None or pod.version > known.version):
+            self.pods.setdefault(pod.feed, {})[pod.name] = pod
         else:
-            known[pod.name] = pod
+            return
         self.wake(pod.feed)
 
     def wake(self, feed: str) -> None:
@@ -66,44 +75,70 @@ class Table:
         self.due.add(feed)
         self.woken.set()
 
-    def repair_feeds(self, listed: Body) -> int:
-        """Make the feeds what a list says; how many the watch had missed."""
-        bodies = {body["metadata"]["name"]: body for body in listed["items"]}
+    def begin_repair(self) -> None:
+        """Lists are about to be asked for. What ended before is in none of them."""
+        self._ended.clear()
+
+    def repair_feeds(self, bodies: Iterable[Body]) -> int:
+        """Take over what a page of a list says; how many feeds' changes the watch had missed."""
         missed = 0
-        for name in [name for name, body in self.feeds.items() if name not in bodies]:
-            if _newer(self.feeds[name], listed):
-                continue  # made after the list was
-            self.gone[name] = self.feeds.pop(name)
-            self.wake(name)
-            missed += 1
-        for name, body in bodies.items():
-            known = self.feeds.get(name)
-            if "deletionTimestamp" not in body["metadata"] and _newer(body, known):
+        for body in bodies:
+            name = body["metadata"]["name"]
+            if "deletionTimestamp" not in body["metadata"] and self._is_news(body, self.feeds.get(name)):
                 self.feeds[name] = body
                 missed += 1
                 self.wake(name)
         return missed
 
-    def repair_workloads(self, component: Component, listed: Body) -> None:
-        """Make the workloads of a component what a list says."""
-        found = {body["metadata"].get("labels", {}).get(names.FEED_LABEL) for body in listed["items"]}
-        for feed, known in [key for key in self.workloads if key[1] == component]:
-            if feed not in found and not _newer(self.workloads[feed, known], listed):
-                del self.workloads[feed, known]
-                self.wake(feed)
-        for body in listed["items"]:
-            self.saw_workload("MODIFIED", component, body)
+    def end_feeds(self, alive: Container[str], version: int) -> int:
+        """Forget feeds that a list of this version does not have; how many."""
+        ended = [name for name, body in self.feeds.items() if _has_ended(body, alive, version)]
+        for name in ended:
+            self.gone[name] = self.feeds.pop(name)
+            self.wake(name)
+        return len(ended)
 
-    def repair_pods(self, listed: Body) -> None:
-        """Forget pods that a list has no more: their last words would stand in a status for ever."""
-        alive = {body["metadata"]["uid"] for body in listed["items"]}
-        for feed, pods in self.pods.items():
-            for name in [name for name, pod in pods.items() if pod.uid not in alive]:
-                if pods[name].version <= int(listed["metadata"]["resourceVersion"]):
-                    del pods[name]
-                    self.wake(feed)
-        for body in listed["items"]:
+    def repair_workloads(self, component: Component, bodies: Iterable[Body]) -> int:
+        """The same of the workloads of a component, whose changes nobody counts."""
+        for body in bodies:
+            self.saw_workload("MODIFIED", component, body)
+        return 0
+
+    def end_workloads(self, component: Component, alive: Container[str], version: int) -> int:
+        """Forget workloads of the component that a list does not have."""
+        for key, body in list(self.workloads.items()):
+            if key[1] == component and _has_ended(body, alive, version):
+                del self.workloads[key]
+                self.wake(key[0])
+        return 0
+
+    def repair_pods(self, bodies: Iterable[Body]) -> int:
+        """The same of pods."""
+        for body in bodies:
             self.saw_pod("MODIFIED", body)
+        return 0
+
+    def end_pods(self, alive: Container[str], version: int) -> int:
+        """Forget pods that a list has no more: their last words would stand in a status for ever."""
+        for pod in [pod for pods in self.pods.values() for pod in pods.values()]:
+            if pod.uid not in alive and pod.version <= version:
+                self._drop_pod(pod)
+                self.wake(pod.feed)
+        return 0
+
+    def _is_news(self, body: Body, known: Body | None) -> bool:
+        return body["metadata"]["uid"] not in self._ended and _newer(body, known)
+
+    def _drop_pod(self, pod: Pod) -> None:
+        del self.pods[pod.feed][pod.name]
+        if not self.pods[pod.feed]:
+            del self.pods[pod.feed]
+
+
+def _has_ended(body: Body, alive: Container[str], version: int) -> bool:
+    """Whether a list of this version does not have it, and it is not newer than the list."""
+    metadata = body["metadata"]
+    return metadata["uid"] not in alive and int(metadata["resourceVersion"]) <= version
 
 
 def _newer(body: Body, known: Body | None) -> bool:

@@ -6,20 +6,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deltastream_operator.adapters.kubernetes import children, names
+from deltastream_operator.adapters.kubernetes import children, contest, names
 from deltastream_operator.adapters.kubernetes.api import Api, ApiError
 from deltastream_operator.adapters.kubernetes.table import Table
 from deltastream_operator.domain.feed import Component, Feed
 from deltastream_operator.domain.observed import Observed, Problem
 
-_OTHER = re.compile(r'conflicts? with "([^"]+)"')
-
-_CONFLICT = 409
 _NOT_FOUND = 404
 
 
@@ -136,12 +132,15 @@ class Workloads:
     async def _scale(
         self, feed: Feed, component: Component, target: int, body: Mapping[str, Any]
     ) -> Problem | None:
-        """Own `replicas`. A conflict is asked about again only when the workload or the target changed."""
-        if _replicas(body) == target and _owns(body):
+        """Own `replicas`. A conflict is asked about again only when the workload, its owners or the target
+        changed: replicas may be handed back as they are, which no generation tells.
+        """
+        owners = contest.owners(body)
+        if _replicas(body) == target and names.SCALER in owners:
             self._contested.pop((feed.name, component), None)
             return None
         key, generation = (feed.name, component), body["metadata"]["generation"]
-        stamp = f"{body['metadata']['uid']}/{generation}"
+        stamp = f"{body['metadata']['uid']}/{generation}/{','.join(sorted(owners))}"
         known = self._contested.get(key)
         if known and known[:2] == (stamp, target):
             return known[2]
@@ -149,9 +148,11 @@ class Workloads:
         try:
             await self._apply(feed, component, asked, names.SCALER, force=False)
         except ApiError as error:
-            if error.status != _CONFLICT:
+            if not contest.is_conflict(error):
                 raise
-            problem = _contest(error, feed.name, component, target, _replicas(body))
+            problem = contest.problem(
+                error, feed.name, component, self.namespace, target=target, now=_replicas(body)
+            )
             self._contested[key] = (stamp, target, problem)
             return problem
         self._contested.pop(key, None)
@@ -196,17 +197,6 @@ def is_contest(problem: Problem) -> bool:
     return problem.reason == "OtherFieldManager"
 
 
-def _contest(error: ApiError, feed: str, component: Component, target: int, now: int) -> Problem:
-    others = sorted(set(_OTHER.findall(error.message)))
-    who = ", ".join(others) or "another field manager"
-    name = f"{names.KINDS[component].kind} {names.workload(feed, component)}"
-    return Problem(
-        reason="OtherFieldManager",
-        message=f"{name}: replicas are {now} by {who}, {target} was decided; stop {who} from writing them, "
-        "or hand them over with spec.mode Recommend",
-    )
-
-
 def _belongs(body: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
     owners = [reference["uid"] for reference in body["metadata"].get("ownerReferences", [])]
     return owner["metadata"]["uid"] in owners
@@ -237,14 +227,6 @@ def _is_empty(body: Mapping[str, Any]) -> bool:
 def _replicas(body: Mapping[str, Any]) -> int:
     count: int = body["spec"].get("replicas", 1)
     return count
-
-
-def _owns(body: Mapping[str, Any]) -> bool:
-    """Whether the scaler is among the managers of `replicas`."""
-    return any(
-        entry.get("manager") == names.SCALER and "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {})
-        for entry in body["metadata"].get("managedFields", [])
-    )
 
 
 def _hash(body: Mapping[str, Any]) -> str:

@@ -1,0 +1,50 @@
+"""A blocking SignalSource asked from the event loop: in time, by one thread at most, whatever it does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from deltastream_operator.domain.signals import Reading, Unknown
+from deltastream_operator.ports import SignalSource
+
+READ_MAX_S = 4.0  # looking up a host's name is not bounded by a socket's timeouts
+log = structlog.get_logger()
+
+
+class Readings:
+    """The readings of all feeds at one moment, each time they are asked for."""
+
+    def __init__(self, source: SignalSource, longest_s: float = READ_MAX_S) -> None:
+        self._source, self._longest_s = source, longest_s
+        self._asked: asyncio.Future[Mapping[str, Reading]] | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether no thread is reading."""
+        return self._asked is None or self._asked.done()
+
+    async def of(self, feeds: Sequence[str]) -> Mapping[str, Reading]:
+        """One for each feed. A source that raises or is late makes each Unknown."""
+        if not self.idle:
+            return _late(feeds)  # it was waited for once already
+        if self._asked and not self._asked.cancelled():
+            self._asked.exception()  # a late answer is old: whatever it says, a new one is asked for
+        self._asked = asyncio.ensure_future(asyncio.to_thread(self._source.read, feeds))
+        await asyncio.wait([self._asked], timeout=self._longest_s)
+        if not self._asked.done():
+            log.warning("reading_late", seconds=self._longest_s)
+            return _late(feeds)
+        try:
+            return self._asked.result()
+        except Exception as error:
+            log.exception("reading_failed")
+            text = f"{type(error).__name__}; see the operator's log"
+            return dict.fromkeys(feeds, Unknown(reason="ReadingFailed", message=text))
+
+
+def _late(feeds: Sequence[str]) -> Mapping[str, Reading]:
+    text = "Redis: no answer yet; is its host's name known to DNS?"
+    return dict.fromkeys(feeds, Unknown(reason="RedisUnreachable", message=text))
