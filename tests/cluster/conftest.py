@@ -1,4 +1,7 @@
-"""The cluster of a test run: the node in a box with the project's images, or one made by `make kind-up`."""
+"""The cluster of a test run: the node in a box with the project's images, or one made by `make kind-up`.
+
+Scope package, so that the node ends with this folder and takes no memory from the tests after it.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +29,9 @@ def able() -> None:
         needs.lacking(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """A cluster made for this run, or that of `DELTASTREAM_KUBECONFIG`, if it was made for tests (kind)."""
+    """A cluster made for these tests, or that of `DELTASTREAM_KUBECONFIG` if made for tests (kind)."""
     if given := os.environ.get("DELTASTREAM_KUBECONFIG"):
         yield ours(Cluster(Path(given), kubectl(), helm()))
         return
@@ -53,7 +56,7 @@ def _alone(paths: NodePaths) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def machine(cluster: Cluster) -> Machine:
     """The node itself, for what only it can do, such as cutting the API server off."""
     if os.environ.get("DELTASTREAM_KUBECONFIG"):
@@ -61,7 +64,7 @@ def machine(cluster: Cluster) -> Machine:
     return Machine(NodePaths("test"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def system(cluster: Cluster) -> Cluster:
     """The release with the chart's defaults, installed as a user would."""
     made = namespace(cluster, NAME)
