@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,8 +66,14 @@ def machine(cluster: Cluster) -> Machine:
 
 
 @pytest.fixture(scope="package")
-def system(cluster: Cluster) -> Cluster:
-    """The release with the chart's defaults, installed as a user would."""
+def installed_pods(cluster: Cluster) -> list[dict[str, Any]]:
+    """The release's pods as its first install left them, before any test had its way with them."""
     made = namespace(cluster, NAME)
     install(made, within="120s")
-    return made
+    return made.items("pods", f"--selector=app.kubernetes.io/instance={NAME}")
+
+
+@pytest.fixture(scope="package")
+def system(cluster: Cluster, installed_pods: list[dict[str, Any]]) -> Cluster:
+    """The release with the chart's defaults, installed as a user would."""
+    return cluster.within(NAME)
