@@ -51,7 +51,6 @@ def _text(node: dict[str, Any]) -> st.SearchStrategy[str]:
 
 @settings(
     max_examples=20,
-    deadline=None,
     phases=[Phase.generate],
     derandomize=True,
     suppress_health_check=list(HealthCheck),

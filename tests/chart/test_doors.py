@@ -105,9 +105,9 @@ def test_the_notes_tell_the_urls_and_the_proxy_that_is_not_trusted() -> None:
     assert "From outside" not in _notes()
 
 
-@pytest.fixture(params=GATEWAY_APIS)
+@pytest.fixture(scope="module", params=GATEWAY_APIS)
 def gateway_api(request: pytest.FixtureRequest, api_server: ApiServer) -> Iterator[ApiServer]:
-    """The server with one version of the Gateway API's definition; it goes afterwards."""
+    """The server with one version of the Gateway API's definition; it goes after its last test."""
     needs.go("the Gateway API's definitions")
     folder = sources(GATEWAY_API, request.param) / "config" / "crd" / "standard"
     definition = str(folder / "gateway.networking.k8s.io_httproutes.yaml")

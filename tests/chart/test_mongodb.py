@@ -79,7 +79,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> ChartMongo:
 @pytest.fixture(scope="module")
 def member(prepared: ChartMongo) -> Iterator[ChartMongo]:
     """As the chart's Job leaves it: a set of one, with the two users of the Secret."""
-    prepared.start()
     secret = prepared.files.secret
     env = {
         "PATH": os.environ["PATH"],
@@ -90,10 +89,13 @@ def member(prepared: ChartMongo) -> Iterator[ChartMongo]:
         "MONGO_APP_PASSWORD": secret["app-password"],
     }
     command = [sys.executable, "-m", "storage", "init-mongo"]
-    made = subprocess.run(command, env=env, capture_output=True, text=True, timeout=100, check=False)
-    assert made.returncode == 0, made.stderr
-    yield prepared
-    prepared.stop()
+    try:
+        prepared.start()
+        made = subprocess.run(command, env=env, capture_output=True, text=True, timeout=100, check=False)
+        assert made.returncode == 0, made.stderr
+        yield prepared
+    finally:
+        prepared.stop()
 
 
 def test_it_waits_until_its_own_name_leads_to_it(prepared: ChartMongo) -> None:

@@ -1,7 +1,11 @@
-"""What others say of the chart: checkov, and Kubernetes' own schemas from 1.30 to 1.37."""
+"""What others say of the chart: checkov, and Kubernetes' own schemas from 1.30 to 1.37.
+
+Each scanner is started once for the releases of all ci values files: its start takes longer than its work.
+"""
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 from pathlib import Path
@@ -36,54 +40,102 @@ def _made_by_the_operator(release: list[Object]) -> list[Object]:
     ]
 
 
-def _checkov(folder: Path) -> dict[str, Any]:
+def _checkov(folder: Path, releases: dict[str, list[Object]]) -> dict[str, Any]:
+    """The results of one run; in each, `file_path` is `/<release>.yaml`."""
+    for stem, release in releases.items():
+        (folder / f"{stem}.yaml").write_text(yaml.safe_dump_all(release))
     command = [environment(CHECKOV) / "checkov", f"--directory={folder}", "--framework=kubernetes"]
     command += ["--skip-download", "--output=json", "--soft-fail"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
+    results: dict[str, Any] = json.loads(done.stdout)["results"]
+    return results
+
+
+@pytest.fixture(scope="module")
+def releases() -> dict[str, list[Object]]:
+    """What each ci values file leads to, the operator's pods included; each release is named like its file.
+
+    checkov leads NetworkPolicies to pods by their labels alone, across files and namespaces: under one name,
+    a release without its policies would pass by those of another.
+    """
+    made = {}
+    for values in CI:
+        release = objects(template(f"--values={values}", f"--values={DIGESTS}", release=values.stem))
+        operated = _made_by_the_operator(release)
+        assert len(operated) == 2, values.stem
+        made[values.stem] = [*release, *operated]
+    return made
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory, releases: dict[str, list[Object]]) -> dict[str, Any]:
+    """What checkov says of all of them."""
+    return _checkov(tmp_path_factory.mktemp("checkov"), releases)
 
 
 @pytest.mark.parametrize("values", CI, ids=lambda path: path.stem)
-def test_checkov_finds_nothing_and_skips_nothing(values: Path, tmp_path: Path) -> None:
-    release = objects(template(f"--values={values}", f"--values={DIGESTS}"))
-    made = _made_by_the_operator(release)
-    assert len(made) == 2
-    (tmp_path / "release.yaml").write_text(yaml.safe_dump_all([*release, *made]))
-    report = _checkov(tmp_path)
-    failed = [f"{each['check_id']} {each['resource']}" for each in report["results"]["failed_checks"]]
-    assert failed == []
-    assert report["summary"]["skipped"] == report["summary"]["parsing_errors"] == 0
-    scanned = {each["resource"] for each in report["results"]["passed_checks"]}
-    workloads = kind([*release, *made], "Deployment", "StatefulSet", "Job", "CronJob", "Pod")
+def test_checkov_finds_nothing_and_skips_nothing(
+    values: Path, releases: dict[str, list[Object]], results: dict[str, Any]
+) -> None:
+    def told(which: str) -> list[str]:
+        mine = [each for each in results[which] if each["file_path"] == f"/{values.stem}.yaml"]
+        return [f"{each['check_id']} {each['resource']}" for each in mine]
+
+    assert told("failed_checks") == []
+    assert told("skipped_checks") == []
+    assert results["parsing_errors"] == []
+    scanned = {each.partition(" ")[2] for each in told("passed_checks")}
+    workloads = kind(releases[values.stem], "Deployment", "StatefulSet", "Job", "CronJob", "Pod")
     missed = {f"{each['kind']}.{NAMESPACE}.{each['metadata']['name']}" for each in workloads} - scanned
     assert missed == set()
 
 
-def test_checkov_would_find_a_container_that_may_write(tmp_path: Path) -> None:
-    release = objects(template(f"--values={DIGESTS}"))
-    (pod, _) = _made_by_the_operator(release)
-    pod["spec"]["containers"][0]["securityContext"]["readOnlyRootFilesystem"] = False
-    (tmp_path / "release.yaml").write_text(yaml.safe_dump(pod))
-    assert "CKV_K8S_22" in {each["check_id"] for each in _checkov(tmp_path)["results"]["failed_checks"]}
+def test_checkov_would_find_a_container_that_may_write_and_pods_without_a_network_policy(
+    tmp_path: Path, releases: dict[str, list[Object]]
+) -> None:
+    """In a release beside one that has what the other lacks."""
+    good = kind(releases["default"], "NetworkPolicy", "Pod")
+    bad = copy.deepcopy(kind(releases["minimal"], "Pod"))
+    for pod in bad:
+        pod["spec"]["containers"][0]["securityContext"]["readOnlyRootFilesystem"] = False
+    failed = _checkov(tmp_path, {"good": good, "bad": bad})["failed_checks"]
+    assert {each["check_id"] for each in failed} == {"CKV_K8S_22", "CKV2_K8S_6"}
+    assert {each["file_path"] for each in failed} == {"/bad.yaml"}
 
 
-def _problems(release: list[Object]) -> list[str]:
+def _problems(given: dict[str, list[Object]]) -> dict[str, list[str]]:
+    """What is wrong with the objects under each name."""
     program = Path(__file__).with_name("validate.py")
     command = [environment(KUBERNETES_VALIDATE) / "python", program, *VERSIONS]
-    text = json.dumps(release)
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    problems: dict[str, list[str]] = json.loads(done.stdout)
+    return problems
 
 
-def test_every_supported_kubernetes_knows_every_field(release: list[Object]) -> None:
-    known = [each for each in release if each["kind"] not in OWN_KINDS]
-    assert _problems([*known, *_made_by_the_operator(release)]) == []
+@pytest.fixture(scope="module")
+def problems() -> dict[str, list[str]]:
+    """What is wrong with what each ci values file leads to, kinds that are not Kubernetes' own left out."""
+    given = {}
+    for values in CI:
+        release = objects(template(f"--values={values}"))  # all of one name: what is equal is looked at once
+        known = [each for each in release if each["kind"] not in OWN_KINDS]
+        given[values.stem] = [*known, *_made_by_the_operator(release)]
+    return _problems(given)
 
 
-@pytest.mark.parametrize("change", [{"kind": "Deploymint"}, {"spec": {"replcias": 1}}], ids=str)
-def test_an_unknown_kind_and_an_unknown_field_are_found(change: Object) -> None:
+@pytest.mark.parametrize("values", CI, ids=lambda path: path.stem)
+def test_every_supported_kubernetes_knows_every_field(values: Path, problems: dict[str, list[str]]) -> None:
+    assert problems[values.stem] == []
+
+
+def test_an_unknown_kind_and_an_unknown_field_are_found() -> None:
     (first, *_) = kind(objects(template()), "Deployment")
-    assert len(_problems([first | change])) == len(VERSIONS)
+    wrong = {"kind": [first | {"kind": "Deploymint"}], "field": [first | {"spec": {"replcias": 1}}]}
+    found = _problems(wrong | {"good": [first]})
+    assert {name: len(told) for name, told in found.items()} == {
+        "kind": len(VERSIONS),
+        "field": len(VERSIONS),
+        "good": 0,
+    }

@@ -132,8 +132,10 @@ def _at_path(values: Any, path: Path_) -> Any:
 
 
 @cache
-def _unchanged(values: Path) -> str:
-    return template(f"--values={values}")
+def _shown_in(stem: str) -> tuple[Path, dict[str, Any], str]:
+    """A ci values file, its values and its release."""
+    file = CHART / "ci" / f"{stem}.yaml"
+    return file, yaml.safe_load(file.read_text()), template(f"--values={file}")
 
 
 def _is_read(path: Path_) -> bool:
@@ -142,14 +144,15 @@ def _is_read(path: Path_) -> bool:
     others = [value for value in OTHERS if fits(value) and value != _at_path(VALUES, path)]
     assert others, f"OTHERS has no value for {'.'.join(path)}"
     for stem in SHOWN_IN:
-        file = CHART / "ci" / f"{stem}.yaml"
-        own = _at_path(yaml.safe_load(file.read_text()), path)
-        other = next((value for value in others if value != own), None)
+        file, given, unchanged = _shown_in(stem)
+        other = next((value for value in others if value != _at_path(given, path)), None)
+        setting = f"--set-json={'.'.join(path)}={json.dumps(other)}"
         try:
-            changed = template(f"--values={file}", f"--set-json={'.'.join(path)}={json.dumps(other)}")
+            # A refusal by the schema, which no template has a part in, would pass for one by a template.
+            changed = template(f"--values={file}", setting, "--skip-schema-validation")
         except Refused:
             return True
-        if changed != _unchanged(file):
+        if changed != unchanged:
             return True
     return False
 

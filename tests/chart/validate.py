@@ -1,17 +1,22 @@
-"""Runs in kubernetes-validate's environment: objects as JSON on stdin, a line for each that is wrong."""
+"""Runs in kubernetes-validate's environment: named lists of objects as JSON, and as JSON what is wrong."""
 
 import copy
 import json
 import sys
-from functools import lru_cache
+from functools import cache
 
 from kubernetes_validate import utils
 
 # Without this every object reads a megabyte of definitions again.
-utils.schema_contents = lru_cache(maxsize=None)(utils.schema_contents)
+utils.schema_contents = cache(utils.schema_contents)
 
 versions = sys.argv[1:]
-for each in json.load(sys.stdin):
+
+
+@cache
+def problems(text):
+    """What is wrong with an object; releases have many in common."""
+    each, found = json.loads(text), []
     for version in versions:
         try:
             used = utils.validate(copy.deepcopy(each), version, strict=True)
@@ -19,4 +24,12 @@ for each in json.load(sys.stdin):
         except (utils.ValidationError, utils.SchemaNotFoundError) as error:
             problem = error.message
         if problem:
-            print(f"{version} {each['kind']}/{each['metadata']['name']}: {problem}")
+            found.append(f"{version} {each['kind']}/{each['metadata']['name']}: {problem}")
+    return found
+
+
+told = {
+    name: [problem for each in objects for problem in problems(json.dumps(each))]
+    for name, objects in json.load(sys.stdin).items()
+}
+print(json.dumps(told))

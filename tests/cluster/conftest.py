@@ -1,4 +1,7 @@
-"""The cluster of a test run: the node in a box with the project's images, or one made by `make kind-up`."""
+"""The cluster of a test run: the node in a box with the project's images, or one made by `make kind-up`.
+
+Scope package, so that the node ends with this folder and takes no memory from the tests after it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,9 +30,9 @@ def able() -> None:
         needs.lacking(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """A cluster made for this run, or that of `DELTASTREAM_KUBECONFIG`, if it was made for tests (kind)."""
+    """A cluster made for these tests, or that of `DELTASTREAM_KUBECONFIG` if made for tests (kind)."""
     if given := os.environ.get("DELTASTREAM_KUBECONFIG"):
         yield ours(Cluster(Path(given), kubectl(), helm()))
         return
@@ -53,7 +57,7 @@ def _alone(paths: NodePaths) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def machine(cluster: Cluster) -> Machine:
     """The node itself, for what only it can do, such as cutting the API server off."""
     if os.environ.get("DELTASTREAM_KUBECONFIG"):
@@ -61,9 +65,15 @@ def machine(cluster: Cluster) -> Machine:
     return Machine(NodePaths("test"))
 
 
-@pytest.fixture(scope="session")
-def system(cluster: Cluster) -> Cluster:
-    """The release with the chart's defaults, installed as a user would."""
+@pytest.fixture(scope="package")
+def installed_pods(cluster: Cluster) -> list[dict[str, Any]]:
+    """The release's pods as its first install left them, before any test had its way with them."""
     made = namespace(cluster, NAME)
     install(made, within="120s")
-    return made
+    return made.items("pods", f"--selector=app.kubernetes.io/instance={NAME}")
+
+
+@pytest.fixture(scope="package")
+def system(cluster: Cluster, installed_pods: list[dict[str, Any]]) -> Cluster:
+    """The release with the chart's defaults, installed as a user would."""
+    return cluster.within(NAME)

@@ -52,18 +52,19 @@ def _post(port: int, path: str, body: dict[str, str]) -> tuple[int, dict[str, An
         return error.code, json.load(error)
 
 
-def test_the_defaults_install_into_a_restricted_namespace_and_every_pod_is_ready(system: Cluster) -> None:
-    """The fixture has waited for `helm install --wait --timeout 120s`; here: what came of it."""
+def test_the_defaults_install_into_a_restricted_namespace_and_every_pod_is_ready(
+    system: Cluster, installed_pods: list[dict[str, Any]]
+) -> None:
+    """The fixture has waited for `helm install --wait --timeout 120s`; here: what it saw right after."""
     enforced = system.get("namespace", NAME)["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
     assert enforced == "restricted"
-    found = system.items("pods", f"--selector=app.kubernetes.io/instance={NAME}")
-    assert {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in found} >= COMPONENTS
-    for pod in found:
+    components = {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in installed_pods}
+    assert components >= COMPONENTS
+    for pod in installed_pods:
         if pod["status"]["phase"] != "Succeeded":
-            assert all(state["ready"] for state in pod["status"]["containerStatuses"]), pod["metadata"][
-                "name"
-            ]
-            assert sum(state["restartCount"] for state in pod["status"]["containerStatuses"]) == 0
+            name, states = pod["metadata"]["name"], pod["status"]["containerStatuses"]
+            assert all(state["ready"] for state in states), name
+            assert sum(state["restartCount"] for state in states) == 0, name
 
 
 def test_helm_test_sends_a_chain_through_and_reads_it_at_both_doors(system: Cluster) -> None:

@@ -22,14 +22,38 @@ from tests.cluster.node.paths import NodePaths
 from tests.support.stores import wait_until
 from tests.support.tools import helm, kubectl
 
+pytestmark = pytest.mark.timeout(300)  # a start may take 120 s, and one test needs two
 
-@pytest.fixture
-def machine(able: None) -> Iterator[Machine]:
-    """A bare node of its own: no images, no DNS."""
+
+@pytest.fixture(scope="module")
+def bare(able: None) -> Iterator[Machine]:
+    """A node of its own, no images, no DNS; the other fixtures say whether it runs."""
     made = Machine(NodePaths("bare"))
-    made.down()
+    made.down()  # what a run that was killed has left
     yield made
     made.down()
+
+
+@pytest.fixture
+def machine(bare: Machine) -> Machine:
+    """The node before its start; a test may leave it running for the next."""
+    bare.down()
+    return bare
+
+
+@pytest.fixture
+def running_machine(bare: Machine) -> Machine:
+    """The node after its start, for tests that only look at it: one that was left running will do."""
+    if not bare.running:
+        bare.up([], _quiet)
+    return bare
+
+
+@pytest.fixture
+def doomed_machine(running_machine: Machine) -> Iterator[Machine]:
+    """A running node that no other test gets after this one."""
+    yield running_machine
+    running_machine.down()
 
 
 def _quiet(_: str) -> None:
@@ -82,28 +106,46 @@ def test_a_node_is_ready_touches_nothing_of_its_host_and_one_signal_removes_it(m
 def test_a_node_starts_again_empty_after_it_was_stopped(machine: Machine) -> None:
     """The second start works like the first and knows nothing of it."""
     for _ in range(2):
+        machine.down()
         machine.up([], _quiet)
         cluster = Cluster(machine.paths.kubeconfig, kubectl(), helm())
         assert "leftover" not in cluster.kubectl("get", "configmaps", "--output=name")
         cluster.kubectl("create", "configmap", "leftover")
-        machine.down()
 
 
-def test_a_running_node_is_not_started_twice(machine: Machine) -> None:
+def test_a_running_node_is_not_started_twice(running_machine: Machine) -> None:
     """A second start would share state with the first."""
-    machine.up([], _quiet)
     with pytest.raises(NodeError, match="running already"):
-        machine.up([], _quiet)
+        running_machine.up([], _quiet)
 
 
-def test_a_component_that_ends_takes_the_node_down_and_is_named_with_its_last_words(machine: Machine) -> None:
+def test_tests_refuse_a_cluster_that_they_did_not_make(running_machine: Machine) -> None:
+    """The marker is what `node-up` adds; a bare API server has none."""
+    with pytest.raises(Refused, match="was not made by"):
+        ours(Cluster(running_machine.paths.kubeconfig, kubectl(), helm()))
+
+
+def test_a_connection_into_the_node_ends_with_it(doomed_machine: Machine) -> None:
+    """A client that waits for an answer is not left hanging."""
+    cluster = Cluster(doomed_machine.paths.kubeconfig, kubectl(), helm())
+    server = cluster.kubectl("config", "view", "--output=jsonpath={.clusters[0].cluster.server}")
+    subprocess.run(doomed_machine.inside(["pkill", "--signal=STOP", "--exact", "kube-apiserver"]), check=True)
+    with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2])), timeout=10) as connection:
+        connection.sendall(b"anybody there?")
+        doomed_machine.down()
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+
+
+def test_a_component_that_ends_takes_the_node_down_and_is_named_with_its_last_words(
+    doomed_machine: Machine,
+) -> None:
     """A cluster that lost a part must fail at once, not time out."""
-    machine.up([], _quiet)
     # KILL: an etcd that is asked to stop hangs up on the others first, and one of those may end before it.
     # The node may take pkill along before it has ended; the verdict tells whether it did its work.
-    subprocess.run(machine.inside(["pkill", "--signal=KILL", "--exact", "etcd"]), check=False)
-    wait_until(lambda: not machine.running, "the node is gone")
-    assert machine.paths.verdict.read_text().startswith("etcd ended with status")
+    subprocess.run(doomed_machine.inside(["pkill", "--signal=KILL", "--exact", "etcd"]), check=False)
+    wait_until(lambda: not doomed_machine.running, "the node is gone")
+    assert doomed_machine.paths.verdict.read_text().startswith("etcd ended with status")
 
 
 def test_a_node_that_cannot_start_says_which_component_failed_and_leaves_nothing(
@@ -130,23 +172,3 @@ def test_a_recorded_pid_that_another_process_has_got_is_not_killed(machine: Mach
         machine.down()
         assert other.poll() is None
         other.send_signal(signal.SIGKILL)
-
-
-def test_tests_refuse_a_cluster_that_they_did_not_make(machine: Machine) -> None:
-    """The marker is what `node-up` adds; a bare API server has none."""
-    machine.up([], _quiet)
-    with pytest.raises(Refused, match="was not made by"):
-        ours(Cluster(machine.paths.kubeconfig, kubectl(), helm()))
-
-
-def test_a_connection_into_the_node_ends_with_it(machine: Machine) -> None:
-    """A client that waits for an answer is not left hanging."""
-    machine.up([], _quiet)
-    cluster = Cluster(machine.paths.kubeconfig, kubectl(), helm())
-    server = cluster.kubectl("config", "view", "--output=jsonpath={.clusters[0].cluster.server}")
-    subprocess.run(machine.inside(["pkill", "--signal=STOP", "--exact", "kube-apiserver"]), check=True)
-    with socket.create_connection(("127.0.0.1", int(server.rpartition(":")[2])), timeout=10) as connection:
-        connection.sendall(b"anybody there?")
-        machine.down()
-        with contextlib.suppress(ConnectionResetError):
-            assert connection.recv(1) == b""

@@ -11,9 +11,9 @@ from tests.support.local_system import DEFAULT_FEEDS, LocalSystem, running
 from tests.support.stores import wait_until
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSystem]:
-    """What `make run FEEDS=…` starts, once every feed has delivered."""
+    """What `make run FEEDS=…` starts, once every feed has delivered; it ends with this folder."""
     feeds = f"{DEFAULT_FEEDS},{Path(__file__).with_name('load.yaml')}"
     with running(tmp_path_factory.mktemp("system"), feeds) as started:
         wait_until(lambda: len(known(started)) == 12, "all products are stored")

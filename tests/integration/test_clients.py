@@ -16,6 +16,7 @@ import socketio
 from tests.support.local_system import ROOT, LocalSystem
 from tests.support.stores import wait_until
 
+pytestmark = pytest.mark.timeout(400)  # the first test also waits for the system
 EVENTS = (
     "connected",
     "subscribed",

@@ -14,6 +14,7 @@ from tests.support.local_system import LocalSystem
 from tests.support.stores import wait_until
 from worker_enricher.domain.implied_vol import implied_volatility
 
+pytestmark = pytest.mark.timeout(400)  # the first test also waits for the system
 YEAR_NS = 365 * 86_400 * 10**9
 PRODUCTS = ("NIFTY", "BANKNIFTY", "FINNIFTY", "SENSEX", "SPX")  # with European options
 START_NS = 1_795_500_000_000_000_000

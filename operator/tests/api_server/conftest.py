@@ -42,8 +42,8 @@ def operator(make_operator: Callable[[], Operator]) -> Operator:
     return made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def controllers(crd_server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The controllers of the session's server."""
+    """The controllers of the session's server, until this folder ends; others use the server too."""
     with controlling(crd_server, tmp_path_factory.mktemp("controllers")):
         yield

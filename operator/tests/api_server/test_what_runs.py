@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from typing import Any
 
 from tests.support.operator_process import Cluster, Operator
 from tests.support.stores import wait_until
@@ -12,7 +13,7 @@ from tests.support.stores import wait_until
 def test_an_edit_in_recommend_is_said_and_not_carried_out(cluster: Cluster, operator: Operator) -> None:
     """Rule: what does not run is made, then nothing is touched, and nothing is called settled that is not."""
     cluster.make_feed(mode="Recommend")
-    wait_until(lambda: cluster.enrichers() == 2 and cluster.statefulset() is not None, "it is started")
+    wait_until(lambda: _scaled(cluster.statefulset()) and _scaled(cluster.deployment()), "it is started")
     before = cluster.statefulset(), cluster.deployment()
     cluster.merge(f"{cluster.feeds}/a", {"spec": {"products": ["NIFTY", "SPY"]}})
     wait_until(lambda: cluster.condition("Reconciling").get("reason") == "HeldByMode", "it is said")
@@ -79,3 +80,9 @@ def test_a_product_that_is_made_is_refused_to_others_until_it_is_free(
     assert cluster.deployment("second") is None
     cluster.ask("DELETE", f"{cluster.apps}/statefulsets/first-generator")  # nobody collects here
     wait_until(lambda: cluster.enrichers("second") == 2, "the second starts")
+
+
+def _scaled(workload: dict[str, Any] | None) -> bool:
+    """Made is half of it: until somebody owns its replicas it is still being started."""
+    fields = workload["metadata"]["managedFields"] if workload else []
+    return any(entry["manager"] == "deltastream-scaler" for entry in fields)

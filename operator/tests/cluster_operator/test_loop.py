@@ -22,23 +22,10 @@ from deltastream_operator.loop import BACKOFF_MAX_S, Loop
 
 
 @dataclass
-class HandClock:
-    """Moved by hand."""
-
-    now: float = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def time(self) -> float:
-        return 1_764_028_800 + self.now
-
-
-@dataclass
 class Visits:
     """A visitor that notes who was visited when, and fails for those named."""
 
-    clock: HandClock
+    clock: Any
     failing: dict[str, Exception] = field(default_factory=dict)
     made: list[tuple[str, float]] = field(default_factory=list)
     parted: list[str] = field(default_factory=list)
@@ -63,10 +50,9 @@ class Visits:
             raise self.failing[name]
 
 
-def a_loop(*feeds: str) -> tuple[Loop, Visits, HandClock]:
+def a_loop(clock: Any, *feeds: str) -> tuple[Loop, Visits]:
     """A loop whose table knows these feeds."""
-    clock, table = HandClock(), Table()
-    visits = Visits(clock)
+    table, visits = Table(), Visits(clock)
     for number, name in enumerate(feeds):
         created = "2026-11-25T12:00:00Z"
         metadata = {"name": name, "uid": name, "resourceVersion": f"{number}", "creationTimestamp": created}
@@ -82,21 +68,21 @@ def a_loop(*feeds: str) -> tuple[Loop, Visits, HandClock]:
         namespace="market",
         listed=True,
     )
-    return loop, visits, clock
+    return loop, visits
 
 
 @pytest.mark.parametrize("error", [ApiError(503, "away"), KeyError("a bug")])
-def test_one_feed_s_trouble_is_its_own(error: Exception) -> None:
+def test_one_feed_s_trouble_is_its_own(clock: Any, error: Exception) -> None:
     """Rule: whatever goes wrong with a feed, the others are visited."""
-    loop, visits, _ = a_loop("a", "b", "c")
+    loop, visits = a_loop(clock, "a", "b", "c")
     visits.failing["b"] = error
     asyncio.run(loop._visit_due())
     assert [name for name, _ in visits.made] == ["a", "b", "c"]
 
 
-def test_a_failure_is_tried_again_within_five_seconds_for_ever() -> None:
+def test_a_failure_is_tried_again_within_five_seconds_for_ever(clock: Any) -> None:
     """Rule: the wait doubles up to its cap; a tick in between does not shorten it."""
-    loop, visits, clock = a_loop("a")
+    loop, visits = a_loop(clock, "a")
     visits.failing["a"] = ApiError(503, "away")
     for _ in range(400):  # 40 s in steps of 100 ms, each of them news
         loop.table.wake("a")
@@ -109,9 +95,9 @@ def test_a_failure_is_tried_again_within_five_seconds_for_ever() -> None:
     assert gaps[-1] >= BACKOFF_MAX_S - 0.11
 
 
-def test_a_success_ends_the_waiting() -> None:
+def test_a_success_ends_the_waiting(clock: Any) -> None:
     """Rule: after it, news are looked at at once again."""
-    loop, visits, clock = a_loop("a")
+    loop, visits = a_loop(clock, "a")
     visits.failing["a"] = ApiError(503, "away")
     asyncio.run(loop._visit_due())
     visits.failing.clear()
@@ -122,16 +108,16 @@ def test_a_success_ends_the_waiting() -> None:
     assert len(visits.made) == 3
 
 
-def test_slow_visits_are_a_sign_of_life() -> None:
+def test_slow_visits_are_a_sign_of_life(clock: Any) -> None:
     """Rule: liveness looks at the last visit: an API server that hangs does not restart the operator."""
-    loop, _, clock = a_loop("a", "b")
+    loop, _ = a_loop(clock, "a", "b")
     asyncio.run(loop._visit_due())
     assert loop.ticked_at == clock.now
 
 
-def test_a_deleted_feed_is_parted_from_once_even_when_made_again_at_once() -> None:
+def test_a_deleted_feed_is_parted_from_once_even_when_made_again_at_once(clock: Any) -> None:
     """Rule: what is left in its stream is told of the feed that went, not of its successor."""
-    loop, visits, _ = a_loop("a")
+    loop, visits = a_loop(clock, "a")
     loop.table.saw_feed("DELETED", loop.table.feeds["a"])
     loop.table.saw_feed("ADDED", {"metadata": {"name": "a", "uid": "a-2", "resourceVersion": "9"}})
     asyncio.run(loop._visit_due())
@@ -141,9 +127,9 @@ def test_a_deleted_feed_is_parted_from_once_even_when_made_again_at_once() -> No
     assert len(visits.made) == 2
 
 
-def test_nobody_is_visited_before_the_workloads_are_known() -> None:
+def test_nobody_is_visited_before_the_workloads_are_known(clock: Any) -> None:
     """Rule: after a restart an older feed must not be given what a younger one makes."""
-    loop, visits, _ = a_loop("a")
+    loop, visits = a_loop(clock, "a")
     loop.listed = False
     asyncio.run(loop._visit_due())
     assert visits.made == []
@@ -152,9 +138,9 @@ def test_nobody_is_visited_before_the_workloads_are_known() -> None:
     assert [name for name, _ in visits.made] == ["a"]
 
 
-def test_who_makes_a_product_is_asked_at_every_visit_and_reckoned_when_it_changes() -> None:
+def test_who_makes_a_product_is_asked_at_every_visit_and_reckoned_when_it_changes(clock: Any) -> None:
     """Rule: an unchanged answer is the same object; a StatefulSet's new body is looked at."""
-    loop, visits, _ = a_loop("a")
+    loop, visits = a_loop(clock, "a")
     asyncio.run(loop._visit_due())
     loop.table.wake("a")
     asyncio.run(loop._visit_due())
@@ -168,9 +154,9 @@ def test_who_makes_a_product_is_asked_at_every_visit_and_reckoned_when_it_change
     assert loop._claimed[1] == {"b": frozenset({"SPY"})}
 
 
-def test_a_product_that_becomes_free_is_taken_up_at_once() -> None:
+def test_a_product_that_becomes_free_is_taken_up_at_once(clock: Any) -> None:
     """Rule: whoever waited for it is visited with the news that freed it, not at the next tick."""
-    loop, visits, _ = a_loop("a", "b")
+    loop, visits = a_loop(clock, "a", "b")
     visits.feeds = {name: replace(a_feed(), name=name) for name in ("a", "b")}
     asyncio.run(loop._visit_due())
     assert list(visits.claimed[-1]) == ["b"]
@@ -180,9 +166,9 @@ def test_a_product_that_becomes_free_is_taken_up_at_once() -> None:
     assert [name for name, _ in visits.made] == ["a", "b"]
 
 
-def test_after_the_last_feed_nothing_is_read_and_nothing_is_unreadable() -> None:
+def test_after_the_last_feed_nothing_is_read_and_nothing_is_unreadable(clock: Any) -> None:
     """Rule: an alert about readings must not outlive the feeds."""
-    loop, visits, _ = a_loop("a")
+    loop, visits = a_loop(clock, "a")
     away = Unknown(reason="RedisUnreachable", message="m")
     loop._readings = {"a": away}
     loop.table.saw_feed("DELETED", loop.table.feeds["a"])
@@ -193,9 +179,9 @@ def test_after_the_last_feed_nothing_is_read_and_nothing_is_unreadable() -> None
     assert loop.metrics.registry.get_sample_value("operator_signal_errors_total", labels) is None
 
 
-def test_a_feed_that_is_gone_leaves_no_series() -> None:
+def test_a_feed_that_is_gone_leaves_no_series(clock: Any) -> None:
     """Rule: metrics of a deleted feed end."""
-    loop, _, _ = a_loop("a")
+    loop, _ = a_loop(clock, "a")
     loop.metrics._desired.labels("a", "enricher").set(2)
     loop.table.saw_feed("DELETED", loop.table.feeds["a"])
     asyncio.run(loop._visit_due())

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -30,6 +30,20 @@ spec:
   generator: {minReplicas: 2, maxReplicas: 2}
   enricher: {replicas: 1}
 """
+
+
+def _gone(pid: int) -> bool:
+    """Whether the process has ended; it may do so while it is looked at."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@pytest.fixture
+def gone() -> Callable[[int], bool]:
+    """Tells whether the process of a pid has ended."""
+    return _gone
 
 
 class Planner:
@@ -95,13 +109,12 @@ class Planner:
 
     def restarted(self, name: str, old: int) -> bool:
         """Whether `name` runs as another process than `old`."""
-        return self.pids().get(name, old) != old and psutil.pid_exists(self.pids()[name])
+        now = self.pids().get(name, old)
+        return now != old and psutil.pid_exists(now)
 
     def alive(self) -> list[int]:
         """Everything ever seen that still runs."""
-        return [
-            pid for pid in self.seen if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"
-        ]
+        return [pid for pid in self.seen if not _gone(pid)]
 
     def end(self, how: signal.Signals) -> int:
         """Send the planner a signal and return its exit status."""

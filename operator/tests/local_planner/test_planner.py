@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import urllib.request
 from typing import Any
 
@@ -75,12 +76,16 @@ def test_nothing_outlives_a_planner_killed_with_9(planner: Any) -> None:
 
 def test_processes_of_a_dead_planner_are_found_by_their_record(planner: Any) -> None:
     """Where the kernel did not end them (not Linux), the next start does."""
-    left = psutil.Popen(["sleep", "600"], start_new_session=True)
-    began = started_at(left.pid)
-    (planner.state / "run").mkdir(parents=True)
-    (planner.state / "run/processes.json").write_text(json.dumps({"redis": [left.pid, began]}))
-    planner.start()
-    assert left.wait(10) == -signal.SIGKILL
+    left = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    try:
+        began = started_at(left.pid)
+        (planner.state / "run").mkdir(parents=True)
+        (planner.state / "run/processes.json").write_text(json.dumps({"redis": [left.pid, began]}))
+        planner.start()
+        assert left.wait(10) == -signal.SIGKILL
+    finally:
+        left.kill()
+        left.wait()
     assert "ended what a killed planner had left: redis" in planner.output.read_text()
     planner.end(signal.SIGINT)
 

@@ -7,10 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from tests.support.stores import wait_until
 
@@ -67,10 +66,6 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     wait_until(lambda: bench.tick() and not bench.supervisor.processes, "everything ended")
 
 
-def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"
-
-
 SLEEP = "import time; print('up'); time.sleep(600)"
 # A child of its own in the same group, as gunicorn and Celery have; its pid is printed.
 FAMILY = (
@@ -121,7 +116,9 @@ def test_thirty_good_seconds_forget_the_failures(bench: Bench) -> None:
     assert "starting again in 0.5 s" in bench.said[-1]
 
 
-def test_the_children_of_a_dead_process_are_killed_before_it_comes_back(bench: Bench) -> None:
+def test_the_children_of_a_dead_process_are_killed_before_it_comes_back(
+    bench: Bench, gone: Callable[[int], bool]
+) -> None:
     """Two generations at work would do everything twice."""
     bench.start(FAMILY)
     wait_until(lambda: bench.log().strip().isdigit(), "the child runs")
@@ -131,7 +128,9 @@ def test_the_children_of_a_dead_process_are_killed_before_it_comes_back(bench: B
     wait_until(lambda: gone(child), "the child is gone")
 
 
-def test_who_ignores_term_is_killed_with_its_group_after_its_grace(bench: Bench) -> None:
+def test_who_ignores_term_is_killed_with_its_group_after_its_grace(
+    bench: Bench, gone: Callable[[int], bool]
+) -> None:
     """Grace is an offer, not a veto."""
     bench.start(f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {FAMILY}", grace_s=5)
     wait_until(lambda: bench.log().strip().isdigit(), "the child runs")

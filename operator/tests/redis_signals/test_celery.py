@@ -49,11 +49,16 @@ class Enricher:
             )
 
     def end(self) -> None:
-        """End both."""
+        """End both; who does not end by itself is killed and fails the test."""
         for process in self._running:
             process.terminate()
-        for process in self._running:
-            process.wait(timeout=40)
+        try:
+            for process in self._running:
+                process.wait(timeout=40)
+        finally:
+            for process in self._running:
+                process.kill()
+                process.wait()
 
 
 @pytest.fixture
