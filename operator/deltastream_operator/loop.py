@@ -53,6 +53,8 @@ class Loop:
     _retry_at: dict[str, float] = field(default_factory=dict)
     _claimed: tuple[list[Claim], dict[str, frozenset[str]], Mapping[str, Problem]] = ([], {}, {})
     """The last claims, what was made then, and who was refused: asked at every piece of news, seldom new."""
+    _claimed_at: int = -1
+    """The table's count of news then."""
 
     def __post_init__(self) -> None:
         self._reader = Readings(self.signals)
@@ -124,6 +126,9 @@ class Loop:
         self.visitor.forget({body["metadata"]["uid"] for body in self.table.feeds.values()})
 
     def _taken(self) -> Mapping[str, Problem]:
+        if self._claimed_at == self.table.news:
+            return self._claimed[2]
+        self._claimed_at = self.table.news
         claims = []
         for name, body in self.table.feeds.items():
             feed, _ = self.visitor.parse(body)

@@ -22,6 +22,7 @@ class Metrics:
         self._lag = Gauge("operator_stream_lag_entries", "Entries not yet read", ["feed"], registry=of)
         self._pending = Gauge("operator_stream_pending_entries", "Entries in work", ["feed"], registry=of)
         self._oldest = Gauge("operator_oldest_seconds", "Age of the oldest open entry", ["feed"], registry=of)
+        self._shown: dict[tuple[str, str], tuple[float, ...]] = {}
         self.decisions = Counter(
             "operator_decisions", "Decisions that changed something", ["reason"], registry=of
         )
@@ -50,16 +51,18 @@ class Metrics:
     def show(self, feed: str, decision: Decision, facts: Facts) -> None:
         """A feed's replicas as they are now."""
         for component in COMPONENTS:
-            choice = decision.of(component)
+            choice, ready = decision.of(component), facts.of(component).ready
             # A recommendation and a pause leave the workload as it is.
             asked = choice.before or 0 if choice.target is None else choice.target
-            self._desired.labels(feed, component).set(choice.desired)
-            self._asked.labels(feed, component).set(asked)
-            self._ready.labels(feed, component).set(facts.of(component).ready)
+            if self._is_news(feed, component, choice.desired, asked, ready):
+                self._desired.labels(feed, component).set(choice.desired)
+                self._asked.labels(feed, component).set(asked)
+                self._ready.labels(feed, component).set(ready)
 
     def show_undecided(self, feed: str, current: Current, facts: Facts) -> None:
         """The replicas of a feed whose spec cannot be carried out: what ran runs on."""
         for component in COMPONENTS:
+            self._shown.pop((feed, component), None)
             self._desired.remove(feed, component)
             self._asked.labels(feed, component).set(current.of(component) or 0)
             self._ready.labels(feed, component).set(facts.of(component).ready)
@@ -67,15 +70,26 @@ class Metrics:
     def show_load(self, feed: str, reading: Reading) -> None:
         """A feed's load. One that is not known has no series: an alert would judge a number of long ago."""
         if isinstance(reading, Unknown):
+            self._shown.pop((feed, "load"), None)
             for gauge in (self._lag, self._pending, self._oldest):
                 gauge.remove(feed)
+            return
+        if not self._is_news(feed, "load", reading.lag, reading.pending, reading.oldest_seconds):
             return
         self._lag.labels(feed).set(reading.lag)
         self._pending.labels(feed).set(reading.pending)
         self._oldest.labels(feed).set(reading.oldest_seconds)
 
+    def _is_news(self, feed: str, what: str, *values: float) -> bool:
+        """Whether a feed's series say something else by now: to look each up at every tick costs."""
+        known = self._shown.get((feed, what))
+        self._shown[feed, what] = values
+        return known != values
+
     def forget(self, feed: str) -> None:
         """A feed that is gone has no series."""
+        for what in (*COMPONENTS, "load"):
+            self._shown.pop((feed, what), None)
         for gauge in (self._lag, self._pending, self._oldest):
             gauge.remove_by_labels({"feed": feed})
         for gauge in (self._desired, self._asked, self._ready):

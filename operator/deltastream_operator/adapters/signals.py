@@ -217,8 +217,12 @@ def _is_absence(error: Exception) -> bool:
 
 
 def _grew(before: _Raw, after: _Raw) -> bool:
-    names = ("added", "entries", "batches", "busy_us")
-    return all(getattr(after, name) >= getattr(before, name) for name in names)
+    return (
+        after.added >= before.added
+        and after.entries >= before.entries
+        and after.batches >= before.batches
+        and after.busy_us >= before.busy_us
+    )
 
 
 def _age_s(entry_id: str | None, wall_ms: float) -> float:

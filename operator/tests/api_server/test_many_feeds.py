@@ -19,11 +19,10 @@ from deltastream_operator.adapters.kubernetes.api import PAGE
 from deltastream_operator.loop import TICK_S
 
 FEEDS = 200
-WINDOW_S = 20
-RESYNC_S = 15
+WINDOW_S = 60
+RESYNC_S = 50  # so that one is in the window; by default it is every 300 s
 RSS_MAX_MIB = 120
 CPU_MAX = 0.03
-COMPARISON_MAX_S = 0.3  # measured: 0.2; there is one in 5 minutes
 RESOURCES = ("deltastreamfeeds", "deployments", "statefulsets", "pods", "events")
 _COUNTER = re.compile(r"^apiserver_request_total\{(?P<labels>.*)\} (?P<value>\S+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
@@ -99,7 +98,7 @@ def test_two_hundred_idle_feeds_cost_little_and_nothing_is_written(
     assert compared >= 1, "a comparison of all pods was in the window"
     assert written(cluster) - before == Counter()
     assert rss <= RSS_MAX_MIB
-    assert spent <= CPU_MAX * lasted + COMPARISON_MAX_S * math.ceil(compared)
+    assert spent <= CPU_MAX * lasted
 
 
 def _quiet(cluster: Cluster) -> bool:

@@ -25,6 +25,8 @@ class Table:
     workloads: dict[tuple[str, Component], Body] = field(default_factory=dict)
     pods: dict[str, dict[str, Pod]] = field(default_factory=dict)
     due: set[str] = field(default_factory=set)
+    news: int = 0
+    """How many changes there were."""
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     _ended: set[str] = field(default_factory=set)
     """Uids whose end was told since the last repair began: a list on its way may still have them."""
@@ -72,6 +74,7 @@ class Table:
 
     def wake(self, feed: str) -> None:
         """Have the loop visit the feed now."""
+        self.news += 1
         self.due.add(feed)
         self.woken.set()
 

@@ -108,7 +108,7 @@ class Workloads:
         Making one takes two writes. Between them it has the API server's default, which nobody asked for.
         """
         body = self._own(component, owner)
-        return _replicas(body) if body and _is_scaled(body) else None
+        return _replicas(body) if body and contest.owners(body) else None
 
     def held_back(self, feed: Feed, component: Component, owner: Mapping[str, Any]) -> str | None:
         """What the feed's workload does not have as spec and template want it, if that is anything."""
@@ -162,11 +162,12 @@ class Workloads:
         self, feed: Feed, component: Component, body: Mapping[str, Any], manager: str, *, force: bool
     ) -> Mapping[str, Any]:
         path = names.workloads_path(self.namespace, component, names.workload(feed.name, component))
+        # Looked at before the answer: the watch may bring the new body earlier.
+        before = self.table.workloads.get((feed.name, component))
         answer = await self.api.apply(path, body, manager, force=force)
-        self._left[answer["metadata"]["uid"]] = answer["metadata"]["generation"]
-        before = self.table.workloads.get((feed.name, component), answer)
         uid, generation = answer["metadata"]["uid"], answer["metadata"]["generation"]
-        changed = generation != before["metadata"]["generation"]
+        self._left[uid] = generation
+        changed = before is None or generation != before["metadata"]["generation"]
         if manager == names.MANAGER and (changed or uid not in self._templated):
             self._templated[uid] = generation
         self.table.saw_workload("MODIFIED", component, answer)
@@ -209,12 +210,6 @@ def _not_ours(body: Mapping[str, Any], feed: Feed, component: Component) -> Prob
         return Problem(reason="BeingCollected", message=f"{name} of an earlier feed is being deleted")
     text = f"{name} exists and does not belong to this feed; rename the feed or remove it"
     return Problem(reason="NameTaken", message=text)
-
-
-def _is_scaled(body: Mapping[str, Any]) -> bool:
-    """Whether anybody wrote its replicas, through /scale or otherwise: a default has no manager."""
-    entries = body["metadata"].get("managedFields", [])
-    return any("f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {}) for entry in entries)
 
 
 def _is_empty(body: Mapping[str, Any]) -> bool:
