@@ -44,6 +44,6 @@ def operator(make_operator: Callable[[], Operator]) -> Operator:
 
 @pytest.fixture(scope="module")
 def controllers(crd_server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The controllers of the session's server, until this module ends: other tests are alone with the operator."""
+    """Controllers of the session's server until this module ends: other tests are alone with the operator."""
     with controlling(crd_server, tmp_path_factory.mktemp("controllers")):
         yield
