@@ -66,7 +66,6 @@ async def _run(settings: ClusterSettings) -> None:
             metrics=metrics,
             clock=time,
             namespace=namespace,
-            resync_s=settings.resync_s,
             ticked_at=time.monotonic(),
         )
 

@@ -33,7 +33,6 @@ class ClusterSettings:
     host: str
     port: int
     log_level: str
-    resync_s: int
 
 
 def load(environ: Mapping[str, str]) -> ClusterSettings:
@@ -64,9 +63,6 @@ def load(environ: Mapping[str, str]) -> ClusterSettings:
     port = environ.get("PORT", "8080")
     if not port.isascii() or not port.isdigit() or int(port[:6]) > 65535:
         problems.append(f"PORT={port!r}: must be a port, 0 to 65535")
-    resync = environ.get("RESYNC_SECONDS", "300")
-    if not re.fullmatch("[0-9]{1,5}", resync) or not 1 <= int(resync) <= 86400:
-        problems.append(f"RESYNC_SECONDS={resync!r}: must be 1 to 86400")
     if problems:
         raise SettingsError("\n".join(problems))
     return ClusterSettings(
@@ -76,7 +72,6 @@ def load(environ: Mapping[str, str]) -> ClusterSettings:
         host=environ.get("HOST", "127.0.0.1"),
         port=int(port),
         log_level=level,
-        resync_s=int(resync),
     )
 
 

@@ -160,7 +160,7 @@ class Local:
             f"  logs       {self._home.logs} (make logs)",
         ]
         if self._settings.anonymous_read == "true":
-            text.append("  anonymous reads are on (ANONYMOUS_READ=true); accounts and writes need a token")
+            text.append("  anonymous reads are on (ANONYMOUS_READ=true)")
         self._screen.say("\n".join(text))
         self._home.ready_file.write_text("\n".join(text) + "\n")
 

@@ -29,6 +29,7 @@ from deltastream_operator.visit import Visitor
 TICK_S = 2.0
 PULSE_S = 3.0
 BACKOFF_MAX_S = 5.0
+RESYNC_S = 300.0
 log = structlog.get_logger()
 
 
@@ -44,7 +45,6 @@ class Loop:
     metrics: Metrics
     clock: Clock
     namespace: str
-    resync_s: float = 300.0
     ticked_at: float = 0.0
     listed: bool = False
     _readings: Mapping[str, Reading] = field(default_factory=dict)
@@ -146,12 +146,12 @@ class Loop:
         return self._claimed[2]
 
     async def watch_the_api(self) -> None:
-        """For ever: is the API server there? At its return, and every `resync_s`, compare with lists."""
+        """For ever: is the API server there? At its return, and every 5 minutes, compare with lists."""
         away, listed_at = True, 0.0
         while True:
             now = self.clock.monotonic()
             try:
-                if away or now - listed_at >= self.resync_s:
+                if away or now - listed_at >= RESYNC_S:
                     missed = await resync(self.api, self.table, self.namespace)
                     self.metrics.repairs.inc(missed)
                     if away and listed_at:

@@ -146,15 +146,9 @@ def test_a_key_of_the_wrong_type_darkens_its_own_feed_only(
             other.connection_pool.connection_kwargs["db"] = 1
         other.delete(key)
         other.set(key, "x")
-    for _ in range(2):
-        clock.now += 2
-        seen = signals.read([FEED, "bad"])
-    _known(seen[FEED])
-    unknown = seen["bad"]
-    assert isinstance(unknown, Unknown)
-    assert unknown.reason == "KeyUnreadable"
-    assert key in unknown.message
-    assert "WRONGTYPE" in unknown.message
+    said = _unreadable_alone(signals, clock)
+    assert key in said
+    assert "WRONGTYPE" in said
 
 
 @pytest.mark.parametrize("value", ["many", "-1", "9" * 30, b"\xff"])
@@ -163,6 +157,11 @@ def test_a_counter_that_is_no_number_darkens_its_own_feed_only(
 ) -> None:
     """Rule: what HINCRBY cannot have written is not reckoned with."""
     client.hset("feed:bad:service", "entries", value)  # type: ignore[arg-type]
+    assert "feed:bad:service: entries" in _unreadable_alone(signals, clock)
+
+
+def _unreadable_alone(signals: RedisSignals, clock: Clock) -> str:
+    """What the second reading says of the feed `bad`, while the other feed's is known."""
     for _ in range(2):
         clock.now += 2
         seen = signals.read([FEED, "bad"])
@@ -170,7 +169,7 @@ def test_a_counter_that_is_no_number_darkens_its_own_feed_only(
     unknown = seen["bad"]
     assert isinstance(unknown, Unknown)
     assert unknown.reason == "KeyUnreadable"
-    assert "feed:bad:service: entries" in unknown.message
+    return unknown.message
 
 
 def test_a_first_unread_entry_that_is_no_text_has_an_age_like_any(
