@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
-from redis.connection import parse_url
 
+from deltastream_operator import redis_urls
 from deltastream_operator.adapters.kubernetes import names
 from deltastream_operator.domain.feed import Component
 from deltastream_operator.errors import PlannerError, SettingsError
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_REDIS_FORM = (
-    "redis://user:password@host:port/database, where the password's own / ? # : @ % are written %2F and so on"
-)
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -48,8 +43,11 @@ def load(environ: Mapping[str, str]) -> ClusterSettings:
             problems.append(f"REDIS_URL_FILE={path!r}: cannot be read, or is empty")
     elif not redis_url:
         problems.append("REDIS_URL: must be set (or REDIS_URL_FILE)")
-    if redis_url and not _is_redis_url(redis_url):
-        problems.append(f"{variable}=(secret): must be {_REDIS_FORM}")
+    if redis_url:
+        try:
+            redis_url = redis_urls.checked(redis_url)
+        except ValueError as error:
+            problems.append(f"{variable}=(secret): {error}")
     folder = Path(environ.get("WORKLOADS_DIR", "/etc/deltastream/workloads"))
     templates: dict[Component, Mapping[str, Any]] = {}
     for component in names.KINDS:
@@ -80,19 +78,6 @@ def _read(file: Path) -> str:
         return file.read_text().strip()
     except (OSError, UnicodeDecodeError):
         return ""
-
-
-def _is_redis_url(url: str) -> bool:
-    """Whether the driver reads it as it is meant: it takes `redis://user:12/x@host` for a host `user`."""
-    try:
-        parse_url(url)  # type: ignore[no-untyped-call]
-        parts = urlsplit(url)
-    except ValueError:  # whose words hold a part of the password
-        return False
-    if parts.scheme == "unix":
-        return True
-    whole = not parts.fragment and "@" not in parts.query
-    return bool(parts.hostname) and whole and re.fullmatch(r"/?[0-9]*", parts.path) is not None
 
 
 def _template(file: Path) -> Mapping[str, Any]:

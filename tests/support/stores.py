@@ -158,11 +158,16 @@ class MongoServer(_Server):
     def url(self) -> str:
         return f"mongodb://test:{PASSWORD}@127.0.0.1:{self.port}/deltastream?authSource=admin"
 
+    @property
+    def _login(self) -> str:
+        """Its URL without a user."""
+        return f"mongodb://127.0.0.1:{self.port}"
+
     def _answers(self) -> bool:
         quick = {"serverSelectionTimeoutMS": 200, "directConnection": True}
         try:
             if not (self.home / "user-created").exists():
-                with MongoClient(f"mongodb://127.0.0.1:{self.port}", **quick) as local:  # localhost exception
+                with MongoClient(self._login, **quick) as local:  # localhost exception
                     local.admin.command("createUser", "test", pwd=PASSWORD, roles=["root"])
                 (self.home / "user-created").touch()
             with MongoClient(self.url, **quick) as client:

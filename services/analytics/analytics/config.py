@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from analytics import environment
+from analytics import environment, redis_urls
 
 _SECRETS = ("REDIS_URL", "SERVICE_CLIENT_SECRET")
 
@@ -42,9 +42,7 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("must be a redis://, rediss:// or unix:// URL")
-        return value
+        return SecretStr(redis_urls.checked(value.get_secret_value()))
 
 
 def load() -> Settings:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from api_gateway import environment
+from api_gateway import environment, redis_urls
 
 _SECRETS = ("SERVICE_CLIENT_SECRET", "REDIS_URL")
 
@@ -48,6 +48,11 @@ class Settings(BaseSettings):
     auth_rate_limit_per_minute: int = Field(30, ge=1, description="Calls of /api/auth from one address.")
     ready_urls: Annotated[dict[str, HttpUrl], NoDecode] = Field({}, description="What else /readyz asks.")
     upstream_max_bytes: int = Field(16 << 20, ge=1024, description="Largest answer taken from an upstream.")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr) -> SecretStr:
+        return SecretStr(redis_urls.checked(value.get_secret_value()))
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, Flask, Response
 from flask_limiter import Limiter, RateLimitExceeded
+from redis import ConnectionPool
 from redis.exceptions import RedisError
 
 from api_gateway import metrics
@@ -40,13 +41,13 @@ def install(
     OUTAGE POLICY: while Redis is away, each replica counts in its own memory (fail open up to the number
     of replicas, never without a limit); such requests are counted in gateway_limits_fallback_total.
     """
+    pool = ConnectionPool.from_url(redis_url, socket_connect_timeout=0.25, socket_timeout=0.5)
     limiter = Limiter(
         key_func=caller,
-        storage_uri=redis_url,
+        storage_uri="redis://",  # the kind of storage; limits' own reading of a URL knows no unix://
         storage_options={
             "key_prefix": "limits:api",
-            "socket_connect_timeout": 0.25,  # type: ignore[dict-item]  # seconds; redis takes floats
-            "socket_timeout": 0.5,  # type: ignore[dict-item]
+            "connection_pool": pool,  # type: ignore[dict-item]
         },
         in_memory_fallback_enabled=True,
         headers_enabled=False,  # they would add Retry-After to every answer

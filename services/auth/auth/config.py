@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from auth import environment
+from auth import environment, mongo_urls, redis_urls
 from auth.secret_rules import broken_rule
 
 _SECRETS = ("JWT_SECRET", "JWT_PREVIOUS_SECRET", "MONGO_URL", "REDIS_URL")
@@ -65,9 +65,12 @@ class Settings(BaseSettings):
     @field_validator("mongo_url")
     @classmethod
     def _mongo(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
-            raise ValueError("must be a mongodb:// or mongodb+srv:// URL")
-        return value
+        return SecretStr(mongo_urls.checked(value.get_secret_value()))
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr) -> SecretStr:
+        return SecretStr(redis_urls.checked(value.get_secret_value()))
 
 
 def load() -> Settings:

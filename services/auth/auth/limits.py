@@ -11,6 +11,7 @@ from typing import Any
 from flask import Flask, Response, request
 from flask_limiter import Limiter, RateLimitExceeded
 from pymongo.errors import PyMongoError
+from redis import ConnectionPool
 from redis.exceptions import RedisError
 
 from auth import metrics
@@ -42,13 +43,15 @@ class Limits:
 
     def __init__(self, settings: Settings, *, owner: Callable[[str], str | None], salt: bytes) -> None:
         self._owner, self._salt = owner, salt
+        pool = ConnectionPool.from_url(
+            settings.redis_url.get_secret_value(), socket_connect_timeout=0.25, socket_timeout=0.5
+        )
         self._limiter = Limiter(
             key_func=address,
-            storage_uri=settings.redis_url.get_secret_value(),
+            storage_uri="redis://",  # the kind of storage; limits' own reading of a URL knows no unix://
             storage_options={
                 "key_prefix": "limits:auth",
-                "socket_connect_timeout": 0.25,  # type: ignore[dict-item]  # seconds; redis takes floats
-                "socket_timeout": 0.5,  # type: ignore[dict-item]
+                "connection_pool": pool,  # type: ignore[dict-item]
             },
             in_memory_fallback_enabled=True,
             headers_enabled=False,  # they would add Retry-After to every answer

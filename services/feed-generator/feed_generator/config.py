@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from redis import ConnectionPool
 
+from feed_generator import redis_urls
 from feed_generator.errors import ConfigError
 
 _SECRETS = ("REDIS_URL",)
@@ -36,7 +36,9 @@ class Settings(BaseSettings):
     ]
     shard_index: Annotated[int, Field(ge=0, le=499, description="Which part of the products is ours.")] = 0
     shard_count: Annotated[int, Field(ge=1, le=500, description="Into how many parts they are split.")] = 1
-    redis_url: Annotated[str, Field(pattern="^(rediss?|unix)://", description="Stream and Pub/Sub (db 0).")]
+    redis_url: Annotated[
+        str, AfterValidator(redis_urls.checked), Field(description="Stream and Pub/Sub (db 0).")
+    ]
     seed: Annotated[
         int, Field(ge=0, le=2**63 - 1, description="Same seed and start time: same synthetic market.")
     ] = 7
@@ -87,15 +89,6 @@ class Settings(BaseSettings):
         if len(names) > _MAX_PRODUCTS or not all(map(_PRODUCT.fullmatch, names)):
             raise ValueError(f"must be 1 to {_MAX_PRODUCTS} names of A-Z, 0-9, & and -, comma-separated")
         return products
-
-    @field_validator("redis_url")
-    @classmethod
-    def _parses(cls, url: str) -> str:
-        try:
-            ConnectionPool.from_url(url).make_connection()  # does not connect
-        except (TypeError, ValueError):
-            raise ValueError("is not a Redis URL: its host, port or options are malformed") from None
-        return url
 
     @model_validator(mode="after")
     def _fit_together(self) -> Settings:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings
 
+from socket_gateway import redis_urls
+
 _SECRETS = ("REDIS_URL",)
 _TRANSPORTS = ("websocket", "polling")
 
@@ -20,7 +22,7 @@ class Settings(BaseSettings):
     port: int = Field(8002, ge=1, le=65535)
     host: str = "127.0.0.1"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    redis_url: str = Field("redis://127.0.0.1:6379/0", pattern=r"^(rediss?|unix)://")
+    redis_url: str = "redis://127.0.0.1:6379/0"
     auth_url: str = Field("http://127.0.0.1:8001", pattern=r"^https?://")
     anonymous_read: bool = False
     cors_origins: str = ""
@@ -35,6 +37,11 @@ class Settings(BaseSettings):
     slow_client_seconds: float = Field(10, gt=0, le=300)
     handshake_seconds: float = Field(10, gt=0, le=300)
     grace_seconds: float = Field(5, gt=0, le=300)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str) -> str:
+        return redis_urls.checked(value)
 
     @field_validator("transports")
     @classmethod
@@ -80,4 +87,4 @@ def load() -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper()
         shown = "(hidden)" if name in _SECRETS else repr(first["input"])
-        raise SystemExit(f"{name}={shown}: {first['msg']}") from error
+        raise SystemExit(f"{name}={shown}: {first['msg'].removeprefix('Value error, ')}") from error

@@ -47,7 +47,6 @@ class Listener:
             retry=Retry(NoBackoff(), 0),
             socket_connect_timeout=3,
             socket_timeout=5,
-            socket_keepalive=True,
         )
         self._on_message, self._on_gap, self._beat, self._uniform = on_message, on_gap, beat, uniform
         self._stop = Event()

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from storage import environment
+from storage import environment, mongo_urls
 
 _SECRETS = ("MONGO_URL",)
 
@@ -39,9 +39,7 @@ class Settings(BaseSettings):
     @field_validator("mongo_url")
     @classmethod
     def _mongo(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
-            raise ValueError("must be a mongodb:// or mongodb+srv:// URL")
-        return value
+        return SecretStr(mongo_urls.checked(value.get_secret_value()))
 
     @field_validator("auth_url")
     @classmethod

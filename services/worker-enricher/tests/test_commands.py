@@ -72,9 +72,11 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
 def test_celery_knows_every_setting_that_we_set() -> None:
     """Celery ignores unknown settings in silence: a typo would turn late acknowledgement off."""
     app = create("redis://localhost:1/1", "nifty")
+    server = app.conf.broker_transport_options.pop("server")
     for name, value in SETTINGS.items():
         assert name in DEFAULTS, name
         assert app.conf[name] == value, name
+    assert server == {"host": "localhost", "port": 1, "db": 1}
     assert app.conf.task_default_queue == "enrich.nifty"
 
 

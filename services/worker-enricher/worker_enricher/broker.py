@@ -1,4 +1,8 @@
-"""Celery's Redis transport, except that an acknowledgement that fails is not passed over.
+"""Celery's Redis transport, except that it connects as redis-py does and raises failed acknowledgements.
+
+NB: kombu decides by the transport's name whether it speaks TLS, or to a socket file, and verifies no
+certificate unless the URL asks for it. This transport has another name, so its connections take redis-py's
+reading of the URL, as every other client here does.
 
 NB: kombu logs a failed acknowledgement ("Couldn't ack") and goes on. The message then counts as in hand for
 ever, the worker's only prefetch slot with it, and after a restart of Redis the worker looks healthy and
@@ -8,7 +12,12 @@ batch itself is not lost either way: the stream delivers it again.
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from kombu.transport import redis, virtual
+from redis.connection import Connection, parse_url
+
+_ONLY_TCP: Final = {"host", "port", "socket_keepalive", "socket_keepalive_options"}
 
 
 class Message(virtual.Message):
@@ -24,8 +33,25 @@ class Message(virtual.Message):
 
 
 class Channel(redis.Channel):
+    """Connects with the parameters in the transport option `server`."""
+
     Message = Message
+    server: dict[str, Any]
+    from_transport_options: tuple[str, ...] = (*redis.Channel.from_transport_options, "server")  # type: ignore[assignment]
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        self.connection_class = self.server.get("connection_class", Connection)
+        given: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
+        made = {"connection_class": given["connection_class"]}  # the class above, as kombu's poller needs it
+        if "path" in self.server:
+            given = {key: value for key, value in given.items() if key not in _ONLY_TCP}
+        return given | self.server | made
 
 
 class Transport(redis.Transport):
     Channel = Channel
+
+
+def options(url: str) -> dict[str, Any]:
+    """The transport options that lead to the server of a checked URL."""
+    return {"server": parse_url(url)}  # type: ignore[no-untyped-call]

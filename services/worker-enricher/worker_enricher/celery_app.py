@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
+import os
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from celery import Celery
 
+from worker_enricher import broker
+
 TASK: Final = "worker_enricher.enrich_batch"
 
-SETTINGS: Final = {
+# Celery reads these itself and prefers them to what it is given, such as what a `_FILE` said.
+_CELERY_VARIABLES: Final = (
+    "CELERY_BROKER_READ_URL", "CELERY_BROKER_URL", "CELERY_BROKER_WRITE_URL", "CELERY_RESULT_BACKEND",
+)  # fmt: skip
+
+SETTINGS: Final[dict[str, Any]] = {
     "task_ignore_result": True,
     "task_acks_late": True,
     # A batch whose worker was lost is not requeued here: the stream delivers it again, and counts.
@@ -48,6 +57,10 @@ def queue_name(feed: str) -> str:
 
 def create(broker_url: str, feed: str) -> Celery:
     """The app of one feed, for its subscriber (sends) and its workers (run)."""
-    app = Celery("worker-enricher", broker=broker_url)
+    for name in _CELERY_VARIABLES:
+        os.environ.pop(name, None)
+    server = urlsplit(broker_url).netloc.rpartition("@")[2]
+    app = Celery("worker-enricher", broker=f"redis://{server}")  # for log lines: the transport takes `server`
     app.conf.update(SETTINGS, task_default_queue=queue_name(feed))
+    app.conf.broker_transport_options = SETTINGS["broker_transport_options"] | broker.options(broker_url)
     return app

@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from worker_enricher import mongo_urls, redis_urls
+
 _SECRETS = ("REDIS_URL", "MONGO_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")
+
+_RedisUrl = Annotated[str, AfterValidator(redis_urls.checked)]
 
 
 class ConfigError(Exception):
@@ -23,9 +27,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore")
 
     feed: Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="Its feed.")]
-    redis_url: Annotated[str, Field(pattern="^rediss?://", description="Streams, cache, Pub/Sub (db 0).")]
-    mongo_url: Annotated[str, Field(pattern="^mongodb(\\+srv)?://", description="Documents.")]
-    celery_broker_url: Annotated[str, Field(pattern="^rediss?://", description="Celery's queue (db 1).")]
+    redis_url: Annotated[_RedisUrl, Field(description="Streams, cache, Pub/Sub (db 0).")]
+    mongo_url: Annotated[str, AfterValidator(mongo_urls.checked), Field(description="Documents.")]
+    celery_broker_url: Annotated[_RedisUrl, Field(description="Celery's queue (db 1).")]
     celery_result_backend: Annotated[
         str | None, Field(description="Kept for the original's deployments; results are not stored.")
     ] = None
@@ -59,4 +63,4 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper()
         given = "" if name in _SECRETS or first["type"] == "missing" else f" (given: {first['input']!r})"
-        raise ConfigError(f"{name}: {first['msg']}{given}") from None
+        raise ConfigError(f"{name}: {first['msg'].removeprefix('Value error, ')}{given}") from None

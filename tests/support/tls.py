@@ -1,0 +1,200 @@
+"""Stores that speak TLS alone, with certificates of a CA made for the test, and a listener that takes down what
+a client says first."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import os
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import redis
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tests.support import needs, tools
+from tests.support.stores import PASSWORD, MongoServer, RedisServer
+
+# The wheel's server is built without TLS. These are Debian's programs and the libraries that they need.
+_PACKAGES = ("redis-tools", "libjemalloc2", "liblzf1")
+
+
+class Certificates:
+    """`ca`, `certificate`, `key` and `both` (certificate and key) in `home`, for `names` and the loopback."""
+
+    def __init__(self, home: Path, *names: str) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        self.ca, self.certificate = home / "ca.crt", home / "tls.crt"
+        self.key, self.both = home / "tls.key", home / "both.pem"
+        ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+        issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test CA")])
+        ca = _signed(issuer, issuer, ca_key, ca_key, x509.BasicConstraints(ca=True, path_length=0))
+        addresses = [x509.IPAddress(ipaddress.ip_address(each)) for each in ("127.0.0.1", "::1")]
+        served = [*addresses, *(x509.DNSName(name) for name in ("localhost", *names))]
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "store")])
+        leaf = _signed(subject, issuer, key, ca_key, x509.SubjectAlternativeName(served), usage)
+        self.ca.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+        self.certificate.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
+        self.key.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        self.both.write_bytes(self.certificate.read_bytes() + self.key.read_bytes())
+
+
+def _signed(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    by: ec.EllipticCurvePrivateKey,
+    *extensions: x509.ExtensionType,
+) -> x509.Certificate:
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+    )
+    for extension in extensions:
+        made = made.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+    return made.sign(by, hashes.SHA256())
+
+
+def redis_programs() -> tuple[Path, dict[str, str]]:
+    """The folder of a redis-server and a redis-cli that speak TLS, and the environment that they need.
+
+    Debian's packages are unpacked into the cache at first use; nothing is installed.
+    """
+    root = tools.cache() / "redis-with-tls"
+    if not (root / ".complete").is_file():
+        if shutil.which("apt-get") is None:
+            needs.lacking("there is no apt-get, and the Redis with TLS comes from Debian's packages")
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir(parents=True)
+        fetch = ["apt-get", "-o", "APT::Sandbox::User=root", "download", *_PACKAGES]
+        for command in (fetch, ["apt-get", "update", "-q"], fetch):
+            if subprocess.run(command, cwd=root, capture_output=True, check=False).returncode == 0:
+                if command is fetch:
+                    break
+        for package in root.glob("*.deb"):
+            subprocess.run(["dpkg-deb", "--extract", package, root], check=True)
+        if not (root / "usr/bin/redis-server").exists():
+            needs.lacking("apt-get could not download Debian's redis-tools, the Redis with TLS")
+        (root / ".complete").touch()
+    libraries = ":".join(str(each) for each in root.glob("usr/lib/*-linux-gnu"))
+    return root / "usr/bin", {"LD_LIBRARY_PATH": libraries}
+
+
+class TlsRedis(RedisServer):
+    """Redis that listens with TLS, and on a socket file, but never in clear."""
+
+    def __init__(self, home: Path, *names: str) -> None:
+        super().__init__(home)
+        self.certificates = Certificates(home / "tls", *names)
+        self.socket = home / "redis.sock"
+
+    def _command(self) -> list[str]:
+        programs, environment = redis_programs()
+        made = self.certificates
+        listening = ["--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no"]
+        files = ["--tls-cert-file", str(made.certificate), "--tls-key-file", str(made.key)]
+        command = [str(programs / "redis-server"), "--bind", "127.0.0.1", "--dir", str(self.home)]
+        command += ["--requirepass", PASSWORD, "--save", "", "--unixsocket", str(self.socket)]
+        prefix = ["env", *(f"{name}={value}" for name, value in environment.items())]
+        return [*prefix, *command, *listening, *files, "--tls-ca-cert-file", str(made.ca)]
+
+    def url(self, database: int = 0) -> str:
+        return f"rediss://:{PASSWORD}@127.0.0.1:{self.port}/{database}?ssl_ca_certs={self.certificates.ca}"
+
+    @property
+    def unverified(self) -> str:
+        """Its URL without the CA: nobody may connect with it."""
+        return self.url().partition("?")[0]
+
+    def _answers(self) -> bool:
+        try:
+            with redis.Redis.from_url(self.url()) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+
+class TlsMongo(MongoServer):
+    """mongod that takes connections with TLS alone."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        self.certificates = Certificates(home / "tls")
+
+    def _command(self) -> list[str]:
+        made = self.certificates
+        files = ["--tlsCertificateKeyFile", str(made.both), "--tlsCAFile", str(made.ca)]
+        optional = ["--tlsMode", "requireTLS", "--tlsAllowConnectionsWithoutCertificates"]
+        return [*super()._command(), *optional, *files]
+
+    @property
+    def _login(self) -> str:
+        return f"mongodb://127.0.0.1:{self.port}/?tls=true&tlsCAFile={self.certificates.ca}"
+
+    @property
+    def url(self) -> str:
+        return f"{super().url}&tls=true&tlsCAFile={self.certificates.ca}"
+
+
+class Eavesdropper:
+    """Accepts connections on loopback, answers nothing, and keeps what the first of each says first."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.settimeout(30)
+        self.port = int(self._socket.getsockname()[1])
+        self.heard = b""
+        self._thread = threading.Thread(target=self._listen)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+        self._socket.close()
+
+    def _listen(self) -> None:
+        connection, _ = self._socket.accept()
+        with connection:
+            connection.settimeout(30)
+            self.heard = connection.recv(4096)
+
+    @property
+    def greeted_in_tls(self) -> bool:
+        """Whether it was a TLS record of a handshake that holds a ClientHello."""
+        return self.heard[:2] == b"\x16\x03" and self.heard[5:6] == b"\x01"
+
+
+@contextmanager
+def variables(**given: str) -> Iterator[None]:
+    """The environment with these, as a process is given them."""
+    before = dict(os.environ)
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
