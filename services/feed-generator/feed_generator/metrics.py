@@ -7,6 +7,10 @@ CONFLATED = Counter("feed_quotes_conflated_total", "Quotes replaced by a newer o
 DROPPED = Counter("feed_quotes_dropped_total", "Quotes dropped because the readers are far behind.")
 BUFFERED = Gauge("feed_buffered_messages", "Messages waiting for Redis.")
 BACKLOG = Gauge("feed_backlog_entries", "Entries of the stream that are not processed yet.")
+PRESSURE = Gauge(
+    "feed_pressure", "Back-pressure: 1 conflates quotes, 1.5 halves the speed, 2 drops quotes, 3 pauses."
+)
+REDIS_MEMORY = Gauge("feed_redis_memory_ratio", "Share of Redis' maxmemory in use, when last looked.")
 LATENESS = Gauge("feed_lateness_seconds", "How late the last batch of the source was made.")
 SKIPPED = Counter("feed_skipped_seconds_total", "Market time left out because nobody could take it.")
 REDIS_ERRORS = Counter("feed_redis_errors_total", "Calls to Redis that failed.")

@@ -1,8 +1,8 @@
 """The loop from a source to Redis: on time, bounded, and without losing a tick or a chain.
 
-Under back-pressure it gives way in steps (the backlog is what the enrichers have not processed):
-past the high water quotes are conflated per symbol, past 1.5 times that the market runs at half speed,
-past twice quotes are dropped and counted. Ticks and chains always go.
+Under back-pressure it gives way in steps (see pressure): quotes are conflated per symbol, then the market
+runs at half speed, then quotes are dropped and counted, and while Redis is nearly full the market pauses.
+Every tick and chain that is made is sent.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import Protocol
 
 import redis
 import structlog
+from redis.exceptions import OutOfMemoryError
 
 from feed_generator import metrics
 from feed_generator.buffer import Buffer, Named
+from feed_generator.pressure import CONFLATE, DROP_QUOTES, HALF_SPEED, PAUSE, pressure
 from feed_generator.sources.base import Source
 
 _log = structlog.get_logger("publisher")
@@ -25,8 +27,7 @@ _log = structlog.get_logger("publisher")
 _PIPELINE = 500
 _MAX_LATE_NS = 5_000_000_000
 _HOLD_QUOTES_NS = 1_000_000_000
-_BACKLOG_EVERY_NS = 1_000_000_000
-_TRIM_EVERY_NS = 5_000_000_000
+_LOOK_EVERY_NS = 250_000_000
 _FLUSH_NS = 5_000_000_000
 _IDLE_S = 0.5
 
@@ -37,7 +38,7 @@ class Stream(Protocol):
     def next_epoch(self) -> int: ...
     def append(self, batch: list[Named]) -> None: ...
     def backlog(self) -> int: ...
-    def trim(self) -> int: ...
+    def memory(self) -> float | None: ...
 
 
 class Publisher:
@@ -59,8 +60,9 @@ class Publisher:
         self._high_water, self._stop, self._beat = high_water, stop, beat
         self._clock, self._jitter = clock, jitter
         self._start = clock()
-        self._backlog = self._failures = 0
-        self._retry_at = self._next_backlog = self._next_trim = self._quotes_at = 0
+        self._pressure, self._failures = 0.0, 0
+        self._refused = False  # the last append, because Redis is full
+        self._retry_at = self._next_look = self._quotes_at = 0
 
     def run(self) -> None:
         """Publish until stopped, then flush."""
@@ -76,19 +78,23 @@ class Publisher:
             _log.error("stopped_with_unsent_messages", messages=len(self._buffer))
 
     def step(self) -> None:
-        """One turn: make what is due, send what there is, look after the stream."""
+        """One turn: look how far the readers are, make what is due, send what there is."""
         self._beat()
         now = self._clock()
+        if now >= max(self._retry_at, self._next_look):
+            self._look(now)
         self._advance(now)
         self._send()
-        if now >= self._retry_at:
-            self._look_after_stream(now)
         metrics.BUFFERED.set(len(self._buffer))
+
+    @property
+    def _paused(self) -> bool:
+        return self._refused or self._pressure >= PAUSE
 
     def _pause_s(self) -> float:
         due = self._source.due_ns()
         wake = self._clock() + int(_IDLE_S * 1e9)
-        if due is not None and not self._buffer.full:
+        if due is not None and not self._buffer.full and not self._paused:
             wake = min(wake, self._start + due)
         if self._retry_at > self._clock():
             wake = min(wake, self._retry_at)
@@ -98,11 +104,15 @@ class Publisher:
         due = self._source.due_ns()
         if due is not None and now - self._start - due > _MAX_LATE_NS:
             self._leave_out(now - self._start - due)
+        if due is not None and self._paused:
+            if self._start + due < now:
+                self._leave_out(now - self._start - due)
+            return
         while due is not None and self._start + due <= now and not self._buffer.full:
             metrics.LATENESS.set((now - self._start - due) / 1e9)
             self._make()
             following = self._source.due_ns()
-            if following is not None and self._backlog >= 1.5 * self._high_water:
+            if following is not None and self._pressure >= HALF_SPEED:
                 self._leave_out(following - due)
             due = following
 
@@ -114,9 +124,9 @@ class Publisher:
 
     def _make(self) -> None:
         batch = self._source.advance()
-        conflate = self._failures > 0 or self._backlog >= self._high_water
+        conflate = self._failures > 0 or self._pressure >= CONFLATE
         for message in batch.messages:
-            if message.symbol is not None and self._backlog >= 2 * self._high_water:
+            if message.symbol is not None and self._pressure >= DROP_QUOTES:
                 metrics.DROPPED.inc()
             elif self._buffer.add(message, batch.pass_number, conflate=conflate):
                 metrics.CONFLATED.inc()
@@ -125,7 +135,7 @@ class Publisher:
         now = self._clock()
         if now < self._retry_at and not everything:
             return
-        hold = self._backlog >= self._high_water and now < self._quotes_at and not everything
+        hold = self._pressure >= CONFLATE and now < self._quotes_at and not everything
         if not hold:
             self._quotes_at = now + _HOLD_QUOTES_NS
         try:
@@ -137,13 +147,14 @@ class Publisher:
                 for named in batch:
                     metrics.PUBLISHED.labels(named.kind).inc()
                 self._beat()
-            self._failures = 0
+            self._failures, self._refused = 0, False
         except redis.RedisError as error:
             self._failed(error)
 
     def _failed(self, error: redis.RedisError) -> None:
         """Wait, longer each time up to 2 s, and go on making messages meanwhile."""
-        if not self._failures:
+        self._refused = isinstance(error, OutOfMemoryError)
+        if not self._failures and not self._refused:
             self._buffer.doubt()
         self._failures += 1
         metrics.REDIS_ERRORS.inc()
@@ -151,14 +162,15 @@ class Publisher:
         self._retry_at = self._clock() + int(pause_s * 1e9)
         _log.warning("redis_unavailable", error=type(error).__name__, buffered=len(self._buffer))
 
-    def _look_after_stream(self, now: int) -> None:
+    def _look(self, now: int) -> None:
+        self._next_look = now + _LOOK_EVERY_NS
         try:
-            if now >= self._next_backlog:
-                self._next_backlog = now + _BACKLOG_EVERY_NS
-                self._backlog = self._stream.backlog()
-                metrics.BACKLOG.set(self._backlog)
-            if now >= self._next_trim:
-                self._next_trim = now + _TRIM_EVERY_NS
-                self._stream.trim()
+            backlog, memory = self._stream.backlog(), self._stream.memory()
         except redis.RedisError as error:
             self._failed(error)
+            return
+        self._pressure = pressure(backlog, self._high_water, memory)
+        metrics.BACKLOG.set(backlog)
+        metrics.PRESSURE.set(self._pressure)
+        if memory is not None:
+            metrics.REDIS_MEMORY.set(memory)

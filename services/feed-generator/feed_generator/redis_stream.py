@@ -1,4 +1,4 @@
-"""The feed's stream on Redis: append, look how far its readers are, trim what they are done with."""
+"""The feed's stream on Redis: append, and look how far its readers and Redis' memory are."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
+from redis.exceptions import NoPermissionError
 
 from feed_generator.buffer import PASSES, Named
 from feed_generator.log_setup import new_traceparent
@@ -60,20 +61,16 @@ class RedisStream:
             return int(self._client.xlen(self._key))
         return int(group["lag"]) + int(group["pending"])
 
-    def trim(self) -> int:
-        """Remove entries that were delivered and acknowledged; how many.
-
-        NB: never by length: what nobody has processed stays, however long the stream grows.
-        """
-        group = self._group()
-        if group is None:
-            return 0
-        until = group["last-delivered-id"]
-        if group["pending"]:
-            until = self._client.xpending(self._key, GROUP)["min"]
-        if not until:
-            return 0
-        return int(self._client.xtrim(self._key, minid=until, approximate=True))
+    def memory(self) -> float | None:
+        """Share of `maxmemory` in use as Redis counts it; None without such a limit, or no right to ask."""
+        try:
+            info: Any = self._client.info("memory")
+        except NoPermissionError:
+            return None
+        if not info.get("maxmemory"):
+            return None
+        used = int(info["used_memory"]) - int(info.get("mem_not_counted_for_evict", 0))
+        return float(used / info["maxmemory"])
 
     def _group(self) -> dict[str, Any] | None:
         try:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import redis
 from prometheus_client import REGISTRY
+from redis.exceptions import OutOfMemoryError
 
 from feed_generator.buffer import Buffer, Named
 from feed_generator.domain.rulebook import rules
@@ -115,10 +116,14 @@ class Market:
 
 
 class Stream:
-    """Remembers what arrived, once, as its readers store it; `away` refuses, `behind` is its backlog."""
+    """Remembers what arrived, once, as its readers store it.
+
+    `away` refuses every call and `full` every entry; `behind` is its backlog, `used` its memory.
+    """
 
     def __init__(self) -> None:
-        self.away, self.behind, self.epochs, self.trims = False, 0, 0, 0
+        self.away, self.full, self.behind, self.epochs = False, False, 0, 0
+        self.used: float | None = None
         self.got: list[Named] = []
         self.repeated = 0
 
@@ -133,6 +138,8 @@ class Stream:
 
     def append(self, batch: Sequence[Named]) -> None:
         self._check()
+        if self.full:
+            raise OutOfMemoryError("used memory > 'maxmemory'")
         known = {named.mid for named in self.got}
         fresh = [named for named in batch if named.mid not in known]
         self.repeated += len(batch) - len(fresh)
@@ -142,10 +149,9 @@ class Stream:
         self._check()
         return self.behind
 
-    def trim(self) -> int:
+    def memory(self) -> float | None:
         self._check()
-        self.trims += 1
-        return 0
+        return self.used
 
 
 class Bench:

@@ -16,13 +16,12 @@ Counted = Callable[[str], float]
 
 
 def test_everything_goes_out_when_it_is_due(bench: Any, counted: Counted) -> None:
-    """In order, named 1:1, 1:2, ..., nothing conflated or left out; the stream is trimmed."""
+    """In order, named 1:1, 1:2, ..., nothing conflated or left out."""
     bench.run(10)
     assert bench.counts() == {"underlying": 100, "option_chain": 100, "option_quote": 200}
     assert bench.turns("underlying") == list(range(100))
     assert [named.mid for named in bench.stream.got] == [f"1:{seq}" for seq in range(1, 401)]
     assert bench.stream.epochs == 1
-    assert bench.stream.trims == 2
     assert bench.beats >= 1000
     assert counted("feed_quotes_conflated_total") == counted("feed_skipped_seconds_total") == 0
 
@@ -135,13 +134,13 @@ def test_retries_wait_longer_each_time_up_to_two_seconds(bench: Any) -> None:
     """An outage is not made worse by everybody's attempts."""
     bench.stream.away = True
     attempts: list[int] = []
-    ask = bench.stream.next_epoch
+    ask = bench.stream._check
 
-    def asked() -> int:
+    def asked() -> None:
         attempts.append(bench.now)
-        return ask()
+        ask()
 
-    bench.stream.next_epoch = asked
+    bench.stream._check = asked
     bench.run(20)
     waits = [(b - a) // MILLI for a, b in pairwise(attempts)]
     assert waits == sorted(waits)
@@ -198,3 +197,47 @@ def test_stopping_sends_what_is_left(bench: Any) -> None:
     bench.publisher.run()
     assert len(bench.buffer) == 0
     assert bench.turns("option_quote")[-1] == bench.market.turn - 1
+
+
+@pytest.mark.parametrize(
+    ("used", "made_in_5_s", "gives_way"),
+    [(0.49, 50, None), (0.5, 50, "conflated"), (0.6, 25, "conflated"), (0.7, 25, "dropped"), (0.8, 0, None)],
+)
+def test_redis_memory_presses_like_a_backlog_and_at_last_pauses_the_market(
+    used: float, made_in_5_s: int, gives_way: str | None, bench: Any, counted: Counted
+) -> None:
+    """The streams of all feeds share one Redis: they stop growing while there is room to drain them."""
+    bench.stream.used = used
+    bench.run(1)
+    made = bench.market.turn
+    bench.run(5)
+    assert bench.market.turn - made == made_in_5_s
+    if gives_way:
+        assert counted(f"feed_quotes_{gives_way}_total") > 0
+    else:
+        assert counted("feed_quotes_conflated_total") == counted("feed_quotes_dropped_total") == 0
+    bench.stream.used = 0.1
+    bench.run(3)
+    assert bench.turns("underlying") == bench.turns("option_chain") == list(range(bench.market.turn))
+
+
+def test_an_entry_that_a_full_redis_refuses_is_sent_again_and_nothing_before_it(bench: Any) -> None:
+    """A full Redis has forgotten nothing: what it confirmed would only fill it further."""
+    bench.run(3)
+    bench.stream.full = True
+    bench.run(5)
+    paused = bench.market.turn
+    bench.run(5)
+    assert bench.market.turn <= paused + 5, "the market waits"
+    bench.stream.full = False
+    bench.run(5)
+    assert bench.stream.repeated == 0
+    assert bench.turns("underlying") == bench.turns("option_chain") == list(range(bench.market.turn))
+    assert bench.market.turn > paused + 20
+
+
+def test_where_the_market_pauses_it_is_not_asked_all_the_time(bench: Any) -> None:
+    """A paused publisher sleeps until its next look."""
+    bench.stream.used = 0.9
+    bench.run(2)
+    assert bench.publisher._pause_s() == pytest.approx(0.5)

@@ -97,22 +97,17 @@ def test_the_backlog_is_what_nobody_has_processed(client: redis.Redis, stream: R
     assert stream.backlog() == 5
 
 
-def test_trimming_removes_only_what_was_processed(client: redis.Redis, stream: RedisStream) -> None:
-    """Neither what is pending nor what was never read goes, however long the stream grows."""
-    assert stream.trim() == 0
-    stream.append(_ticks(1, 2000))
-    assert stream.trim() == 0, "nobody has read anything"
-    client.xgroup_create(KEY, GROUP, id="0")
-    assert stream.trim() == 0, "a reader that has read nothing yet"
-    ids = [id_ for id_, _ in client.xreadgroup(GROUP, "w", {KEY: ">"}, count=1500)[0][1]]
-    client.xack(KEY, GROUP, *ids[:900], *ids[901:])
-    assert stream.trim() > 0
-    left = [id_ for id_, _ in client.xrange(KEY)]
-    assert left[-1100:][0] == ids[900], "the entry that is pending and all after it"
-    assert len(left) <= 1200, "whole nodes of 100 entries go"
-    client.xack(KEY, GROUP, ids[900])
-    assert stream.trim() > 0
-    assert client.xlen(KEY) >= 500
+def test_memory_is_the_share_of_maxmemory(own_redis: RedisServer) -> None:
+    """Without a limit there is no share."""
+    client = connect(own_redis.url())
+    stream = RedisStream(client, "synthetic")
+    client.config_set("maxmemory", 0)
+    assert stream.memory() is None
+    client.config_set("maxmemory", 64 << 20)
+    assert 0 < (stream.memory() or 0) < 0.1
+    client.set("stranger", b"x" * (28 << 20))
+    assert 28 / 64 < (stream.memory() or 0) < 1
+    client.close()
 
 
 class Recorded:

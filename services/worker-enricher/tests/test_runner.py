@@ -13,10 +13,10 @@ from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
 from tests.support.contracts import example, shown, validator
 
-from worker_enricher.bootstrap import redis_client
 from worker_enricher.errors import StoreRejectedError
 from worker_enricher.mongo_sink import MongoSink, connect
 from worker_enricher.pipeline import Enriched
+from worker_enricher.redis_client import connect as redis_client
 from worker_enricher.redis_sink import RedisSink
 from worker_enricher.runner import BatchRunner, Stopped
 from worker_enricher.stream import GROUP, FeedStream

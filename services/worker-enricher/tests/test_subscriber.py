@@ -10,9 +10,9 @@ import pytest
 import redis
 from tests.support.stores import wait_until
 
-from worker_enricher.bootstrap import redis_client
+from worker_enricher.redis_client import connect as redis_client
 from worker_enricher.stream import GROUP, FeedStream
-from worker_enricher.subscriber import OUTAGE_ERRORS, Subscriber
+from worker_enricher.subscriber import Subscriber
 
 
 class Queue:
@@ -52,7 +52,6 @@ def subscriber(stream: FeedStream, queue: Queue, name: str = "s1", **settings: A
         consumer=name,
         stop=threading.Event(),
         beat=lambda: None,
-        outages=OUTAGE_ERRORS,
         **settings,
     )
 
@@ -224,3 +223,33 @@ def test_fetch_returns_entries_in_order_and_marks_the_gone(client: redis.Redis, 
         (ids[2], None),
         (ids[4], b"{}"),
     ]
+
+
+def test_trimming_removes_only_what_was_processed(client: redis.Redis, stream: FeedStream) -> None:
+    """Neither what is pending nor what was never read goes, however long the stream grows."""
+    stream.trim()
+    add(client, 2000)
+    stream.trim()
+    stream.ensure_group()
+    stream.trim()
+    assert client.xlen("feed:f") == 2000, "nobody has read anything"
+    ids = [id_ for id_, _ in stream.read_new("w", 1500, 1)]
+    stream.acknowledge([*ids[:900], *ids[901:]])
+    stream.trim()
+    left = [id_.decode() for id_, _ in client.xrange("feed:f")]
+    assert left[-1100] == ids[900], "the entry that is pending and all after it"
+    assert len(left) <= 1200, "whole nodes of 100 entries go"
+    stream.acknowledge([ids[900]])
+    stream.trim()
+    assert 500 <= client.xlen("feed:f") <= 600
+
+
+def test_the_subscriber_trims_while_the_queue_is_full(client: redis.Redis, stream: FeedStream) -> None:
+    """Memory is freed by whoever drains the stream: the generator may be waiting for it."""
+    queue = Queue()
+    add(client, 1000)
+    stream.ensure_group()
+    stream.acknowledge([id_ for id_, _ in stream.read_new("w", 1000, 1)])
+    queue.held = 1
+    subscriber(stream, queue).step()
+    assert client.xlen("feed:f") <= 100

@@ -32,10 +32,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _dlq(settings: Settings, args: argparse.Namespace) -> None:
-    from worker_enricher.bootstrap import redis_client
     from worker_enricher.dlq import DeadLetters
+    from worker_enricher.redis_client import connect
 
-    letters = DeadLetters(redis_client(settings.redis_url), settings.feed)
+    letters = DeadLetters(connect(settings.redis_url), settings.feed)
     if args.action == "list":
         for id_, letter in letters.letters(max(1, min(args.limit, 10_000))):
             print(json.dumps({"id": id_, **letter}))

@@ -13,24 +13,17 @@ from collections.abc import Sequence
 
 import redis
 from celery import Celery
-from kombu.exceptions import OperationalError
 
 from worker_enricher import log_setup
 from worker_enricher.celery_app import TASK, create, queue_name
 from worker_enricher.config import Settings
 from worker_enricher.health import Health
+from worker_enricher.redis_client import connect as redis_client
 from worker_enricher.stream import FeedStream
-from worker_enricher.subscriber import OUTAGE_ERRORS, Subscriber
+from worker_enricher.subscriber import Subscriber
 
 VERSION = os.environ.get("VERSION", "0.1.0")
 _STALLED_AFTER_S = 60.0
-
-
-def redis_client(url: str) -> redis.Redis:
-    """A client whose calls end: no answer within 5 s is an outage."""
-    return redis.Redis.from_url(
-        url, socket_timeout=5, socket_connect_timeout=2, health_check_interval=15, protocol=2
-    )
 
 
 def consumer_name(role: str) -> str:
@@ -40,7 +33,12 @@ def consumer_name(role: str) -> str:
 
 def feed_stream(client: redis.Redis, settings: Settings) -> FeedStream:
     """The stream of this feed and its dead letters."""
-    return FeedStream(client, settings.feed, dlq_max_entries=settings.dlq_max_entries)
+    return FeedStream(
+        client,
+        settings.feed,
+        dlq_max_entries=settings.dlq_max_entries,
+        dlq_max_bytes=settings.dlq_max_bytes,
+    )
 
 
 class CeleryQueue:
@@ -71,7 +69,6 @@ def run_subscriber(settings: Settings) -> None:
         consumer=consumer_name("subscriber"),
         stop=stop,
         beat=health.beat,
-        outages=(*OUTAGE_ERRORS, OperationalError),
         batch_entries=settings.batch_entries,
         queue_limit=settings.queue_limit,
         claim_idle_ms=settings.claim_idle_ms,

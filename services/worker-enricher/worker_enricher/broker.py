@@ -17,6 +17,8 @@ from typing import Any, Final
 from kombu.transport import redis, virtual
 from redis.connection import Connection, parse_url
 
+from worker_enricher.redis_client import DrainClient
+
 _ONLY_TCP: Final = {"host", "port", "socket_keepalive", "socket_keepalive_options"}
 
 
@@ -33,7 +35,7 @@ class Message(virtual.Message):
 
 
 class Channel(redis.Channel):
-    """Connects with the parameters in the transport option `server`."""
+    """Connects with the parameters in the transport option `server`, and is let through a full Redis."""
 
     Message = Message
     server: dict[str, Any]
@@ -46,6 +48,9 @@ class Channel(redis.Channel):
         if "path" in self.server:
             given = {key: value for key, value in given.items() if key not in _ONLY_TCP}
         return given | self.server | made
+
+    def _get_client(self) -> type[DrainClient]:
+        return DrainClient
 
 
 class Transport(redis.Transport):

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     claim_idle_ms: Annotated[int, Field(ge=100, description="Take over entries idle for longer.")] = 15_000
     max_deliveries: Annotated[int, Field(ge=2, le=100, description="Then it is a dead letter.")] = 5
     dlq_max_entries: Annotated[int, Field(ge=1, description="Dead letters kept a feed.")] = 2_000
+    dlq_max_bytes: Annotated[
+        int, Field(ge=2 << 20, description="Redis' memory for dead letters; the oldest go first.")
+    ] = 4 << 20
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
 
 

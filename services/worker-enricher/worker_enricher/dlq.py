@@ -43,10 +43,19 @@ class DeadLetters:
         may be late. Returns the new entry's id. Raises DeadLetterError.
         """
         letter, body = self.letter(letter_id)
+        if self._over_half_full():
+            raise DeadLetterError(
+                f"{letter_id}: Redis is over half full; replay once the feeds have caught up"
+            )
         if letter["truncated"]:
             raise DeadLetterError(f"{letter_id}: its body was cut at 1 MiB and cannot be replayed")
-        with self._client.pipeline(transaction=True) as pipe:
+        with self._client.pipeline() as pipe:
+            pipe.multi()
             pipe.xadd(f"feed:{self._feed}", {"body": body, "readmitted": "1"})
             pipe.xdel(self._key, letter_id)
             new_id: bytes = pipe.execute()[0]
         return new_id.decode()
+
+    def _over_half_full(self) -> bool:
+        memory: Any = self._client.info("memory")
+        return bool(memory["maxmemory"] and memory["used_memory"] > memory["maxmemory"] / 2)

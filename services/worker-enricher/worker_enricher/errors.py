@@ -27,3 +27,7 @@ class RefusedError(EnricherError):
 
 class StoreRejectedError(EnricherError):
     """MongoDB refused documents for another reason than being there already."""
+
+
+class StoreFullError(EnricherError):
+    """MongoDB takes no writes for now (no disk space, over quota): an outage, whatever the document."""

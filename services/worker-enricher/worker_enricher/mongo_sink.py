@@ -12,8 +12,9 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from worker_enricher.candles import Bar
-from worker_enricher.errors import StoreRejectedError
+from worker_enricher.errors import StoreFullError, StoreRejectedError
 from worker_enricher.identity import Kind
+from worker_enricher.outages import is_mongo_outage_code
 from worker_enricher.pipeline import Enriched
 
 COLLECTIONS: Mapping[Kind, str] = {
@@ -55,7 +56,8 @@ class MongoSink:
     def store(self, enriched: Enriched, now_ns: int) -> None:
         """Insert the documents and merge the bars. What is there already counts as success.
 
-        Raises StoreRejectedError if a document was refused for another reason, PyMongoError on an outage.
+        Raises StoreRejectedError if a document was refused for another reason, and StoreFullError or
+        PyMongoError on an outage.
         """
         writes = [
             self._pool.submit(self._insert, COLLECTIONS[kind], batch)
@@ -89,11 +91,15 @@ class MongoSink:
 
 
 def _only_duplicates(details: Mapping[str, Any]) -> None:
-    if details.get("writeConcernErrors"):
-        raise StoreRejectedError(str(details["writeConcernErrors"][0].get("errmsg", "write concern")))
-    for failure in details["writeErrors"]:
-        if failure["code"] != _DUPLICATE_KEY:
-            raise StoreRejectedError(f"MongoDB error {failure['code']} in a document")
+    failures = [failure for failure in details["writeErrors"] if failure["code"] != _DUPLICATE_KEY]
+    concerns = details.get("writeConcernErrors") or []
+    for failure in (*failures, *concerns):
+        if is_mongo_outage_code(failure.get("code")):
+            raise StoreFullError(f"MongoDB error {failure['code']}")
+    if concerns:
+        raise StoreRejectedError(str(concerns[0].get("errmsg", "write concern")))
+    if failures:
+        raise StoreRejectedError(f"MongoDB error {failures[0]['code']} in a document")
 
 
 def _merge(product: str, minutes: int, bar: Bar, now_ns: int) -> UpdateOne:

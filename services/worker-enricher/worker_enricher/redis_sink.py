@@ -21,7 +21,7 @@ EXPIRIES_KEPT = 64
 
 # KEYS: index:{P}, index:products, value key, pcr key (or none). ARGV: field, feed, order, index, value,
 # pcr, ttl, expiries kept, product. Orders compare as strings: a Lua number cannot hold nanoseconds.
-_SET_IF_NEWER = """
+_SET_IF_NEWER = """#!lua flags=allow-oom
 local old = redis.call('HGET', KEYS[1], ARGV[1])
 if old and string.match(old, '"feed":"([^"]*)"') == ARGV[2]
    and string.match(old, '"order":"([^"]*)"') >= ARGV[3] then
@@ -43,7 +43,7 @@ return 1
 
 # KEYS: ohlc:{P}:{N}m. ARGV: ttl, bars kept, then per bar: start, open, high, low, close, open_order,
 # close_order. Prices stay the strings they came as; only comparisons turn them into numbers.
-_MERGE_BARS = """
+_MERGE_BARS = """#!lua flags=allow-oom
 for i = 3, #ARGV, 7 do
   local start, o, h, l, c, oo, co = unpack(ARGV, i, i + 6)
   local old = redis.call('HGET', KEYS[1], start)

@@ -14,13 +14,14 @@ from typing import NoReturn
 import redis
 import structlog
 from prometheus_client import Counter, Histogram
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure, PyMongoError
 from tenacity import Retrying, retry_if_exception, wait_random_exponential
 from tenacity.stop import stop_base
 
-from worker_enricher.errors import RefusedError
+from worker_enricher.errors import RefusedError, StoreFullError
 from worker_enricher.messages import Message, read
 from worker_enricher.mongo_sink import MongoSink
+from worker_enricher.outages import is_mongo_outage_code, is_redis_outage
 from worker_enricher.pipeline import Enriched, Forward, enrich, expiries_needed
 from worker_enricher.redis_sink import RedisSink
 from worker_enricher.stream import Entry, FeedStream
@@ -38,12 +39,10 @@ BATCH_SECONDS = Histogram(
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether a store is away, so that waiting helps; anything else is a fault of the batch or of ours."""
-    if isinstance(
-        error, redis.ConnectionError | redis.TimeoutError | redis.BusyLoadingError | redis.ReadOnlyError
-    ):
+    """Whether a store is away or full, so that waiting helps. Else the fault is the batch's or ours."""
+    if is_redis_outage(error) or isinstance(error, ConnectionFailure | ExecutionTimeout | StoreFullError):
         return True
-    if isinstance(error, ConnectionFailure | ExecutionTimeout):
+    if isinstance(error, OperationFailure) and is_mongo_outage_code(error.code):
         return True
     return isinstance(error, PyMongoError) and error.has_error_label("RetryableWriteError")
 

@@ -9,11 +9,48 @@ from typing import Any
 
 import msgspec
 import redis
+from prometheus_client import Counter
 
 from worker_enricher.errors import RefusedError
 from worker_enricher.messages import MAX_BODY_BYTES
 
 GROUP = "enricher"
+DROPPED = Counter("enricher_dead_letters_dropped_total", "Oldest dead letters removed to keep within bounds.")
+
+# KEYS: the dead letters, the stream. ARGV: group, entry, letter, body, most entries, most bytes. Returns how
+# many letters were dropped. While Redis is over half full, a feed's letters get a quarter of their bytes: the
+# bound then holds for any number of feeds. `allow-oom`: see redis_client.
+_MOVE_TO_DEAD_LETTERS = """#!lua flags=allow-oom
+local before = redis.call('XLEN', KEYS[1])
+redis.call('XADD', KEYS[1], 'MAXLEN', '=', ARGV[5], '*', 'letter', ARGV[3], 'body', ARGV[4])
+redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])
+local info = redis.call('INFO', 'memory')
+local used = tonumber(string.match(info, 'used_memory:(%d+)'))
+local most = tonumber(string.match(info, 'maxmemory:(%d+)'))
+local budget = tonumber(ARGV[6])
+if most > 0 and used > most / 2 then budget = budget / 4 end
+local left = redis.call('XLEN', KEYS[1])
+while left > 1 and redis.call('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', '0') > budget do
+  redis.call('XTRIM', KEYS[1], 'MAXLEN', '=', left - math.ceil(left / 16))
+  left = redis.call('XLEN', KEYS[1])
+end
+return before + 1 - left
+"""
+
+# KEYS: the stream. ARGV: the group. One script instead of two calls: another consumer may read in between.
+_TRIM = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local fields = {}
+  for i = 1, #group, 2 do fields[group[i]] = group[i + 1] end
+  if fields['name'] == ARGV[1] then
+    local oldest = fields['last-delivered-id']
+    if fields['pending'] > 0 then oldest = redis.call('XPENDING', KEYS[1], ARGV[1])[2] end
+    return redis.call('XTRIM', KEYS[1], 'MINID', '~', oldest)
+  end
+end
+return 0
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +85,14 @@ class FeedStream:
         feed: str,
         *,
         dlq_max_entries: int,
+        dlq_max_bytes: int = 4 << 20,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._client, self.feed, self._now_ns = client, feed, now_ns
         self.key, self.dlq_key = f"feed:{feed}", f"dlq:{feed}"
-        self._dlq_max_entries = dlq_max_entries
+        self._dlq_max_entries, self._dlq_max_bytes = dlq_max_entries, dlq_max_bytes
+        self._trim = client.register_script(_TRIM)
+        self._move_to_dead_letters = client.register_script(_MOVE_TO_DEAD_LETTERS)
 
     def ensure_group(self) -> None:
         """Create the group at id 0, so that a flushed or new Redis loses nothing published before."""
@@ -108,7 +148,10 @@ class FeedStream:
         return [_entry(_text(id_), fields) for id_, fields in answer]
 
     def set_aside(self, entry: Entry, refusal: RefusedError, *, mid: str | None, deliveries: int) -> None:
-        """Move an entry to the dead letters and acknowledge it, in one transaction."""
+        """Move an entry to the dead letters and acknowledge it, in one step.
+
+        The oldest letters go, counted, when there are too many or they take too much of Redis' memory.
+        """
         body = entry.body or b""
         letter = {
             "feed": self.feed,
@@ -121,15 +164,30 @@ class FeedStream:
             "truncated": len(body) > MAX_BODY_BYTES,
             "refused_ts": self._now_ns(),
         }
-        with self._client.pipeline(transaction=True) as pipe:
-            fields: dict[Any, Any] = {"letter": msgspec.json.encode(letter), "body": body[:MAX_BODY_BYTES]}
-            pipe.xadd(self.dlq_key, fields, maxlen=self._dlq_max_entries, approximate=False)
-            pipe.xack(self.key, GROUP, entry.id)
-            pipe.execute()
+        dropped = self._move_to_dead_letters(
+            [self.dlq_key, self.key],
+            [
+                GROUP,
+                entry.id,
+                msgspec.json.encode(letter),
+                body[:MAX_BODY_BYTES],
+                self._dlq_max_entries,
+                self._dlq_max_bytes,
+            ],
+        )
+        if dropped:
+            DROPPED.inc(dropped)
 
     def acknowledge(self, entry_ids: Sequence[str]) -> None:
         """Acknowledge entries that need nothing more."""
         self._client.xack(self.key, GROUP, *entry_ids)
+
+    def trim(self) -> None:
+        """Remove what was delivered and acknowledged.
+
+        NB: never by length: what nobody has processed stays, however long the stream grows.
+        """
+        self._trim([self.key], [GROUP])
 
     def forget_consumers(self, idle_ms: int) -> None:
         """Remove consumers that hold nothing and have been silent for `idle_ms` (pods come and go).

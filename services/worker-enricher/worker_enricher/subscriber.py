@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-import redis
 import structlog
 from prometheus_client import Counter, Gauge
-from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 from tenacity.stop import stop_when_event_set
 
 from worker_enricher.errors import RefusedError
+from worker_enricher.outages import is_redis_outage
 from worker_enricher.stream import Claimed, FeedStream
 
 _log = structlog.get_logger("subscriber")
@@ -31,6 +31,7 @@ _MAX_TASK_BYTES = 4 << 20
 _BLOCK_MS = 200
 _FULL_WAIT_S = 0.001
 _REAP_EVERY_S = 3.0
+_TRIM_EVERY_S = 1.0
 _FORGET_AFTER_MS = 3_600_000
 
 
@@ -55,7 +56,7 @@ class Subscriber:
         consumer: str,
         stop: threading.Event,
         beat: Callable[[], None],
-        outages: tuple[type[Exception], ...],
+        is_outage: Callable[[BaseException], bool] = is_redis_outage,
         batch_entries: int = 256,
         queue_limit: int = 1,
         claim_idle_ms: int = 15_000,
@@ -63,15 +64,15 @@ class Subscriber:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream, self._queue, self._consumer = stream, queue, consumer
-        self._stop, self._beat, self._outages, self._clock = stop, beat, outages, clock
+        self._stop, self._beat, self._is_outage, self._clock = stop, beat, is_outage, clock
         self._batch_entries, self._queue_limit = batch_entries, queue_limit
         self._claim_idle_ms, self._max_deliveries = claim_idle_ms, max_deliveries
-        self._next_reap = 0.0
+        self._next_reap = self._next_trim = 0.0
 
     def run(self) -> None:
         """Work until stopped; an outage of Redis is waited out."""
         retrying = Retrying(
-            retry=retry_if_exception_type(self._outages),
+            retry=retry_if_exception(self._is_outage),
             wait=wait_random_exponential(multiplier=0.05, max=2),
             stop=stop_when_event_set(self._stop),
             before_sleep=self._outage,
@@ -84,10 +85,11 @@ class Subscriber:
     def _pause(self, seconds: float) -> None:
         self._stop.wait(seconds)
 
-    def _outage(self, _state: object) -> None:
+    def _outage(self, state: RetryCallState) -> None:
         OUTAGES.inc()
         self._beat()
-        _log.warning("redis_unavailable", feed=self._stream.feed)
+        error = state.outcome.exception() if state.outcome else None
+        _log.warning("redis_unavailable", feed=self._stream.feed, error=type(error).__name__)
 
     def _loop(self) -> None:
         self._stream.ensure_group()
@@ -101,6 +103,7 @@ class Subscriber:
         and would use up their deliveries without one attempt.
         """
         self._beat()
+        self._trim()
         waiting = self._queue.waiting()
         QUEUED.set(waiting)
         if waiting >= self._queue_limit:
@@ -113,6 +116,12 @@ class Subscriber:
         for entry_ids in _by_size(entries):
             self._queue.send(entry_ids, 1)
             DISPATCHED.labels("new").inc(len(entry_ids))
+
+    def _trim(self) -> None:
+        """Free what is done. The drain frees its own memory: the generator may be waiting for it."""
+        if self._clock() >= self._next_trim:
+            self._next_trim = self._clock() + _TRIM_EVERY_S
+            self._stream.trim()
 
     def _reap(self) -> None:
         claimed = self._stream.take_over(self._consumer, self._claim_idle_ms, self._batch_entries)
@@ -162,10 +171,3 @@ def _redelivery_batches(claimed: Sequence[Claimed]) -> Iterator[tuple[list[str],
     for entry in claimed:
         if entry.deliveries > 2:
             yield [entry.id], entry.deliveries
-
-
-OUTAGE_ERRORS: tuple[type[Exception], ...] = (
-    redis.ConnectionError,
-    redis.TimeoutError,
-    redis.BusyLoadingError,
-)

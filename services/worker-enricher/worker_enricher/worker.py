@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 from collections.abc import Callable, Sequence
 
@@ -10,16 +11,19 @@ from celery import Celery, bootsteps
 from celery import signals as celery_signals
 
 from worker_enricher import log_setup
-from worker_enricher.bootstrap import VERSION, consumer_name, feed_stream, redis_client
+from worker_enricher.bootstrap import VERSION, consumer_name, feed_stream
 from worker_enricher.celery_app import TASK, create, queue_name
 from worker_enricher.config import Settings
 from worker_enricher.health import Health
 from worker_enricher.mongo_sink import MongoSink, connect
+from worker_enricher.redis_client import connect as redis_client
 from worker_enricher.redis_sink import RedisSink
 from worker_enricher.runner import BatchRunner, Stopped
 
 _log = structlog.get_logger("worker")
 _BEAT_EVERY_S = 2.0
+# "received" and "succeeded", hundreds of times a minute: errors would be rotated away. Metrics count both.
+_A_LINE_PER_TASK = ("celery.worker.strategy", "celery.app.trace")
 
 
 class Worker:
@@ -63,6 +67,8 @@ class Worker:
         celery_signals.worker_shutting_down.connect(self._shutting_down, weak=False)
         celery_signals.setup_logging.connect(_keep_our_logging, weak=False)
         log_setup.configure("worker-enricher", VERSION, settings.log_level)
+        for name in _A_LINE_PER_TASK:
+            logging.getLogger(name).setLevel(logging.WARNING)
         server = self.health.serve(settings.host, settings.port) if settings.port else None
         pool = ["--pool", "solo"] if settings.concurrency == 1 else ["--pool", "prefork"]
         self.app.worker_main(

@@ -1,0 +1,155 @@
+"""A Redis at `maxmemory`: the drain goes on, dead letters stay within their bytes, no entry pays for it."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from typing import Any
+
+import pytest
+import redis
+from prometheus_client import REGISTRY
+from redis.exceptions import OutOfMemoryError
+from tests.support.stores import RedisServer, wait_until
+
+from worker_enricher.dlq import DeadLetterError, DeadLetters
+from worker_enricher.errors import RefusedError
+from worker_enricher.outages import is_redis_outage
+from worker_enricher.redis_client import connect as redis_client
+from worker_enricher.stream import GROUP, Entry, FeedStream
+
+MIB = 1 << 20
+LIMIT = 24 * MIB
+
+
+@pytest.fixture
+def small(own_redis: RedisServer) -> redis.Redis:
+    """A Redis with 24 MiB and the product's policy, as a stranger sees it."""
+    client = redis.Redis.from_url(own_redis.url())
+    client.config_set("maxmemory", LIMIT)
+    client.config_set("maxmemory-policy", "noeviction")
+    return client
+
+
+def fill(client: redis.Redis) -> None:
+    """Take all room with a key that is none of ours, which stays."""
+    client.rpush("stranger", *[b"x" * MIB] * 4)
+    client.config_set("maxmemory", client.info("memory")["used_memory"] - 2 * MIB)
+    with pytest.raises(OutOfMemoryError):
+        client.set("one more", "x")
+
+
+@pytest.mark.parametrize("concurrency", ["1", "2"])
+@pytest.mark.parametrize("filled_by", ["its own stream", "a stranger's key"])
+def test_a_full_redis_is_drained_by_enrichers_that_start_into_it(
+    make_enricher: Any,
+    own_redis: RedisServer,
+    small: redis.Redis,
+    mongo_url: str,
+    filled_by: str,
+    concurrency: str,
+) -> None:
+    """Group, queue, cache and acknowledgements are let through; the same processes work on to the end."""
+    enricher = make_enricher(own_redis.url(), mongo_url)
+    enricher.publish(1, 500)
+    if filled_by == "its own stream":
+        small.config_set("maxmemory", small.info("memory")["used_memory"] + MIB)
+        with contextlib.suppress(OutOfMemoryError):
+            for seq in itertools.count(501):
+                enricher.publish(seq, seq)
+    else:
+        fill(small)
+    published = small.xlen("feed:nifty-replay")
+    processes = [enricher.start("subscriber"), enricher.start("worker", CONCURRENCY=concurrency)]
+    enricher.wait_stored(published)
+    assert [process.poll() for process in processes] == [None, None], "nobody crashed"
+    assert small.xlen("dlq:nifty-replay") == 0, "being full is not a delivery"
+    wait_until(lambda: small.xlen("feed:nifty-replay") <= 100, "the stream is trimmed")
+
+
+@pytest.fixture
+def stream(own_redis: RedisServer, small: redis.Redis) -> FeedStream:
+    made = FeedStream(redis_client(own_redis.url()), "f", dlq_max_entries=2000, dlq_max_bytes=4 * MIB)
+    made.ensure_group()
+    return made
+
+
+def set_aside(stream: FeedStream, client: redis.Redis, body: bytes) -> None:
+    client.xadd("feed:f", {"body": b"x"})
+    [(id_, _)] = stream.read_new("s", 1, 1)
+    stream.set_aside(Entry(id_, body), RefusedError("not_json", "no JSON"), mid=None, deliveries=1)
+
+
+def test_dead_letters_are_bounded_by_bytes_and_the_oldest_go_first(
+    stream: FeedStream, small: redis.Redis
+) -> None:
+    """300 letters of 1 MiB fill no Redis; what went is counted."""
+    name = "enricher_dead_letters_dropped_total"
+    before = REGISTRY.get_sample_value(name) or 0
+    for number in range(300):
+        set_aside(stream, small, str(number).encode().ljust(MIB, b" "))
+    left = [int(fields[b"body"]) for _, fields in small.xrange("dlq:f")]
+    assert left == list(range(300 - len(left), 300))
+    assert len(left) >= 2
+    assert small.memory_usage("dlq:f", samples=0) <= 4 * MIB
+    assert (REGISTRY.get_sample_value(name) or 0) - before == 300 - len(left)
+    assert small.xpending("feed:f", GROUP)["pending"] == 0
+
+
+def test_a_refused_entry_leaves_a_full_redis_and_takes_a_quarter_of_the_letters_bytes(
+    stream: FeedStream, small: redis.Redis
+) -> None:
+    """However many feeds write letters at once, together they stay within the room above `maxmemory`."""
+    for _ in range(5):
+        set_aside(stream, small, b"x" * 100_000)
+    small.xadd("feed:f", {"body": b"x"})
+    [(id_, _)] = stream.read_new("s", 1, 1)
+    fill(small)
+    stream.set_aside(Entry(id_, b"y" * 800_000), RefusedError("not_json", "no JSON"), mid=None, deliveries=1)
+    assert small.xpending("feed:f", GROUP)["pending"] == 0
+    assert small.memory_usage("dlq:f", samples=0) <= MIB
+    assert small.xrevrange("dlq:f", count=1)[0][1][b"body"][:1] == b"y", "the newest stays"
+
+
+def test_letters_are_not_replayed_into_a_redis_that_is_over_half_full(
+    stream: FeedStream, small: redis.Redis
+) -> None:
+    """The command says when to try again, and the letter stays."""
+    set_aside(stream, small, b"{}")
+    [(letter, _)] = small.xrange("dlq:f")
+    letters = DeadLetters(small, "f")
+    small.rpush("stranger", *[b"x" * MIB] * 8)
+    small.config_set("maxmemory", 16 * MIB)
+    with pytest.raises(DeadLetterError, match="over half full; replay once the feeds have caught up"):
+        letters.replay(letter.decode())
+    small.delete("stranger")
+    letters.replay(letter.decode())
+    assert small.xlen("dlq:f") == 0
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "OOM command not allowed when used memory > 'maxmemory'.",
+        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
+        "READONLY You can't write against a read only replica.",
+        "LOADING Redis is loading the dataset in memory",
+        "CLUSTERDOWN The cluster is down",
+        "TRYAGAIN Multiple keys request during rehashing of slot",
+        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+        "NOREPLICAS Not enough good replicas to write.",
+        "BUSY Redis is busy running a script.",
+        "ERR max number of clients reached",
+    ],
+)
+def test_what_a_redis_says_while_it_takes_no_writes_is_an_outage(said: str) -> None:
+    """It is waited out: no crash, and no delivery counted."""
+    assert is_redis_outage(redis._parsers.base.BaseParser.parse_error(said))
+
+
+@pytest.mark.parametrize(
+    "said", ["WRONGTYPE Operation against a key", "ERR unknown command", "NOGROUP No such key"]
+)
+def test_a_fault_of_ours_is_no_outage(said: str) -> None:
+    """Waiting would hide it for ever."""
+    assert not is_redis_outage(redis._parsers.base.BaseParser.parse_error(said))
