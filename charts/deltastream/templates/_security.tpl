@@ -10,7 +10,7 @@ Takes {root, values, key}; `key` is podSecurityContext or containerSecurityConte
 {{- range $name, $value := . }}{{ $_ := set $merged $name $value }}{{ end -}}
 {{- end -}}
 {{- end -}}
-{{- $enabled := ne false (get $merged "enabled") -}}
+{{- $enabled := ne "false" (get $merged "enabled" | toString) -}}
 {{- $left := list "enabled" -}}
 {{- if eq "true" (include "deltastream.givesUsers" .root) -}}
 {{- $left = concat $left (list "runAsUser" "runAsGroup" "fsGroup") -}}
