@@ -32,6 +32,7 @@ BLOCKS = {
     "mongodb": "mongodb",
     "backup": "backup",
 }
+DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
 USERS = {"runAsUser", "runAsGroup", "fsGroup"}
 
 
@@ -85,13 +86,15 @@ def _texts(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
             yield from _texts(inner, path)
 
 
-@pytest.mark.parametrize("text", ["1e3", "true", "null", "0x10", "123", "on", "a.b", "3-deltastream"])
+@pytest.mark.parametrize(
+    "text", ["1e3", "true", "null", "0x10", "123", "on", "a.b", "3-deltastream", "9" * 53]
+)
 def test_names_that_yaml_takes_for_something_else_stay_names(text: str) -> None:
     """Of a release, its namespace, a feed, DNS' namespace; and a Service's name begins with a letter."""
     options = ["--set=metrics.enabled=true,backup.enabled=true,ingress.enabled=true"]
     options += [f"--set-string=networkPolicy.dns.namespace={text},global.storageClass={text}"]
     options += [f"--namespace={text.replace('.', '-')}"]
-    options += [f'--set-json=feeds={{"{text.replace(".", "-")}":{{"products":["A"],"source":{{}}}}}}']
+    options += [f'--set-json=feeds={{"{text[:40].replace(".", "-")}":{{"products":["A"],"source":{{}}}}}}']
     release = _rendered(*options, release=text)
     found = list(_texts(release)) + [
         each
@@ -337,3 +340,19 @@ def test_common_labels_are_on_every_object_and_pod_and_in_no_selector_or_claim()
         each["data"]["plan.yaml"] for each in kind(release, "ConfigMap") if "plan.yaml" in each["data"]
     ]
     assert all(secret["labels"]["team"] == "options" for secret in yaml.safe_load(plan)["secrets"])
+
+
+def test_null_is_nothing_for_every_setting_that_may_be_empty(tmp_path: Path) -> None:
+    """What people write to take a default away, often of settings that are empty anyway."""
+    values: Object = {
+        block: {key: None for key, value in DEFAULTS[block].items() if value in ({}, [], {"annotations": {}})}
+        for block in BLOCKS
+    }
+    for block in values.values():  # these say that there is none, not that there is the usual one
+        del block["podSecurityContext"], block["containerSecurityContext"]
+    values |= dict.fromkeys(("global", "commonLabels", "commonAnnotations", "listenAddress", "dnsConfig"))
+    values |= {"ipFamilyPolicy": None, "ipFamilies": None, "image": {"pullSecrets": None}}
+    values["networkPolicy"] = {"apiServer": {"cidrs": None}, "dns": {"cidrs": None}}
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump(values))
+    assert objects(template(f"--values={file}")) == _ci("default")

@@ -39,7 +39,7 @@ another registry means it. Takes {root, repository}.
 {{/* Secrets with registry credentials, the chart's own and the shared ones, as names in JSON. */}}
 {{- define "deltastream.pullSecrets" -}}
 {{- $names := list -}}
-{{- range concat .Values.image.pullSecrets ((.Values.global | default dict).imagePullSecrets | default list) -}}
+{{- range concat (.Values.image.pullSecrets | default list) ((.Values.global | default dict).imagePullSecrets | default list) -}}
 {{- $names = append $names (kindIs "map" . | ternary (get (kindIs "map" . | ternary . dict) "name") .) -}}
 {{- end -}}
 {{- $names | uniq | toJson -}}

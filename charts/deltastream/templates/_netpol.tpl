@@ -23,7 +23,7 @@
 
 {{/* Addresses outside, as peers of a policy. Takes {cidr, cidrs}. */}}
 {{- define "deltastream.blocks" -}}
-{{- range without (prepend .cidrs .cidr) "" }}
+{{- range without (prepend (.cidrs | default list) (.cidr | default "")) "" }}
 - ipBlock: {cidr: {{ . | quote }}}
 {{- end }}
 {{- end -}}

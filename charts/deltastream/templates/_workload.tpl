@@ -65,9 +65,9 @@ ipFamilies:
 apiVersion: v1
 kind: Service
 metadata:
-  {{- include "deltastream.metadata" (dict "root" .root "component" .component "annotations" .service.annotations) | nindent 2 }}
+  {{- include "deltastream.metadata" (dict "root" .root "component" .component "annotations" (.service | default dict).annotations) | nindent 2 }}
 spec:
-  type: {{ .service.type | default "ClusterIP" }}
+  type: {{ (.service | default dict).type | default "ClusterIP" }}
   {{- include "deltastream.ipFamilies" .root | nindent 2 }}
   selector:
     {{- include "deltastream.selector" . | nindent 4 }}
