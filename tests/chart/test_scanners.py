@@ -84,7 +84,7 @@ def test_checkov_finds_nothing_and_skips_nothing(
 
     failed = told("failed_checks")
     if values.stem == "openshift":
-        # checkov wants a high user's number, and there the cluster gives it: that, and nothing else, is missing.
+        # checkov wants a high number of the user, which there the cluster gives.
         assert {each.partition(" ")[0] for each in failed} == {"CKV_K8S_40"}
     else:
         assert failed == []

@@ -17,9 +17,9 @@
 {{- end -}}
 {{- end -}}
 
-{{/* A list of a component's, templates filled in, or nothing. Takes {root, values, key}. */}}
+{{/* A list of a component's, templates filled in, or nothing. Takes {root, values?, key}. */}}
 {{- define "deltastream.extra" -}}
-{{- with index .values .key -}}
+{{- with index (.values | default dict) .key -}}
 {{- include "deltastream.filled" (dict "root" $.root "value" .) | fromJsonArray | toYaml -}}
 {{- end -}}
 {{- end -}}
@@ -48,7 +48,7 @@ twice. What listens gets the address. Takes {root, values?, env, secrets, listen
   value: /run/secrets/deltastream/{{ $key }}
 {{- end }}
 {{- end }}
-{{- with include "deltastream.extra" (dict "root" .root "values" $values "key" "extraEnv") }}
+{{- with include "deltastream.extra" (dict "root" .root "values" .values "key" "extraEnv") }}
 {{ . }}
 {{- end }}
 {{- end -}}

@@ -72,7 +72,7 @@ would give to every container of the pod: here only a container that mounts it. 
 {{- if .secrets }}
 - {name: secrets, mountPath: /run/secrets/deltastream, readOnly: true}
 {{- end }}
-{{- with include "deltastream.extra" (dict "root" .root "values" (.values | default dict) "key" "extraVolumeMounts") }}
+{{- with include "deltastream.extra" (dict "root" .root "values" .values "key" "extraVolumeMounts") }}
 {{ . }}
 {{- end }}
 {{- end -}}
