@@ -6,13 +6,14 @@ import asyncio
 import signal
 import time
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, cast
 
 import kopf
 import structlog
 
 from deltastream_operator import handlers
 from deltastream_operator.adapters import json_logs, probes
+from deltastream_operator.adapters.kubernetes import names
 from deltastream_operator.adapters.kubernetes.api import Api
 from deltastream_operator.adapters.kubernetes.events import Events
 from deltastream_operator.adapters.kubernetes.made import Made
@@ -76,6 +77,8 @@ async def _run(settings: ClusterSettings) -> None:
                 standalone=True,
                 namespaces=[namespace],
                 stop_flag=stop,
+                # By itself kopf looks the user up, and a cluster may run us as a user that has no name.
+                identity=cast(Any, names.MANAGER),
             )
             stop.set()  # kopf takes the signals over and returns when one comes
 

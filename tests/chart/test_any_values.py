@@ -13,7 +13,7 @@ from tests.chart.render import CHART, name, objects, pods, template
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 # Contradictions between these are templates/00-validate.yaml's to tell; feeds are the definition's.
 APART = {"enabled", "externalRedis", "externalMongodb", "extraObjects", "feeds", "global", "affinity"}
-APART |= {"parentRefs"}
+APART |= {"parentRefs", "extraEnv", "extraVolumes", "extraVolumeMounts"}
 
 
 def _drawn(node: dict[str, Any]) -> st.SearchStrategy[Any]:
@@ -21,7 +21,8 @@ def _drawn(node: dict[str, Any]) -> st.SearchStrategy[Any]:
         return _drawn(SCHEMA["$defs"][node["$ref"].rpartition("/")[2]])
     if "enum" in node:
         return st.sampled_from(node["enum"])
-    match node["type"]:
+    # A type that may be null too is drawn as what it is otherwise.
+    match node["type"] if isinstance(node["type"], str) else node["type"][0]:
         case "boolean":
             return st.booleans()
         case "integer":

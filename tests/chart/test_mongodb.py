@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,19 +22,23 @@ POD = {
     "POD_IP": "10.1.2.3",
     "SUBDOMAIN": "deltastream-mongodb.trading.svc",
 }
-# A stranger to DNS: the name leads to what the last pod had until it was asked three times.
+# A stranger to DNS: the name leads to what the last pod had until it was asked three times. Of a pod with two
+# addresses `hosts` tells the IPv6 one alone, as the C library's getent does.
 GETENT = f"""#!/bin/sh
 echo "$2" >> "$0.asked"
-test "$(wc -l < "$0.asked")" -ge 3 && echo "{POD["POD_IP"]} $2" || echo "10.1.2.33 $2"
+test "$1" = hosts && echo "fd00::3 $2" && exit
+test "$(wc -l < "$0.asked")" -lt 3 && echo "10.1.2.33 $2" && exit
+echo "fd00::3 STREAM $2"
+echo "{POD["POD_IP"]} STREAM"
 """
 
 
 class ChartMongo(MongoServer):
     """A mongod that starts with the rendered files; only places and the port are others."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *options: str) -> None:
         super().__init__(home)
-        self.files = StoreFiles("mongodb", "--set=mongodb.cacheMi=300")
+        self.files = StoreFiles("mongodb", "--set=mongodb.cacheMi=300", *options)
         moved = {"/run/secrets/deltastream": str(home), "/keyfile/keyfile": f"{home}/key/keyfile"}
         self.files.write(home, moved | {"/data/db": f"{home}/db", "port: 27017": f"port: {self.port}"})
         for folder in ("key", "db"):
@@ -127,3 +133,14 @@ def test_the_services_password_opens_their_database_and_no_other(member: ChartMo
         app["deltastream"]["ticks"].insert_one({"n": 1})
         with pytest.raises(OperationFailure, match="not authorized"):
             app["other"]["ticks"].insert_one({"n": 1})
+
+
+@pytest.mark.parametrize("address", ["", "::"])
+def test_it_listens_on_ipv6_where_that_is_wanted(tmp_path: Path, address: str) -> None:
+    """On IPv4 in either case: an empty listenAddress is IPv4's."""
+    mongod = ChartMongo(tmp_path / "mongodb", f"--set-string=listenAddress={address}")
+    assert mongod.prepare().returncode == 0
+    with mongod:
+        socket.create_connection(("127.0.0.1", mongod.port)).close()
+        with pytest.raises(OSError, match="refused") if not address else contextlib.nullcontext():
+            socket.create_connection(("::1", mongod.port)).close()

@@ -199,7 +199,8 @@ def test_dashboards_reach_grafana_as_they_are() -> None:
     assert [json.loads(text) for text in texts] == [dashboard(path.name) for path in DASHBOARDS]
     for each in boards:
         assert {"grafana_dashboard": "1", "team": "options"}.items() <= each["metadata"]["labels"].items()
-        assert each["metadata"]["annotations"] == {"grafana_folder": "DeltaStream"}
+        annotations = {"grafana_folder": "DeltaStream", "example.com/desk": "options"}  # the common one too
+        assert each["metadata"]["annotations"] == annotations
     (first, *_) = _boards(_rendered(*ON))
     assert first["metadata"]["labels"]["grafana_dashboard"] == "1"
     assert "annotations" not in first["metadata"]

@@ -121,6 +121,12 @@ def test_a_full_server_refuses_and_what_it_took_is_on_disk(sized: tuple[int, red
     assert most == mib * 3 // 4
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_it_listens_on_both_families_as_far_as_there_are_both(server: ChartRedis, address: str) -> None:
+    with redis.Redis(host=address, port=server.port) as client, pytest.raises(redis.AuthenticationError):
+        client.ping()
+
+
 def test_each_url_of_the_secret_leads_to_its_own_database(server: ChartRedis) -> None:
     for database in range(3):
         with redis.Redis.from_url(server.url(database), decode_responses=True) as client:

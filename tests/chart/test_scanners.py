@@ -82,7 +82,12 @@ def test_checkov_finds_nothing_and_skips_nothing(
         mine = [each for each in results[which] if each["file_path"] == f"/{values.stem}.yaml"]
         return [f"{each['check_id']} {each['resource']}" for each in mine]
 
-    assert told("failed_checks") == []
+    failed = told("failed_checks")
+    if values.stem == "openshift":
+        # checkov wants a high number of the user, which there the cluster gives.
+        assert {each.partition(" ")[0] for each in failed} == {"CKV_K8S_40"}
+    else:
+        assert failed == []
     assert told("skipped_checks") == []
     assert results["parsing_errors"] == []
     scanned = {each.partition(" ")[2] for each in told("passed_checks")}

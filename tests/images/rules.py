@@ -105,6 +105,10 @@ _RULES: dict[str, Callable[[list[Line]], bool]] = {
     "the user has a passwd entry": lambda lines: any(
         "useradd --uid 10001 --gid 10001" in run for run in _last(lines, "RUN")
     ),
+    "any other user can run it": lambda lines: (
+        environment(lines).get("HOME") == "/tmp"
+        and any(run.endswith("chmod -R a+rX .") for run in _runs(lines))
+    ),
     "the workdir is /app": lambda lines: _last(lines, "WORKDIR") == ["/app"],
     "starts in exec form": lambda lines: bool(_starts(lines)) and all(_exec(rest) for rest in _starts(lines)),
     "asks itself for its health": lambda lines: bool(health_command(lines)),

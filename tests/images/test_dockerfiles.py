@@ -51,6 +51,8 @@ def test_a_dockerfile_keeps_every_rule(folder: Path) -> None:
         ("the user is 10001:10001", "USER 10001:10001", "USER root"),
         ("the user is 10001:10001", "USER 10001:10001\n", ""),
         ("the user has a passwd entry", "useradd --uid 10001", "useradd --uid 10002"),
+        ("any other user can run it", "HOME=/tmp", "HOME=/app"),
+        ("any other user can run it", " && chmod -R a+rX .", ""),
         ("the workdir is /app", "WORKDIR /app\nEXPOSE", "WORKDIR /srv\nEXPOSE"),
         (
             "starts in exec form",

@@ -58,7 +58,7 @@ def render(*options: str) -> str:
 
 def images(text: str) -> set[str]:
     """All images of a render, those of the pods that the operator makes included."""
-    return set(re.findall(r"^\s*image: (\S+)$", text, re.MULTILINE))
+    return set(re.findall(r'^\s*image: "?([^\s"]+)"?$', text, re.MULTILINE))
 
 
 def as_built(template: str) -> str:

@@ -6,7 +6,8 @@ cat /run/secrets/deltastream/keyfile > /keyfile/keyfile
 
 name=$POD_NAME.$SUBDOMAIN
 waited=0
-until getent hosts "$name" | grep -q "^$POD_IP "; do
+# ahosts and not hosts, which of two families would tell one.
+until getent ahosts "$name" | grep -q "^$POD_IP "; do
     waited=$((waited + 1))
     if [ "$waited" -gt 120 ]; then
         echo "$name does not lead to $POD_IP: is the cluster's DNS reachable?" >&2

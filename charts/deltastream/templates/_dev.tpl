@@ -2,12 +2,12 @@
 With dev.syncCode a container's /app is a volume that begins as a copy of the image's: `skaffold dev` can write
 into it and a restarted container keeps what came. The root stays read-only.
 */}}
-{{/* The init container that fills it. Takes {root, image, resources}. */}}
+{{/* The init container that fills it. Takes {root, values, image, resources}. */}}
 {{- define "deltastream.devInit" -}}
 {{- if .root.Values.dev.syncCode }}
 initContainers:
   - name: code
-    image: {{ .image }}
+    image: {{ .image | quote }}
     imagePullPolicy: {{ .root.Values.image.pullPolicy }}
     # With the files' times, or Python would compile again what the image has compiled; not with the folder's own,
     # which belongs to the kubelet.

@@ -1,20 +1,56 @@
-{{/* An image of ours; a digest wins over a tag, a repository over the common name. Takes {root, component, image?}. */}}
-{{- define "deltastream.image" -}}
-{{- $global := .root.Values.image -}}
-{{- $own := .image | default dict -}}
-{{- $name := $own.repository | default (printf "%s/%s/%s" $global.registry $global.repository .component) -}}
-{{- if $own.digest -}}
-{{- printf "%s@%s" $name $own.digest -}}
+{{/*
+A repository with its registry. global.imageRegistry takes the place of docker.io, written or implied; who names
+another registry means it. Takes {root, repository}.
+*/}}
+{{- define "deltastream.repository" -}}
+{{- $mirror := (.root.Values.global | default dict).imageRegistry | default "" | trimSuffix "/" -}}
+{{- $parts := splitList "/" .repository -}}
+{{- $named := and (gt (len $parts) 1) (regexMatch "[.:]|^localhost$" (first $parts)) -}}
+{{- if not (and $mirror (or (not $named) (eq (first $parts) "docker.io"))) -}}
+{{- .repository -}}
 {{- else -}}
-{{- printf "%s:%s" $name ($own.tag | default $global.tag | default .root.Chart.AppVersion) -}}
+{{- printf "%s/%s" $mirror (join "/" (ternary (rest $parts) $parts $named)) -}}
 {{- end -}}
 {{- end -}}
 
-{{/* A store's image. Takes {image}. */}}
-{{- define "deltastream.storeImage" -}}
-{{- if .image.digest -}}
-{{- printf "%s@%s" .image.repository .image.digest -}}
+{{/* An image of ours; a digest wins over a tag, a repository over the common name. Takes {root, component, image?}. */}}
+{{- define "deltastream.image" -}}
+{{- $common := .root.Values.image -}}
+{{- $own := .image | default dict -}}
+{{- $repository := $own.repository | default (printf "%s/%s/%s" $common.registry $common.repository .component) -}}
+{{- $name := include "deltastream.repository" (dict "root" .root "repository" $repository) -}}
+{{- if $own.digest -}}
+{{- printf "%s@%s" $name $own.digest -}}
 {{- else -}}
-{{- printf "%s:%s" .image.repository .image.tag -}}
+{{- printf "%s:%s" $name ($own.tag | default $common.tag | default .root.Chart.AppVersion) -}}
 {{- end -}}
+{{- end -}}
+
+{{/* A store's image. Takes {root, image}. */}}
+{{- define "deltastream.storeImage" -}}
+{{- $name := include "deltastream.repository" (dict "root" .root "repository" .image.repository) -}}
+{{- if .image.digest -}}
+{{- printf "%s@%s" $name .image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $name .image.tag -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Secrets with registry credentials, the chart's own and the shared ones, as names in JSON. */}}
+{{- define "deltastream.pullSecrets" -}}
+{{- $names := list -}}
+{{- range concat (.Values.image.pullSecrets | default list) ((.Values.global | default dict).imagePullSecrets | default list) -}}
+{{- $names = append $names (kindIs "map" . | ternary (get (kindIs "map" . | ternary . dict) "name") .) -}}
+{{- end -}}
+{{- $names | uniq | toJson -}}
+{{- end -}}
+
+{{/*
+The StorageClass of a claim: its own, else the shared one, else the cluster's default; `-` is a volume made by hand.
+Takes {root, storageClass}.
+*/}}
+{{- define "deltastream.storageClass" -}}
+{{- with .storageClass | default (.root.Values.global | default dict).storageClass }}
+storageClassName: {{ ternary "" . (eq . "-") | quote }}
+{{- end }}
 {{- end -}}

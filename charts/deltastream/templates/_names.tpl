@@ -1,10 +1,16 @@
 {{/*
 The release's name for everything: at most 40 characters, so that a suffix still fits into 63. What does not fit
-gives way to a hash: two long names that begin alike stay two.
+gives way to a hash: two long names that begin alike stay two. A Service's name begins with a letter and has no dot,
+a release's may not and may.
 */}}
 {{- define "deltastream.fullname" -}}
 {{- $name := .Values.fullnameOverride | default .Release.Name -}}
-{{- if and (not .Values.fullnameOverride) (not (contains "deltastream" $name)) -}}
+{{- if contains "." $name -}}
+{{- $name = printf "%s-%s" ($name | replace "." "-") ($name | sha256sum | trunc 8) -}}
+{{- end -}}
+{{- if regexMatch "^[0-9]" $name -}}
+{{- $name = printf "deltastream-%s" $name -}}
+{{- else if and (not .Values.fullnameOverride) (not (contains "deltastream" $name)) -}}
 {{- $name = printf "%s-deltastream" (include "deltastream.short" (dict "name" $name "length" 28)) -}}
 {{- end -}}
 {{- include "deltastream.short" (dict "name" $name "length" 40) -}}

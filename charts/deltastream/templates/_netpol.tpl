@@ -20,3 +20,10 @@
 {{- end -}}
 {{- include "deltastream.metadata" (dict "root" .root "component" .component "name" .name "annotations" $annotations) -}}
 {{- end -}}
+
+{{/* Addresses outside, as peers of a policy. Takes {cidr, cidrs}. */}}
+{{- define "deltastream.blocks" -}}
+{{- range without (prepend (.cidrs | default list) (.cidr | default "")) "" }}
+- ipBlock: {cidr: {{ . | quote }}}
+{{- end }}
+{{- end -}}

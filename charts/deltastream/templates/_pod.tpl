@@ -1,23 +1,6 @@
-{{/* What every container has. */}}
+{{/* A container's securityContext. Takes {root, values}. */}}
 {{- define "deltastream.containerSecurity" -}}
-securityContext:
-  allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
-  runAsNonRoot: true
-  capabilities:
-    drop: [ALL]
-{{- end -}}
-
-{{/* env entries: plain values, and X_FILE for each key of a Secret. Takes {env, secrets}. */}}
-{{- define "deltastream.env" -}}
-{{- range $name, $value := .env }}
-- name: {{ $name }}
-  value: {{ $value | toString | quote }}
-{{- end }}
-{{- range $variable, $key := .secrets }}
-- name: {{ $variable }}_FILE
-  value: /run/secrets/deltastream/{{ $key }}
-{{- end }}
+{{- include "deltastream.securityContext" (dict "root" .root "values" .values "key" "containerSecurityContext") -}}
 {{- end -}}
 
 {{/* Startup, readiness and liveness of what serves /livez and /readyz. Takes {port, ready?}. */}}
@@ -41,7 +24,7 @@ livenessProbe:
 
 {{/*
 Volumes of every pod: /tmp, and the keys of Secrets as files. Who asks the API server (`token`) gets what automounting
-would give to every container of the pod: here only a container that mounts it. Takes {root, secrets, token?}.
+would give to every container of the pod: here only a container that mounts it. Takes {root, values, secrets, token?}.
 */}}
 {{- define "deltastream.volumes" -}}
 - name: tmp
@@ -75,9 +58,12 @@ would give to every container of the pod: here only a container that mounts it. 
             {{- end }}
       {{- end }}
 {{- end }}
+{{- with include "deltastream.extra" (dict "root" .root "values" .values "key" "extraVolumes") }}
+{{ . }}
+{{- end }}
 {{- end -}}
 
-{{/* Mounts of every container. Takes {secrets, token?}. */}}
+{{/* Mounts of every container; of one that only prepares, without `values`. Takes {root, values?, secrets, token?}. */}}
 {{- define "deltastream.mounts" -}}
 - {name: tmp, mountPath: /tmp}
 {{- if .token }}
@@ -86,21 +72,24 @@ would give to every container of the pod: here only a container that mounts it. 
 {{- if .secrets }}
 - {name: secrets, mountPath: /run/secrets/deltastream, readOnly: true}
 {{- end }}
+{{- with include "deltastream.extra" (dict "root" .root "values" .values "key" "extraVolumeMounts") }}
+{{ . }}
+{{- end }}
 {{- end -}}
 
 {{/* What every pod's spec has besides its containers and volumes. Takes {root, component, values}. */}}
 {{- define "deltastream.pod" -}}
-serviceAccountName: {{ include "deltastream.name" . }}
+serviceAccountName: {{ include "deltastream.name" . | quote }}
 automountServiceAccountToken: false
 enableServiceLinks: false
-securityContext:
-  runAsNonRoot: true
-  runAsUser: 10001
-  runAsGroup: 10001
-  fsGroup: 10001
-  fsGroupChangePolicy: OnRootMismatch
-  seccompProfile: {type: RuntimeDefault}
-{{- with .root.Values.image.pullSecrets }}
+{{- with include "deltastream.securityContext" (dict "root" .root "values" .values "key" "podSecurityContext") }}
+{{ . }}
+{{- end }}
+{{- with .root.Values.dnsConfig }}
+dnsConfig:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with include "deltastream.pullSecrets" .root | fromJsonArray }}
 imagePullSecrets:
   {{- range . }}
   - name: {{ . | quote }}
@@ -123,15 +112,26 @@ affinity:
 {{- end }}
 {{- end -}}
 
-{{/* Replicas of one workload go to different nodes where there are several. Takes {root, component}. */}}
+{{/*
+How pods spread over nodes and zones: as the user says, else replicas of one workload go to different nodes where there
+are several. Each constraint counts the pods of the component, unless it says which or the operator does.
+Takes {root, component, values, alone?, operated?}; what is `alone` has no replicas to spread.
+*/}}
 {{- define "deltastream.spread" -}}
+{{- $constraints := list -}}
+{{- $wanted := .values.topologySpreadConstraints | default list -}}
+{{- if not (or $wanted .alone) -}}
+{{- $wanted = list (dict "maxSkew" 1 "topologyKey" "kubernetes.io/hostname" "whenUnsatisfiable" "ScheduleAnyway") -}}
+{{- end -}}
+{{- $counted := dict "labelSelector" (dict "matchLabels" (include "deltastream.selector" . | fromYaml)) -}}
+{{- $operated := .operated -}}
+{{- range $wanted -}}
+{{- $constraints = append $constraints (or $operated (hasKey . "labelSelector") | ternary . (merge dict . $counted)) -}}
+{{- end -}}
+{{- with $constraints -}}
 topologySpreadConstraints:
-  - maxSkew: 1
-    topologyKey: kubernetes.io/hostname
-    whenUnsatisfiable: ScheduleAnyway
-    labelSelector:
-      matchLabels:
-        {{- include "deltastream.selector" . | nindent 8 }}
+  {{- toYaml . | nindent 2 }}
+{{- end -}}
 {{- end -}}
 
 {{/* The level a component logs with. Takes {root, values}. */}}

@@ -20,23 +20,18 @@ spec:
       {{- include "deltastream.selector" . | nindent 6 }}
   template:
     metadata:
-      labels:
-        {{- include "deltastream.selector" . | nindent 8 }}
-      {{- with .values.podAnnotations }}
-      annotations:
-        {{- toYaml . | nindent 8 }}
-      {{- end }}
+      {{- include "deltastream.podMetadata" (dict "root" .root "component" .component "values" .values) | nindent 6 }}
     spec:
       {{- include "deltastream.pod" . | nindent 6 }}
       {{- include "deltastream.spread" . | nindent 6 }}
       terminationGracePeriodSeconds: 30
-      {{- with include "deltastream.devInit" (dict "root" .root "image" $image "resources" .values.resources) }}{{ . | trim | nindent 6 }}{{ end }}
+      {{- with include "deltastream.devInit" (dict "root" .root "values" .values "image" $image "resources" .values.resources) }}{{ . | trim | nindent 6 }}{{ end }}
       containers:
         - name: {{ .component }}
-          image: {{ $image }}
+          image: {{ $image | quote }}
           imagePullPolicy: {{ .root.Values.image.pullPolicy }}
           env:
-            {{- include "deltastream.env" (dict "env" $env "secrets" .secrets) | trim | nindent 12 }}
+            {{- include "deltastream.env" (dict "root" .root "values" .values "env" $env "secrets" .secrets "listens" true) | trim | nindent 12 }}
           ports:
             - {name: http, containerPort: {{ .port }}, protocol: TCP}
           {{- include "deltastream.probes" (dict "port" "http" "ready" .ready) | nindent 10 }}
@@ -54,7 +49,18 @@ spec:
         {{- with include "deltastream.devVolume" . }}{{ . | trim | nindent 8 }}{{ end }}
 {{- end -}}
 
-{{/* The Service of an HTTP service of ours. Takes {root, component, port, service?}. */}}
+{{/* Which IP families a Service has, where the cluster's default does not do. Takes the root. */}}
+{{- define "deltastream.ipFamilies" -}}
+{{- with .Values.ipFamilyPolicy }}
+ipFamilyPolicy: {{ . }}
+{{- end }}
+{{- with .Values.ipFamilies }}
+ipFamilies:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* The Service of an HTTP service of ours. Takes {root, component, port, service}. */}}
 {{- define "deltastream.service" -}}
 apiVersion: v1
 kind: Service
@@ -62,6 +68,7 @@ metadata:
   {{- include "deltastream.metadata" (dict "root" .root "component" .component "annotations" (.service | default dict).annotations) | nindent 2 }}
 spec:
   type: {{ (.service | default dict).type | default "ClusterIP" }}
+  {{- include "deltastream.ipFamilies" .root | nindent 2 }}
   selector:
     {{- include "deltastream.selector" . | nindent 4 }}
   ports:
@@ -82,11 +89,12 @@ spec:
       {{- include "deltastream.selector" . | nindent 6 }}
 {{- end -}}
 
-{{/* An account of its own for every component; only some get a token. Takes {root, component, annotations?}. */}}
+{{/* An account of its own for every component; only some get a token. Takes {root, component, values?, annotations?}. */}}
 {{- define "deltastream.serviceAccount" -}}
+{{- $own := ((.values | default dict).serviceAccount | default dict).annotations | default dict -}}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
-  {{- include "deltastream.metadata" . | nindent 2 }}
+  {{- include "deltastream.metadata" (merge (dict "annotations" (merge dict (.annotations | default dict) $own)) .) | nindent 2 }}
 automountServiceAccountToken: false
 {{- end -}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -18,7 +19,10 @@ async def served(
     ready: Callable[[], str | None],
     registry: CollectorRegistry,
 ) -> AsyncIterator[int]:
-    """Serve for the time of the block; the port. `live` and `ready` say what is wrong, or None."""
+    """Serve for the time of the block; the port. `live` and `ready` say what is wrong, or None.
+
+    The host `::` is every address of both families.
+    """
 
     def answer(problem: str | None) -> web.Response:
         body = {"status": "unhealthy" if problem else "healthy", "service": "operator", "problem": problem}
@@ -41,8 +45,15 @@ async def served(
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
-        await site.start()
+        await _site(runner, host, port).start()
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+def _site(runner: web.AppRunner, host: str, port: int) -> web.BaseSite:
+    if host != "::":
+        return web.TCPSite(runner, host, port)
+    # asyncio makes a socket of its own deaf to IPv4, by which a node of two families may probe.
+    both = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return web.SockSite(runner, both)

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from tests.support.operator_process import Cluster, Operator
@@ -185,6 +186,18 @@ def test_a_restart_changes_nothing(
     other.start()
     wait_until(lambda: other.ticks() >= 2, "it decided twice")
     assert (cluster.deployment(), cluster.statefulset(), cluster.feed()) == before
+
+
+def test_it_runs_as_a_user_that_has_no_name(make_operator: Callable[[], Operator]) -> None:
+    """Rule: a cluster such as OpenShift chooses the user, which is in no passwd file."""
+    operator = make_operator()
+    home = Path(operator.environ["HOME"])
+    (home / "sitecustomize.py").write_text(
+        "import pwd\n\ndef getpwuid(uid):\n    raise KeyError(uid)\n\npwd.getpwuid = getpwuid\n"
+    )
+    operator.environ["PYTHONPATH"] += f":{home}"
+    operator.start()
+    assert operator.get("/readyz")[0] == 200
 
 
 def test_it_ends_by_itself_when_asked(operator: Operator) -> None:

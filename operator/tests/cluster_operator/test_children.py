@@ -95,3 +95,27 @@ def test_the_hash_moves_with_what_is_applied_and_only_with_it() -> None:
     more = made("enricher", a_feed(replicas=9))
     assert digest == same == more["metadata"]["annotations"][names.SPEC_HASH]
     assert digest != other["metadata"]["annotations"][names.SPEC_HASH]
+
+
+def test_a_variable_of_the_feed_s_comes_once_whatever_the_chart_s_user_sets() -> None:
+    """Rule: server-side apply refuses a name that comes twice, so the feed's own replaces it."""
+    template = copy.deepcopy(TEMPLATES["enricher"])
+    for container in template["spec"]["containers"]:
+        container["env"] = [{"name": "FEED", "value": "other"}, {"name": "TZ", "value": "UTC"}]
+    body = children.manifest(a_feed(), "enricher", template, owner=OWNER, shards=1)
+    for container in body["spec"]["template"]["spec"]["containers"]:
+        assert [each["name"] for each in container["env"]] == ["TZ", "FEED", "CONCURRENCY"]
+        assert {"name": "FEED", "value": "a"} in container["env"]
+
+
+def test_a_spread_counts_the_feed_s_pods_unless_it_says_which() -> None:
+    """Rule: the chart's user may spread the pods of all feeds together."""
+    template = copy.deepcopy(TEMPLATES["enricher"])
+    told = {"labelSelector": {"matchLabels": {"app.kubernetes.io/component": "worker-enricher"}}}
+    template["spec"]["topologySpreadConstraints"] = [{"maxSkew": 1}, {"maxSkew": 2, **told}]
+    pod = children.manifest(a_feed(), "enricher", template, owner=OWNER, shards=1)["spec"]["template"]
+    own = {"matchLabels": names.selector("a", "enricher")}
+    assert pod["spec"]["topologySpreadConstraints"] == [
+        {"maxSkew": 1, "labelSelector": own},
+        {"maxSkew": 2, **told},
+    ]

@@ -17,44 +17,40 @@ podFailurePolicy:
       onPodConditions: [{type: DisruptionTarget, status: "True"}]
 template:
   metadata:
-    labels:
-      {{- include "deltastream.selector" $context | nindent 6 }}
-    {{- with $values.podAnnotations }}
-    annotations:
-      {{- toYaml . | nindent 6 }}
-    {{- end }}
+    {{- include "deltastream.podMetadata" $context | nindent 4 }}
   spec:
     {{- include "deltastream.pod" $context | nindent 4 }}
+    {{- with include "deltastream.spread" (merge (dict "alone" true) $context) }}{{ . | nindent 4 }}{{ end }}
     restartPolicy: Never # each attempt keeps its log
     terminationGracePeriodSeconds: 5 # what was not finished is thrown away
     containers:
       - name: {{ .component }}
-        image: {{ include "deltastream.storeImage" .root.Values.mongodb }}
+        image: {{ include "deltastream.storeImage" (dict "root" .root "image" .root.Values.mongodb.image) | quote }}
         imagePullPolicy: {{ .root.Values.image.pullPolicy }}
         command: [bash, /etc/deltastream/{{ .script }}]
         env:
-          {{- include "deltastream.env" (dict "env" $env "secrets" .secrets) | trim | nindent 10 }}
+          {{- include "deltastream.env" (merge (dict "env" $env "secrets" .secrets) $context) | trim | nindent 10 }}
         resources:
           {{- toYaml .resources | nindent 10 }}
-        {{- include "deltastream.containerSecurity" . | nindent 8 }}
+        {{- include "deltastream.containerSecurity" $context | nindent 8 }}
         terminationMessagePolicy: FallbackToLogsOnError
         volumeMounts:
-          {{- include "deltastream.mounts" (dict "secrets" .secrets) | nindent 10 }}
+          {{- include "deltastream.mounts" (merge (dict "secrets" .secrets) $context) | nindent 10 }}
           - {name: scripts, mountPath: /etc/deltastream, readOnly: true}
           - {name: backups, mountPath: /backups, readOnly: {{ .readOnly | default false }}}
           {{- if .scratch }}
           - {name: scratch, mountPath: /scratch}
           {{- end }}
     volumes:
-      {{- include "deltastream.volumes" (dict "root" .root "secrets" .secrets) | nindent 6 }}
+      {{- include "deltastream.volumes" (merge (dict "secrets" .secrets) $context) | nindent 6 }}
       - name: scripts
-        configMap: {name: {{ include "deltastream.name" (dict "root" .root "component" "backup") }}}
+        configMap: {name: {{ include "deltastream.name" (dict "root" .root "component" "backup") | quote }}}
       - name: backups
         persistentVolumeClaim:
           claimName: {{ $values.existingClaim | default (include "deltastream.name" (dict "root" .root "component" "backup")) | quote }}
       {{- if .scratch }}
       - name: scratch
-        emptyDir: {sizeLimit: {{ get .resources.limits "ephemeral-storage" }}}
+        emptyDir: {sizeLimit: {{ get .resources.limits "ephemeral-storage" | quote }}}
       {{- end }}
 {{- end -}}
 

@@ -12,38 +12,33 @@
   (dict "name" "subscriber" "port" 9101 "resources" $values.resources)
   (dict "name" "worker" "port" 9102 "resources" $values.worker.resources) -}}
 metadata:
-  labels:
-    {{- include "deltastream.selector" $context | nindent 4 }}
-  {{- with $values.podAnnotations }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- include "deltastream.podMetadata" $context | nindent 2 }}
 spec:
   {{- include "deltastream.pod" $context | nindent 2 }}
-  {{- include "deltastream.spread" $context | nindent 2 }}
+  {{- include "deltastream.spread" (merge (dict "operated" true) $context) | nindent 2 }}
   terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
-  {{- with include "deltastream.devInit" (dict "root" $ "image" $image "resources" $values.resources) }}{{ . | trim | nindent 2 }}{{ end }}
+  {{- with include "deltastream.devInit" (dict "root" $ "values" $values "image" $image "resources" $values.resources) }}{{ . | trim | nindent 2 }}{{ end }}
   containers:
     {{- range $containers }}
     {{- $env := dict "LOG_LEVEL" (include "deltastream.logLevel" $context) "PORT" .port "OPENBLAS_NUM_THREADS" 1 }}
     - name: {{ .name }}
-      image: {{ $image }}
+      image: {{ $image | quote }}
       imagePullPolicy: {{ $.Values.image.pullPolicy }}
       command: [python, -m, worker_enricher, {{ .name }}]
       env:
-        {{- include "deltastream.env" (dict "env" $env "secrets" $secrets) | trim | nindent 8 }}
+        {{- include "deltastream.env" (merge (dict "env" $env "secrets" $secrets "listens" true) $context) | trim | nindent 8 }}
       ports:
         - {name: metrics{{ if eq .name "worker" }}-worker{{ end }}, containerPort: {{ .port }}, protocol: TCP}
       {{- include "deltastream.probes" (dict "port" .port) | nindent 6 }}
       resources:
         {{- toYaml .resources | nindent 8 }}
-      {{- include "deltastream.containerSecurity" $ | nindent 6 }}
+      {{- include "deltastream.containerSecurity" $context | nindent 6 }}
       terminationMessagePolicy: FallbackToLogsOnError
       volumeMounts:
-        {{- include "deltastream.mounts" (dict "secrets" $secrets) | nindent 8 }}
+        {{- include "deltastream.mounts" (dict "root" $ "values" $values "secrets" $secrets) | nindent 8 }}
         {{- with include "deltastream.devMount" $context }}{{ . | trim | nindent 8 }}{{ end }}
     {{- end }}
   volumes:
-    {{- include "deltastream.volumes" (dict "root" $ "secrets" $secrets) | nindent 4 }}
+    {{- include "deltastream.volumes" (dict "root" $ "values" $values "secrets" $secrets) | nindent 4 }}
     {{- with include "deltastream.devVolume" $context }}{{ . | trim | nindent 4 }}{{ end }}
 {{- end -}}

@@ -6,34 +6,29 @@
 {{- $image := include "deltastream.image" (dict "root" $ "component" "feed-generator" "image" $values.image) -}}
 {{- $secrets := dict "REDIS_URL" "redis_url" -}}
 metadata:
-  labels:
-    {{- include "deltastream.selector" $context | nindent 4 }}
-  {{- with $values.podAnnotations }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- include "deltastream.podMetadata" $context | nindent 2 }}
 spec:
   {{- include "deltastream.pod" $context | nindent 2 }}
-  {{- include "deltastream.spread" $context | nindent 2 }}
+  {{- include "deltastream.spread" (merge (dict "operated" true) $context) | nindent 2 }}
   terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
-  {{- with include "deltastream.devInit" (dict "root" $ "image" $image "resources" $values.resources) }}{{ . | trim | nindent 2 }}{{ end }}
+  {{- with include "deltastream.devInit" (dict "root" $ "values" $values "image" $image "resources" $values.resources) }}{{ . | trim | nindent 2 }}{{ end }}
   containers:
     - name: generator
-      image: {{ $image }}
+      image: {{ $image | quote }}
       imagePullPolicy: {{ .Values.image.pullPolicy }}
       env:
-        {{- include "deltastream.env" (dict "env" $env "secrets" $secrets) | trim | nindent 8 }}
+        {{- include "deltastream.env" (merge (dict "env" $env "secrets" $secrets "listens" true) $context) | trim | nindent 8 }}
       ports:
         - {name: metrics, containerPort: 9100, protocol: TCP}
       {{- include "deltastream.probes" (dict "port" "metrics") | nindent 6 }}
       resources:
         {{- toYaml $values.resources | nindent 8 }}
-      {{- include "deltastream.containerSecurity" . | nindent 6 }}
+      {{- include "deltastream.containerSecurity" $context | nindent 6 }}
       terminationMessagePolicy: FallbackToLogsOnError
       volumeMounts:
-        {{- include "deltastream.mounts" (dict "secrets" $secrets) | nindent 8 }}
+        {{- include "deltastream.mounts" (dict "root" $ "values" $values "secrets" $secrets) | nindent 8 }}
         {{- with include "deltastream.devMount" $context }}{{ . | trim | nindent 8 }}{{ end }}
   volumes:
-    {{- include "deltastream.volumes" (dict "root" $ "secrets" $secrets) | nindent 4 }}
+    {{- include "deltastream.volumes" (dict "root" $ "values" $values "secrets" $secrets) | nindent 4 }}
     {{- with include "deltastream.devVolume" $context }}{{ . | trim | nindent 4 }}{{ end }}
 {{- end -}}

@@ -7,6 +7,15 @@
 {{- $made | toJson -}}
 {{- end -}}
 
+{{/* Labels of a Secret that the hook makes. Takes {root, component}. */}}
+{{- define "deltastream.secretLabels" -}}
+labels:
+  {{- include "deltastream.selector" . | nindent 2 }}
+  {{- with .root.Values.commonLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
 {{/* What the hook makes where it is absent. Random values are made once and never changed. */}}
 {{- define "deltastream.secretsPlan" -}}
 {{- $name := include "deltastream.fullname" . -}}
@@ -14,9 +23,8 @@
 secrets:
   {{- if has "redis" $made }}
   {{- $host := include "deltastream.name" (dict "root" . "component" "redis") }}
-  - name: {{ $name }}-redis
-    labels:
-      {{- include "deltastream.selector" (dict "root" . "component" "redis") | nindent 6 }}
+  - name: "{{ $name }}-redis"
+    {{- include "deltastream.secretLabels" (dict "root" . "component" "redis") | nindent 4 }}
     keys:
       app-password: {random: 32}
       operator-password: {random: 32}
@@ -29,9 +37,8 @@ secrets:
       operator_redis_url: {template: "redis://operator:{operator-password}@{{ $host }}:6379/0"}
   {{- end }}
   {{- if has "mongodb" $made }}
-  - name: {{ $name }}-mongodb
-    labels:
-      {{- include "deltastream.selector" (dict "root" . "component" "mongodb") | nindent 6 }}
+  - name: "{{ $name }}-mongodb"
+    {{- include "deltastream.secretLabels" (dict "root" . "component" "mongodb") | nindent 4 }}
     keys:
       keyfile: {random: 64}
       root-password: {random: 32}
@@ -40,9 +47,8 @@ secrets:
         template: "mongodb://app:{app-password}@{{ include "deltastream.mongodbMembers" . }}/deltastream?replicaSet=deltastream&authSource=deltastream"
   {{- end }}
   {{- if has "auth" $made }}
-  - name: {{ $name }}-auth
-    labels:
-      {{- include "deltastream.selector" (dict "root" . "component" "auth") | nindent 6 }}
+  - name: "{{ $name }}-auth"
+    {{- include "deltastream.secretLabels" (dict "root" . "component" "auth") | nindent 4 }}
     keys:
       jwt_secret: {random: 48}
       jwt_previous_secret: {template: ""} # by hand during a rotation; the next upgrade ends it

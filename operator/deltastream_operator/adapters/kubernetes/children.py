@@ -107,10 +107,13 @@ def _pod(feed: Feed, component: Component, template: Mapping[str, Any], shards: 
     }
     spec = pod["spec"]
     added = _generator_env(feed, shards) if component == "generator" else _enricher_env(feed)
+    own = {variable["name"] for variable in added}
     for container in spec["containers"]:
-        container["env"] = [*container.get("env", []), *added]
+        # The chart's user may set any variable; a name that comes twice would be refused by the API server.
+        given = [variable for variable in container.get("env", []) if variable["name"] not in own]
+        container["env"] = [*given, *added]
     for constraint in spec.get("topologySpreadConstraints", []):
-        constraint["labelSelector"] = {"matchLabels": names.selector(feed.name, component)}
+        constraint.setdefault("labelSelector", {"matchLabels": names.selector(feed.name, component)})
     if component == "generator" and isinstance(feed.source, Replay) and feed.source.config_map:
         recording = {"name": "recording", "configMap": {"name": feed.source.config_map.name}}
         spec["volumes"] = [*spec.get("volumes", []), recording]

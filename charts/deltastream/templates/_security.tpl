@@ -1,0 +1,33 @@
+{{/*
+A securityContext: the common keys, a component's over them. A key that is null is left out, and so is all of it where
+the component's is null or `enabled` is false. OpenShift gives users and groups itself and refuses others.
+Takes {root, values, key}; `key` is podSecurityContext or containerSecurityContext.
+*/}}
+{{- define "deltastream.securityContext" -}}
+{{- $merged := dict -}}
+{{- if not (kindIs "invalid" (index .values .key)) -}}
+{{- range list (index .root.Values .key) (index .values .key) -}}
+{{- range $name, $value := . }}{{ $_ := set $merged $name $value }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- $enabled := ne "false" (get $merged "enabled" | toString) -}}
+{{- $left := list "enabled" -}}
+{{- if eq "true" (include "deltastream.givesUsers" .root) -}}
+{{- $left = concat $left (list "runAsUser" "runAsGroup" "fsGroup") -}}
+{{- end -}}
+{{- range $name, $value := $merged -}}
+{{- if kindIs "invalid" $value }}{{ $left = append $left $name }}{{ end -}}
+{{- end -}}
+{{- range $left }}{{ $_ := unset $merged . }}{{ end -}}
+{{- if and $enabled $merged -}}
+securityContext:
+  {{- toYaml $merged | nindent 2 }}
+{{- end -}}
+{{- end -}}
+
+{{/* "true" where the cluster gives pods their users: OpenShift, found or forced. */}}
+{{- define "deltastream.givesUsers" -}}
+{{- $openshift := ((.Values.global | default dict).compatibility | default dict).openshift | default dict -}}
+{{- $adapt := $openshift.adaptSecurityContext | default "auto" -}}
+{{- or (eq $adapt "force") (and (eq $adapt "auto") (.Capabilities.APIVersions.Has "security.openshift.io/v1")) -}}
+{{- end -}}

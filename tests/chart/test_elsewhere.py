@@ -1,0 +1,358 @@
+"""The chart in other clusters: OpenShift, IPv6, umbrella charts, mirrors, names that look like numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.chart.render import CHART, Object, Pod, ends, kind, name, objects, pods, template
+
+SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+STORES = {"redis", "mongodb"}
+# A component's block in values.yaml, and what its pods are labelled with.
+BLOCKS = {
+    "operator": "operator",
+    "feedGenerator": "feed-generator",
+    "workerEnricher": "worker-enricher",
+    "auth": "auth",
+    "storage": "storage",
+    "analytics": "analytics",
+    "apiGateway": "api-gateway",
+    "socketGateway": "socket-gateway",
+    "loggingService": "logging-service",
+    "redis": "redis",
+    "mongodb": "mongodb",
+    "backup": "backup",
+}
+DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
+USERS = {"runAsUser", "runAsGroup", "fsGroup"}
+
+
+@cache
+def _ci(stem: str) -> list[Object]:
+    return objects(template(f"--values={CHART / 'ci' / stem}.yaml"))
+
+
+def _rendered(*options: str, **where: Any) -> list[Object]:
+    return objects(template(*options, **where))
+
+
+def _component(pod: Pod) -> str:
+    return pod.labels["app.kubernetes.io/component"]
+
+
+def _images(release: list[Object]) -> set[str]:
+    return {container["image"] for pod in pods(release) for container in pod.containers}
+
+
+def _security(pod: Pod) -> Object:
+    found: Object = pod.spec.get("securityContext", {})
+    return found
+
+
+def _blocks(release: list[Object]) -> set[str]:
+    """All addresses in NetworkPolicies."""
+    return {
+        peer["ipBlock"]["cidr"]
+        for policy in kind(release, "NetworkPolicy")
+        for rule in policy["spec"].get("egress", [])
+        for peer in rule.get("to", [])
+        if "ipBlock" in peer
+    }
+
+
+def _texts(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every value that Kubernetes wants as a string: names, namespaces, labels, addresses, arguments."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            wanted = key in ("name", "namespace", "cidr", "image", "serviceName", "value", "host")
+            if wanted and not isinstance(inner, dict | list) and path[-1:] != ("httpGet",):
+                yield (*path, key), inner
+            elif key in ("labels", "annotations", "matchLabels", "args", "command"):
+                yield from (
+                    ((*path, key), each) for each in (inner.values() if isinstance(inner, dict) else inner)
+                )
+            yield from _texts(inner, (*path, str(key)))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner, path)
+
+
+@pytest.mark.parametrize(
+    "text", ["1e3", "true", "null", "0x10", "123", "on", "a.b", "3-deltastream", "9" * 53]
+)
+def test_names_that_yaml_takes_for_something_else_stay_names(text: str) -> None:
+    """Of a release, its namespace, a feed, DNS' namespace; and a Service's name begins with a letter."""
+    options = ["--set=metrics.enabled=true,backup.enabled=true,ingress.enabled=true"]
+    options += [f"--set-string=networkPolicy.dns.namespace={text},global.storageClass={text}"]
+    options += [f"--namespace={text.replace('.', '-')}"]
+    options += [f'--set-json=feeds={{"{text[:40].replace(".", "-")}":{{"products":["A"],"source":{{}}}}}}']
+    release = _rendered(*options, release=text)
+    found = list(_texts(release)) + [
+        each
+        for config_map in kind(release, "ConfigMap")
+        for key, inner in config_map["data"].items()
+        if key in ("generator.yaml", "enricher.yaml", "plan.yaml")
+        for each in _texts(yaml.safe_load(inner))
+    ]
+    assert len(found) > 500
+    assert [(path, value) for path, value in found if not isinstance(value, str)] == []
+    for each in kind(release, "Service"):
+        assert SERVICE_NAME.fullmatch(each["metadata"]["name"]), name(each)
+
+
+def test_a_name_of_one_s_own_that_looks_like_a_number_or_nothing_stays_a_name() -> None:
+    release = _rendered("--set-string=fullnameOverride=null", "--set=ingress.enabled=true")
+    assert "null" in {each["metadata"]["name"] for each in kind(release, "Ingress")}
+
+
+def test_addresses_of_both_families_are_texts_in_every_policy() -> None:
+    """`::/0` without quotes is no YAML."""
+    assert "::/0" in _blocks(_rendered("--set-string=networkPolicy.apiServer.cidr=::/0"))
+    both = _rendered('--set-json=networkPolicy.apiServer.cidrs=["::/0","fd00::/8"]')
+    assert _blocks(both) == {"0.0.0.0/0", "::/0", "fd00::/8"}
+    outside = {"2001:db8:1::/64", "2001:db8:2::/64", "fd00:10:96::a/128", "::/0"}
+    assert _blocks(_ci("ipv6")) == outside
+
+
+def test_every_process_listens_where_it_is_told_to() -> None:
+    """Services and probe servers, the operator's and the feeds' too; by default where the image says."""
+    for release, host in ((_ci("default"), None), (_ci("all-enabled"), "::")):
+        for pod in pods(release):
+            for container in pod.spec["containers"]:
+                env = {each["name"]: each.get("value") for each in container.get("env", [])}
+                told = None if ends(pod) or _component(pod) in STORES else host
+                assert env.get("HOST") == told, f"{pod.owner} {container['name']}"
+                if container["name"] == "mongodb":
+                    assert ("--ipv6" in container["command"]) is (host == "::")
+
+
+def test_every_service_has_the_families_that_are_wanted() -> None:
+    for each in kind(_ci("all-enabled"), "Service"):
+        assert each["spec"]["ipFamilyPolicy"] == "PreferDualStack", name(each)
+        assert each["spec"]["ipFamilies"] == ["IPv4", "IPv6"], name(each)
+        assert each["metadata"]["annotations"]["example.com/balancer"] == "internal", name(each)
+    for each in kind(_ci("default"), "Service"):
+        assert not {"ipFamilyPolicy", "ipFamilies"} & set(each["spec"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--set=global.compatibility.openshift.adaptSecurityContext=force"],
+        ["--api-versions=security.openshift.io/v1"],
+        [
+            "--set=podSecurityContext.runAsUser=null,podSecurityContext.runAsGroup=null,podSecurityContext.fsGroup=null"
+        ],
+    ],
+    ids=["forced", "found", "null"],
+)
+def test_no_pod_names_a_user_where_the_cluster_gives_it(options: list[str]) -> None:
+    """Hooks, Jobs and feeds too; all that `restricted` asks for stays."""
+    release = _rendered(*options, "--set=backup.enabled=true")
+    assert len(pods(release)) == 19
+    for pod in pods(release):
+        assert not USERS & set(_security(pod)), pod.owner
+        assert _security(pod)["runAsNonRoot"] is True, pod.owner
+        assert _security(pod)["seccompProfile"] == {"type": "RuntimeDefault"}, pod.owner
+        for container in pod.containers:
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}, pod.owner
+            assert not USERS & set(container["securityContext"]), pod.owner
+
+
+def test_users_stay_on_openshift_where_that_is_disabled() -> None:
+    disabled = "--set=global.compatibility.openshift.adaptSecurityContext=disabled"
+    for pod in pods(_rendered("--api-versions=security.openshift.io/v1", disabled)):
+        assert _security(pod)["runAsUser"] == 10001
+
+
+@pytest.mark.parametrize("off", ["podSecurityContext=null", "podSecurityContext.enabled=false"])
+def test_a_component_s_security_context_goes_without_the_others(off: str) -> None:
+    """And all of them by one value."""
+    for block, label in BLOCKS.items():
+        if block in ("operator", "workerEnricher", "mongodb"):
+            release = _rendered(f"--set={block}.{off}")
+            without = {_component(pod) for pod in pods(release) if not _security(pod)}
+            hooks = {"crd-upgrade", "init-secrets", "smoke", "stranger"} if block == "operator" else set()
+            assert without == {label} | hooks, block
+    assert not any(_security(pod) for pod in pods(_rendered(f"--set={off}")))
+
+
+@pytest.mark.parametrize("off", ["containerSecurityContext=null", "containerSecurityContext.enabled=false"])
+def test_containers_security_contexts_can_go_too(off: str) -> None:
+    for pod in pods(_rendered(f"--set={off}", f"--set=auth.{off}")):
+        assert not any("securityContext" in container for container in pod.containers), pod.owner
+
+
+def test_a_component_s_key_is_over_the_common_one_and_null_takes_it_away() -> None:
+    own = '--set-json=redis.podSecurityContext={"runAsUser":999,"runAsGroup":null}'
+    (redis,) = [pod for pod in pods(_rendered(own)) if _component(pod) == "redis"]
+    common = {key: value for key, value in _security(pods(_ci("default"))[0]).items() if key != "runAsGroup"}
+    assert _security(redis) == common | {"runAsUser": 999}
+
+
+def test_a_mirror_stands_in_for_docker_io_and_another_registry_is_kept() -> None:
+    mirror = "mirror.example.com:5000/docker"
+    found = _images(_ci("shared-values"))
+    assert {image.rpartition(":")[0] for image in found} >= {
+        f"{mirror}/library/redis",
+        f"{mirror}/library/mongo",
+        f"{mirror}/deltastream/auth",
+    }
+    assert all(image.startswith(f"{mirror}/") for image in found)
+    options = (
+        "global.imageRegistry=m.example.com/,mongodb.image.repository=mongo,auth.image.repository=team/auth"
+    )
+    options += ",storage.image.repository=quay.io/team/storage,redis.image.repository=localhost/redis"
+    found = _images(_rendered(f"--set={options}"))
+    assert {"m.example.com/team/auth:0.1.0", "quay.io/team/storage:0.1.0"} <= found
+    assert {"m.example.com/mongo:6.0", "localhost/redis:7.2-bookworm"} <= found
+    own = _images(_rendered("--set=global.imageRegistry=m.example.com,image.registry=own.example.com"))
+    assert {image.partition("/")[0] for image in own} == {"own.example.com", "m.example.com"}
+
+
+def test_login_secrets_are_those_of_both_places_once() -> None:
+    for pod in pods(_ci("shared-values")):
+        assert pod.spec["imagePullSecrets"] == [{"name": "mirror-login"}, {"name": "second-login"}], pod.owner
+
+
+def test_a_claim_takes_its_own_class_else_the_shared_one() -> None:
+    release = _ci("shared-values")
+    claims = [each["spec"]["volumeClaimTemplates"][0] for each in kind(release, "StatefulSet")]
+    claims += kind(release, "PersistentVolumeClaim")
+    assert sorted(claim["spec"]["storageClassName"] for claim in claims) == ["fast", "fast", "slow"]
+    none = _rendered("--set=global.storageClass=-")
+    (claim, *_) = [each["spec"]["volumeClaimTemplates"][0] for each in kind(none, "StatefulSet")]
+    assert claim["spec"]["storageClassName"] == ""
+
+
+PARENT = """
+apiVersion: v2
+name: desk
+version: 1.0.0
+dependencies: [{name: deltastream, version: "*", condition: deltastream.enabled}]
+"""
+GLOBAL = {
+    "imageRegistry": "mirror.example.com",
+    "imagePullSecrets": [{"name": "login"}],
+    "storageClass": "fast",
+    "compatibility": {"openshift": {"adaptSecurityContext": "force"}},
+    "somebodyElses": {"setting": 1},
+}
+
+
+def test_an_umbrella_chart_sets_all_of_it_in_its_own_values(tmp_path: Path) -> None:
+    """A parent's null never reaches a chart below it, so that every switch has a value that does."""
+    shutil.copytree(CHART, tmp_path / "charts/deltastream")
+    (tmp_path / "Chart.yaml").write_text(PARENT)
+    below = {"enabled": True, "auth": {"podSecurityContext": {"enabled": False}}}
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump({"global": GLOBAL, "deltastream": below}))
+    (tmp_path / "direct.yaml").write_text(yaml.safe_dump({"global": GLOBAL, **below}))
+    umbrella = _rendered(chart=tmp_path)
+    assert {name(each): each for each in umbrella} == {
+        name(each): each for each in _rendered(f"--values={tmp_path}/direct.yaml")
+    }
+    assert all(image.startswith("mirror.example.com/") for image in _images(umbrella))
+    for pod in pods(umbrella):
+        assert not USERS & set(_security(pod)), pod.owner
+        assert bool(_security(pod)) is (_component(pod) != "auth")
+
+
+def test_no_policy_reaches_pods_of_other_charts_of_the_release() -> None:
+    """Under an umbrella chart they have the same instance: deny-all would cut them off."""
+    for policy in kind(_ci("default"), "NetworkPolicy"):
+        labels = policy["spec"]["podSelector"]["matchLabels"]
+        assert labels.get("app.kubernetes.io/name") == "deltastream" or set(labels.values()) == {"stranger"}
+
+
+def test_what_is_added_reaches_every_pod_of_its_component() -> None:
+    """Variables, volumes, labels, spread, accounts; of a hook's pod those of whose image it runs."""
+    hooks = {"crd-upgrade", "init-secrets", "smoke", "stranger", "mongodb-init"}
+    seen = set()
+    for pod in pods(_ci("all-enabled")):
+        seen.add(_component(pod))
+        for container in pod.spec["containers"]:
+            env = {each["name"]: each for each in container.get("env", [])}
+            if _component(pod) != "stranger":  # it has no settings
+                assert env["TZ"]["value"] == "Asia/Kolkata", pod.owner
+                assert "valueFrom" in env["NODE_NAME"], pod.owner
+            mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
+            assert mounts["company"]["mountPath"] == "/etc/company", pod.owner
+            assert container["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, pod.owner
+        volumes = {volume["name"]: volume for volume in pod.spec["volumes"]}
+        assert volumes["company"]["configMap"]["name"] == "deltastream-extra", pod.owner
+        assert _security(pod)["supplementalGroups"] == [5000], pod.owner
+        assert pod.spec["dnsConfig"] == {"options": [{"name": "ndots", "value": "2"}]}, pod.owner
+        if _component(pod) not in hooks:
+            assert pod.labels["example.com/tier"] == "options", pod.owner
+            (spread,) = pod.spec["topologySpreadConstraints"]
+            assert spread["topologyKey"] == "topology.kubernetes.io/zone", pod.owner
+            counted = spread.get("labelSelector", {}).get("matchLabels", {})
+            assert counted.items() <= pod.labels.items(), pod.owner
+            assert bool(counted) is not pod.owner.startswith("ConfigMap/"), pod.owner  # the operator's to say
+    assert seen >= set(BLOCKS.values()) | hooks
+    for account in kind(_ci("all-enabled"), "ServiceAccount"):
+        component = account["metadata"]["labels"]["app.kubernetes.io/component"]
+        own = account["metadata"]["annotations"].get("example.com/identity")
+        assert own == (None if component in hooks else "options"), name(account)
+
+
+def test_a_variable_of_the_user_s_replaces_the_chart_s_and_its_file() -> None:
+    mine = [
+        {"name": "LOG_LEVEL", "value": "{{ .Values.logLevel | lower }}"},
+        {"name": "REDIS_URL", "valueFrom": {"secretKeyRef": {"name": "mine", "key": "url"}}},
+        {"name": "NUMBER", "value": "{{ 1 }}e3"},
+    ]
+    (pod,) = [
+        pod
+        for pod in pods(_rendered(f"--set-json=analytics.extraEnv={json.dumps(mine)}"))
+        if _component(pod) == "analytics"
+    ]
+    env = {each["name"]: each for each in pod.spec["containers"][0]["env"]}
+    assert len(env) == len(pod.spec["containers"][0]["env"])
+    assert env["LOG_LEVEL"]["value"] == "info"
+    assert env["REDIS_URL"] == mine[1]
+    assert env["NUMBER"]["value"] == "1e3"
+    assert "REDIS_URL_FILE" not in env
+
+
+def test_common_labels_are_on_every_object_and_pod_and_in_no_selector_or_claim() -> None:
+    release = _ci("shared-values")
+    for each in release:
+        assert each["metadata"]["labels"]["team"] == "options", name(each)
+        assert each["metadata"]["labels"]["app.kubernetes.io/part-of"] == "desk", name(each)
+        assert each["metadata"]["annotations"]["example.com/owner"] == "options@example.com", name(each)
+    for pod in pods(release):
+        assert pod.labels["team"] == "options", pod.owner
+    for each in kind(release, "Deployment", "StatefulSet", "Service", "PodDisruptionBudget", "NetworkPolicy"):
+        assert "team" not in str({**each["spec"], "template": None}), name(each)
+    hooks = [each for each in release if "helm.sh/hook" in each["metadata"]["annotations"]]
+    assert {each["kind"] for each in hooks} >= {"Job", "Role", "NetworkPolicy"}
+    (plan,) = [
+        each["data"]["plan.yaml"] for each in kind(release, "ConfigMap") if "plan.yaml" in each["data"]
+    ]
+    assert all(secret["labels"]["team"] == "options" for secret in yaml.safe_load(plan)["secrets"])
+
+
+def test_null_is_nothing_for_every_setting_that_may_be_empty(tmp_path: Path) -> None:
+    """What people write to take a default away, often of settings that are empty anyway."""
+    values: Object = {
+        block: {key: None for key, value in DEFAULTS[block].items() if value in ({}, [], {"annotations": {}})}
+        for block in BLOCKS
+    }
+    for block in values.values():  # these say that there is none, not that there is the usual one
+        del block["podSecurityContext"], block["containerSecurityContext"]
+    values |= dict.fromkeys(("global", "commonLabels", "commonAnnotations", "listenAddress", "dnsConfig"))
+    values |= {"ipFamilyPolicy": None, "ipFamilies": None, "image": {"pullSecrets": None}}
+    values["networkPolicy"] = {"apiServer": {"cidrs": None}, "dns": {"cidrs": None}}
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump(values))
+    assert objects(template(f"--values={file}")) == _ci("default")
