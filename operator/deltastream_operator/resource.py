@@ -123,7 +123,7 @@ def _spec(name: str | None, annotations: object, top: Fields, folder: Path | Non
     """The feed of `spec`; `folder` is what a recording's path starts from, None where there are no files."""
     spec = top.mapping("spec", required=True)
     top.close()
-    mode = _mode(spec.choice("mode", MODES, "Manual"))
+    mode = _mode(spec.choice("mode", MODES, "Automatic"))
     products = spec.text_set("products", PRODUCT, "1 to 20 of A-Z, 0-9, & and -", at_most=500)
     source = _source(spec.mapping("source", required=True), folder)
     if isinstance(source, Replay) and products and len(products) != 1:
