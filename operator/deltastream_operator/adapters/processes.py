@@ -62,7 +62,7 @@ class Process:
         if self._child and (status := _ended(self._child)) is not None:
             self._child = None
             if not self.stopping:
-                self._schedule(now, status)
+                self._again(now, _how(status), self.last_words(3))
         if self._child and self._kill_at is not None and now >= self._kill_at:
             _signal_group(self._child.pid, signal.SIGKILL)
         if not self._child and not self.stopping and self._start_at is not None and now >= self._start_at:
@@ -70,6 +70,13 @@ class Process:
 
     def _start(self, now: float) -> None:
         command = self.command
+        self._started_at, self._start_at = now, None
+        try:
+            self._spawn(command)
+        except OSError as error:  # no log, no program, no memory
+            self._again(now, f"cannot be started: {error.filename or command.argv[0]}: {error.strerror}", [])
+
+    def _spawn(self, command: Command) -> None:
         command.log.parent.mkdir(parents=True, exist_ok=True)
         with open(command.log, "ab") as log:
             self._log_from = log.tell()
@@ -83,18 +90,15 @@ class Process:
                 start_new_session=True,  # the terminal's Ctrl-C is ours alone: we stop in order
                 preexec_fn=die_with(os.getpid()),
             )
-        self._started_at, self._start_at = now, None
 
-    def _schedule(self, now: float, status: int) -> None:
+    def _again(self, now: float, why: str, last_words: list[str]) -> None:
         if now - self._started_at >= HEALTHY_S:
             self._backoff_s, self.failures = FIRST_BACKOFF_S, 0
         self.failures += 1
         self._start_at = now + self._backoff_s
-        lines = "".join(f"\n    {line}" for line in self.last_words(3))
-        self._say(
-            f"{self.command.name} {_how(status)}; starting again in {self._backoff_s:g} s; "
-            f"log {self.command.log}:{lines}"
-        )
+        lines = "".join(f"\n    {line}" for line in last_words)
+        log = f"log {self.command.log}:{lines}"
+        self._say(f"{self.command.name} {why}; starting again in {self._backoff_s:g} s; {log}")
         self._backoff_s = min(self._backoff_s * 2, MAX_BACKOFF_S)
 
     def last_words(self, lines: int) -> list[str]:
@@ -197,17 +201,36 @@ def die_with(parent: int) -> Callable[[], None]:
 def started_at(pid: int) -> str | None:
     """When the process began, as text that tells two owners of one pid apart; None if there is none."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return None
-    return None if fields[0] in "ZX" else fields[19]
+    return None if fields[0] in "ZX" else f"{boot} {fields[19]}"
+
+
+def recorded(record: Mapping[str, object]) -> dict[str, tuple[int, str]]:
+    """The leaders of process groups that a record names; anything else in it is no record of ours."""
+    found = {}
+    for name, entry in record.items():
+        match entry:
+            case [int(pid), str(began)] if 1 < pid < 2**31 and _leads(pid):
+                found[name] = pid, began
+    return found
+
+
+def _leads(pid: int) -> bool:
+    # We start each process as the leader of a group of its own; never our own group.
+    with contextlib.suppress(OSError):
+        return os.getpgid(pid) == pid != os.getpgrp()
+    return False
 
 
 def kill_leftovers(recorded: Mapping[str, tuple[int, str]], within_s: float = 10) -> list[str]:
     """Kill the groups of a planner that is no more, if they still are who they were; names of those found."""
     found = {name: pid for name, (pid, began) in recorded.items() if started_at(pid) == began}
     for pid in found.values():
-        _signal_group(pid, signal.SIGKILL)
+        with contextlib.suppress(PermissionError):  # another user's by now
+            _signal_group(pid, signal.SIGKILL)
     deadline = time.monotonic() + within_s
     while any(started_at(pid) for pid in found.values()) and time.monotonic() < deadline:
         time.sleep(0.02)
