@@ -12,8 +12,9 @@ from pathlib import Path
 
 from deltastream_operator.adapters import data, logs, net, stores
 from deltastream_operator.adapters.home import Home, unusable
+from deltastream_operator.adapters.leftovers import kill_leftovers, recorded, started_at
 from deltastream_operator.adapters.live import Board, Screen
-from deltastream_operator.adapters.processes import Supervisor, kill_leftovers, recorded, started_at
+from deltastream_operator.adapters.processes import Supervisor
 from deltastream_operator.adapters.services import HTTP, Services, base_env
 from deltastream_operator.adapters.wakeups import Wakeups
 from deltastream_operator.adapters.workloads import LocalWorkloads
@@ -202,6 +203,8 @@ class Local:
         due = decide_at = 0.0
         while True:
             self._step(0.2)
+            if self._silent("redis"):  # each reading would wait in vain, and everything else with it
+                continue
             if time.monotonic() >= decide_at:
                 decide_at = time.monotonic() + DECIDE_S
                 self._scaling.tick(signals.read([feed.name for feed in self._feeds]))
@@ -211,6 +214,11 @@ class Local:
             self._try(lambda: logs.bound(self._home.logs))
             with contextlib.suppress(RedisError, ValueError):  # it is being started again: the lines stay
                 self._screen.show(board.lines())
+
+    def _silent(self, name: str) -> bool:
+        """Whether the last question to this process went without a good answer."""
+        process = self._supervisor.processes.get(name)
+        return bool(process and process.probe and process.probe.life.silent_since)
 
     def _stop(self) -> None:
         names = list(self._supervisor.processes)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deltastream_operator.adapters import stores
+from deltastream_operator.adapters.asking import livez
 from deltastream_operator.adapters.home import Home
 from deltastream_operator.adapters.net import answers
 from deltastream_operator.adapters.processes import Command
@@ -93,6 +94,7 @@ class Services:
             cwd=cwd,
             log=self.home.logs / f"{name}.log",
             ready=ready,
+            livez=livez(port) if port else None,
             grace_s=grace_s,
         )
 

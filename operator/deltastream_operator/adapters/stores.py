@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
+from deltastream_operator.adapters.asking import mongod_hello, redis_ping
 from deltastream_operator.adapters.home import Home, unusable
 from deltastream_operator.adapters.logs import tail
 from deltastream_operator.adapters.net import listening
@@ -67,6 +68,7 @@ def redis(home: Home, port: int, env: dict[str, str]) -> Command:
         cwd=home.redis_data,
         log=home.logs / "redis.log",
         ready=lambda: _pongs(redis_url(home, port, 0)),
+        livez=redis_ping(port),
         grace_s=30,
     )
 
@@ -91,6 +93,7 @@ def mongo(home: Home, port: int, env: dict[str, str]) -> Command:
         cwd=home.mongo_data,
         log=home.logs / "mongod.log",
         ready=listening(port),
+        livez=mongod_hello(port),
         grace_s=30,
     )
 

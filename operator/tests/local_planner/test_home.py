@@ -16,7 +16,7 @@ import pytest
 
 from deltastream_operator.adapters import data, stores
 from deltastream_operator.adapters.home import Home
-from deltastream_operator.adapters.processes import recorded, started_at
+from deltastream_operator.adapters.leftovers import recorded, started_at
 from deltastream_operator.errors import PlannerError
 
 AOF, MANIFEST = "appendonlydir", "appendonlydir/appendonly.aof.manifest"
