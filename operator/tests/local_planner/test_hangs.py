@@ -74,7 +74,7 @@ class Bench:
             probes = [self.supervisor.processes[name].probe for name in names]
             if not all(probe and probe.life.answered_at for probe in probes):
                 self.clock.now += 0.2  # the start's questions come each second
-            return all(probe and (probe.life.answered_at or 0) > since for probe in probes)
+            return all(probe and (probe.life.answered_at or 0) >= since for probe in probes)
 
         wait_until(all_did, f"{names} answer", 60)
 
