@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from deltastream_operator.adapters.home import Home
+from deltastream_operator.adapters.home import Home, unusable
 from deltastream_operator.adapters.logs import tail
 from deltastream_operator.errors import PlannerError
 
@@ -22,11 +23,15 @@ def start(feeds: str, root: Path, table: Path | None) -> str:
     home.create()
     if pid := home.running_pid():
         raise PlannerError(f"{home.root} is in use by the planner with pid {pid}: stop it first (make stop)")
-    home.ready_file.unlink(missing_ok=True)
+    home.not_ready()
     log = home.logs / "planner.log"
     argv = [sys.executable, "-m", "deltastream_operator", "local", "--feeds", feeds]
     argv += ["--services", str(table)] if table else []
-    with open(log, "ab") as out:
+    try:
+        out = open(log, "ab")  # noqa: SIM115  # closed below
+    except OSError as error:
+        raise unusable(log, error) from None
+    with out:
         planner = subprocess.Popen(  # noqa: S603
             argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )
@@ -49,7 +54,8 @@ def stop(root: Path) -> str:
     pid = home.running_pid()
     if pid is None:
         return f"nothing runs in {home.root}"
-    os.kill(pid, signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError):  # it ends by itself just now
+        os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + DOWN_WITHIN_S
     while home.running_pid() is not None:
         if time.monotonic() > deadline:

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from deltastream_operator import redis_urls
+from deltastream_operator import redis_urls, strict_yaml
 from deltastream_operator.adapters.kubernetes import names
 from deltastream_operator.domain.feed import Component
 from deltastream_operator.errors import PlannerError, SettingsError
@@ -82,10 +80,12 @@ def _read(file: Path) -> str:
 
 def _template(file: Path) -> Mapping[str, Any]:
     try:
-        loaded = yaml.safe_load(file.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise PlannerError(f"{file}: cannot be read as YAML ({type(error).__name__})") from None
-    if not isinstance(loaded, dict) or not loaded.get("spec", {}).get("containers"):
-        raise PlannerError(f"{file}: must be a PodTemplateSpec with spec.containers")
-    loaded.setdefault("metadata", {}).setdefault("labels", {})
-    return loaded
+        loaded: Any = strict_yaml.read(file)
+        if not all([isinstance(one, dict) for one in loaded["spec"]["containers"]] or [False]):
+            raise TypeError
+        metadata = loaded.get("metadata") or {}
+        return {**loaded, "metadata": {**metadata, "labels": {**(metadata.get("labels") or {})}}}
+    except strict_yaml.YamlError as error:
+        raise PlannerError(f"{file}: {error}") from None
+    except (LookupError, TypeError, AttributeError):
+        raise PlannerError(f"{file}: must be a PodTemplateSpec with spec.containers") from None

@@ -6,6 +6,8 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 
+from deltastream_operator.strict_yaml import shown
+
 
 class Problems:
     """Problem lines of one document, each led by where it is, unless that is clear (`where` is empty)."""
@@ -58,6 +60,18 @@ class Fields:
         if value is None and required and self.present:
             self.problem(name, "is required")
         return value is None
+
+    def texts(self, name: str) -> dict[str, str]:
+        """The mapping of text to text in field `name`; an empty one if it is absent."""
+        value = self.take(name)
+        if value is not None and not isinstance(value, Mapping):
+            self.problem(name, f"must be a mapping, not {_shown(value)}")
+        given = dict(value) if isinstance(value, Mapping) else {}
+        for key, entry in given.items():
+            if not isinstance(entry, str):
+                quote = "; put it in quotes" if isinstance(entry, (bool, int, float)) else ""
+                self.problem(f"{name}.{shown(key)}", f"must be text, not {_shown(entry)}{quote}")
+        return {key: entry for key, entry in given.items() if isinstance(entry, str)}
 
     def constant(self, name: str, wanted: str) -> None:
         """The field must be exactly `wanted`."""
@@ -123,13 +137,9 @@ class Fields:
     def close(self) -> None:
         """Note every field that was not asked for."""
         for name in self._left:
-            near = difflib.get_close_matches(str(name), self._known, n=1)
+            near = difflib.get_close_matches(str(name)[:100], self._known, n=1)
             known = f"did you mean {near[0]}?" if near else f"known are {', '.join(self._known)}"
-            self.problem(_short(str(name)), f"unknown field; {known}")
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."
+            self.problem(shown(str(name)), f"unknown field; {known}")
 
 
 def _shown(value: object) -> str:
@@ -138,7 +148,7 @@ def _shown(value: object) -> str:
     if isinstance(value, list):
         return "a list"
     return (
-        "nothing" if value is None else _short(repr(value) if not isinstance(value, int) else _digits(value))
+        "nothing" if value is None else shown(repr(value) if not isinstance(value, int) else _digits(value))
     )
 
 

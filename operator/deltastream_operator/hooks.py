@@ -44,8 +44,11 @@ async def _init_secrets(api: Api, plan: list[dict[str, object]]) -> None:
 
 
 async def _apply_crd(api: Api, file: Path) -> None:
-    body = yaml.safe_load(file.read_text())
-    name = body["metadata"]["name"]
+    try:
+        body = yaml.safe_load(file.read_text(encoding="utf-8"))  # our own file, which has aliases
+        name = body["metadata"]["name"]
+    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError, RecursionError) as error:
+        raise PlannerError(f"{file}: is not a CustomResourceDefinition ({type(error).__name__})") from None
     try:
         await api.get(f"{_CRDS}/{name}")
     except ApiError as error:

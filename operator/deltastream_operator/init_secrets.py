@@ -13,14 +13,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from deltastream_operator import strict_yaml
 from deltastream_operator.adapters.kubernetes import names
 from deltastream_operator.adapters.kubernetes.api import Api, ApiError
 from deltastream_operator.errors import PlannerError
 
 _REFERENCE = re.compile(r"\{([a-zA-Z0-9._-]+)\}")
 _NOT_FOUND = 404
+_RULES = {"random": int, "template": str}
 Random = Callable[[int], str]
 # Argo CD takes the release's label for its own and would prune what is in no manifest: every password anew.
 KEPT = {
@@ -37,13 +37,17 @@ def random_text(length: int) -> str:
 def read_plan(file: Path) -> list[dict[str, Any]]:
     """The plan's Secrets. Raises PlannerError."""
     try:
-        plan = yaml.safe_load(file.read_text())
+        plan: Any = strict_yaml.read(file)
         wanted: list[dict[str, Any]] = plan["secrets"] or []
         for secret in wanted:
             for key, rule in secret["keys"].items():
-                if len(rule) != 1 or not rule.keys() <= {"random", "template"}:
-                    raise PlannerError(f"{file}: {secret['name']}.{key}: must be one of random and template")
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+                if [type(value) is _RULES.get(kind) for kind, value in rule.items()] != [True]:
+                    raise PlannerError(
+                        f"{file}: {secret['name']}.{key}: must be one of random (a length) and template"
+                    )
+    except strict_yaml.YamlError as error:
+        raise PlannerError(f"{file}: {error}") from None
+    except (KeyError, TypeError, AttributeError) as error:
         raise PlannerError(f"{file}: is not a plan of Secrets ({type(error).__name__})") from None
     return wanted
 
@@ -60,6 +64,14 @@ def fill(keys: Mapping[str, Mapping[str, Any]], present: Mapping[str, str], rand
     return values
 
 
+def _text(secret: str, key: str, value: str) -> str:
+    try:
+        return b64decode(value).decode()
+    except ValueError:
+        said = f"Secret {secret}: {key} is not UTF-8 text: put text there, or remove the key to have it made"
+        raise PlannerError(said) from None
+
+
 async def run(
     api: Api, namespace: str, plan: list[dict[str, Any]], random: Random = random_text
 ) -> list[str]:
@@ -73,7 +85,7 @@ async def run(
             if error.status != _NOT_FOUND:
                 raise
             found = None
-        present = {key: b64decode(value).decode() for key, value in (found or {}).items()}
+        present = {key: _text(secret["name"], key, value) for key, value in (found or {}).items()}
         values = fill(secret["keys"], present, random)
         changed = sorted(key for key, value in values.items() if present.get(key) != value)
         data = {key: b64encode(values[key].encode()).decode() for key in changed}

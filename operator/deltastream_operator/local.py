@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deltastream_operator.adapters import logs, net, stores
-from deltastream_operator.adapters.home import Home
+from deltastream_operator.adapters import data, logs, net, stores
+from deltastream_operator.adapters.home import Home, unusable
+from deltastream_operator.adapters.leftovers import kill_leftovers, recorded, started_at
 from deltastream_operator.adapters.live import Board, Screen
-from deltastream_operator.adapters.processes import Supervisor, kill_leftovers, started_at
+from deltastream_operator.adapters.processes import Supervisor
 from deltastream_operator.adapters.services import HTTP, Services, base_env
 from deltastream_operator.adapters.wakeups import Wakeups
 from deltastream_operator.adapters.workloads import LocalWorkloads
@@ -31,6 +32,8 @@ class Local:
     def __init__(self, feeds: Sequence[Feed], settings: Settings, services: Services, screen: Screen) -> None:
         self._feeds, self._settings, self._services, self._screen = feeds, settings, services, screen
         self._home = services.home
+        self._home.say = screen.say
+        self._told = ""
         self._supervisor = Supervisor(time, screen.say)
         self._wakeups = Wakeups()
         self._ports: dict[str, int] = {}
@@ -62,11 +65,24 @@ class Local:
         running = {name: process.pid for name, process in self._supervisor.processes.items() if process.pid}
         if running != self._recorded:
             self._recorded = running
-            self._home.write_json(
-                "processes.json", {name: [pid, started_at(pid)] for name, pid in running.items()}
-            )
+            record = {name: [pid, started_at(pid)] for name, pid in running.items()}
+            self._try(lambda: self._home.write_json("processes.json", record))
         if self._stop_asked > 1:  # asked again: no more grace
             self._supervisor.kill_all()
+
+    def _try(self, upkeep: Callable[[], None]) -> None:
+        """Do what a system that serves can do without: a full disk is said once and ends nothing."""
+        try:
+            upkeep()
+        except OSError as error:
+            self._tell(str(unusable(self._home.root, error)))
+        except PlannerError as error:
+            self._tell(str(error))
+
+    def _tell(self, problem: str) -> None:
+        if problem != self._told:
+            self._told = problem
+            self._screen.say(problem)
 
     def _step(self, seconds: float = 0.1) -> None:
         self._pause(seconds)
@@ -75,23 +91,34 @@ class Local:
             raise StopRequested
 
     def _prepare(self) -> None:
-        recorded = self._home.read_json("processes.json")
-        stale = kill_leftovers({name: (int(pid), str(began)) for name, (pid, began) in recorded.items()})
+        stale = kill_leftovers(recorded(self._home.read_json("processes.json")))
         if stale:
             self._screen.say(f"ended what a killed planner had left: {', '.join(stale)}")
         stores.redis_binary(), stores.mongo_binary()  # both are looked for before anything starts
+        data.check(self._home)
+        self._ports = {**self._settings.ports, **self._settings.store_ports}
+        for owner, port in self._ports.items():
+            _must_be_free(port, owner, STORE_PORTS.get(owner) or HTTP_PORTS[owner][0])
         kept = self._home.read_json("ports.json")
-        for store, variable in STORE_PORTS.items():
-            asked, last = self._settings.store_ports.get(store), kept.get(store)
-            if asked:
-                _must_be_free(asked, store, variable)
-            elif not isinstance(last, int) or not net.is_free(last):
-                last = net.free_port(self._ports.values())
-            self._ports[store] = asked or int(last or 0)
-        for service, port in self._settings.ports.items():
-            _must_be_free(port, service, HTTP_PORTS[service][0])
-        self._ports |= self._settings.ports
+        for store in STORE_PORTS:
+            if store not in self._ports:
+                self._ports[store] = self._kept_port(store, kept.get(store))
         self._home.write_json("ports.json", {store: self._ports[store] for store in STORE_PORTS})
+
+    def _kept_port(self, store: str, last: object) -> int:
+        """The store's port of the last start; another one, which is said, where that cannot be."""
+        if type(last) is not int or not 1 <= last <= 65535:
+            trouble = f"{last!r:.40} is no port"
+        elif last in self._ports.values():
+            trouble = f"port {last} is given twice"
+        elif not net.is_free(last):
+            trouble = f"port {last} is in use by another program"
+        else:
+            return last
+        port = net.free_port(self._ports.values())
+        if last is not None:
+            self._screen.say(f"{self._home.run / 'ports.json'}: {store}: {trouble}: {port} is taken instead")
+        return port
 
     def _port(self, name: str) -> int:
         return self._ports.setdefault(name, net.free_port(self._ports.values()))
@@ -162,7 +189,7 @@ class Local:
         if self._settings.anonymous_read == "true":
             text.append("  anonymous reads are on (ANONYMOUS_READ=true)")
         self._screen.say("\n".join(text))
-        self._home.ready_file.write_text("\n".join(text) + "\n")
+        self._home.ready("\n".join(text) + "\n")
 
     def _watch(self) -> None:
         from redis import Redis, RedisError
@@ -176,15 +203,22 @@ class Local:
         due = decide_at = 0.0
         while True:
             self._step(0.2)
+            if self._silent("redis"):  # each reading would wait in vain, and everything else with it
+                continue
             if time.monotonic() >= decide_at:
                 decide_at = time.monotonic() + DECIDE_S
                 self._scaling.tick(signals.read([feed.name for feed in self._feeds]))
             if time.monotonic() < due:
                 continue
             due = time.monotonic() + REFRESH_S
-            logs.bound(self._home.logs)
+            self._try(lambda: logs.bound(self._home.logs))
             with contextlib.suppress(RedisError, ValueError):  # it is being started again: the lines stay
                 self._screen.show(board.lines())
+
+    def _silent(self, name: str) -> bool:
+        """Whether the last question to this process went without a good answer."""
+        process = self._supervisor.processes.get(name)
+        return bool(process and process.probe and process.probe.life.silent_since)
 
     def _stop(self) -> None:
         names = list(self._supervisor.processes)
@@ -197,7 +231,7 @@ class Local:
         }
         for group in (parts["generator"], parts["enricher"], set(HTTP), {"redis", "mongod"}):
             self._supervisor.stop([name for name in names if name in group], lambda: self._pause(0.05))
-        self._home.write_json("processes.json", {})
+        self._try(lambda: self._home.write_json("processes.json", {}))
 
 
 def _must_be_free(port: int, owner: str, variable: str) -> None:

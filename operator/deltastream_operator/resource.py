@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -21,7 +22,7 @@ from deltastream_operator.domain.feed import (
 )
 from deltastream_operator.errors import FeedError
 from deltastream_operator.fields import Fields, Problems
-from deltastream_operator.strict_yaml import YamlError, documents
+from deltastream_operator.strict_yaml import YamlError, documents, text_of
 
 # Fields, bounds and defaults are those of k8s/crd/deltastreamfeed.yaml; a test asks a real API server.
 API_VERSION, KIND = "deltastream.dev/v1alpha1", "DeltaStreamFeed"
@@ -29,7 +30,7 @@ NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")
 _CONFIG_MAP = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,253}")
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def load(files: Sequence[Path]) -> list[Feed]:
@@ -38,12 +39,9 @@ def load(files: Sequence[Path]) -> list[Feed]:
     feeds: list[tuple[str, Feed]] = []
     for file in files:
         try:
-            text = file.read_bytes().decode()
-        except OSError as error:
-            problems.append(f"{file}: cannot be read: {error.strerror}")
-            continue
-        except UnicodeDecodeError:
-            problems.append(f"{file}: is not UTF-8 text")
+            text = text_of(file)
+        except YamlError as error:
+            problems.append(f"{file}: {error}")
             continue
         found, bad = parse(text, file)
         feeds += [(str(file), feed) for feed in found]
@@ -112,9 +110,8 @@ def _feed(top: Fields, folder: Path) -> Feed | None:
     top.constant("kind", KIND)
     metadata = top.mapping("metadata", required=True)
     name = metadata.text("name", NAME, "a DNS label of at most 40 characters: a-z, 0-9 and -")
-    annotations = metadata.take("annotations")
-    for ignored in ("labels", "namespace"):  # the cluster's business, harmless here
-        metadata.take(ignored)
+    annotations = metadata.texts("annotations")
+    metadata.texts("labels"), metadata.take("namespace")  # the cluster's business, harmless here
     metadata.close()
     return _spec(name, annotations, top, folder)
 
@@ -123,7 +120,7 @@ def _spec(name: str | None, annotations: object, top: Fields, folder: Path | Non
     """The feed of `spec`; `folder` is what a recording's path starts from, None where there are no files."""
     spec = top.mapping("spec", required=True)
     top.close()
-    mode = _mode(spec.choice("mode", MODES, "Manual"))
+    mode = _mode(spec.choice("mode", MODES, "Automatic"))
     products = spec.text_set("products", PRODUCT, "1 to 20 of A-Z, 0-9, & and -", at_most=500)
     source = _source(spec.mapping("source", required=True), folder)
     if isinstance(source, Replay) and products and len(products) != 1:
@@ -233,8 +230,9 @@ def _replay(fields: Fields, folder: Path | None) -> Replay:
     speed = fields.integer("speedPercent", 1, 100_000, 100)
     loop = fields.choice("loop", ("Forever", "Once"), "Forever")
     fields.close()
-    path = (folder / csv).resolve() if csv and folder else None
-    if path and not path.is_file():
+    # NB: Path.resolve() and is_file() raise where links go in circles or a name is too long.
+    path = Path(os.path.abspath(folder / csv)) if csv and folder else None
+    if path and not os.path.isfile(path):
         fields.problem("path", f"no file {path}; give a CSV's path relative to the folder of this YAML")
     if fields.present and not csv and not reference.present:
         fields.problem("", "path (local run) or configMapRef (cluster) is needed")

@@ -43,7 +43,7 @@ def read_dotenv(file: Path) -> dict[str, str]:
     """NAME=value lines; comments and empty lines are skipped. Raises PlannerError."""
     values: dict[str, str] = {}
     try:
-        lines = file.read_text().splitlines() if file.is_file() else []
+        lines = file.read_text(encoding="utf-8-sig").splitlines() if file.is_file() else []
     except (OSError, UnicodeDecodeError):
         raise PlannerError(f"{file}: cannot be read as text") from None
     for number, line in enumerate(lines, start=1):
@@ -51,8 +51,10 @@ def read_dotenv(file: Path) -> dict[str, str]:
         if not text or text.startswith("#"):
             continue
         name, equals, value = text.partition("=")
-        if not equals:
+        if not equals or not name.strip():
             raise PlannerError(f"{file}: line {number}: must be NAME=value")
+        if not text.replace("\t", " ").isprintable():
+            raise PlannerError(f"{file}: line {number}: holds a control character")
         values[name.strip()] = value.strip().strip("'\"")
     return values
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import yaml
 
+from deltastream_operator import strict_yaml
 from deltastream_operator.adapters.kubernetes import names
 from deltastream_operator.adapters.kubernetes.api import Api, ApiError
 from deltastream_operator.errors import PlannerError
@@ -51,7 +51,10 @@ class Expectation:
 def load(environ: Mapping[str, str]) -> Expectation:
     """From the environment. Raises PlannerError naming what is missing or wrong."""
     try:
-        feed = yaml.safe_load(Path(environ["FEED_FILE"]).read_text())
+        file = Path(environ["FEED_FILE"])
+        feed = strict_yaml.read(file)
+        if not isinstance(feed, dict):
+            raise ValueError(f"{file}: must be a DeltaStreamFeed")
         return Expectation(
             namespace=environ["NAMESPACE"],
             gateway=environ["GATEWAY_URL"].rstrip("/"),
@@ -65,7 +68,7 @@ def load(environ: Mapping[str, str]) -> Expectation:
         )
     except KeyError as error:
         raise PlannerError(f"{error.args[0]}: must be set") from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (ValueError, strict_yaml.YamlError) as error:
         raise PlannerError(f"smoke's settings: {error}") from None
 
 

@@ -1,41 +1,31 @@
-"""YAML as kubectl takes it, minus its traps: a key given twice is an error, dates stay text."""
+"""YAML as kubectl takes it, minus its traps: events of the parser in, JSON-like values out.
+
+PyYAML's constructors are not used: a tag calls one with whatever stands there, and merge keys, dates and
+aliases mean more than JSON can say. Every refusal names its line.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
 
 import yaml
 
 MAX_BYTES = 1_000_000  # as much as a resource may hold in a cluster
+MAX_DEPTH, MAX_VALUES = 32, 20_000
+_MAX_DIGITS = 400  # more than any field takes, and few enough to convert and to print
+
+_NULL = re.compile(r"~|null|Null|NULL|")
+_BOOL = re.compile(r"(yes|Yes|YES|true|True|TRUE|on|On|ON)|no|No|NO|false|False|FALSE|off|Off|OFF")
+_INT = re.compile(r"[-+]?(0b[01]+|0x[0-9a-fA-F]+|0o?[0-7]+|0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
 class YamlError(Exception):
     """The text is no YAML, or not one of the kind that is taken."""
-
-
-class _Loader(yaml.SafeLoader):
-    pass
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    loader.flatten_mapping(node)
-    result: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if not isinstance(key, str):
-            raise YamlError(f"line {key_node.start_mark.line + 1}: a key must be text, not {key!r:.60}")
-        if key in result:
-            raise YamlError(f"line {key_node.start_mark.line + 1}: {key} is given twice; keep one")
-        result[key] = loader.construct_object(value_node, deep=True)
-    return result
-
-
-# kubectl reads YAML as JSON, which knows no dates: `asOf: 2024-06-21T15:30:00+05:30` is text there too.
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 def documents(text: str) -> list[object]:
@@ -43,17 +33,149 @@ def documents(text: str) -> list[object]:
     if len(text) > MAX_BYTES:
         raise YamlError(f"is larger than {MAX_BYTES:,} characters")
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, _Loader)):
-            raise YamlError(
-                "aliases (*name) are not taken; write the value out"
-            )  # they can grow without bound
-        return [body for body in yaml.load_all(text, _Loader) if body is not None]
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as error:  # it looks at the whole text at once
+        line = text.count("\n", 0, error.position) + 1
+        raise YamlError(f"line {line}: not YAML: holds the character U+{error.character:04X}") from None
+    try:
+        return [body for body in _documents(loader) if body is not None]
     except yaml.MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise YamlError(f"{line}not YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
-        raise YamlError(
-            f"not YAML: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-        ) from None
-    except RecursionError:
-        raise YamlError("is nested too deeply") from None
+        mark = error.problem_mark or error.context_mark
+        line = (mark.line if mark else loader.line) + 1
+        raise YamlError(f"line {line}: not YAML: {str(error.problem)[:200]}") from None
+    except (ValueError, OverflowError):  # "\UFFFFFFFF" is no character
+        raise YamlError(f"line {loader.line + 1}: not YAML: an escape that is no character") from None
+    finally:
+        loader.dispose()
+
+
+def read(file: Path) -> object:
+    """The one document of a file. Raises YamlError without the file's name."""
+    found = documents(text_of(file))
+    if len(found) != 1:
+        raise YamlError(f"must be one document, not {len(found)}")
+    return found[0]
+
+
+def text_of(file: Path) -> str:
+    """A file's text, of which no more than needed is read. Raises YamlError without the file's name."""
+    try:
+        with file.open("rb") as opened:
+            raw = opened.read(4 * MAX_BYTES + 1)
+        return raw.decode("utf-8-sig")
+    except OSError as error:
+        raise YamlError(f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        if len(raw) > 4 * MAX_BYTES:
+            raise YamlError(f"is larger than {MAX_BYTES:,} characters") from None
+        raise YamlError("is not UTF-8 text") from None
+
+
+class _Open:
+    """A mapping or list that is not closed yet."""
+
+    def __init__(self, *, mapping: bool) -> None:
+        self.mapping: dict[str, object] | None = {} if mapping else None
+        self.list: list[object] = []
+        self.key: str | None = None
+
+    def value(self) -> object:
+        return self.list if self.mapping is None else self.mapping
+
+    def add(self, value: object, line: int) -> None:
+        """Take the next entry, key or value of a key."""
+        if self.mapping is None:
+            self.list.append(value)
+        elif self.key is not None:
+            self.mapping[self.key] = value
+            self.key = None
+        elif not isinstance(value, str):
+            raise YamlError(f"line {line}: a key must be text, not {_kind(value)}")
+        elif value == "<<":
+            raise YamlError(f"line {line}: merge keys (<<) are not taken; write the fields out")
+        elif value in self.mapping:
+            raise YamlError(f"line {line}: {shown(value)} is given twice; keep one")
+        else:
+            self.key = value
+
+
+def _documents(loader: yaml.SafeLoader) -> list[object]:
+    found: list[object] = []
+    stack: list[_Open] = []
+    values = 0
+    while loader.check_event():
+        event = loader.get_event()  # type: ignore[no-untyped-call]
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            raise YamlError(f"line {line}: aliases (*name) are not taken; write the value out")
+        if isinstance(event, yaml.NodeEvent):
+            values += 1
+            if values > MAX_VALUES:
+                raise YamlError(f"line {line}: holds more than {MAX_VALUES:,} values")
+            if (tag := getattr(event, "tag", None)) is not None:
+                raise YamlError(f"line {line}: tags ({_tag(tag)}) are not taken; write the value alone")
+        if isinstance(event, yaml.CollectionStartEvent):
+            if len(stack) == MAX_DEPTH:
+                raise YamlError(f"line {line}: is nested too deeply, more than {MAX_DEPTH} levels")
+            stack.append(_Open(mapping=isinstance(event, yaml.MappingStartEvent)))
+            continue
+        value: object
+        if isinstance(event, yaml.ScalarEvent):
+            value = _scalar(event, line)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            value = stack.pop().value()
+        else:
+            continue
+        if stack:
+            stack[-1].add(value, line)
+        else:
+            found.append(value)
+    return found
+
+
+def _scalar(event: yaml.ScalarEvent, line: int) -> object:
+    text: str = event.value
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise YamlError(f"line {line}: holds half a surrogate pair, which is no character")
+    if not event.implicit[0]:  # it is quoted
+        return text
+    for pattern, make in _PLAIN:
+        if found := pattern.fullmatch(text):
+            if len(text) > _MAX_DIGITS:
+                raise YamlError(f"line {line}: a number of more than {_MAX_DIGITS} digits")
+            value = make(found)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise YamlError(f"line {line}: {shown(text)} is no finite number; quote it if it is text")
+            return value
+    return text
+
+
+def _integer(found: re.Match[str]) -> object:
+    text = found[0]
+    sign, digits = (-1 if text[0] == "-" else 1), text.lstrip("+-")
+    base = {"0b": 2, "0x": 16, "0o": 8}.get(digits[:2], 8 if digits[0] == "0" else 10)
+    return sign * int(digits, base)
+
+
+# A date stays text, as in JSON, and so does what only YAML 1.1 reads as a number (1:30 is 90 there).
+_PLAIN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], object]], ...] = (
+    (_NULL, lambda _: None),
+    (_BOOL, lambda found: found[1] is not None),
+    (_INT, _integer),
+    (_FLOAT, lambda found: float(found[0])),
+    (_NOT_FINITE, lambda _: math.inf),
+)
+
+
+def shown(text: str) -> str:
+    """Text of the file, fit for one line of a terminal."""
+    cut = text if len(text) <= 60 else text[:57] + "..."
+    return cut if cut.isprintable() else repr(cut)
+
+
+def _tag(tag: str) -> str:
+    return shown(tag.replace("tag:yaml.org,2002:", "!!"))
+
+
+def _kind(value: object) -> str:
+    return "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else repr(value)

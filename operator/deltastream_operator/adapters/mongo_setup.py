@@ -25,7 +25,9 @@ def ensure_user(port: int, admin_password: str, password: str) -> str | None:
             with _client(port) as local:  # open until the first user exists
                 local.admin.command("createUser", "admin", pwd=admin_password, roles=_ADMIN_ROLES)
         with _client(port, username="admin", password=admin_password) as admin:
-            admin.admin.command("createUser", "deltastream", pwd=password, roles=_ROLES)
+            known = admin.admin.command("usersInfo", "deltastream")["users"]
+            command = "updateUser" if known else "createUser"  # its secret may have been lost and made anew
+            admin.admin.command(command, "deltastream", pwd=password, roles=_ROLES)
     except OperationFailure as error:
         print(error.details, file=sys.stderr)
         return "data/mongo was made with another password: restore secrets/mongo_* or remove data/mongo"

@@ -12,11 +12,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deltastream_operator.adapters.asking import Probe, Question
 from deltastream_operator.adapters.logs import tail
 from deltastream_operator.ports import Clock
 
@@ -34,6 +34,7 @@ class Command:
     cwd: Path
     log: Path
     ready: Callable[[], bool] = field(default=lambda: True, compare=False)
+    livez: Question | None = field(default=None, compare=False)  # None: only its end is noticed
     grace_s: float = 10.0
 
 
@@ -48,8 +49,10 @@ class Process:
         self._kill_at: float | None = None
         self._log_from = 0
         self._backoff_s = FIRST_BACKOFF_S
+        self.probe: Probe | None = None
         self.failures = 0  # in a row
         self.stopping = False
+        self.recovering = False  # from a hang, until it answers again or ends by itself
 
     @property
     def pid(self) -> int | None:
@@ -61,15 +64,49 @@ class Process:
         now = self._clock.monotonic()
         if self._child and (status := _ended(self._child)) is not None:
             self._child = None
+            self._end_probe()
             if not self.stopping:
-                self._schedule(now, status)
+                ended_by_us, self._kill_at = self._kill_at is not None, None
+                self.recovering = ended_by_us
+                self._again(now, _how(status), self.last_words(3), told=ended_by_us)
         if self._child and self._kill_at is not None and now >= self._kill_at:
             _signal_group(self._child.pid, signal.SIGKILL)
+        if self.probe and self._kill_at is None:
+            self.probe.look(now)
+            if self.probe.life.answered_at or now - self._started_at >= HEALTHY_S:
+                self.recovering = False
         if not self._child and not self.stopping and self._start_at is not None and now >= self._start_at:
             self._start(now)
 
     def _start(self, now: float) -> None:
         command = self.command
+        self._started_at, self._start_at = now, None
+        try:
+            self._spawn(command)
+        except OSError as error:  # no log, no program, no memory
+            self._again(now, f"cannot be started: {error.filename or command.argv[0]}: {error.strerror}", [])
+
+    def _end_probe(self) -> None:
+        if self.probe:
+            self.probe.close()
+            self.probe = None
+
+    def end_hang(self) -> None:
+        """End a process that does not answer; `tick()` starts it again."""
+        command, question = self.command, self.command.livez
+        if self._child and question and self.probe:
+            rule, silence = question.rule, f"in {question.rule.start_s:g} s"
+            if self.probe.life.answered_at:
+                silence = f"within {rule.timeout_s:g} s, {rule.failures} times in a row"
+            self._say(
+                f"{command.name} hangs, no good answer to {question.what} {silence}: it is ended "
+                f"(SIGTERM, SIGKILL after {command.grace_s:g} s) and started again; log {command.log}"
+            )
+            self.recovering = True
+            self._kill_at = self._clock.monotonic() + command.grace_s
+            _signal_group(self._child.pid, signal.SIGTERM, whole=False)
+
+    def _spawn(self, command: Command) -> None:
         command.log.parent.mkdir(parents=True, exist_ok=True)
         with open(command.log, "ab") as log:
             self._log_from = log.tell()
@@ -83,18 +120,18 @@ class Process:
                 start_new_session=True,  # the terminal's Ctrl-C is ours alone: we stop in order
                 preexec_fn=die_with(os.getpid()),
             )
-        self._started_at, self._start_at = now, None
+        if command.livez:
+            self.probe = Probe(command.livez, self._started_at)
 
-    def _schedule(self, now: float, status: int) -> None:
+    def _again(self, now: float, why: str, last_words: list[str], *, told: bool = False) -> None:
         if now - self._started_at >= HEALTHY_S:
             self._backoff_s, self.failures = FIRST_BACKOFF_S, 0
         self.failures += 1
         self._start_at = now + self._backoff_s
-        lines = "".join(f"\n    {line}" for line in self.last_words(3))
-        self._say(
-            f"{self.command.name} {_how(status)}; starting again in {self._backoff_s:g} s; "
-            f"log {self.command.log}:{lines}"
-        )
+        lines = "".join(f"\n    {line}" for line in last_words)
+        log = f"log {self.command.log}:{lines}"
+        if not told:
+            self._say(f"{self.command.name} {why}; starting again in {self._backoff_s:g} s; {log}")
         self._backoff_s = min(self._backoff_s * 2, MAX_BACKOFF_S)
 
     def last_words(self, lines: int) -> list[str]:
@@ -104,6 +141,7 @@ class Process:
     def stop(self) -> None:
         """Ask it to end; `tick()` kills its group once the grace has passed."""
         self.stopping = True
+        self._end_probe()
         if self._child and self._kill_at is None:
             self._kill_at = self._clock.monotonic() + self.command.grace_s
             _signal_group(self._child.pid, signal.SIGTERM, whole=False)
@@ -111,6 +149,7 @@ class Process:
     def kill(self) -> None:
         """End it now, with everything it started."""
         self.stopping, self._kill_at = True, self._clock.monotonic()
+        self._end_probe()
 
     def ready(self) -> bool:
         """Whether it runs and serves."""
@@ -123,6 +162,7 @@ class Supervisor:
     def __init__(self, clock: Clock, say: Callable[[str], None]) -> None:
         self._clock, self._say = clock, say
         self.processes: dict[str, Process] = {}
+        self._all_silent = False
 
     def start(self, command: Command) -> None:
         """Want this command running. The same command twice is one process."""
@@ -140,6 +180,28 @@ class Supervisor:
             process.tick()
             if process.stopping and process.pid is None:
                 del self.processes[name]
+        self._end_a_hang()
+
+    def _end_a_hang(self) -> None:
+        """End one process that hangs; the next when this one answers again.
+
+        An overloaded machine makes many look hung, and restarts would load it further. So another process
+        must have answered since this one fell silent, and no more than one is on its way back at a time.
+        """
+        lives = {name: process.probe.life for name, process in self.processes.items() if process.probe}
+        hung = {name: life for name, life in lives.items() if life.hung}
+        if not hung:
+            self._all_silent = False
+        if not hung or any(process.recovering for process in self.processes.values()):
+            return
+        since = min(life.silent_since or 0 for life in hung.values())
+        if len(lives) == 1 or any((life.answered_at or 0) > since for life in lives.values()):
+            self.processes[next(iter(hung))].end_hang()
+        elif not self._all_silent:
+            self._all_silent = True
+            self._say(
+                "no process answers: the machine seems overloaded; none is started again until one does"
+            )
 
     def stop(self, names: Iterable[str], pause: Callable[[], object]) -> None:
         """Stop these side by side and return when none runs; `pause()` waits a little."""
@@ -192,23 +254,3 @@ def die_with(parent: int) -> Callable[[], None]:
                 os._exit(1)
 
     return arrange
-
-
-def started_at(pid: int) -> str | None:
-    """When the process began, as text that tells two owners of one pid apart; None if there is none."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in "ZX" else fields[19]
-
-
-def kill_leftovers(recorded: Mapping[str, tuple[int, str]], within_s: float = 10) -> list[str]:
-    """Kill the groups of a planner that is no more, if they still are who they were; names of those found."""
-    found = {name: pid for name, (pid, began) in recorded.items() if started_at(pid) == began}
-    for pid in found.values():
-        _signal_group(pid, signal.SIGKILL)
-    deadline = time.monotonic() + within_s
-    while any(started_at(pid) for pid in found.values()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return sorted(found)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deltastream_operator.adapters import stores
+from deltastream_operator.adapters.asking import livez
 from deltastream_operator.adapters.home import Home
 from deltastream_operator.adapters.net import answers
 from deltastream_operator.adapters.processes import Command
@@ -59,7 +60,7 @@ class Services:
     def write_secrets(self, redis_port: int, mongo_port: int) -> None:
         """Everything the services read through X_FILE variables."""
         home = self.home
-        home.secret("jwt_secret")
+        home.secret("jwt_secret", least=32)
         for name, database in (("redis_url", 0), ("celery_broker_url", 1), ("celery_result_backend", 2)):
             home.write_secret(name, stores.redis_url(home, redis_port, database))
         home.write_secret("mongo_url", stores.mongo_url(home, mongo_port))
@@ -93,6 +94,7 @@ class Services:
             cwd=cwd,
             log=self.home.logs / f"{name}.log",
             ready=ready,
+            livez=livez(port) if port else None,
             grace_s=grace_s,
         )
 

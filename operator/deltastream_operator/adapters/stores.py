@@ -8,8 +8,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
-from deltastream_operator.adapters.home import Home
+from deltastream_operator.adapters.asking import mongod_hello, redis_ping
+from deltastream_operator.adapters.home import Home, unusable
 from deltastream_operator.adapters.logs import tail
 from deltastream_operator.adapters.net import listening
 from deltastream_operator.adapters.processes import Command, die_with
@@ -52,8 +54,8 @@ def redis(home: Home, port: int, env: dict[str, str]) -> Command:
         "redis.conf",
         "\n".join(
             [
-                f'bind 127.0.0.1\nport {port}\ndir "{home.redis_data}"',
-                f"requirepass {home.secret('redis_password')}",
+                f"bind 127.0.0.1\nport {port}\ndir {_quoted(str(home.redis_data))}",
+                f"requirepass {_quoted(home.secret('redis_password'))}",
                 'appendonly yes\nappendfsync everysec\nsave ""',
                 f"maxmemory {REDIS_MAX_MEMORY}\nmaxmemory-policy noeviction\n",
             ]
@@ -66,8 +68,18 @@ def redis(home: Home, port: int, env: dict[str, str]) -> Command:
         cwd=home.redis_data,
         log=home.logs / "redis.log",
         ready=lambda: _pongs(redis_url(home, port, 0)),
+        livez=redis_ping(port),
         grace_s=30,
     )
+
+
+def _quoted(text: str) -> str:
+    """As redis.conf takes any text: in quotes, with what is not plain as bytes in hexadecimal."""
+    plain = (
+        chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\x{byte:02x}"
+        for byte in os.fsencode(text)
+    )
+    return f'"{"".join(plain)}"'
 
 
 def mongo(home: Home, port: int, env: dict[str, str]) -> Command:
@@ -81,18 +93,19 @@ def mongo(home: Home, port: int, env: dict[str, str]) -> Command:
         cwd=home.mongo_data,
         log=home.logs / "mongod.log",
         ready=listening(port),
+        livez=mongod_hello(port),
         grace_s=30,
     )
 
 
 def redis_url(home: Home, port: int, database: int) -> str:
     """URL of a Redis database, with the password."""
-    return f"redis://:{home.secret('redis_password')}@127.0.0.1:{port}/{database}"
+    return f"redis://:{quote(home.secret('redis_password'), safe='')}@127.0.0.1:{port}/{database}"
 
 
 def mongo_url(home: Home, port: int) -> str:
     """URL of the database `deltastream`, with the password."""
-    password = home.secret("mongo_password")
+    password = quote(home.secret("mongo_password"), safe="")
     return f"mongodb://deltastream:{password}@127.0.0.1:{port}/deltastream?authSource=admin"
 
 
@@ -121,7 +134,11 @@ def run_once(
     name: str, argv: list[str], env: dict[str, str], cwd: Path, log: Path, within_s: float = 90
 ) -> None:
     """Run a step to its end; a failure is a PlannerError with the last lines of its log."""
-    with open(log, "ab") as out:
+    try:
+        out = open(log, "ab")  # noqa: SIM115  # closed below
+    except OSError as error:
+        raise unusable(log, error) from None
+    with out:
         try:
             status = subprocess.run(  # noqa: S603
                 argv,

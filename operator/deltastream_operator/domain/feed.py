@@ -10,8 +10,8 @@ from deltastream_operator.domain.pause import NOT_ASKED, PauseRequest
 
 Component = Literal["generator", "enricher"]
 COMPONENTS: tuple[Component, ...] = ("generator", "enricher")
-Mode = Literal["Manual", "External", "Recommend", "Automatic"]
-MODES: tuple[Mode, ...] = ("Manual", "External", "Recommend", "Automatic")
+Mode = Literal["Automatic", "Recommend", "Manual", "External"]
+MODES: tuple[Mode, ...] = ("Automatic", "Recommend", "Manual", "External")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ class Feed:
     name: str
     products: tuple[str, ...]
     source: Synthetic | Replay
-    enricher: Enricher
+    enricher: Enricher = field(default_factory=Enricher)
     generator: Generator = field(default_factory=Generator)
-    mode: Mode = "Manual"
+    mode: Mode = "Automatic"
     pause: PauseRequest = NOT_ASKED

@@ -133,10 +133,6 @@ def test_replicas_are_required_where_nobody_else_decides(
         assert not taken
         assert "spec.enricher.replicas: is required in mode" in words
         assert "give it, or choose mode Automatic" in words
-    default = feed_with("spec.enricher", GONE)
-    del default["spec"]["mode"]
-    assert not server_says(crd_server, default)[0]
-    assert not file_says(default, tmp_path)[0]
 
 
 def test_a_recording_has_exactly_one_product(crd_server: ApiServer, tmp_path: Path) -> None:
@@ -151,6 +147,8 @@ def test_a_recording_has_exactly_one_product(crd_server: ApiServer, tmp_path: Pa
 
 
 TAKEN: list[tuple[str, object]] = [
+    ("spec", {"products": ["NIFTY"], "source": {"synthetic": {}}}),
+    ("spec.mode", GONE),
     ("spec.mode", "Recommend"),
     ("spec.enricher", GONE),
     ("spec.generator", GONE),
@@ -188,6 +186,16 @@ def test_what_is_right_is_one_feed_from_cluster_and_file(
     if place == "spec.source" and "path" in str(value):
         feeds = [resource.parse(yaml.safe_dump(feed_with(place, {"replay": REPLAY})), tmp_path / "x")[0][0]]
     assert feed == feeds[0]
+
+
+def test_whoever_names_no_mode_leaves_the_decision_to_the_operator(crd_server: ApiServer) -> None:
+    """The stored feed says so, and `kubectl explain` names the default."""
+    taken, stored = server_says(crd_server, feed_with("spec.mode", GONE))
+    assert taken, stored
+    assert json.loads(stored)["spec"]["mode"] == "Automatic"
+    document = crd_server.request("GET", "/openapi/v3/apis/deltastream.dev/v1alpha1")[1]
+    kind = document["components"]["schemas"]["dev.deltastream.v1alpha1.DeltaStreamFeed"]
+    assert kind["properties"]["spec"]["properties"]["mode"]["default"] == "Automatic"
 
 
 def test_every_field_is_explained() -> None:

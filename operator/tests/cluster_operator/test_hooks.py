@@ -52,7 +52,13 @@ def test_a_plan_that_is_none_is_said_in_a_line(tmp_path: Path) -> None:
     """Rule: file, Secret, key and rule are named."""
     plan = tmp_path / "plan.yaml"
     plan.write_text("secrets: [{name: x, keys: {k: {randon: 3}}}]")
-    with pytest.raises(PlannerError, match=r"x\.k: must be one of random and template"):
+    with pytest.raises(PlannerError, match=r"x\.k: must be one of random \(a length\) and template"):
+        init_secrets.read_plan(plan)
+    plan.write_text("secrets: [{name: x, keys: {k: {random: !!int ''}}}]")
+    with pytest.raises(PlannerError, match=r"plan\.yaml: line 1: tags \(!!int\) are not taken"):
+        init_secrets.read_plan(plan)
+    plan.write_text("secrets: [{name: x, keys: {k: {random: many}}}]")
+    with pytest.raises(PlannerError, match=r"x\.k: must be one of random \(a length\) and template"):
         init_secrets.read_plan(plan)
     plan.write_text("nothing")
     with pytest.raises(PlannerError, match="is not a plan"):

@@ -50,6 +50,25 @@ def test_a_template_without_containers_is_refused(workloads: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("spec: [x]", "must be a PodTemplateSpec"),
+        ("spec: {containers: x}", "must be a PodTemplateSpec"),
+        ("spec: {containers: [{name: x}]}\nmetadata: [x]", "must be a PodTemplateSpec"),
+        ('spec: {containers: [{name: !!int ""}]}', r"line 1: tags \(!!int\) are not taken"),
+        ("[" * 3000, "line 1: is nested too deeply"),
+        ("", "must be one document, not 0"),
+    ],
+)
+def test_a_mounted_template_may_hold_anything(text: str, message: str, workloads: Path) -> None:
+    """Rule: whatever the ConfigMap holds, one line names the file."""
+    (workloads / "enricher.yaml").write_text(text)
+    given = {"WATCH_NAMESPACE": "market", "REDIS_URL": "redis://x", "WORKLOADS_DIR": str(workloads)}
+    with pytest.raises(SettingsError, match=rf"^{workloads}/enricher\.yaml: {message}"):
+        cluster_settings.load(given)
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "redis://operator:hunter/2@h",

@@ -14,7 +14,8 @@ import pytest
 from tests.support.stores import wait_until
 
 from deltastream_operator.adapters import logs
-from deltastream_operator.adapters.processes import Command, Supervisor, kill_leftovers, started_at
+from deltastream_operator.adapters.leftovers import kill_leftovers, started_at
+from deltastream_operator.adapters.processes import Command, Supervisor
 
 
 class Clock:
