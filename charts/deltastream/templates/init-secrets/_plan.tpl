@@ -14,6 +14,8 @@
 secrets:
   {{- if has "redis" $made }}
   {{- $host := include "deltastream.name" (dict "root" . "component" "redis") }}
+  {{- $scheme := ternary "rediss" "redis" (ne .Values.redis.tlsSecret "") }}
+  {{- $options := ternary (printf "?ssl_ca_certs=%s" (include "deltastream.caFile" (dict "component" "redis"))) "" (ne .Values.redis.tlsSecret "") }}
   - name: {{ $name }}-redis
     labels:
       {{- include "deltastream.selector" (dict "root" . "component" "redis") | nindent 6 }}
@@ -23,10 +25,10 @@ secrets:
       users.acl:
         template: |
           {{- .Files.Get "files/users.acl" | trim | nindent 10 }}
-      redis_url: {template: "redis://app:{app-password}@{{ $host }}:6379/0"}
-      celery_broker_url: {template: "redis://app:{app-password}@{{ $host }}:6379/1"}
-      celery_result_backend: {template: "redis://app:{app-password}@{{ $host }}:6379/2"}
-      operator_redis_url: {template: "redis://operator:{operator-password}@{{ $host }}:6379/0"}
+      redis_url: {template: "{{ $scheme }}://app:{app-password}@{{ $host }}:6379/0{{ $options }}"}
+      celery_broker_url: {template: "{{ $scheme }}://app:{app-password}@{{ $host }}:6379/1{{ $options }}"}
+      celery_result_backend: {template: "{{ $scheme }}://app:{app-password}@{{ $host }}:6379/2{{ $options }}"}
+      operator_redis_url: {template: "{{ $scheme }}://operator:{operator-password}@{{ $host }}:6379/0{{ $options }}"}
   {{- end }}
   {{- if has "mongodb" $made }}
   - name: {{ $name }}-mongodb
@@ -37,7 +39,7 @@ secrets:
       root-password: {random: 32}
       app-password: {random: 32}
       mongo_url:
-        template: "mongodb://app:{app-password}@{{ include "deltastream.mongodbMembers" . }}/deltastream?replicaSet=deltastream&authSource=deltastream"
+        template: "mongodb://app:{app-password}@{{ include "deltastream.mongodbMembers" . }}/deltastream?replicaSet=deltastream&authSource=deltastream{{ if .Values.mongodb.tlsSecret }}&tls=true&tlsCAFile={{ include "deltastream.caFile" (dict "component" "mongodb") }}{{ end }}"
   {{- end }}
   {{- if has "auth" $made }}
   - name: {{ $name }}-auth
