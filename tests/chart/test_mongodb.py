@@ -30,9 +30,9 @@ test "$(wc -l < "$0.asked")" -ge 3 && echo "{POD["POD_IP"]} $2" || echo "10.1.2.
 class ChartMongo(MongoServer):
     """A mongod that starts with the rendered files; only places and the port are others."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *options: str) -> None:
         super().__init__(home)
-        self.files = StoreFiles("mongodb", "--set=mongodb.cacheMi=300")
+        self.files = StoreFiles("mongodb", "--set=mongodb.cacheMi=300", *options)
         moved = {"/run/secrets/deltastream": str(home), "/keyfile/keyfile": f"{home}/key/keyfile"}
         self.files.write(home, moved | {"/data/db": f"{home}/db", "port: 27017": f"port: {self.port}"})
         for folder in ("key", "db"):
@@ -59,6 +59,21 @@ class ChartMongo(MongoServer):
         except PyMongoError:
             return False
 
+    def init(self, **env: str) -> None:
+        """What the chart's Job does."""
+        secret = self.files.secret
+        env |= {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": "services/storage",
+            "MONGO_MEMBERS": f"127.0.0.1:{self.port}",
+            "MONGO_KEY": secret["keyfile"],
+            "MONGO_ROOT_PASSWORD": secret["root-password"],
+            "MONGO_APP_PASSWORD": secret["app-password"],
+        }
+        command = [sys.executable, "-m", "storage", "init-mongo"]
+        made = subprocess.run(command, env=env, capture_output=True, text=True, timeout=100, check=False)
+        assert made.returncode == 0, made.stderr
+
     def client(
         self, user: str = "", password: str = "", database: str = "admin"
     ) -> MongoClient[dict[str, int]]:
@@ -79,20 +94,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> ChartMongo:
 @pytest.fixture(scope="module")
 def member(prepared: ChartMongo) -> Iterator[ChartMongo]:
     """As the chart's Job leaves it: a set of one, with the two users of the Secret."""
-    secret = prepared.files.secret
-    env = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": "services/storage",
-        "MONGO_MEMBERS": f"127.0.0.1:{prepared.port}",
-        "MONGO_KEY": secret["keyfile"],
-        "MONGO_ROOT_PASSWORD": secret["root-password"],
-        "MONGO_APP_PASSWORD": secret["app-password"],
-    }
-    command = [sys.executable, "-m", "storage", "init-mongo"]
     try:
         prepared.start()
-        made = subprocess.run(command, env=env, capture_output=True, text=True, timeout=100, check=False)
-        assert made.returncode == 0, made.stderr
+        prepared.init()
         yield prepared
     finally:
         prepared.stop()

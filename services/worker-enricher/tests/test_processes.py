@@ -18,6 +18,7 @@ import redis
 from pymongo import MongoClient
 from tests.support.contracts import example
 from tests.support.stores import MongoServer, RedisServer, free_port, wait_until
+from tests.support.tls import TlsMongo, TlsRedis
 
 from worker_enricher.bootstrap import redis_client
 from worker_enricher.stream import GROUP
@@ -118,6 +119,18 @@ def test_messages_go_through_celery_and_both_processes_end_cleanly(
     for process in processes:
         process.terminate()
         assert process.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("concurrency", ["1", "2"])
+def test_messages_go_through_stores_that_speak_tls_alone(tmp_path: Path, concurrency: str) -> None:
+    """Stream, Celery's broker and MongoDB over TLS with a private CA, in both pools."""
+    with TlsRedis(tmp_path / "r") as redis_server, TlsMongo(tmp_path / "m") as mongo:
+        broker = {"CELERY_BROKER_URL": redis_server.url(1)}
+        with closing(Enricher(tmp_path, redis_server.url(), mongo.url)) as enricher:
+            enricher.start("subscriber", **broker)
+            enricher.start("worker", CONCURRENCY=concurrency, **broker)
+            enricher.publish(1, 200)
+            enricher.wait_stored(200)
 
 
 @pytest.mark.parametrize("victim", ["worker", "subscriber"])
