@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 from deltastream_operator.adapters.home import Home
 from deltastream_operator.adapters.logs import tail
@@ -87,12 +88,12 @@ def mongo(home: Home, port: int, env: dict[str, str]) -> Command:
 
 def redis_url(home: Home, port: int, database: int) -> str:
     """URL of a Redis database, with the password."""
-    return f"redis://:{home.secret('redis_password')}@127.0.0.1:{port}/{database}"
+    return f"redis://:{quote(home.secret('redis_password'), safe='')}@127.0.0.1:{port}/{database}"
 
 
 def mongo_url(home: Home, port: int) -> str:
     """URL of the database `deltastream`, with the password."""
-    password = home.secret("mongo_password")
+    password = quote(home.secret("mongo_password"), safe="")
     return f"mongodb://deltastream:{password}@127.0.0.1:{port}/deltastream?authSource=admin"
 
 
