@@ -38,10 +38,11 @@ class StoreFiles:
         assert [old for old in moved if old not in together] == []
 
     def _projected(self) -> list[str]:
-        """The keys of the Secret that the pod mounts."""
+        """The keys of the store's own Secret that the pod mounts."""
         volumes = self.stateful_set["spec"]["template"]["spec"]["volumes"]
         sources = [source for volume in volumes for source in volume.get("projected", {}).get("sources", [])]
-        return [item["key"] for source in sources for item in source["secret"]["items"]]
+        own = [source["secret"] for source in sources if source["secret"]["name"] == self.name]
+        return [item["key"] for secret in own for item in secret["items"]]
 
 
 def _config_map(release: list[Object], name: str) -> dict[str, str]:

@@ -65,6 +65,21 @@ class ChartMongo(MongoServer):
         except PyMongoError:
             return False
 
+    def init(self, **env: str) -> None:
+        """What the chart's Job does."""
+        secret = self.files.secret
+        env |= {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": "services/storage",
+            "MONGO_MEMBERS": f"127.0.0.1:{self.port}",
+            "MONGO_KEY": secret["keyfile"],
+            "MONGO_ROOT_PASSWORD": secret["root-password"],
+            "MONGO_APP_PASSWORD": secret["app-password"],
+        }
+        command = [sys.executable, "-m", "storage", "init-mongo"]
+        made = subprocess.run(command, env=env, capture_output=True, text=True, timeout=100, check=False)
+        assert made.returncode == 0, made.stderr
+
     def client(
         self, user: str = "", password: str = "", database: str = "admin"
     ) -> MongoClient[dict[str, int]]:
@@ -85,20 +100,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> ChartMongo:
 @pytest.fixture(scope="module")
 def member(prepared: ChartMongo) -> Iterator[ChartMongo]:
     """As the chart's Job leaves it: a set of one, with the two users of the Secret."""
-    secret = prepared.files.secret
-    env = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": "services/storage",
-        "MONGO_MEMBERS": f"127.0.0.1:{prepared.port}",
-        "MONGO_KEY": secret["keyfile"],
-        "MONGO_ROOT_PASSWORD": secret["root-password"],
-        "MONGO_APP_PASSWORD": secret["app-password"],
-    }
-    command = [sys.executable, "-m", "storage", "init-mongo"]
     try:
         prepared.start()
-        made = subprocess.run(command, env=env, capture_output=True, text=True, timeout=100, check=False)
-        assert made.returncode == 0, made.stderr
+        prepared.init()
         yield prepared
     finally:
         prepared.stop()

@@ -1,17 +1,14 @@
-"""Stores that speak TLS alone, with certificates of a CA made for the test, and a listener that takes down what
-a client says first."""
+"""Stores that speak TLS alone, with certificates of a CA made for the test, and a listener that keeps what a
+client says first."""
 
 from __future__ import annotations
 
 import datetime
 import ipaddress
-import os
 import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -25,7 +22,7 @@ from tests.support import needs, tools
 from tests.support.stores import PASSWORD, MongoServer, RedisServer
 
 # The wheel's server is built without TLS. These are Debian's programs and the libraries that they need.
-_PACKAGES = ("redis-tools", "libjemalloc2", "liblzf1")
+_PACKAGES = ("redis-server", "redis-tools", "libjemalloc2", "liblzf1")
 
 
 class Certificates:
@@ -88,11 +85,11 @@ def redis_programs() -> tuple[Path, dict[str, str]]:
             needs.lacking("there is no apt-get, and the Redis with TLS comes from Debian's packages")
         shutil.rmtree(root, ignore_errors=True)
         root.mkdir(parents=True)
-        fetch = ["apt-get", "-o", "APT::Sandbox::User=root", "download", *_PACKAGES]
-        for command in (fetch, ["apt-get", "update", "-q"], fetch):
-            if subprocess.run(command, cwd=root, capture_output=True, check=False).returncode == 0:
-                if command is fetch:
-                    break
+        apt = ["apt-get", "-q", "-o", "APT::Sandbox::User=root"]
+        download = [*apt, "download", *_PACKAGES]
+        if subprocess.run(download, cwd=root, capture_output=True, check=False).returncode != 0:
+            subprocess.run([*apt, "update"], capture_output=True, check=False)  # a fresh machine has no lists
+            subprocess.run(download, cwd=root, capture_output=True, check=False)
         for package in root.glob("*.deb"):
             subprocess.run(["dpkg-deb", "--extract", package, root], check=True)
         if not (root / "usr/bin/redis-server").exists():
@@ -174,10 +171,10 @@ class Eavesdropper:
 
     def __exit__(self, *_: object) -> None:
         self._thread.join()
-        self._socket.close()
 
     def _listen(self) -> None:
-        connection, _ = self._socket.accept()
+        with self._socket:  # closed at once: a second try is refused and need not wait
+            connection, _ = self._socket.accept()
         with connection:
             connection.settimeout(30)
             self.heard = connection.recv(4096)
@@ -186,15 +183,3 @@ class Eavesdropper:
     def greeted_in_tls(self) -> bool:
         """Whether it was a TLS record of a handshake that holds a ClientHello."""
         return self.heard[:2] == b"\x16\x03" and self.heard[5:6] == b"\x01"
-
-
-@contextmanager
-def variables(**given: str) -> Iterator[None]:
-    """The environment with these, as a process is given them."""
-    before = dict(os.environ)
-    os.environ.update(given)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

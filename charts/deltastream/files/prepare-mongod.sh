@@ -1,8 +1,12 @@
 #!/bin/sh
-# Before mongod starts: the key for its eyes alone, and its own name leading to this pod.
+# Before mongod starts: the key, and with TLS its certificate, for its eyes alone, and its own name leading to this pod.
 set -eu
 umask 077
 cat /run/secrets/deltastream/keyfile > /keyfile/keyfile
+if [ -e /run/secrets/tls/tls.crt ]; then
+    cat /run/secrets/tls/tls.crt /run/secrets/tls/tls.key > /keyfile/tls.pem
+    cat /run/secrets/deltastream/mongodb-ca.crt > /keyfile/ca.crt
+fi
 
 name=$POD_NAME.$SUBDOMAIN
 waited=0

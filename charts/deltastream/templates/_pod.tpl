@@ -56,6 +56,7 @@ would give to every container of the pod: here only a container that mounts it. 
             {{- range $keys }}
             - {key: {{ . }}, path: {{ . }}}
             {{- end }}
+      {{- with include "deltastream.caSource" (dict "root" $root "component" $component) }}{{ . | trim | nindent 6 }}{{ end }}
       {{- end }}
 {{- end }}
 {{- with include "deltastream.extra" (dict "root" .root "values" .values "key" "extraVolumes") }}

@@ -26,6 +26,7 @@ _CLIENT: Final = {
     "client_name", "health_check_interval", "max_connections", "retry_on_timeout",
     "socket_connect_timeout", "socket_read_size", "socket_timeout",
 }  # fmt: skip
+_NUMBERS: Final = {"max_connections", "socket_connect_timeout", "socket_read_size", "socket_timeout"}
 _TLS: Final = {
     "ssl_ca_certs", "ssl_ca_path", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile",
     "ssl_password",
@@ -90,12 +91,12 @@ def _options(scheme: str, parts: SplitResult) -> dict[str, str]:
     allowed |= _LOGIN if scheme == "unix" else {"socket_keepalive"}
     allowed |= _TLS if scheme == "rediss" else set()
     try:
-        given = parse_qsl(parts.query, strict_parsing=True) if parts.query else []
+        given = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True) if parts.query else []
     except ValueError:
         raise ValueError("must have options of the form ?name=value&name=value") from None
     options = {"db" if name == "virtual_host" and scheme == "unix" else name: value for name, value in given}
-    if len(options) < len(given):
-        raise ValueError("must have each option only once")
+    if len(options) < len(given) or not all(options.values()):
+        raise ValueError("must have each option only once, and with a value")
     if scheme == "redis" and any(name.startswith("ssl") for name in options):
         raise ValueError("must be a rediss:// URL for TLS: redis:// has no ssl options")
     if not allowed >= options.keys():
@@ -107,6 +108,9 @@ def _options(scheme: str, parts: SplitResult) -> dict[str, str]:
         options["ssl_cert_reqs"] = _VERIFY.get(verify.lower(), verify)
         if options["ssl_cert_reqs"] not in _VERIFY.values():
             raise ValueError(f"ssl_cert_reqs must be one of {', '.join(_VERIFY.values())}")
+    for name in _NUMBERS & options.keys():
+        if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", options[name]) or not float(options[name]):
+            raise ValueError(f"{name} must be a number above 0")
     if options.get("ssl_check_hostname", "true").lower() not in ("true", "false"):
         raise ValueError("ssl_check_hostname must be true or false")
     return options

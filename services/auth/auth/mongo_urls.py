@@ -41,7 +41,11 @@ def checked(url: str) -> str:
     options = parts.query.lower().split("&")
     if ";" in parts.path + parts.query or parts.fragment:
         raise ValueError(f"must be {_FORM}, with & between the options")
-    encrypted = url.startswith("mongodb+srv:") or not {"tls=true", "ssl=true"}.isdisjoint(options)
-    if "authmechanism=plain" in options and not encrypted:
+    turn_on = ("tls=true", "ssl=true", "tlscafile=", "tlscertificatekeyfile=")
+    encrypted = any(option.startswith(turn_on) for option in options)
+    encrypted |= url.startswith("mongodb+srv:") and {"tls=false", "ssl=false"}.isdisjoint(options)
+    if not encrypted and any(option.startswith("tls") and option != "tls=false" for option in options):
+        raise ValueError("must have tls=true with its other options for TLS, which do not turn it on")
+    if not encrypted and "authmechanism=plain" in options:
         raise ValueError("must have tls=true with authMechanism=PLAIN, which sends the password as it is")
     return url

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from tests.support.stores import RedisServer, wait_until
+import pytest
+from tests.support.stores import PASSWORD, RedisServer, wait_until
+from tests.support.tls import TlsRedis
 
 
 def test_two_replicas_deliver_each_event_once(start: Any, redis_url: str, play: Any, publisher: Any) -> None:
@@ -24,6 +27,20 @@ def test_two_replicas_deliver_each_event_once(start: Any, redis_url: str, play: 
         assert [chain["spot_price"] for chain in player.all("chain_update")] == prices
         assert [chain["seq"] for chain in player.all("chain_update")] == list(range(1, 51))
         assert len(player.all("chain_summary")) == 50
+
+
+@pytest.mark.parametrize("over", ["tls", "socket"])
+def test_a_burst_arrives_whole_over_tls_and_over_a_socket_file(
+    start: Any, play: Any, request: Any, tmp_path: Path, over: str
+) -> None:
+    """What TLS has decrypted ahead of the reader is not left lying."""
+    with TlsRedis(tmp_path / "r") as server:
+        gateway = start(server.url() if over == "tls" else f"unix://:{PASSWORD}@{server.socket}")
+        player = play(gateway)
+        publisher = _publisher(server, request)
+        prices = [publisher.tick(price=float(n))["price"] for n in range(1, 51)]
+        player.wait("underlying_update", 50)
+        assert [tick["price"] for tick in player.all("underlying_update")] == prices
 
 
 def test_delivery_resumes_after_redis_was_killed(

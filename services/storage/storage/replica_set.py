@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     mongo_key: SecretStr = Field(description="Content of the members' key file.")
     mongo_root_password: SecretStr = Field(min_length=16, description="Password of root@admin.")
     mongo_app_password: SecretStr = Field(min_length=16, description="Password of app@deltastream.")
+    mongo_ca_file: str = Field("", description="The members speak TLS, with certificates of this CA.")
     mongo_wait_seconds: int = Field(120, ge=1, le=3600, description="How long to wait for the members.")
 
     @field_validator("mongo_members")
@@ -68,9 +69,10 @@ def ensure(settings: Settings) -> Iterator[str]:
         yield from iter(lambda: _patiently(lambda: _step(primary, wanted), settings.mongo_wait_seconds), None)
         root = settings.mongo_root_password.get_secret_value()
         app = settings.mongo_app_password.get_secret_value()
-        yield from _user(primary, "admin", ROOT, root, [{"role": "root", "db": "admin"}])
+        tls = _tls(settings)
+        yield from _user(primary, "admin", ROOT, root, [{"role": "root", "db": "admin"}], tls)
         roles = [{"role": role, "db": DATABASE} for role in ("readWrite", "dbAdmin")]
-        yield from _user(primary, DATABASE, APP, app, roles)
+        yield from _user(primary, DATABASE, APP, app, roles, tls)
 
 
 def _system(settings: Settings, host: str, *, direct: bool, wait_ms: int) -> Client:
@@ -84,7 +86,12 @@ def _system(settings: Settings, host: str, *, direct: bool, wait_ms: int) -> Cli
         replicaSet=None if direct else settings.mongo_replica_set,
         serverSelectionTimeoutMS=wait_ms,
         tz_aware=True,
+        **_tls(settings),
     )
+
+
+def _tls(settings: Settings) -> dict[str, Any]:
+    return {"tls": True, "tlsCAFile": settings.mongo_ca_file} if settings.mongo_ca_file else {}
 
 
 def _initiated(client: Client) -> bool:
@@ -116,22 +123,27 @@ def _step(primary: Client, wanted: list[str]) -> str | None:
 
 
 def _user(
-    primary: Client, database: str, name: str, password: str, roles: list[dict[str, str]]
+    primary: Client,
+    database: str,
+    name: str,
+    password: str,
+    roles: list[dict[str, str]],
+    tls: dict[str, Any],
 ) -> Iterator[str]:
     """The user with this password. A restored Secret with another password is made true, too."""
     found = primary[database].command("usersInfo", name)["users"]
     if not found:
         primary[database].command("createUser", name, pwd=password, roles=roles)
         yield f"created {name}@{database}"
-    elif not _logs_in(primary, database, name, password):
+    elif not _logs_in(primary, database, name, password, tls):
         primary[database].command("updateUser", name, pwd=password)
         yield f"gave {name}@{database} its password"
 
 
-def _logs_in(primary: Client, database: str, name: str, password: str) -> bool:
+def _logs_in(primary: Client, database: str, name: str, password: str, tls: dict[str, Any]) -> bool:
     host, port = primary.primary or ("", 0)
     client: Client = MongoClient(
-        host, port, username=name, password=password, authSource=database, directConnection=True
+        host, port, username=name, password=password, authSource=database, directConnection=True, **tls
     )
     with client:
         try:

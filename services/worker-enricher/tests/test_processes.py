@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.support.stores import MongoServer, RedisServer, wait_until
+from tests.support.tls import TlsMongo, TlsRedis
 
 
 @pytest.mark.parametrize("concurrency", ["1", "2"])
@@ -25,6 +26,20 @@ def test_messages_go_through_celery_and_both_processes_end_cleanly(enricher: Any
     log = (enricher.home / "worker.log").read_text()
     assert "received" not in log, "a worker logs no line a task: errors would be rotated away"
     assert "succeeded" not in log
+
+
+@pytest.mark.parametrize("concurrency", ["1", "2"])
+def test_messages_go_through_stores_that_speak_tls_alone(
+    make_enricher: Any, tmp_path: Path, concurrency: str
+) -> None:
+    """Stream, Celery's broker and MongoDB over TLS with a private CA, in both pools."""
+    with TlsRedis(tmp_path / "r") as redis_server, TlsMongo(tmp_path / "m") as mongo:
+        broker = {"CELERY_BROKER_URL": redis_server.url(1)}
+        enricher = make_enricher(redis_server.url(), mongo.url)
+        enricher.start("subscriber", **broker)
+        enricher.start("worker", CONCURRENCY=concurrency, **broker)
+        enricher.publish(1, 200)
+        enricher.wait_stored(200)
 
 
 @pytest.mark.parametrize("victim", ["worker", "subscriber"])

@@ -4,7 +4,9 @@
 # and is no reason to take a Redis away from the services that are logged in.
 REDISCLI_AUTH=$(cat /run/secrets/deltastream/operator-password)
 export REDISCLI_AUTH
-answer=$(timeout 3 redis-cli -h 127.0.0.1 --user operator ping 2>&1)
+ca=/run/secrets/deltastream/redis-ca.crt
+[ ! -e "$ca" ] || set -- --tls --cacert "$ca"
+answer=$(timeout 3 redis-cli -h 127.0.0.1 "$@" --user operator ping 2>&1)
 case $answer in
     PONG* | *WRONGPASS*) exit 0 ;;
 esac

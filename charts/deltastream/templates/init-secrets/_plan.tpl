@@ -23,6 +23,8 @@ labels:
 secrets:
   {{- if has "redis" $made }}
   {{- $host := include "deltastream.name" (dict "root" . "component" "redis") }}
+  {{- $scheme := ternary "rediss" "redis" (ne .Values.redis.tlsSecret "") }}
+  {{- $options := ternary (printf "?ssl_ca_certs=%s" (include "deltastream.caFile" (dict "component" "redis"))) "" (ne .Values.redis.tlsSecret "") }}
   - name: "{{ $name }}-redis"
     {{- include "deltastream.secretLabels" (dict "root" . "component" "redis") | nindent 4 }}
     keys:
@@ -31,10 +33,10 @@ secrets:
       users.acl:
         template: |
           {{- .Files.Get "files/users.acl" | trim | nindent 10 }}
-      redis_url: {template: "redis://app:{app-password}@{{ $host }}:6379/0"}
-      celery_broker_url: {template: "redis://app:{app-password}@{{ $host }}:6379/1"}
-      celery_result_backend: {template: "redis://app:{app-password}@{{ $host }}:6379/2"}
-      operator_redis_url: {template: "redis://operator:{operator-password}@{{ $host }}:6379/0"}
+      redis_url: {template: "{{ $scheme }}://app:{app-password}@{{ $host }}:6379/0{{ $options }}"}
+      celery_broker_url: {template: "{{ $scheme }}://app:{app-password}@{{ $host }}:6379/1{{ $options }}"}
+      celery_result_backend: {template: "{{ $scheme }}://app:{app-password}@{{ $host }}:6379/2{{ $options }}"}
+      operator_redis_url: {template: "{{ $scheme }}://operator:{operator-password}@{{ $host }}:6379/0{{ $options }}"}
   {{- end }}
   {{- if has "mongodb" $made }}
   - name: "{{ $name }}-mongodb"
@@ -44,7 +46,7 @@ secrets:
       root-password: {random: 32}
       app-password: {random: 32}
       mongo_url:
-        template: "mongodb://app:{app-password}@{{ include "deltastream.mongodbMembers" . }}/deltastream?replicaSet=deltastream&authSource=deltastream"
+        template: "mongodb://app:{app-password}@{{ include "deltastream.mongodbMembers" . }}/deltastream?replicaSet=deltastream&authSource=deltastream{{ if .Values.mongodb.tlsSecret }}&tls=true&tlsCAFile={{ include "deltastream.caFile" (dict "component" "mongodb") }}{{ end }}"
   {{- end }}
   {{- if has "auth" $made }}
   - name: "{{ $name }}-auth"
