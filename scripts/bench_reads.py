@@ -41,8 +41,9 @@ def reads(port: int, seconds: float) -> float:
         while time.monotonic() < until:
             connection.request("GET", PATH)
             answer = connection.getresponse()
-            assert answer.status == 200, (answer.status, answer.read())
-            answer.read()
+            body = answer.read()
+            if answer.status != 200:
+                raise RuntimeError(f"{answer.status}: {body.decode()}")
             counts[n] += 1
 
     threads = [threading.Thread(target=ask, args=(n,)) for n in range(CONNECTIONS)]
