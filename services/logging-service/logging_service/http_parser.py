@@ -96,6 +96,8 @@ class Chunked:
 class Parser(HTTPRequestParser):  # type: ignore[misc]
     """Refuses what two parsers could read in two ways."""
 
+    body_rcv: Any
+
     def received(self, data: bytes) -> int:
         """As waitress; whatever its helpers raise at odd bytes is the sender's fault."""
         try:

@@ -70,6 +70,8 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     """A connection. `since` says when it came into its phase."""
 
     parser_class, task_class, error_task_class = Parser, _Task, Refusal
+    request: Any
+    close_when_flushed: bool
 
     def __init__(self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: Any = None) -> None:
         self.taken = 0  # requests that arrived whole
