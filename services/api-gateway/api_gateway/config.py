@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -47,13 +48,16 @@ class Settings(BaseSettings):
     service_client_secret: SecretStr = Field(min_length=1, description="Its secret.")
     anonymous_read: bool = Field(False, description="Serve data and analytics without a token.")
     cors_origins: Annotated[list[str], NoDecode] = Field([], description="Origins that may read the answers.")
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        [], description="Names in Host, besides loopback's, that anonymous reads may use."
+    )
     trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies whose X-Forwarded-* are believed.")
     rate_limit_per_minute: int = Field(600, ge=1, description="Reads an account, or an address, may make.")
     auth_rate_limit_per_minute: int = Field(30, ge=1, description="Calls of /api/auth from one address.")
     ready_urls: Annotated[dict[str, HttpUrl], NoDecode] = Field({}, description="What else /readyz asks.")
     upstream_max_bytes: int = Field(16 << 20, ge=1024, description="Largest answer taken from an upstream.")
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "allowed_hosts", mode="before")
     @classmethod
     def _origins(cls, value: object) -> object:
         return _commas(value)
@@ -65,6 +69,15 @@ class Settings(BaseSettings):
             parts = urlsplit(origin)
             if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
                 raise ValueError("must be origins like https://desk.example:8443, separated by commas")
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _names(cls, value: list[str]) -> list[str]:
+        if any(not re.fullmatch(r"[a-z0-9.-]{1,253}", name) for name in value):
+            raise ValueError(
+                "must be host names or IPv4 addresses in lower case without ports, separated by commas"
+            )
         return value
 
     @field_validator("ready_urls", mode="before")
