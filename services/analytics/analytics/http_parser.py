@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 from typing import Any
 
 import structlog
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask
 from waitress.utilities import BadRequest, Error
+
+from .log_setup import bind_request  # noqa: TID252  # a twin cannot name its package
 
 MAX_HEAD_BYTES = 32 << 10
 MAX_FIELDS = 100
@@ -22,7 +23,6 @@ _SINGLE = (b"host", b"content-length", b"transfer-encoding", b"content-type", b"
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
 _TRAILER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t\x20-\x7e\x80-\xff]*")
 _NO_TRAILER = (*_SINGLE, b"trailer", b"te", b"connection", b"expect", b"cookie")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CODES = {400: "bad_input", 408: "request_timeout", 413: "body_too_large", 431: "head_too_large"}
 
 
@@ -117,7 +117,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         for name in _SINGLE:
             if names.count(name) > 1:
                 raise ParsingError(f"the header {name.decode()} is given twice")
-        super().parse_header(header_plus)
+        try:
+            super().parse_header(header_plus)
+        except ParsingError:  # its text repeats the line, which may hold a token
+            raise ParsingError("the head of the request is malformed") from None
         if self.version not in ("1.0", "1.1"):
             raise ParsingError("the version is neither HTTP/1.0 nor HTTP/1.1")
         if self.version == "1.1" and b"host" not in names:
@@ -138,8 +141,7 @@ class Refusal(ErrorTask):  # type: ignore[misc]
 
     def execute(self) -> None:
         error = self.request.error
-        given = self.request.headers.get("X_REQUEST_ID", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        request_id, _ = bind_request(lambda name: self.request.headers.get(name.upper().replace("-", "_")))
         body = {
             "type": "about:blank",
             "title": error.reason,
@@ -148,9 +150,7 @@ class Refusal(ErrorTask):  # type: ignore[misc]
             "code": _CODES.get(error.code, "http_error"),
             "request_id": request_id,
         }
-        structlog.get_logger("access").info(
-            "refused", status=error.code, request_id=request_id, reason=str(error.body)
-        )
+        structlog.get_logger("access").info("refused", status=error.code, reason=str(error.body))
         content = json.dumps(body).encode()
         self.status = f"{error.code} {error.reason}"
         self.response_headers += [

@@ -35,7 +35,7 @@ from .http_parser import (  # noqa: TID252  # a twin cannot name its package
 )
 
 # Longest that a connection may stay in a phase, seconds; "serving" is bounded by the application.
-PHASES_S = {"head": 10.0, "body": 20.0, "sending": 60.0, "idle": 15.0, "closing": 2.0}
+PHASES_S = {"head": 10.0, "body": 10.0, "sending": 60.0, "idle": 15.0, "closing": 2.0}
 MAX_HELD_BYTES = 64 << 20  # half requests and answers not yet taken, of all connections
 _AT_ONCE = ("/livez", "/metrics")  # have a thread of their own: they answer while all others are busy
 _LINGER_S = 1.0  # a stopping worker still takes a request that is on its way
