@@ -8,8 +8,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 from analytics.bootstrap import THREADS  # the path above comes first
 from analytics.config import load
 from analytics.gunicorn_base import *  # noqa: F403
+from analytics.gunicorn_base import address
+from analytics.http_worker import HttpWorker
 
 _settings = load()
-bind = f"{_settings.host}:{_settings.port}"
+bind = address(_settings.host, _settings.port)
+worker_class = HttpWorker.bounded(
+    total=_settings.max_connections,
+    per_address=_settings.max_connections_per_address,
+    body_bytes=64 << 10,
+)
 threads = THREADS
 graceful_timeout = 10  # seconds; longer than the longest answer

@@ -7,9 +7,19 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from api_gateway.bootstrap import THREADS  # the path above comes first
 from api_gateway.config import load
+from api_gateway.edge import MAX_BODY_BYTES
 from api_gateway.gunicorn_base import *  # noqa: F403
+from api_gateway.gunicorn_base import address
+from api_gateway.http_worker import HttpWorker
 
 _settings = load()
-bind = f"{_settings.host}:{_settings.port}"
+bind = address(_settings.host, _settings.port)
+worker_class = HttpWorker.bounded(
+    total=_settings.max_connections,
+    per_address=0
+    if _settings.trusted_proxies
+    else _settings.max_connections_per_address,  # all connections are the proxies'
+    body_bytes=MAX_BODY_BYTES,
+)
 threads = THREADS
 graceful_timeout = 15  # seconds; longer than the longest upstream call

@@ -5,11 +5,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from auth.bootstrap import THREADS  # the path above comes first
+from auth.bootstrap import MAX_BODY_BYTES, THREADS  # the path above comes first
 from auth.config import load
 from auth.gunicorn_base import *  # noqa: F403
+from auth.gunicorn_base import address
+from auth.http_worker import HttpWorker
 
 _settings = load()
-bind = f"{_settings.host}:{_settings.port}"
+bind = address(_settings.host, _settings.port)
+worker_class = HttpWorker.bounded(
+    total=_settings.max_connections,
+    per_address=0
+    if _settings.trusted_proxies
+    else _settings.max_connections_per_address,  # all connections are the proxies'
+    body_bytes=MAX_BODY_BYTES,
+)
 threads = THREADS
 graceful_timeout = 15  # seconds

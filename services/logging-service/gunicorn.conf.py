@@ -5,11 +5,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from logging_service.bootstrap import THREADS  # the path above comes first
+from logging_service.bootstrap import MAX_BODY_BYTES, THREADS  # the path above comes first
 from logging_service.config import load
 from logging_service.gunicorn_base import *  # noqa: F403
+from logging_service.gunicorn_base import address
+from logging_service.http_worker import HttpWorker
 
 _settings = load()
-bind = f"{_settings.host}:{_settings.port}"
+bind = address(_settings.host, _settings.port)
+worker_class = HttpWorker.bounded(
+    total=_settings.max_connections,
+    per_address=_settings.max_connections_per_address,
+    body_bytes=MAX_BODY_BYTES,
+)
 threads = THREADS
 graceful_timeout = 15  # seconds

@@ -8,8 +8,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 from storage.bootstrap import THREADS  # the path above comes first
 from storage.config import load
 from storage.gunicorn_base import *  # noqa: F403
+from storage.gunicorn_base import address
+from storage.http_worker import HttpWorker
 
 _settings = load()
-bind = f"{_settings.host}:{_settings.port}"
+bind = address(_settings.host, _settings.port)
+worker_class = HttpWorker.bounded(
+    total=_settings.max_connections,
+    per_address=_settings.max_connections_per_address,
+    body_bytes=64 << 10,
+)
 threads = THREADS
 graceful_timeout = 10  # seconds; longer than the longest query

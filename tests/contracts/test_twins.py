@@ -18,6 +18,8 @@ SERVICES = Path(__file__).parents[2] / "services"
         ("environment.py", 5),
         ("problems.py", 5),
         ("gunicorn_base.py", 5),
+        ("http_parser.py", 5),
+        ("http_worker.py", 5),
         ("service_token.py", 2),
         ("mongo_urls.py", 4),
     ],

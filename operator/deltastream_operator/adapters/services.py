@@ -123,7 +123,6 @@ class Services:
                 **mongo,
                 **self._files("jwt_secret", "service_clients"),
                 "PASSWORD_MIN_LENGTH": "7",  # the original's examples register with 7 characters
-                "TRUSTED_PROXIES": "1",  # the gateway: limits count its callers, not the gateway itself
             },
             "storage": {**mongo, **auth},
             "migrate": {**mongo, **auth},

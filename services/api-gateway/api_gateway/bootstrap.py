@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ from api_gateway import __version__, docs, edge, errors, limits, log_setup, prox
 from api_gateway.answers import Problem
 from api_gateway.bearer import Verifier
 from api_gateway.config import Settings, load
+from api_gateway.forwarded import Forwarded
 from api_gateway.health import Health
 from api_gateway.identity import AUDIENCE, Identity
 from api_gateway.service_token import ServiceToken
@@ -74,7 +76,9 @@ def _flask_app(settings: Settings) -> Flask:
 
     # The order of these is the order in which a request meets them.
     errors.install(app)
-    edge.install(app, cors_origins=settings.cors_origins)
+    # Without tokens a page of any site could read through a name that it points at this address.
+    hosts = {*edge.LOOPBACK, *settings.allowed_hosts} if settings.anonymous_read else None
+    edge.install(app, cors_origins=settings.cors_origins, hosts=hosts)
     jwks_url = f"{settings.auth_url}/.well-known/jwks.json"
     identity = Identity(Verifier(jwks_url, AUDIENCE), anonymous_read=settings.anonymous_read)
     limits.install(
@@ -94,17 +98,13 @@ def _flask_app(settings: Settings) -> Flask:
 
 def _proxy(settings: Settings) -> proxy.Proxy:
     http = upstream.pool(THREADS)
-    bound = settings.upstream_max_bytes
+    bound, secret = settings.upstream_max_bytes, settings.service_client_secret.get_secret_value()
     return proxy.Proxy(
         auth=upstream.Upstream("auth", settings.auth_url, http, max_bytes=bound),
         storage=upstream.Upstream("storage", settings.storage_url, http, max_bytes=bound),
         analytics=upstream.Upstream("analytics", settings.analytics_url, http, max_bytes=bound),
-        tokens=ServiceToken(
-            http,
-            settings.auth_url,
-            settings.service_client_id,
-            settings.service_client_secret.get_secret_value(),
-        ),
+        tokens=ServiceToken(http, settings.auth_url, settings.service_client_id, secret),
+        forwarded=Forwarded(settings.service_client_id, secret, clock=time.time),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -34,6 +35,10 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    max_connections: int = Field(512, ge=8, le=4096, description="Most connections at the same time.")
+    max_connections_per_address: int = Field(
+        128, ge=1, le=4096, description="Most connections from one address (IPv6: one /64)."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
     redis_url: SecretStr = Field(SecretStr("redis://localhost:6379/0"), description="Counters of the limits.")
     auth_url: HttpUrl = Field("http://localhost:8001", description="The auth service.")
@@ -43,6 +48,9 @@ class Settings(BaseSettings):
     service_client_secret: SecretStr = Field(min_length=1, description="Its secret.")
     anonymous_read: bool = Field(False, description="Serve data and analytics without a token.")
     cors_origins: Annotated[list[str], NoDecode] = Field([], description="Origins that may read the answers.")
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        [], description="Names in Host, besides loopback's, that anonymous reads may use."
+    )
     trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies whose X-Forwarded-* are believed.")
     rate_limit_per_minute: int = Field(600, ge=1, description="Reads an account, or an address, may make.")
     auth_rate_limit_per_minute: int = Field(30, ge=1, description="Calls of /api/auth from one address.")
@@ -54,7 +62,7 @@ class Settings(BaseSettings):
     def _redis(cls, value: SecretStr) -> SecretStr:
         return SecretStr(redis_urls.checked(value.get_secret_value()))
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "allowed_hosts", mode="before")
     @classmethod
     def _origins(cls, value: object) -> object:
         return _commas(value)
@@ -66,6 +74,15 @@ class Settings(BaseSettings):
             parts = urlsplit(origin)
             if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
                 raise ValueError("must be origins like https://desk.example:8443, separated by commas")
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _names(cls, value: list[str]) -> list[str]:
+        if any(not re.fullmatch(r"[a-z0-9.-]{1,253}", name) for name in value):
+            raise ValueError(
+                "must be host names or IPv4 addresses in lower case without ports, separated by commas"
+            )
         return value
 
     @field_validator("ready_urls", mode="before")

@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
 from api_gateway import metrics
-from api_gateway.errors import QueryTooLong
+from api_gateway.errors import ForeignHost, QueryTooLong
 
 MAX_BODY_BYTES = 64 << 10
 MAX_QUERY_BYTES = 2 << 10
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 
 
-def install(app: Flask, *, cors_origins: Collection[str]) -> None:
-    """Install the door's hooks; before the limits, so that what is refused here costs nobody a request."""
+def host_name(host: str) -> str:
+    """The name in a Host header, without port and brackets; empty if it is none."""
+    try:
+        parts = urlsplit(f"//{host}")
+        _ = parts.port  # raises for what is no port
+    except ValueError:
+        return ""
+    return (parts.hostname or "") if parts.netloc == host and "@" not in host else ""
+
+
+def install(app: Flask, *, cors_origins: Collection[str], hosts: Collection[str] | None = None) -> None:
+    """Install the door's hooks; before the limits, so that what is refused here costs nobody a request.
+
+    `hosts` are the names by which the gateway may be asked (None: any).
+    """
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+
+    def ours() -> None:
+        if hosts is not None and host_name(request.host) not in hosts:
+            raise ForeignHost("while reads are anonymous, Host must be localhost or a name in ALLOWED_HOSTS")
 
     def bounded() -> None:
         if len(request.query_string) > MAX_QUERY_BYTES:
@@ -58,6 +77,7 @@ def install(app: Flask, *, cors_origins: Collection[str]) -> None:
         metrics.REQUESTS.labels(route, method, response.status_code).inc()
         return response
 
+    app.before_request(ours)
     app.before_request(bounded)
     app.before_request(preflight)
     app.after_request(finish)

@@ -24,6 +24,10 @@ class QueryTooLong(GatewayError):
     """The query string is over the limit."""
 
 
+class ForeignHost(GatewayError):
+    """Asked by a name that may be anybody's (DNS rebinding)."""
+
+
 class UpstreamError(GatewayError):
     """An upstream gave no answer that may be passed on."""
 
@@ -47,6 +51,7 @@ class UpstreamInvalid(UpstreamError):
 # Exception -> (status, stable code). Codes of errors that Flask raises itself are in problems.py.
 TABLE: Mapping[type[GatewayError], tuple[int, str]] = {
     QueryTooLong: (414, "query_too_long"),
+    ForeignHost: (421, "foreign_host"),
     UpstreamUnavailable: (503, "upstream_unavailable"),
     UpstreamTimeout: (504, "upstream_timeout"),
     UpstreamInvalid: (502, "upstream_invalid"),

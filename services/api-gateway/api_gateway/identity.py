@@ -53,7 +53,7 @@ class Identity:
 
 def address() -> str:
     """The caller's address; of IPv6 the /64, since one host owns all of it."""
-    remote = request.remote_addr or "unknown"
+    remote = (request.remote_addr or "unknown").removeprefix("::ffff:")  # IPv4 on a dual-stack socket
     try:
         parsed = ipaddress.ip_address(remote)
     except ValueError:

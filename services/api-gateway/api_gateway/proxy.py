@@ -12,6 +12,7 @@ import orjson
 from flask import Response, current_app, request
 
 from api_gateway.errors import UpstreamInvalid, UpstreamUnavailable
+from api_gateway.forwarded import Forwarded
 from api_gateway.models import Query
 from api_gateway.service_token import ServiceToken, TokenUnavailable
 from api_gateway.upstream import Answer, Upstream
@@ -28,6 +29,7 @@ class Proxy:
     storage: Upstream
     analytics: Upstream
     tokens: ServiceToken
+    forwarded: Forwarded
     _fetching: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self, upstream: Upstream, template: str, value: str, query: Query) -> Response:
@@ -45,7 +47,7 @@ class Proxy:
 
     def account(self, path: str, body: Mapping[str, Any] | None = None) -> Response:
         """POST to auth, which is the one service that has to see the user's token."""
-        headers = _trace() | {"X-Forwarded-For": request.remote_addr or ""}
+        headers = _trace() | self.forwarded.headers(path, request.remote_addr or "")
         if authorization := request.headers.get("Authorization"):
             headers["Authorization"] = authorization
         if body is not None:

@@ -25,6 +25,40 @@ def test_an_anonymous_read_has_to_be_allowed(gateway: Any) -> None:
     assert gateway.client(anonymous_read=True).get(PRODUCTS).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:8000", 200),
+        ("LOCALHOST", 200),
+        ("127.0.0.1:1", 200),
+        ("[::1]:8000", 200),
+        ("desk.example:8000", 200),
+        ("evil.example", 421),
+        ("localhost.evil.example", 421),
+        ("localhost@evil.example", 421),
+        ("evil.example:80@localhost", 421),
+        ("127.0.0.1.nip.example", 421),
+        ("0.0.0.0", 421),
+        ("192.0.2.1", 421),
+        ("[::ffff:192.0.2.1]", 421),
+        ("localhost:x", 421),
+        ("", 421),
+    ],
+)
+def test_anonymous_reads_are_answered_to_own_names_only(gateway: Any, host: str, status: int) -> None:
+    """DNS rebinding: a page of any site can point its own name at this address, and read as that origin."""
+    client = gateway.client(anonymous_read=True, allowed_hosts="desk.example")
+    got = client.get(PRODUCTS, headers={"Host": host})
+    assert got.status_code == status, got.text
+    if status == 421:
+        assert got.json["code"] == "foreign_host"
+
+
+def test_with_tokens_any_host_is_answered(gateway: Any, user: Any) -> None:
+    """A rebound page has no token to send."""
+    assert gateway.client().get(PRODUCTS, headers={**user, "Host": "evil.example"}).status_code == 200
+
+
 @pytest.mark.parametrize("anonymous", [False, True])
 @pytest.mark.parametrize("kind", ["garbage", "expired", "other audience", "forged", "basic"])
 def test_a_bad_token_is_always_refused(gateway: Any, anonymous: bool, kind: str) -> None:

@@ -15,6 +15,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from auth import __version__, clients, errors, log_setup, metrics
 from auth.accounts import Accounts
 from auth.config import Settings, load
+from auth.devices import Devices
+from auth.forwarded import forwarded
 from auth.health import Health
 from auth.keys import KeyRing, derive
 from auth.limits import Limits
@@ -24,6 +26,7 @@ from auth.sessions import Sessions
 
 SERVICE = "auth"
 THREADS = 8
+FREE_THREADS = 3  # never wait for a password: tokens, keys and readiness go on
 MAX_BODY_BYTES = 16 << 10
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 WSGIApp = Callable[..., Iterable[bytes]]
@@ -47,7 +50,10 @@ def create_app(
     # Majority: an answered registration or rotation survives a change of the primary.
     database = _client(settings).get_default_database("deltastream", write_concern=WriteConcern(w="majority"))
     passwords = Passwords(
-        hasher or owasp_hasher(), at_once=settings.hash_concurrency, wait_s=settings.hash_wait_ms / 1000
+        hasher or owasp_hasher(),
+        at_once=settings.hash_concurrency,
+        waiting=max(0, THREADS - FREE_THREADS - settings.hash_concurrency),
+        wait_s=settings.hash_wait_ms / 1000,
     )
     accounts = Accounts(database["users"], passwords, min_length=settings.password_min_length, now=now)
     lifetime = timedelta(days=settings.refresh_token_days)
@@ -64,9 +70,12 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     errors.install(app)
     _install_hooks(app)
-    limits = Limits(settings, owner=sessions.owner, salt=derive(secret, b"names of limits, v1"))
-    Routes(accounts, sessions, service_clients, keys).install(app, limits)
+    salt = derive(secret, b"names of limits, v1")
+    devices = Devices(settings.redis_url.get_secret_value(), salt)
+    limits = Limits(settings, owner=sessions.owner, devices=devices, salt=salt)
+    Routes(accounts, sessions, service_clients, keys, devices).install(app, limits)
     limits.install(app)
+    app.wsgi_app = forwarded(app.wsgi_app, service_clients, clock)  # type: ignore[method-assign]
     if hops := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops)  # type: ignore[method-assign]
     # Redis is no condition of readiness: without it limits are counted in memory (limits.py).

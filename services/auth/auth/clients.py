@@ -61,6 +61,10 @@ class Clients:
             raise AudienceRefused("this client may not call that service")
         return f"service:{client_id}"
 
+    def key(self, client_id: str) -> bytes:
+        """The key that a client signs with; nobody's for a client that does not exist."""
+        return self._clients.get(client_id, self._nobody)[0]
+
 
 def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()

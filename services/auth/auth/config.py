@@ -20,6 +20,10 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8001, ge=1, le=65535, description="Port to listen on.")
+    max_connections: int = Field(512, ge=8, le=4096, description="Most connections at the same time.")
+    max_connections_per_address: int = Field(
+        128, ge=1, le=4096, description="Most connections from one address (IPv6: one /64)."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
     mongo_url: SecretStr = Field(
         SecretStr("mongodb://localhost:27017/deltastream"),
@@ -41,13 +45,22 @@ class Settings(BaseSettings):
     )
     hash_wait_ms: int = Field(2000, ge=0, le=10_000, description="Longest wait for a place to hash.")
     limit_login_address: int = Field(60, ge=1, description="Logins a minute from one address.")
-    limit_login_account: int = Field(10, ge=1, description="Logins a minute for one account.")
+    limit_login_account: int = Field(
+        10, ge=1, description="Logins a minute for one account from one address."
+    )
+    limit_login_strangers: int = Field(
+        60, ge=1, description="Logins a minute for one account from all addresses that it does not know."
+    )
     limit_register_address: int = Field(30, ge=1, description="Registrations a minute from one address.")
-    limit_register_account: int = Field(5, ge=1, description="Registrations a minute of one email.")
+    limit_register_account: int = Field(
+        5, ge=1, description="Registrations a minute of one email from one address."
+    )
     limit_refresh_address: int = Field(120, ge=1, description="Refreshes a minute from one address.")
     limit_refresh_account: int = Field(30, ge=1, description="Refreshes a minute of one account.")
     limit_token_address: int = Field(120, ge=1, description="Service tokens a minute to one address.")
-    limit_token_account: int = Field(60, ge=1, description="Service tokens a minute for one client.")
+    limit_token_account: int = Field(
+        60, ge=1, description="Service tokens a minute for one client at one address."
+    )
     trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies whose X-Forwarded-For is believed.")
 
     @field_validator("jwt_secret", "jwt_previous_secret")

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from auth import metrics
 from auth.config import Settings
+from auth.devices import Devices
 from auth.models import lowered
 from auth.problems import problem
 
@@ -26,7 +27,7 @@ View = Callable[..., Any]
 def address() -> str:
     """The caller's address; of IPv6 the /64, since one host owns all of it."""
     try:
-        parsed = ipaddress.ip_address(request.remote_addr or "")
+        parsed = ipaddress.ip_address((request.remote_addr or "").removeprefix("::ffff:"))
     except ValueError:
         return "address:unknown"
     if parsed.version == 6:
@@ -37,15 +38,22 @@ def address() -> str:
 class Limits:
     """Wraps the views.
 
+    A login is counted three times: for its address; for its account and address together; and, unless the
+    address is a known device of the account, for the account over all addresses. So nobody can lock an
+    owner out from elsewhere, and guessing one password from many places has a bound all the same.
+
     OUTAGE POLICY: while Redis is away, each replica counts in its own memory (fail open up to the number
     of replicas, never without a limit); such requests are counted in auth_limits_fallback_total.
     """
 
-    def __init__(self, settings: Settings, *, owner: Callable[[str], str | None], salt: bytes) -> None:
-        self._owner, self._salt = owner, salt
+    def __init__(
+        self, settings: Settings, *, owner: Callable[[str], str | None], devices: Devices, salt: bytes
+    ) -> None:
+        self._owner, self._devices, self._salt = owner, devices, salt
         pool = ConnectionPool.from_url(
             settings.redis_url.get_secret_value(), socket_connect_timeout=0.25, socket_timeout=0.5
         )
+        self._strangers = settings.limit_login_strangers
         self._limiter = Limiter(
             key_func=address,
             storage_uri="redis://",  # the kind of storage; limits' own reading of a URL knows no unix://
@@ -72,12 +80,21 @@ class Limits:
         }
 
     def limited(self, name: str, view: View) -> View:
-        """`view`, limited by address and by account."""
+        """`view`, limited by address and by account (a login also over all strangers to the account)."""
         by_address, by_account, account = self._rules[name]
         outer = self._limiter.shared_limit(f"{by_address} per minute", scope=name, key_func=address)
         inner = self._limiter.shared_limit(f"{by_account} per minute", scope=name, key_func=account)
-        wrapped: View = outer(inner(view))
-        return wrapped
+        wrapped: View = inner(view)
+        if name == "login":
+            strangers = self._limiter.shared_limit(
+                f"{self._strangers} per minute",
+                scope="login-strangers",
+                key_func=lambda: self._account(lowered(_given("email"))),
+                exempt_when=lambda: self._devices.known(lowered(_given("email")), address()),
+            )
+            wrapped = strangers(wrapped)
+        limited: View = outer(wrapped)
+        return limited
 
     def install(self, app: Flask) -> None:
         """Answer 429, and count what was counted in memory."""
@@ -105,7 +122,7 @@ class Limits:
 
     def _named(self, field: str) -> str:
         value = _given(field)
-        return self._account(lowered(value)) if value else address()
+        return self._account(f"{lowered(value)}\n{address()}") if value else address()
 
     def _owner_of_token(self) -> str:
         try:

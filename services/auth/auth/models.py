@@ -9,13 +9,25 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 # Deliberately simple: only a message proves an address. Bounded before it is matched, and linear.
-_EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LOCAL = r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}"
+_DOMAIN = r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
+_ASCII_EMAIL = re.compile(f"{_LOCAL}@{_DOMAIN}", re.ASCII)
+_EMAIL = re.compile(rf"[^\s@\x00-\x1f\x7f]{{1,64}}@{_DOMAIN}", re.ASCII)
+# Drawn as nothing, though Unicode counts them as letters, marks or symbols.
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 
 
 def lowered(value: str) -> str:
     """An address as it is stored and compared."""
     return unicodedata.normalize("NFKC", value).strip().lower()
+
+
+def _shown(value: str) -> bool:
+    """Whether every character can be seen, or is a plain space: none controls, hides or turns the others."""
+    kinds = (unicodedata.category(char) for char in value if char != " ")
+    return not _BLANK.search(value) and not any(kind[0] in "CZ" for kind in kinds)
 
 
 def _email(value: str) -> str:
@@ -26,12 +38,27 @@ def _email(value: str) -> str:
     return address
 
 
+def _new_email(value: str) -> str:
+    """Letters of other scripts can look like these; the address of an account must not be mistaken."""
+    address = value.strip(" ").lower()
+    local, _, domain = address.rpartition("@")
+    if len(address) > 254 or not value.isascii() or not _ASCII_EMAIL.fullmatch(address):
+        raise ValueError("must be an email address of at most 254 ASCII characters")
+    if ".." in address or local.startswith(".") or local.endswith(".") or ".-" in domain or "-." in domain:
+        raise ValueError("must be an email address of at most 254 ASCII characters")
+    return address
+
+
 def _name(value: str) -> str:
-    if _CONTROL.search(value):
-        raise ValueError("must not hold control characters")
-    return value.strip()
+    name = unicodedata.normalize("NFC", value).strip(" ")
+    if not _shown(name):
+        raise ValueError("must not hold control, invisible or direction characters")
+    if unicodedata.normalize("NFKC", name) != name:
+        raise ValueError("must be in plain letters: no fullwidth, ligature or styled forms (Unicode NFKC)")
+    return name
 
 
+NewEmail = Annotated[str, Field(max_length=254), AfterValidator(_new_email)]
 Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
 # Bounded before it is normalised; the rules of new passwords are in accounts.py.
 Password = Annotated[str, Field(min_length=1, max_length=512)]
@@ -45,7 +72,7 @@ class Body(BaseModel):
 
 
 class Register(Body):
-    email: Email
+    email: NewEmail
     password: Password
     name: Annotated[str, Field(max_length=100), AfterValidator(_name)] = ""
 

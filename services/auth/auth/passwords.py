@@ -43,23 +43,37 @@ def normalised(password: str) -> str:
 
 
 class Passwords:
-    """Hashes and checks, at most `at_once` at a time; a caller waits `wait_s` for a place. Raises Busy."""
+    """Hashes and checks, at most `at_once` at a time. Raises Busy.
 
-    def __init__(self, hasher: PasswordHasher, *, at_once: int, wait_s: float) -> None:
+    At most `waiting` callers wait `wait_s` for a place: each holds a thread, and the rest of the service
+    needs some.
+    """
+
+    def __init__(self, hasher: PasswordHasher, *, at_once: int, waiting: int, wait_s: float) -> None:
         self._hasher, self._wait_s = hasher, wait_s
         self._places = threading.BoundedSemaphore(at_once)
+        self._callers = threading.BoundedSemaphore(at_once + waiting)
         self._nobodys = hasher.hash(secrets.token_urlsafe(32))
 
     @contextmanager
     def place(self) -> Iterator[None]:
         """A place to hash in: each hash takes 19 MiB, so that logins at once must not be without bound."""
-        if not self._places.acquire(timeout=self._wait_s):
-            metrics.HASH_REFUSED.inc()
-            raise Busy("too many logins at this moment; try again")
+        if not self._callers.acquire(blocking=False):
+            raise self._refused()
         try:
-            yield
+            if not self._places.acquire(timeout=self._wait_s):
+                raise self._refused()
+            try:
+                yield
+            finally:
+                self._places.release()
         finally:
-            self._places.release()
+            self._callers.release()
+
+    @staticmethod
+    def _refused() -> Busy:
+        metrics.HASH_REFUSED.inc()
+        return Busy("too many logins at this moment; try again")
 
     def hash(self, password: str) -> str:
         with self.place():

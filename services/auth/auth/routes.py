@@ -11,9 +11,10 @@ from flask import Flask, Response, jsonify, request
 from auth import metrics, models
 from auth.accounts import Accounts, User
 from auth.clients import Clients
+from auth.devices import Devices
 from auth.errors import BadCredentials, BadToken, NotJson
 from auth.keys import PEOPLE, KeyRing
-from auth.limits import Limits
+from auth.limits import Limits, address
 from auth.sessions import Sessions
 
 BodyT = TypeVar("BodyT", bound=models.Body)
@@ -27,6 +28,7 @@ class Routes:
     sessions: Sessions
     clients: Clients
     keys: KeyRing
+    devices: Devices
 
     def install(self, app: Flask, limits: Limits) -> None:
         for name, view in (
@@ -44,6 +46,7 @@ class Routes:
         """A new account, logged in. Its answer is the original's, and more."""
         given = _body(models.Register)
         user = self.accounts.register(given.email, given.password, given.name)
+        self.devices.remember(given.email, address())
         session = self._session(user, self.sessions.begin(user.id))
         return {"message": "User registered successfully", "user_id": user.id, **session}, 201
 
@@ -56,6 +59,7 @@ class Routes:
             metrics.LOGINS.labels("refused").inc()
             raise
         metrics.LOGINS.labels("ok").inc()
+        self.devices.remember(given.email, address())
         return self._session(user, self.sessions.begin(user.id))
 
     def refresh(self) -> Any:

@@ -62,6 +62,22 @@ def test_an_email_has_one_account(auth: Any, client: Any, account: Any) -> None:
         ("password", ["x"]),
         ("name", "x" * 101),
         ("name", "line\nbreak"),
+        ("email", "tr\u0430der@example.com"),  # a Cyrillic a
+        ("email", "\uff54rader@example.com"),  # fullwidth
+        ("email", "trader\u200b@example.com"),
+        ("email", "\u202etrader@example.com"),
+        ("email", "trader@ex\u00adample.com"),
+        ("email", ".trader@example.com"),
+        ("email", "trader@example-.com"),
+        ("email", "\ud83d\ude00@example.com"),
+        ("name", "Tra\u200bder"),
+        ("name", "\u202eredarT"),
+        ("name", "\u3164"),
+        ("name", "Trader\u0085"),
+        ("name", "\ufb01nance"),  # a ligature
+        ("name", "\U0001d413rader"),  # a styled letter
+        ("name", "Trader\u2066"),
+        ("name", "\ue000"),
     ],
 )
 def test_a_bad_field_is_named(client: Any, account: Any, field: str, value: object) -> None:
@@ -117,7 +133,7 @@ def test_a_hash_follows_new_parameters(auth: Any, session: Any, account: Any, co
 
 def test_hashing_is_bounded(counting: Any) -> None:
     """Who finds every place taken is refused and counted, and the place comes back."""
-    passwords = Passwords(counting(), at_once=1, wait_s=0)
+    passwords = Passwords(counting(), at_once=1, waiting=1, wait_s=0)
     before = REGISTRY.get_sample_value("auth_hash_refused_total") or 0
     with passwords.place(), pytest.raises(Busy):
         passwords.hash("x")

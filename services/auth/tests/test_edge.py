@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 import redis
 from prometheus_client import REGISTRY
 from tests.support.problems import assert_problem
+
+CLIENT_SECRET = "the-gateways-own-secret"
+
+
+@pytest.fixture
+def service_clients(tmp_path: Any) -> str:
+    path = tmp_path / "clients.json"
+    path.write_text(json.dumps({"api-gateway": {"secret": CLIENT_SECRET, "audiences": ["storage"]}}))
+    return str(path)
 
 
 def login(client: Any, email: str, address: str = "127.0.0.1", **headers: str) -> Any:
@@ -21,7 +31,7 @@ def login(client: Any, email: str, address: str = "127.0.0.1", **headers: str) -
 
 def test_an_account_is_limited_from_all_addresses(auth: Any) -> None:
     """Guessing one password from many places; other accounts go on."""
-    client = auth.client(limit_login_account=2)
+    client = auth.client(limit_login_strangers=2)
     got = [login(client, "a@example.com", f"10.0.0.{n}").status_code for n in range(3)]
     assert got == [401, 401, 429]
     assert login(client, "A@Example.com", "10.0.0.9").status_code == 429
@@ -35,6 +45,51 @@ def test_an_address_is_limited_over_all_accounts(auth: Any) -> None:
     assert [one.status_code for one in got] == [401, 401, 429]
     assert got[2].json["code"] == "rate_limited"
     assert 1 <= int(got[2].headers["Retry-After"]) <= 60
+
+
+def test_wrong_logins_elsewhere_do_not_lock_the_owner_out(auth: Any, account: Any) -> None:
+    """A known device logs in while strangers have used up their own limits, also of the whole account."""
+    client = auth.client(limit_login_account=2, limit_login_strangers=3)
+    home = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.1"}}
+    assert client.post("/register", json=account, **home).status_code == 201
+    guesses = [login(client, account["email"], "203.0.113.9").status_code for _ in range(3)]
+    assert guesses == [401, 401, 429]
+    assert client.post("/login", json=account, **home).status_code == 200
+    more = [login(client, account["email"], f"203.0.113.{n}").status_code for n in range(10, 13)]
+    assert more[-1] == 429
+    assert client.post("/login", json=account, **home).status_code == 200
+
+
+def test_a_known_device_has_a_limit_too(auth: Any, account: Any) -> None:
+    """Who guesses from the owner's own network gets no further than from elsewhere."""
+    client = auth.client(limit_login_account=2)
+    assert client.post("/register", json=account).status_code == 201
+    assert [login(client, account["email"]).status_code for _ in range(3)] == [401, 401, 429]
+
+
+def test_wrong_secrets_elsewhere_do_not_lock_a_service_out(auth: Any, service_clients: str) -> None:
+    """Else anybody could take every service's tokens away."""
+    client = auth.client(service_clients_file=service_clients, limit_token_account=2)
+    given = {"grant_type": "client_credentials", "client_id": "api-gateway", "audience": "storage"}
+
+    def ask(secret: str, address: str) -> int:
+        body = {**given, "client_secret": secret}
+        return int(client.post("/token", json=body, environ_overrides={"REMOTE_ADDR": address}).status_code)
+
+    assert [ask("wrong", "203.0.113.9") for _ in range(3)] == [401, 401, 429]
+    assert ask(CLIENT_SECRET, "192.0.2.1") == 200
+
+
+def test_a_forwarded_address_without_proof_is_not_believed(auth: Any) -> None:
+    """Also on loopback, where everybody on the machine may call."""
+    client = auth.client(limit_login_address=1)
+    for n, expected in ((1, 401), (2, 429)):
+        headers = {
+            "X-Forwarded-For": f"10.1.1.{n}",
+            "X-Real-IP": f"10.1.1.{n}",
+            "Forwarded": f"for=10.1.1.{n}",
+        }
+        assert login(client, f"{n}@example.com", **headers).status_code == expected
 
 
 @pytest.mark.parametrize("route", ["register", "refresh", "token"])
@@ -80,6 +135,13 @@ def test_forwarded_addresses_count_only_from_trusted_proxies(auth: Any, hops: in
     for n, expected in ((1, 401), (2, last)):
         headers = {"X-Forwarded-For": f"10.1.1.{n}"}
         assert login(client, f"{n}@example.com", **headers).status_code == expected
+
+
+def test_ipv4_on_a_dual_stack_socket_is_no_ipv6_network(auth: Any) -> None:
+    """Else all IPv4 callers would share the limit of ::ffff:0:0/64."""
+    client = auth.client(limit_login_address=1)
+    got = [login(client, f"{n}@example.com", f"::ffff:192.0.2.{n}").status_code for n in (1, 2)]
+    assert got == [401, 401]
 
 
 @pytest.mark.parametrize(

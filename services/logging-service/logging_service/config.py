@@ -19,6 +19,10 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8005, ge=1, le=65535, description="Port to listen on.")
+    max_connections: int = Field(512, ge=8, le=4096, description="Most connections at the same time.")
+    max_connections_per_address: int = Field(
+        128, ge=1, le=4096, description="Most connections from one address (IPv6: one /64)."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
     mongo_url: SecretStr = Field(
         SecretStr("mongodb://localhost:27017/deltastream"),

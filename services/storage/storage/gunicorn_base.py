@@ -18,6 +18,11 @@ class JsonLogger(Logger):  # type: ignore[misc]
         self.error_log.propagate = True
 
 
+def address(host: str, port: int) -> str:
+    """What to bind; `::` listens on IPv4 too."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def pre_fork(_server: object, _worker: object) -> None:
     """Keep what is loaded out of garbage collection, whose marks would copy the shared pages."""
     gc.collect()
@@ -25,9 +30,7 @@ def pre_fork(_server: object, _worker: object) -> None:
 
 
 workers = 1  # scale with replicas: one process a pod keeps metrics (and auth's bound on hashing) whole
-worker_class = "gthread"
 preload_app = True  # imports are shared between master and worker
-keepalive = 15  # seconds
 timeout = 30  # seconds
 accesslog = None  # RequestContext writes the access lines
 logger_class = JsonLogger

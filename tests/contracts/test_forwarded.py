@@ -1,0 +1,64 @@
+"""The gateway's word for a caller's address, as auth judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from api_gateway.forwarded import Forwarded
+from auth.clients import Client, Clients
+from auth.forwarded import forwarded
+
+SECRET, NOW = "the-gateways-own-secret", 1_700_000_000.0
+CLIENTS = Clients({"api-gateway": Client(secret=SECRET, audiences=["storage"])})
+
+
+def believed(headers: dict[str, str], path: str = "/login") -> str:
+    """The address that auth takes for the caller's."""
+    seen: dict[str, Any] = {}
+
+    def app(environ: dict[str, Any], _start: Callable[..., Any]) -> Iterable[bytes]:
+        seen.update(environ)
+        return []
+
+    environ = {"REMOTE_ADDR": "127.0.0.1", "PATH_INFO": path}
+    environ |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
+    forwarded(app, CLIENTS, lambda: NOW)(environ, lambda *_: None)
+    return str(seen["REMOTE_ADDR"])
+
+
+@pytest.mark.parametrize("address", ["10.1.1.1", "2001:db8::1"])
+def test_the_gateways_word_is_believed(address: str) -> None:
+    """Limits then count its callers, not the gateway."""
+    assert believed(Forwarded("api-gateway", SECRET, clock=lambda: NOW).headers("/login", address)) == address
+
+
+@pytest.mark.parametrize(
+    ("client", "secret", "late_s", "path"),
+    [
+        ("api-gateway", "wrong", 0, "/login"),
+        ("nobody", SECRET, 0, "/login"),
+        ("api-gateway", SECRET, 3600, "/login"),
+        ("api-gateway", SECRET, -3600, "/login"),
+        ("api-gateway", SECRET, 0, "/register"),
+    ],
+)
+def test_no_other_word_is(client: str, secret: str, late_s: float, path: str) -> None:
+    """By the shared secret, for this path, now."""
+    word = Forwarded(client, secret, clock=lambda: NOW - late_s).headers(path, "10.1.1.1")
+    assert believed(word) == "127.0.0.1"
+
+
+@pytest.mark.parametrize("changed", [{"X-Forwarded-For": "10.1.1.2"}, {"X-Forwarded-Proof": "x"}])
+def test_a_changed_word_is_not_believed(changed: dict[str, str]) -> None:
+    """The proof covers the address."""
+    word = Forwarded("api-gateway", SECRET, clock=lambda: NOW).headers("/login", "10.1.1.1")
+    assert believed({**word, **changed}) == "127.0.0.1"
+
+
+def test_only_an_address_is_believed() -> None:
+    """Whatever a client with a secret sends, limits are named after addresses."""
+    word = Forwarded("api-gateway", SECRET, clock=lambda: NOW).headers("/login", "10.1.1.1, 10.1.1.2")
+    assert believed(word) == "127.0.0.1"

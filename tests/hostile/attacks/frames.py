@@ -1,0 +1,50 @@
+"""Floods of every frame and packet that Socket.IO, Engine.IO and WebSockets know."""
+
+from __future__ import annotations
+
+from tests.hostile.target import Target, attack
+from tests.hostile.wire import flood, frame, websocket
+
+FLOODS = {
+    "pongs": frame(b"3"),
+    "pings": frame(b"2"),
+    "opens": frame(b"0"),
+    "noops": frame(b"6"),
+    "upgrades": frame(b"5"),
+    "acks": frame(b"431[]"),
+    "namespaces": frame(b"40/foreign,"),
+    "malformed packets": frame(b"42["),
+    "nested": frame(b"42" + b"[" * 2000),
+    "binary events": frame(b'451-["x",{"_placeholder":true,"num":0}]') + frame(b"x", 2),
+    "binary messages": frame(b"x" * 100, 2),
+    "empty messages": frame(),
+    "no packets": frame(b"nonsense"),
+    "continuations": frame(b"", 0),
+    "fragments": frame(b"", 1, fin=False) + frame(b"", 0, fin=False) * 1000,
+    "websocket pings": frame(b"", 9),
+    "websocket pongs": frame(b"", 10),
+    "reserved opcodes": frame(b"", 3),
+    "big messages": frame(b"4" * 60_000),
+    "disconnects": frame(b"41") + frame(b"40"),
+}
+
+
+def _flood(target: Target, first: bytes) -> None:
+    uncut = []
+    for name, piece in FLOODS.items():
+        with websocket(target.port) as one:
+            one.sendall(first)
+            if not flood(one, piece, 3):
+                uncut.append(name)
+    assert not uncut, f"never cut: {uncut}"
+
+
+@attack("floods of frames", of="socket")
+def floods_before_admission(target: Target) -> None:
+    """Every frame costs: each flood ends in a cut."""
+    _flood(target, b"")
+
+
+@attack("floods of frames", of="socket")
+def floods_after_admission(target: Target) -> None:
+    _flood(target, frame(b"40"))

@@ -1,0 +1,35 @@
+"""Names and keys that the client invents."""
+
+from __future__ import annotations
+
+import json
+
+from tests.hostile.target import Target, attack
+from tests.hostile.wire import flood, frame, websocket
+
+NAMES = (
+    *("connect", "disconnect", "connect_error", "connecting", "newListener", "removeListener", "*"),
+    *("message", "__disconnect_final", "", "x" * 5000, "\u202e", 5, None, [], {}, True, 1.5),
+)
+
+
+def event(*parts: object) -> bytes:
+    return frame(b"42" + json.dumps(parts).encode())
+
+
+@attack("reserved names", of="socket")
+def a_flood_of_reserved_names(target: Target) -> None:
+    for name in NAMES:
+        with websocket(target.port) as one:
+            one.sendall(frame(b"40"))
+            assert flood(one, event(name, {}, {"token": "x"}), 3), name
+
+
+@attack("invented keys", of="socket")
+def subscriptions_to_invented_symbols(target: Target) -> None:
+    """As many as the rate lets through, in rooms that nobody else is in."""
+    for batch in range(10):
+        with websocket(target.port) as one:
+            one.sendall(frame(b"40"))
+            for number in range(100):
+                one.sendall(event("subscribe", {"type": "product", "symbol": f"X{batch}-{number}"}))

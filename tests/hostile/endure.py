@@ -1,0 +1,40 @@
+"""One attack on one server, and what must hold after it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from tests.hostile.resources import Resources
+from tests.hostile.target import Attack, Target
+from tests.hostile.witness import BOUND, PACE_S, Witness
+from tests.support.stores import wait_until
+
+CALM = 8  # answers before the attack, from which the usual gap is known
+SECRET = "never-in-a-log"  # attacks that send a token send this one
+
+
+def endure(target: Target, attack: Attack, witnesses: Sequence[Witness]) -> None:
+    """Run the attack; fail if a witness waited, something stayed behind, or a token is in the log."""
+    before = Resources(target.process)
+    calm_since = time.monotonic()
+    _wait_for(witnesses, calm_since, CALM)
+    began = time.monotonic()
+    attack.run(target)
+    ended = time.monotonic()
+    _wait_for(witnesses, ended, 1)
+    after = time.monotonic()
+    for witness in witnesses:
+        usual = max(PACE_S, witness.longest_gap(calm_since, began))
+        longest = witness.longest_gap(began, after)
+        assert longest <= BOUND * usual, f"not served for {longest / usual:.0f} times the usual gap"
+    before.wait_until_back()
+    assert SECRET not in target.log.read_text(errors="replace")
+
+
+def _wait_for(witnesses: Sequence[Witness], since: float, count: int) -> None:
+    for witness in witnesses:
+        wait_until(
+            lambda one=witness: sum(at > since for at in one.served()) >= count,  # type: ignore[misc]
+            "the witness is served",
+        )

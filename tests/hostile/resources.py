@@ -1,0 +1,32 @@
+"""What an attack must not leave behind in a server."""
+
+from __future__ import annotations
+
+import psutil
+
+from tests.support.stores import wait_until
+
+MEMORY_MIB = 16  # an allocator keeps some; 15,000 forgotten objects of 350 bytes a second would not fit
+FILES = 4  # probes that are just being answered
+
+
+class Resources:
+    """Memory and open files of a process and its children, and a wait until they are back."""
+
+    def __init__(self, process: psutil.Process) -> None:
+        self._process = process
+        self._files, self._bytes = self._now()
+
+    def _now(self) -> tuple[int, int]:
+        family = [self._process, *self._process.children(recursive=True)]
+        return sum(one.num_fds() for one in family), sum(one.memory_info().rss for one in family)
+
+    def wait_until_back(self) -> None:
+        def back() -> bool:
+            files, used = self._now()
+            return files <= self._files + FILES and used <= self._bytes + MEMORY_MIB * 2**20
+
+        try:
+            wait_until(back, "files and memory are back")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self._files, self._bytes} became {self._now()}") from None

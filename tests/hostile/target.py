@@ -1,0 +1,48 @@
+"""What an attack needs to know of a server, and the table of all attacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+
+@dataclass(frozen=True)
+class Target:
+    """A server on loopback. `token` opens it, if it wants one."""
+
+    port: int
+    process: psutil.Process
+    log: Path
+    path: str = "/livez"
+    token: str = ""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """`of` is "http" for any HTTP server, "socket" for Socket.IO; `run` is bounded in count and time."""
+
+    name: str
+    kind: str
+    of: str
+    run: Callable[[Target], None]
+
+
+ATTACKS: list[Attack] = []
+
+
+def attack(kind: str, of: str = "http") -> Callable[[Callable[[Target], None]], Callable[[Target], None]]:
+    """Put a function into the table under its own name."""
+
+    def register(run: Callable[[Target], None]) -> Callable[[Target], None]:
+        ATTACKS.append(Attack(run.__name__, kind, of, run))
+        return run
+
+    return register
+
+
+def attacks_on(*of: str) -> list[Attack]:
+    """The attacks of these sorts, in the order of their modules."""
+    return [one for one in ATTACKS if one.of in of]

@@ -1,0 +1,309 @@
+"""Hostile HTTP at every service: nobody is starved, nothing is a 500, and what was taken comes back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+from pymongo import MongoClient
+
+from tests.hostile.http_attacks import (
+    Answer,
+    answer,
+    chunked,
+    connect,
+    half_requests,
+    held,
+    json_bodies,
+    post,
+    witness,
+)
+from tests.support.http_process import HttpProcess
+from tests.support.http_services import NAMES, http_services
+from tests.support.stores import MongoServer, RedisServer, wait_until
+
+Running = dict[str, HttpProcess]
+SECRET = "s3cret-that-no-log-may-hold"
+# Where each service reads a body; storage and analytics refuse it without reading.
+PATHS = {
+    "auth": "/login",
+    "storage": "/products",
+    "analytics": "/pcr/NIFTY",
+    "logging-service": "/logs",
+    "api-gateway": "/api/auth/login",
+}
+RATIO = 30  # how much longer a witness' requests may take, all together
+
+
+@pytest.fixture(scope="module")
+def running(
+    tmp_path_factory: pytest.TempPathFactory, _redis_server: RedisServer, _mongo_server: MongoServer
+) -> Iterator[Running]:
+    """The services on a dual-stack socket."""
+    with MongoClient(_mongo_server.url) as mongo:
+        mongo["deltastream"]["users"].create_index("email", unique=True)
+    settings = {"HOST": "::", "AUTH_RATE_LIMIT_PER_MINUTE": "100000", "LIMIT_LOGIN_ADDRESS": "100000"}
+    home = tmp_path_factory.mktemp("hostile")
+    with http_services(home, _redis_server.url(), _mongo_server.url, **settings) as services:
+        yield services
+
+
+def worker(process: HttpProcess) -> psutil.Process:
+    (found,) = psutil.Process(process.process.pid).children()
+    return found
+
+
+def assert_refused(got: Answer, status: int | None = None) -> None:
+    """The client's fault, told as a problem with the headers of every answer."""
+    assert 400 <= got.status < 500, got
+    assert status in (None, got.status), got
+    assert got.headers["content-type"] == "application/problem+json", got
+    assert got.headers["x-content-type-options"] == "nosniff", got
+    assert json.loads(got.body)["request_id"] == got.headers["x-request-id"], got
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_half_requests_starve_nobody(running: Running, name: str) -> None:
+    """Of every shape, more than there are threads: they hold no thread, and all is given back."""
+    port, process = running[name].port, worker(running[name])
+    quiet = witness(port, "/livez") + witness(port, "/nothing")
+    before = process.num_fds()
+    for data in half_requests(PATHS[name]).values():
+        with held(port, data, 24):
+            assert witness(port, "/livez") + witness(port, "/nothing") < RATIO * quiet
+    wait_until(lambda: process.num_fds() <= before, "the connections are closed")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_flood_of_connections_makes_room_for_others(running: Running, name: str) -> None:
+    """One address has at most 128 connections; who waits longest in silence goes first."""
+    port, process = running[name].port, worker(running[name])
+    quiet = witness(port, "/livez")
+    before = process.num_fds(), process.memory_full_info().uss
+    with held(port, b"GET / HTTP/1.1\r\nX: " + b"x" * 4000, 400):
+        assert witness(port, "/livez") < RATIO * quiet
+        assert process.num_fds() <= before[0] + 130
+    wait_until(lambda: process.num_fds() <= before[0], "the connections are closed")
+    assert process.memory_full_info().uss < before[1] + (16 << 20)
+
+
+def test_a_dribble_does_not_move_a_deadline(running: Running) -> None:
+    """The whole head and the whole body have one each: a byte now and then buys no time."""
+
+    def dribbled(port: int, data: bytes) -> Answer:
+        with connect(port) as one:
+            one.sendall(data)
+            one.settimeout(0.2)
+            for _ in range(300):
+                with contextlib.suppress(TimeoutError):
+                    if one.recv(1, socket.MSG_PEEK):
+                        break
+                one.sendall(b"a")
+            one.settimeout(20)
+            got = b""
+            while piece := one.recv(4096):
+                got += piece
+        head, _, body = got.partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        fields = dict(line.lower().split(": ", 1) for line in lines[1:])
+        return Answer(int(lines[0].split()[1]), fields, body)
+
+    wanted = [
+        (running[name].port, half_requests(PATHS[name])[shape])
+        for name in NAMES
+        for shape in ("head", "body")
+    ]
+    wanted = [(port, data.replace(b"Length: 100", b"Length: 9000")) for port, data in wanted]
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        for got in pool.map(lambda one: dribbled(*one), wanted):
+            assert_refused(got, 408)
+
+
+def test_slow_readers_starve_nobody(running: Running) -> None:
+    """An answer that nobody takes holds no thread."""
+    port, process = running["api-gateway"].port, worker(running["api-gateway"])
+    quiet = witness(port, "/nothing")
+    before = process.num_fds()
+    ask = b"GET /api/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        for _ in range(48):
+            stack.enter_context(connect(port, receive_buffer=1024)).sendall(ask * 8)
+        assert witness(port, "/nothing") < RATIO * quiet
+    wait_until(lambda: process.num_fds() <= before, "the connections are closed")
+
+
+MALFORMED = {
+    "size is no number": lambda path: chunked(path, b"ZZ\r\n{}\r\n0\r\n\r\n"),
+    "size with 0x": lambda path: chunked(path, b"0x2\r\n{}\r\n0\r\n\r\n"),
+    "negative size": lambda path: chunked(path, b"-2\r\n{}\r\n0\r\n\r\n"),
+    "signed size": lambda path: chunked(path, b"+2\r\n{}\r\n0\r\n\r\n"),
+    "size with underscore": lambda path: chunked(path, b"0_2\r\n{}\r\n0\r\n\r\n"),
+    "size with space": lambda path: chunked(path, b" 2\r\n{}\r\n0\r\n\r\n"),
+    "huge size": lambda path: chunked(path, b"fffffffffffffffff\r\n{}\r\n0\r\n\r\n"),
+    "empty size": lambda path: chunked(path, b"\r\n2\r\n{}\r\n0\r\n\r\n"),
+    "bare LF": lambda path: chunked(path, b"2\n{}\r\n0\r\n\r\n"),
+    "no CRLF after a chunk": lambda path: chunked(path, b"2\r\n{}0\r\n\r\n"),
+    "longer than its size": lambda path: chunked(path, b"1\r\n{}\r\n0\r\n\r\n"),
+    "endless extension": lambda path: chunked(path, b"2;" + b"x" * 2000),
+    "control characters in an extension": lambda path: chunked(path, b"2;\x00\r\n{}\r\n0\r\n\r\n"),
+    "trailer Content-Length": lambda path: chunked(path, b"2\r\n{}\r\n0\r\nContent-Length: 5\r\n\r\n"),
+    "trailer Transfer-Encoding": lambda path: chunked(path, b"0\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    "trailer that is none": lambda path: chunked(path, b"0\r\nnonsense\r\n\r\n"),
+    "both lengths": lambda path: post(
+        path, "Content-Length: 2", "Transfer-Encoding: chunked", body=b"0\r\n\r\n"
+    ),
+    "two lengths": lambda path: post(path, "Content-Length: 2", "Content-Length: 3", body=b"{}"),
+    "a list of lengths": lambda path: post(path, "Content-Length: 2, 2", body=b"{}"),
+    "negative length": lambda path: post(path, "Content-Length: -2", body=b"{}"),
+    "length with a sign": lambda path: post(path, "Content-Length: +2", body=b"{}"),
+    "length in hexadecimal": lambda path: post(path, "Content-Length: 0x2", body=b"{}"),
+    "length of 5,000 digits": lambda path: post(path, "Content-Length: " + "9" * 5000),
+    "two codings": lambda path: post(path, "Transfer-Encoding: chunked, chunked", body=b"0\r\n\r\n"),
+    "chunked in HTTP/1.0": lambda path: chunked(path, b"0\r\n\r\n").replace(b"HTTP/1.1", b"HTTP/1.0"),
+    "two hosts": lambda path: post(path, "Host: other"),
+    "no host": lambda path: f"GET {path} HTTP/1.1\r\n\r\n".encode(),
+    "folded header": lambda path: post(path, "X: a\r\n b"),
+    "space before the colon": lambda path: post(path, "X : a"),
+    "NUL in a header": lambda path: post(path, "X: a\0b"),
+    "header without a colon": lambda path: post(path, f"token={SECRET}"),
+    "header with a bare LF": lambda path: post(path, f"X: a\nAuthorization: Bearer {SECRET}"),
+    "many headers": lambda path: post(path, *[f"X-{n}: a" for n in range(200)]),
+    "a long header": lambda path: post(path, "X: " + "a" * 40_000),
+    "a version of its own": lambda path: f"GET {path}?token={SECRET} HTTP/3.7\r\nHost: x\r\n\r\n".encode(),
+    "no version": lambda path: f"GET {path}?token={SECRET} X Y\r\nHost: x\r\n\r\n".encode(),
+    "no method": lambda path: f"?token={SECRET}\r\n\r\n".encode(),
+    "an address that is none": lambda path: (
+        f"GET http://[::1/?token={SECRET} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    ),
+    "a method in lower case": lambda path: f"get {path}?token={SECRET} HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
+    "TLS": lambda path: b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\r\n\r\n",
+    "the body is too long": lambda path: post(path, "Content-Length: 99999999"),
+    "the chunked body is too long": lambda path: chunked(path, b"ffffff\r\n" + b"x" * 300_000),
+}
+UNFINISHED = {
+    "the body ends early": lambda path: post(path, "Content-Length: 5", body=b"{}"),
+    "a chunk ends early": lambda path: chunked(path, b"5\r\n{}"),
+    "chunks end early": lambda path: chunked(path, b"2\r\n{}\r\n"),
+    "the head ends early": lambda path: f"POST {path} HTTP/1.1\r\nX: {SECRET}".encode(),
+}
+PATH_BYTES = [
+    "%zz",
+    "%",
+    "%ff%fe",
+    "%00",
+    "%2e%2e/%2e%2e/etc",
+    "\xff\xfe",
+    "x" * 9000,
+    "%0d%0aX:y",
+    "//",
+    "a\\b",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_no_request_is_refused(running: Running, name: str) -> None:
+    """400 and its kin, never a 500: whatever two parsers could read in two ways, in every service."""
+    port = running[name].port
+    for kind, made in MALFORMED.items():
+        got = answer(port, made(PATHS[name]))
+        assert got.status == {"the body is too long": 413, "the chunked body is too long": 413}.get(
+            kind, 431 if kind == "a long header" else got.status
+        ), (kind, got)
+        assert_refused(got)
+    for made in UNFINISHED.values():
+        assert_refused(answer(port, made(PATHS[name]), half_close=True), 400)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_but_whole_requests_are_answered(running: Running, name: str) -> None:
+    """Chunk extensions and harmless trailers are allowed; odd paths, queries and ids are no fault of ours."""
+    port = running[name].port
+    for body in (
+        b"2;a=b\r\n{}\r\n0\r\n\r\n",
+        b"2\r\n{}\r\n0\r\nX-Sum: 1\r\n\r\n",
+        b"1\r\n{\r\n1\r\n}\r\n00\r\n\r\n",
+    ):
+        assert_refused(answer(port, chunked(PATHS[name], body)))
+    for odd in PATH_BYTES:
+        for target in (f"/{odd}", f"{PATHS[name]}?limit={odd}", f"{PATHS[name]}/{odd}"):
+            head = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: {odd[:99]}\r\n\r\n"
+            got = answer(port, head.encode("latin-1"))
+            assert got.status < 500, (target, got)
+            assert got.headers["x-request-id"].isascii()
+            assert len(got.headers["x-request-id"]) <= 64
+
+
+@pytest.mark.parametrize("name", ["auth", "logging-service", "api-gateway"])
+def test_bodies_that_parsers_stumble_over_are_refused(running: Running, name: str) -> None:
+    """With or without a length; the client's fault every time."""
+    port, path = running[name].port, PATHS[name]
+    for kind, body in json_bodies().items():
+        for data in (
+            post(path, f"Content-Length: {len(body)}", body=body),
+            chunked(path, b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"),
+        ):
+            got = answer(port, data)
+            assert 400 <= got.status < 500, (kind, got)
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/health", "/metrics", "/nothing"])
+def test_every_answer_carries_the_same_headers(running: Running, path: str) -> None:
+    """Also probes, metrics and what does not exist: the request's id, and nothing that sniffs."""
+    for process in running.values():
+        asked = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: mine-1\r\n\r\n"
+        got = answer(process.port, asked.encode())
+        assert (got.headers["x-request-id"], got.headers["x-content-type-options"]) == ("mine-1", "nosniff")
+        bad = answer(process.port, asked.replace("mine-1", "a{}b").encode())
+        assert bad.headers["x-request-id"] != "a{}b"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_dual_stack_socket_serves_both(running: Running, name: str) -> None:
+    """HOST=:: listens on ::1 and on 127.0.0.1."""
+    assert witness(running[name].port, "/livez", host="::1") > 0
+    assert witness(running[name].port, "/livez") > 0
+
+
+def test_many_logins_at_once_leave_the_service_alive(running: Running) -> None:
+    """Few are hashed, few wait, the rest are told to come again; probes and keys are served throughout."""
+    port = running["auth"].port
+    quiet = witness(port, "/livez") + witness(port, "/.well-known/jwks.json")
+    start = threading.Barrier(61)
+
+    def log_in(n: int) -> Answer:
+        body = json.dumps({"email": f"{n}@example.com", "password": "x" * 64}).encode()
+        start.wait()
+        return answer(port, post("/login", f"Content-Length: {len(body)}", "Connection: close", body=body))
+
+    with ThreadPoolExecutor(60) as pool:
+        asked = [pool.submit(log_in, n) for n in range(60)]
+        start.wait()
+        busy = witness(port, "/livez") + witness(port, "/.well-known/jwks.json")
+        got = [one.result() for one in asked]
+    assert busy < RATIO * quiet
+    assert {one.status for one in got} == {401, 503}
+    assert all(one.headers["retry-after"] for one in got if one.status == 503)
+
+
+def test_no_log_holds_a_credential_of_a_malformed_request(running: Running) -> None:
+    """A request line that is none is told by its kind, not by its text."""
+    for process in running.values():
+        for made in (*MALFORMED.values(), *UNFINISHED.values()):
+            answer(process.port, made("/livez"), half_close=True)
+        assert SECRET not in Path(process.log).read_text()
+        assert "Traceback" not in Path(process.log).read_text()
+
+
+def test_half_requests_do_not_keep_a_service_from_ending(running: Running) -> None:
+    """SIGTERM: what was asked is answered, what was not asked whole is dropped. Comes last: it ends one."""
+    process = running["logging-service"]
+    with held(process.port, half_requests("/logs")["body"], 20):
+        process.process.terminate()
+        assert process.process.wait(timeout=30) == 0

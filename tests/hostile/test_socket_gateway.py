@@ -1,0 +1,44 @@
+"""The Socket.IO gateway under every attack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.hostile import attacks  # noqa: F401  (fills the table)
+from tests.hostile.endure import endure
+from tests.hostile.target import Attack, Target, attacks_on
+from tests.hostile.witness import Witness
+from tests.support.http_process import HttpProcess
+from tests.support.stores import RedisServer, wait_until
+
+SERVICE = Path(__file__).parents[2] / "services/socket-gateway"
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, list[Witness]]]:
+    """The gateway, one client that has a WebSocket, and one that asks `/livez` on new connections."""
+    home = tmp_path_factory.mktemp("socket-gateway")
+    with ExitStack() as stack:
+        store = stack.enter_context(RedisServer(home / "redis"))
+        settings = {"REDIS_URL": store.url(), "ANONYMOUS_READ": "true", "HANDSHAKE_SECONDS": "3"}
+        server = stack.enter_context(HttpProcess(["app.py"], SERVICE, home / "log", **settings))
+        wait_until(server.ready, "the gateway is ready")
+        target = Target(server.port, psutil.Process(server.process.pid), home / "log")
+        yield (
+            target,
+            [
+                stack.enter_context(Witness(server.port, path, home / f"witness-{number}"))
+                for number, path in enumerate(("socket.io", "/livez"))
+            ],
+        )
+
+
+@pytest.mark.parametrize("attack", attacks_on("http", "socket"), ids=lambda one: one.name)
+def test_everybody_else_is_served(stage: tuple[Target, list[Witness]], attack: Attack) -> None:
+    """No client takes the gateway from the others, and nothing of it stays."""
+    endure(stage[0], attack, stage[1])

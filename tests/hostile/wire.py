@@ -1,0 +1,91 @@
+"""Raw sockets and WebSocket frames: what no well-behaved library would send."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import time
+from collections.abc import Iterator
+
+from tests.hostile.target import Target
+
+HOLD_S = 1.0  # how long an attack stays in place: many times the witness' pace
+
+
+def hold() -> None:
+    """Stay connected while the witness goes on."""
+    time.sleep(HOLD_S)
+
+
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+@contextlib.contextmanager
+def sockets(target: Target, count: int) -> Iterator[list[socket.socket]]:
+    """Open connections, closed at the end; fewer if the server takes no more."""
+    with contextlib.ExitStack() as stack:
+        opened = []
+        for _ in range(count):
+            with contextlib.suppress(OSError):
+                opened.append(stack.enter_context(connect(target.port)))
+        yield opened
+
+
+def answers(target: Target, request: bytes) -> bytes:
+    """All that a server says to these bytes until it closes, or is silent for 2 s."""
+    with connect(target.port) as one:
+        one.settimeout(2)
+        said = b""
+        with contextlib.suppress(OSError):
+            one.sendall(request)
+            while piece := one.recv(65536):
+                said += piece
+        return said
+
+
+def frame(payload: bytes = b"", opcode: int = 1, *, fin: bool = True) -> bytes:
+    """A WebSocket frame as a client sends it, with a mask of zeros."""
+    size = len(payload)
+    first = bytes([(0x80 if fin else 0) | opcode])
+    if size < 126:
+        return first + bytes([0x80 | size]) + b"\0\0\0\0" + payload
+    if size < 65536:
+        return first + b"\xfe" + struct.pack("!H", size) + b"\0\0\0\0" + payload
+    return first + b"\xff" + struct.pack("!Q", size) + b"\0\0\0\0" + payload
+
+
+def websocket(port: int) -> socket.socket:
+    """A connection after the WebSocket handshake, before Socket.IO's CONNECT."""
+    one = connect(port)
+    one.sendall(
+        b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    head = b""
+    while b"\r\n\r\n" not in head:
+        piece = one.recv(4096)
+        if not piece:
+            break
+        head += piece
+    if not head.startswith(b"HTTP/1.1 101"):
+        one.close()
+        raise ConnectionRefusedError(head[:60])
+    return one
+
+
+def flood(one: socket.socket, piece: bytes, seconds: float = HOLD_S) -> bool:
+    """Write `piece` again and again; True if the server cut the connection."""
+    until = time.monotonic() + seconds
+    block = piece * max(1, 16384 // len(piece))
+    one.settimeout(0.2)
+    while time.monotonic() < until:
+        try:
+            one.send(block)
+        except TimeoutError:
+            continue
+        except OSError:
+            return True
+    return False
