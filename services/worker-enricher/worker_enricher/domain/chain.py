@@ -74,6 +74,8 @@ class ChainAnalytics(TypedDict):
     years_to_expiry: float
     forward: float | None
     discount: float | None
+    discount_low: float | None
+    discount_high: float | None
     forward_r2: float | None
     forward_reason: str | None
     pcr_oi: float | None
@@ -100,7 +102,7 @@ class Pass(NamedTuple):
 
     segments: Segments
     forwards: Forwards
-    scalars: Floats  # (8, m): years, forward, discount, r2, atm strike, straddle, atm iv, expected move
+    scalars: Floats  # (10, m): years, forward, discount, its range, r2, atm strike, straddle, atm iv, move
     pain_strike: Floats  # (m,), NaN without open interest
     totals: Ints  # (6, m): call OI, put OI, call volume, put volume, call OI above and put OI below the spot
     european: Bools  # (m,)
@@ -146,7 +148,18 @@ def compute(chains: Sequence[ChainColumns]) -> Pass:
     straddle = quality.mid[:, atm].sum(axis=0)
     move = forwards.forward * atm_iv * np.sqrt(t)
     scalars = np.stack(
-        [t, forwards.forward, forwards.discount, forwards.r2, strike[atm], straddle, atm_iv, move]
+        [
+            t,
+            forwards.forward,
+            forwards.discount,
+            np.where(np.isnan(forwards.discount), np.nan, forwards.parity.low),
+            np.where(np.isnan(forwards.discount), np.nan, forwards.parity.high),
+            forwards.r2,
+            strike[atm],
+            straddle,
+            atm_iv,
+            move,
+        ]
     )
     totals = np.add.reduceat(
         np.concatenate([oi, volume, oi[:1] * (strike > s), oi[1:] * (strike < s)]), segments.starts, axis=1
@@ -278,7 +291,7 @@ def to_analytics(done: Pass) -> list[ChainAnalytics]:
     analytics: list[ChainAnalytics] = []
     spans = zip(done.segments.starts.tolist(), done.segments.stops.tolist(), strict=True)
     for i, (start, stop) in enumerate(spans):
-        years, forward, discount, r2, atm_strike, straddle, atm_iv, move = scalars[i]
+        years, forward, discount, low, high, r2, atm_strike, straddle, atm_iv, move = scalars[i]
         call_oi, put_oi, call_volume, put_volume, call_otm, put_otm = totals[i]
         cut = slice(start, stop)
         counts: dict[str, int | None] = dict(zip(arbitrage.CHECKS, violations[i], strict=True))
@@ -290,6 +303,8 @@ def to_analytics(done: Pass) -> list[ChainAnalytics]:
                 "years_to_expiry": years,
                 "forward": forward,
                 "discount": discount,
+                "discount_low": low,
+                "discount_high": high,
                 "forward_r2": r2,
                 "forward_reason": forward_reasons[i],
                 "pcr_oi": positions.ratio(put_oi, call_oi),

@@ -5,7 +5,7 @@ pair with both legs quoted on both sides counts for the discount: strikes far ap
 starts from the median slope of pairs half a chain apart (an incomplete Theil-Sen estimate) and is refined by
 a few rounds of weighted least squares, each pair weighted by its half-spread and by how well it agrees with
 the others (Cauchy weights): neither an outlier nor a far strike can drag it. Where its standard error is
-below RATE_ERROR, D is that slope; else D = 1. The forward is the level of the WINDOW pairs on each side of
+below RATE_ERROR, or many pairs exclude 1, D is that slope; else D = 1. The forward is the level of the WINDOW pairs on each side of
 the least |C - P| at that D. ORATS publishes such a regression as its residual rate.
 
 `Forwards.parity` says what remains unknown: the discount within ERRORS standard errors, or, where they are
@@ -29,8 +29,10 @@ RATE_ERROR = 0.01
 """Largest standard error of the rate, a year, at which the slope is taken as the discount factor."""
 MIN_FREEDOM = 6
 """Fewer effective pairs than this and 2 tell no error: of 3, one time in six looks five times too good."""
-ERRORS = 3.0
+ERRORS = 4.0
 """Standard errors on each side of an estimate that count as plausible."""
+ENOUGH_TO_REFUTE = 12
+"""Effective pairs, less 2, that may exclude D = 1 where RATE_ERROR is not met: fewer do so by chance."""
 MIN_R2 = 0.9
 """A lower R squared than this is no parity at all."""
 ROUNDS = 3
@@ -123,7 +125,10 @@ def _discounts(
     error = np.sqrt(variance)
     least, most = np.maximum(slope - ERRORS * error, low), np.minimum(slope + ERRORS * error, high)
     told &= least <= most
-    known = told & (error <= RATE_ERROR * t) & (slope >= low) & (slope <= high)
+    # However wide the error: where it excludes 1, to assume 1 is to be wrong.
+    refuted = (freedom >= ENOUGH_TO_REFUTE) & ((most < 1.0) | (least > 1.0))
+    precise = (error <= RATE_ERROR * t) | refuted
+    known = told & precise & (slope >= low) & (slope <= high)
     return np.where(known, slope, 1.0), ~known, np.where(told, least, low), np.where(told, most, high)
 
 
