@@ -23,6 +23,7 @@ IV_REASONS = frozenset(
         "no_forward",
         "american_exercise",
         "no_convergence",
+        "bounds_unknown",
     )
 )
 FORWARD_REASONS = frozenset(("too_few_pairs", "bad_fit", "expired", "discount_assumed"))

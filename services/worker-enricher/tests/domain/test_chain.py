@@ -287,3 +287,108 @@ def test_violations_do_not_reach_across_chains(build):
 def test_no_chains_give_no_analytics():
     """An empty batch is no error."""
     assert enrich_chains([]) == []
+
+
+INDEX_STRIKES = np.arange(3000.0, 6500.0, 25.0)
+
+
+def index_chain(build, *, rate, days=28, outliers=0, seed=0, strikes=INDEX_STRIKES):
+    """A chain as of SPX: a rate, a dividend, and in the money wide quotes whose mids say little."""
+    random = np.random.default_rng(seed)
+    years = days / 365
+    forward = 5000.0 * np.exp((rate - 0.013) * years)
+    fair = build.priced_chain(
+        strikes=strikes,
+        sigma=np.clip(0.13 - 0.12 * np.log(strikes / forward) / np.sqrt(years), 0.08, 0.9),
+        forward=forward,
+        discount=np.exp(-rate * years),
+        years=years,
+        spot=5000.0,
+    )
+
+    def quoted(leg, intrinsic):
+        half = 0.025 + 0.004 * leg.last + 0.01 * intrinsic
+        mid = leg.last + random.uniform(-0.3, 0.3, len(strikes)) * half
+        mid[random.choice(len(strikes), outliers, replace=False)] += 15.0
+        bid = np.maximum(np.floor((mid - half) / 0.05) * 0.05, 0.0)
+        return dataclasses.replace(leg, bid=bid, ask=np.ceil((mid + half) / 0.05) * 0.05)
+
+    above = np.maximum(strikes - forward, 0.0)
+    return dataclasses.replace(
+        fair,
+        calls=quoted(fair.calls, np.maximum(forward - strikes, 0.0)),
+        puts=quoted(fair.puts, above),
+    )
+
+
+EXECUTABLE = [name for name in CHECKS if name.endswith("executable")]
+LOPSIDED = np.arange(3000.0, 4600.0, 50.0)
+FEW = np.arange(4000.0, 4600.0, 100.0)
+
+
+@pytest.mark.parametrize("rate", [-0.008, 0.0003, 0.05, 0.4])
+@pytest.mark.parametrize("strikes", [INDEX_STRIKES, LOPSIDED, FEW], ids=["all", "lopsided", "few"])
+@pytest.mark.parametrize("days", [1, 28, 365])
+def test_a_chain_without_arbitrage_shows_none_that_is_executable(build, rate, strikes, days):
+    """Every true price is within bid and ask, so no trade can win, whatever is known of the discount."""
+    for seed in range(3):
+        chain = index_chain(build, rate=rate, days=days, seed=seed, strikes=strikes)
+        done = enrich_chains([chain])[0]
+        assert not any(done["arbitrage"][name] for name in EXECUTABLE), done["arbitrage"]
+        if done["forward"] is None:  # no put so far below the money has a bid, or a D far from 1 cannot be told
+            assert done["arbitrage_reason"] in ("too_few_pairs", "bad_fit")
+            continue
+        assert done["discount_low"] <= np.exp(-rate * days / 365) <= done["discount_high"]
+
+
+def test_all_strikes_together_tell_the_discount_that_those_near_the_money_cannot(build):
+    """28 days at 5 %: within 8 strikes of the money the slope is lost in the quotes."""
+    for seed in range(5):
+        chain = index_chain(build, rate=0.05, seed=seed, strikes=np.arange(4000.0, 6000.0, 5.0))
+        done = enrich_chains([chain])[0]
+        assert done["forward_reason"] is None
+        assert done["discount"] == pytest.approx(np.exp(-0.05 * 28 / 365), abs=1e-3)
+
+
+def test_outliers_leave_the_forward_and_the_range_right(build):
+    """A twelfth of each side is quoted 15 too high: the truth stays inside, the forward within a half-spread."""
+    for seed in range(5):
+        done = enrich_chains([index_chain(build, rate=0.05, seed=seed, outliers=12)])[0]
+        assert done["discount_low"] <= np.exp(-0.05 * 28 / 365) <= done["discount_high"]
+        assert done["forward"] == pytest.approx(5000 * np.exp(0.037 * 28 / 365), abs=0.5)
+
+
+def test_a_price_that_an_assumed_discount_alone_refuses_is_not_called_below_intrinsic(build):
+    """Few pairs, 5 % a year: deep calls lie under F - K, yet above D (F - K). Only far lower ones are refused."""
+    chain = index_chain(build, rate=0.05, strikes=FEW)
+    done = enrich_chains([chain])[0]
+    assert done["forward_reason"] == "discount_assumed"
+    assert "below_intrinsic" not in done["calls"]["iv_reason"]
+    low = replace(replace(chain, "calls", "bid", 0, 500.0), "calls", "ask", 0, 501.0)
+    assert enrich_chains([low])[0]["calls"]["iv_reason"][0] == "below_intrinsic"
+
+
+def test_checks_that_need_a_forward_are_null_without_one(build):
+    """0 would say that all is well."""
+    one = build.priced_chain(strikes=STRIKES[:1], sigma=SMILE[:1], forward=101.0)
+    early = truth(build, european=False)
+    expired = dataclasses.replace(truth(build), ts=early.expiry_ts)
+    for chain, reason in ((one, "too_few_pairs"), (expired, "expired"), (early, "american_exercise")):
+        done = enrich_chains([chain])[0]
+        assert done["arbitrage_reason"] == reason
+        counts = done["arbitrage"]
+        assert counts["bounds_mid"] is counts["bounds_executable"] is counts["parity_executable"] is None
+        assert counts["crossed"] == counts["butterfly_mid"] == 0
+
+
+def test_a_vertical_of_american_contracts_may_cost_its_undiscounted_width(build):
+    """Exercised at once it pays the width now: 1.98 for 2 points breaks the bound only of a European spread."""
+    strikes = np.arange(80.0, 121.0, 2.0)
+    chain = build.priced_chain(
+        strikes=strikes, sigma=np.full(21, 0.2), forward=101.0, discount=0.9, years=2.0, half_spread=0.01
+    )
+    steep = chain.calls.ask[10] - 1.98
+    for column in ("bid", "ask"):
+        chain = replace(chain, "calls", column, 11, steep)
+    european, american = enrich_chains([chain, dataclasses.replace(chain, european=False)])
+    assert european["arbitrage"]["vertical_executable"] > american["arbitrage"]["vertical_executable"]

@@ -58,7 +58,7 @@ def test_a_quote_has_the_numbers_of_its_chain(build):
         ({"bid": 5.0}, "crossed"),
         ({"ask": 9.0}, "wide_spread"),
         ({"strike": 90.0}, "below_intrinsic"),
-        ({"bid": 101.0, "ask": 102.0}, "above_max"),
+        ({"bid": 109.0, "ask": 110.0}, "above_max"),
         ({"forward": np.nan}, "no_forward"),
         ({"discount": np.nan}, "no_forward"),
         ({"european": False}, "american_exercise"),

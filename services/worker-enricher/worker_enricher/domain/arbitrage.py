@@ -3,6 +3,8 @@
 Bounds, verticals and butterflies suffice against static arbitrage within one expiry (Carr and Madan, "A
 note on sufficient conditions for no arbitrage", 2005); parity ties calls to puts. Adjacent means adjacent in
 the list of strikes; a leg that is not quoted takes part in no check, and a crossed quote only in `crossed`.
+Each count holds for every plausible discount and forward (module bounds). Bounds and parity say nothing without
+a forward, and parity is no equation for contracts that may be exercised early: their counts are unknown then.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from worker_enricher.domain.arrays import Bools, Floats, Ints
+from worker_enricher.domain.bounds import Bounds
 from worker_enricher.domain.quote_quality import Quality
 from worker_enricher.domain.segments import Segments
 
@@ -23,6 +26,7 @@ CHECKS = (
     "butterfly_executable",
     "parity_executable",
 )
+NEEDING_FORWARD = frozenset(("bounds_mid", "bounds_executable", "parity_executable"))
 SLACK = 1e-9
 """A violation must exceed this fraction of the strike: less is rounding, not money."""
 
@@ -31,16 +35,16 @@ def count_violations(
     *,
     segments: Segments,
     strike: Floats,
-    forward: Floats,
+    european: Bools,
     discount: Floats,
+    bounds: Bounds,
     bid: Floats,
     ask: Floats,
     quality: Quality,
 ) -> Ints:
-    """Return (m, 8) counts in the order of CHECKS.
+    """Return (m, 8) counts in the order of CHECKS; those NEEDING_FORWARD mean nothing without one.
 
-    strike, forward, discount: (n,), NaN without a parity forward: then D = 1 in the verticals, and bounds
-    and parity, which have no meaning without it, count 0. bid, ask: (2, n), calls then puts.
+    strike, european, discount: (n,), the last the largest plausible one; bid, ask: (2, n), calls then puts.
     """
     n = segments.size
     mid = quality.mid
@@ -49,20 +53,14 @@ def count_violations(
     sell = np.where(tradable, bid, 0.0)
     buy = np.where(tradable & (ask > 0.0), ask, np.inf)
     slack = SLACK * strike
-    carried = forward * discount
-    exercise = strike * discount
     counted: Bools = np.zeros((8, 2, n), dtype=np.bool_)
     counted[0] = quality.crossed
 
-    lower = np.empty((2, n))
-    np.subtract(carried, exercise, out=lower[0])
-    np.negative(lower[0], out=lower[1])
-    parity_gap = np.abs(mid[0] - mid[1] - lower[0])
-    counted[7, 0] = parity_gap > quality.half[0] + quality.half[1] + slack
-    np.maximum(lower, 0.0, out=lower)
-    lower -= slack
-    upper = np.stack([carried, exercise])
-    upper += slack
+    gap = mid[0] - mid[1]
+    spread = quality.half[0] + quality.half[1] + slack
+    counted[7, 0] = (gap + spread < bounds.gap_low) | (gap - spread > bounds.gap_high)
+    lower = bounds.lower - slack
+    upper = bounds.upper + slack
     counted[1] = (mid < lower) | (mid > upper)
     counted[2] = (buy < lower) | (sell > upper)
 
@@ -70,7 +68,8 @@ def count_violations(
         # Between two chains any positive width will do: `adjacent` discards what comes of it.
         width = np.where(segments.adjacent, np.diff(strike), 1.0)
         free = slack[1:]
-        steepest = np.where(np.isnan(discount[1:]), 1.0, discount[1:]) * width
+        # Exercised at once, a spread is worth its width undiscounted.
+        steepest = np.where(european[1:], discount[1:], np.maximum(discount[1:], 1.0)) * width
         steepest += free
         # Rows: how much the higher strike may cost above the lower one, and below it.
         above = np.stack([free, steepest])

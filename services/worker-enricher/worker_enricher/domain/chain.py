@@ -16,6 +16,7 @@ import numpy as np
 from worker_enricher.domain import arbitrage, money, positions
 from worker_enricher.domain.arrays import Bools, Codes, Column, Floats, Ints, Numbers
 from worker_enricher.domain.black import greeks
+from worker_enricher.domain.bounds import Bounds, Parity, price_bounds
 from worker_enricher.domain.columns import nullable_rows
 from worker_enricher.domain.forward import FORWARD_REASONS, Forwards, parity_forwards
 from worker_enricher.domain.implied_vol import REASON_NAMES, implied_volatility
@@ -73,6 +74,8 @@ class ChainAnalytics(TypedDict):
     years_to_expiry: float
     forward: float | None
     discount: float | None
+    discount_low: float | None
+    discount_high: float | None
     forward_r2: float | None
     forward_reason: str | None
     pcr_oi: float | None
@@ -88,7 +91,8 @@ class ChainAnalytics(TypedDict):
     total_put_volume: int
     call_buildup_otm: int
     put_buildup_otm: int
-    arbitrage: dict[str, int]
+    arbitrage: dict[str, int | None]
+    arbitrage_reason: str | None
     calls: LegAnalytics
     puts: LegAnalytics
 
@@ -98,9 +102,10 @@ class Pass(NamedTuple):
 
     segments: Segments
     forwards: Forwards
-    scalars: Floats  # (8, m): years, forward, discount, r2, atm strike, straddle, atm iv, expected move
+    scalars: Floats  # (10, m): years, forward, discount, its range, r2, atm strike, straddle, atm iv, move
     pain_strike: Floats  # (m,), NaN without open interest
     totals: Ints  # (6, m): call OI, put OI, call volume, put volume, call OI above and put OI below the spot
+    european: Bools  # (m,)
     violations: Ints  # (m, 8)
     surface: Floats  # (8, 2, n): iv bid, mid, ask, delta, gamma, vega, theta, rho
     iv_reason: Codes  # (2, n)
@@ -132,7 +137,9 @@ def compute(chains: Sequence[ChainColumns]) -> Pass:
     forwards = parity_forwards(segments=segments, strike=strike, mid=quality.mid, half=quality.half, t=t)
     per_chain = np.stack([forwards.forward, forwards.discount, t, spot])
     f, d, years, s = np.take(per_chain, of, axis=1)
-    surface, reason = _surface(quality, european[of], s, f, strike, d, years)
+    parity = Parity(*np.take(np.stack(forwards.parity), of, axis=1))
+    bounds = price_bounds(parity=parity, strike=strike)
+    surface, reason = _surface(quality, bounds, european[of], s, f, strike, d, years)
 
     reference = np.where(np.isnan(forwards.forward), spot, forwards.forward)
     atm = money.atm_positions(segments=segments, strike=strike, reference=reference)
@@ -141,7 +148,18 @@ def compute(chains: Sequence[ChainColumns]) -> Pass:
     straddle = quality.mid[:, atm].sum(axis=0)
     move = forwards.forward * atm_iv * np.sqrt(t)
     scalars = np.stack(
-        [t, forwards.forward, forwards.discount, forwards.r2, strike[atm], straddle, atm_iv, move]
+        [
+            t,
+            forwards.forward,
+            forwards.discount,
+            np.where(np.isnan(forwards.discount), np.nan, forwards.parity.low),
+            np.where(np.isnan(forwards.discount), np.nan, forwards.parity.high),
+            forwards.r2,
+            strike[atm],
+            straddle,
+            atm_iv,
+            move,
+        ]
     )
     totals = np.add.reduceat(
         np.concatenate([oi, volume, oi[:1] * (strike > s), oi[1:] * (strike < s)]), segments.starts, axis=1
@@ -153,8 +171,16 @@ def compute(chains: Sequence[ChainColumns]) -> Pass:
         scalars=scalars,
         pain_strike=np.where(totals[0] + totals[1] > 0.0, strike[pain], np.nan),
         totals=totals.astype(np.int64),
+        european=european,
         violations=arbitrage.count_violations(
-            segments=segments, strike=strike, forward=f, discount=d, bid=bid, ask=ask, quality=quality
+            segments=segments,
+            strike=strike,
+            european=european[of],
+            discount=parity.high,
+            bounds=bounds,
+            bid=bid,
+            ask=ask,
+            quality=quality,
         ),
         surface=surface,
         iv_reason=reason,
@@ -196,6 +222,7 @@ _IS_CALL: Bools = np.array([[True], [False]])
 
 def _surface(
     quality: Quality,
+    bounds: Bounds,
     european: Bools,
     spot: Floats,
     forward: Floats,
@@ -212,7 +239,12 @@ def _surface(
     surface[:3] = solved.sigma
     no_forward = np.isnan(forward)
     reason = volatility_reason(
-        quality=quality, solver=solved.reason[1], european=european, expired=t <= 0.0, no_forward=no_forward
+        quality=quality,
+        solver=solved.reason[1],
+        bounds=bounds,
+        european=european,
+        expired=t <= 0.0,
+        no_forward=no_forward,
     )
     iv = surface[1]
     # The in-the-money leg without a volatility of its own borrows that of the other leg, by parity.
@@ -238,6 +270,7 @@ def to_analytics(done: Pass) -> list[ChainAnalytics]:
     changes = done.oi_change.tolist()
     totals = done.totals.T.tolist()
     violations = done.violations.tolist()
+    european = done.european.tolist()
     forward_reasons = FORWARD_REASONS[done.forwards.reason].tolist()
 
     def leg(side: int, cut: slice) -> LegAnalytics:
@@ -258,14 +291,20 @@ def to_analytics(done: Pass) -> list[ChainAnalytics]:
     analytics: list[ChainAnalytics] = []
     spans = zip(done.segments.starts.tolist(), done.segments.stops.tolist(), strict=True)
     for i, (start, stop) in enumerate(spans):
-        years, forward, discount, r2, atm_strike, straddle, atm_iv, move = scalars[i]
+        years, forward, discount, low, high, r2, atm_strike, straddle, atm_iv, move = scalars[i]
         call_oi, put_oi, call_volume, put_volume, call_otm, put_otm = totals[i]
         cut = slice(start, stop)
+        counts: dict[str, int | None] = dict(zip(arbitrage.CHECKS, violations[i], strict=True))
+        unknown = forward_reasons[i] if forward is None else None if european[i] else "american_exercise"
+        if unknown:
+            counts.update(dict.fromkeys(arbitrage.NEEDING_FORWARD))
         analytics.append(
             {
                 "years_to_expiry": years,
                 "forward": forward,
                 "discount": discount,
+                "discount_low": low,
+                "discount_high": high,
                 "forward_r2": r2,
                 "forward_reason": forward_reasons[i],
                 "pcr_oi": positions.ratio(put_oi, call_oi),
@@ -281,7 +320,8 @@ def to_analytics(done: Pass) -> list[ChainAnalytics]:
                 "total_put_volume": put_volume,
                 "call_buildup_otm": call_otm,
                 "put_buildup_otm": put_otm,
-                "arbitrage": dict(zip(arbitrage.CHECKS, violations[i], strict=True)),
+                "arbitrage": counts,
+                "arbitrage_reason": unknown,
                 "calls": leg(0, cut),
                 "puts": leg(1, cut),
             }

@@ -1,11 +1,15 @@
 """The forward and the discount factor that put-call parity states: C - P = D (F - K).
 
-The spot plays no part: a stale or carried spot moves call and put volatilities apart, parity does not. Of
-each chain the pairs with both legs quoted on both sides count, up to WINDOW on each side of the strike with
-the least |C - P|, each weighted by its half-spread and, in a few rounds, by how well it agrees with the
-others (Cauchy weights), so that one stale pair cannot drag the forward. Where the quotes tell the rate to
-better than RATE_ERROR, D is the regression's slope; else D = 1 and F is the weighted mean of K + C - P.
-ORATS publishes the same regression as its residual rate.
+The spot plays no part: a stale or carried spot moves call and put volatilities apart, parity does not. Every
+pair with both legs quoted on both sides counts for the discount: strikes far apart tell the slope best. It
+starts from the median slope of pairs half a chain apart (an incomplete Theil-Sen estimate) and is refined by
+a few rounds of weighted least squares, each pair weighted by its half-spread and by how well it agrees with
+the others (Cauchy weights): neither an outlier nor a far strike can drag it. Where its standard error is
+below RATE_ERROR, or many pairs exclude 1, D is that slope; else D = 1. The forward is the level of the WINDOW pairs on each side of
+the least |C - P| at that D. ORATS publishes such a regression as its residual rate.
+
+`Forwards.parity` says what remains unknown: the discount within ERRORS standard errors, or, where they are
+too few to tell an error, what rates are plausible at all.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from worker_enricher.domain.arrays import Bools, Codes, Floats, Objects
+from worker_enricher.domain.bounds import Parity, plausible_discounts
 from worker_enricher.domain.segments import Segments
 
 WINDOW = 8
@@ -24,10 +29,14 @@ RATE_ERROR = 0.01
 """Largest standard error of the rate, a year, at which the slope is taken as the discount factor."""
 MIN_FREEDOM = 6
 """Fewer effective pairs than this and 2 tell no error: of 3, one time in six looks five times too good."""
-MAX_RATE = 0.5
+ERRORS = 4.0
+"""Standard errors on each side of an estimate that count as plausible."""
+ENOUGH_TO_REFUTE = 12
+"""Effective pairs, less 2, that may exclude D = 1 where RATE_ERROR is not met: fewer do so by chance."""
 MIN_R2 = 0.9
 """A lower R squared than this is no parity at all."""
-ROUNDS = 4
+ROUNDS = 3
+LEVEL_ROUNDS = 2
 SPREAD_FLOOR = 1e-6
 """Half-spreads count as at least this fraction of the strike, so that a locked market has a finite weight."""
 
@@ -39,12 +48,17 @@ FORWARD_REASONS: Objects = np.array(
 
 
 class Forwards(NamedTuple):
-    """Per chain, shape (m,): forward and discount (NaN where none), r2 (NaN where none), reason codes."""
+    """Per chain, shape (m,): forward and discount (NaN where none), r2 (NaN where none), reason codes.
+
+    parity: the range of what is plausible. Its discounts are there for every chain, the rest is NaN where
+    there is no forward.
+    """
 
     forward: Floats
     discount: Floats
     r2: Floats
     reason: Codes
+    parity: Parity
 
 
 def parity_forwards(*, segments: Segments, strike: Floats, mid: Floats, half: Floats, t: Floats) -> Forwards:
@@ -54,7 +68,9 @@ def parity_forwards(*, segments: Segments, strike: Floats, mid: Floats, half: Fl
     both sides or is crossed; t: (m,) years.
     """
     m = segments.count
-    forward, discount, r2 = np.full((3, m), np.nan)
+    forward, discount, r2, pivot, level, error = np.full((6, m), np.nan)
+    low, high = plausible_discounts(t)
+    parity = Parity(pivot, level, error, low, high)
     reason: Codes = np.full(m, TOO_FEW_PAIRS, dtype=np.int8)
     reason[~(t > 0.0)] = EXPIRED
     gap: Floats = mid[0] - mid[1]
@@ -62,89 +78,146 @@ def parity_forwards(*, segments: Segments, strike: Floats, mid: Floats, half: Fl
     paired &= (t > 0.0)[segments.of]
     where = np.flatnonzero(paired)
     if not where.size:
-        return Forwards(forward, discount, r2, reason)
+        return Forwards(forward, discount, r2, reason, parity)
     counts = np.bincount(segments.of[where], minlength=m)
     chains = np.flatnonzero(counts)
     pairs = Segments(counts[chains].tolist())
-    center = pairs.argmin(np.abs(gap[where]))
+    y = gap[where]
+    strikes = strike[where]
+    spread = np.maximum(half[0, where] + half[1, where], SPREAD_FLOOR * strikes)
+    center = pairs.argmin(np.abs(y))
+    origin = strikes[center]
+    k = strikes - origin[pairs.of]
+    lines = _Lines(pairs, k, y, spread, 1.0 / (spread * spread))
+    slope, assumed, least, most = _discounts(lines, t[chains], low[chains], high[chains])
+
     near = np.flatnonzero(np.abs(pairs.positions - center[pairs.of]) <= WINDOW)
-    chains_near = np.bincount(pairs.of[near], minlength=pairs.count)
-    pairs = Segments(chains_near.tolist())
-    where = where[near]
-    origin = strike[where[pairs.starts]]
-    k = strike[where]
-    spread = np.maximum(half[0, where] + half[1, where], SPREAD_FLOOR * k)
-    fit = _fit(pairs, k - origin[pairs.of], gap[where], spread, t[chains])
-    enough = chains_near >= MIN_PAIRS
-    found = enough & (fit.r2 >= MIN_R2) & (fit.forward + origin > 0.0)
-    reason[chains] = np.where(found, fit.reason, np.where(enough, BAD_FIT, TOO_FEW_PAIRS))
-    forward[chains] = np.where(found, fit.forward + origin, np.nan)
-    discount[chains] = np.where(found, fit.discount, np.nan)
+    count = np.bincount(pairs.of[near], minlength=pairs.count)
+    fit = _levels(Segments(count.tolist()), k[near], y[near], spread[near], lines.weight[near], slope)
+    forwards = origin + fit.mean_k + fit.mean_y / slope
+    enough = count >= MIN_PAIRS
+    found = enough & (fit.r2 >= MIN_R2) & (forwards > 0.0)
+    how = np.where(assumed, DISCOUNT_ASSUMED, REGRESSED)
+    reason[chains] = np.where(found, how, np.where(enough, BAD_FIT, TOO_FEW_PAIRS))
     r2[chains] = np.where(enough, fit.r2, np.nan)
-    return Forwards(forward, discount, r2, reason)
+    at = chains[found]
+    forward[at] = forwards[found]
+    discount[at] = slope[found]
+    pivot[at] = (origin + fit.mean_k)[found]
+    level[at] = fit.mean_y[found]
+    error[at] = fit.error[found]
+    low[at], high[at] = least[found], most[found]
+    return Forwards(forward, discount, r2, reason, parity)
 
 
-def _fit(pairs: Segments, k: Floats, y: Floats, spread: Floats, t: Floats) -> Forwards:
-    """Weighted line y = D (F - k) of each segment; k, and the forward, count from its lowest strike."""
-    products = np.empty((6, k.size))
-    products[0], products[1], products[2] = 1.0, k, y
-    np.multiply(products[1], products[1:3], out=products[3:5])
-    np.multiply(y, y, out=products[5])
-    base = 1.0 / (spread * spread)
-    weight = base
+def _discounts(
+    lines: _Lines, t: Floats, low: Floats, high: Floats
+) -> tuple[Floats, Bools, Floats, Floats]:
+    """Discount of each segment, whether it had to be assumed to be 1, and the least and most plausible."""
+    slope = lines.median_slope()
     for _ in range(ROUNDS):
-        moments = _Moments(pairs, weight, products)
-        slope, assumed = moments.slopes(t)
-        slope_of, level_of = np.take(
-            np.stack([slope, moments.mean_y + slope * moments.mean_k]), pairs.of, axis=1
-        )
-        size = slope_of * k
-        size += y
-        size -= level_of
-        np.abs(size, out=size)
-        typical = np.add.reduceat(weight * size, pairs.starts) / moments.total
-        size /= np.maximum(typical[pairs.of], spread)
-        size *= size
-        size += 1.0
-        weight = base / size
-    final = _Moments(pairs, weight, products)
-    varied = final.var_y > 0.0
-    r2 = np.where(varied, 1.0 - final.residual(slope) / np.where(varied, final.var_y, 1.0), 0.0)
-    reason = np.where(assumed, DISCOUNT_ASSUMED, REGRESSED).astype(np.int8)
-    return Forwards(final.mean_k + final.mean_y / slope, slope, r2, reason)
+        lines.reweight(slope)
+        slope = lines.slope()
+    freedom = lines.effective - 2.0
+    told = (freedom >= MIN_FREEDOM) & (lines.var_k > 0.0)
+    # The slope's variance as least squares has it: that of the residuals over that of k.
+    variance = lines.residual(slope) / (np.maximum(freedom, 1.0) * np.where(told, lines.var_k, 1.0))
+    error = np.sqrt(variance)
+    least, most = np.maximum(slope - ERRORS * error, low), np.minimum(slope + ERRORS * error, high)
+    told &= least <= most
+    # However wide the error: where it excludes 1, to assume 1 is to be wrong.
+    refuted = (freedom >= ENOUGH_TO_REFUTE) & ((most < 1.0) | (least > 1.0))
+    precise = (error <= RATE_ERROR * t) | refuted
+    known = told & precise & (slope >= low) & (slope <= high)
+    return np.where(known, slope, 1.0), ~known, np.where(told, least, low), np.where(told, most, high)
 
 
-class _Moments:
+class _Fit(NamedTuple):
+    mean_k: Floats
+    mean_y: Floats
+    r2: Floats
+    error: Floats
+
+
+def _levels(
+    pairs: Segments, k: Floats, y: Floats, spread: Floats, weight: Floats, slope: Floats
+) -> _Fit:
+    """The point through which the line of each segment's given slope runs; weight: a first guess."""
+    lines = _Lines(pairs, k, y, spread, weight)
+    for _ in range(LEVEL_ROUNDS):
+        lines.reweight(slope)
+    left = lines.residual(slope)
+    varied = lines.var_y > 0.0
+    r2 = np.where(varied, 1.0 - left / np.where(varied, lines.var_y, 1.0), 0.0)
+    freedom = lines.effective - 2.0
+    spreads = np.minimum.reduceat(spread, pairs.starts)
+    error = ERRORS * np.sqrt(left / (lines.total * np.maximum(freedom, 1.0)))
+    # Too few to tell an error: the tightest pair's bid and ask bound it.
+    return _Fit(lines.mean_k, lines.mean_y, r2, np.where(freedom >= MIN_FREEDOM, error, np.maximum(error, spreads)))
+
+
+class _Lines:
     """Weighted means and central sums of k and y, per segment.
 
-    From raw sums, which is safe here: k counts from the lowest strike, and y is small near the money.
+    From raw sums, which is safe here: k counts from the strike with the least |y|.
     """
 
-    __slots__ = ("effective", "joint", "mean_k", "mean_y", "total", "var_k", "var_y")
+    def __init__(self, pairs: Segments, k: Floats, y: Floats, spread: Floats, weight: Floats) -> None:
+        self._pairs, self._spread = pairs, spread
+        self._base = 1.0 / (spread * spread)
+        # Rows: 1, k, y, k k, k y, y y.
+        self._products = np.empty((6, k.size))
+        self._products[0], self._products[1], self._products[2] = 1.0, k, y
+        np.multiply(k, self._products[1:3], out=self._products[3:5])
+        np.multiply(y, y, out=self._products[5])
+        self._weigh(weight)
 
-    def __init__(self, pairs: Segments, weight: Floats, products: Floats) -> None:
-        """products (6, n): 1, k, y, k k, k y, y y."""
-        self.total, k, y, kk, ky, yy = np.add.reduceat(weight * products, pairs.starts, axis=1)
+    def _weigh(self, weight: Floats) -> None:
+        starts = self._pairs.starts
+        self.weight = weight
+        self.total, k, y, kk, ky, yy = np.add.reduceat(weight * self._products, starts, axis=1)
         # Weights that gather on a few pairs that happen to agree are as good as only those pairs.
-        self.effective = self.total**2 / np.add.reduceat(weight * weight, pairs.starts)
+        self.effective = self.total**2 / np.add.reduceat(weight * weight, starts)
         self.mean_k, self.mean_y = k / self.total, y / self.total
         self.var_k, self.var_y = kk - k * self.mean_k, yy - y * self.mean_y
         self.joint = ky - k * self.mean_y
+
+    def reweight(self, slope: Floats) -> None:
+        """Cauchy weights by the residuals around the line of this slope through the means."""
+        of = self._pairs.of
+        slope_of, level_of = np.take(np.stack([slope, self.mean_y + slope * self.mean_k]), of, axis=1)
+        size = slope_of * self._products[1]
+        size += self._products[2]
+        size -= level_of
+        np.abs(size, out=size)
+        typical = np.add.reduceat(self.weight * size, self._pairs.starts) / self.total
+        size /= np.maximum(typical[of], self._spread)
+        size *= size
+        size += 1.0
+        self._weigh(self._base / size)
+
+    def slope(self) -> Floats:
+        """Least squares' discount; 1 where all strikes are one."""
+        varied = self.var_k > 0.0
+        slope: Floats = np.where(varied, -self.joint / np.where(varied, self.var_k, 1.0), 1.0)
+        return slope
+
+    def median_slope(self) -> Floats:
+        """Median of the discounts that pairs half a segment apart imply; 1 where there is but one pair."""
+        pairs, (k, y) = self._pairs, self._products[1:3]
+        step = pairs.counts // 2
+        partner = pairs.positions + step[pairs.of]
+        left = np.flatnonzero((partner < pairs.stops[pairs.of]) & (step[pairs.of] > 0))
+        counts = pairs.counts - step
+        counts[step == 0] = 0
+        slopes = np.ones(left.size + 1)  # the last stands for none
+        right = partner[left]
+        slopes[:-1] = (y[left] - y[right]) / (k[right] - k[left])
+        order = np.lexsort((slopes[:-1], pairs.of[left]))
+        middle = np.append(order, left.size)[np.cumsum(counts) - counts + counts // 2]
+        return np.where(counts > 0, slopes[middle], 1.0)
 
     def residual(self, slope: Floats) -> Floats:
         """Weighted sum of squares around the line of this slope through the means."""
         squares: Floats = np.maximum(self.var_y + slope * (2.0 * self.joint + slope * self.var_k), 0.0)
         return squares
-
-    def slopes(self, t: Floats) -> tuple[Floats, Bools]:
-        """Discount factor of each segment, and whether it had to be assumed to be 1."""
-        known = self.var_k > 0.0
-        var_k = np.where(known, self.var_k, 1.0)
-        slope = -self.joint / var_k
-        # The slope's variance as least squares has it: that of the residuals over that of k.
-        freedom = self.effective - 2.0
-        known &= freedom >= MIN_FREEDOM
-        error = np.sqrt(self.residual(slope) / (np.maximum(freedom, 1.0) * var_k))
-        known &= error <= RATE_ERROR * t
-        known &= np.abs(slope - 1.0) <= np.minimum(MAX_RATE * t, 0.5)
-        return np.where(known, slope, 1.0), ~known

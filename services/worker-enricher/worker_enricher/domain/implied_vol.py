@@ -37,6 +37,7 @@ class IvReason(IntEnum):
     NO_FORWARD = 9
     AMERICAN_EXERCISE = 10
     NO_CONVERGENCE = 11
+    BOUNDS_UNKNOWN = 12
 
 
 REASON_NAMES: Objects = np.array(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from worker_enricher.domain.arrays import Bools, Codes, Floats
+from worker_enricher.domain.bounds import Bounds
 from worker_enricher.domain.implied_vol import IvReason
 
 WIDE_SPREAD = 0.25
@@ -52,12 +53,18 @@ def assess(*, bid: Floats, ask: Floats) -> Quality:
 
 
 def volatility_reason(
-    *, quality: Quality, solver: Codes, european: Bools, expired: Bools, no_forward: Bools
+    *, quality: Quality, solver: Codes, bounds: Bounds, european: Bools, expired: Bools, no_forward: Bools
 ) -> Codes:
     """Merge the reasons of a mid's missing volatility: the most general wins.
 
     Order: expired, american_exercise, no_forward, then those of the quote, then the solver's own.
+    bounds: calls and puts, or of each quote's own side, shape of the mid. A price outside of its bounds at
+    the estimated forward and discount, but not at every plausible one, is refused as bounds_unknown.
     """
+    refused = (solver == IvReason.BELOW_INTRINSIC) | (solver == IvReason.ABOVE_MAX)
+    if refused.any():
+        perhaps = refused & (quality.mid > bounds.lower) & (quality.mid < bounds.upper)
+        solver = np.where(perhaps, np.int8(IvReason.BOUNDS_UNKNOWN), solver)
     reason = np.where(quality.reason != 0, quality.reason, solver)
     np.copyto(reason, np.int8(IvReason.NO_FORWARD), where=no_forward)
     np.copyto(reason, np.int8(IvReason.AMERICAN_EXERCISE), where=~european)

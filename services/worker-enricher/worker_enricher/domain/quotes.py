@@ -9,6 +9,7 @@ import numpy as np
 
 from worker_enricher.domain.arrays import Bools, Column, Floats, Ints, Numbers
 from worker_enricher.domain.black import greeks
+from worker_enricher.domain.bounds import Bounds, Parity, plausible_discounts, price_bounds
 from worker_enricher.domain.chain import NS_PER_YEAR
 from worker_enricher.domain.columns import nullable_rows
 from worker_enricher.domain.implied_vol import REASON_NAMES, implied_volatility
@@ -29,6 +30,7 @@ class QuoteColumns:
     ask: Numbers
     forward: Floats
     discount: Floats
+    """1 where the chain had to assume it."""
 
 
 class QuoteAnalytics(TypedDict):
@@ -64,6 +66,7 @@ def enrich_quotes(quotes: QuoteColumns) -> QuoteAnalytics:
     reason = volatility_reason(
         quality=quality,
         solver=solved.reason[1],
+        bounds=_bounds(quotes, forward, discount, t),
         european=quotes.european,
         expired=t <= 0.0,
         no_forward=no_forward,
@@ -90,3 +93,26 @@ def enrich_quotes(quotes: QuoteColumns) -> QuoteAnalytics:
         "theta": theta,
         "rho": rho,
     }
+
+
+def _bounds(quotes: QuoteColumns, forward: Floats, discount: Floats, t: Floats) -> Bounds:
+    """Bounds of each quote's own side: a discount of exactly 1 is assumed, so that any plausible one may hold."""
+    assumed = discount == 1.0
+    low, high = plausible_discounts(t)
+    zero = np.zeros_like(t)
+    both = price_bounds(
+        parity=Parity(
+            pivot=forward,
+            level=zero,
+            error=zero,
+            low=np.where(assumed, low, discount),
+            high=np.where(assumed, high, discount),
+        ),
+        strike=quotes.strike,
+    )
+    return Bounds(
+        np.where(quotes.is_call, both.lower[0], both.lower[1]),
+        np.where(quotes.is_call, both.upper[0], both.upper[1]),
+        both.gap_low,
+        both.gap_high,
+    )
