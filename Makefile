@@ -70,8 +70,8 @@ base: build ## write k8s/base, k8s/overlays and the chart's table of values agai
 	@PYTHONPATH=. $(BIN)/python scripts/render_base.py
 	@$(BIN)/python scripts/render_values.py
 
-bench: build ## throughput, latency and memory of the real pipeline (prints; asserts nothing)
-	PYTHONPATH=. $(BIN)/python scripts/bench.py
+bench: build ## throughput, latency and memory of the real pipeline (BASE=REV: beside that commit's)
+	@PYTHONPATH=. $(BIN)/python scripts/$(if $(BASE),compare.py "$(BASE)",bench.py) $(BENCH_ARGS)
 
 run: $(RUN)/.stamp ## run everything here until Ctrl-C: stores, services and FEEDS
 	@exec $(RUN)/bin/python -m deltastream_operator local --feeds "$(FEEDS)"
@@ -83,7 +83,7 @@ stop: $(RUN)/.stamp ## stop what `make start` or `make run` started
 	@$(RUN)/bin/python -m deltastream_operator stop
 
 memory: build ## memory of what `make run` started (MINUTES=10: how it moves)
-	@$(BIN)/python scripts/memory.py --minutes $(or $(MINUTES),0)
+	@PYTHONPATH=. $(BIN)/python scripts/memory.py --minutes $(or $(MINUTES),0)
 
 up: build ## install the release with the sample feeds on the cluster at hand; prints its URLs
 	@$(CLUSTER) up

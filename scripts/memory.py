@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import redis
+from scripts.calibration import calibration_ms
 
 MIB = 2**20
 
@@ -38,6 +39,7 @@ def main() -> None:
     client = redis.Redis.from_url((home / "secrets/redis_url").read_text().strip())
     for name, mib in sorted(sizes(home).items(), key=lambda item: -item[1]):
         print(f"{name:<30}{mib:8.1f} MiB")
+    print(f"calibration: {calibration_ms()} ms")
     end = time.monotonic() + 60 * args.minutes
     while True:
         found, info = sizes(home), client.info("memory")

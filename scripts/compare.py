@@ -1,0 +1,89 @@
+"""`make bench BASE=REV`: this tree and that commit in turn, A B A B, measured by this tree's script.
+
+The last line is one JSON object: the mean of both, and the ratios of this tree's figures to the base's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+CACHE = Path(os.environ.get("DELTASTREAM_CACHE", Path.home() / ".cache/deltastream")) / "bench"
+
+
+def checked_out(revision: str) -> Path:
+    """The folder of that commit with environments of its own; built once."""
+    found = subprocess.run(
+        ["git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    if found.returncode:
+        raise SystemExit(f"BASE={revision} is no commit of this repository")
+    commit = found.stdout.strip()
+    tree = CACHE / commit
+    if not tree.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        # Renamed once it is whole: an interrupted start leaves no half of a tree.
+        with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+            archive = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=True)
+            subprocess.run(["tar", "-x", "-C", scratch], input=archive.stdout, check=True)
+            Path(scratch).rename(tree)
+            Path(scratch).mkdir()
+    if subprocess.run(["make", "--silent", "build"], cwd=tree, env=_environment()).returncode:
+        raise SystemExit(f"BASE={revision} cannot be built: `make build` failed in {tree}")
+    return tree
+
+
+def _environment() -> dict[str, str]:
+    """Without what this tree's make has set for its own programs."""
+    own = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONPATH", "DELTASTREAM_HOME", "BASE", "MAKEOVERRIDES")
+    return {name: value for name, value in os.environ.items() if name not in own}
+
+
+def measured(tree: Path, arguments: list[str]) -> dict[str, Any]:
+    """The last line of one run of this tree's benchmark on the services of `tree`."""
+    command = [sys.executable, str(ROOT / "scripts/bench.py"), "--tree", str(tree), *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+        last = ""
+        for last in run.stdout or ():
+            print("  " + last, end="", flush=True)
+    if run.returncode:
+        raise SystemExit(f"the benchmark of {tree} ended with {run.returncode}")
+    result: dict[str, Any] = json.loads(last)
+    return result
+
+
+def summary(here: list[dict[str, Any]], base: list[dict[str, Any]]) -> dict[str, Any]:
+    """Means of the figures that both have, and this tree's divided by the base's."""
+    names = [name for name, value in here[0].items() if isinstance(value, int | float) and name in base[0]]
+    mean = lambda runs, name: sum(run[name] for run in runs) / len(runs)  # noqa: E731
+    ours, theirs = ({name: round(mean(runs, name), 3) for name in names} for runs in (here, base))
+    ratios = {name: round(ours[name] / theirs[name], 3) for name in names if theirs[name]}
+    return {"here": ours, "base": theirs, "ratios": ratios}
+
+
+def main() -> None:
+    """Build the base, then run both in turn twice."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("base")
+    args, arguments = parser.parse_known_args()
+    base = checked_out(args.base)
+    runs: dict[Path, list[dict[str, Any]]] = {ROOT: [], base: []}
+    for tree in (ROOT, base, ROOT, base):
+        print("this tree:" if tree == ROOT else f"base {args.base}:", flush=True)
+        runs[tree].append(measured(tree, arguments))
+    print(json.dumps(summary(runs[ROOT], runs[base])))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
