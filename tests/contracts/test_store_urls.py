@@ -22,6 +22,7 @@ import api_gateway.config
 import api_gateway.limits
 import auth.bootstrap
 import auth.config
+import auth.devices
 import auth.limits
 import feed_generator.config
 import feed_generator.errors
@@ -96,7 +97,9 @@ def _limits_of_the_gateway(settings: Any) -> None:
 
 def _limits_of_auth(settings: Any) -> None:
     app = Flask(__name__)
-    limits = auth.limits.Limits(settings, owner=lambda _token: None, salt=b"salt")
+    devices = auth.devices.Devices(settings.redis_url.get_secret_value(), b"salt")
+    devices._redis.ping()
+    limits = auth.limits.Limits(settings, owner=lambda _token: None, devices=devices, salt=b"salt")
     app.add_url_rule("/", view_func=limits.limited("login", lambda: ""))
     limits.install(app)
     _counted_in_redis(app)
