@@ -356,3 +356,19 @@ def test_null_is_nothing_for_every_setting_that_may_be_empty(tmp_path: Path) -> 
     file = tmp_path / "values.yaml"
     file.write_text(yaml.safe_dump(values))
     assert objects(template(f"--values={file}")) == _ci("default")
+
+
+def test_a_million_is_no_power_of_ten(tmp_path: Path) -> None:
+    """Numbers of a values file are floats to Helm, and it prints large ones as 1e+06."""
+    file = tmp_path / "values.yaml"
+    file.write_text(
+        "apiGateway: {rateLimitPerMinute: 1000000}\n"
+        "redis: {memoryMi: 1048576}\n"
+        "mongodb: {memoryMi: 1048576, cacheMi: 1048576}\n"
+        "podSecurityContext: {runAsUser: 1000700000}\n"
+    )
+    text = template(f"--values={file}")
+    assert "e+" not in re.sub(r"description: .*", "", text)
+    (gateway,) = [pod for pod in pods(objects(text)) if _component(pod) == "api-gateway"]
+    env = {each["name"]: each.get("value") for each in gateway.spec["containers"][0]["env"]}
+    assert env["RATE_LIMIT_PER_MINUTE"] == "1000000"

@@ -1,4 +1,6 @@
-{{/* A value as JSON, templates in its strings filled in. JSON, since a string stays one whatever it becomes. Takes {root, value}. */}}
+{{/*
+A value as JSON, templates in its strings filled in. JSON, since a string stays one whatever it becomes. Takes {root, value}.
+*/}}
 {{- define "deltastream.filled" -}}
 {{- $root := .root -}}
 {{- $inner := list -}}
@@ -26,7 +28,8 @@
 
 {{/*
 env entries: plain values, X_FILE for each key of a Secret, and the user's own, which replace either: no name may come
-twice. What listens gets the address. Takes {root, values?, env, secrets, listens?}.
+twice. What listens gets the address. A number from a file is a float64, and toString makes 1e+06 of a million.
+Takes {root, values?, env, secrets, listens?}.
 */}}
 {{- define "deltastream.env" -}}
 {{- $values := .values | default dict -}}
@@ -39,7 +42,7 @@ twice. What listens gets the address. Takes {root, values?, env, secrets, listen
 {{- range $name, $value := $env }}
 {{- if not (hasKey $own $name) }}
 - name: {{ $name }}
-  value: {{ $value | toString | quote }}
+  value: {{ kindIs "float64" $value | ternary (toJson $value) (toString $value) | quote }}
 {{- end }}
 {{- end }}
 {{- range $variable, $key := .secrets }}
