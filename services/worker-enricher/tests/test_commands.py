@@ -68,7 +68,7 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="REDIS_URL_FILE"):
         load({**GOOD, "REDIS_URL_FILE": str(tmp_path / "none")})
     (tmp_path / "url").write_bytes(b"redis://\xff")
-    with pytest.raises(ConfigError, match="^REDIS_URL_FILE: cannot read .*: it is not UTF-8 text$"):
+    with pytest.raises(ConfigError, match=r"^REDIS_URL_FILE: cannot read .*: it is not UTF-8 text$"):
         load({**GOOD, "REDIS_URL_FILE": str(tmp_path / "url")})
 
 
