@@ -32,6 +32,7 @@ def start(feeds: str, root: Path, table: Path | None) -> str:
     except OSError as error:
         raise unusable(log, error) from None
     with out:
+        began = out.tell()
         planner = subprocess.Popen(  # noqa: S603
             argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )
@@ -45,7 +46,8 @@ def start(feeds: str, root: Path, table: Path | None) -> str:
         planner.terminate()
         planner.wait()
         raise PlannerError("interrupted; nothing is left running") from None
-    return home.ready_file.read_text().rstrip() + "\n  stop it with make stop"
+    # All that it said: also what it found on the disk and mended, or what is lost.
+    return "\n".join([*tail(log, 100, began), "  stop it with make stop"])
 
 
 def stop(root: Path) -> str:

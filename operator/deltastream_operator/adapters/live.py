@@ -95,10 +95,11 @@ class Screen:
                 shown.append(f"waiting for {', '.join(waiting[:10])}{' …' if len(waiting) > 10 else ''}")
             self._draw([line[: self._width] for line in shown])
             return
+        now = self._now()
         for product, line in lines.items():
-            if line and self._now() >= self._printed.get(product, self._now()):
+            if line and now >= self._printed.get(product, now):
                 print(line, file=self._out, flush=True)
-                self._printed[product] = self._now() + self.PERIOD_S
+                self._printed[product] = now + self.PERIOD_S
 
     def close(self) -> None:
         """Take the live lines off the screen."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.clock import Clock
 from tests.support.stores import free_port, wait_until
 
 from deltastream_operator.adapters import stores
@@ -22,16 +23,6 @@ from deltastream_operator.adapters.services import TABLE, Services, base_env
 from deltastream_operator.settings import load
 
 SERVER = Path(__file__).with_name("fake_service.py")
-
-
-class Clock:
-    """Moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 class Bench:

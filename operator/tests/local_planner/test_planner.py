@@ -157,9 +157,12 @@ def test_a_failed_migration_ends_the_run(planner: Any) -> None:
 
 
 def test_up_returns_when_ready_and_down_stops_all(planner: Any) -> None:
-    """Without a terminal the same system runs, until it is told."""
+    """Without a terminal the same system runs, until it is told. What was mended on the way is shown too."""
+    (planner.state / "run").mkdir(parents=True)
+    (planner.state / "run/ports.json").write_text("{")
     result = planner.run(*planner.local("start"))
     assert result.returncode == 0, result.stderr
+    assert "ports.json is not what was written there: it is made anew" in result.stdout
     assert f"http://localhost:{planner.ports['API_GATEWAY_PORT']}/api/docs" in result.stdout
     assert "anonymous reads are on" in result.stdout
     assert planner.pids()

@@ -124,6 +124,15 @@ def test_the_application_can_do_nothing_outside_its_database(running: Stores) ->
     assert "was made with another password" in (mongo_setup.ensure_user(running.mongo_port, "x", "y") or "")
 
 
+def test_a_lost_password_of_mongod_is_replaced_by_its_administrator(running: Stores) -> None:
+    """The documents stay; only without both passwords is the data out of reach."""
+    with running.mongo() as client:
+        client.deltastream.things.insert_one({"_id": 1})
+    (running.home.secrets / "mongo_password").unlink()
+    with running.mongo() as client:
+        assert client.deltastream.things.find_one() == {"_id": 1}
+
+
 def test_a_missing_store_is_said_with_what_to_do() -> None:
     """Neither in PATH nor as a wheel."""
     with pytest.raises(

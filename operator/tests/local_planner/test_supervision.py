@@ -11,21 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.clock import Clock
 from tests.support.stores import wait_until
 
 from deltastream_operator.adapters import logs
 from deltastream_operator.adapters.leftovers import kill_leftovers, started_at
 from deltastream_operator.adapters.processes import Command, Supervisor
-
-
-class Clock:
-    """Moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 class Bench:

@@ -119,6 +119,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
                 values[name.lower()] = Path(path).read_text().strip()
             except OSError as error:
                 raise ConfigError(f"{name}_FILE: cannot read {path}: {error.strerror}") from None
+            except UnicodeDecodeError:
+                raise ConfigError(f"{name}_FILE: cannot read {path}: it is not UTF-8 text") from None
     fields = {name: value for name, value in values.items() if name in Settings.model_fields}
     try:
         return Settings.model_validate(fields)

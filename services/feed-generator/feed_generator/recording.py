@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 from feed_generator.errors import BadRecording
 
@@ -74,22 +75,29 @@ class _Row:
             raise self.bad(column, "is empty")
         return cell.strip()
 
+    def figure(self, column: str) -> str:
+        """ASCII without `_`: Python reads 1_000 and the digits of other scripts as numbers too."""
+        cell = self.text(column)
+        if not cell.isascii() or "_" in cell:
+            raise ValueError(column)
+        return cell
+
     def number(self, column: str, *, least: float) -> float:
         try:
-            value = float(self.text(column))
+            value = float(self.figure(column))
         except ValueError:
-            raise self.bad(column, f"is not a number: {self.text(column)!r}") from None
+            raise self.bad(column, f"is not a number: {self.text(column)!r:.60}") from None
         if not math.isfinite(value) or not least <= value <= 1e9:
-            raise self.bad(column, f"must be finite and {least:g} to 1e9: {self.text(column)!r}")
+            raise self.bad(column, f"must be finite and {least:g} to 1e9: {self.text(column)!r:.60}")
         return value
 
     def count(self, column: str) -> int:
         try:
-            value = int(self.text(column))
+            value = int(self.figure(column))
         except ValueError:
-            raise self.bad(column, f"is not a whole number: {self.text(column)!r}") from None
+            raise self.bad(column, f"is not a whole number: {self.text(column)!r:.60}") from None
         if not 0 <= value <= 10**15:
-            raise self.bad(column, f"must be 0 to 1e15: {value}")
+            raise self.bad(column, f"must be 0 to 1e15: {self.text(column)!r:.60}")
         return value
 
     def day(self, column: str) -> date:
@@ -98,7 +106,9 @@ class _Row:
         except ValueError:
             value = None
         if value is None or not 1971 <= value.year <= _LAST_YEAR:
-            raise self.bad(column, f"is not a date YYYY-MM-DD, 1971 to {_LAST_YEAR}: {self.text(column)!r}")
+            raise self.bad(
+                column, f"is not a date YYYY-MM-DD, 1971 to {_LAST_YEAR}: {self.text(column)!r:.60}"
+            )
         return value
 
     def instant(self, column: str) -> int:
@@ -108,7 +118,7 @@ class _Row:
             value = None
         if value is None or value.tzinfo is None or not 1971 <= value.year <= _LAST_YEAR:
             raise self.bad(
-                column, f"is not RFC 3339 with a zone, 1971 to {_LAST_YEAR}: {self.text(column)!r}"
+                column, f"is not RFC 3339 with a zone, 1971 to {_LAST_YEAR}: {self.text(column)!r:.60}"
             )
         return _ns(value)
 
@@ -138,6 +148,8 @@ def _snapshots(path: str, rows: csv.DictReader[str], as_of: datetime | None) -> 
     for name in _NEEDED:
         if name not in columns:
             raise BadRecording(path, 1, name, "is missing from the header")
+        if columns.count(name) > 1:
+            raise BadRecording(path, 1, name, "is in the header twice")
     stamped = "timestamp" in columns
     if not stamped and as_of is None:
         raise BadRecording(path, 1, "timestamp", "is missing; give the time of the snapshot (REPLAY_AS_OF)")
@@ -156,13 +168,16 @@ def _snapshots(path: str, rows: csv.DictReader[str], as_of: datetime | None) -> 
 
 def _rows(path: str, rows: csv.DictReader[str]) -> Iterator[_Row]:
     for cells in rows:
+        surplus: Any = cells
+        if any(surplus.get(None, ())):  # 1,234 without quotes would move every column behind it
+            raise BadRecording(path, rows.line_num, "-", "has more cells than the header")
         yield _Row(path, rows.line_num, cells)
 
 
 def _add(snapshot: Snapshot, row: _Row) -> None:
     side = row.text("side")
     if side not in ("C", "P"):
-        raise row.bad("side", f"must be C or P: {side!r}")
+        raise row.bad("side", f"must be C or P: {side!r:.60}")
     expiry, strike = row.day("expiry"), row.number("strike", least=1e-4)
     chain = snapshot.chains.setdefault(expiry, RecordedChain(expiry))
     if (strike, side == "C") in chain.legs:

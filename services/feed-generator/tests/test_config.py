@@ -77,6 +77,9 @@ def test_the_redis_url_may_come_as_a_file(tmp_path: Path) -> None:
     assert config.load(GOOD | {"REDIS_URL_FILE": str(path)}).redis_url == "redis://elsewhere:6379/0"
     with pytest.raises(ConfigError, match=r"^REDIS_URL_FILE: cannot read .*none: No such file"):
         config.load(GOOD | {"REDIS_URL_FILE": str(tmp_path / "none")})
+    path.write_bytes(b"redis://\xff")
+    with pytest.raises(ConfigError, match=r"^REDIS_URL_FILE: cannot read .*url: it is not UTF-8 text$"):
+        config.load(GOOD | {"REDIS_URL_FILE": str(path)})
 
 
 def test_a_replay_needs_a_recording_of_exactly_one_product() -> None:

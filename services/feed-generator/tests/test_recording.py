@@ -114,6 +114,9 @@ def test_a_file_without_timestamps_needs_the_setting(write: Write) -> None:
         ("oi", "-1", "must be 0 to 1e15"),
         ("prev_oi", "9" * 30, "must be 0 to 1e15"),
         ("bid_qty", "9" * 5000, "is not a whole number"),
+        ("strike", "23_500", "is not a number: '23_500'"),
+        ("oi", "1_0", "is not a whole number: '1_0'"),
+        ("oi", "\u0661\u0662", "is not a whole number"),
         ("side", "CALL", "must be C or P: 'CALL'"),
         ("expiry", "27-06-2024", "is not a date YYYY-MM-DD"),
         ("expiry", "2024-02-30", "is not a date YYYY-MM-DD"),
@@ -141,6 +144,15 @@ def test_a_row_cut_short_is_an_empty_cell(write: Write) -> None:
     path = write(ROW.rsplit(",", 3)[0])
     with pytest.raises(BadRecording, match="line 2, column close: is empty"):
         recording.read(path, None)
+
+
+def test_columns_that_moved_or_come_twice_are_refused(write: Write) -> None:
+    """A thousands separator without quotes makes a cell of its own, and every figure behind it another's."""
+    with pytest.raises(BadRecording, match="line 2, column -: has more cells than the header"):
+        recording.read(write(f"{ROW},1"), None)
+    assert recording.read(write(f"{ROW},"), None)
+    with pytest.raises(BadRecording, match="line 1, column oi: is in the header twice"):
+        recording.read(write(f"{ROW},1", header=f"{HEADER},oi"), None)
 
 
 def test_contradictions_within_a_snapshot_are_refused(write: Write) -> None:

@@ -81,6 +81,8 @@ def load() -> Settings:
                 from_files[name.lower()] = Path(file).read_text().strip()
             except OSError as error:
                 raise SystemExit(f"{name}_FILE={file}: cannot be read ({error.strerror})") from error
+            except UnicodeDecodeError:
+                raise SystemExit(f"{name}_FILE={file}: cannot be read (it is not UTF-8 text)") from None
     try:
         return Settings(**from_files)
     except ValidationError as error:

@@ -67,6 +67,9 @@ def test_the_redis_url_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("REDIS_URL", "redis://other:6379/0")
     monkeypatch.setenv("REDIS_URL_FILE", str(tmp_path / "url"))
     assert load().redis_url == "redis://:p@host:6379/0"
+    (tmp_path / "url").write_bytes(b"redis://\xff")
+    with pytest.raises(SystemExit, match=r"^REDIS_URL_FILE=.*: cannot be read \(it is not UTF-8 text\)$"):
+        load()
 
 
 def test_the_readme_has_every_setting() -> None:

@@ -68,6 +68,9 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     assert load({**GOOD, "REDIS_URL_FILE": str(tmp_path / "url")}).redis_url == "redis://from-file/0"
     with pytest.raises(ConfigError, match="REDIS_URL_FILE"):
         load({**GOOD, "REDIS_URL_FILE": str(tmp_path / "none")})
+    (tmp_path / "url").write_bytes(b"redis://\xff")
+    with pytest.raises(ConfigError, match=r"^REDIS_URL_FILE: cannot read .*: it is not UTF-8 text$"):
+        load({**GOOD, "REDIS_URL_FILE": str(tmp_path / "url")})
 
 
 def test_celery_knows_every_setting_that_we_set() -> None:
