@@ -73,6 +73,10 @@ base: build ## write k8s/base, k8s/overlays and the chart's table of values agai
 bench: build ## throughput, latency and memory of the real pipeline (BASE=REV: beside that commit's)
 	@PYTHONPATH=. $(BIN)/python scripts/$(if $(BASE),compare.py "$(BASE)",bench.py) $(BENCH_ARGS)
 
+.PHONY: bench-reads
+bench-reads: build ## reads/s and CPU per read through the API gateway (BASE_SERVICES=folder: both in turn)
+	$(BIN)/python scripts/bench_reads.py $(if $(BASE_SERVICES),--base $(BASE_SERVICES))
+
 run: $(RUN)/.stamp ## run everything here until Ctrl-C: stores, services and FEEDS
 	@exec $(RUN)/bin/python -m deltastream_operator local --feeds "$(FEEDS)"
 

@@ -8,12 +8,15 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 from pymongo import MongoClient
 
+from tests.hostile import attacks  # noqa: F401  (fills the table)
+from tests.hostile.endure import endure
 from tests.hostile.http_attacks import (
     Answer,
     answer,
@@ -25,11 +28,24 @@ from tests.hostile.http_attacks import (
     post,
     witness,
 )
+from tests.hostile.target import Attack, Target, attacks_on
+from tests.hostile.witness import Witness
 from tests.support.http_process import HttpProcess
 from tests.support.http_services import NAMES, http_services
 from tests.support.stores import MongoServer, RedisServer, wait_until
 
 Running = dict[str, HttpProcess]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A service under attack and who else asks it."""
+
+    target: Target
+    asks: Witness
+    probes: Witness
+
+
 SECRET = "s3cret-that-no-log-may-hold"
 # Where each service reads a body; storage and analytics refuse it without reading.
 PATHS = {
@@ -48,9 +64,12 @@ def running(
 ) -> Iterator[Running]:
     """The services on a dual-stack socket."""
     with MongoClient(_mongo_server.url) as mongo:
-        mongo["deltastream"]["users"].create_index("email", unique=True)
+        database = mongo["deltastream"]
+        database["users"].create_index("email", unique=True)
+        if "logs" not in database.list_collection_names():
+            database.create_collection("logs", capped=True, size=1 << 20)
     settings = {"HOST": "::", "AUTH_RATE_LIMIT_PER_MINUTE": "100000", "LIMIT_LOGIN_ADDRESS": "100000"}
-    home = tmp_path_factory.mktemp("hostile")
+    home = tmp_path_factory.mktemp("http")
     with http_services(home, _redis_server.url(), _mongo_server.url, **settings) as services:
         yield services
 
@@ -69,16 +88,27 @@ def assert_refused(got: Answer, status: int | None = None) -> None:
     assert json.loads(got.body)["request_id"] == got.headers["x-request-id"], got
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_half_requests_starve_nobody(running: Running, name: str) -> None:
-    """Of every shape, more than there are threads: they hold no thread, and all is given back."""
-    port, process = running[name].port, worker(running[name])
-    quiet = witness(port, "/livez") + witness(port, "/nothing")
-    before = process.num_fds()
-    for data in half_requests(PATHS[name]).values():
-        with held(port, data, 24):
-            assert witness(port, "/livez") + witness(port, "/nothing") < RATIO * quiet
-    wait_until(lambda: process.num_fds() <= before, "the connections are closed")
+@pytest.fixture(scope="module")
+def stages(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Stage]]:
+    """Each service, and a witness that asks it for what goes through the application's threads."""
+    home = tmp_path_factory.mktemp("witnesses")
+    with contextlib.ExitStack() as stack:
+        yield [
+            Stage(
+                Target(process.port, psutil.Process(process.process.pid), process.log),
+                stack.enter_context(Witness(process.port, "/readyz", home / f"{name}-ready")),
+                stack.enter_context(Witness(process.port, "/livez", home / f"{name}-live")),
+            )
+            for name, process in running.items()
+        ]
+
+
+@pytest.mark.parametrize("attack", attacks_on("http"), ids=lambda one: one.name)
+def test_everybody_else_is_served(stages: list[Stage], attack: Attack) -> None:
+    """No client takes a service from the others, and nothing of it stays; all five at the same time."""
+    with ThreadPoolExecutor(len(stages)) as pool:
+        for done in [pool.submit(endure, one.target, attack, [one.asks, one.probes]) for one in stages]:
+            done.result()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -124,19 +154,6 @@ def test_a_dribble_does_not_move_a_deadline(running: Running) -> None:
     with ThreadPoolExecutor(len(wanted)) as pool:
         for got in pool.map(lambda one: dribbled(*one), wanted):
             assert_refused(got, 408)
-
-
-def test_slow_readers_starve_nobody(running: Running) -> None:
-    """An answer that nobody takes holds no thread."""
-    port, process = running["api-gateway"].port, worker(running["api-gateway"])
-    quiet = witness(port, "/nothing")
-    before = process.num_fds()
-    ask = b"GET /api/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with contextlib.ExitStack() as stack:
-        for _ in range(48):
-            stack.enter_context(connect(port, receive_buffer=1024)).sendall(ask * 8)
-        assert witness(port, "/nothing") < RATIO * quiet
-    wait_until(lambda: process.num_fds() <= before, "the connections are closed")
 
 
 MALFORMED = {
