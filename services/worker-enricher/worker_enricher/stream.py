@@ -11,7 +11,7 @@ import msgspec
 import redis
 
 from worker_enricher.errors import RefusedError
-from worker_enricher.messages import MAX_BODY_BYTES
+from worker_enricher.intake import MAX_BODY_BYTES
 
 GROUP = "enricher"
 
