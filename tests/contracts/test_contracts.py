@@ -48,3 +48,51 @@ def test_every_schema_has_an_example_and_refuses_an_unknown_field(name: str) -> 
     """A schema that accepts anything would check nothing."""
     assert validator(name).is_valid(example(name))
     assert not validator(name).is_valid({**example(name), "no_such_field": 1})
+
+
+def _typed(node: dict[str, Any], *names: str) -> bool:
+    kind = node.get("type")
+    return bool({kind} & set(names)) if isinstance(kind, str) else bool(set(kind or ()) & set(names))
+
+
+@pytest.mark.parametrize("name", schema_names())
+def test_every_text_and_number_of_a_schema_is_bounded(name: str) -> None:
+    """What has no bound can fill a store, or overflow whoever reads it."""
+    for node in _nodes(validator(name).schema):
+        if not isinstance(node.get("type", ""), (str, list)) or "enum" in node or "const" in node:
+            continue
+        if _typed(node, "string"):
+            assert node.keys() & {"pattern", "maxLength", "format"}, node
+        if _typed(node, "number", "integer"):
+            assert node.keys() & {"minimum", "exclusiveMinimum"}, node
+            assert node.keys() & {"maximum", "exclusiveMaximum"}, node
+
+
+@pytest.mark.parametrize("name", schema_names())
+def test_no_pattern_of_a_schema_takes_a_character_too_many(name: str) -> None:
+    """`$` is the end in ECMA and Go, in Python also before a last newline: a `not` beside it is exact in all.
+
+    Every value of the golden examples that a pattern rules is tried with more at either end, and much more.
+    """
+    for node in _nodes(validator(name).schema):
+        pattern = node.get("pattern")
+        if not isinstance(pattern, str) or node == {"type": "string", "pattern": "\\n"}:
+            continue
+        check = Draft202012Validator(
+            {key: node[key] for key in ("pattern", "not", "maxLength") if key in node}
+        )
+        assert pattern.startswith("^")
+        assert pattern.endswith("$")
+        assert not check.is_valid("A" * 1001)
+        for value in _texts(example(name)):
+            if not check.is_valid(value):
+                continue
+            for wrong in (value + "\n", "\n" + value, value + "\0", "\0" + value, value + value * 1000):
+                assert not check.is_valid(wrong), (pattern, wrong)
+
+
+def _texts(node: Any) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _texts(child)

@@ -28,7 +28,8 @@ def source(settings: Settings, start_ns: int) -> Source:
     known = {name: rules(name) for name in settings.product_list}
     ours = mine(settings.product_list, index=settings.shard_index, count=settings.shard_count)
     if settings.source == "replay":
-        snapshots = recording.read(settings.replay_path or "", settings.replay_as_of)
+        (product,) = settings.product_list
+        snapshots = recording.read(settings.replay_path or "", settings.replay_as_of, product)
         if not ours:
             return NoSource()
         return Replay(

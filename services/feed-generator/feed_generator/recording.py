@@ -2,7 +2,8 @@
 
 Columns: expiry, strike, spot, side (C or P), ltp, bid, ask, bid_qty, ask_qty, vol, oi, prev_oi, close; more
 are ignored. An optional column `timestamp` (RFC 3339 with zone) tells snapshots apart; without it the file
-is one snapshot. Prices per share; quantities in shares; 0 = none.
+is one snapshot. Prices per share; quantities in shares; 0 = none. What a file says twice must agree: a column
+named twice, a spot or a snapshot's time against its chains, more cells than the header has.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import csv
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ _COUNTS = {
 }
 _NEEDED = ("expiry", "strike", "spot", "side", *_PRICES.values(), *_COUNTS.values())
 _MAX_STRIKES = 2000
+_SPOT_RATIO = 10.0
+"""How far the spot may lie outside a chain's strikes: further is another unit or product."""
 _LAST_YEAR = 2099  # times on the wire end there, and start in 1970
 Leg = dict[str, float | int]
 
@@ -127,8 +130,10 @@ def _ns(instant: datetime) -> int:
     return round(instant.timestamp() * 1_000_000) * 1000
 
 
-def read(path: str, as_of: datetime | None) -> list[Snapshot]:
+def read(path: str, as_of: datetime | None, product: str | None = None) -> list[Snapshot]:
     """The snapshots of the recording in `path`, ascending. `as_of` dates a file without timestamps.
+
+    A column `product`, where there is one, must say `product` if it is given.
 
     Raises BadRecording.
     """
@@ -136,15 +141,20 @@ def read(path: str, as_of: datetime | None) -> list[Snapshot]:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file)
             try:
-                return _snapshots(path, rows, as_of)
+                return _snapshots(path, rows, as_of, product)
             except (UnicodeDecodeError, csv.Error) as error:
                 raise BadRecording(path, rows.line_num + 1, "-", f"is not a CSV in UTF-8: {error}") from None
     except OSError as error:
         raise BadRecording(path, 0, "-", f"cannot be read: {error.strerror}") from None
 
 
-def _snapshots(path: str, rows: csv.DictReader[str], as_of: datetime | None) -> list[Snapshot]:
+def _snapshots(
+    path: str, rows: csv.DictReader[str], as_of: datetime | None, product: str | None
+) -> list[Snapshot]:
     columns = rows.fieldnames or []
+    for name in columns:
+        if columns.count(name) > 1:
+            raise BadRecording(path, 1, name, f"is in the header {columns.count(name)} times")
     for name in _NEEDED:
         if name not in columns:
             raise BadRecording(path, 1, name, "is missing from the header")
@@ -154,23 +164,41 @@ def _snapshots(path: str, rows: csv.DictReader[str], as_of: datetime | None) -> 
     if not stamped and as_of is None:
         raise BadRecording(path, 1, "timestamp", "is missing; give the time of the snapshot (REPLAY_AS_OF)")
     found: dict[int, Snapshot] = {}
+    last: dict[tuple[int, date], _Row] = {}
     for row in _rows(path, rows):
         ts = row.instant("timestamp") if stamped or as_of is None else _ns(as_of)
+        if product and "product" in columns and row.text("product") != product:
+            raise row.bad("product", f"is {row.text('product')!r:.40}, but the feed's product is {product}")
         spot = row.number("spot", least=1e-9)
         snapshot = found.setdefault(ts, Snapshot(ts, spot))
         if snapshot.spot != spot:
             raise row.bad("spot", f"differs within one snapshot: {spot:g} and {snapshot.spot:g}")
         _add(snapshot, row)
+        last[ts, row.day("expiry")] = row
+    for (ts, expiry), row in last.items():
+        _check_spot(found[ts], found[ts].chains[expiry], row)
     if not found:
         raise BadRecording(path, 1, "-", "the file has no rows")
     return [found[ts] for ts in sorted(found)]
+
+
+def _check_spot(snapshot: Snapshot, chain: RecordedChain, row: _Row) -> None:
+    strikes = chain.strikes
+    if not strikes[0] / _SPOT_RATIO <= snapshot.spot <= strikes[-1] * _SPOT_RATIO:
+        raise row.bad(
+            "spot",
+            f"{snapshot.spot:g} is {_SPOT_RATIO:g} times outside the strikes of {chain.expiry}, "
+            f"{strikes[0]:g} to {strikes[-1]:g}",
+        )
 
 
 def _rows(path: str, rows: csv.DictReader[str]) -> Iterator[_Row]:
     for cells in rows:
         surplus: Any = cells
         if any(surplus.get(None, ())):  # 1,234 without quotes would move every column behind it
-            raise BadRecording(path, rows.line_num, "-", "has more cells than the header")
+            raise BadRecording(
+                path, rows.line_num, "-", f"has more cells than the header: {surplus[None][0]!r:.40}"
+            )
         yield _Row(path, rows.line_num, cells)
 
 
@@ -179,6 +207,12 @@ def _add(snapshot: Snapshot, row: _Row) -> None:
     if side not in ("C", "P"):
         raise row.bad("side", f"must be C or P: {side!r:.60}")
     expiry, strike = row.day("expiry"), row.number("strike", least=1e-4)
+    # The date is the exchange's, which may lag UTC's by half a day.
+    on = datetime.fromtimestamp(snapshot.ts // 10**9, UTC) - timedelta(hours=12)
+    if expiry < on.date():
+        raise row.bad(
+            "expiry", f"{expiry} is before the snapshot's time, {on + timedelta(hours=12):%Y-%m-%dT%H:%MZ}"
+        )
     chain = snapshot.chains.setdefault(expiry, RecordedChain(expiry))
     if (strike, side == "C") in chain.legs:
         raise row.bad("strike", f"{strike:g} {side} appears twice in one snapshot")

@@ -163,14 +163,48 @@ def test_contradictions_within_a_snapshot_are_refused(write: Write) -> None:
         recording.read(write(ROW, _row(side="P", spot="23499")), None)
 
 
+@pytest.mark.parametrize(
+    ("cells", "column", "values"),
+    [
+        ({"expiry": "2024-06-19"}, "expiry", ("2024-06-19", "2024-06-21T10:00Z")),
+        ({"spot": "235.011"}, "spot", ("235.011", "23500")),
+        ({"spot": "2350110"}, "spot", ("2.35011e+06", "23500")),
+    ],
+)
+def test_a_line_that_contradicts_itself_is_refused_with_both_values(
+    write: Write, cells: dict[str, str], column: str, values: tuple[str, str]
+) -> None:
+    """An expiry before its snapshot, a spot in another unit than the strikes."""
+    with pytest.raises(BadRecording) as caught:
+        recording.read(write(_row(**cells)), None)
+    assert (caught.value.line, caught.value.column) == (2, column)
+    assert all(value in str(caught.value) for value in values)
+
+
+def test_a_recording_of_another_product_is_refused(write: Write) -> None:
+    """Where the file names its product, it must be the feed's."""
+    path = write(f"{ROW},BANKNIFTY", header=f"{HEADER},product")
+    assert recording.read(path, None, "BANKNIFTY")
+    with pytest.raises(BadRecording, match=r"line 2, column product: is 'BANKNIFTY', .* NIFTY"):
+        recording.read(path, None, "NIFTY")
+
+
+def test_columns_and_cells_that_are_there_twice_are_refused(write: Write) -> None:
+    """Which of the two counts would depend on the CSV reader."""
+    with pytest.raises(BadRecording, match="line 1, column bid: is in the header 2 times"):
+        recording.read(write(f"{ROW},1", header=f"{HEADER},bid"), None)
+    with pytest.raises(BadRecording, match="line 2, column -: has 1 cells more than the header: '7'"):
+        recording.read(write(f"{ROW},7"), None)
+
+
 def test_a_chain_larger_than_the_contract_allows_is_refused(write: Write) -> None:
     """2,000 strikes pass, the next one does not, whether the chain has both sides or one."""
-    rows = [_row(strike=str(strike), side=side) for strike in range(1, 2001) for side in "CP"]
+    rows = [_row(strike=str(strike), side=side) for strike in range(20001, 22001) for side in "CP"]
     assert len(recording.read(write(*rows), None)[0].chains.popitem()[1].strikes) == 2000
     with pytest.raises(BadRecording, match="line 4002, column strike: more than 2000 strikes"):
-        recording.read(write(*rows, _row(strike="9999")), None)
+        recording.read(write(*rows, _row(strike="22500")), None)
     with pytest.raises(BadRecording, match="line 2002, column strike: more than 2000 strikes"):
-        recording.read(write(*rows[::2], _row(strike="9999")), None)
+        recording.read(write(*rows[::2], _row(strike="22500")), None)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.support.contracts import example, validator
 
 from worker_enricher import messages
 from worker_enricher.errors import RefusedError
-from worker_enricher.messages import read
+from worker_enricher.intake import MAX_BODY_BYTES, read
 
 KINDS = {
     "market-underlying": messages.Underlying,
@@ -75,7 +75,7 @@ def test_a_refusal_names_the_field_and_never_the_payload() -> None:
         (body(example("market-underlying")).replace(b"23501.1", b"NaN"), "not_finite"),
         (body(example("market-underlying")).replace(b"23501.1", b"Infinity"), "not_finite"),
         (body(example("market-underlying")).replace(b"23501.1", b"1e999"), "schema"),
-        (b'{"pad": "' + b"x" * messages.MAX_BODY_BYTES + b'"}', "too_large"),
+        (b'{"pad": "' + b"x" * MAX_BODY_BYTES + b'"}', "too_large"),
         (b"[" * 100_000, "schema"),
     ],
 )
@@ -121,3 +121,112 @@ def test_a_live_event_must_lie_within_five_minutes_of_its_arrival(seconds: int, 
     else:
         assert refusal(tick).reason == "clock_skew"
         assert read(body(tick), feed="nifty-replay", arrived_ms=None), "readmitted letters may be late"
+
+
+DAY_NS = 86_400 * 10**9
+
+
+@pytest.mark.parametrize("name", ["market-option_quote", "market-option_chain"])
+@pytest.mark.parametrize("days", [-1, 1, 6, -300])
+def test_an_expiry_whose_date_and_instant_disagree_is_refused(name: str, days: int) -> None:
+    """A chain measured to another day gave a volatility of 0.296 instead of 0.121."""
+    message = example(name)
+    message["expiry_ts"] += days * DAY_NS
+    error = refusal(message)
+    assert error.reason == "inconsistent"
+    assert message["expiry"] in error.detail
+    assert str(message["expiry_ts"]) in error.detail
+
+
+@pytest.mark.parametrize(
+    ("hours", "taken"),
+    [(-3, True), (-3.1, False), (10, True), (21, True), (26, True), (30, True), (30.1, False)],
+)
+def test_an_expiry_may_settle_on_the_neighbouring_date_of_utc(hours: float, taken: bool) -> None:
+    """The date is the exchange's: from a morning in Auckland to an evening in Honolulu, from midnight UTC."""
+    midnight = 1_719_446_400 * 10**9
+    message = {**example("market-option_chain"), "expiry_ts": midnight + int(hours * 3600) * 10**9}
+    if taken:
+        assert read(body(message), feed="nifty-replay", arrived_ms=ARRIVED_MS)
+    else:
+        assert refusal(message).reason == "inconsistent"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"product": "BANKNIFTY"},
+        {"strike": 23550.0},
+        {"strike": 23500.5},
+        {"option_type": "PUT"},
+        {"symbol": "NIFTY20240628C23500"},
+        {"symbol": "NIFTY20240627P23500"},
+        {"symbol": "NIFTY20240627C23550"},
+        {"symbol": "XNIFTY20240627C23500"},
+    ],
+)
+def test_a_symbol_that_contradicts_its_parts_is_refused(changes: dict[str, Any]) -> None:
+    """Product, expiry, side and strike are in the symbol and beside it; the refusal shows both."""
+    message = example("market-option_quote") | changes
+    error = refusal(message)
+    assert (error.reason, message["symbol"] in error.detail) == ("inconsistent", True)
+
+
+@pytest.mark.parametrize("symbol", ["NIFTY20240627C23500", "NIFTY20240627C23500.0"])
+def test_a_symbol_may_write_its_strike_with_zeros(symbol: str) -> None:
+    """It is the number that counts."""
+    message = {**example("market-option_quote"), "symbol": symbol}
+    assert read(body(message), feed="nifty-replay", arrived_ms=ARRIVED_MS)
+
+
+@pytest.mark.parametrize("spot", [23.5, 2_000_000.0])
+@pytest.mark.parametrize("name", ["market-option_quote", "market-option_chain"])
+def test_a_spot_of_another_unit_is_refused(name: str, spot: float) -> None:
+    """Paise for rupees, or another product's price: no chain lies ten times away from its spot."""
+    message = {**example(name), "spot_price": spot if "chain" in name else spot * (50 if spot > 1e6 else 0.5)}
+    error = refusal(message)
+    assert (error.reason, "spot_price" in error.detail) == ("inconsistent", True)
+
+
+def test_a_spot_far_from_the_forward_that_the_quotes_state_is_refused() -> None:
+    """Strikes reach from half to eight times the spot, but every pair says 4.5 times."""
+    message = example("market-option_chain")
+    n = len(message["strikes"])
+    message["strikes"] = [100.0 * (i + 1) for i in range(n)]
+    message["spot_price"] = 100.0
+    for i, strike in enumerate(message["strikes"]):
+        for side, sign in (("calls", 1), ("puts", -1)):
+            value = 5.0 + max(sign * (450.0 - strike), 0.0)
+            message[side]["bid"][i], message[side]["ask"][i] = value - 0.1, value + 0.1
+    error = refusal(message)
+    assert (error.reason, "parity" in error.detail) == ("inconsistent", True)
+
+
+@pytest.mark.parametrize("name", ["market-option_quote", "market-option_chain"])
+def test_a_true_forward_far_from_the_spot_is_refused(name: str) -> None:
+    """The truth and the message are of one market."""
+    iv = 0.1 if name.endswith("quote") else [0.1] * len(example("market-option_chain")["strikes"])
+    truth = {"forward": 100.0, "discount": 1.0, "iv": iv} | ({"price": 1.0} if name.endswith("quote") else {})
+    assert refusal({**example(name), "truth": truth}).reason == "inconsistent"
+
+
+def test_a_message_cannot_arrive_before_it_is_sent() -> None:
+    """Nor a live one be sent before it happens; five minutes are the clocks'."""
+    tick = copy.deepcopy(example("market-underlying", 2)) | {"feed": "nifty-replay"}
+    late = ARRIVED_MS * 1_000_000 + 301 * 10**9
+    for changes in (
+        {"ts": ARRIVED_MS * 1_000_000, "sent_ts": late},
+        {"ts": ARRIVED_MS * 1_000_000, "sent_ts": ARRIVED_MS * 1_000_000 - 301 * 10**9},
+    ):
+        error = refusal(tick | changes)
+        assert (error.reason, str(changes["sent_ts"]) in error.detail) == ("inconsistent", True)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_no_text_is_read_with_a_character_too_many(name: str) -> None:
+    """`$` of Python takes a newline: every text of every kind, with one more character at either end."""
+    good = example(name)
+    for field in (key for key, value in good.items() if isinstance(value, str)):
+        for wrong in (good[field] + "\n", "\n" + good[field], good[field] + "\0", good[field] + "A" * 1000):
+            assert refusal({**good, field: wrong}).reason == "schema", (field, wrong)
+            assert not validator(name).is_valid({**good, field: wrong}), (field, wrong)

@@ -19,7 +19,8 @@ from tenacity import Retrying, retry_if_exception, wait_random_exponential
 from tenacity.stop import stop_base
 
 from worker_enricher.errors import RefusedError, StoreFullError
-from worker_enricher.messages import Message, read
+from worker_enricher.intake import read
+from worker_enricher.messages import Message
 from worker_enricher.mongo_sink import MongoSink
 from worker_enricher.outages import is_mongo_outage_code, is_redis_outage
 from worker_enricher.pipeline import Enriched, Forward, enrich, expiries_needed

@@ -12,7 +12,7 @@ import redis
 from prometheus_client import Counter
 
 from worker_enricher.errors import RefusedError
-from worker_enricher.messages import MAX_BODY_BYTES
+from worker_enricher.intake import MAX_BODY_BYTES
 
 GROUP = "enricher"
 DROPPED = Counter("enricher_dead_letters_dropped_total", "Oldest dead letters removed to keep within bounds.")

@@ -335,7 +335,9 @@ def test_a_chain_without_arbitrage_shows_none_that_is_executable(build, rate, st
         chain = index_chain(build, rate=rate, days=days, seed=seed, strikes=strikes)
         done = enrich_chains([chain])[0]
         assert not any(done["arbitrage"][name] for name in EXECUTABLE), done["arbitrage"]
-        if done["forward"] is None:  # no put so far below the money has a bid, or a D far from 1 cannot be told
+        if (
+            done["forward"] is None
+        ):  # no put so far below the money has a bid, or a D far from 1 cannot be told
             assert done["arbitrage_reason"] in ("too_few_pairs", "bad_fit")
             continue
         assert done["discount_low"] <= np.exp(-rate * days / 365) <= done["discount_high"]
@@ -351,7 +353,7 @@ def test_all_strikes_together_tell_the_discount_that_those_near_the_money_cannot
 
 
 def test_outliers_leave_the_forward_and_the_range_right(build):
-    """A twelfth of each side is quoted 15 too high: the truth stays inside, the forward within a half-spread."""
+    """A twelfth of each side is quoted 15 too high: the truth stays inside, the forward near it."""
     for seed in range(5):
         done = enrich_chains([index_chain(build, rate=0.05, seed=seed, outliers=12)])[0]
         assert done["discount_low"] <= np.exp(-0.05 * 28 / 365) <= done["discount_high"]
@@ -359,7 +361,7 @@ def test_outliers_leave_the_forward_and_the_range_right(build):
 
 
 def test_a_price_that_an_assumed_discount_alone_refuses_is_not_called_below_intrinsic(build):
-    """Few pairs, 5 % a year: deep calls lie under F - K, yet above D (F - K). Only far lower ones are refused."""
+    """Few pairs, 5 % a year: deep calls lie under F - K, yet above D (F - K). Only lower ones are refused."""
     chain = index_chain(build, rate=0.05, strikes=FEW)
     done = enrich_chains([chain])[0]
     assert done["forward_reason"] == "discount_assumed"
@@ -382,7 +384,7 @@ def test_checks_that_need_a_forward_are_null_without_one(build):
 
 
 def test_a_vertical_of_american_contracts_may_cost_its_undiscounted_width(build):
-    """Exercised at once it pays the width now: 1.98 for 2 points breaks the bound only of a European spread."""
+    """Exercised at once it pays the width now: 1.98 for 2 points breaks a European spread's bound only."""
     strikes = np.arange(80.0, 121.0, 2.0)
     chain = build.priced_chain(
         strikes=strikes, sigma=np.full(21, 0.2), forward=101.0, discount=0.9, years=2.0, half_spread=0.01

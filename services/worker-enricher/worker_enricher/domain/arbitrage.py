@@ -3,8 +3,9 @@
 Bounds, verticals and butterflies suffice against static arbitrage within one expiry (Carr and Madan, "A
 note on sufficient conditions for no arbitrage", 2005); parity ties calls to puts. Adjacent means adjacent in
 the list of strikes; a leg that is not quoted takes part in no check, and a crossed quote only in `crossed`.
-Each count holds for every plausible discount and forward (module bounds). Bounds and parity say nothing without
-a forward, and parity is no equation for contracts that may be exercised early: their counts are unknown then.
+Each count holds for every plausible discount and forward (module bounds). Bounds and parity say nothing
+without a forward, nor for contracts that may be exercised early, for which parity is no equation: their
+counts are unknown then.
 """
 
 from __future__ import annotations

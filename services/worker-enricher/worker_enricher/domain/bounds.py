@@ -19,7 +19,7 @@ MAX_RATE = 0.5
 
 
 class Parity(NamedTuple):
-    """What is known of D (F - K) = level + D (pivot - K) +- error, for D in low .. high; NaN if nothing is."""
+    """D (F - K) = level + D (pivot - K) +- error, for every D in low .. high; NaN where nothing is known."""
 
     pivot: Floats
     level: Floats

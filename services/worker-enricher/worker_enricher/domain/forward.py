@@ -5,8 +5,8 @@ pair with both legs quoted on both sides counts for the discount: strikes far ap
 starts from the median slope of pairs half a chain apart (an incomplete Theil-Sen estimate) and is refined by
 a few rounds of weighted least squares, each pair weighted by its half-spread and by how well it agrees with
 the others (Cauchy weights): neither an outlier nor a far strike can drag it. Where its standard error is
-below RATE_ERROR, or many pairs exclude 1, D is that slope; else D = 1. The forward is the level of the WINDOW pairs on each side of
-the least |C - P| at that D. ORATS publishes such a regression as its residual rate.
+below RATE_ERROR, or many pairs exclude 1, D is that slope; else D = 1. The forward is the level, at that D,
+of the WINDOW pairs on each side of the least |C - P|. ORATS publishes such a regression as its residual rate.
 
 `Forwards.parity` says what remains unknown: the discount within ERRORS standard errors, or, where they are
 too few to tell an error, what rates are plausible at all.
@@ -110,9 +110,7 @@ def parity_forwards(*, segments: Segments, strike: Floats, mid: Floats, half: Fl
     return Forwards(forward, discount, r2, reason, parity)
 
 
-def _discounts(
-    lines: _Lines, t: Floats, low: Floats, high: Floats
-) -> tuple[Floats, Bools, Floats, Floats]:
+def _discounts(lines: _Lines, t: Floats, low: Floats, high: Floats) -> tuple[Floats, Bools, Floats, Floats]:
     """Discount of each segment, whether it had to be assumed to be 1, and the least and most plausible."""
     slope = lines.median_slope()
     for _ in range(ROUNDS):
@@ -139,9 +137,7 @@ class _Fit(NamedTuple):
     error: Floats
 
 
-def _levels(
-    pairs: Segments, k: Floats, y: Floats, spread: Floats, weight: Floats, slope: Floats
-) -> _Fit:
+def _levels(pairs: Segments, k: Floats, y: Floats, spread: Floats, weight: Floats, slope: Floats) -> _Fit:
     """The point through which the line of each segment's given slope runs; weight: a first guess."""
     lines = _Lines(pairs, k, y, spread, weight)
     for _ in range(LEVEL_ROUNDS):
@@ -153,7 +149,9 @@ def _levels(
     spreads = np.minimum.reduceat(spread, pairs.starts)
     error = ERRORS * np.sqrt(left / (lines.total * np.maximum(freedom, 1.0)))
     # Too few to tell an error: the tightest pair's bid and ask bound it.
-    return _Fit(lines.mean_k, lines.mean_y, r2, np.where(freedom >= MIN_FREEDOM, error, np.maximum(error, spreads)))
+    return _Fit(
+        lines.mean_k, lines.mean_y, r2, np.where(freedom >= MIN_FREEDOM, error, np.maximum(error, spreads))
+    )
 
 
 class _Lines:

@@ -96,7 +96,7 @@ def enrich_quotes(quotes: QuoteColumns) -> QuoteAnalytics:
 
 
 def _bounds(quotes: QuoteColumns, forward: Floats, discount: Floats, t: Floats) -> Bounds:
-    """Bounds of each quote's own side: a discount of exactly 1 is assumed, so that any plausible one may hold."""
+    """Bounds of each quote's own side; where the discount is assumed (1), over all that are plausible."""
     assumed = discount == 1.0
     low, high = plausible_discounts(t)
     zero = np.zeros_like(t)

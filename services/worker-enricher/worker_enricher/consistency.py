@@ -1,0 +1,117 @@
+"""What a message says twice must agree: else one of the two is wrong, and nobody knows which.
+
+Every refusal is `inconsistent` and names both values, which the contract's patterns have bounded. Costs a
+microsecond or two a message: nothing here looks at more than a few entries of a column, lengths apart.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import lru_cache
+from itertools import pairwise
+
+from worker_enricher.errors import RefusedError
+from worker_enricher.messages import Legs, OptionChain, OptionQuote
+
+_HOUR_NS = 3600 * 10**9
+_EPOCH = date(1970, 1, 1).toordinal()
+EARLIEST_NS, LATEST_NS = -3 * _HOUR_NS, 30 * _HOUR_NS
+"""When a contract of a date may settle, from that date's midnight in UTC: 10:00 in Auckland (UTC+13) to 20:00
+in Honolulu (UTC-10)."""
+CHAIN_RATIO = 10.0
+"""How far the spot may lie outside a chain's strikes: further is another unit or product."""
+QUOTE_RATIO = 1000.0
+"""The same of a single strike, which may be any of a chain."""
+FORWARD_RATIO = 3.0
+"""How far the forward that put-call parity states may lie from the spot, and a stated true one."""
+MAX_SKEW_NS = 300 * 10**9
+
+
+def check_times(ts: int, sent_ts: int, replay: int, arrived_ns: int) -> None:
+    """A live event is sent after it happens, and nothing arrives before it is sent, clocks aside."""
+    if not replay and ts - sent_ts > MAX_SKEW_NS:
+        raise _differ("ts", ts, "sent_ts", sent_ts, "sent more than 300 s before it happened")
+    if sent_ts - arrived_ns > MAX_SKEW_NS:
+        raise _differ("sent_ts", sent_ts, "its arrival", arrived_ns, "sent more than 300 s after it")
+
+
+def check_quote(quote: OptionQuote) -> None:
+    """Symbol and its parts, expiry date and instant, prices of one underlying. Raises RefusedError."""
+    _check_expiry(quote.expiry, quote.expiry_ts)
+    right = quote.option_type[0]
+    stem = f"{quote.product}{quote.expiry.replace('-', '')}{right}"
+    if not quote.symbol.startswith(stem) or float(quote.symbol[len(stem) :]) != quote.strike:
+        raise _differ("symbol", quote.symbol, "its parts", f"{stem}{quote.strike:.15g}")
+    _check_ratio("spot_price", quote.spot_price, "strike", quote.strike, QUOTE_RATIO)
+    if quote.truth:
+        _check_ratio("truth.forward", quote.truth.forward, "spot_price", quote.spot_price, FORWARD_RATIO)
+
+
+def check_chain(chain: OptionChain) -> None:
+    """Columns of one length, expiry date and instant, prices of one underlying. Raises RefusedError."""
+    _check_expiry(chain.expiry, chain.expiry_ts)
+    strikes = chain.strikes
+    size = len(strikes)
+    for side, legs in (("calls", chain.calls), ("puts", chain.puts)):
+        for column in Legs.__struct_fields__:
+            _check_length(f"{side}.{column}", len(getattr(legs, column)), size)
+    if chain.truth:
+        _check_length("truth.iv", len(chain.truth.iv), size)
+        _check_ratio("truth.forward", chain.truth.forward, "spot_price", chain.spot_price, FORWARD_RATIO)
+    if any(low >= high for low, high in pairwise(strikes)):
+        raise RefusedError("inconsistent", "$.strikes: not strictly ascending")
+    if chain.spot_price > CHAIN_RATIO * strikes[-1]:
+        raise _differ("spot_price", chain.spot_price, "the last of strikes", strikes[-1], "10 times it")
+    if chain.spot_price < strikes[0] / CHAIN_RATIO:
+        raise _differ(
+            "spot_price", chain.spot_price, "the first of strikes", strikes[0], "under a tenth of it"
+        )
+    _check_parity(chain)
+
+
+def _check_expiry(expiry: str, expiry_ts: int) -> None:
+    midnight = _midnight_ns(expiry)
+    if midnight is None:
+        raise RefusedError("schema", "$.expiry: not a date of the calendar")
+    if not EARLIEST_NS <= expiry_ts - midnight <= LATEST_NS:
+        raise _differ("expiry", expiry, "expiry_ts", expiry_ts, "no exchange settles that date then")
+
+
+@lru_cache(maxsize=1024)
+def _midnight_ns(expiry: str) -> int | None:
+    """Start of the date in UTC, ns since the epoch; None if the calendar has no such date."""
+    try:
+        return (date.fromisoformat(expiry).toordinal() - _EPOCH) * 24 * _HOUR_NS
+    except ValueError:
+        return None
+
+
+def _check_length(column: str, size: int, strikes: int) -> None:
+    if size != strikes:
+        raise RefusedError("inconsistent", f"$.{column}: not as long as strikes: {size} and {strikes}")
+
+
+def _check_ratio(one: str, value: float, other: str, reference: float, ratio: float) -> None:
+    if not reference <= value * ratio or not value <= reference * ratio:
+        raise _differ(one, value, other, reference, f"more than {ratio:g} times apart")
+
+
+def _check_parity(chain: OptionChain) -> None:
+    """The forward that three strikes state by their bids and asks, if all that are quoted agree on it."""
+    spot, calls, puts = chain.spot_price, chain.calls, chain.puts
+    last = len(chain.strikes) - 1
+    stated = []
+    for i in {0, last // 2, last}:
+        bid, ask, put_bid, put_ask = calls.bid[i], calls.ask[i], puts.bid[i], puts.ask[i]
+        if not (0 < bid <= ask and 0 < put_bid <= put_ask):
+            continue
+        low, high = chain.strikes[i] + bid - put_ask, chain.strikes[i] + ask - put_bid
+        if low <= spot * FORWARD_RATIO and high >= spot / FORWARD_RATIO:
+            return
+        stated.append(0.5 * (low + high))
+    if len(stated) > 1:  # one pair alone may be stale
+        raise _differ("spot_price", spot, "the forward by parity", stated[0], "more than 3 times apart")
+
+
+def _differ(one: str, value: object, other: str, second: object, why: str = "they differ") -> RefusedError:
+    return RefusedError("inconsistent", f"$.{one}: {value} and {other}: {second}: {why}")

@@ -1,0 +1,48 @@
+"""A body of the stream is decoded, bounded and cross-checked, or refused with a reason."""
+
+from __future__ import annotations
+
+import msgspec
+
+from worker_enricher.consistency import MAX_SKEW_NS, check_chain, check_quote, check_times
+from worker_enricher.errors import RefusedError
+from worker_enricher.messages import Message, OptionChain, OptionQuote
+
+MAX_BODY_BYTES = 1 << 20
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+
+
+def read(body: bytes, *, feed: str, arrived_ms: int | None) -> Message:
+    """The message in `body`, as it came from the stream of `feed`.
+
+    `arrived_ms` is when Redis took the entry in (epoch milliseconds): live events must lie within
+    five minutes of it. It is the arrival that counts, not now: a backlog is late, not wrong.
+    None skips that check (an entry readmitted from the dead letters). Raises RefusedError.
+    """
+    if len(body) > MAX_BODY_BYTES:
+        raise RefusedError("too_large", f"the body has {len(body)} bytes; at most {MAX_BODY_BYTES}")
+    try:
+        message = _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise RefusedError("schema", str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if any(word in body for word in (b"NaN", b"Infinity", b"nan", b"inf")):
+            raise RefusedError("not_finite", "NaN and Infinity are not JSON numbers") from None
+        raise RefusedError("not_json", str(error)) from None
+    if message.feed != feed:
+        raise RefusedError("inconsistent", f"$.feed: {message.feed}, in the stream of {feed}")
+    if isinstance(message, OptionChain):
+        check_chain(message)
+    elif isinstance(message, OptionQuote):
+        check_quote(message)
+    if arrived_ms is not None:
+        _check_clock(message, arrived_ms * 1_000_000)
+    return message
+
+
+def _check_clock(message: Message, arrived_ns: int) -> None:
+    skew_ns = message.ts - arrived_ns
+    if not message.replay and abs(skew_ns) > MAX_SKEW_NS:
+        seconds = skew_ns // 1_000_000_000
+        raise RefusedError("clock_skew", f"$.ts: {seconds} s from its arrival; at most 300 s unless replayed")
+    check_times(message.ts, message.sent_ts, message.replay, arrived_ns)
