@@ -76,6 +76,8 @@ class _Late(Exception):
 class _Handler(WebSocketHandler):  # type: ignore[misc]
     """One connection."""
 
+    wsgi_input: Input
+
     def handle(self) -> None:
         self._place = self.socket
         self._bucket = TokenBucket(_REQUESTS_A_SECOND, _REQUESTS_AT_ONCE)

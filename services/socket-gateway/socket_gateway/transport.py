@@ -81,6 +81,8 @@ class ClientPacket(socketio_packet.Packet):  # type: ignore[misc]
     engineio catches the error and drops the packet.
     """
 
+    data: Any
+
     def decode(self, encoded_packet: Any) -> Any:
         if not isinstance(encoded_packet, str) or encoded_packet[:1] in ("5", "6"):
             raise ValueError("binary packets are not accepted")
