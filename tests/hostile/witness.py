@@ -6,6 +6,7 @@ request and its answer over one WebSocket, at a steady pace. Prints the monotoni
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import time
@@ -44,7 +45,7 @@ class Witness:
     def longest_gap(self, since: float, until: float) -> float:
         """Seconds of the longest silence in a stretch of time."""
         times = [since, *(at for at in self.served() if since < at < until), until]
-        return max(later - earlier for earlier, later in zip(times, times[1:], strict=False))
+        return max(later - earlier for earlier, later in itertools.pairwise(times))
 
 
 def _get(port: int, path: str) -> None:

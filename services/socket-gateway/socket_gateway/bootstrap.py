@@ -10,6 +10,7 @@ import structlog
 
 from socket_gateway import __version__, log_setup
 from socket_gateway.access import AUDIENCE, Access
+from socket_gateway.admission import Admission, not_found
 from socket_gateway.bearer import Verifier
 from socket_gateway.cache import Cache
 from socket_gateway.config import Settings
@@ -18,8 +19,8 @@ from socket_gateway.gateway import Gateway
 from socket_gateway.health import Health
 from socket_gateway.hub import Hub
 from socket_gateway.listener import Listener
-from socket_gateway.server import Server, admission, not_found
-from socket_gateway.transport import GatewayWebSocket, TextOnlyPacket
+from socket_gateway.server import Server
+from socket_gateway.transport import ClientPacket, GatewayWebSocket, Limits
 
 SERVICE = "socket-gateway"
 _STALLED_AFTER_S = 20
@@ -43,8 +44,9 @@ def build(settings: Settings) -> Server:
     verifier = Verifier(f"{settings.auth_url.rstrip('/')}/.well-known/jwks.json", AUDIENCE)
     access = Access(verifier, anonymous=settings.anonymous_read)
     gateway = Gateway(settings, sio, access, hub, feed, cache)
-    app = admission(socketio.WSGIApp(sio, not_found), sio, settings.max_connections)
-    return Server(settings, sio, gateway, listener, health.middleware(app))
+    admission = Admission(settings, sio, gateway.knows)
+    app = admission.middleware(socketio.WSGIApp(sio, not_found))
+    return Server(settings, sio, gateway, listener, admission, health.middleware(app))
 
 
 def _socketio_server(settings: Settings) -> socketio.Server:
@@ -54,14 +56,17 @@ def _socketio_server(settings: Settings) -> socketio.Server:
     sio = socketio.Server(
         async_mode="gevent",
         async_handlers=False,  # a client's requests in their order; its own greenlet waits, nobody else
-        serializer=TextOnlyPacket,
+        serializer=ClientPacket,
         cors_allowed_origins=settings.allows_origin,
         transports=settings.transport_names,
         max_http_buffer_size=settings.max_payload_bytes,
         logger=quiet,
         engineio_logger=quiet,
     )
-    GatewayWebSocket.max_message_bytes = settings.max_payload_bytes
+    Limits.max_message_bytes = settings.max_payload_bytes
+    # Twice what the requests need, which a client is told about before it is cut; and the pongs.
+    Limits.reads_a_second = 50 + 8 * settings.request_rate
+    Limits.reads_at_once = 1000 + 8 * settings.request_burst
     sio.eio._async = {**sio.eio._async, "websocket": GatewayWebSocket}
     return sio
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from pydantic_settings import BaseSettings
 from socket_gateway import redis_urls
 
 _SECRETS = ("REDIS_URL",)
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _TRANSPORTS = ("websocket", "polling")
 
 
@@ -26,6 +28,9 @@ class Settings(BaseSettings):
     auth_url: str = Field("http://127.0.0.1:8001", pattern=r"^https?://")
     anonymous_read: bool = False
     cors_origins: str = ""
+    allowed_hosts: str = ""
+    trusted_proxies: int = Field(0, ge=0, le=10)
+    connections_per_address: int = Field(500, ge=1, le=100_000)
     transports: str = "websocket,polling"
     max_clients: int = Field(1000, ge=1, le=100_000)
     max_subscriptions: int = Field(100, ge=1, le=10_000)
@@ -61,10 +66,33 @@ class Settings(BaseSettings):
         return self.max_clients + self.max_clients // 4 + 8
 
     def allows_origin(self, origin: str | None, environ: Mapping[str, Any]) -> bool:
-        """Whether a page of `origin` may connect: a listed one, and always one of our own address."""
+        """Whether a page of `origin` may connect: a listed one, and one of our own address.
+
+        Whoever owns a name can let it lead to our address, and then its pages are "our own" (DNS rebinding).
+        A token stops them; where none is needed, the own name must be one that nobody else can give away.
+        """
         names = _split(self.cors_origins)
-        host = environ.get("HTTP_HOST")  # a proxy may have ended TLS: the scheme says nothing here
-        return "*" in names or origin in names or origin in (f"http://{host}", f"https://{host}")
+        host = environ.get("HTTP_HOST", "")  # a proxy may have ended TLS: the scheme says nothing here
+        own = origin in (f"http://{host}", f"https://{host}") and (
+            not self.anonymous_read or self._is_ours(host)
+        )
+        return "*" in names or origin in names or own
+
+    def allows_host(self, environ: Mapping[str, Any]) -> bool:
+        """Whether a request without an origin may be meant for us.
+
+        Browsers leave the origin out of a GET of their own host, but never out of a WebSocket's handshake.
+        """
+        if not self.anonymous_read or "HTTP_ORIGIN" in environ or "*" in _split(self.cors_origins):
+            return True
+        return environ.get("HTTP_UPGRADE", "").lower() == "websocket" or self._is_ours(
+            environ.get("HTTP_HOST", "")
+        )
+
+    def _is_ours(self, host: str) -> bool:
+        name = host.rpartition(":")[0] if re.search(r":[0-9]+$", host) else host
+        origins = [origin.partition("://")[2].partition(":")[0] for origin in _split(self.cors_origins)]
+        return name.lower() in (*_LOOPBACK, *_split(self.allowed_hosts.lower()), *origins)
 
 
 def _split(value: str) -> list[str]:

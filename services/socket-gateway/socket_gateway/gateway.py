@@ -27,7 +27,7 @@ from socket_gateway.feed import Feed
 from socket_gateway.hub import Hub
 from socket_gateway.limits import TokenBucket
 from socket_gateway.requests import GENERAL, parse_target
-from socket_gateway.transport import Transport, event_packet
+from socket_gateway.transport import CLIENT_EVENT, Transport, event_packet
 
 _PATIENCE = 100  # refused requests in a row after which a client is pushed out
 _FLUSH_S = 1.0  # what a client that must go gets to take its last packets
@@ -48,13 +48,12 @@ class Gateway:
         metrics.WAITING.set_function(lambda: sum(client.waiting for client in self._clients.values()))
         sio.on("connect", self.connect)
         sio.on("disconnect", self.disconnect)
-        for name, handler in {
+        self._requests: dict[str, Callable[..., None]] = {
             "subscribe": self.subscribe,
             "unsubscribe": self.unsubscribe,
             "get_products": self.get_products,
-        }.items():
-            sio.on(name, self._guarded(handler))
-        sio.on("*", lambda _name, sid, *_data: self._guarded(_unknown)(sid))
+        }
+        sio.on(CLIENT_EVENT, self.request)
 
     def knows(self, engine_sid: str) -> bool:
         """Whether an engine.io connection belongs to a client that was let in."""
@@ -96,6 +95,31 @@ class Gateway:
             expiry.kill(block=False)
         metrics.CLIENTS.set(len(self._clients))
         _log.info("disconnected", sid=sid, reason=reason)
+
+    def request(self, sid: str, name: object, *data: Any) -> None:
+        """Handle an event that a client named; what goes wrong becomes `error`, and the connection stays."""
+        client = self._clients.get(sid)
+        if client is None:
+            return
+        try:
+            if not client.bucket.take():
+                raise RateLimited("too many requests: slow down")
+            handler = self._requests.get(name) if isinstance(name, str) else None
+            if handler is None:
+                raise UnknownEvent("known events: subscribe, unsubscribe, get_products")
+            if len(data) > 1:
+                raise BadRequest("one payload an event")
+            handler(client, *data)
+        except RateLimited as error:
+            if client.bucket.refused > _PATIENCE:
+                self._push_out(client, error)
+            else:
+                client.tell("error", _error_body(error))
+        except GatewayError as error:
+            client.tell("error", _error_body(error))
+        except Exception:
+            _log.exception("handler_failed", sid=sid)
+            client.tell("error", _error_body(GatewayError("something went wrong on our side")))
 
     def subscribe(self, client: Client, data: Any = None) -> None:
         """Join a room; the snapshot goes to the asker alone."""
@@ -151,32 +175,6 @@ class Gateway:
             slow_s=settings.slow_client_seconds,
         )
 
-    def _guarded(self, handler: Callable[..., None]) -> Callable[..., None]:
-        """Limit the rate, and turn what goes wrong into the event `error`; the connection stays."""
-
-        def guarded(sid: str, *data: Any) -> None:
-            client = self._clients.get(sid)
-            if client is None:
-                return
-            try:
-                if not client.bucket.take():
-                    raise RateLimited("too many requests: slow down")
-                if len(data) > 1:
-                    raise BadRequest("one payload an event")
-                handler(client, *data)
-            except RateLimited as error:
-                if client.bucket.refused > _PATIENCE:
-                    self._push_out(client, error)
-                else:
-                    client.tell("error", _error_body(error))
-            except GatewayError as error:
-                client.tell("error", _error_body(error))
-            except Exception:
-                _log.exception("handler_failed", sid=sid)
-                client.tell("error", _error_body(GatewayError("something went wrong on our side")))
-
-        return guarded
-
     def _slow(self, client: Client) -> None:
         self._push_out(client, _Ended("slow_client", "the connection does not keep up: connect again"))
 
@@ -197,10 +195,6 @@ class _Ended(GatewayError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
-
-
-def _unknown(_client: Client) -> None:
-    raise UnknownEvent("known events: subscribe, unsubscribe, get_products")
 
 
 def _error_body(error: GatewayError) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from socket_gateway import metrics
@@ -13,6 +13,15 @@ from socket_gateway.requests import GENERAL
 from socket_gateway.transport import event_packet
 
 _REMEMBERED = 8192  # keys whose last emission is known; beyond that a snapshot may repeat a live event
+
+
+@dataclass(slots=True)
+class _Room:
+    """A room with members. Only the number of a `published` one is kept when the last of them leaves."""
+
+    seq: int = 0
+    published: bool = False
+    members: dict[Any, None] = field(default_factory=dict)
 
 
 class Member(Protocol):
@@ -32,41 +41,50 @@ class Hub:
     """Numbers count per room and per replica, also while nobody listens."""
 
     def __init__(self) -> None:
-        self._members: dict[str, dict[Any, None]] = {}
-        self._seq: defaultdict[str, int] = defaultdict(int)
+        self._rooms: dict[str, _Room] = {}
+        self._unheard: dict[str, int] = {}  # published rooms without members, and their numbers
         self._emitted: dict[Key, tuple[int, Order]] = {}
         self._count = 0
 
     def join(self, member: Member, room: str) -> int:
         """Put `member` into `room` (again is harmless); the number after which its events start."""
         if room not in member.rooms:
-            self._members.setdefault(room, {})[member] = None
-            member.enter(room, self._seq[room])
-            metrics.ROOMS.set(len(self._members))
-        return self._seq[room]
+            entered = self._rooms.get(room)
+            if entered is None:
+                published = room in self._unheard
+                entered = self._rooms[room] = _Room(self._unheard.pop(room, 0), published)
+            entered.members[member] = None
+            member.enter(room, entered.seq)
+            metrics.ROOMS.set(len(self._rooms))
+        return self._seq(room)
 
     def leave(self, member: Member, room: str) -> None:
         if room == GENERAL:  # its product rooms take over, from here on
             for other in member.rooms - {GENERAL}:
                 if other.startswith("product:"):
-                    member.enter(other, self._seq[other])
+                    member.enter(other, self._seq(other))
         member.leave(room)
-        members = self._members.get(room, {})
-        members.pop(member, None)
-        if not members:
-            self._members.pop(room, None)
-        metrics.ROOMS.set(len(self._members))
+        left = self._rooms.get(room)
+        if left is None:
+            return
+        left.members.pop(member, None)
+        if not left.members:
+            del self._rooms[room]
+            if left.published:
+                self._remember(room, left.seq)
+        metrics.ROOMS.set(len(self._rooms))
 
     def remove(self, member: Member) -> None:
         for room in member.rooms:
             self.leave(member, room)
 
     def members(self, room: str) -> list[Any]:
-        return list(self._members.get(room, ()))
+        found = self._rooms.get(room)
+        return list(found.members) if found else []
 
     def rooms(self) -> list[str]:
         """Rooms with at least one member."""
-        return list(self._members)
+        return list(self._rooms)
 
     def publish(self, event: Event) -> None:
         """Offer a live event to every member of its rooms, once each."""
@@ -75,25 +93,39 @@ class Hub:
         self._emitted[event.key] = (self._count, event.order)
         if len(self._emitted) > _REMEMBERED:
             del self._emitted[next(iter(self._emitted))]
-        for index, room in enumerate(event.rooms):
-            self._seq[room] += 1
+        for index, name in enumerate(event.rooms):
+            room = self._rooms.get(name)
+            if room is None:
+                self._remember(name, self._unheard.pop(name, 0) + 1)
+                continue
+            room.seq += 1
+            room.published = True
             members = self._through(event, index)
             if members:
-                seq = self._seq[room]
-                packet = event_packet(event.name, {**event.payload, "room": room, "seq": seq})
-                frame = Frame(Kind.LIVE, packet, event.key, room, seq)
+                packet = event_packet(event.name, {**event.payload, "room": name, "seq": room.seq})
+                frame = Frame(Kind.LIVE, packet, event.key, name, room.seq)
                 for member in members:
                     member.offer(frame)
                 metrics.SENT.labels(event.name).inc(len(members))
 
     def _through(self, event: Event, index: int) -> list[Any]:
         """Members that get the event through room `index`: those in no earlier one."""
-        earlier = [self._members.get(room, {}) for room in event.rooms[:index]]
+        rooms = [self._rooms.get(name) for name in event.rooms[:index]]
+        earlier = [room.members for room in rooms if room is not None]
         return [
             member
             for member in self.members(event.rooms[index])
             if not any(member in members for members in earlier)
         ]
+
+    def _seq(self, room: str) -> int:
+        found = self._rooms.get(room)
+        return found.seq if found else self._unheard.get(room, 0)
+
+    def _remember(self, room: str, seq: int) -> None:
+        self._unheard[room] = seq
+        if len(self._unheard) > _REMEMBERED:
+            del self._unheard[next(iter(self._unheard))]
 
     def mark(self) -> int:
         """A point in time to compare snapshots with: take it before reading the cache."""
@@ -105,15 +137,15 @@ class Hub:
         members = list(members)
         if not members or (count > since and order >= event.order):
             return
-        payload = {**event.payload, "room": room, "seq": self._seq[room], "snapshot": True}
-        frame = Frame(Kind.SNAPSHOT, event_packet(event.name, payload), event.key, room, self._seq[room])
+        payload = {**event.payload, "room": room, "seq": self._seq(room), "snapshot": True}
+        frame = Frame(Kind.SNAPSHOT, event_packet(event.name, payload), event.key, room, self._seq(room))
         for member in members:
             member.offer(frame)
         metrics.SENT.labels(event.name).inc(len(members))
 
     def gap(self) -> None:
         """Tell every room that an unknown number of events was lost: one number stands for them all."""
-        for room in self.rooms():
-            self._seq[room] += 1
-            for member in self.members(room):
-                member.offer(Frame(Kind.GAP, None, None, room, self._seq[room]))
+        for name, room in list(self._rooms.items()):
+            room.seq += 1
+            for member in list(room.members):
+                member.offer(Frame(Kind.GAP, None, None, name, room.seq))

@@ -14,14 +14,14 @@ class TokenBucket:
         self._tokens, self._at = float(burst), clock()
         self.refused = 0
 
-    def take(self) -> bool:
-        """Whether one more request is allowed now."""
+    def take(self, cost: float = 1) -> bool:
+        """Whether one more request, or what costs as much as `cost` of them, is allowed now."""
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
-        if self._tokens < 1:
+        if self._tokens < cost:
             self.refused += 1
             return False
-        self._tokens -= 1
+        self._tokens -= cost
         self.refused = 0
         return True

@@ -5,23 +5,20 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import json
 import signal
 import time
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import gevent
 import socketio
 import structlog
 from gevent.event import Event
-from gevent.pywsgi import WSGIServer
-from geventwebsocket.handler import WebSocketHandler  # type: ignore[import-untyped]
 
-from socket_gateway import metrics
+from socket_gateway.admission import Admission
 from socket_gateway.config import Settings
 from socket_gateway.gateway import Gateway
 from socket_gateway.health import WSGIApp
+from socket_gateway.http_server import HttpServer
 from socket_gateway.listener import Listener
 
 _SWEEP_S = 2.0
@@ -35,23 +32,24 @@ class Server:
     """
 
     def __init__(
-        self, settings: Settings, sio: socketio.Server, gateway: Gateway, listener: Listener, app: WSGIApp
+        self,
+        settings: Settings,
+        sio: socketio.Server,
+        gateway: Gateway,
+        listener: Listener,
+        admission: Admission,
+        app: WSGIApp,
     ) -> None:
         self._settings, self._sio, self._gateway, self._listener = settings, sio, gateway, listener
-        self._most = settings.max_connections
+        self._admission = admission
         self._stop = Event()
-        self._http = WSGIServer(
-            (settings.host, settings.port), app, handler_class=_Handler, log=None, error_log=_Errors()
-        )
-
+        self._http = HttpServer(settings, app)
         # NB: gevent-websocket answers 101 before the application can say no; True makes it ask first.
         self._http.pre_start_hook = lambda handler: self._refuses(handler.environ)
 
     def _refuses(self, environ: dict[str, Any]) -> bool:
         """Whether a handshake comes from a foreign origin or finds no place: a plain HTTP answer then."""
-        origin, allowed = environ.get("HTTP_ORIGIN"), self._sio.eio._cors_allowed_origins(environ)
-        foreign = origin is not None and allowed is not None and origin not in allowed
-        return foreign or is_full(environ, self._sio, self._most)
+        return self._admission.is_foreign(environ) or self._admission.refusal(environ) is not None
 
     def serve_until_signal(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -89,7 +87,7 @@ class Server:
             seen = {sid: seen.get(sid, now) for sid in strangers}
             for sid, since in seen.items():
                 if now - since > self._settings.handshake_seconds:
-                    gevent.spawn(self._sio.eio.disconnect, sid)
+                    self._admission.end(sid)
 
 
 def _settle_memory() -> None:
@@ -98,57 +96,3 @@ def _settle_memory() -> None:
     gc.freeze()
     with contextlib.suppress(OSError, AttributeError):  # not glibc
         ctypes.CDLL("libc.so.6").malloc_trim(0)
-
-
-def is_full(environ: dict[str, Any], sio: socketio.Server, most: int) -> bool:
-    """Whether a request opens an engine.io connection past the `most` that there may be."""
-    new = "sid=" not in environ.get("QUERY_STRING", "")
-    return new and environ.get("PATH_INFO", "").startswith("/socket.io") and len(sio.eio.sockets) >= most
-
-
-def admission(app: WSGIApp, sio: socketio.Server, most: int) -> WSGIApp:
-    """Refuse new engine.io connections past `most`, before they cost a session."""
-
-    def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if is_full(environ, sio, most):
-            metrics.REFUSED.labels("server_full").inc()
-            return _problem(start_response, "503 Service Unavailable", "server_full")
-        return app(environ, start_response)
-
-    return wrapped
-
-
-def not_found(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Whatever is neither Socket.IO nor a probe."""
-    return _problem(start_response, "404 Not Found", "not_found")
-
-
-def _problem(start_response: Callable[..., Any], status: str, code: str) -> Iterable[bytes]:
-    start_response(status, [("Content-Type", "application/problem+json")])
-    number, title = status.split(" ", 1)
-    return [json.dumps({"type": "about:blank", "title": title, "status": int(number), "code": code}).encode()]
-
-
-class _Handler(WebSocketHandler):  # type: ignore[misc]
-    """Gives up on a peer that is silent for a minute; engine.io's pings come every 25 s."""
-
-    def handle(self) -> None:
-        self.socket.settimeout(60)
-        super().handle()
-
-    def log_request(self) -> None:
-        """Nothing: an access line would show `?token=`; the gateway logs who connects and leaves."""
-
-
-class _Errors:
-    """pywsgi's error stream as log lines."""
-
-    def write(self, text: str) -> None:
-        if text.strip():
-            _log.warning("http_error", detail=text.strip()[-500:])
-
-    def writelines(self, lines: Iterable[str]) -> None:
-        self.write("".join(lines))
-
-    def flush(self) -> None:
-        """Nothing is held back."""

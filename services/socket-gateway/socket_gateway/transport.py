@@ -20,7 +20,36 @@ from geventwebsocket.exceptions import ProtocolError  # type: ignore[import-unty
 from geventwebsocket.websocket import Header  # type: ignore[import-untyped]
 from socketio import packet as socketio_packet
 
+from socket_gateway import metrics
+from socket_gateway.limits import TokenBucket
+
+CLIENT_EVENT = "client event"  # the one handler of all events that clients name
+
 _SLACK = 1024  # frame headers and control frames on top of a message
+MOST_QUEUED = 256  # answers that nobody takes: acks go past the outbox
+_BYTES_A_READ = 256  # a frame is read in two to four pieces; a longer piece counts as several
+
+
+_PACKET_TYPES = tuple("0123456")
+
+
+class Limits:
+    """What one connection may send; set once at start."""
+
+    max_message_bytes: ClassVar[int] = 65_536
+    reads_a_second: ClassVar[float] = 100
+    reads_at_once: ClassVar[int] = 2000
+
+
+def packet_budget() -> TokenBucket:
+    """What one connection may send before it is cut: each piece read costs one, and its bytes."""
+    burst = Limits.reads_at_once + Limits.max_message_bytes // _BYTES_A_READ
+    return TokenBucket(Limits.reads_a_second, burst)
+
+
+def is_packet(text: str) -> bool:
+    """Whether engineio can read it: on nothing, a wrong type or deeply nested JSON it fails half-way."""
+    return text[:1] in _PACKET_TYPES and text[1:2] not in ("[", "{")
 
 
 class _Text(str):
@@ -44,22 +73,32 @@ def event_packet(name: str, payload: object) -> Any:
     return packet
 
 
-class TextOnlyPacket(socketio_packet.Packet):  # type: ignore[misc]
-    """Refuses binary packets: nobody sends us any, and their attachments would pile up unbounded.
+class ClientPacket(socketio_packet.Packet):  # type: ignore[misc]
+    """A packet of a client: text, of a type and namespace that we have, and no name of a handler in it.
 
+    Binary packets would pile up their attachments unbounded, and nobody sends us any. An event's name is
+    moved into its arguments: python-socketio would look for a handler of that name, and call `connect` so.
     engineio catches the error and drops the packet.
     """
+
+    data: Any
 
     def decode(self, encoded_packet: Any) -> Any:
         if not isinstance(encoded_packet, str) or encoded_packet[:1] in ("5", "6"):
             raise ValueError("binary packets are not accepted")
-        return super().decode(encoded_packet)
+        attachments = super().decode(encoded_packet)
+        if self.packet_type == socketio_packet.EVENT:
+            named = isinstance(self.data, list) and self.data
+            self.data = [CLIENT_EVENT, *(self.data if named else [None])]
+        return attachments
+
+
+class Flood(ProtocolError):  # type: ignore[misc]
+    """More frames or bytes than any client of ours has a reason to send."""
 
 
 class GatewayWebSocket:
     """engineio's view of a websocket: bounded reads, writes that never interleave, shared frames."""
-
-    max_message_bytes: ClassVar[int] = 65_536
 
     def __init__(self, handler: Callable[[Any], Any], _server: object) -> None:
         self._handler = handler
@@ -67,6 +106,7 @@ class GatewayWebSocket:
         self._ws: Any = None
         self._raw: Any = None
         self._read_bytes = 0
+        self._budget = packet_budget()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         self._ws = environ.get("wsgi.websocket")
@@ -76,15 +116,26 @@ class GatewayWebSocket:
         self._raw = self._ws.handler.socket
         # NB: gevent-websocket reads whatever length a peer announces, and its pong from the reading
         # greenlet could land inside a frame that the writing greenlet has half sent.
-        self._read, self._ws.raw_read = self._ws.raw_read, self._bounded_read
+        self._read = self._ws.raw_read
+        self._ws.raw_read = self._ws.stream.read = self._bounded_read
         self._ws.raw_write = self._write
-        self._handler.__self__.session["websocket"] = self  # type: ignore[attr-defined]
+        self._engine = self._handler.__self__  # type: ignore[attr-defined]
+        self._engine.session["websocket"] = self
         result: Iterable[bytes] = self._handler(self)
         return result
 
     def wait(self) -> Any:
-        self._read_bytes = 0
-        return self._ws.receive()
+        """The next packet of text; None at the end of the connection, which a malformed packet is too.
+
+        engineio would let its error end the greenlet, and leave the session behind.
+        """
+        while True:
+            self._read_bytes = 0
+            message = self._ws.receive()
+            if isinstance(message, str) and is_packet(message):
+                return message
+            if not isinstance(message, bytearray):
+                return None
 
     def send(self, message: Any) -> None:
         if isinstance(message, _Text):
@@ -107,8 +158,16 @@ class GatewayWebSocket:
             self._raw.sendall(data)
 
     def _bounded_read(self, size: int) -> bytes:
+        gevent.sleep(0)  # NB: a flood never waits for its socket; the others get their turn here
+        if not self._budget.take(1 + size / _BYTES_A_READ):
+            metrics.EVICTIONS.labels("flood").inc()
+            self.cut()
+            raise Flood("too many frames")
+        if self._engine.queue.qsize() > MOST_QUEUED:
+            self.cut()
+            raise Flood("answers are not taken")
         self._read_bytes += size
-        if self._read_bytes > self.max_message_bytes + _SLACK:
+        if self._read_bytes > Limits.max_message_bytes + _SLACK:
             raise ProtocolError("message is too large")
         data: bytes = self._read(size)
         return data

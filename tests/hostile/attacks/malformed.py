@@ -19,7 +19,7 @@ MALFORMED = {
     "a length with an underscore": _POST + b"Content-Length: 0_5" + _SMUGGLED,
     "an empty length": _POST + b"Content-Length: " + _SMUGGLED,
     "a length and chunks": _POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked" + _SMUGGLED,
-    "two encodings": _POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity" + _SMUGGLED,
+    "two encodings": _POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked" + _SMUGGLED,
     "a folded field": _POST + b"X: a\r\n b: c" + _SMUGGLED,
     "a space before the colon": _POST + b"Content-Length : 5" + _SMUGGLED,
     "a field without a colon": _POST + b"Content-Length" + _SMUGGLED,

@@ -1,0 +1,119 @@
+"""Which requests reach engine.io: from whom, from where, and how many."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qs
+
+import gevent
+import socketio
+
+from socket_gateway import metrics
+from socket_gateway.config import Settings
+from socket_gateway.health import WSGIApp
+from socket_gateway.places import origin_of
+from socket_gateway.transport import MOST_QUEUED, Transport, is_packet, packet_budget
+
+_FLUSH_S = 0.1
+
+
+class Admission:
+    """Bounds engine.io's sessions in all and by address, and what a polling session posts.
+
+    `knows` says whether a session belongs to a client that was let in. One that does not gives way to a
+    newcomer of its own address, the oldest first.
+    """
+
+    def __init__(self, settings: Settings, sio: socketio.Server, knows: Callable[[str], bool]) -> None:
+        self._settings, self._sio, self._knows = settings, sio, knows
+
+    def refusal(self, environ: dict[str, Any]) -> tuple[str, str] | None:
+        """Status and code if a request must not reach engine.io."""
+        if not environ.get("PATH_INFO", "").startswith("/socket.io"):
+            return None
+        if not self._settings.allows_host(environ):
+            return "403 Forbidden", "host_not_allowed"
+        if "sid=" not in environ.get("QUERY_STRING", "") and not self._has_place(environ):
+            return "503 Service Unavailable", "server_full"
+        return None
+
+    def is_foreign(self, environ: dict[str, Any]) -> bool:
+        """Whether a page of an origin that is not allowed sends this."""
+        origin = environ.get("HTTP_ORIGIN")
+        return origin is not None and not self._settings.allows_origin(origin, environ)
+
+    def middleware(self, app: WSGIApp) -> WSGIApp:
+        """Answer what is refused; pass everything else on to `app`."""
+
+        def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            refusal = self.refusal(environ) or self._refuses_post(environ)
+            if refusal is None:
+                return app(environ, start_response)
+            metrics.REFUSED.labels(refusal[1]).inc()
+            return _problem(start_response, *refusal)
+
+        return wrapped
+
+    def end(self, sid: str) -> None:
+        """End a session that is no client's, or that floods."""
+        session = self._sio.eio.sockets.pop(sid, None)
+        if session is not None:
+            gevent.spawn(Transport(session).close, _FLUSH_S)
+
+    def _has_place(self, environ: dict[str, Any]) -> bool:
+        sessions = self._sio.eio.sockets
+        if len(sessions) >= self._settings.max_connections:
+            return False
+        address = self._address(environ)
+        own = [sid for sid in sessions if self._address(self._sio.environ.get(sid, {})) == address]
+        if len(own) < self._settings.connections_per_address:
+            return True
+        stranger = next((sid for sid in own if not self._knows(sid)), None)
+        if stranger is None:
+            return False
+        self.end(stranger)
+        return True
+
+    def _address(self, environ: dict[str, Any]) -> str:
+        if "deltastream.address" not in environ:
+            peer, forwarded = environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", "")
+            environ["deltastream.address"] = origin_of(peer, forwarded, self._settings.trusted_proxies)
+        return str(environ["deltastream.address"])
+
+    def _refuses_post(self, environ: dict[str, Any]) -> tuple[str, str] | None:
+        """What a polling session may post: as much as a WebSocket may send."""
+        if environ["REQUEST_METHOD"] != "POST":
+            return None
+        sid = parse_qs(environ.get("QUERY_STRING", "")).get("sid", [""])[0]
+        session = self._sio.eio.sockets.get(sid)
+        if session is None:
+            return None  # engine.io's to answer
+        body = environ["wsgi.input"].read()
+        environ["wsgi.input"].seek(0)
+        packets = body.removeprefix(b"d=").split(b"\x1e")
+        if "bucket" not in session.session:
+            session.session["bucket"] = packet_budget()
+        if not session.session["bucket"].take(3 * len(packets) + len(body) / 256):
+            metrics.EVICTIONS.labels("flood").inc()
+            self.end(sid)
+            return "429 Too Many Requests", "rate_limited"
+        if session.queue.qsize() > MOST_QUEUED:
+            self.end(sid)
+            return "429 Too Many Requests", "slow_client"
+        if not all(is_packet(packet.decode("utf-8", "replace")) for packet in packets):
+            self.end(sid)
+            return "400 Bad Request", "bad_request"
+        return None
+
+
+def not_found(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Whatever is neither Socket.IO nor a probe."""
+    return _problem(start_response, "404 Not Found", "not_found")
+
+
+def _problem(start_response: Callable[..., Any], status: str, code: str) -> Iterable[bytes]:
+    start_response(status, [("Content-Type", "application/problem+json")])
+    number, title = status.split(" ", 1)
+    return [json.dumps({"type": "about:blank", "title": title, "status": int(number), "code": code}).encode()]

@@ -1,0 +1,271 @@
+"""What a client may name, send and hold, and from where; see tests/hostile for floods."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+import pytest
+import websocket
+from tests.hostile.attacks.malformed import MALFORMED
+from tests.support.stores import wait_until
+
+from socket_gateway import events
+from socket_gateway.config import Settings
+from socket_gateway.hub import Hub
+from socket_gateway.places import Places, origin_of
+
+NAMES: list[Any] = [
+    *("connect", "disconnect", "connect_error", "connecting", "newListener", "removeListener", "*"),
+    *("message", "__disconnect_final", "client event", "request", "", "\u202e", "x" * 9000),
+    *(5, None, [], {}, True),
+]
+
+
+def _client(gateway: Any) -> websocket.WebSocket:
+    raw = websocket.create_connection(
+        f"ws://127.0.0.1:{gateway.port}/socket.io/?EIO=4&transport=websocket", timeout=20
+    )
+    raw.send("40")
+    while not raw.recv().startswith('42["connected"'):
+        pass
+    return raw
+
+
+def _code(raw: websocket.WebSocket) -> str:
+    while not (said := raw.recv()).startswith('42["error"'):
+        pass
+    return str(json.loads(said[2:])[1]["code"])
+
+
+def test_every_name_that_is_no_request_is_an_unknown_event(gateway: Any) -> None:
+    """No name and no sort of name reaches a handler of connections, or makes a client or a room."""
+    raw = _client(gateway)
+    for name in NAMES:
+        raw.send("42" + json.dumps([name, {}, {"token": "x"}]))
+        assert _code(raw) == "unknown_event", name
+    for packet in ("42[]", "42{}", '42"connect"'):
+        raw.send(packet)
+        assert _code(raw) == "unknown_event", packet
+    assert gateway.metric("deltastream_socket_clients") == 1
+    raw.close()
+    wait_until(lambda: gateway.metric("deltastream_socket_clients") == 0, "gone")
+    assert gateway.metric("deltastream_socket_rooms") == 0
+
+
+def test_reserved_names_are_counted_by_the_bucket(start: Any, redis_url: str) -> None:
+    """Past the burst they are refused, past patience the client is out."""
+    gateway = start(redis_url, REQUEST_RATE="0.001", REQUEST_BURST="2")
+    raw = _client(gateway)
+    for _ in range(103):
+        raw.send('42["connect",{},{}]')
+    assert [_code(raw) for _ in range(3)] == ["unknown_event", "unknown_event", "rate_limited"]
+    wait_until(lambda: gateway.metric("deltastream_socket_clients") == 0, "out")
+
+
+def test_a_flood_of_packets_is_cut_and_counted(gateway: Any) -> None:
+    """Whatever the packet, a connection has a budget before it is a client."""
+    for number, packet in enumerate(("3", "431[]", "40/x,", "42[", "6"), 1):
+        raw = websocket.create_connection(
+            f"ws://127.0.0.1:{gateway.port}/socket.io/?EIO=4&transport=websocket", timeout=20
+        )
+        with pytest.raises((OSError, websocket.WebSocketException)):
+            _send(raw, packet, 20_000)
+        assert gateway.metric('deltastream_socket_evictions_total{code="flood"}') == number, packet
+        raw.shutdown()
+
+
+def _send(raw: websocket.WebSocket, packet: str, count: int) -> None:
+    for _ in range(count):
+        raw.send(packet)
+
+
+def test_a_flood_of_posts_ends_a_polling_session(gateway: Any) -> None:
+    """The other transport has the same budget, in many packets a body too."""
+    session = json.loads(gateway.get("/socket.io/?EIO=4&transport=polling")[1][1:])["sid"]
+    path, body = f"/socket.io/?EIO=4&transport=polling&sid={session}", b"\x1e".join([b"3"] * 16)
+    codes = []
+    while (not codes or codes[-1] == 200) and len(codes) < 200:
+        codes.append(_post(gateway, path, body))
+    assert codes[-1] == 429
+    assert _post(gateway, path, body) == 400  # the session is gone
+
+
+def _post(gateway: Any, path: str, body: bytes) -> int:
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return int(_said(gateway.port, head.encode() + body)[9:12])
+
+
+def _said(port: int, request: bytes, host: str = "127.0.0.1") -> bytes:
+    with socket.create_connection((host, port), timeout=20) as one:
+        one.sendall(request)
+        one.shutdown(socket.SHUT_WR)
+        said = b""
+        while piece := one.recv(65536):
+            said += piece
+        return said
+
+
+def test_a_request_that_two_parsers_read_differently_is_answered_once_with_400(gateway: Any) -> None:
+    """What follows it is not taken as a request of its own."""
+    for name, request in MALFORMED.items():
+        said = _said(gateway.port, request)
+        assert said.startswith(b"HTTP/1.1 400 "), (name, said)
+        assert said.count(b"HTTP/1.1 ") == 1, name
+
+
+def test_a_chunked_body_is_read(gateway: Any) -> None:
+    """Strict is not less than the standard."""
+    request = (
+        b"POST /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"2;a=b\r\nab\r\n0\r\nX: y\r\n\r\n"
+    )
+    assert _said(gateway.port, request).startswith(b"HTTP/1.1 404 ")
+
+
+def test_a_request_that_does_not_end_is_given_up(start: Any, redis_url: str) -> None:
+    """The server answers 408 and closes, although the client stays."""
+    gateway = start(redis_url, HANDSHAKE_SECONDS="0.5")
+    head = b"POST /x HTTP/1.1\r\nHost: x\r\n"
+    chunked = head + b"Transfer-Encoding: chunked\r\n\r\n"
+    for begun in (b"", head, head + b"Content-Length: 9\r\n\r\na", chunked + b"4", chunked + b"0\r\nX: "):
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as one:
+            one.sendall(begun)
+            assert one.recv(100)[:12] == b"HTTP/1.1 408", begun
+
+
+def test_silent_connections_of_one_address_give_way(start: Any, redis_url: str) -> None:
+    """The oldest that waits for its client goes; a newcomer and a client stay served."""
+    gateway = start(redis_url, CONNECTIONS_PER_ADDRESS="4")
+    client = _client(gateway)
+    silent = [socket.create_connection(("127.0.0.1", gateway.port), timeout=20) for _ in range(40)]
+    assert silent[0].recv(1) == b""
+    assert gateway.get("/livez")[0] == 200
+    client.send('42["get_products"]')
+    assert "products" in client.recv()
+    for one in silent:
+        one.close()
+
+
+def test_sessions_of_one_address_are_bounded_and_strangers_give_way(start: Any, redis_url: str) -> None:
+    """With a trusted proxy the forwarded address counts; a client never gives way."""
+    gateway = start(redis_url, CONNECTIONS_PER_ADDRESS="2", TRUSTED_PROXIES="1")
+
+    def connect(address: str) -> websocket.WebSocket:
+        return websocket.create_connection(
+            f"ws://127.0.0.1:{gateway.port}/socket.io/?EIO=4&transport=websocket",
+            header=[f"X-Forwarded-For: 9.9.9.9, {address}"], timeout=20,
+        )  # fmt: skip
+
+    opened = [connect("10.0.0.1") for _ in range(3)]
+    for raw in opened[1:]:
+        raw.send("40")
+        while not raw.recv().startswith('42["connected"'):
+            pass
+    with pytest.raises(websocket.WebSocketBadStatusException, match="503"):
+        connect("10.0.0.1")
+    connect("10.0.0.2").close()
+    for raw in opened:
+        raw.shutdown()
+
+
+def test_addresses_count_by_what_the_outermost_trusted_proxy_saw() -> None:
+    """A client's own header is no address; IPv6 counts by /64, mapped IPv4 as IPv4."""
+    assert origin_of("10.0.0.9", "1.1.1.1", 0) == "10.0.0.9"
+    assert origin_of("10.0.0.9", "6.6.6.6, 1.1.1.1", 1) == "1.1.1.1"
+    assert origin_of("10.0.0.9", "6.6.6.6, 1.1.1.1, 2.2.2.2", 2) == "1.1.1.1"
+    assert origin_of("10.0.0.9", "nonsense", 1) == "10.0.0.9"
+    assert origin_of("::ffff:10.0.0.9", "", 0) == "10.0.0.9"
+    assert origin_of("2001:db8::1", "", 0) == origin_of("2001:db8::2", "", 0)
+
+
+def test_places_forget_who_left() -> None:
+    """Nothing is kept of an address without connections."""
+    places, gone = Places(3, 2), list[str]()
+    assert places.take("a", "x", lambda: gone.append("a"))
+    assert places.take("b", "x", None)
+    assert places.take("c", "x", None)
+    assert gone == ["a"]
+    assert not places.take("d", "x", None)
+    for holder in "abcd":
+        places.leave(holder)
+    assert (len(places), vars(places)["_by_address"], vars(places)["_idle"]) == (0, {}, {})
+
+
+def test_a_room_that_a_client_invented_is_forgotten() -> None:
+    """Its number goes with its last member, after a gap too; that of a published room goes on."""
+
+    class Member:
+        def __init__(self) -> None:
+            self.rooms: set[str] = set()
+
+        def enter(self, room: str, seq: int) -> None:
+            self.rooms.add(room)
+
+        def leave(self, room: str) -> None:
+            self.rooms.discard(room)
+
+        def offer(self, frame: Any) -> None:
+            pass
+
+    hub, member = Hub(), Member()
+    empty = {name: len(value) for name, value in vars(hub).items() if hasattr(value, "__len__")}
+    for number in range(1000):
+        hub.join(member, f"product:X{number}")
+    hub.gap()
+    for room in list(member.rooms):
+        hub.leave(member, room)
+    hub.leave(member, "product:NEVER-JOINED")
+    assert {name: len(value) for name, value in vars(hub).items() if hasattr(value, "__len__")} == empty
+    for number in range(10_000):
+        hub.publish(
+            events.Event("e", (f"product:P{number}",), ("e", f"P{number}", ""), (0, 0, 0, 0), {}, dict)
+        )
+    assert max(len(value) for value in vars(hub).values() if hasattr(value, "__len__")) <= 8192
+
+
+@pytest.mark.parametrize("anonymous", [True, False])
+def test_an_own_host_that_rebinding_can_make_is_refused_where_no_token_is_needed(anonymous: bool) -> None:
+    """Loopback names and configured hosts are own; any other name may be led here by its owner."""
+    settings = Settings(
+        anonymous_read=anonymous, allowed_hosts="live.desk.test", cors_origins="https://a.test"
+    )
+    ours = ("localhost:8002", "LOCALHOST", "127.0.0.1", "[::1]:8002", "live.desk.test", "a.test")
+    others = ("evil.test", "localhost.evil.test", "127.0.0.1.evil.test:80", "")
+    for host in (*ours, *others):
+        allowed = host in ours or not anonymous
+        environ = {"HTTP_HOST": host}
+        assert settings.allows_origin(f"http://{host}", environ) == allowed, host
+        assert settings.allows_host(environ) == allowed, host
+        assert settings.allows_host({**environ, "HTTP_UPGRADE": "websocket"})
+
+
+def test_rebinding_is_refused_on_both_transports(gateway: Any) -> None:
+    """A page of a foreign name neither polls nor opens a WebSocket."""
+    assert gateway.get("/socket.io/?EIO=4&transport=polling", Host="evil.test")[0] == 403
+    with pytest.raises(websocket.WebSocketBadStatusException):
+        websocket.create_connection(
+            f"ws://127.0.0.1:{gateway.port}/socket.io/?EIO=4&transport=websocket",
+            host="evil.test", origin="http://evil.test",
+        )  # fmt: skip
+
+
+def test_an_ipv6_wildcard_serves_both_families(start: Any, redis_url: str) -> None:
+    """HOST=:: is dual stack whatever the machine's default is."""
+    gateway = start(redis_url, HOST="::")
+    for host in ("127.0.0.1", "::1"):
+        said = _said(gateway.port, b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", host)
+        assert said.startswith(b"HTTP/1.1 200 "), host
+
+
+def test_no_form_of_a_token_reaches_the_log(gateway: Any) -> None:
+    """Also where the request cannot be read, or the handler of one fails."""
+    for line in (b"GET /?token=SECRET HTTP/9.9", b"POST /?token=SECRET", b"GET /?token=SECRET x HTTP/1.1"):
+        _said(gateway.port, line + b"\r\nHost: x\r\nAuthorization: Bearer SECRET\r\n\r\n")
+    upgrade = b"Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    line = b"GET /socket.io/?token=SECRET&EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n"
+    _said(gateway.port, line + upgrade + b"Sec-WebSocket-Key: SECRET\r\n\r\n")
+    assert "SECRET" not in gateway.log.read_text()
