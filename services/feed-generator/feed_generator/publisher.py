@@ -25,8 +25,8 @@ from feed_generator.sources.base import Source
 _log = structlog.get_logger("publisher")
 
 _PIPELINE = 500
-# What a generator appends between two looks. The fifth of the chart's 192 MiB that is kept free holds one such
-# step of 150 feeds, and what a long outage of Redis left in the buffers comes in these steps.
+# What a generator appends between two looks. The fifth of the chart's 192 MiB that is kept free holds one
+# such step of 150 feeds, and what a long outage of Redis left in the buffers comes in these steps.
 _LOOK_EVERY_BYTES = 256 * 1024
 _MAX_LATE_NS = 5_000_000_000
 _HOLD_QUOTES_NS = 1_000_000_000

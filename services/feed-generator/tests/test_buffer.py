@@ -114,7 +114,8 @@ def test_a_million_passes_later_a_new_epoch_is_needed() -> None:
     assert buffer.take(10, MIB) == []
     buffer.begin(7)
     assert buffer.begun
-    assert [(named.mid, named.pass_number) for named in buffer.take(10, MIB)] == [("7:1", PASSES), ("7:2", PASSES)]
+    taken = buffer.take(10, MIB)
+    assert [(named.mid, named.pass_number) for named in taken] == [("7:1", PASSES), ("7:2", PASSES)]
 
 
 def test_there_is_nothing_to_name_messages_by_before_it_begins() -> None:

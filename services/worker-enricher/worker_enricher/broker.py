@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from kombu.transport import redis, virtual
+from redis import exceptions
 from redis.connection import Connection, parse_url
-from redis.exceptions import ConnectionError, ResponseError
 
 from worker_enricher.outages import is_redis_outage
 from worker_enricher.redis_client import DrainClient, DrainPipeline
@@ -42,9 +42,9 @@ class Message(virtual.Message):
 def _as_lost_connection() -> Iterator[None]:
     try:
         yield
-    except ResponseError as error:
+    except exceptions.ResponseError as error:
         if is_redis_outage(error):
-            raise ConnectionError(str(error)) from error
+            raise exceptions.ConnectionError(str(error)) from error
         raise
 
 

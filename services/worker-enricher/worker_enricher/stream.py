@@ -19,8 +19,8 @@ DROPPED = Counter("enricher_dead_letters_dropped_total", "Oldest dead letters re
 
 # KEYS: the dead letters, the stream. ARGV: group, entry, letter, body, most entries, most bytes. Returns how
 # many letters were dropped. While Redis is over half full, a feed's letters get a quarter of their bytes: the
-# bound then holds for any number of feeds. A user who may not ask for INFO has the whole budget. `allow-oom`: see
-# redis_client.
+# bound then holds for any number of feeds. A user who may not ask for INFO has the whole budget. `allow-oom`:
+# see redis_client.
 _MOVE_TO_DEAD_LETTERS = """#!lua flags=allow-oom
 local before = redis.call('XLEN', KEYS[1])
 redis.call('XADD', KEYS[1], 'MAXLEN', '=', ARGV[5], '*', 'letter', ARGV[3], 'body', ARGV[4])
