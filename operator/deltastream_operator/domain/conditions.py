@@ -24,6 +24,9 @@ TYPES = (
     "Paused", "ReplicasContested", "Stalled", "Reconciling",
 )  # fmt: skip
 MESSAGE_MAX = 1024
+# Of Redis' maxmemory. Generators pause and go on around 0.8 (feed_generator.pressure): at that very share the
+# condition would change with each of their pauses.
+NEARLY_FULL = 0.75
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,9 +171,15 @@ def _ready(decision: Decision, facts: Facts, moving: Problem | None, was_ready: 
 def _metrics(decision: Decision) -> Condition:
     reading = decision.reading
     if not isinstance(reading, Unknown):
-        return Condition(
-            type="MetricsAvailable", status="True", reason="SignalsRead", message="Redis answers"
-        )
+        reason, message = "SignalsRead", "Redis answers"
+        if reading.redis_memory is not None and reading.redis_memory >= NEARLY_FULL:
+            # No figure: the message would change, and be written, at every tick.
+            reason = "RedisNearlyFull"
+            message = (
+                f"Redis uses over {NEARLY_FULL:.0%} of its maxmemory: generators pause until enrichers"
+                " have made room, or somebody else's keys are gone"
+            )
+        return Condition(type="MetricsAvailable", status="True", reason=reason, message=message)
     status: Status = "Unknown" if reading.reason == WAITING.reason else "False"
     return Condition(type="MetricsAvailable", status=status, reason=reading.reason, message=reading.message)
 

@@ -20,6 +20,8 @@ class Signals:
     arrivals_per_second: float
     service_seconds: float | None
     """Worker time that an entry takes in a full batch; None before the first batch."""
+    redis_memory: float | None = None
+    """Share of Redis' `maxmemory` in use; None without such a limit, or without the right to ask."""
 
     @property
     def backlog(self) -> int:

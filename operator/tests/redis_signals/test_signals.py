@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 import redis
+from tests.support.stores import RedisServer
 
 from deltastream_operator.adapters.readings import READ_MAX_S
 from deltastream_operator.adapters.signals import RedisSignals
@@ -93,6 +94,22 @@ def test_the_age_of_unread_entries_is_seen_without_any_pending(
     client.xadd(STREAM, {"body": "{}"})
     _read(signals, clock)
     assert 40 <= _known(_read(signals, clock)).oldest_seconds < 60
+
+
+def test_the_share_of_redis_memory_is_told_where_there_is_a_limit(
+    own_redis: RedisServer, clock: Clock
+) -> None:
+    """None without `maxmemory` and for a user who may not ask, and the load is read all the same."""
+    with redis.Redis.from_url(own_redis.url()) as client:
+        signals = RedisSignals(own_redis.url(), clock)
+        _read(signals, clock)
+        assert _known(_read(signals, clock)).redis_memory is None
+        client.config_set("maxmemory", 2 * client.info("memory")["used_memory"])
+        assert _known(_read(signals, clock)).redis_memory == pytest.approx(0.5, abs=0.2)
+        client.acl_setuser("old", enabled=True, passwords=["+p"], keys=["*"], commands=["+@all", "-info"])
+        old = RedisSignals(f"redis://old:p@127.0.0.1:{own_redis.port}/0", clock)
+        _read(old, clock)
+        assert _known(_read(old, clock)).redis_memory is None
 
 
 def test_rates_are_differences_of_counters(client: redis.Redis, signals: RedisSignals, clock: Clock) -> None:

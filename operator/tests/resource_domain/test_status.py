@@ -82,6 +82,18 @@ def test_an_outage_of_redis_keeps_the_reason_and_ready() -> None:
     assert of(away, "Ready") == of(first, "Ready")
 
 
+def test_a_redis_that_is_nearly_full_is_told_and_nothing_else_changes() -> None:
+    """The load is still known, so replicas follow it; the words do not change with every byte."""
+    roomy = wrote(decided(reading=load(redis_memory=0.74)), serving(1, 1))
+    full = wrote(decided(reading=load(redis_memory=0.8), at=LATER), serving(1, 1), roomy)
+    told = of(full, "MetricsAvailable")
+    assert (told["status"], told["reason"]) == ("True", "RedisNearlyFull")
+    assert "over 75% of its maxmemory" in told["message"]
+    assert of(full, "Ready") == of(roomy, "Ready")
+    fuller = wrote(decided(reading=load(redis_memory=0.99), at=LATER), serving(1, 1), full)
+    assert of(fuller, "MetricsAvailable") == told
+
+
 def test_a_feed_that_began_without_signals_gets_its_reason_with_the_first() -> None:
     """SignalsUnknown does not stick to it."""
     first = wrote(decided(reading=WAITING), serving(1, 1))

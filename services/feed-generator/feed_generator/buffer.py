@@ -13,13 +13,16 @@ An epoch names at most PASSES passes over a recording, so that `replay` never re
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice, takewhile
+from typing import TypeVar
 
 from feed_generator.messages import Kind, Message
 
 PASSES = 1_000_000
 _KEEP_NS = 2_500_000_000
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,10 @@ class Buffer:
         self._bytes += len(message.body) - (len(replaced[0].body) if replaced else 0)
         return replaced is not None
 
-    def take(self, limit: int, *, hold_quotes: bool = False) -> list[Named]:
-        """Up to `limit` messages to send now: first those that were handed out and not confirmed.
+    def take(self, limit: int, limit_bytes: int, *, hold_quotes: bool = False) -> list[Named]:
+        """Messages to send now: first those that were handed out and not confirmed.
+
+        At most `limit` of them, and no more once their bodies reach `limit_bytes`.
 
         With `hold_quotes`, quotes keep waiting (and conflating) while ticks and chains go. What needs a new
         epoch waits for `begin`.
@@ -84,11 +89,12 @@ class Buffer:
         if not self._sent:
             ours = takewhile(lambda item: item[1][1] // PASSES == self._block, self._waiting.items())
             keys = (key for key, (message, _) in ours if not (hold_quotes and message.symbol is not None))
-            for key in list(islice(keys, limit)):
+            sized = ((key, len(self._waiting[key][0].body)) for key in keys)
+            for key in list(_until(limit_bytes, islice(sized, limit))):
                 message, pass_number = self._waiting.pop(key)
                 mid = f"{self._epoch}:{next(self._seq)}"
                 self._sent.append(Named(message.kind, mid, pass_number, message.body))
-        batch = list(islice(self._sent, limit))
+        batch = list(_until(limit_bytes, ((named, len(named.body)) for named in islice(self._sent, limit))))
         self._taken = len(batch)
         return batch
 
@@ -109,3 +115,13 @@ class Buffer:
             self._bytes += len(named.body)
         self._confirmed.clear()
         self._taken = 0
+
+
+def _until(limit_bytes: int, sized: Iterable[tuple[_T, int]]) -> Iterator[_T]:
+    """Items of (item, bytes) pairs, up to the one with which `limit_bytes` is reached."""
+    taken = 0
+    for item, size in sized:
+        yield item
+        taken += size
+        if taken >= limit_bytes:
+            return

@@ -25,6 +25,9 @@ from feed_generator.sources.base import Source
 _log = structlog.get_logger("publisher")
 
 _PIPELINE = 500
+# What a generator appends between two looks. The fifth of the chart's 192 MiB that is kept free holds one
+# such step of 150 feeds, and what a long outage of Redis left in the buffers comes in these steps.
+_LOOK_EVERY_BYTES = 256 * 1024
 _MAX_LATE_NS = 5_000_000_000
 _HOLD_QUOTES_NS = 1_000_000_000
 _LOOK_EVERY_NS = 250_000_000
@@ -60,7 +63,7 @@ class Publisher:
         self._high_water, self._stop, self._beat = high_water, stop, beat
         self._clock, self._jitter = clock, jitter
         self._start = clock()
-        self._pressure, self._failures = 0.0, 0
+        self._pressure, self._failures, self._unseen_bytes = 0.0, 0, 0
         self._refused = False  # the last append, because Redis is full
         self._retry_at = self._next_look = self._quotes_at = 0
 
@@ -82,7 +85,10 @@ class Publisher:
         self._beat()
         now = self._clock()
         if now >= max(self._retry_at, self._next_look):
-            self._look(now)
+            try:
+                self._look(now)
+            except redis.RedisError as error:
+                self._failed(error)
         self._advance(now)
         self._send()
         metrics.BUFFERED.set(len(self._buffer))
@@ -141,12 +147,17 @@ class Publisher:
         try:
             if not self._buffer.begun:
                 self._buffer.begin(self._stream.next_epoch())
-            while batch := self._buffer.take(_PIPELINE, hold_quotes=hold):
+            while (everything or self._pressure < PAUSE) and (
+                batch := self._buffer.take(_PIPELINE, _LOOK_EVERY_BYTES, hold_quotes=hold)
+            ):
                 self._stream.append(batch)
+                self._unseen_bytes += sum(len(named.body) for named in batch)
                 self._buffer.confirm(self._clock())
                 for named in batch:
                     metrics.PUBLISHED.labels(named.kind).inc()
                 self._beat()
+                if self._unseen_bytes >= _LOOK_EVERY_BYTES:
+                    self._look(self._clock())
             self._failures, self._refused = 0, False
         except redis.RedisError as error:
             self._failed(error)
@@ -163,12 +174,9 @@ class Publisher:
         _log.warning("redis_unavailable", error=type(error).__name__, buffered=len(self._buffer))
 
     def _look(self, now: int) -> None:
-        self._next_look = now + _LOOK_EVERY_NS
-        try:
-            backlog, memory = self._stream.backlog(), self._stream.memory()
-        except redis.RedisError as error:
-            self._failed(error)
-            return
+        """Raises redis.RedisError."""
+        self._next_look, self._unseen_bytes = now + _LOOK_EVERY_NS, 0
+        backlog, memory = self._stream.backlog(), self._stream.memory()
         self._pressure = pressure(backlog, self._high_water, memory)
         metrics.BACKLOG.set(backlog)
         metrics.PRESSURE.set(self._pressure)

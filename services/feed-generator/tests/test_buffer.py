@@ -10,6 +10,7 @@ from feed_generator.messages import Message
 
 TICK = Message("underlying", None, b"tick")
 CHAIN = Message("option_chain", None, b"chain")
+MIB = 1 << 20
 
 
 def _quote(symbol: str, body: bytes) -> Message:
@@ -24,7 +25,7 @@ def _buffer(limit: int = 1000, epoch: int = 3) -> Buffer:
 
 def _drain(buffer: Buffer, limit: int = 100) -> list[tuple[str, bytes]]:
     found = []
-    while batch := buffer.take(limit):
+    while batch := buffer.take(limit, MIB):
         found += [(named.mid, named.body) for named in batch]
         buffer.confirm(0)
     return found
@@ -44,12 +45,12 @@ def test_what_was_not_confirmed_is_handed_out_again_under_the_same_names() -> No
     """Sending twice is harmless only if the second time has the first time's names."""
     buffer = _buffer()
     buffer.add(TICK, 0, conflate=False)
-    first = buffer.take(10)
+    first = buffer.take(10, MIB)
     buffer.add(CHAIN, 0, conflate=False)
-    assert buffer.take(10) == first
+    assert buffer.take(10, MIB) == first
     assert len(buffer) == 2
     buffer.confirm(0)
-    assert [named.mid for named in buffer.take(10)] == ["3:2"]
+    assert [named.mid for named in buffer.take(10, MIB)] == ["3:2"]
 
 
 def test_a_conflated_quote_keeps_only_its_newest_body_at_the_end() -> None:
@@ -67,9 +68,9 @@ def test_a_quote_that_has_its_name_is_not_replaced() -> None:
     """It may be in Redis already: a newer one follows it."""
     buffer = _buffer()
     buffer.add(_quote("A", b"a1"), 0, conflate=True)
-    (sent,) = buffer.take(10)
+    (sent,) = buffer.take(10, MIB)
     assert not buffer.add(_quote("A", b"a2"), 0, conflate=True)
-    assert buffer.take(10) == [sent]
+    assert buffer.take(10, MIB) == [sent]
     buffer.confirm(0)
     assert _drain(buffer) == [("3:2", b"a2")]
 
@@ -79,10 +80,10 @@ def test_held_quotes_wait_and_conflate_while_ticks_and_chains_go() -> None:
     buffer = _buffer()
     for message in (_quote("A", b"a1"), TICK, CHAIN):
         buffer.add(message, 0, conflate=True)
-    assert [named.body for named in buffer.take(10, hold_quotes=True)] == [b"tick", b"chain"]
+    assert [named.body for named in buffer.take(10, MIB, hold_quotes=True)] == [b"tick", b"chain"]
     buffer.confirm(0)
     assert buffer.add(_quote("A", b"a2"), 0, conflate=True)
-    assert buffer.take(10, hold_quotes=True) == []
+    assert buffer.take(10, MIB, hold_quotes=True) == []
     assert _drain(buffer) == [("3:3", b"a2")]
 
 
@@ -95,7 +96,7 @@ def test_it_is_full_from_its_limit_in_bytes_until_redis_confirms() -> None:
     assert not buffer.full
     buffer.add(TICK, 0, conflate=True)
     assert buffer.full
-    buffer.take(10)
+    buffer.take(10, MIB)
     assert buffer.full
     buffer.confirm(0)
     assert not buffer.full
@@ -106,14 +107,15 @@ def test_a_million_passes_later_a_new_epoch_is_needed() -> None:
     buffer = _buffer(epoch=3)
     for number in (PASSES - 1, PASSES, PASSES):
         buffer.add(TICK, number, conflate=False)
-    assert [(named.mid, named.pass_number) for named in buffer.take(10)] == [("3:1", PASSES - 1)]
+    assert [(named.mid, named.pass_number) for named in buffer.take(10, MIB)] == [("3:1", PASSES - 1)]
     assert buffer.begun, "what was handed out keeps its name"
     buffer.confirm(0)
     assert not buffer.begun
-    assert buffer.take(10) == []
+    assert buffer.take(10, MIB) == []
     buffer.begin(7)
     assert buffer.begun
-    assert [(named.mid, named.pass_number) for named in buffer.take(10)] == [("7:1", PASSES), ("7:2", PASSES)]
+    taken = buffer.take(10, MIB)
+    assert [(named.mid, named.pass_number) for named in taken] == [("7:1", PASSES), ("7:2", PASSES)]
 
 
 def test_there_is_nothing_to_name_messages_by_before_it_begins() -> None:
@@ -154,7 +156,7 @@ def test_whatever_happens_ticks_keep_their_order_and_the_newest_quote_gets_out(
             ticks.append(body)
             buffer.add(Message("underlying", None, body), 0, conflate=flag)
         elif what == "take":
-            handed = [(named.mid, named.body) for named in buffer.take(int(value), hold_quotes=flag)]
+            handed = [(named.mid, named.body) for named in buffer.take(int(value), MIB, hold_quotes=flag)]
         else:
             out += handed
             handed = []
@@ -166,3 +168,17 @@ def test_whatever_happens_ticks_keep_their_order_and_the_newest_quote_gets_out(
     assert set(newest.values()) <= set(bodies)
     assert not buffer.full
     assert len(buffer) == 0
+
+
+def test_a_batch_ends_with_the_message_that_reaches_its_bytes() -> None:
+    """Chains are large: a batch bounded by number alone may be 10 MB. What is sent again is bounded too."""
+    buffer = _buffer()
+    for _ in range(5):
+        buffer.add(CHAIN, 0, conflate=False)
+    first = buffer.take(10, 2 * len(CHAIN.body) - 1)
+    assert [named.mid for named in first] == ["3:1", "3:2"]
+    buffer.confirm(0)
+    buffer.doubt()
+    assert [named.mid for named in buffer.take(10, 1)] == ["3:1"]
+    buffer.confirm(0)
+    assert [mid for mid, _ in _drain(buffer)] == ["3:2", "3:3", "3:4", "3:5"]

@@ -241,3 +241,28 @@ def test_where_the_market_pauses_it_is_not_asked_all_the_time(bench: Any) -> Non
     bench.stream.used = 0.9
     bench.run(2)
     assert bench.publisher._pause_s() == pytest.approx(0.5)
+
+
+def test_what_waits_in_the_buffer_is_held_while_redis_is_nearly_full(make_bench: Any) -> None:
+    """After an outage of Redis it could be 64 MiB a feed: a look follows every 256 KiB, and ends it."""
+    bench = make_bench(8 * 10**6)
+    bench.stream.away = True
+    bench.run(1)
+    tick = bench.market.advance().messages[0]
+    large = type(tick)(tick.kind, None, tick.body.ljust(100_000))
+    for _ in range(20):
+        bench.buffer.add(large, 0, conflate=False)
+    bench.stream.away = False
+    sent = 0
+
+    def memory() -> float:
+        nonlocal sent
+        sent = sum(len(named.body) for named in bench.stream.got)
+        return 0.8 if sent >= 500_000 else 0.1
+
+    bench.stream.memory = memory
+    bench.run(5)
+    assert 500_000 <= sent <= 900_000
+    bench.stream.memory = lambda: 0.1
+    bench.run(5)
+    assert sum(len(named.body) > 90_000 for named in bench.stream.got) == 20

@@ -67,6 +67,38 @@ def test_a_full_redis_is_drained_by_enrichers_that_start_into_it(
     wait_until(lambda: small.xlen("feed:nifty-replay") <= 100, "the stream is trimmed")
 
 
+@pytest.mark.parametrize("concurrency", ["1", "2"])
+def test_a_redis_that_is_read_only_for_a_while_is_waited_out(
+    make_enricher: Any, own_redis: RedisServer, mongo_url: str, concurrency: str
+) -> None:
+    """A master that becomes a replica and then a master again: same processes, no dead letter, all stored."""
+    enricher = make_enricher(own_redis.url(), mongo_url)
+    processes = [enricher.start("subscriber"), enricher.start("worker", CONCURRENCY=concurrency)]
+    enricher.publish(1, 200)
+    enricher.wait_stored(200)
+    enricher.publish(201, 2000)
+    own = redis.Redis.from_url(own_redis.url())
+    own.config_set("replica-serve-stale-data", "yes")
+    own.replicaof("127.0.0.1", "1")
+    log = enricher.home / "subscriber.log"
+    wait_until(lambda: log.read_bytes().count(b"redis_unavailable") > 3, "the subscriber is refused")
+    own.replicaof("NO", "ONE")
+    enricher.wait_stored(2000)
+    assert [process.poll() for process in processes] == [None, None], "nobody crashed"
+    assert own.xlen("dlq:nifty-replay") == 0
+
+
+def test_letters_are_set_aside_by_a_user_who_may_not_ask_for_memory(own_redis: RedisServer) -> None:
+    """An external Redis may refuse INFO: the letter is kept within the whole budget, the batch goes on."""
+    owner = redis.Redis.from_url(own_redis.url())
+    owner.acl_setuser("app", enabled=True, passwords=["+p"], keys=["*"], commands=["+@all", "-info"])
+    stream = FeedStream(redis_client(f"redis://app:p@127.0.0.1:{own_redis.port}/0"), "f", dlq_max_entries=9)
+    stream.ensure_group()
+    set_aside(stream, owner, b"{")
+    assert owner.xlen("dlq:f") == 1
+    assert owner.xpending("feed:f", GROUP)["pending"] == 0
+
+
 @pytest.fixture
 def stream(own_redis: RedisServer, small: redis.Redis) -> FeedStream:
     made = FeedStream(redis_client(own_redis.url()), "f", dlq_max_entries=2000, dlq_max_bytes=4 * MIB)
@@ -138,6 +170,7 @@ def test_letters_are_not_replayed_into_a_redis_that_is_over_half_full(
         "TRYAGAIN Multiple keys request during rehashing of slot",
         "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
         "NOREPLICAS Not enough good replicas to write.",
+        "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
         "BUSY Redis is busy running a script.",
         "ERR max number of clients reached",
     ],

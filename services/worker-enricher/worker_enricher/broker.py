@@ -12,12 +12,16 @@ batch itself is not lost either way: the stream delivers it again.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, Final
 
 from kombu.transport import redis, virtual
+from redis import exceptions
 from redis.connection import Connection, parse_url
 
-from worker_enricher.redis_client import DrainClient
+from worker_enricher.outages import is_redis_outage
+from worker_enricher.redis_client import DrainClient, DrainPipeline
 
 _ONLY_TCP: Final = {"host", "port", "socket_keepalive", "socket_keepalive_options"}
 
@@ -32,6 +36,40 @@ class Message(virtual.Message):
     def reject_log_error(self, _logger: object, _errors: object, requeue: bool = False) -> None:
         """Reject. Raises the connection's error."""
         self.reject(requeue=requeue)  # type: ignore[no-untyped-call]
+
+
+@contextlib.contextmanager
+def _as_lost_connection() -> Iterator[None]:
+    try:
+        yield
+    except exceptions.ResponseError as error:
+        if is_redis_outage(error):
+            raise exceptions.ConnectionError(str(error)) from error
+        raise
+
+
+class BrokerPipeline(DrainPipeline):
+    """As BrokerClient."""
+
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
+        """All answers. Raises ConnectionError in an outage."""
+        with _as_lost_connection():
+            return super().execute(raise_on_error)
+
+
+class BrokerClient(DrainClient):
+    """A client that tells a Redis that takes no writes for now as a lost connection.
+
+    NB: Celery reconnects after a connection's error and ends after any other. A replica that was a master
+    (READONLY) or a full disk (MISCONF) would end the worker again and again.
+    """
+
+    pipeline_class = BrokerPipeline
+
+    def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
+        """The answer. Raises ConnectionError in an outage."""
+        with _as_lost_connection():
+            return super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]
 
 
 class Channel(redis.Channel):
@@ -49,8 +87,8 @@ class Channel(redis.Channel):
             given = {key: value for key, value in given.items() if key not in _ONLY_TCP}
         return given | self.server | made
 
-    def _get_client(self) -> type[DrainClient]:
-        return DrainClient
+    def _get_client(self) -> type[BrokerClient]:
+        return BrokerClient
 
 
 class Transport(redis.Transport):

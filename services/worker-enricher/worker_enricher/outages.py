@@ -19,8 +19,9 @@ _REDIS = (
     TryAgainError,
     OperationalError,  # what kombu makes of the first two
 )
-# Redis' codes without a class in the driver: its disk is full, a replica is missing, a script runs too long.
-_REDIS_CODES = ("MISCONF", "NOREPLICAS", "BUSY ")
+# Redis' codes without a class in the driver: its disk is full, a replica is missing, a script runs too long,
+# it became a replica while a command waited.
+_REDIS_CODES = ("MISCONF", "NOREPLICAS", "BUSY ", "UNBLOCKED")
 
 
 def is_redis_outage(error: BaseException) -> bool:

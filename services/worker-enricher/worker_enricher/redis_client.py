@@ -49,12 +49,14 @@ class DrainClient(redis.Redis):
     def execute_command(self, *args: Any, **options: Any) -> Any:
         return super().execute_command(*_let_through(args), **options)  # type: ignore[no-untyped-call]
 
+    pipeline_class: type[DrainPipeline] = DrainPipeline
+
     def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Pipeline:  # noqa: ARG002
         """A pipeline that is a transaction only after `multi()`.
 
         NB: Redis 7.0 refuses every script inside MULTI while it is full; kombu asks for MULTI without need.
         """
-        return DrainPipeline(self.connection_pool, self.response_callbacks, False, shard_hint)
+        return self.pipeline_class(self.connection_pool, self.response_callbacks, False, shard_hint)
 
 
 def connect(url: str) -> redis.Redis:

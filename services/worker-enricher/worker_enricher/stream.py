@@ -19,14 +19,16 @@ DROPPED = Counter("enricher_dead_letters_dropped_total", "Oldest dead letters re
 
 # KEYS: the dead letters, the stream. ARGV: group, entry, letter, body, most entries, most bytes. Returns how
 # many letters were dropped. While Redis is over half full, a feed's letters get a quarter of their bytes: the
-# bound then holds for any number of feeds. `allow-oom`: see redis_client.
+# bound then holds for any number of feeds. A user who may not ask for INFO has the whole budget. `allow-oom`:
+# see redis_client.
 _MOVE_TO_DEAD_LETTERS = """#!lua flags=allow-oom
 local before = redis.call('XLEN', KEYS[1])
 redis.call('XADD', KEYS[1], 'MAXLEN', '=', ARGV[5], '*', 'letter', ARGV[3], 'body', ARGV[4])
 redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])
-local info = redis.call('INFO', 'memory')
-local used = tonumber(string.match(info, 'used_memory:(%d+)'))
-local most = tonumber(string.match(info, 'maxmemory:(%d+)'))
+local info = redis.pcall('INFO', 'memory')
+if type(info) == 'table' and info.err then info = '' end
+local used = tonumber(string.match(info, 'used_memory:(%d+)') or 0)
+local most = tonumber(string.match(info, 'maxmemory:(%d+)') or 0)
 local budget = tonumber(ARGV[6])
 if most > 0 and used > most / 2 then budget = budget / 4 end
 local left = redis.call('XLEN', KEYS[1])
