@@ -148,10 +148,10 @@ def test_a_row_cut_short_is_an_empty_cell(write: Write) -> None:
 
 def test_columns_that_moved_or_come_twice_are_refused(write: Write) -> None:
     """A thousands separator without quotes makes a cell of its own, and every figure behind it another's."""
-    with pytest.raises(BadRecording, match="line 2, column -: has more cells than the header"):
+    with pytest.raises(BadRecording, match="line 2, column -: has more cells than the header: '1'"):
         recording.read(write(f"{ROW},1"), None)
     assert recording.read(write(f"{ROW},"), None)
-    with pytest.raises(BadRecording, match="line 1, column oi: is in the header twice"):
+    with pytest.raises(BadRecording, match="line 1, column oi: is in the header 2 times"):
         recording.read(write(f"{ROW},1", header=f"{HEADER},oi"), None)
 
 
@@ -187,14 +187,6 @@ def test_a_recording_of_another_product_is_refused(write: Write) -> None:
     assert recording.read(path, None, "BANKNIFTY")
     with pytest.raises(BadRecording, match=r"line 2, column product: is 'BANKNIFTY', .* NIFTY"):
         recording.read(path, None, "NIFTY")
-
-
-def test_columns_and_cells_that_are_there_twice_are_refused(write: Write) -> None:
-    """Which of the two counts would depend on the CSV reader."""
-    with pytest.raises(BadRecording, match="line 1, column bid: is in the header 2 times"):
-        recording.read(write(f"{ROW},1", header=f"{HEADER},bid"), None)
-    with pytest.raises(BadRecording, match="line 2, column -: has 1 cells more than the header: '7'"):
-        recording.read(write(f"{ROW},7"), None)
 
 
 def test_a_chain_larger_than_the_contract_allows_is_refused(write: Write) -> None:
