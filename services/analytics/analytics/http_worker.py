@@ -60,10 +60,22 @@ def network(address: str) -> str:
 
 
 class _Task(WSGITask):  # type: ignore[misc]
+    wrote_header: bool
+
     def start(self) -> None:
         super().start()
         if self.channel.server.stopping:
             self.set_close_on_finish()
+
+    def write(self, data: bytes) -> None:
+        if not self.wrote_header and self.complete and data and self.has_body:
+            self.channel.head, self.wrote_header = self.build_response_header(), True
+        super().write(data)
+
+    def finish(self) -> None:
+        super().finish()
+        if self.channel.head:
+            self.channel.write_soon(b"")
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]
@@ -72,6 +84,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     parser_class, task_class, error_task_class = Parser, _Task, Refusal
     request: Any
     close_when_flushed: bool
+    head = b""  # of an answer, on its way together with the first piece of the body: one packet, not two
 
     def __init__(self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: Any = None) -> None:
         self.taken = 0  # requests that arrived whole
@@ -136,6 +149,11 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         super().received(data)
         if self.request is not None and self.request.headers_finished:
             self.server.shed()
+
+    def write_soon(self, data: Any) -> int:
+        if self.head:
+            data, self.head = self.head + data, b""
+        return int(super().write_soon(data))
 
     def service(self) -> None:
         super().service()
