@@ -73,6 +73,10 @@ base: build ## write k8s/base, k8s/overlays and the chart's table of values agai
 bench: build ## throughput, latency and memory of the real pipeline (BASE=REV: beside that commit's)
 	@PYTHONPATH=. $(BIN)/python scripts/$(if $(BASE),compare.py "$(BASE)",bench.py) $(BENCH_ARGS)
 
+.PHONY: bench-operator
+bench-operator: build ## what 200 feeds cost an idle operator, and how soon an edit is in the status
+	@PYTHONPATH=.:operator $(BIN)/python scripts/bench_operator.py
+
 .PHONY: bench-reads
 bench-reads: build ## reads/s and CPU per read through the API gateway (BASE_SERVICES=folder: both in turn)
 	$(BIN)/python scripts/bench_reads.py $(if $(BASE_SERVICES),--base $(BASE_SERVICES))
