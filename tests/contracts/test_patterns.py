@@ -7,10 +7,11 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import yaml
+from pydantic import Field, TypeAdapter, ValidationError
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(
@@ -32,9 +33,9 @@ def _dollars(tree: ast.AST, *, callee: str, argument: str | None) -> Iterator[st
             continue
         given = node.args if argument is None else [k.value for k in node.keywords if k.arg == argument]
         for value in given:
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                if re.search(r"(?<!\\)\$\Z", value.value):
-                    yield value.value
+            text = value.value if isinstance(value, ast.Constant) else None
+            if isinstance(text, str) and re.search(r"(?<!\\)\$\Z", text):
+                yield text
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -58,10 +59,6 @@ def test_the_search_for_dollars_finds_one() -> None:
 @pytest.mark.parametrize("wrong", ["NIFTY\n", "\nNIFTY", "NIFTY\0", "A" * 1000])
 def test_the_end_of_a_pydantic_pattern_is_the_end(wrong: str) -> None:
     """What the settings and bodies of the services rely on."""
-    from typing import Annotated
-
-    from pydantic import Field, TypeAdapter, ValidationError
-
     with pytest.raises(ValidationError):
         TypeAdapter(Annotated[str, Field(pattern="^[A-Z]{1,20}$")]).validate_python(wrong)
 

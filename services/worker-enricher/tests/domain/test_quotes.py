@@ -71,3 +71,14 @@ def test_a_quote_without_volatility_says_why(changes, reason):
     done = enrich_quotes(quotes(**changes))
     assert done["iv_reason"] == [reason]
     assert done["iv"] == done["delta"] == done["gamma"] == done["rho"] == [None]
+
+
+@pytest.mark.parametrize(
+    ("price", "discount", "reason"),
+    [(10.95, 1.0, "bounds_unknown"), (10.95, 0.999, "below_intrinsic"), (10.4, 1.0, "below_intrinsic")],
+)
+def test_an_assumed_discount_does_not_refuse_a_quote_by_itself(price, discount, reason):
+    """11 in the money at 30 days: 10.95 may be right at 10 % a year, 10.4 at no rate up to 50 %."""
+    changes = {"strike": 90.0, "bid": price - 0.01, "ask": price + 0.01, "discount": discount}
+    done = enrich_quotes(quotes(**changes, expiry_ts=30 * 86_400 * 10**9))
+    assert done["iv_reason"] == [reason]
