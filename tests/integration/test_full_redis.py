@@ -111,8 +111,6 @@ def test_five_feeds_stop_growing_before_redis_is_full_and_drain_by_themselves(
     held = feeds.used()
     assert 0.75 * LIMIT < held < LIMIT
     assert [feeds.metric(feed, "feed_redis_errors_total") for feed in FEEDS] == [0] * 5
-    quotes = ("feed_quotes_conflated_total", "feed_quotes_dropped_total")
-    assert sum(feeds.metric(feed, name) for feed in FEEDS for name in quotes) > 0
 
     enrichers = feeds.start_enrichers()
     wait_until(lambda: any(feeds.metric(feed, "feed_pressure") < 3 for feed in FEEDS), "a market goes on", 90)

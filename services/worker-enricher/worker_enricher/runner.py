@@ -25,6 +25,7 @@ from worker_enricher.mongo_sink import MongoSink
 from worker_enricher.outages import is_mongo_outage_code, is_redis_outage
 from worker_enricher.pipeline import Enriched, Forward, enrich, expiries_needed
 from worker_enricher.redis_sink import RedisSink
+from worker_enricher.sparse import Sparse
 from worker_enricher.stream import Entry, FeedStream
 
 _log = structlog.get_logger("runner")
@@ -72,6 +73,7 @@ class BatchRunner:
         self._consumer, self._stopping, self._beat = consumer, stopping, beat
         self._now_ns, self._clock, self._sleep = now_ns, clock, sleep
         self._uncounted_s = 0.0
+        self._refusals = Sparse(time.monotonic)
         self._forwards: dict[tuple[str, str], Forward] = {}
 
     def run(self, entry_ids: Sequence[str], deliveries: int = 1) -> None:
@@ -135,6 +137,9 @@ class BatchRunner:
         mid = found.group(1).decode() if found else None
         self._stream.set_aside(entry, refusal, mid=mid, deliveries=deliveries)
         REFUSED.labels(refusal.reason).inc()
+        left_out = self._refusals.due(refusal.reason)
+        if left_out is None:
+            return
         _log.warning(
             "entry_refused",
             feed=self._stream.feed,
@@ -142,6 +147,7 @@ class BatchRunner:
             mid=mid,
             reason=refusal.reason,
             detail=refusal.detail,
+            left_out=left_out,
         )
 
     def _known_forwards(self, messages: Sequence[Message]) -> dict[tuple[str, str], Forward]:

@@ -1,0 +1,13 @@
+"""Log lines that a flood may not multiply."""
+
+from __future__ import annotations
+
+from worker_enricher.sparse import Sparse
+
+
+def test_one_line_a_second_of_each_kind_and_how_many_were_left_out() -> None:
+    """The first is told at once, the rest are counted, and one kind silences no other."""
+    times = iter([0.0, 0.1, 0.2, 0.3, 1.0, 1.1, 5.0])
+    sparse = Sparse(lambda: next(times))
+    kinds = ["schema", "schema", "not_json", "schema", "schema", "schema", "schema"]
+    assert [sparse.due(kind) for kind in kinds] == [0, None, 0, None, 2, None, 1]
