@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import redis
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import REGISTRY
 from tests.support.stores import RedisServer, wait_until
@@ -153,6 +154,17 @@ def test_a_forwarded_address_counts_only_behind_trusted_proxies(gateway: Any, ho
     client = gateway.client(rate_limit_per_minute=1, anonymous_read=True, trusted_proxies=hops)
     client.get(PRODUCTS, headers={"X-Forwarded-For": "10.0.0.1"})
     assert client.get(PRODUCTS, headers={"X-Forwarded-For": "10.0.0.2"}).status_code == status
+
+
+@pytest.mark.parametrize("setting", [("maxmemory", "1"), ("min-replicas-to-write", "1")])
+def test_limits_survive_a_redis_that_takes_no_writes(
+    gateway: Any, user: Any, own_redis: RedisServer, setting: tuple[str, str]
+) -> None:
+    """Full, or without its replicas: counted in memory, and nobody gets an error for it."""
+    with redis.Redis.from_url(own_redis.url()) as store:
+        store.config_set(*setting)
+    client = gateway.client(redis_url=own_redis.url(), rate_limit_per_minute=2)
+    assert [client.get(PRODUCTS, headers=user).status_code for _ in range(3)] == [200, 200, 429]
 
 
 def test_limits_survive_redis(gateway: Any, user: Any, own_redis: RedisServer) -> None:

@@ -9,6 +9,7 @@ import pytest
 import redis
 from prometheus_client import REGISTRY
 from tests.support.problems import assert_problem
+from tests.support.stores import RedisServer
 
 CLIENT_SECRET = "the-gateways-own-secret"
 
@@ -116,6 +117,17 @@ def test_counters_are_in_redis_without_emails(auth: Any, client: Any) -> None:
         assert all(store.ttl(name) > 0 for name in names)
     assert all(name.startswith("limits:auth") for name in names), names
     assert not any("example" in name for name in names)
+
+
+@pytest.mark.parametrize("setting", [("maxmemory", "1"), ("min-replicas-to-write", "1")])
+def test_a_redis_that_takes_no_writes_stops_no_login(
+    auth: Any, own_redis: RedisServer, setting: tuple[str, str]
+) -> None:
+    """Full, or without its replicas: limits are counted in memory, and nobody gets an error for it."""
+    with redis.Redis.from_url(own_redis.url()) as store:
+        store.config_set(*setting)
+    client = auth.client(redis_url=own_redis.url(), limit_login_address=2)
+    assert [login(client, f"{n}@example.com").status_code for n in range(3)] == [401, 401, 429]
 
 
 def test_without_redis_limits_are_counted_in_memory(auth: Any) -> None:
