@@ -13,6 +13,7 @@ from tests.support.operator_process import Cluster, Operator, new_namespace
 from tests.support.stores import wait_until
 
 FEEDS = 200
+EDITS = 20
 TICKS = 4
 RSS_MAX_MIB = 120
 RESOURCES = ("deltastreamfeeds", "deployments", "statefulsets", "pods", "events")
@@ -64,6 +65,26 @@ def test_two_hundred_idle_feeds_cost_little_and_nothing_is_written(
     wait_until(lambda: operator.ticks() >= ticks + TICKS, "it has looked at all of them again and again", 200)
     assert written(cluster) - before == Counter()
     assert resident_mib(operator.process.pid) <= RSS_MAX_MIB
+
+
+def test_each_edit_is_one_write_of_the_status(
+    cluster: Cluster, make_operator: Callable[[], Operator]
+) -> None:
+    """Rule: an edit that changes no workload is answered by one write, whatever the machine's speed."""
+    operator = make_operator()
+    operator.start()
+    cluster.make_feed("edited", mode="Manual", enricher={"replicas": 1, "maxReplicas": 5})
+    wait_until(lambda: cluster.status("edited").get("enricher", {}).get("replicas") == 1, "pods are counted")
+    wait_until(lambda: _quiet(cluster, operator), "the first decisions are written")
+    before = written(cluster)
+    for number in range(EDITS):
+        edit = {"spec": {"enricher": {"maxReplicas": 10 + number}}}
+        generation = cluster.merge(f"{cluster.feeds}/edited", edit)["metadata"]["generation"]
+        wait_until(lambda g=generation: cluster.status("edited").get("observedGeneration") == g, "observed")  # type: ignore[misc]
+    wait_until(lambda: _quiet(cluster, operator), "nothing follows")
+    assert written(cluster) - before == Counter(
+        {"PATCH deltastreamfeeds/": EDITS, "PATCH deltastreamfeeds/status": EDITS}
+    )
 
 
 def _quiet(cluster: Cluster, operator: Operator) -> bool:
