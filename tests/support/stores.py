@@ -44,7 +44,7 @@ def free_port() -> int:
     raise RuntimeError("every port from 15000 to 29999 was given out or is taken")
 
 
-def wait_until(condition: Callable[[], bool], what: str, within_s: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], what: str, within_s: float = 90) -> None:
     """Return once `condition()` holds; fail naming `what` after `within_s` seconds."""
     deadline = time.monotonic() + within_s
     while not condition():
