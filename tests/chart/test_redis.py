@@ -215,7 +215,7 @@ def test_a_server_that_reads_its_file_is_alive_and_not_ready(own: ChartRedis) ->
     own.slow = True
     own.start()
     assert own.probes() == {"startup": 0, "liveness": 0, "readiness": 1}
-    wait_until(lambda: own.probe("readinessProbe").returncode == 0, "it is ready once it has read it", 60)
+    wait_until(lambda: own.probe("readinessProbe").returncode == 0, "it is ready once it has read it")
 
 
 def test_a_password_that_has_changed_since_the_start_takes_nothing_away(own: ChartRedis) -> None:

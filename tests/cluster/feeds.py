@@ -34,7 +34,7 @@ def applied(cluster: Cluster, body: dict[str, Any]) -> Iterator[str]:
         yield name
     finally:
         cluster.kubectl("delete", PLURAL, name, "--ignore-not-found")
-        wait_until(lambda: children(cluster, name) == [], f"nothing of {name} is left", 90)
+        wait_until(lambda: children(cluster, name) == [], f"nothing of {name} is left")
 
 
 def children(cluster: Cluster, name: str) -> list[str]:

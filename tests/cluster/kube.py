@@ -89,7 +89,7 @@ class Cluster:
         thread = threading.Thread(target=keep, daemon=True)
         thread.start()
         try:
-            wait_until(lambda: _listens(local), f"port-forward to {target}", 60)
+            wait_until(lambda: _listens(local), f"port-forward to {target}")
             yield local
         finally:
             stop.set()

@@ -34,7 +34,7 @@ def backed_up(system: Cluster) -> Iterator[Cluster]:
         stored.drop_collection(MARKED)
     install(system, within="120s")
     system.kubectl("delete", "pvc", CLAIM)  # `helm` keeps it
-    wait_until(lambda: system.items("pods,jobs", OURS) == [], "no Job of it is left", 60)
+    wait_until(lambda: system.items("pods,jobs", OURS) == [], "no Job of it is left")
 
 
 def _job(cluster: Cluster, cronjob: str, name: str, **changes: Any) -> tuple[bool, str]:

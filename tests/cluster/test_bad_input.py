@@ -32,7 +32,7 @@ def _says(cluster: Cluster, name: str, *words: str) -> None:
         return found.get("status") == "False" and all(word in found["message"] for word in words)
 
     try:
-        wait_until(said, f"{name} says {words}", 60)
+        wait_until(said, f"{name} says {words}")
     except AssertionError:
         raise AssertionError(f"{name} says {condition(cluster, name, 'Ready')}, not {words}") from None
 
@@ -85,14 +85,14 @@ def test_an_image_that_does_not_exist_is_named(system: Cluster, bystander: str) 
         return str(found.get("message")) if found.get("status") == "True" else ""
 
     try:
-        wait_until(lambda: "no-such-tag" in stalled(), "Stalled names the image", 60)
+        wait_until(lambda: "no-such-tag" in stalled(), "Stalled names the image")
         ready(system, bystander, 5)
         pods = system.items("pods", f"--selector=deltastream.dev/feed={bystander}")
         conditions = [{c["type"]: c["status"] for c in pod["status"]["conditions"]} for pod in pods]
         assert [found.get("Ready") for found in conditions].count("True") == 2
     finally:
         install(system)
-    wait_until(lambda: not stalled(), "the rollout goes on", 60)
+    wait_until(lambda: not stalled(), "the rollout goes on")
     ready(system, bystander)
 
 
@@ -108,7 +108,7 @@ def test_a_secret_without_the_needed_key_is_named_by_an_event(system: Cluster, b
             events = system.items("events", "--field-selector=reason=FailedMount")
             return any("jwt_secret" in event["message"] for event in events)
 
-        wait_until(named, "an event names jwt_secret", 60)
+        wait_until(named, "an event names jwt_secret")
         ready(system, bystander, 5)
     finally:
         install(system)
@@ -130,7 +130,7 @@ def test_a_redis_that_refuses_the_operators_password_is_said_and_scales_nothing_
             found = condition(system, bystander, "MetricsAvailable")
             return found.get("status") == "False" and found["reason"] == "RedisRefusedLogin"
 
-        wait_until(refused, "MetricsAvailable says so", 60)
+        wait_until(refused, "MetricsAvailable says so")
         assert system.get("deployment", f"{bystander}-enricher")["spec"]["replicas"] == 1
     finally:
         system.kubectl(*patch, json.dumps({"data": {"operator_redis_url": right}}))

@@ -49,12 +49,12 @@ def test_a_deleted_store_comes_back_with_its_data_and_nothing_is_lost_or_doubled
     """Exact accounting by mid; the pod is killed without grace."""
     noted = audit.appended[NAME]
     before = len(noted)
-    wait_until(lambda: len(noted) > before + 400, "under load", 60)
+    wait_until(lambda: len(noted) > before + 400, "under load")
     system.kubectl("delete", "pod", f"deltastream-{victim}-0", "--grace-period=0", "--force")
     after = len(noted)
-    wait_until(lambda: len(noted) > after + 1000, "messages flow again", 90)
+    wait_until(lambda: len(noted) > after + 1000, "messages flow again")
     due = set(noted)
-    wait_until(lambda: due <= stored(stores, NAME).keys(), "all of them are stored", 90)
+    wait_until(lambda: due <= stored(stores, NAME).keys(), "all of them are stored")
     found = stored(stores, NAME)
     assert doubled(found) == []
     assert lost(due, found) == []

@@ -25,7 +25,7 @@ def test_an_applied_feed_runs_within_thirty_seconds_and_a_deleted_one_leaves_not
         ]
         assert phases == ["Running", "Running"]
         system.kubectl("delete", PLURAL, name, "--timeout=10s")
-        wait_until(lambda: children(system, name) == [], "its children are collected", 60)
+        wait_until(lambda: children(system, name) == [], "its children are collected")
 
 
 def test_kubectl_scale_drives_the_enrichers_in_manual(system: Cluster) -> None:
@@ -139,6 +139,6 @@ def test_a_generator_count_changes_without_a_product_being_made_twice(system: Cl
             seen.append(uids)
             return len(uids) == 2 and not uids & old
 
-        wait_until(divided, "two generators share the products", 90)
+        wait_until(divided, "two generators share the products")
         assert not any(uids & old and uids - old for uids in seen)
         ready(system, name)

@@ -81,7 +81,7 @@ def test_an_upgrade_restarts_only_what_it_changes_and_keeps_passwords_and_accoun
     secrets = {name: secret(system, f"{NAME}-{name}") for name in ("redis", "mongodb", "auth")}
     before = _pods(system)
     install(system, "--set=analytics.logLevel=DEBUG", within="120s")
-    wait_until(lambda: len(_pods(system)) == len(before), "the old pods have left", 60)
+    wait_until(lambda: len(_pods(system)) == len(before), "the old pods have left")
     after = _pods(system)
     changed = set(after.values()) - set(before.values())
     assert {name for name, uid in after.items() if uid in changed} == {

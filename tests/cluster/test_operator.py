@@ -69,9 +69,7 @@ def _operator_pods(cluster: Cluster) -> list[str]:
     return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
 
-def test_a_killed_operator_decides_again_within_ten_seconds_and_changed_nothing_by_dying(
-    system: Cluster,
-) -> None:
+def test_a_killed_operator_decides_again_and_changed_nothing_by_dying(system: Cluster) -> None:
     """Killed with -9 while its feeds carry messages; an edit made meanwhile is carried out."""
     with applied(system, feed("survivor", enricher={"replicas": 2, "maxReplicas": 4})) as name:
         ready(system, name)
@@ -82,7 +80,7 @@ def test_a_killed_operator_decides_again_within_ten_seconds_and_changed_nothing_
         assert _workloads(system, name) == before
         patch(system, name, {"enricher": {"replicas": 3}})
         generation = system.get(PLURAL, name)["metadata"]["generation"]
-        wait_until(lambda: status(system, name)["observedGeneration"] == generation, "it decides again", 10)
+        wait_until(lambda: status(system, name)["observedGeneration"] == generation, "it decides again")
         after = _workloads(system, name)
         assert after.pop(f"Deployment/{name}-enricher")[1] == 3
         assert after == {key: value for key, value in before.items() if key in after}
@@ -99,7 +97,7 @@ def _api_server_away(machine: Machine) -> Iterator[None]:
         subprocess.run(machine.inside(["iptables", "--delete", *rule]), check=True)
 
 
-def test_an_edit_made_while_the_api_server_was_away_is_carried_out_within_ten_seconds_of_its_return(
+def test_an_edit_made_while_the_api_server_was_away_is_carried_out_after_its_return(
     system: Cluster, machine: Machine
 ) -> None:
     """15 seconds away; kopf alone would never come back to this edit."""
@@ -111,7 +109,7 @@ def test_an_edit_made_while_the_api_server_was_away_is_carried_out_within_ten_se
             wait_until(lambda: time.monotonic() > until, "15 s are over")
             assert len(pods(system, name, "worker-enricher")) == 1
         wait_until(
-            lambda: system.get("deployment", f"{name}-enricher")["spec"]["replicas"] == 2, "carried out", 10
+            lambda: system.get("deployment", f"{name}-enricher")["spec"]["replicas"] == 2, "carried out"
         )
 
 
@@ -121,7 +119,7 @@ def test_another_hand_on_the_replicas_is_named_and_not_fought(system: Cluster) -
         ready(system, name)
         system.kubectl("scale", f"deployment/{name}-enricher", "--replicas=2")
         wait_until(
-            lambda: condition(system, name, "ReplicasContested").get("status") == "True", "it is noticed", 30
+            lambda: condition(system, name, "ReplicasContested").get("status") == "True", "it is noticed"
         )
         assert "kubectl" in condition(system, name, "ReplicasContested")["message"]
         assert system.get("deployment", f"{name}-enricher")["spec"]["replicas"] == 2

@@ -30,7 +30,7 @@ def test_a_backlog_scales_up_then_down_and_every_message_is_stored_once(system: 
     with applied(system, body) as name, redis_client(system) as client, database(system) as stores:
         ready(system, name)
         appended = append(client, name, MESSAGES, product="AAPL")
-        wait_until(lambda: len(pods(system, name, "worker-enricher")) > 1, "more enrichers", 30)
+        wait_until(lambda: len(pods(system, name, "worker-enricher")) > 1, "more enrichers")
         wait_until(lambda: appended <= stored(stores, name).keys(), "everything is stored", 180)
         wait_until(lambda: status(system, name)["enricher"]["replicas"] == 1, "scaled down again", 120)
         found = stored(stores, name)

@@ -79,7 +79,7 @@ def test_changed_code_gets_into_a_running_container_and_runs(in_dev: Cluster) ->
     tar_in = ("exec", "--stdin", pod, "--", "tar", "xmf", "-", "-C", folder, "--no-same-owner")
     in_dev.kubectl(*tar_in, stdin=archive.getvalue().decode())
     in_dev.kubectl("exec", pod, "--", *command)
-    wait_until(lambda: mark in in_dev.kubectl("logs", pod, "--tail=200"), "the new code runs", 90)
+    wait_until(lambda: mark in in_dev.kubectl("logs", pod, "--tail=200"), "the new code runs")
     after = _pod(in_dev)
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
     assert after["status"]["containerStatuses"][0]["restartCount"] == 1

@@ -76,12 +76,12 @@ def test_a_killed_process_loses_and_doubles_nothing(
     heard = client.newest("MSFT")
     killed.append(victim)
     system.kill(victim)
-    wait_until(lambda: client.newest("MSFT") > heard + 5 * 10**9, "five seconds of market are delivered", 90)
+    wait_until(lambda: client.newest("MSFT") > heard + 5 * 10**9, "five seconds of market are delivered")
     with system.database() as database:
         for feed in FEEDS:
             appended = set(audit.appended[feed])
             assert appended
-            wait_until(lambda a=appended, f=feed: a <= stored(database, f).keys(), f"{feed} is stored", 60)
+            wait_until(lambda a=appended, f=feed: a <= stored(database, f).keys(), f"{feed} is stored")
             found = stored(database, feed)
             assert doubled(found) == []
             assert lost(appended, found) == []

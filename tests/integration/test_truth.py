@@ -64,7 +64,7 @@ def test_after_rounding_the_true_volatility_lies_between_those_of_bid_and_ask(sy
     """On the running system: every stored chain, every strike, the out-of-the-money side."""
     european = {"feed": {"$in": ["synthetic", "load"]}, "exercise": "European"}
     with system.database() as database:
-        wait_until(lambda: database.option_chains.count_documents(european) >= 60, "60 chains", 60)
+        wait_until(lambda: database.option_chains.count_documents(european) >= 60, "60 chains")
         chains = list(database.option_chains.find(european).limit(200))
     judged, outside = 0, []
     for chain in chains:

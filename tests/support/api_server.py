@@ -79,7 +79,7 @@ class ApiServer:
             self._etcd = self._run("etcd", *self._etcd_flags())
         if not self._server:
             self._server = self._run("kube-apiserver", *self._server_flags())
-        wait_until(self.ready, f"kube-apiserver is ready; log {self.home}/kube-apiserver.log", 60)
+        wait_until(self.ready, f"kube-apiserver is ready; log {self.home}/kube-apiserver.log")
         self._write_kubeconfig()
 
     def stop(self) -> None:

@@ -36,7 +36,7 @@ def test_a_deleted_feed_takes_its_workloads_along(cluster: Cluster, operator: Op
     wait_until(lambda: cluster.deployment() is not None and cluster.statefulset() is not None, "they exist")
     assert "finalizers" not in cluster.feed()["metadata"]
     cluster.ask("DELETE", f"{cluster.feeds}/a")
-    wait_until(lambda: cluster.deployment() is None and cluster.statefulset() is None, "collected", 60)
+    wait_until(lambda: cluster.deployment() is None and cluster.statefulset() is None, "collected")
     ticks = operator.ticks()
     wait_until(lambda: operator.ticks() >= ticks + 2, "two more ticks")
     assert cluster.deployment() is None, "it does not come back"
@@ -61,7 +61,7 @@ def test_a_feed_made_again_at_once_gets_new_workloads(cluster: Cluster, operator
         body = cluster.deployment()
         return bool(body and body["metadata"]["ownerReferences"][0]["uid"] == uid)
 
-    wait_until(lambda: belongs() and cluster.enrichers() == 3, "its own workloads", 60)
+    wait_until(lambda: belongs() and cluster.enrichers() == 3, "its own workloads")
 
 
 def test_another_division_of_the_products_waits_until_no_generator_is_left(
@@ -69,7 +69,7 @@ def test_another_division_of_the_products_waits_until_no_generator_is_left(
 ) -> None:
     """Rule: generators of two divisions never exist at once, or a product would be made twice."""
     cluster.make_feed(products=PRODUCTS, generator={"productsPerReplica": 2})
-    wait_until(lambda: len(pods(cluster)) == 2, "two generators", 60)
+    wait_until(lambda: len(pods(cluster)) == 2, "two generators")
     assert shard_counts(cluster) == {"2"}
     cluster.merge(f"{cluster.feeds}/a", {"spec": {"generator": {"productsPerReplica": 1}}})
     seen: list[set[str]] = []
@@ -78,5 +78,5 @@ def test_another_division_of_the_products_waits_until_no_generator_is_left(
         seen.append(shard_counts(cluster))
         return len(pods(cluster)) == 4 and seen[-1] == {"4"}
 
-    wait_until(divided_anew, "four generators", 60)
+    wait_until(divided_anew, "four generators")
     assert all(len(counts) <= 1 for counts in seen)

@@ -304,5 +304,5 @@ def test_an_edit_made_while_its_watch_was_away_is_carried_out(cluster: Cluster, 
         cluster.server.start()
     cluster.merge(f"{cluster.feeds}/a", {"spec": {"enricher": {"replicas": 6}}})
     cluster.ask("DELETE", f"{cluster.feeds}/gone")
-    wait_until(lambda: cluster.enrichers() == 6 and cluster.settled(), "the edit is carried out", 15)
-    wait_until(lambda: 'feed="gone"' not in operator.get("/metrics")[1], "the other is forgotten", 15)
+    wait_until(lambda: cluster.enrichers() == 6 and cluster.settled(), "the edit is carried out")
+    wait_until(lambda: 'feed="gone"' not in operator.get("/metrics")[1], "the other is forgotten")

@@ -84,7 +84,7 @@ class Planner:
             self.process = subprocess.Popen(
                 self.local(), env=self.env, cwd=self.home, stdout=out, stderr=out, text=True
             )
-        wait_until(lambda: self.ready() or self.process.poll() is not None, "the planner is ready", 90)  # type: ignore[union-attr]
+        wait_until(lambda: self.ready() or self.process.poll() is not None, "the planner is ready")  # type: ignore[union-attr]
         assert self.ready(), self.output.read_text()
         self.pids()
 

@@ -67,7 +67,7 @@ class Bench:
                 self.clock.now += 0.2  # the start's questions come each second
             return all(probe and (probe.life.answered_at or 0) >= since for probe in probes)
 
-        wait_until(all_did, f"{names} answer", 60)
+        wait_until(all_did, f"{names} answer")
 
     def ask_in_vain(self, *silent: str) -> None:
         """The next question to each of these, and the end of waiting for it; the others answer."""

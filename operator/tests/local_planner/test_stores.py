@@ -38,7 +38,7 @@ class Stores:
             self.supervisor.tick()
             return process.ready()
 
-        wait_until(ready, f"{name} serves", 60)
+        wait_until(ready, f"{name} serves")
 
     def redis(self) -> Any:
         if "redis" not in self.supervisor.processes:

@@ -81,7 +81,7 @@ class Enricher:
         return [document["mid"] for document in found]
 
     def wait_stored(self, last: int) -> None:
-        wait_until(lambda: len(self.stored()) >= last and self.pending() == 0, f"{last} stored", within_s=60)
+        wait_until(lambda: len(self.stored()) >= last and self.pending() == 0, f"{last} stored")
         assert sorted(self.stored()) == sorted(f"3:{seq}" for seq in range(1, last + 1))
 
     def pending(self) -> int:
