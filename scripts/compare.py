@@ -57,7 +57,8 @@ def measured(tree: Path, arguments: list[str]) -> dict[str, Any]:
     if run.returncode:
         raise SystemExit(f"the benchmark of {tree} ended with {run.returncode}")
     result: dict[str, Any] = json.loads(last)
-    return result
+    rss = {f"rss_mb_{process}": size for process, size in result.pop("rss_mb", {}).items()}
+    return result | rss
 
 
 def summary(here: list[dict[str, Any]], base: list[dict[str, Any]]) -> dict[str, Any]:
