@@ -63,7 +63,7 @@ def test_every_backend_is_a_port_of_the_service_that_serves_the_path(release: li
 
 
 def test_the_sockets_path_is_the_one_that_the_gateway_serves() -> None:
-    server = (ROOT / "services/socket-gateway/socket_gateway/server.py").read_text()
+    server = (ROOT / "services/socket-gateway/socket_gateway/admission.py").read_text()
     assert set(re.findall(r'startswith\("([^"]+)"\)', server)) == set(LEADS) - {"/"}
 
 
