@@ -30,6 +30,20 @@ a release's may not and may.
 {{- printf "%s-%s" (include "deltastream.fullname" .root) .component -}}
 {{- end -}}
 
+{{/*
+Names by which a door answers anonymous reads, with commas: those inside the cluster, those of the Ingress or
+HTTPRoute, and the given ones. Takes {root, component, given}.
+*/}}
+{{- define "deltastream.doorHosts" -}}
+{{- $own := include "deltastream.name" . -}}
+{{- $space := .root.Release.Namespace -}}
+{{- $hosts := list $own (printf "%s.%s" $own $space) (printf "%s.%s.svc" $own $space) (printf "%s.%s.svc.cluster.local" $own $space) -}}
+{{- range concat .root.Values.ingress.hosts .root.Values.httpRoute.hostnames .given -}}
+{{- if not (hasPrefix "*" .) }}{{ $hosts = append $hosts . }}{{ end -}}
+{{- end -}}
+{{- join "," ($hosts | uniq) -}}
+{{- end -}}
+
 {{/* URL of a service of ours. Takes {root, component, port}. */}}
 {{- define "deltastream.url" -}}
 {{- printf "http://%s:%v" (include "deltastream.name" .) .port -}}

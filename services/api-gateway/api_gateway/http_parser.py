@@ -101,7 +101,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     def received(self, data: bytes) -> int:
         """As waitress; whatever its helpers raise at odd bytes is the sender's fault."""
         try:
-            return int(super().received(data))
+            taken = int(super().received(data))
+            if self.completed:  # a refusal, or a request without a body: nothing is left to go on with
+                self.expect_continue = False
+            return taken
         except Exception:
             self.error, self.completed = BadRequest("the request cannot be parsed"), True
             return len(data)

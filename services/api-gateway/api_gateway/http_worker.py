@@ -13,6 +13,7 @@ import contextlib
 import ipaddress
 import logging
 import os
+import resource
 import socket
 import time
 from collections.abc import Iterable
@@ -38,6 +39,7 @@ from .http_parser import (  # noqa: TID252  # a twin cannot name its package
 PHASES_S = {"head": 10.0, "body": 10.0, "sending": 60.0, "idle": 15.0, "closing": 2.0}
 MAX_HELD_BYTES = 64 << 20  # half requests and answers not yet taken, of all connections
 _AT_ONCE = ("/livez", "/metrics")  # have a thread of their own: they answer while all others are busy
+_OTHER_FILES = 256  # connections to stores and other services, logs, listeners
 _LINGER_S = 1.0  # a stopping worker still takes a request that is on its way
 
 
@@ -56,7 +58,9 @@ def network(address: str) -> str:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)
+    if parsed.version == 4 or parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped if parsed.version == 6 else parsed)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
 class _Task(WSGITask):  # type: ignore[misc]
@@ -68,11 +72,16 @@ class _Task(WSGITask):  # type: ignore[misc]
             self.set_close_on_finish()
 
     def write(self, data: bytes) -> None:
+        if self.request.command == "HEAD":  # what follows the head would be read as the next answer
+            super().write(b"")
+            return
         if not self.wrote_header and self.complete and data and self.has_body:
             self.channel.head, self.wrote_header = self.build_response_header(), True
         super().write(data)
 
     def finish(self) -> None:
+        if self.request.command == "HEAD":
+            self.chunked_response = False  # else the end of a body would be sent
         super().finish()
         if self.channel.head:
             self.channel.write_soon(b"")
@@ -165,6 +174,8 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         # only our side ends, and what still comes is dropped for a while.
         if self.close_when_flushed and not self.requests and not self.will_close:
             self._flush_exception(self._flush_some)
+            if not self.connected:
+                return
             if not self.total_outbufs_len and not self.will_close:
                 self.close_when_flushed = False
                 self.closing = True
@@ -306,6 +317,11 @@ class HttpWorker(Worker):  # type: ignore[misc]
     def run(self) -> None:
         logging.getLogger("waitress").setLevel(logging.ERROR)
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is no fault
+        # A listener that finds no free descriptor would turn the loop into a busy one.
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = min(hard, self.bounds.total + _OTHER_FILES)
+        if soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         server = self._server = _Server(self.wsgi, self.sockets[0].sock, self.bounds, self.cfg.threads)
         while self.alive and self.ppid == os.getppid():
             self.notify()

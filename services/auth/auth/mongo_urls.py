@@ -26,6 +26,8 @@ def checked(url: str) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)
+            # PyMongo's advice on Amazon DocumentDB and Azure Cosmos DB.
+            warnings.filterwarnings("ignore", message="You appear to be connected to a")
             client: MongoClient[dict[str, object]] = MongoClient(
                 url, connect=False
             )  # no look into DNS either

@@ -164,8 +164,9 @@ class Publisher:
 
     def _failed(self, error: redis.RedisError) -> None:
         """Wait, longer each time up to 2 s, and go on making messages meanwhile."""
-        self._refused = isinstance(error, OutOfMemoryError)
-        if not self._failures and not self._refused:
+        was_refused, self._refused = self._refused, isinstance(error, OutOfMemoryError)
+        # A full Redis has forgotten nothing; one that dies while it is full may have.
+        if not self._refused and (was_refused or not self._failures):
             self._buffer.doubt()
         self._failures += 1
         metrics.REDIS_ERRORS.inc()

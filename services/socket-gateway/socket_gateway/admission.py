@@ -35,7 +35,8 @@ class Admission:
             return None
         if not self._settings.allows_host(environ):
             return "403 Forbidden", "host_not_allowed"
-        if "sid=" not in environ.get("QUERY_STRING", "") and not self._has_place(environ):
+        # engine.io opens a session for every request whose `sid` it does not know.
+        if _sid(environ) not in self._sio.eio.sockets and not self._has_place(environ):
             return "503 Service Unavailable", "server_full"
         return None
 
@@ -86,7 +87,7 @@ class Admission:
         """What a polling session may post: as much as a WebSocket may send."""
         if environ["REQUEST_METHOD"] != "POST":
             return None
-        sid = parse_qs(environ.get("QUERY_STRING", "")).get("sid", [""])[0]
+        sid = _sid(environ)
         session = self._sio.eio.sockets.get(sid)
         if session is None:
             return None  # engine.io's to answer
@@ -106,6 +107,11 @@ class Admission:
             self.end(sid)
             return "400 Bad Request", "bad_request"
         return None
+
+
+def _sid(environ: dict[str, Any]) -> str:
+    """The session that a request names, as engine.io reads it."""
+    return parse_qs(environ.get("QUERY_STRING", "")).get("sid", [""])[0]
 
 
 def not_found(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -6,6 +6,7 @@ microsecond or two a message: nothing here looks at more than a few entries of a
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from functools import lru_cache
 from itertools import pairwise
@@ -14,6 +15,7 @@ from worker_enricher.errors import RefusedError
 from worker_enricher.messages import Legs, OptionChain, OptionQuote
 
 _HOUR_NS = 3600 * 10**9
+_DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 _EPOCH = date(1970, 1, 1).toordinal()
 EARLIEST_NS, LATEST_NS = -3 * _HOUR_NS, 30 * _HOUR_NS
 """When a contract of a date may settle, from that date's midnight in UTC: 10:00 in Auckland (UTC+13) to 20:00
@@ -40,7 +42,9 @@ def check_quote(quote: OptionQuote) -> None:
     _check_expiry(quote.expiry, quote.expiry_ts)
     right = quote.option_type[0]
     stem = f"{quote.product}{quote.expiry.replace('-', '')}{right}"
-    if not quote.symbol.startswith(stem) or float(quote.symbol[len(stem) :]) != quote.strike:
+    strike = quote.symbol.removeprefix(stem)
+    # A product may end like a date: what is left of the symbol need not be a number.
+    if strike == quote.symbol or not _DECIMAL.fullmatch(strike) or float(strike) != quote.strike:
         raise _differ("symbol", quote.symbol, "its parts", f"{stem}{quote.strike:.15g}")
     _check_ratio("spot_price", quote.spot_price, "strike", quote.strike, QUOTE_RATIO)
     if quote.truth:

@@ -73,6 +73,9 @@ class BatchRunner:
         self._consumer, self._stopping, self._beat = consumer, stopping, beat
         self._now_ns, self._clock, self._sleep = now_ns, clock, sleep
         self._uncounted_s = 0.0
+        self._settled: set[str] = (
+            set()
+        )  # refused or vanished in an attempt of this batch: not again in the next
         self._refusals = Sparse(time.monotonic)
         self._forwards: dict[tuple[str, str], Forward] = {}
 
@@ -91,12 +94,14 @@ class BatchRunner:
                 sleep=self._sleep,
                 retry_error_callback=_stopped,
             )
+            self._settled.clear()
             retrying(self._once, entry_ids, deliveries)
 
     def _once(self, entry_ids: Sequence[str], deliveries: int) -> None:
         self._beat()
         started = self._clock()
-        entries = self._stream.fetch(entry_ids)
+        left = [entry_id for entry_id in entry_ids if entry_id not in self._settled]
+        entries = self._stream.fetch(left) if left else []
         messages, done = self._admit(entries, deliveries)
         if not messages:
             return
@@ -123,6 +128,7 @@ class BatchRunner:
                 _log.error("entry_vanished", feed=self._stream.feed, entry_id=entry.id)
                 VANISHED.inc()
                 self._stream.acknowledge([entry.id])
+                self._settled.add(entry.id)
                 continue
             try:
                 arrived_ms = None if entry.readmitted else entry.arrived_ms
@@ -136,6 +142,7 @@ class BatchRunner:
         found = _MID.search(entry.body or b"", 0, 4096)
         mid = found.group(1).decode() if found else None
         self._stream.set_aside(entry, refusal, mid=mid, deliveries=deliveries)
+        self._settled.add(entry.id)
         REFUSED.labels(refusal.reason).inc()
         left_out = self._refusals.due(refusal.reason)
         if left_out is None:
