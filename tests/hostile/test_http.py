@@ -156,6 +156,29 @@ def test_a_dribble_does_not_move_a_deadline(running: Running) -> None:
             assert_refused(got, 408)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_an_answer_to_head_has_no_body(running: Running, name: str) -> None:
+    """The next answer on the connection begins where the head of this one ends."""
+    for path in ("/livez", "/no-such-page"):
+        with connect(running[name].port) as one:
+            one.sendall(f"HEAD {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            got = b""
+            while piece := one.recv(4096):
+                got += piece
+        assert got.startswith(b"HTTP/1.1 "), got
+        assert got.endswith(b"\r\n\r\n"), got
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_request_that_waits_for_100_continue_is_answered(running: Running, name: str) -> None:
+    """A refusal does not wait for the body, and a request without a body has none to wait for."""
+    expect = "Expect: 100-continue"
+    got = answer(running[name].port, post(PATHS[name], expect, "Content-Length: 99999999"))
+    assert got.status == 413, got
+    got = answer(running[name].port, f"GET /livez HTTP/1.1\r\nHost: x\r\n{expect}\r\n\r\n".encode())
+    assert got.status == 200, got
+
+
 MALFORMED = {
     "size is no number": lambda path: chunked(path, b"ZZ\r\n{}\r\n0\r\n\r\n"),
     "size with 0x": lambda path: chunked(path, b"0x2\r\n{}\r\n0\r\n\r\n"),

@@ -266,3 +266,16 @@ def test_what_waits_in_the_buffer_is_held_while_redis_is_nearly_full(make_bench:
     bench.stream.memory = lambda: 0.1
     bench.run(5)
     assert sum(len(named.body) > 90_000 for named in bench.stream.got) == 20
+
+
+def test_a_redis_that_dies_while_it_is_full_gets_again_what_it_had_confirmed(bench: Any) -> None:
+    """It may have forgotten the last two seconds, whatever it refused before."""
+    bench.run(1)
+    bench.stream.full = True
+    bench.run(0.2)
+    bench.stream.away, bench.stream.full = True, False
+    bench.run(1)
+    bench.stream.away = False
+    bench.run(3)
+    assert bench.stream.repeated > 0
+    assert bench.turns("underlying") == list(range(bench.market.turn))

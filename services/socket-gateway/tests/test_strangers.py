@@ -172,6 +172,15 @@ def test_sessions_of_one_address_are_bounded_and_strangers_give_way(start: Any, 
         raw.shutdown()
 
 
+def test_a_session_number_that_is_none_needs_a_place_too(start: Any, redis_url: str) -> None:
+    """`xsid=1` names no session, so engine.io opens one."""
+    gateway = start(redis_url, MAX_CLIENTS="1")
+    asked = "/socket.io/?EIO=4&transport=polling"
+    answers = [gateway.get(f"{asked}&{extra}")[0] for extra in ["xsid=1", "sid="] * 10]
+    assert answers[:9] == [200] * 9
+    assert set(answers[9:]) == {503}
+
+
 def test_addresses_count_by_what_the_outermost_trusted_proxy_saw() -> None:
     """A client's own header is no address; IPv6 counts by /64, mapped IPv4 as IPv4."""
     assert origin_of("10.0.0.9", "1.1.1.1", 0) == "10.0.0.9"

@@ -172,6 +172,18 @@ def test_a_symbol_that_contradicts_its_parts_is_refused(changes: dict[str, Any])
     assert (error.reason, message["symbol"] in error.detail) == ("inconsistent", True)
 
 
+def test_a_symbol_whose_product_ends_like_a_date_is_refused() -> None:
+    """What is left of it after its parts is no number."""
+    expiry = example("market-option_quote")["expiry"].replace("-", "")
+    changes = {"product": "A", "symbol": f"A{expiry}C{expiry}C100"}
+    with pytest.raises(RefusedError, match="inconsistent"):
+        read(
+            json.dumps(example("market-option_quote") | changes).encode(),
+            feed=example("market-option_quote")["feed"],
+            arrived_ms=None,
+        )
+
+
 @pytest.mark.parametrize("symbol", ["NIFTY20240627C23500", "NIFTY20240627C23500.0"])
 def test_a_symbol_may_write_its_strike_with_zeros(symbol: str) -> None:
     """It is the number that counts."""

@@ -176,6 +176,14 @@ def test_an_outage_of_mongodb_is_waited_out_and_nothing_is_acknowledged_meanwhil
     assert (world.counts()["underlying_ticks"], world.pending()) == (2, 0)
 
 
+def test_what_is_refused_while_mongodb_is_away_becomes_one_dead_letter(world: World) -> None:
+    """The batch is tried again and again; a refusal of it is settled once."""
+    ids = world.publish(b"no JSON", tick(1))
+    world.runner(AwaySink(world, 4, AutoReconnect("away"))).run(ids)
+    assert world.client.xlen(f"dlq:{FEED}") == 1
+    assert (world.counts()["underlying_ticks"], world.pending()) == (1, 0)
+
+
 def test_a_worker_that_must_stop_during_an_outage_leaves_its_batch_pending(world: World) -> None:
     """The stream takes it back; a stop must not wait for MongoDB."""
     ids = world.publish(tick(1))
