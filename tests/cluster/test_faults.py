@@ -34,10 +34,10 @@ def stores(system: Cluster) -> Iterator[Database[dict[str, Any]]]:
 @pytest.fixture(scope="module")
 def audit(system: Cluster, client: redis.Redis) -> Iterator[Audit]:
     body = feed(NAME, products=["MSFT", "TSLA"], source={"synthetic": {"seed": 3, "messagesPerSecond": 200}})
+    made = Audit(client, [NAME])
+    made.start()  # before the feed: what is stored is trimmed within a second
     with applied(system, body):
         ready(system, NAME)
-        made = Audit(client, [NAME])
-        made.start()
         yield made
         made.stop()
 

@@ -90,7 +90,7 @@ class Settings(BaseSettings):
         )
 
     def _is_ours(self, host: str) -> bool:
-        name = host.rpartition(":")[0] if re.search(r":[0-9]+$", host) else host
+        name = host.rpartition(":")[0] if re.search(r":[0-9]+\Z", host) else host
         origins = [origin.partition("://")[2].partition(":")[0] for origin in _split(self.cors_origins)]
         return name.lower() in (*_LOOPBACK, *_split(self.allowed_hosts.lower()), *origins)
 
