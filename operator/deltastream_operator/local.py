@@ -200,9 +200,12 @@ class Local:
         client = Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1)
         board = Board(client, self._feeds, time.monotonic)
         signals = RedisSignals(url, time)
-        due = decide_at = 0.0
+        due = decide_at = bound_at = 0.0
         while True:
             self._step(0.2)
+            if time.monotonic() >= bound_at:  # most of all in an outage, when everybody logs errors
+                bound_at = time.monotonic() + REFRESH_S
+                self._try(lambda: logs.bound(self._home.logs))
             if self._silent("redis"):  # each reading would wait in vain, and everything else with it
                 continue
             if time.monotonic() >= decide_at:
@@ -211,7 +214,6 @@ class Local:
             if time.monotonic() < due:
                 continue
             due = time.monotonic() + REFRESH_S
-            self._try(lambda: logs.bound(self._home.logs))
             with contextlib.suppress(RedisError, ValueError):  # it is being started again: the lines stay
                 self._screen.show(board.lines())
 

@@ -305,6 +305,20 @@ def test_what_is_added_reaches_every_pod_of_its_component() -> None:
         assert own == (None if component in hooks else "options"), name(account)
 
 
+def test_a_spread_that_says_what_it_counts_is_left_as_it_is() -> None:
+    """Nothing of the component's own selector gets into it."""
+    mine = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+    mine["labelSelector"] = {"matchLabels": {"mine": "x"}}
+    for value in ("apiGateway", "workerEnricher"):
+        release = _rendered(f"--set-json={value}.topologySpreadConstraints={json.dumps([mine])}")
+        assert [mine] in [pod.spec.get("topologySpreadConstraints") for pod in pods(release)], value
+
+
+def test_no_hosts_at_all_render() -> None:
+    """As null in a values file."""
+    assert _rendered("--set-json=ingress.hosts=null", "--set-json=httpRoute.hostnames=null")
+
+
 def test_a_variable_of_the_user_s_replaces_the_chart_s_and_its_file() -> None:
     mine = [
         {"name": "LOG_LEVEL", "value": "{{ .Values.logLevel | lower }}"},

@@ -85,7 +85,17 @@ def flood(one: socket.socket, piece: bytes, seconds: float = HOLD_S) -> bool:
         try:
             one.send(block)
         except TimeoutError:
-            continue
+            if _ended(one):  # nothing is taken any more: full for a moment, or the server's end is closed
+                return True
         except OSError:
             return True
     return False
+
+
+def _ended(one: socket.socket) -> bool:
+    try:
+        return not one.recv(65536)
+    except TimeoutError:
+        return False
+    except OSError:
+        return True

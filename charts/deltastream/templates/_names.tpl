@@ -38,7 +38,7 @@ HTTPRoute, and the given ones. Takes {root, component, given}.
 {{- $own := include "deltastream.name" . -}}
 {{- $space := .root.Release.Namespace -}}
 {{- $hosts := list $own (printf "%s.%s" $own $space) (printf "%s.%s.svc" $own $space) (printf "%s.%s.svc.cluster.local" $own $space) -}}
-{{- range concat .root.Values.ingress.hosts .root.Values.httpRoute.hostnames .given -}}
+{{- range concat (.root.Values.ingress.hosts | default list) (.root.Values.httpRoute.hostnames | default list) .given -}}
 {{- if not (hasPrefix "*" .) }}{{ $hosts = append $hosts . }}{{ end -}}
 {{- end -}}
 {{- join "," ($hosts | uniq) -}}

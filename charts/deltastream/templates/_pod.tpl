@@ -127,7 +127,7 @@ Takes {root, component, values, alone?, operated?}; what is `alone` has no repli
 {{- $counted := dict "labelSelector" (dict "matchLabels" (include "deltastream.selector" . | fromYaml)) -}}
 {{- $operated := .operated -}}
 {{- range $wanted -}}
-{{- $constraints = append $constraints (or $operated (hasKey . "labelSelector") | ternary . (merge dict . $counted)) -}}
+{{- $constraints = append $constraints (or $operated (hasKey . "labelSelector") | ternary . (merge dict (deepCopy .) $counted)) -}}
 {{- end -}}
 {{- with $constraints -}}
 topologySpreadConstraints:

@@ -319,8 +319,10 @@ class HttpWorker(Worker):  # type: ignore[misc]
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is no fault
         # A listener that finds no free descriptor would turn the loop into a busy one.
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = min(hard, self.bounds.total + _OTHER_FILES)
-        if soft < wanted:
+        wanted = self.bounds.total + _OTHER_FILES
+        if hard != resource.RLIM_INFINITY:
+            wanted = min(wanted, hard)
+        if resource.RLIM_INFINITY != soft < wanted:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         server = self._server = _Server(self.wsgi, self.sockets[0].sock, self.bounds, self.cfg.threads)
         while self.alive and self.ppid == os.getppid():

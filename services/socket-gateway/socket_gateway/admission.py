@@ -111,7 +111,7 @@ class Admission:
 
 def _sid(environ: dict[str, Any]) -> str:
     """The session that a request names, as engine.io reads it."""
-    return parse_qs(environ.get("QUERY_STRING", "")).get("sid", [""])[0]
+    return str(parse_qs(environ.get("QUERY_STRING", "")).get("sid", [""])[0])
 
 
 def not_found(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

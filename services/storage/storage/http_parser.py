@@ -97,6 +97,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     """Refuses what two parsers could read in two ways."""
 
     body_rcv: Any
+    completed: bool
     path = ""  # waitress logs it when the client of a malformed request is gone before its answer
 
     def received(self, data: bytes) -> int:
