@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cluster.data import append, database, redis_client
-from tests.cluster.feeds import applied, feed, pods, ready, status
+from tests.cluster.feeds import applied, feed, patch, pods, ready, status
 from tests.cluster.kube import Cluster
 from tests.support.audit import doubled, lost, stored
 from tests.support.stores import wait_until
@@ -15,13 +15,17 @@ MESSAGES = 20_000
 
 
 def test_a_backlog_scales_up_then_down_and_every_message_is_stored_once(system: Cluster) -> None:
-    """The decision's numbers are in the status and in an Event."""
+    """The decision's numbers are in the status and in an Event.
+
+    The feed stands without enrichers until the backlog is there: a running one may empty the stream before
+    the operator reads it, on a machine that is fast enough.
+    """
     body = feed(
         "burst",
-        mode="Automatic",
         products=["AAPL"],
         generator={"minReplicas": 0, "maxReplicas": 0},
         enricher={
+            "replicas": 0,
             "minReplicas": 1,
             "maxReplicas": 3,
             "target": {"utilizationPercent": 70, "catchUpSeconds": 1},
@@ -30,16 +34,17 @@ def test_a_backlog_scales_up_then_down_and_every_message_is_stored_once(system: 
     with applied(system, body) as name, redis_client(system) as client, database(system) as stores:
         ready(system, name)
         appended = append(client, name, MESSAGES, product="AAPL")
-        wait_until(lambda: len(pods(system, name, "worker-enricher")) > 1, "more enrichers")
+        patch(system, name, {"mode": "Automatic"})
+        wait_until(lambda: len(pods(system, name, "worker-enricher")) > 1, "more enrichers than minReplicas")
         wait_until(lambda: appended <= stored(stores, name).keys(), "everything is stored", 180)
         wait_until(lambda: status(system, name)["enricher"]["replicas"] == 1, "scaled down again", 120)
         found = stored(stores, name)
         assert doubled(found) == []
         assert lost(appended, found) == []
         assert client.xlen(f"dlq:{name}") == 0
-        decisions = status(system, name)["decisions"]
-        up = [d for d in decisions if d["component"] == "enricher" and d["to"] > d["from"] > 0]
-        down = [d for d in decisions if d["component"] == "enricher" and d["to"] < d["from"]]
+        decisions = [d for d in status(system, name)["decisions"] if d["component"] == "enricher"]
+        up = [d for d in decisions if d["to"] > 1]
+        down = [d for d in decisions if d["to"] < d["from"]]
         assert up
         assert down
         assert max(d["inputs"]["lag"] for d in up) > 0
