@@ -26,14 +26,14 @@ SERVICES = Path(__file__).parents[2] / "services"
 )
 def test_a_twin_is_byte_equal_everywhere(name: str, least: int) -> None:
     """A fix in one copy must reach all: drift in silence is how copies go wrong."""
-    copies = sorted(SERVICES.glob(f"*/*/{name}"))
+    copies = sorted(SERVICES.glob(f"*/*/chassis/{name}"))
     assert len(copies) >= least
     assert {path.read_bytes() for path in copies} == {copies[0].read_bytes()}
 
 
 def test_the_operator_reads_a_redis_url_as_the_services_do() -> None:
     """A Redis URL has one meaning in the whole product."""
-    copies = sorted(SERVICES.glob("*/*/redis_urls.py"))
+    copies = sorted(SERVICES.glob("*/*/chassis/redis_urls.py"))
     copies.append(SERVICES.parent / "operator" / "deltastream_operator" / "redis_urls.py")
     assert len(copies) >= 7
     assert {path.read_bytes() for path in copies} == {copies[0].read_bytes()}

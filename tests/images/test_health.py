@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from storage import health
+from storage.chassis import health
 
 Serve = Callable[..., str]
 

@@ -1,0 +1,1 @@
+"""What every service repeats: copies of services/chassis, made by `make chassis`."""
