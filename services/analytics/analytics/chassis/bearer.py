@@ -1,7 +1,4 @@
-"""Bearer tokens, verified locally against the auth service's published keys.
-
-A twin: the same file in every service that accepts tokens, kept equal by tests/contracts/test_twins.py.
-"""
+"""Bearer tokens, verified locally against the auth service's published keys."""
 
 from __future__ import annotations
 

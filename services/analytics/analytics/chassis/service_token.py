@@ -1,7 +1,4 @@
-"""This service's own access tokens, for calling other services (OAuth 2 client credentials).
-
-A twin: the same file in every service that calls another, kept equal by tests/contracts/test_twins.py.
-"""
+"""This service's own access tokens, for calling other services (OAuth 2 client credentials)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What one request may look like on the wire: waitress' parser, made strict, with refusals as problem+json.
-
-A twin: the same file in every HTTP service, kept equal by tests/contracts/test_twins.py.
-"""
+"""What one request may look like on the wire: waitress' parser, made strict; refusals are problem+json."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask
 from waitress.utilities import BadRequest, Error
 
-from .log_setup import bind_request  # noqa: TID252  # a twin cannot name its package
+from .log_setup import bind_request
 
 MAX_HEAD_BYTES = 32 << 10
 MAX_FIELDS = 100

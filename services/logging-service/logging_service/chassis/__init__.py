@@ -1,1 +1,1 @@
-"""What every service repeats: copies of services/chassis, made by `make chassis`."""
+"""What services repeat. In a service these are copies: edit services/chassis, then `make chassis`."""

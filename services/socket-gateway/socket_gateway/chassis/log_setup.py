@@ -1,7 +1,4 @@
-"""JSON logs, and the ids that tie the lines of one request together across services.
-
-A twin: the same file in every service, kept equal by tests/contracts/test_twins.py.
-"""
+"""JSON logs, and the ids that tie the lines of one request together across services."""
 
 from __future__ import annotations
 

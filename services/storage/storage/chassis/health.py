@@ -1,7 +1,6 @@
 """Liveness, readiness and metrics as WSGI: a middleware for HTTP services, a small server for others.
 
 `python -m {package}.chassis.health [PORT ...]` asks this machine's processes, for an image's HEALTHCHECK.
-A twin: the same file in every service, kept equal by tests/contracts/test_twins.py.
 """
 
 from __future__ import annotations

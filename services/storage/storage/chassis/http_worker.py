@@ -3,8 +3,6 @@
 A connection costs a thread only from its request's last byte to its answer's first, so that half requests
 and slow readers hold nobody up. Each phase of a connection has a deadline; connections are counted in
 total and by address, and what they hold in memory has a bound.
-
-A twin: the same file in every HTTP service, kept equal by tests/contracts/test_twins.py.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import BadRequest
 
-from .http_parser import (  # noqa: TID252  # a twin cannot name its package
+from .http_parser import (
     MAX_HEAD_BYTES,
     Parser,
     Refusal,

@@ -1,4 +1,4 @@
-"""What HEALTHCHECK runs, asked of real listeners (health.py is one twin, so one copy stands for all)."""
+"""What HEALTHCHECK runs, asked of real listeners."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from storage.chassis import health
+from chassis import health
 
 Serve = Callable[..., str]
 
