@@ -47,8 +47,8 @@ test: build ## run every test (the README's test command)
 	@$(CLUSTER) prepare
 	$(BIN)/pytest
 
-PACKAGES := feed_generator worker_enricher storage analytics auth api_gateway socket_gateway logging_service
-MYPYPATH := operator:$(subst $() ,:,$(patsubst %/,%,$(dir $(SERVICES))))
+PACKAGES := chassis feed_generator worker_enricher storage analytics auth api_gateway socket_gateway logging_service
+MYPYPATH := operator:services/chassis:$(subst $() ,:,$(patsubst %/,%,$(dir $(SERVICES))))
 lint: build ## ruff, mypy --strict, import-linter, yamllint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -69,6 +69,10 @@ images: build ## build the nine images; without docker or podman also the stores
 base: build ## write k8s/base, k8s/overlays and the chart's table of values again from the chart
 	@PYTHONPATH=. $(BIN)/python scripts/render_base.py
 	@$(BIN)/python scripts/render_values.py
+
+.PHONY: chassis
+chassis: build ## copy services/chassis into the services that import its modules
+	@$(BIN)/python scripts/copy_chassis.py
 
 bench: build ## throughput, latency and memory of the real pipeline (BASE=REV: beside that commit's)
 	@PYTHONPATH=. $(BIN)/python scripts/$(if $(BASE),compare.py "$(BASE)",bench.py) $(BENCH_ARGS)

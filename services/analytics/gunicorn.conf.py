@@ -6,10 +6,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from analytics.bootstrap import THREADS  # the path above comes first
+from analytics.chassis.gunicorn_base import *  # noqa: F403
+from analytics.chassis.gunicorn_base import address
+from analytics.chassis.http_worker import HttpWorker
 from analytics.config import load
-from analytics.gunicorn_base import *  # noqa: F403
-from analytics.gunicorn_base import address
-from analytics.http_worker import HttpWorker
 
 _settings = load()
 bind = address(_settings.host, _settings.port)

@@ -6,11 +6,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from api_gateway.bootstrap import THREADS  # the path above comes first
+from api_gateway.chassis.gunicorn_base import *  # noqa: F403
+from api_gateway.chassis.gunicorn_base import address
+from api_gateway.chassis.http_worker import HttpWorker
 from api_gateway.config import load
 from api_gateway.edge import MAX_BODY_BYTES
-from api_gateway.gunicorn_base import *  # noqa: F403
-from api_gateway.gunicorn_base import address
-from api_gateway.http_worker import HttpWorker
 
 _settings = load()
 bind = address(_settings.host, _settings.port)

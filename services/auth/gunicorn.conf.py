@@ -6,10 +6,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from auth.bootstrap import MAX_BODY_BYTES, THREADS  # the path above comes first
+from auth.chassis.gunicorn_base import *  # noqa: F403
+from auth.chassis.gunicorn_base import address
+from auth.chassis.http_worker import HttpWorker
 from auth.config import load
-from auth.gunicorn_base import *  # noqa: F403
-from auth.gunicorn_base import address
-from auth.http_worker import HttpWorker
 
 _settings = load()
 bind = address(_settings.host, _settings.port)

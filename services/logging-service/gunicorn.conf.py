@@ -6,10 +6,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from logging_service.bootstrap import MAX_BODY_BYTES, THREADS  # the path above comes first
+from logging_service.chassis.gunicorn_base import *  # noqa: F403
+from logging_service.chassis.gunicorn_base import address
+from logging_service.chassis.http_worker import HttpWorker
 from logging_service.config import load
-from logging_service.gunicorn_base import *  # noqa: F403
-from logging_service.gunicorn_base import address
-from logging_service.http_worker import HttpWorker
 
 _settings = load()
 bind = address(_settings.host, _settings.port)

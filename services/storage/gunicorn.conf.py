@@ -6,10 +6,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from storage.bootstrap import THREADS  # the path above comes first
+from storage.chassis.gunicorn_base import *  # noqa: F403
+from storage.chassis.gunicorn_base import address
+from storage.chassis.http_worker import HttpWorker
 from storage.config import load
-from storage.gunicorn_base import *  # noqa: F403
-from storage.gunicorn_base import address
-from storage.http_worker import HttpWorker
 
 _settings = load()
 bind = address(_settings.host, _settings.port)

@@ -60,7 +60,7 @@ def test_a_dockerfile_keeps_every_rule(folder: Path) -> None:
             "CMD gunicorn app:app",
         ),
         ("starts in exec form", 'CMD ["gunicorn", "-c", "gunicorn.conf.py", "app:app"]\n', ""),
-        ("asks itself for its health", 'CMD ["python", "-m", "storage.health"]', "CMD true"),
+        ("asks itself for its health", 'CMD ["python", "-m", "storage.chassis.health"]', "CMD true"),
         ("listens on all addresses at a port it exposes", "HOST=0.0.0.0", "HOST=127.0.0.1"),
         ("listens on all addresses at a port it exposes", "EXPOSE 8003", "EXPOSE 80"),
         ("has the OCI labels", 'org.opencontainers.image.licenses="MIT" \\\n    ', ""),
@@ -96,7 +96,7 @@ def test_a_service_asks_its_health_by_its_own_module(folder: Path) -> None:
     """Of the ports that it listens on, by default the one in PORT."""
     package = folder.name.replace("-", "_")
     command = rules.health_command(rules.instructions((folder / "Dockerfile").read_text()))
-    assert command[:3] == ["python", "-m", f"{package}.health"]
+    assert command[:3] == ["python", "-m", f"{package}.chassis.health"]
 
 
 @pytest.mark.parametrize(

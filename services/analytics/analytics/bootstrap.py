@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 from flask import Flask, Response, has_request_context, request
 
-from analytics import __version__, cache, errors, log_setup, metrics, stored
-from analytics.bearer import Verifier
+from analytics import __version__, cache, errors, metrics, stored
+from analytics.chassis import log_setup
+from analytics.chassis.bearer import Verifier
+from analytics.chassis.health import Health
+from analytics.chassis.service_token import ServiceToken
 from analytics.config import Settings, load
-from analytics.health import Health
 from analytics.routes import EXTENSION, Known, routes
-from analytics.service_token import ServiceToken
 from analytics.sources import Sources
 
 SERVICE = AUDIENCE = "analytics"

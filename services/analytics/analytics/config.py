@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from analytics import environment, redis_urls
+from analytics.chassis import environment, redis_urls
 
 _SECRETS = ("REDIS_URL", "SERVICE_CLIENT_SECRET")
 

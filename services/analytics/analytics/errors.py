@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Flask, Response
 
-from analytics import problems
-from analytics.bearer import KeysUnavailable, Unauthorized
+from analytics.chassis import problems
+from analytics.chassis.bearer import KeysUnavailable, Unauthorized
 
 
 class AnalyticsError(Exception):

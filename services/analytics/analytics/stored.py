@@ -14,7 +14,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from urllib3 import exceptions
 
 from analytics import metrics
-from analytics.service_token import ServiceToken, TokenUnavailable
+from analytics.chassis.service_token import ServiceToken, TokenUnavailable
 from analytics.values import Json, rfc3339_ns
 
 AUDIENCE = "storage"

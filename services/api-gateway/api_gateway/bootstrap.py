@@ -15,14 +15,15 @@ from flask.json.provider import JSONProvider
 from flask_openapi3 import Info, OpenAPI, Server  # type: ignore[attr-defined]
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api_gateway import __version__, docs, edge, errors, limits, log_setup, proxy, readiness, routes, upstream
+from api_gateway import __version__, docs, edge, errors, limits, proxy, readiness, routes, upstream
 from api_gateway.answers import Problem
-from api_gateway.bearer import Verifier
+from api_gateway.chassis import log_setup
+from api_gateway.chassis.bearer import Verifier
+from api_gateway.chassis.health import Health
+from api_gateway.chassis.service_token import ServiceToken
 from api_gateway.config import Settings, load
 from api_gateway.forwarded import Forwarded
-from api_gateway.health import Health
 from api_gateway.identity import AUDIENCE, Identity
-from api_gateway.service_token import ServiceToken
 
 SERVICE = "api-gateway"
 THREADS = 16

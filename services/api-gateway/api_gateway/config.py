@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from api_gateway import environment, redis_urls
+from api_gateway.chassis import environment, redis_urls
 
 _SECRETS = ("SERVICE_CLIENT_SECRET", "REDIS_URL")
 

@@ -8,8 +8,8 @@ from typing import Any
 from flask import Flask, Response
 from pydantic import ValidationError
 
-from api_gateway import problems
-from api_gateway.bearer import KeysUnavailable, Unauthorized
+from api_gateway.chassis import problems
+from api_gateway.chassis.bearer import KeysUnavailable, Unauthorized
 
 
 class GatewayError(Exception):

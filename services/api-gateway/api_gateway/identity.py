@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import g, request
 
-from api_gateway.bearer import KeysUnavailable, Unauthorized, Verifier
+from api_gateway.chassis.bearer import KeysUnavailable, Unauthorized, Verifier
 
 AUDIENCE = "deltastream-api"
 READS = frozenset({"data", "analytics"})  # the blueprints that need a user

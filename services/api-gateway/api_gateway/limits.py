@@ -11,8 +11,8 @@ from redis import ConnectionPool
 from redis.exceptions import RedisError
 
 from api_gateway import metrics
+from api_gateway.chassis.problems import problem
 from api_gateway.identity import address
-from api_gateway.problems import problem
 
 WINDOW_S = 60
 

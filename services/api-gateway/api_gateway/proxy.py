@@ -11,10 +11,10 @@ from urllib.parse import quote, urlencode
 import orjson
 from flask import Response, current_app, request
 
+from api_gateway.chassis.service_token import ServiceToken, TokenUnavailable
 from api_gateway.errors import UpstreamInvalid, UpstreamUnavailable
 from api_gateway.forwarded import Forwarded
 from api_gateway.models import Query
-from api_gateway.service_token import ServiceToken, TokenUnavailable
 from api_gateway.upstream import Answer, Upstream
 
 EXTENSION = "deltastream.proxy"

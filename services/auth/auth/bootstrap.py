@@ -12,12 +12,13 @@ from flask import Flask, Response, request
 from pymongo import MongoClient, WriteConcern
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from auth import __version__, clients, errors, log_setup, metrics
+from auth import __version__, clients, errors, metrics
 from auth.accounts import Accounts
+from auth.chassis import log_setup
+from auth.chassis.health import Health
 from auth.config import Settings, load
 from auth.devices import Devices
 from auth.forwarded import forwarded
-from auth.health import Health
 from auth.keys import KeyRing, derive
 from auth.limits import Limits
 from auth.passwords import Passwords, give_memory_back, owasp_hasher

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from auth.environment import refuse
+from auth.chassis.environment import refuse
 from auth.errors import AudienceRefused, BadClient
 
 Audience = Literal["storage", "analytics", "logging"]

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from auth import environment, mongo_urls, redis_urls
+from auth.chassis import environment, mongo_urls, redis_urls
 from auth.secret_rules import broken_rule
 
 _SECRETS = ("JWT_SECRET", "JWT_PREVIOUS_SECRET", "MONGO_URL", "REDIS_URL")

@@ -10,7 +10,7 @@ from flask import Flask, Response
 from pydantic import ValidationError
 from pymongo.errors import PyMongoError
 
-from auth import problems
+from auth.chassis import problems
 
 
 class AuthError(Exception):

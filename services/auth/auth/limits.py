@@ -15,10 +15,10 @@ from redis import ConnectionPool
 from redis.exceptions import RedisError
 
 from auth import metrics
+from auth.chassis.problems import problem
 from auth.config import Settings
 from auth.devices import Devices
 from auth.models import lowered
-from auth.problems import problem
 
 WINDOW_S = 60
 View = Callable[..., Any]

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from feed_generator import redis_urls
+from feed_generator.chassis import redis_urls
 from feed_generator.errors import ConfigError
 
 _SECRETS = ("REDIS_URL",)

@@ -10,7 +10,7 @@ import redis
 from redis.exceptions import NoPermissionError
 
 from feed_generator.buffer import PASSES, Named
-from feed_generator.log_setup import new_traceparent
+from feed_generator.chassis.log_setup import new_traceparent
 from feed_generator.messages import stamp
 
 GROUP = "enricher"

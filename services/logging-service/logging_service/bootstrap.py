@@ -11,10 +11,11 @@ from flask import Flask, Response, request
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from logging_service import __version__, errors, intake, log_setup, metrics, query
-from logging_service.bearer import Verifier
+from logging_service import __version__, errors, intake, metrics, query
+from logging_service.chassis import log_setup
+from logging_service.chassis.bearer import Verifier
+from logging_service.chassis.health import Health
 from logging_service.config import Settings, load
-from logging_service.health import Health
 from logging_service.store import Store
 
 SERVICE = "logging-service"

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from logging_service import environment, mongo_urls
+from logging_service.chassis import environment, mongo_urls
 
 _SECRETS = ("MONGO_URL",)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Flask, Response
 
-from logging_service import problems
-from logging_service.bearer import KeysUnavailable, Unauthorized
+from logging_service.chassis import problems
+from logging_service.chassis.bearer import KeysUnavailable, Unauthorized
 
 
 class LoggingError(Exception):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
-from socket_gateway.bearer import KeysUnavailable, Unauthorized, Verifier
+from socket_gateway.chassis.bearer import KeysUnavailable, Unauthorized, Verifier
 from socket_gateway.errors import Refused
 
 AUDIENCE = "deltastream-api"

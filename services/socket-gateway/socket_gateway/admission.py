@@ -11,8 +11,8 @@ import gevent
 import socketio
 
 from socket_gateway import metrics
+from socket_gateway.chassis.health import WSGIApp
 from socket_gateway.config import Settings
-from socket_gateway.health import WSGIApp
 from socket_gateway.places import origin_of
 from socket_gateway.transport import MOST_QUEUED, Transport, is_packet, packet_budget
 

@@ -8,15 +8,16 @@ import redis
 import socketio
 import structlog
 
-from socket_gateway import __version__, log_setup
+from socket_gateway import __version__
 from socket_gateway.access import AUDIENCE, Access
 from socket_gateway.admission import Admission, not_found
-from socket_gateway.bearer import Verifier
 from socket_gateway.cache import Cache
+from socket_gateway.chassis import log_setup
+from socket_gateway.chassis.bearer import Verifier
+from socket_gateway.chassis.health import Health
 from socket_gateway.config import Settings
 from socket_gateway.feed import Feed
 from socket_gateway.gateway import Gateway
-from socket_gateway.health import Health
 from socket_gateway.hub import Hub
 from socket_gateway.listener import Listener
 from socket_gateway.server import Server

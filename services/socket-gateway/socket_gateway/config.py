@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings
 
-from socket_gateway import redis_urls
+from socket_gateway.chassis import redis_urls
 
 _SECRETS = ("REDIS_URL",)
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")

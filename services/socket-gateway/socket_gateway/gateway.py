@@ -10,9 +10,10 @@ import gevent
 import socketio
 import structlog
 
-from socket_gateway import log_setup, metrics
+from socket_gateway import metrics
 from socket_gateway.access import Access, Identity
 from socket_gateway.cache import Cache
+from socket_gateway.chassis import log_setup
 from socket_gateway.client import Client
 from socket_gateway.config import Settings
 from socket_gateway.errors import (

@@ -14,8 +14,8 @@ import structlog
 from gevent.pywsgi import Input, WSGIServer, headers_factory
 from geventwebsocket.handler import WebSocketHandler  # type: ignore[import-untyped]
 
+from socket_gateway.chassis.health import WSGIApp
 from socket_gateway.config import Settings
-from socket_gateway.health import WSGIApp
 from socket_gateway.http_head import MAX_HEAD_BYTES, BadHead, check
 from socket_gateway.limits import TokenBucket
 from socket_gateway.places import Places, origin_of

@@ -15,9 +15,9 @@ import structlog
 from gevent.event import Event
 
 from socket_gateway.admission import Admission
+from socket_gateway.chassis.health import WSGIApp
 from socket_gateway.config import Settings
 from socket_gateway.gateway import Gateway
-from socket_gateway.health import WSGIApp
 from socket_gateway.http_server import HttpServer
 from socket_gateway.listener import Listener
 

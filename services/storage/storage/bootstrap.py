@@ -9,10 +9,11 @@ from flask import Flask, Response, request
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from storage import __version__, errors, log_setup, metrics
-from storage.bearer import Verifier
+from storage import __version__, errors, metrics
+from storage.chassis import log_setup
+from storage.chassis.bearer import Verifier
+from storage.chassis.health import Health
 from storage.config import Settings, load
-from storage.health import Health
 from storage.queries import Store
 from storage.routes import EXTENSION, routes
 

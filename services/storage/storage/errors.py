@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Flask, Response
 
-from storage import problems
-from storage.bearer import KeysUnavailable, Unauthorized
+from storage.chassis import problems
+from storage.chassis.bearer import KeysUnavailable, Unauthorized
 
 
 class StorageError(Exception):

@@ -16,7 +16,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from storage import environment
+from storage.chassis import environment
 
 SECRETS = ("MONGO_KEY", "MONGO_ROOT_PASSWORD", "MONGO_APP_PASSWORD")
 DATABASE, APP, ROOT = "deltastream", "app", "root"

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from worker_enricher import mongo_urls, redis_urls
+from worker_enricher.chassis import mongo_urls, redis_urls
 
 _SECRETS = ("REDIS_URL", "MONGO_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")
 

@@ -10,11 +10,11 @@ import structlog
 from celery import Celery, bootsteps
 from celery import signals as celery_signals
 
-from worker_enricher import log_setup
 from worker_enricher.bootstrap import VERSION, consumer_name, feed_stream
 from worker_enricher.celery_app import TASK, create, queue_name
+from worker_enricher.chassis import log_setup
+from worker_enricher.chassis.health import Health
 from worker_enricher.config import Settings
-from worker_enricher.health import Health
 from worker_enricher.mongo_sink import MongoSink, connect
 from worker_enricher.redis_client import connect as redis_client
 from worker_enricher.redis_sink import RedisSink

@@ -1,0 +1,82 @@
+"""Errors as problem+json (RFC 9457), the same in every HTTP service."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import structlog
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+_HTTP_CODES = {
+    400: "bad_input",
+    401: "unauthorized",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    429: "rate_limited",
+}
+
+
+def problem(status: int, code: str, detail: str, **members: Any) -> Response:
+    """A problem+json answer that carries the id of the request."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": request.environ.get("deltastream.request_id", ""),
+        **members,
+    }
+    answer = Response(json.dumps(body), status, content_type="application/problem+json")
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    if status == 503:
+        answer.headers["Retry-After"] = "1"
+    return answer
+
+
+def unauthorized(error: Any) -> Response:
+    """The answer to a token that does not hold (bearer.Unauthorized)."""
+    return problem(401, "unauthorized", error.reason)
+
+
+def no_keys(_error: Any) -> Response:
+    """The answer while tokens cannot be judged (bearer.KeysUnavailable)."""
+    return problem(
+        503, "upstream_unavailable", "tokens cannot be judged: auth does not answer", upstream="auth"
+    )
+
+
+def install(app: Flask, service: str, answers: Mapping[type[Exception], Callable[[Any], Response]]) -> None:
+    """Answer every error of `app` as a problem: those of `answers`, HTTP's own, and any other as a 500."""
+
+    def http_error(error: HTTPException) -> Response | HTTPException:
+        status = error.code or 500
+        if status < 400 or error.response is not None:  # a redirect, or an answer that is made already
+            return error
+        detail = error.description or HTTPStatus(status).phrase
+        answer = problem(status, _HTTP_CODES.get(status, "http_error"), detail)
+        for name, value in error.get_headers():
+            if name not in ("Content-Type", "Content-Length"):
+                answer.headers[name] = value  # Allow of a 405
+        return answer
+
+    def unexpected(error: Exception) -> Response:
+        # Places, not text: an exception's text may hold what a caller sent.
+        frames = traceback.extract_tb(error.__traceback__)
+        places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-8:]]
+        structlog.get_logger("errors").error("unexpected", error=type(error).__name__, places=places)
+        return problem(500, "internal_error", f"{service} failed; the request id finds it in the logs")
+
+    for kind, answer in answers.items():
+        app.register_error_handler(kind, answer)
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(Exception, unexpected)

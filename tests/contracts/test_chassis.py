@@ -1,0 +1,104 @@
+"""Services share no code: each has its own copies of services/chassis, and only while they stay equal."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from scripts import copy_chassis
+
+ROOT = copy_chassis.ROOT
+SERVICES = [path.name for path in copy_chassis.services(ROOT)]
+
+
+def differences(root: Path) -> list[str]:
+    """Copies that are not there or not equal, and files that are no copies, by path."""
+    made = copy_chassis.copies(root)
+    there = {path: path.read_bytes() for path in {*copy_chassis.present(root), *made} if path.exists()}
+    wrong = {path for path in made.keys() | there.keys() if made.get(path) != there.get(path)}
+    return sorted(str(path.relative_to(root)) for path in wrong)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Two services and the operator, with fresh copies."""
+    origin = tmp_path / "services/chassis/chassis"
+    origin.mkdir(parents=True)
+    modules = {"__init__": "", "a": "from .b import B\n", "b": "B = 1\n", "c": "C = 1\n", "redis_urls": ""}
+    for name, text in modules.items():
+        (origin / f"{name}.py").write_text(text)
+    for service, text in {
+        "one-two": "from one_two.chassis import a",
+        "three": "from three.chassis.c import C",
+    }.items():
+        folder = tmp_path / "services" / service
+        (folder / folder.name.replace("-", "_")).mkdir(parents=True)
+        (folder / "requirements.in").touch()
+        (folder / "app.py").write_text(text)
+    (tmp_path / "operator/deltastream_operator").mkdir(parents=True)
+    (tmp_path / "operator/deltastream_operator/redis_urls.py").touch()
+    copy_chassis.write(tmp_path)
+    return tmp_path
+
+
+def test_every_copy_is_byte_equal_to_its_origin() -> None:
+    """A fix in one copy must reach all. `make chassis` makes the copies again."""
+    assert len(SERVICES) == 8
+    assert differences(ROOT) == []
+
+
+def test_the_chassis_holds_only_what_services_repeat() -> None:
+    """What one service needs is its own module."""
+    takers = Counter(path.stem for path in copy_chassis.copies(ROOT) if path.parent.name == "chassis")
+    origins = {path.stem for path in (ROOT / "services/chassis/chassis").glob("*.py")}
+    assert {name for name in origins if takers[name] < 2} == set()
+
+
+def test_the_operator_reads_a_redis_url_as_the_services_do() -> None:
+    """A Redis URL has one meaning in the whole product."""
+    operator = ROOT / "operator"
+    assert [path.name for path in copy_chassis.copies(ROOT) if path.is_relative_to(operator)] == [
+        "redis_urls.py"
+    ]
+
+
+def test_a_service_takes_what_it_imports_and_what_that_imports(tree: Path) -> None:
+    """No list to keep: the imports are the statement."""
+    found = sorted(str(path.relative_to(tree / "services")) for path in copy_chassis.present(tree))
+    assert found == [
+        *(f"one-two/one_two/chassis/{name}.py" for name in ("__init__", "a", "b")),
+        *(f"three/three/chassis/{name}.py" for name in ("__init__", "c")),
+    ]
+    assert differences(tree) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "services/three/three/chassis/c.py",
+        "services/three/three/chassis/own.py",
+        "services/three/three/chassis/b.py",
+        "operator/deltastream_operator/redis_urls.py",
+    ],
+)
+def test_a_changed_or_strange_file_is_found_and_mended(path: str, tree: Path) -> None:
+    """A comparison that finds nothing compares nothing."""
+    (tree / path).write_text("print('mine')\n")
+    assert differences(tree) == [path]
+    copy_chassis.write(tree)
+    assert differences(tree) == []
+
+
+def test_a_missing_copy_is_found(tree: Path) -> None:
+    """And a whole folder too."""
+    shutil.rmtree(tree / "services/three/three/chassis")
+    assert differences(tree) == [f"services/three/three/chassis/{name}.py" for name in ("__init__", "c")]
+
+
+def test_an_import_without_an_origin_is_named(tree: Path) -> None:
+    """The message has the path of the module that is not there."""
+    (tree / "services/three/app.py").write_text("from three.chassis import absent")
+    with pytest.raises(FileNotFoundError, match=r"services/chassis/chassis/absent\.py"):
+        copy_chassis.copies(tree)
