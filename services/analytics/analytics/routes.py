@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import orjson
 from flask import Blueprint, Response, current_app, request
 
-from analytics import bars, buildup, max_pain, params, pcr, surface
+from analytics import params
 from analytics.cache import Cache, CacheAway
+from analytics.domain import bars, buildup, max_pain, pcr, surface
+from analytics.domain.values import Broken, Json
 from analytics.errors import UnknownProduct
 from analytics.sources import Sources
-from analytics.values import Broken, Json
 
 EXTENSION = "deltastream.analytics"
 HISTORY = 100  # stored ratios of an answer, unless said

@@ -8,14 +8,15 @@ from typing import NoReturn, TypeVar
 
 import structlog
 
-from analytics import bars, metrics
-from analytics.bars import Bar
+from analytics import metrics
 from analytics.cache import Cache, CacheAway
-from analytics.chain import Chain, from_columns, from_rows
+from analytics.domain import bars
+from analytics.domain.bars import Bar
+from analytics.domain.chain import Chain, from_columns, from_rows
+from analytics.domain.pcr import Ratio, cached_ratio, stored_ratio
+from analytics.domain.values import Broken
 from analytics.errors import SourcesUnavailable, StorageUnavailable, UnknownExpiry, UnknownProduct
-from analytics.pcr import Ratio, cached_ratio, stored_ratio
 from analytics.stored import Storage, StorageFailed
-from analytics.values import Broken
 
 CACHE, STORAGE = "cache", "storage"
 LIVE_NS = 86_400 * 1_000_000_000

@@ -14,8 +14,8 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from urllib3 import exceptions
 
 from analytics import metrics
+from analytics.domain.values import Json, rfc3339_ns
 from analytics.service_token import ServiceToken, TokenUnavailable
-from analytics.values import Json, rfc3339_ns
 
 AUDIENCE = "storage"
 TOKEN_WAIT_S = 3.0

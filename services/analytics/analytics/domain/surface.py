@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import structlog
 
 from analytics import metrics
-from analytics.chain import Chain
-from analytics.values import Broken, Json, Reasons, number, rfc3339
+from analytics.domain.chain import Chain
+from analytics.domain.values import Broken, Json, Reasons, number, rfc3339
 
 
 def surface(product: str, chains: Iterable[Chain]) -> Json:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from analytics.values import Broken, Json, event_time, number, whole
+from analytics.domain.values import Broken, Json, event_time, number, whole
 
 BUILDUPS = ("long_buildup", "short_buildup", "long_unwinding", "short_covering", "neutral")
 IV_REASONS = frozenset(
