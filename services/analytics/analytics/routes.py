@@ -13,7 +13,7 @@ from analytics.cache import Cache, CacheAway
 from analytics.domain import bars, buildup, max_pain, pcr, surface
 from analytics.domain.values import Broken, Json
 from analytics.errors import UnknownProduct
-from analytics.sources import Sources
+from analytics.sources import Sources, sound
 
 EXTENSION = "deltastream.analytics"
 HISTORY = 100  # stored ratios of an answer, unless said
@@ -69,10 +69,10 @@ def volatility_surface(product: str) -> Response:
     with suppress(CacheAway, Broken):
         if kept := known.cache.surface(name):
             return _json(surface.answer(kept))
-    try:
-        made = surface.surface(name, known.sources.chains(name))
-    except Broken:
-        raise UnknownProduct(f"no option chain with volatilities is known of {name}") from None
+    smiles = list(sound("surface", known.sources.chains(name), surface.smile))
+    if not smiles:
+        raise UnknownProduct(f"no option chain with volatilities is known of {name}")
+    made = surface.surface(name, smiles)
     known.cache.keep_surface(name, made)
     return _json(surface.answer(made))
 
