@@ -50,6 +50,9 @@ class CeleryQueue:
     def waiting(self) -> int:
         return int(self._broker.llen(self._queue))
 
+    def send_ticket(self) -> None:
+        self._app.send_task(TASK, queue=self._queue, retry=False)
+
     def send(self, entry_ids: Sequence[str], deliveries: int) -> None:
         self._app.send_task(TASK, args=[list(entry_ids), deliveries], queue=self._queue, retry=False)
 

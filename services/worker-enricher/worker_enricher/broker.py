@@ -1,13 +1,11 @@
-"""Celery's Redis transport, except that it connects as redis-py does and raises failed acknowledgements.
+"""Celery's Redis transport, except that it connects as redis-py does and acknowledges nothing.
 
 NB: kombu decides by the transport's name whether it speaks TLS, or to a socket file, and verifies no
 certificate unless the URL asks for it. This transport has another name, so its connections take redis-py's
 reading of the URL, as every other client here does.
 
-NB: kombu logs a failed acknowledgement ("Couldn't ack") and goes on. The message then counts as in hand for
-ever, the worker's only prefetch slot with it, and after a restart of Redis the worker looks healthy and
-consumes nothing. Raised instead, the error makes the worker reconnect, as any lost connection does. The
-batch itself is not lost either way: the stream delivers it again.
+NB: the queue is consumed without acknowledgement (`no_ack`), because the stream delivers a lost batch again.
+kombu nevertheless sends an acknowledgement for such a message, which costs a round trip a task.
 """
 
 from __future__ import annotations
@@ -27,15 +25,13 @@ _ONLY_TCP: Final = {"host", "port", "socket_keepalive", "socket_keepalive_option
 
 
 class Message(virtual.Message):
-    """A task whose acknowledgement either succeeds or raises."""
+    """A task that is off the queue already: to acknowledge or to reject it does nothing."""
 
     def ack_log_error(self, _logger: object, _errors: object, multiple: bool = False) -> None:
-        """Acknowledge. Raises the connection's error."""
-        self.ack(multiple=multiple)  # type: ignore[no-untyped-call]
+        pass
 
     def reject_log_error(self, _logger: object, _errors: object, requeue: bool = False) -> None:
-        """Reject. Raises the connection's error."""
-        self.reject(requeue=requeue)  # type: ignore[no-untyped-call]
+        pass
 
 
 @contextlib.contextmanager

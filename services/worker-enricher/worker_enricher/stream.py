@@ -55,6 +55,25 @@ return 0
 """
 
 
+# KEYS: the stream. ARGV: the group. Returns the last id that the group delivered, and whether an entry
+# follows; nothing if there is no such group.
+_PROGRESS = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return false end
+for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local fields = {}
+  for i = 1, #group, 2 do fields[group[i]] = group[i + 1] end
+  if fields['name'] == ARGV[1] then
+    local last = fields['last-delivered-id']
+    return {last, #redis.call('XRANGE', KEYS[1], '(' .. last, '+', 'COUNT', 1)}
+  end
+end
+return false
+"""
+
+# Entries that one call reads. With bodies of 1 MiB, the most that are valid, it reads 64 MiB.
+_READ_AT_ONCE = 64
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One stream entry. `body` is None when the entry no longer exists."""
@@ -94,6 +113,7 @@ class FeedStream:
         self.key, self.dlq_key = f"feed:{feed}", f"dlq:{feed}"
         self._dlq_max_entries, self._dlq_max_bytes = dlq_max_entries, dlq_max_bytes
         self._trim = client.register_script(_TRIM)
+        self._progress = client.register_script(_PROGRESS)
         self._move_to_dead_letters = client.register_script(_MOVE_TO_DEAD_LETTERS)
 
     def ensure_group(self) -> None:
@@ -104,19 +124,40 @@ class FeedStream:
             if not str(error).startswith("BUSYGROUP"):
                 raise
 
-    def read_new(self, consumer: str, count: int, block_ms: int) -> list[tuple[str, int]]:
-        """Up to `count` new entries as (id, bytes), now pending for `consumer`; waits up to `block_ms`."""
+    def progress(self) -> tuple[str, bool]:
+        """The last id that was delivered, and whether an entry waits behind it."""
+        found: Any = self._progress([self.key], [GROUP])
+        if not found:
+            self.ensure_group()
+            return "0-0", False
+        return _text(found[0]), bool(found[1])
+
+    def wait_for_entry(self, after: str, block_ms: int) -> bool:
+        """Wait up to `block_ms` for an entry behind the id `after`; True if one is there. Delivers none."""
+        return bool(self._client.xread({self.key: after}, count=1, block=block_ms))
+
+    def read_new(self, consumer: str, count: int, max_bytes: int) -> list[Entry]:
+        """Up to `count` new entries, now pending for `consumer`; stops reading at `max_bytes` of bodies."""
+        entries: list[Entry] = []
+        size = 0
+        while len(entries) < count and size < max_bytes:
+            wanted = min(count - len(entries), _READ_AT_ONCE)
+            piece = self._read(consumer, wanted)
+            entries += piece
+            if len(piece) < wanted:
+                break
+            size += sum(len(entry.body or b"") for entry in piece)
+        return entries
+
+    def _read(self, consumer: str, count: int) -> list[Entry]:
         try:
-            answer: Any = self._client.xreadgroup(
-                GROUP, consumer, {self.key: ">"}, count=count, block=block_ms
-            )
+            answer: Any = self._client.xreadgroup(GROUP, consumer, {self.key: ">"}, count=count)
         except redis.ResponseError as error:
             if not str(error).startswith("NOGROUP"):
                 raise
             self.ensure_group()
             return []
-        entries = answer[0][1] if answer else []
-        return [(_text(id_), len(fields.get(b"body", b""))) for id_, fields in entries]
+        return [_entry(_text(id_), fields) for id_, fields in (answer[0][1] if answer else ())]
 
     def take_over(self, consumer: str, idle_ms: int, count: int) -> list[Claimed]:
         """Up to `count` entries that were pending for longer than `idle_ms`, now pending for `consumer`."""

@@ -42,21 +42,25 @@ class Worker:
         )
         self._mongo = connect(settings.mongo_url)
         self.app = create(settings.celery_broker_url, settings.feed)
-        self.app.task(name=TASK, acks_late=True, ignore_result=True)(self._enrich_batch)
+        self.app.task(name=TASK, ignore_result=True)(self._enrich_batch)
         self.app.steps["consumer"].add(_beat_step(self.health))
 
     def _ping_mongo(self) -> None:
         self._mongo.admin.command("ping")
 
-    def _enrich_batch(self, entry_ids: Sequence[str], deliveries: int) -> None:
+    def _enrich_batch(self, entry_ids: Sequence[str] | None = None, deliveries: int = 1) -> None:
+        """Process entries that were taken over; without ids, read new ones and process those."""
         if self._runner is None:  # in the process that runs tasks: connections do not survive a fork
             self._runner = batch_runner(
                 self._settings, stopping=lambda: bool(self._stopping.value), beat=self.health.beat
             )
         try:
-            self._runner.run(entry_ids, deliveries)
+            if entry_ids is None:
+                self._runner.run_new()
+            else:
+                self._runner.run(entry_ids, deliveries)
         except Stopped:
-            _log.warning("batch_left_pending", entries=len(entry_ids))
+            _log.warning("batch_left_pending")
 
     def _shutting_down(self, **_: object) -> None:
         self._stopping.value = 1
@@ -93,6 +97,7 @@ def batch_runner(
         MongoSink(database),
         RedisSink(client),
         consumer=consumer_name("worker"),
+        batch_entries=settings.batch_entries,
         stopping=stopping,
         beat=beat,
     )
