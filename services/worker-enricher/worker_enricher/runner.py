@@ -76,12 +76,19 @@ class BatchRunner:
     ) -> None:
         self._stream, self._mongo, self._cache = stream, mongo, cache
         self._consumer, self._batch_entries = consumer, batch_entries
-        self._stopping, self._beat = stopping, beat
-        self._now_ns, self._clock, self._sleep = now_ns, clock, sleep
+        self._beat, self._now_ns, self._clock = beat, now_ns, clock
         self._uncounted_s = 0.0
-        self._settled: set[str] = (
-            set()
-        )  # refused or vanished in an attempt of this batch: not again in the next
+        self._held: Sequence[str] = ()
+        self._retrying = Retrying(
+            retry=retry_if_exception(is_outage),
+            wait=wait_random_exponential(multiplier=0.05, max=2),
+            stop=_StopWhen(stopping),
+            before_sleep=lambda _state: self._hold(self._held),
+            sleep=sleep,
+            retry_error_callback=_stopped,
+        )
+        # Refused or vanished in an attempt of this batch: not again in the next.
+        self._settled: set[str] = set()
         self._refusals = Sparse(time.monotonic)
         self._forwards: dict[tuple[str, str], Forward] = {}
 
@@ -125,21 +132,8 @@ class BatchRunner:
 
     def _patiently(self, entry_ids: Sequence[str], action: Callable[[], _T]) -> _T:
         """Repeat `action` through an outage, holding the entries meanwhile. Raises Stopped."""
-        try:
-            return action()
-        except Exception as error:
-            if not is_outage(error):
-                raise
-        retrying = Retrying(
-            retry=retry_if_exception(is_outage),
-            wait=wait_random_exponential(multiplier=0.05, max=2),
-            stop=_StopWhen(self._stopping),
-            before_sleep=lambda _state: self._hold(entry_ids),
-            sleep=self._sleep,
-            retry_error_callback=_stopped,
-        )
-        self._hold(entry_ids)
-        return retrying(action)
+        self._held = entry_ids
+        return self._retrying(action)
 
     def _once(self, entries: Sequence[Entry], deliveries: int) -> None:
         self._beat()
