@@ -19,8 +19,8 @@ _CELERY_VARIABLES: Final = (
 
 SETTINGS: Final[dict[str, Any]] = {
     "task_ignore_result": True,
+    # Whatever becomes of a task, its entries are in the stream, which delivers them again, and counts.
     "task_acks_late": True,
-    # A batch whose worker was lost is not requeued here: the stream delivers it again, and counts.
     "task_reject_on_worker_lost": False,
     "task_create_missing_queues": True,
     "worker_prefetch_multiplier": 1,
@@ -36,7 +36,8 @@ SETTINGS: Final[dict[str, Any]] = {
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
     "broker_transport_options": {
-        "visibility_timeout": 60,
+        # For the same reason kombu keeps no copy of a task in hand: writing and removing one is two round trips.
+        "ack_emulation": False,
         "socket_keepalive": True,
         "health_check_interval": 10,
         # A connection that a firewall has cut in silence must end in an error, and so in a new connection.
