@@ -1,11 +1,8 @@
-"""Celery's Redis transport, except that it connects as redis-py does and acknowledges nothing.
+"""Celery's Redis transport, except that it connects as redis-py does and makes its client once.
 
 NB: kombu decides by the transport's name whether it speaks TLS, or to a socket file, and verifies no
 certificate unless the URL asks for it. This transport has another name, so its connections take redis-py's
 reading of the URL, as every other client here does.
-
-NB: the queue is consumed without acknowledgement (`no_ack`), because the stream delivers a lost batch again.
-kombu nevertheless sends an acknowledgement for such a message, which costs a round trip a task.
 """
 
 from __future__ import annotations
@@ -14,7 +11,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, Final
 
-from kombu.transport import redis, virtual
+from kombu.transport import redis
 from redis import exceptions
 from redis.connection import Connection, parse_url
 
@@ -22,16 +19,6 @@ from worker_enricher.outages import is_redis_outage
 from worker_enricher.redis_client import DrainClient, DrainPipeline
 
 _ONLY_TCP: Final = {"host", "port", "socket_keepalive", "socket_keepalive_options"}
-
-
-class Message(virtual.Message):
-    """A task that is off the queue already: to acknowledge or to reject it does nothing."""
-
-    def ack_log_error(self, _logger: object, _errors: object, multiple: bool = False) -> None:
-        pass
-
-    def reject_log_error(self, _logger: object, _errors: object, requeue: bool = False) -> None:
-        pass
 
 
 @contextlib.contextmanager
@@ -71,8 +58,8 @@ class BrokerClient(DrainClient):
 class Channel(redis.Channel):
     """Connects with the parameters in the transport option `server`, and is let through a full Redis."""
 
-    Message = Message
     server: dict[str, Any]
+    _made: BrokerClient | None = None
     from_transport_options: tuple[str, ...] = (*redis.Channel.from_transport_options, "server")  # type: ignore[assignment]
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
@@ -85,6 +72,14 @@ class Channel(redis.Channel):
 
     def _get_client(self) -> type[BrokerClient]:
         return BrokerClient
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        """The client of the channel's pool. kombu makes one a command, which costs more than the command."""
+        if asynchronous:
+            return super()._create_client(asynchronous=True)  # type: ignore[no-untyped-call]
+        if self._made is None or self._made.connection_pool is not self.pool:
+            self._made = super()._create_client()  # type: ignore[no-untyped-call]
+        return self._made
 
 
 class Transport(redis.Transport):

@@ -7,7 +7,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from celery import Celery
-from kombu.entity import Queue
 
 from worker_enricher import broker
 
@@ -20,8 +19,10 @@ _CELERY_VARIABLES: Final = (
 
 SETTINGS: Final[dict[str, Any]] = {
     "task_ignore_result": True,
-    # A batch whose worker was lost is not requeued here: the stream delivers it again, and counts.
+    # Whatever becomes of a task, its entries are in the stream, which delivers them again, and counts.
+    "task_acks_late": True,
     "task_reject_on_worker_lost": False,
+    "task_create_missing_queues": True,
     "worker_prefetch_multiplier": 1,
     "worker_disable_prefetch": True,
     "worker_soft_shutdown_timeout": 20.0,
@@ -35,6 +36,8 @@ SETTINGS: Final[dict[str, Any]] = {
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
     "broker_transport_options": {
+        # For the same reason kombu keeps no copy of a task in hand: writing and removing one is two round trips.
+        "ack_emulation": False,
         "socket_keepalive": True,
         "health_check_interval": 10,
         # A connection that a firewall has cut in silence must end in an error, and so in a new connection.
@@ -59,8 +62,6 @@ def create(broker_url: str, feed: str) -> Celery:
         os.environ.pop(name, None)
     server = urlsplit(broker_url).netloc.rpartition("@")[2]
     app = Celery("worker-enricher", broker=f"redis://{server}")  # for log lines: the transport takes `server`
-    # A task is off the queue as soon as a worker has it: the stream, not the queue, keeps what is unfinished.
-    queue = Queue(queue_name(feed), no_ack=True)  # type: ignore[no-untyped-call]
-    app.conf.update(SETTINGS, task_default_queue=queue.name, task_queues=[queue])
+    app.conf.update(SETTINGS, task_default_queue=queue_name(feed))
     app.conf.broker_transport_options = SETTINGS["broker_transport_options"] | broker.options(broker_url)
     return app

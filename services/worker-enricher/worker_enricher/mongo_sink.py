@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from pymongo import MongoClient, UpdateOne
@@ -46,12 +47,12 @@ class MongoSink:
     """Stores what a batch led to; whatever returns normally is durable.
 
     The collections are written side by side: each write waits for the journal, and waiting in turn
-    would be most of a small batch's time.
+    would be most of a small batch's time. The last one needs no thread.
     """
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._database = database
-        self._pool = ThreadPoolExecutor(max_workers=len(COLLECTIONS) + 1, thread_name_prefix="mongo")
+        self._pool = ThreadPoolExecutor(max_workers=len(COLLECTIONS), thread_name_prefix="mongo")
 
     def store(self, enriched: Enriched, now_ns: int) -> None:
         """Insert the documents and merge the bars. What is there already counts as success.
@@ -59,14 +60,19 @@ class MongoSink:
         Raises StoreRejectedError if a document was refused for another reason, and StoreFullError or
         PyMongoError on an outage.
         """
-        writes = [
-            self._pool.submit(self._insert, COLLECTIONS[kind], batch)
-            for kind, batch in enriched.documents.items()
+        writes: list[Callable[[], None]] = [
+            partial(self._insert, COLLECTIONS[kind], batch) for kind, batch in enriched.documents.items()
         ]
         if enriched.bars:
-            writes.append(self._pool.submit(self._merge_bars, enriched.bars, now_ns))
-        wait(writes)
-        for write in writes:
+            writes.append(partial(self._merge_bars, enriched.bars, now_ns))
+        if not writes:
+            return
+        beside = [self._pool.submit(write) for write in writes[:-1]]
+        try:
+            writes[-1]()
+        finally:
+            wait(beside)
+        for write in beside:
             write.result()
 
     def _insert(self, collection: str, documents: Sequence[dict[str, Any]]) -> None:
