@@ -36,7 +36,7 @@ SETTINGS: Final[dict[str, Any]] = {
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
     "broker_transport_options": {
-        # For the same reason kombu keeps no copy of a task in hand: writing and removing one is two round trips.
+        # For the same reason kombu keeps no copy of a task in hand, which would take two round trips.
         "ack_emulation": False,
         "socket_keepalive": True,
         "health_check_interval": 10,
