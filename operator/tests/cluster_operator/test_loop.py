@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from tests.support.feeds import a_feed
 
-from deltastream_operator.adapters.kubernetes.api import ApiError
-from deltastream_operator.adapters.kubernetes.made import Made
-from deltastream_operator.adapters.kubernetes.table import Table
-from deltastream_operator.adapters.metrics import Metrics
+from deltastream_operator.cluster.loop import BACKOFF_MAX_S, Loop
+from deltastream_operator.cluster.metrics import Metrics
+from deltastream_operator.cluster.watching.made import Made
+from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.domain.feed import Feed
 from deltastream_operator.domain.observed import Problem
 from deltastream_operator.domain.signals import Reading, Unknown
-from deltastream_operator.loop import BACKOFF_MAX_S, Loop
+from deltastream_operator.kubernetes.api import ApiError
 
 
 @dataclass

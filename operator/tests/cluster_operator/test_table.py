@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from deltastream_operator.adapters.kubernetes import merge
-from deltastream_operator.adapters.kubernetes.resync import resync
-from deltastream_operator.adapters.kubernetes.table import Table
+from deltastream_operator.cluster.watching.resync import resync
+from deltastream_operator.cluster.watching.table import Table
+from deltastream_operator.cluster.writing import merge
 
 
 def body(uid: str, version: int, name: str = "a", **more: Any) -> dict[str, Any]:

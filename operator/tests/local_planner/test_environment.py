@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deltastream_operator.adapters.services import enricher_env, generator_env
 from deltastream_operator.domain.feed import Enricher, Feed, Replay, Synthetic
+from deltastream_operator.local.services import enricher_env, generator_env
 
 
 def feed(source: Synthetic | Replay) -> Feed:

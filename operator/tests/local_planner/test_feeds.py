@@ -10,9 +10,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deltastream_operator import resource
 from deltastream_operator.domain.feed import ConfigMapRef, Enricher, Feed, Generator, Replay, Synthetic
 from deltastream_operator.errors import FeedError
+from deltastream_operator.parsing import resource
 
 REPO = Path(__file__).resolve().parents[3]
 HEAD = "apiVersion: deltastream.dev/v1alpha1\nkind: DeltaStreamFeed\nmetadata: {name: a}\n"

@@ -34,5 +34,5 @@ def test_the_rule_rejects_a_domain_that_does_io(tmp_path: Path) -> None:
     package = tmp_path / "deltastream_operator"
     subprocess.run(["cp", "-r", OPERATOR / "deltastream_operator", package], check=True)
     capacity = package / "domain/capacity.py"
-    capacity.write_text(capacity.read_text() + "\nimport deltastream_operator.adapters.net\n")
+    capacity.write_text(capacity.read_text() + "\nimport deltastream_operator.local.supervision.net\n")
     assert lint(OPERATOR / ".importlinter", tmp_path).returncode == 1

@@ -7,7 +7,7 @@ from tests.support.feeds import IDLE, NOON, a_feed, load
 from deltastream_operator.domain.feed import Component, Feed
 from deltastream_operator.domain.observed import Observed
 from deltastream_operator.domain.signals import Unknown
-from deltastream_operator.scaling import Scaling
+from deltastream_operator.local.scaling import Scaling
 
 AWAY = Unknown(reason="RedisUnreachable", message="Redis: away")
 
