@@ -1,4 +1,4 @@
-"""Argument parsing; the work is in local.py and background.py."""
+"""Argument parsing, and which program a command belongs to: local, cluster or hooks."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Local:
         self._recorded: dict[str, int] = {}
         self._stop_asked = 0
         self._workloads = LocalWorkloads(self._supervisor, services, self._port, self._pause)
-        self._scaling = Scaling(feeds, self._workloads, screen.say, lambda: datetime.now(UTC))
+        self._scaling = Scaling(feeds, self._workloads.apply, screen.say, lambda: datetime.now(UTC))
 
     def run(self) -> None:
         """Start, watch until SIGINT or SIGTERM, stop. Raises PlannerError; nothing is left running."""

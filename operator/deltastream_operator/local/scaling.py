@@ -8,22 +8,21 @@ from datetime import datetime
 from deltastream_operator.domain.decide import Choice, Current, decide
 from deltastream_operator.domain.feed import Component, Feed
 from deltastream_operator.domain.signals import WAITING, Reading
-from deltastream_operator.ports import Workloads
 
 ORDER: tuple[Component, ...] = ("enricher", "generator")  # of starting: readers first
 
 
 class Scaling:
-    """Knows what was asked for, and asks for what is decided."""
+    """Knows what was asked for, and asks for what is decided; `apply` may be asked for the same twice."""
 
     def __init__(
         self,
         feeds: Sequence[Feed],
-        workloads: Workloads,
+        apply: Callable[[Feed, Component, int], None],
         say: Callable[[str], None],
         now: Callable[[], datetime],
     ) -> None:
-        self._feeds, self._workloads, self._say, self._now = feeds, workloads, say, now
+        self._feeds, self._apply, self._say, self._now = feeds, apply, say, now
         self._asked: dict[str, dict[Component, int | None]] = {feed.name: {} for feed in feeds}
         self._told: dict[tuple[str, Component], int] = {}
 
@@ -57,5 +56,5 @@ class Scaling:
         self._told[key] = choice.desired
 
     def _ask(self, feed: Feed, component: Component, replicas: int) -> None:
-        self._workloads.apply(feed, component, replicas)
+        self._apply(feed, component, replicas)
         self._asked[feed.name][component] = replicas
