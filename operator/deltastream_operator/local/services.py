@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deltastream_operator.domain.feed import Feed, Replay
+from deltastream_operator.domain.environment import environment
+from deltastream_operator.domain.feed import Component, Feed, Replay
 from deltastream_operator.local.settings import Settings
 from deltastream_operator.local.state import stores
 from deltastream_operator.local.state.home import Home
@@ -102,7 +103,8 @@ class Services:
         """Why the generator would not take this feed (an unknown product, a malformed recording), or None."""
         folder, argv, _ = self.table["check"]
         cwd = self.root / "services" / folder
-        env = {**base_env(cwd), **generator_env(feed, 0, 1), "REDIS_URL": "redis://127.0.0.1"}
+        told = environment_of(feed, "generator", index=0, replicas=1)
+        env = {**base_env(cwd), **told, "REDIS_URL": "redis://127.0.0.1"}
         done = subprocess.run(argv, env=env, cwd=cwd, capture_output=True, text=True, check=False)  # noqa: S603
         said = done.stderr.strip().splitlines() or [f"its check ended with status {done.returncode}"]
         return said[-1].removeprefix("feed-generator: ") if done.returncode else None
@@ -152,28 +154,8 @@ class Services:
         }
 
 
-def generator_env(feed: Feed, index: int, count: int) -> dict[str, str]:
-    """What tells a generator its feed and its share of the products."""
-    env = {"FEED": feed.name, "PRODUCTS": ",".join(feed.products)}
-    env |= {"SHARD_INDEX": str(index), "SHARD_COUNT": str(count)}
-    source = feed.source
-    env["SPEED_PERCENT"] = str(source.speed_percent)
-    if isinstance(source, Replay):
-        as_of = {"REPLAY_AS_OF": source.as_of} if source.as_of else {}
-        return env | {
-            **as_of,
-            "SOURCE": "replay",
-            "REPLAY_PATH": str(source.path),
-            "REPLAY_INTERVAL_MILLIS": str(source.interval_millis),
-            "REPLAY_LOOP": source.loop,
-        }
-    return env | {
-        "SOURCE": "synthetic",
-        "SEED": str(source.seed),
-        "MESSAGES_PER_SECOND": str(source.messages_per_second),  # the feed's: a shard makes its share
-    }
-
-
-def enricher_env(feed: Feed) -> dict[str, str]:
-    """What tells a subscriber or worker its feed."""
-    return {"FEED": feed.name, "CONCURRENCY": str(feed.enricher.concurrency_per_replica)}
+def environment_of(feed: Feed, component: Component, *, index: int, replicas: int) -> dict[str, str]:
+    """What tells a process here its feed, and a generator its share of the products."""
+    recording = feed.source.path if isinstance(feed.source, Replay) else ""
+    told = environment(feed, component, shards=replicas, recording=str(recording))
+    return told | ({"SHARD_INDEX": str(index)} if component == "generator" else {})

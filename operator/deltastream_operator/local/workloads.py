@@ -1,12 +1,11 @@
-"""The Workloads port over local processes."""
+"""A feed's components as processes of this machine."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from deltastream_operator.domain.feed import Component, Feed
-from deltastream_operator.domain.observed import Observed
-from deltastream_operator.local.services import Services, enricher_env, generator_env
+from deltastream_operator.local.services import Services, environment_of
 from deltastream_operator.local.supervision.processes import Command, Supervisor
 
 
@@ -38,15 +37,6 @@ class LocalWorkloads:
         for command in wanted.values():
             self._supervisor.start(command)
 
-    def observe(self, feed: Feed, component: Component) -> Observed:
-        """Replicas that run, and those whose probes answer."""
-        processes = self._supervisor.processes
-        names = self._running(feed, component)
-        size = 1 if component == "generator" else 2
-        ready = sum(processes[name].ready() for name in names)
-        exist = len(names) // size
-        return Observed(replicas=exist, ready=ready // size, updated=exist)
-
     def _running(self, feed: Feed, component: Component) -> list[str]:
         names = list(self._supervisor.processes)
         return [name for name in self.names(feed, component, len(names)) if name in names]
@@ -55,7 +45,6 @@ class LocalWorkloads:
         commands = []
         for name in self.names(feed, component, replicas):
             kind, _, index = name.removeprefix(f"{feed.name}-").rpartition("-")
-            generator = component == "generator"
-            extra = generator_env(feed, int(index), replicas) if generator else enricher_env(feed)
+            extra = environment_of(feed, component, index=int(index), replicas=replicas)
             commands.append(self._services.command(kind, port=self._port(name), name=name, extra=extra))
         return commands

@@ -11,16 +11,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from deltastream_operator.domain.feed import Component, Feed, Replay
+from deltastream_operator.domain.environment import SPEC_FIELDS, environment
+from deltastream_operator.domain.feed import Component, ConfigMapRef, Feed, Replay
 from deltastream_operator.kubernetes import names
 
 RECORDINGS = "/recording"
-_FIELDS = {"PRODUCTS": "products", "CONCURRENCY": "enricher.concurrencyPerReplica"}
-_SOURCE = (
-    "SOURCE", "SPEED_PERCENT", "SEED", "MESSAGES_PER_SECOND",
-    "REPLAY_PATH", "REPLAY_INTERVAL_MILLIS", "REPLAY_LOOP", "REPLAY_AS_OF",
-)  # fmt: skip
-_VARIABLES = frozenset({*_FIELDS, *_SOURCE})
 
 
 def manifest(
@@ -75,7 +70,9 @@ def replicas(feed: str, component: Component, namespace: str, count: int) -> dic
 def changes(wanted: Mapping[str, Any], running: Mapping[str, Any]) -> list[str]:
     """The fields of a feed's spec that a workload does not have as wanted, or that it is the chart's."""
     new, old = _feed_s_own(wanted), _feed_s_own(running)
-    found = {_FIELDS.get(key, "source") for key in new.keys() | old.keys() if new.get(key) != old.get(key)}
+    found = {
+        SPEC_FIELDS.get(key, "source") for key in new.keys() | old.keys() if new.get(key) != old.get(key)
+    }
     return sorted(found) or ["the chart's pod template"]
 
 
@@ -83,7 +80,7 @@ def _feed_s_own(body: Mapping[str, Any]) -> dict[str, Any]:
     """What `_pod` added for the feed; the API server adds defaults elsewhere."""
     pod = body["spec"]["template"]["spec"]
     variables = pod["containers"][0].get("env", [])
-    own = {each["name"]: each.get("value") for each in variables if each["name"] in _VARIABLES}
+    own = {each["name"]: each.get("value") for each in variables if each["name"] in SPEC_FIELDS}
     volumes = {volume["name"]: volume for volume in pod.get("volumes", [])}
     return own | {"recording": volumes.get("recording", {}).get("configMap", {}).get("name")}
 
@@ -106,7 +103,7 @@ def _pod(feed: Feed, component: Component, template: Mapping[str, Any], shards: 
         names.MANAGED_BY_LABEL: names.MANAGER,
     }
     spec = pod["spec"]
-    added = _generator_env(feed, shards) if component == "generator" else _enricher_env(feed)
+    added = _variables(feed, component, shards)
     own = {variable["name"] for variable in added}
     for container in spec["containers"]:
         # The chart's user may set any variable; a name that comes twice would be refused by the API server.
@@ -114,8 +111,8 @@ def _pod(feed: Feed, component: Component, template: Mapping[str, Any], shards: 
         container["env"] = [*given, *added]
     for constraint in spec.get("topologySpreadConstraints", []):
         constraint.setdefault("labelSelector", {"matchLabels": names.selector(feed.name, component)})
-    if component == "generator" and isinstance(feed.source, Replay) and feed.source.config_map:
-        recording = {"name": "recording", "configMap": {"name": feed.source.config_map.name}}
+    if component == "generator" and (config_map := _config_map(feed)):
+        recording = {"name": "recording", "configMap": {"name": config_map.name}}
         spec["volumes"] = [*spec.get("volumes", []), recording]
         for container in spec["containers"]:
             mount = {"name": "recording", "mountPath": RECORDINGS, "readOnly": True}
@@ -123,37 +120,18 @@ def _pod(feed: Feed, component: Component, template: Mapping[str, Any], shards: 
     return pod
 
 
-def _variables(pairs: Mapping[str, object]) -> list[dict[str, Any]]:
-    return [{"name": name, "value": str(value)} for name, value in pairs.items()]
+def _variables(feed: Feed, component: Component, shards: int) -> list[dict[str, Any]]:
+    """The variables of a component's containers; a generator's share is its pod's ordinal."""
+    config_map = _config_map(feed)
+    recording = f"{RECORDINGS}/{config_map.key}" if config_map else ""
+    told = environment(feed, component, shards=shards, recording=recording)
+    variables: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in told.items()]
+    if component == "generator":
+        ordinal = {"fieldRef": {"fieldPath": "metadata.labels['apps.kubernetes.io/pod-index']"}}
+        variables.append({"name": "SHARD_INDEX", "valueFrom": ordinal})
+    return variables
 
 
-def _enricher_env(feed: Feed) -> list[dict[str, Any]]:
-    return _variables({"FEED": feed.name, "CONCURRENCY": feed.enricher.concurrency_per_replica})
-
-
-def _generator_env(feed: Feed, shards: int) -> list[dict[str, Any]]:
-    source = feed.source
-    pairs: dict[str, object] = {
-        "FEED": feed.name,
-        "PRODUCTS": ",".join(feed.products),
-        "SHARD_COUNT": shards,
-        "SPEED_PERCENT": source.speed_percent,
-    }
-    if isinstance(source, Replay):
-        key = source.config_map.key if source.config_map else ""
-        pairs |= {
-            "SOURCE": "replay",
-            "REPLAY_PATH": f"{RECORDINGS}/{key}",
-            "REPLAY_INTERVAL_MILLIS": source.interval_millis,
-            "REPLAY_LOOP": source.loop,
-        }
-        if source.as_of:
-            pairs["REPLAY_AS_OF"] = source.as_of
-    else:
-        pairs |= {
-            "SOURCE": "synthetic",
-            "SEED": source.seed,
-            "MESSAGES_PER_SECOND": source.messages_per_second,
-        }
-    ordinal = {"fieldRef": {"fieldPath": "metadata.labels['apps.kubernetes.io/pod-index']"}}
-    return [*_variables(pairs), {"name": "SHARD_INDEX", "valueFrom": ordinal}]
+def _config_map(feed: Feed) -> ConfigMapRef | None:
+    """Where the cluster keeps the feed's recording, if it replays one."""
+    return feed.source.config_map if isinstance(feed.source, Replay) else None
