@@ -14,14 +14,12 @@ from datetime import UTC, datetime
 
 import structlog
 
+from deltastream_operator.cluster.claims import Claims
 from deltastream_operator.cluster.metrics import Metrics
 from deltastream_operator.cluster.readings import Readings
 from deltastream_operator.cluster.visit import Visitor
-from deltastream_operator.cluster.watching.made import Made
 from deltastream_operator.cluster.watching.resync import resync
 from deltastream_operator.cluster.watching.table import Table
-from deltastream_operator.domain.observed import Problem
-from deltastream_operator.domain.products import Claim, taken
 from deltastream_operator.domain.signals import WAITING, Reading, Unknown
 from deltastream_operator.kubernetes.api import Api, ApiError
 from deltastream_operator.ports import Clock, SignalSource
@@ -38,7 +36,7 @@ class Loop:
     """`ticked_at` (monotonic) is what liveness looks at."""
 
     table: Table
-    made: Made
+    claims: Claims
     visitor: Visitor
     signals: SignalSource
     api: Api
@@ -51,10 +49,6 @@ class Loop:
     _reader: Readings = field(init=False)
     _failures: dict[str, int] = field(default_factory=dict)
     _retry_at: dict[str, float] = field(default_factory=dict)
-    _claimed: tuple[list[Claim], dict[str, frozenset[str]], Mapping[str, Problem]] = ([], {}, {})
-    """The last claims, what was made then, and who was refused: asked at every piece of news, seldom new."""
-    _claimed_at: int = -1
-    """The table's count of news then."""
 
     def __post_init__(self) -> None:
         self._reader = Readings(self.signals)
@@ -88,7 +82,7 @@ class Loop:
         self.table.woken.clear()
         if not self.listed:
             return  # who makes a product is known only once the workloads are
-        claimed, now = self._taken(), self.clock.monotonic()
+        refused, now = self.claims.refused(), self.clock.monotonic()
         due = {name for name in self.table.due if self._retry_at.get(name, 0) <= now}
         due |= {name for name, at in self._retry_at.items() if at <= now}
         self.table.due -= due
@@ -98,7 +92,7 @@ class Loop:
                 self.visitor.part(body, self._readings.get(name, WAITING))
             try:
                 moment = datetime.fromtimestamp(self.clock.time(), UTC)
-                await self.visitor.visit(name, self._readings, claimed, moment)
+                await self.visitor.visit(name, self._readings, refused, moment)
             except Exception as error:
                 # One feed's trouble, whatever it is, must not keep the others from being visited.
                 self._postpone(name, error)
@@ -123,27 +117,7 @@ class Loop:
         self._retry_at.pop(name, None)
         self._readings = {feed: last for feed, last in self._readings.items() if feed != name}
         self.metrics.forget(name)
-        self.visitor.forget({body["metadata"]["uid"] for body in self.table.feeds.values()})
-
-    def _taken(self) -> Mapping[str, Problem]:
-        if self._claimed_at == self.table.news:
-            return self._claimed[2]
-        self._claimed_at = self.table.news
-        claims = []
-        for name, body in self.table.feeds.items():
-            feed, _ = self.visitor.parse(body)
-            if feed:
-                created = body["metadata"]["creationTimestamp"]
-                claims.append(Claim(created=created, name=name, products=feed.products))
-        made = self.made.by_feed()
-        if (claims, made) != self._claimed[:2]:
-            before, now = self._claimed[2], taken(claims, made)
-            self._claimed = (claims, made, now)
-            # What became free is taken up at once.
-            self.table.due |= {
-                name for name in before.keys() | now.keys() if before.get(name) != now.get(name)
-            }
-        return self._claimed[2]
+        self.visitor.forget({known.body["metadata"]["uid"] for known in self.table.feeds.values()})
 
     async def watch_the_api(self) -> None:
         """For ever: is the API server there? At its return, and every 5 minutes, compare with lists."""

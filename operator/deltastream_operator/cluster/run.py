@@ -12,6 +12,7 @@ import kopf
 import structlog
 
 from deltastream_operator.cluster import json_logs, probes
+from deltastream_operator.cluster.claims import Claims
 from deltastream_operator.cluster.loop import TICK_S, Loop
 from deltastream_operator.cluster.metrics import Metrics
 from deltastream_operator.cluster.settings import ClusterSettings
@@ -60,7 +61,7 @@ async def _run(settings: ClusterSettings) -> None:
         )
         loop = Loop(
             table=table,
-            made=Made(table),
+            claims=Claims(table, Made(table)),
             visitor=visitor,
             signals=RedisSignals(settings.redis_url, time),
             api=api,

@@ -22,7 +22,6 @@ from deltastream_operator.domain.observed import Facts, Problem
 from deltastream_operator.domain.signals import WAITING, Reading
 from deltastream_operator.kubernetes import names
 from deltastream_operator.kubernetes.api import Api, ApiError
-from deltastream_operator.parsing import resource
 
 _GONE = 404
 log = structlog.get_logger()
@@ -40,22 +39,10 @@ class Visitor:
     metrics: Metrics
     namespace: str
     _told: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _parsed: dict[str, tuple[str, Feed | None, list[str]]] = field(default_factory=dict)
-
-    def parse(self, body: Mapping[str, Any]) -> tuple[Feed | None, list[str]]:
-        """The feed of a body, read once a version."""
-        uid, version = body["metadata"]["uid"], body["metadata"]["resourceVersion"]
-        known = self._parsed.get(uid)
-        if known is None or known[0] != version:
-            known = (version, *resource.from_cluster(body))
-            self._parsed[uid] = known
-        return known[1], known[2]
 
     def forget(self, uids: set[str]) -> None:
         """Drop what is kept of feeds that are none of these."""
-        for kept in (self._told, self._parsed):
-            for uid in [uid for uid in kept if uid not in uids]:
-                del kept[uid]
+        self._told = {uid: told for uid, told in self._told.items() if uid in uids}
         self.workloads.forget()
 
     def part(self, body: Mapping[str, Any], reading: Reading) -> None:
@@ -66,15 +53,16 @@ class Visitor:
         self.events.tell_of(body, "FeedDeleted", text, warning=warning)
 
     async def visit(
-        self, name: str, readings: Mapping[str, Reading], taken: Mapping[str, Problem], now: datetime
+        self, name: str, readings: Mapping[str, Reading], refused: Mapping[str, Problem], now: datetime
     ) -> None:
         """Raises ApiError when the API server did not take a write: visit again later."""
-        body = self.table.feeds.get(name)
-        if body is None:
+        known = self.table.feeds.get(name)
+        if known is None:
             return
-        feed, problems = self.parse(body)
-        refusal = Problem(reason="InvalidSpec", message="; ".join(problems)) if problems else None
-        refusal = refusal or taken.get(name) or (products.not_for_a_cluster(feed) if feed else None)
+        body, feed = known.body, known.feed
+        problems = "; ".join(known.problems)
+        refusal = Problem(reason="InvalidSpec", message=problems) if problems else None
+        refusal = refusal or refused.get(name) or (products.not_for_a_cluster(feed) if feed else None)
         previous = self._previous(body)
         generation = body["metadata"]["generation"]
         reading = readings.get(name, WAITING)

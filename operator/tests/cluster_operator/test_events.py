@@ -11,10 +11,11 @@ import pytest
 from structlog.testing import CapturingLogger
 
 from deltastream_operator.cluster.metrics import Metrics
+from deltastream_operator.cluster.watching.table import read_feed
 from deltastream_operator.cluster.writing.events import SUPPRESS_S, WAITING_MAX, Events
 from deltastream_operator.kubernetes.api import ApiError
 
-FEEDS = {"a": {"metadata": {"name": "a", "uid": "u-1"}}}
+FEEDS = {"a": read_feed({"metadata": {"name": "a", "uid": "u-1"}})}
 
 
 @dataclass

@@ -9,17 +9,37 @@ from typing import Any
 
 from deltastream_operator.cluster.watching.pods import Pod
 from deltastream_operator.cluster.watching.pods import read as read_pod
-from deltastream_operator.domain.feed import Component
+from deltastream_operator.domain.feed import Component, Feed
 from deltastream_operator.kubernetes import names
+from deltastream_operator.parsing import resource
 
 Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A feed as the API server has it; what its spec asks for, or why that cannot be carried out."""
+
+    body: Body
+    feed: Feed | None
+    problems: list[str]
+
+    @property
+    def created(self) -> str:
+        """When it was made: RFC 3339 in UTC."""
+        return str(self.body["metadata"]["creationTimestamp"])
+
+
+def read_feed(body: Body) -> Known:
+    """What is kept of a feed's body: its spec is parsed once a version."""
+    return Known(body, *resource.from_cluster(body))
 
 
 @dataclass
 class Table:
     """Feeds by name, and what belongs to each. Whatever changes makes its feed due and wakes the loop."""
 
-    feeds: dict[str, Body] = field(default_factory=dict)
+    feeds: dict[str, Known] = field(default_factory=dict)
     gone: dict[str, Body] = field(default_factory=dict)
     """Feeds that were deleted, until the loop has said what they leave behind."""
     workloads: dict[tuple[str, Component], Body] = field(default_factory=dict)
@@ -36,10 +56,10 @@ class Table:
         name = body["metadata"]["name"]
         if kind == "DELETED" or "deletionTimestamp" in body["metadata"]:
             self._ended.add(body["metadata"]["uid"])
-            if _same(body, self.feeds.get(name)):
-                self.gone[name] = self.feeds.pop(name)
-        elif self._is_news(body, self.feeds.get(name)):
-            self.feeds[name] = body
+            if _same(body, self._feed(name)):
+                self.gone[name] = self.feeds.pop(name).body
+        elif self._is_news(body, self._feed(name)):
+            self.feeds[name] = read_feed(body)
         self.wake(name)
 
     def saw_workload(self, kind: str | None, component: Component, body: Body) -> None:
@@ -87,17 +107,17 @@ class Table:
         missed = 0
         for body in bodies:
             name = body["metadata"]["name"]
-            if "deletionTimestamp" not in body["metadata"] and self._is_news(body, self.feeds.get(name)):
-                self.feeds[name] = body
+            if "deletionTimestamp" not in body["metadata"] and self._is_news(body, self._feed(name)):
+                self.feeds[name] = read_feed(body)
                 missed += 1
                 self.wake(name)
         return missed
 
     def end_feeds(self, alive: Container[str], version: int) -> int:
         """Forget feeds that a list of this version does not have; how many."""
-        ended = [name for name, body in self.feeds.items() if _has_ended(body, alive, version)]
+        ended = [name for name, known in self.feeds.items() if _has_ended(known.body, alive, version)]
         for name in ended:
-            self.gone[name] = self.feeds.pop(name)
+            self.gone[name] = self.feeds.pop(name).body
             self.wake(name)
         return len(ended)
 
@@ -128,6 +148,9 @@ class Table:
                 self._drop_pod(pod)
                 self.wake(pod.feed)
         return 0
+
+    def _feed(self, name: str) -> Body | None:
+        return self.feeds[name].body if name in self.feeds else None
 
     def _is_news(self, body: Body, known: Body | None) -> bool:
         return body["metadata"]["uid"] not in self._ended and _newer(body, known)

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from deltastream_operator.cluster.metrics import Metrics
+from deltastream_operator.cluster.watching.table import Known
 from deltastream_operator.kubernetes import names
 from deltastream_operator.kubernetes.api import Api, ApiError
 from deltastream_operator.ports import Clock
@@ -29,7 +30,7 @@ class Events:
     api: Api
     clock: Clock
     namespace: str
-    feeds: Mapping[str, Mapping[str, Any]]
+    feeds: Mapping[str, Known]
     metrics: Metrics
     _told: dict[str, float] = field(default_factory=dict)
     _waiting: asyncio.Queue[tuple[str, str, dict[str, Any]]] = field(
@@ -38,8 +39,8 @@ class Events:
 
     def tell(self, feed: str, reason: str, message: str, *, warning: bool = False) -> None:
         """Post it soon, if the feed is there. Never raises."""
-        if body := self.feeds.get(feed):
-            self.tell_of(body, reason, message, warning=warning)
+        if known := self.feeds.get(feed):
+            self.tell_of(known.body, reason, message, warning=warning)
 
     def tell_of(self, body: Mapping[str, Any], reason: str, message: str, *, warning: bool = False) -> None:
         """The same of a feed that may be gone already."""
