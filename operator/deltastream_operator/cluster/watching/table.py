@@ -24,11 +24,6 @@ class Known:
     feed: Feed | None
     problems: list[str]
 
-    @property
-    def created(self) -> str:
-        """When it was made: RFC 3339 in UTC."""
-        return str(self.body["metadata"]["creationTimestamp"])
-
 
 def read_feed(body: Body) -> Known:
     """What is kept of a feed's body: its spec is parsed once a version."""
