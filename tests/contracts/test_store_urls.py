@@ -38,8 +38,8 @@ import worker_enricher.bootstrap
 import worker_enricher.celery_app
 import worker_enricher.config
 import worker_enricher.mongo_sink
-from deltastream_operator import cluster_settings
-from deltastream_operator.adapters.signals import RedisSignals
+from deltastream_operator.cluster import settings as cluster_settings
+from deltastream_operator.redis_signals import RedisSignals
 from tests.support.stores import PASSWORD
 from tests.support.tls import Eavesdropper, TlsMongo, TlsRedis
 
