@@ -13,7 +13,7 @@ export DELTASTREAM_HOME ?= $(CURDIR)/.local
 export PYTHONPATH := operator
 FEEDS ?= k8s/samples/nifty-replay.yaml,k8s/samples/synthetic.yaml
 
-CLUSTER := PYTHONPATH=. $(BIN)/python -m tests.cluster
+CLUSTER := PYTHONPATH=. $(BIN)/python -m devcluster
 NODE := $(CLUSTER).node
 
 .PHONY: help build run test bench memory start stop logs up down smoke node-build node-up node-down node-shell kind-up kind-down clean lint lock
@@ -53,7 +53,7 @@ lint: build ## ruff, mypy --strict, import-linter, yamllint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	MYPYPATH=$(MYPYPATH) $(BIN)/mypy -p deltastream_operator $(addprefix -p ,$(PACKAGES))
-	$(BIN)/mypy -p tests.cluster.node
+	$(BIN)/mypy -p devcluster.node
 	PYTHONPATH=$(MYPYPATH) $(BIN)/lint-imports --no-cache .importlinter | tail -n 5
 	PYTHONPATH=operator $(BIN)/lint-imports --no-cache operator/.importlinter | tail -n 4
 	$(BIN)/yamllint --strict .
@@ -63,7 +63,7 @@ clean: ## remove the environment, caches and local state
 
 .PHONY: images
 images: build ## build the nine images; without docker or podman also the stores', into one archive
-	@PYTHONPATH=. $(BIN)/python -m tests.cluster.images build
+	@PYTHONPATH=. $(BIN)/python -m devcluster.images build
 
 .PHONY: base
 base: build ## write k8s/base, k8s/overlays and the chart's table of values again from the chart

@@ -21,9 +21,11 @@ from typing import Any
 
 import psutil
 import redis
+from devcluster.ports import free_port
+from devcluster.processes.stores import MongoServer, RedisServer
+from devcluster.waiting import wait_until
 from pymongo import MongoClient
 from scripts.calibration import calibration_ms
-from tests.support.stores import MongoServer, RedisServer, free_port, wait_until
 
 ROOT = Path(__file__).parents[1]
 FEED = "bench"

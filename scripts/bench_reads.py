@@ -23,9 +23,9 @@ from pymongo import MongoClient
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from devcluster.processes.http_services import SERVICES, http_services
+from devcluster.processes.stores import MongoServer, RedisServer
 from tests.support.contracts import example
-from tests.support.http_services import SERVICES, http_services
-from tests.support.stores import MongoServer, RedisServer
 
 CONNECTIONS = 8
 PATH = "/api/analytics/pcr/NIFTY"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tests.support import tools
+from devcluster import tools
 
 ROOT = Path(__file__).resolve().parents[1]
 CHART = ROOT / "charts" / "deltastream"

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
+from devcluster import tools
 from scripts import render_base
-
-from tests.support import tools
 
 ROOT = Path(__file__).resolve().parents[2]
 K8S = ROOT / "k8s"

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from typing import NoReturn
 
 import pytest
-
-
-def in_ci() -> bool:
-    """With CI=true what cannot be had is a failure, not a reason to skip."""
-    return os.environ.get("CI") == "true"
+from devcluster.environment import in_ci
 
 
 def lacking(reason: str) -> NoReturn:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.api_server import ApiServer, controlling
-from tests.support.operator_process import Cluster, Operator, new_namespace
+from devcluster.processes.api_server import ApiServer, controlling
+from devcluster.processes.operator_process import Cluster, Operator, new_namespace
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.support.many_feeds import edit, observed, own_cluster, quiet, resident_mib, settle, written
-from tests.support.operator_process import Cluster, Operator
-from tests.support.stores import wait_until
+from devcluster.processes.many_feeds import edit, observed, own_cluster, quiet, resident_mib, settle, written
+from devcluster.processes.operator_process import Cluster, Operator
+from devcluster.waiting import wait_until
 
 FEEDS = 200
 TICKS = 8

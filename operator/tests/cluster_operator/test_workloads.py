@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from devcluster.processes.operator_process import template
 from tests.support.feeds import a_feed
-from tests.support.operator_process import template
 
 from deltastream_operator.adapters.kubernetes import names
 from deltastream_operator.adapters.kubernetes.api import ApiError

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from devcluster.waiting import wait_until
 from tests.support.clock import Clock
-from tests.support.stores import wait_until
 
 from deltastream_operator.adapters import logs
 from deltastream_operator.adapters.leftovers import kill_leftovers, started_at

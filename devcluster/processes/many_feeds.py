@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.api_server import controlling, serving, take_feeds
-from tests.support.operator_process import Cluster, Operator, new_namespace
-from tests.support.stores import wait_until
+from devcluster.processes.api_server import controlling, serving, take_feeds
+from devcluster.processes.operator_process import Cluster, Operator, new_namespace
+from devcluster.waiting import wait_until
 
 FEEDS = 200
 RESOURCES = ("deltastreamfeeds", "deployments", "statefulsets", "pods", "events")

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support import golang
+from devcluster import golang
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 STANDINS = Path(__file__).resolve().parent / "standins"
 PYTHON = "docker.io/library/python:3.11-slim-bookworm"
 SERVICES = (
@@ -48,7 +48,7 @@ def standins(mongod: Callable[[], Path]) -> list[Recipe]:
 
     MongoDB's tools, which the official image has, are built from their Go module.
 
-    What the node itself needs (DNS, volumes, pause) it writes itself: tests/cluster/node/images.py.
+    What the node itself needs (DNS, volumes, pause) it writes itself: devcluster/node/images.py.
     """
     return [
         Recipe("docker.io/library/redis:7.2-bookworm", STANDINS / "redis", base=PYTHON),

@@ -13,13 +13,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.cluster.images import base, context
-from tests.cluster.images.archive import Layout
-from tests.cluster.images.catalogue import PYTHON, ROOT, Recipe, products, standins
-from tests.cluster.images.errors import ImageError
-from tests.cluster.images.host import Say, cache, need, need_root, run
-from tests.cluster.images.store import Store
-from tests.support.golang import GoError
+from devcluster.golang import GoError
+from devcluster.images import base, context
+from devcluster.images.archive import Layout
+from devcluster.images.catalogue import PYTHON, ROOT, Recipe, products, standins
+from devcluster.images.errors import ImageError
+from devcluster.images.host import Say, cache, need, need_root, run
+from devcluster.images.store import Store
 
 MIB = 1 << 20
 _CHANGED = 1_704_067_200  # 2024-01-01, of every file in a context

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.cluster.kube import Cluster, Refused
+from devcluster.kube import Cluster, Refused
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 CHART = ROOT / "charts" / "deltastream"
 SAMPLES = ROOT / "k8s" / "samples"
 NAME = "deltastream"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.images.host import cache, run
+from devcluster.images.host import cache, run
 
 
 class Store:

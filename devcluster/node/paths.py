@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.tools import cache
+from devcluster.environment import cache
 
 SOURCE = Path(__file__).resolve().parent
 

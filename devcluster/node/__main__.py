@@ -9,10 +9,10 @@ import sys
 import time
 from pathlib import Path
 
-from tests.cluster.node.errors import NodeError
-from tests.cluster.node.machine import Machine, build
-from tests.cluster.node.paths import SOURCE, NodePaths
-from tests.support.tools import cache
+from devcluster.environment import cache
+from devcluster.node.errors import NodeError
+from devcluster.node.machine import Machine, build
+from devcluster.node.paths import SOURCE, NodePaths
 
 MANIFESTS = ("marker.yaml", "dns.yaml", "storage.yaml")
 
@@ -63,7 +63,7 @@ def up(machine: Machine, images: list[Path]) -> None:
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.cluster.node", description="one-node Kubernetes")
+    parser = argparse.ArgumentParser(prog="python -m devcluster.node", description="one-node Kubernetes")
     parser.add_argument("--name", default="default", help="which node; each has a state of its own")
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("build", "up", "down", "status", "shell"):

@@ -10,12 +10,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.cluster.images import __main__ as images
-from tests.cluster.images import host
-from tests.cluster.images.catalogue import products
-from tests.cluster.kube import Refused, run
-from tests.cluster.node.paths import SOURCE
-from tests.support.tools import cache, kubectl
+from devcluster.environment import cache
+from devcluster.images import __main__ as images
+from devcluster.images import host
+from devcluster.images.catalogue import products
+from devcluster.kube import Refused, run
+from devcluster.node.paths import SOURCE
+from devcluster.tools import kubectl
 
 NAME = "deltastream"
 

@@ -11,9 +11,9 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from tests.cluster.images.catalogue import PYTHON
-from tests.cluster.images.host import Say, cache, need, run
-from tests.cluster.images.store import Store
+from devcluster.images.catalogue import PYTHON
+from devcluster.images.host import Say, cache, need, run
+from devcluster.images.store import Store
 
 SUITE = "bookworm"
 # NB: no redis-server and no libcurl4: they would hide what the images of the stores forget to install.

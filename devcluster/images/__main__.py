@@ -1,4 +1,4 @@
-"""`python -m tests.cluster.images build`: the product's images, by whatever this machine has."""
+"""`python -m devcluster.images build`: the product's images, by whatever this machine has."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import yaml
 
-from tests.cluster.images import build, host
-from tests.cluster.images.catalogue import ROOT
-from tests.cluster.images.errors import ImageError
+from devcluster.images import build, host
+from devcluster.images.catalogue import ROOT
+from devcluster.images.errors import ImageError
 
 CHART = ROOT / "charts" / "deltastream" / "Chart.yaml"
 
@@ -31,7 +31,7 @@ def chart_version() -> str:
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.cluster.images", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m devcluster.images", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("build", help="build what has changed")
     one.add_argument("--tag", help="by default the chart's appVersion")

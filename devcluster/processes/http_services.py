@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.support.http_process import HttpProcess, gunicorn
-from tests.support.stores import wait_until
+from devcluster.processes.http_process import HttpProcess, gunicorn
+from devcluster.waiting import wait_until
 
 SERVICES = Path(__file__).parents[2] / "services"
 NAMES = ("auth", "storage", "analytics", "logging-service", "api-gateway")

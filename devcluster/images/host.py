@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.cluster.images.errors import ImageError
-from tests.support.tools import cache as cache
+from devcluster.environment import cache as cache
+from devcluster.images.errors import ImageError
 
 Say = Callable[[str], None]
 

@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.cluster.node import binaries, cgroups, images, pki, rootfs
-from tests.cluster.node.errors import NodeError
-from tests.cluster.node.paths import SOURCE, NodePaths
-from tests.support.tools import cache
+from devcluster.environment import cache
+from devcluster.node import binaries, cgroups, images, pki, rootfs
+from devcluster.node.errors import NodeError
+from devcluster.node.paths import SOURCE, NodePaths
 
 _NAMESPACES = ("--mount", "--net", "--pid", "--uts", "--ipc")
 _START_SECONDS = 120

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tests.support.stores import free_port, wait_until
+from devcluster.ports import free_port
+from devcluster.waiting import wait_until
 
 MARKER = ("kube-public", "deltastream-test-cluster")
 

@@ -11,16 +11,16 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.cluster import kind, release
-from tests.cluster.images import __main__ as images
-from tests.cluster.kube import Cluster, Refused, ours
-from tests.cluster.node.__main__ import archives, say
-from tests.cluster.node.__main__ import up as node_up
-from tests.cluster.node.errors import NodeError
-from tests.cluster.node.machine import Machine, build, unsupported
-from tests.cluster.node.paths import NodePaths
-from tests.support.needs import in_ci
-from tests.support.tools import cache, helm, kubectl
+from devcluster import kind, release
+from devcluster.environment import cache, in_ci
+from devcluster.images import __main__ as images
+from devcluster.kube import Cluster, Refused, ours
+from devcluster.node.__main__ import archives, say
+from devcluster.node.__main__ import up as node_up
+from devcluster.node.errors import NodeError
+from devcluster.node.machine import Machine, build, unsupported
+from devcluster.node.paths import NodePaths
+from devcluster.tools import helm, kubectl
 
 DOORS = cache() / "doors.json"
 
@@ -44,7 +44,7 @@ def up() -> None:
     close_doors()
     DOORS.parent.mkdir(parents=True, exist_ok=True)
     with (cache() / "doors.log").open("wb") as log:
-        command = [sys.executable, "-m", "tests.cluster", "doors"]
+        command = [sys.executable, "-m", "devcluster", "doors"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
     assert process.stdout is not None
     ports = json.loads(process.stdout.readline() or "{}")
@@ -90,7 +90,7 @@ def close_doors() -> None:
     """End the port-forwards of the last `up`, if they still run."""
     try:
         pid = json.loads(DOORS.read_text())["pid"]
-        if b"tests.cluster" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        if b"devcluster" in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGTERM)
     except (FileNotFoundError, ProcessLookupError):
         pass
@@ -111,7 +111,7 @@ def down() -> None:
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.cluster")
+    parser = argparse.ArgumentParser(prog="python -m devcluster")
     parser.add_argument(
         "command", choices=("prepare", "up", "down", "smoke", "doors", "kind-up", "kind-down")
     )

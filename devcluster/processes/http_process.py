@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from tests.support.stores import free_port
+from devcluster.ports import free_port
 
 
 class HttpProcess:

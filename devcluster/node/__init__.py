@@ -1,6 +1,6 @@
 """A node in a box: one-node Kubernetes in namespaces of its own, without a container engine.
 
-`python -m tests.cluster.node {build,up,down,shell,load,status}`, see `machine.py`. The pieces:
+`python -m devcluster.node {build,up,down,shell,load,status}`, see `machine.py`. The pieces:
 
 - `binaries.py` builds Kubernetes' own programs from their Go modules, `rootfs.py` the node's Debian;
   both once, into the cache (`paths.py`).

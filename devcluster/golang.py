@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.support.tools import cache
+from devcluster.environment import cache
 
 # mongodump and mongorestore 100.6.1, the newest version whose sum the checksum database tells.
 MONGO_TOOLS = ("github.com/mongodb/mongo-tools", "v0.0.0-20221102190735-6d9d341edd33")

@@ -14,8 +14,9 @@ from typing import Any
 
 import yaml
 
-from tests.support.api_server import ApiServer
-from tests.support.stores import free_port, wait_until
+from devcluster.ports import free_port
+from devcluster.processes.api_server import ApiServer
+from devcluster.waiting import wait_until
 
 OPERATOR = Path(__file__).resolve().parents[2] / "operator"
 # No Redis answers there: signals are Unknown, and Manual feeds need none.

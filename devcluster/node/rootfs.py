@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.cluster.node.errors import NodeError
-from tests.support.tools import cache
+from devcluster.environment import cache
+from devcluster.node.errors import NodeError
 
 SUITE = "bookworm"
 PACKAGES = (

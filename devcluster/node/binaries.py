@@ -10,10 +10,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.cluster.node.errors import NodeError
-from tests.cluster.node.paths import SOURCE
-from tests.support.golang import GoError, built, compiled, go, program
-from tests.support.tools import cache
+from devcluster.environment import cache
+from devcluster.golang import GoError, built, compiled, go, program
+from devcluster.node.errors import NodeError
+from devcluster.node.paths import SOURCE
 
 KUBERNETES = "1.34.3"  # the last line that takes containerd 1.6 and cgroup v1 without being asked
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet")
