@@ -53,7 +53,7 @@ lint: build ## ruff, mypy --strict, import-linter, yamllint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	MYPYPATH=$(MYPYPATH) $(BIN)/mypy -p deltastream_operator $(addprefix -p ,$(PACKAGES))
-	$(BIN)/mypy -p devcluster.node
+	MYPYPATH=.:operator $(BIN)/mypy -p devcluster -p scripts
 	PYTHONPATH=$(MYPYPATH) $(BIN)/lint-imports --no-cache .importlinter | tail -n 5
 	PYTHONPATH=operator $(BIN)/lint-imports --no-cache operator/.importlinter | tail -n 4
 	$(BIN)/yamllint --strict .
@@ -83,7 +83,7 @@ bench-operator: build ## what 200 feeds cost an idle operator, and how soon an e
 
 .PHONY: bench-reads
 bench-reads: build ## reads/s and CPU per read through the API gateway (BASE_SERVICES=folder: both in turn)
-	$(BIN)/python scripts/bench_reads.py $(if $(BASE_SERVICES),--base $(BASE_SERVICES))
+	@PYTHONPATH=. $(BIN)/python scripts/bench_reads.py $(if $(BASE_SERVICES),--base $(BASE_SERVICES))
 
 run: $(RUN)/.stamp ## run everything here until Ctrl-C: stores, services and FEEDS
 	@exec $(RUN)/bin/python -m deltastream_operator local --feeds "$(FEEDS)"

@@ -46,8 +46,7 @@ def up() -> None:
     with (cache() / "doors.log").open("wb") as log:
         command = [sys.executable, "-m", "devcluster", "doors"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
-    assert process.stdout is not None
-    ports = json.loads(process.stdout.readline() or "{}")
+    ports = json.loads((process.stdout and process.stdout.readline()) or "{}")
     if not ports:
         raise Refused(f"the port-forwards did not start; see {cache() / 'doors.log'}")
     DOORS.write_text(json.dumps({"pid": process.pid}))

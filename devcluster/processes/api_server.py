@@ -21,7 +21,6 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tests.support import needs
 
 from devcluster.environment import cache
 from devcluster.ports import free_port
@@ -37,6 +36,11 @@ AUDIT_POLICY = {
     "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts"]}, {"level": "None"}],
 }
 PROGRAMS = ("etcd", "kube-apiserver", "kubectl")
+CONTROLLERS = "kube-controller-manager"
+
+
+class ProgramMissing(Exception):
+    """A program that runs the API server is nowhere on this machine; the text says how to get it."""
 
 
 def cached(program: str) -> Path | None:
@@ -83,12 +87,14 @@ class ApiServer:
 
     def stop(self) -> None:
         """Take the API server away; etcd and the data stay."""
-        self._server = end(self._server)
+        end(self._server)
+        self._server = None
 
     def close(self) -> None:
         """End both."""
         self.stop()
-        self._etcd = end(self._etcd)
+        end(self._etcd)
+        self._etcd = None
 
     def ready(self) -> bool:
         """Whether it takes requests."""
@@ -180,6 +186,14 @@ def end(process: subprocess.Popen[bytes] | None) -> None:
             process.wait()
 
 
+def _need(*programs: str) -> None:
+    missing = [program for program in programs if cached(program) is None]
+    if missing:
+        raise ProgramMissing(
+            f"{', '.join(missing)} not found in PATH or the node's cache: run `make node-up` once"
+        )
+
+
 def _decoded(raw: bytes) -> Any:
     try:
         return json.loads(raw)
@@ -189,10 +203,8 @@ def _decoded(raw: bytes) -> Any:
 
 @contextlib.contextmanager
 def serving(home: Path) -> Iterator[ApiServer]:
-    """A running server. Without its programs: a skip on a desk, a failure where CI is set."""
-    missing = [program for program in PROGRAMS if cached(program) is None]
-    if missing:
-        needs.lacking(f"{', '.join(missing)} not found in PATH or the node's cache: run `make node-up` once")
+    """A running server. Raises ProgramMissing."""
+    _need(*PROGRAMS)
     server = ApiServer(home)
     try:
         server.start()
@@ -204,7 +216,8 @@ def serving(home: Path) -> Iterator[ApiServer]:
 def take_feeds(server: ApiServer) -> None:
     """Teach it our CRD and wait until it has learned it."""
     applied = server.kubectl("apply", "-f", str(CRD))
-    assert applied.returncode == 0, applied.stderr
+    if applied.returncode:
+        raise AssertionError(applied.stderr)
     wait_until(lambda: server.request("GET", FEEDS)[0] == 200, "feeds are served")
     wait_until(
         lambda: server.kubectl("explain", "dsf.spec").returncode == 0, "kubectl explain knows the feeds"
@@ -213,14 +226,15 @@ def take_feeds(server: ApiServer) -> None:
 
 @contextlib.contextmanager
 def controlling(server: ApiServer, home: Path) -> Iterator[None]:
-    """kube-controller-manager: garbage collection, Deployments' and StatefulSets' status and pods."""
-    program = cached("kube-controller-manager")
-    if program is None:
-        needs.lacking("kube-controller-manager is not in the node's cache: run `make node-up` once")
+    """kube-controller-manager: garbage collection, Deployments' and StatefulSets' status and pods.
+
+    Raises ProgramMissing.
+    """
+    _need(CONTROLLERS)
     with open(home / "log", "ab") as log:
         process = subprocess.Popen(
             [
-                str(program), f"--kubeconfig={server.kubeconfig}", "--leader-elect=false",
+                str(cached(CONTROLLERS)), f"--kubeconfig={server.kubeconfig}", "--leader-elect=false",
                 "--bind-address=127.0.0.1", f"--secure-port={free_port()}", f"--cert-dir={home}",
                 "--controllers=garbage-collector-controller,deployment-controller,"
                 "replicaset-controller,statefulset-controller",

@@ -46,6 +46,10 @@ class HttpProcess:
         headers = {"Content-Type": "application/json"}
         return self._call(urllib.request.Request(self.url + path, json.dumps(body).encode(), headers))
 
+    def lives(self) -> bool:
+        """Whether it answers."""
+        return self.get("/livez")[0] == 200
+
     def ready(self) -> bool:
         """Whether it takes requests and so do those that it needs."""
         return self.get("/readyz")[0] == 200

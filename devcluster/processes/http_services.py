@@ -12,7 +12,7 @@ from devcluster.waiting import wait_until
 
 SERVICES = Path(__file__).parents[2] / "services"
 NAMES = ("auth", "storage", "analytics", "logging-service", "api-gateway")
-_SECRET = "a-client-secret-of-tests"
+_SECRET = "a-client-secret-of-tests"  # noqa: S105
 _GRANTS = {"api-gateway": ["storage", "analytics", "logging"], "analytics": ["storage"]}
 
 
@@ -43,5 +43,5 @@ def http_services(
             process = gunicorn(services / name, home / f"{name}.log", **{**common, **own})
             running[name] = stack.enter_context(process)
         for name, process in running.items():
-            wait_until(lambda process=process: process.get("/livez")[0] == 200, f"{name} answers")  # type: ignore[misc]
+            wait_until(process.lives, f"{name} answers")
         yield running

@@ -16,7 +16,7 @@ from devcluster.waiting import wait_until
 
 FEEDS = 200
 RESOURCES = ("deltastreamfeeds", "deployments", "statefulsets", "pods", "events")
-_COUNTER = re.compile(r"^apiserver_request_total\{(?P<labels>.*)\} (?P<value>\S+)$", re.MULTILINE)
+_COUNTER = re.compile(r"^apiserver_request_total\{(?P<labels>.*)\} (?P<value>\S+)", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 

@@ -49,7 +49,8 @@ class Cluster:
     def ask(self, method: str, path: str, body: object = None, kind: str = "application/json") -> Any:
         """One call that must succeed."""
         status, answer = self.server.request(method, path, body, kind)
-        assert status < 300, f"{method} {path}: {status}: {answer}"
+        if status >= 300:
+            raise AssertionError(f"{method} {path}: {status}: {answer}")
         return answer
 
     def find(self, path: str) -> dict[str, Any] | None:

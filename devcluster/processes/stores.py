@@ -11,7 +11,7 @@ import signal
 import subprocess
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import redis
 from pymongo import MongoClient
@@ -20,7 +20,7 @@ from pymongo.errors import PyMongoError
 from devcluster.ports import free_port
 from devcluster.waiting import wait_until
 
-PASSWORD = "test-password-not-a-secret"
+PASSWORD = "test-password-not-a-secret"  # noqa: S105
 
 
 def _binary(name: str, package: str, inside: str) -> str:
@@ -83,7 +83,8 @@ class _Server(ABC):
     @property
     def pid(self) -> int:
         """Process id while it runs."""
-        assert self._process, "not started"
+        if self._process is None:
+            raise RuntimeError(f"the store in {self.home} is not started")
         return self._process.pid
 
     def _end(self, how: signal.Signals) -> None:
@@ -134,14 +135,17 @@ class MongoServer(_Server):
         return f"mongodb://127.0.0.1:{self.port}"
 
     def _answers(self) -> bool:
-        quick = {"serverSelectionTimeoutMS": 200, "directConnection": True}
         try:
             if not (self.home / "user-created").exists():
-                with MongoClient(self._login, **quick) as local:  # localhost exception
+                with _quick(self._login) as local:  # localhost exception
                     local.admin.command("createUser", "test", pwd=PASSWORD, roles=["root"])
                 (self.home / "user-created").touch()
-            with MongoClient(self.url, **quick) as client:
+            with _quick(self.url) as client:
                 client.admin.command("ping")
         except PyMongoError:
             return False
         return True
+
+
+def _quick(url: str) -> MongoClient[dict[str, Any]]:
+    return MongoClient(url, serverSelectionTimeoutMS=200, directConnection=True)

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 import pytest
 from devcluster.processes.api_server import ApiServer, serving, take_feeds
 
+from tests.support import needs
+
 
 @pytest.fixture(scope="session")
 def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """One for the session."""
-    with serving(tmp_path_factory.mktemp("api-server")) as server:
+    with needs.api_server_programs(), serving(tmp_path_factory.mktemp("api-server")) as server:
         yield server
 
 

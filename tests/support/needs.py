@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import pytest
 from devcluster.environment import in_ci
+from devcluster.processes.api_server import ProgramMissing
 
 
 def lacking(reason: str) -> NoReturn:
@@ -14,6 +17,15 @@ def lacking(reason: str) -> NoReturn:
     if in_ci():
         pytest.fail(f"with CI=true everything has to run, but {reason}")
     pytest.skip(reason)
+
+
+@contextmanager
+def api_server_programs() -> Iterator[None]:
+    """Run the block, which starts an API server or its controllers, where their programs are at hand."""
+    try:
+        yield
+    except ProgramMissing as missing:
+        lacking(str(missing))
 
 
 def go(for_what: str) -> None:
