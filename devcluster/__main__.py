@@ -22,7 +22,7 @@ from devcluster.node.machine import Machine, build, unsupported
 from devcluster.node.paths import NodePaths
 from devcluster.tools import helm, kubectl
 
-DOORS = cache() / "doors.json"
+FORWARDS = cache() / "forwards.json"
 
 
 def at_hand() -> Cluster:
@@ -37,19 +37,19 @@ def at_hand() -> Cluster:
 
 
 def up() -> None:
-    """Install, apply the samples, open the doors."""
+    """Install, apply the samples, forward ports to both gateways."""
     cluster = release.namespace(at_hand(), release.NAME)
     release.install(cluster)
     cluster.kubectl("apply", f"--filename={release.SAMPLES}")
-    close_doors()
-    DOORS.parent.mkdir(parents=True, exist_ok=True)
-    with (cache() / "doors.log").open("wb") as log:
-        command = [sys.executable, "-m", "devcluster", "doors"]
+    end_forwards()
+    FORWARDS.parent.mkdir(parents=True, exist_ok=True)
+    with (cache() / "forwards.log").open("wb") as log:
+        command = [sys.executable, "-m", "devcluster", "forward"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
     ports = json.loads((process.stdout and process.stdout.readline()) or "{}")
     if not ports:
-        raise Refused(f"the port-forwards did not start; see {cache() / 'doors.log'}")
-    DOORS.write_text(json.dumps({"pid": process.pid}))
+        raise Refused(f"the port-forwards did not start; see {cache() / 'forwards.log'}")
+    FORWARDS.write_text(json.dumps({"pid": process.pid}))
     say(f"REST            http://127.0.0.1:{ports['api-gateway']}   (browse /api/docs)")
     say(f"live            http://127.0.0.1:{ports['socket-gateway']}   (Socket.IO)")
     say(f"kubectl         export KUBECONFIG={cluster.kubeconfig}; kubectl -n {release.NAME} get dsf")
@@ -72,33 +72,33 @@ def prepare() -> None:
         raise Refused("the images were not built")
 
 
-def doors() -> None:
-    """Keep port-forwards to both doors until told to stop; prints the ports once they answer."""
+def forward() -> None:
+    """Keep port-forwards to both gateways until SIGTERM; prints the ports once they answer."""
     cluster = at_hand().within(release.NAME)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with ExitStack() as stack:
         ports = {
             name: stack.enter_context(cluster.forward(f"svc/{release.NAME}-{name}", port))
-            for name, port in release.DOORS.items()
+            for name, port in release.GATEWAYS.items()
         }
         print(json.dumps(ports), flush=True)
         signal.pause()
 
 
-def close_doors() -> None:
+def end_forwards() -> None:
     """End the port-forwards of the last `up`, if they still run."""
     try:
-        pid = json.loads(DOORS.read_text())["pid"]
+        pid = json.loads(FORWARDS.read_text())["pid"]
         if b"devcluster" in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGTERM)
     except (FileNotFoundError, ProcessLookupError):
         pass
-    DOORS.unlink(missing_ok=True)
+    FORWARDS.unlink(missing_ok=True)
 
 
 def down() -> None:
     """Take the release, its feeds and its data away."""
-    close_doors()
+    end_forwards()
     if not os.environ.get("DELTASTREAM_KUBECONFIG") and not Machine(NodePaths("default")).running:
         say("no node is running, so there is nothing to take away")
         return
@@ -112,7 +112,7 @@ def down() -> None:
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m devcluster")
     parser.add_argument(
-        "command", choices=("prepare", "up", "down", "smoke", "doors", "kind-up", "kind-down")
+        "command", choices=("prepare", "up", "down", "smoke", "forward", "kind-up", "kind-down")
     )
     command = parser.parse_args(argv).command
     try:
@@ -123,8 +123,8 @@ def main(argv: list[str]) -> int:
                 up()
             case "down":
                 down()
-            case "doors":
-                doors()
+            case "forward":
+                forward()
             case "smoke":
                 say(release.smoke(at_hand().within(release.NAME)))
             case "kind-up":

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CHART = ROOT / "charts" / "deltastream"
 SAMPLES = ROOT / "k8s" / "samples"
 NAME = "deltastream"
-DOORS = {"api-gateway": 8000, "socket-gateway": 8002}
+GATEWAYS = {"api-gateway": 8000, "socket-gateway": 8002}
 
 
 def namespace(cluster: Cluster, name: str) -> Cluster:
