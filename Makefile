@@ -13,7 +13,7 @@ export DELTASTREAM_HOME ?= $(CURDIR)/.local
 export PYTHONPATH := operator
 FEEDS ?= k8s/samples/nifty-replay.yaml,k8s/samples/synthetic.yaml
 
-CLUSTER := PYTHONPATH=. $(BIN)/python -m tests.cluster
+CLUSTER := PYTHONPATH=. $(BIN)/python -m devcluster
 NODE := $(CLUSTER).node
 
 .PHONY: help build run test bench memory start stop logs up down smoke node-build node-up node-down node-shell kind-up kind-down clean lint lock
@@ -53,7 +53,7 @@ lint: build ## ruff, mypy --strict, import-linter, yamllint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	MYPYPATH=$(MYPYPATH) $(BIN)/mypy -p deltastream_operator $(addprefix -p ,$(PACKAGES))
-	$(BIN)/mypy -p tests.cluster.node
+	MYPYPATH=.:operator $(BIN)/mypy -p devcluster -p scripts
 	PYTHONPATH=$(MYPYPATH) $(BIN)/lint-imports --no-cache .importlinter | tail -n 5
 	PYTHONPATH=operator $(BIN)/lint-imports --no-cache operator/.importlinter | tail -n 4
 	$(BIN)/yamllint --strict .
@@ -63,7 +63,7 @@ clean: ## remove the environment, caches and local state
 
 .PHONY: images
 images: build ## build the nine images; without docker or podman also the stores', into one archive
-	@PYTHONPATH=. $(BIN)/python -m tests.cluster.images build
+	@PYTHONPATH=. $(BIN)/python -m devcluster.images build
 
 .PHONY: base
 base: build ## write k8s/base, k8s/overlays and the chart's table of values again from the chart
@@ -83,7 +83,7 @@ bench-operator: build ## what 200 feeds cost an idle operator, and how soon an e
 
 .PHONY: bench-reads
 bench-reads: build ## reads/s and CPU per read through the API gateway (BASE_SERVICES=folder: both in turn)
-	$(BIN)/python scripts/bench_reads.py $(if $(BASE_SERVICES),--base $(BASE_SERVICES))
+	@PYTHONPATH=. $(BIN)/python scripts/bench_reads.py $(if $(BASE_SERVICES),--base $(BASE_SERVICES))
 
 run: $(RUN)/.stamp ## run everything here until Ctrl-C: stores, services and FEEDS
 	@exec $(RUN)/bin/python -m deltastream_operator local --feeds "$(FEEDS)"

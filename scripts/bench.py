@@ -21,9 +21,11 @@ from typing import Any
 
 import psutil
 import redis
+from devcluster.ports import free_port
+from devcluster.processes.stores import MongoServer, RedisServer
+from devcluster.waiting import wait_until
 from pymongo import MongoClient
 from scripts.calibration import calibration_ms
-from tests.support.stores import MongoServer, RedisServer, free_port, wait_until
 
 ROOT = Path(__file__).parents[1]
 FEED = "bench"
@@ -208,8 +210,7 @@ def throughput(system: System, client: redis.Redis, database: Any, messages: int
             for body in encoded[at : at + 500]:
                 pipe.xadd(f"feed:{FEED}", {"body": body})
             pipe.execute()
-    group = lambda: client.xinfo_groups(f"feed:{FEED}")[0]  # noqa: E731
-    wait_until(lambda: group()["lag"] == 0 and group()["pending"] == 0, "all acknowledged", within_s=300)
+    wait_until(lambda: _acknowledged(client), "all acknowledged", within_s=300)
     seconds, after = time.perf_counter() - started, system.cpu_seconds()
     stored = sum(database[name].count_documents({}) for name in COLLECTIONS)
     if stored != messages:
@@ -224,12 +225,18 @@ def throughput(system: System, client: redis.Redis, database: Any, messages: int
     }
 
 
+def _acknowledged(client: redis.Redis) -> bool:
+    group: dict[str, Any] = client.xinfo_groups(f"feed:{FEED}")[0]
+    return bool(group["lag"] == 0 and group["pending"] == 0)
+
+
 def latency(client: redis.Redis, rate: int, seconds: float, epoch: int) -> list[float]:
     """Milliseconds from just before XADD to the arrival of the enriched message, at a steady rate."""
-    listener = client.pubsub(ignore_subscribe_messages=True)
+    listener: Any = client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
     listener.subscribe("enriched:underlying", "enriched:option_quote", "enriched:option_chain")
     listener.get_message(timeout=1)
-    tape, seen = iter(Tape(epoch, epoch)), []
+    tape = iter(Tape(epoch, epoch))
+    seen: list[float] = []
     total = int(rate * seconds)
     sent, started = 0, time.perf_counter()
     while len(seen) < total and time.perf_counter() - started < seconds + 30:
@@ -259,11 +266,12 @@ def main() -> None:
         try:
             system.start()
             client = redis.Redis.from_url(system.redis.url(), protocol=2)
+            mongo: MongoClient[Body]
             with MongoClient(system.mongo.url) as mongo:
                 warm = latency(client, 100, 2, 999)
                 print(f"warm-up: {len(warm)} messages")
                 cost = Cost(client)
-                database = mongo.get_default_database()
+                database: Any = mongo.get_default_database()
                 for name in COLLECTIONS:
                     database[name].delete_many({})
                 result: dict[str, Any] = throughput(system, client, database, args.messages)

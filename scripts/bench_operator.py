@@ -13,8 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from scripts.calibration import calibration_ms
-from tests.support.many_feeds import (
+from devcluster.processes.many_feeds import (
     FEEDS,
     edit,
     observed,
@@ -24,8 +23,9 @@ from tests.support.many_feeds import (
     settle,
     written,
 )
-from tests.support.operator_process import Cluster, Operator
-from tests.support.stores import RedisServer
+from devcluster.processes.operator_process import Cluster, Operator
+from devcluster.processes.stores import RedisServer
+from scripts.calibration import calibration_ms
 
 EDITS = 50
 WINDOW_S = 40

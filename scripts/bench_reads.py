@@ -10,7 +10,6 @@ import argparse
 import http.client
 import json
 import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -19,14 +18,11 @@ from typing import Any
 
 import psutil
 import redis
+from devcluster.processes.http_services import SERVICES, http_services
+from devcluster.processes.stores import MongoServer, RedisServer
 from pymongo import MongoClient
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from tests.support.contracts import example
-from tests.support.http_services import SERVICES, http_services
-from tests.support.stores import MongoServer, RedisServer
-
+EXAMPLES = SERVICES / "contracts" / "examples"
 CONNECTIONS = 8
 PATH = "/api/analytics/pcr/NIFTY"
 
@@ -93,8 +89,9 @@ def main() -> None:
         MongoServer(Path(home) / "mongo") as mongo,
     ):
         with redis.Redis.from_url(store.url()) as client:
-            client.set("latest:pcr:NIFTY:2024-06-27", json.dumps(example("cache-latest-pcr")))
-            client.hset("index:NIFTY", "chain:2024-06-27", json.dumps(example("cache-index")))
+            client.set("latest:pcr:NIFTY:2024-06-27", (EXAMPLES / "cache-latest-pcr.json").read_text())
+            client.hset("index:NIFTY", "chain:2024-06-27", (EXAMPLES / "cache-index.json").read_text())
+        database: MongoClient[dict[str, Any]]
         with MongoClient(mongo.url) as database:
             database["deltastream"]["users"].create_index("email", unique=True)
         for _ in range(args.turns):

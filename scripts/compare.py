@@ -12,10 +12,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
+from devcluster.environment import cache
+
 ROOT = Path(__file__).parents[1]
-CACHE = Path(os.environ.get("DELTASTREAM_CACHE", Path.home() / ".cache/deltastream")) / "bench"
+CACHE = cache() / "bench"
 
 
 def checked_out(revision: str) -> Path:
@@ -64,8 +67,7 @@ def measured(tree: Path, arguments: list[str]) -> dict[str, Any]:
 def summary(here: list[dict[str, Any]], base: list[dict[str, Any]]) -> dict[str, Any]:
     """Means of the figures that both have, and this tree's divided by the base's."""
     names = [name for name, value in here[0].items() if isinstance(value, int | float) and name in base[0]]
-    mean = lambda runs, name: sum(run[name] for run in runs) / len(runs)  # noqa: E731
-    ours, theirs = ({name: round(mean(runs, name), 3) for name in names} for runs in (here, base))
+    ours, theirs = ({one: round(mean(run[one] for run in runs), 3) for one in names} for runs in (here, base))
     ratios = {name: round(ours[name] / theirs[name], 3) for name in names if theirs[name]}
     return {"here": ours, "base": theirs, "ratios": ratios}
 

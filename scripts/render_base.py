@@ -2,7 +2,7 @@
 
 The base is the chart's default render without what only Helm can run: no test Jobs, no upgrade hooks, no
 annotations of hooks. An overlay is its values.yaml, the only file there that is written by hand, turned into
-the patches that lead from the base to the render with these values.
+the patches that lead to the render with these values from the base, or from the overlay that it stands on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tests.support import tools
+from devcluster import tools
 
 ROOT = Path(__file__).resolve().parents[1]
 CHART = ROOT / "charts" / "deltastream"
@@ -28,6 +28,8 @@ HELM_LABELS = ("app.kubernetes.io/managed-by", "helm.sh/chart")
 # The Jobs of `helm test` with their NetworkPolicy, which is no hook; and what k8s/crd brings by itself.
 LEFT_OUT = ("smoke", "crd-upgrade")
 HEADER = "# Written by scripts/render_base.py from charts/deltastream (make base): do not edit.\n"
+# Overlays that stand on another one and not on the base.
+STANDS_ON = {"minikube": "kind"}
 # Lists that a strategic merge patch matches by name; every other list is replaced whole.
 BY_NAME = ("containers", "initContainers", "env")
 
@@ -155,17 +157,24 @@ def write_base(folder: Path, base: list[Object]) -> None:
     kustomization(folder, resources=["namespace.yaml", "../crd", *files])
 
 
-def write_overlay(folder: Path, base: list[Object], values: Path) -> None:
-    """What leads from the base to the render with these values."""
-    wanted = objects("--values", str(values))
-    known, kept = {key(item) for item in base}, {key(item) for item in wanted}
+def with_values(overlay: str) -> list[Object]:
+    """The render with an overlay's values."""
+    return objects("--values", str(K8S / "overlays" / overlay / "values.yaml"))
+
+
+def write_overlay(folder: Path, base: list[Object]) -> None:
+    """What leads from the base, or the overlay below, to the render with the values of the overlay."""
+    wanted = with_values(folder.name)
+    below = STANDS_ON.get(folder.name)
+    start = with_values(below) if below else base
+    known, kept = {key(item) for item in start}, {key(item) for item in wanted}
     added = [item for item in wanted if key(item) not in known]
-    removed = [head(item) | {"$patch": "delete"} for item in base if key(item) not in kept]
-    resources = ["../../base"]
+    removed = [head(item) | {"$patch": "delete"} for item in start if key(item) not in kept]
+    resources = [f"../{below}" if below else "../../base"]
     if added:
         write(folder / "added.yaml", added)
         resources.append("added.yaml")
-    write(folder / "changed.yaml", patches(base, wanted))
+    write(folder / "changed.yaml", patches(start, wanted))
     # Each removal by itself: kubectl 1.32 dies of a file that removes one object and patches the next.
     alone = [{"patch": yaml.dump(item, sort_keys=False)} for item in removed]
     kustomization(folder, resources=resources, patches=[{"path": "changed.yaml"}, *alone])
@@ -179,7 +188,7 @@ def write_all(out: Path) -> None:
     base = objects()
     write_base(out / "base", base)
     for values in sorted(K8S.glob("overlays/*/values.yaml")):
-        write_overlay(out / "overlays" / values.parent.name, base, values)
+        write_overlay(out / "overlays" / values.parent.name, base)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from devcluster.golang import program, sources
 
 from tests.support import needs
-from tests.support.golang import program, sources
 
 PACKAGE = "github.com/prometheus/prometheus/cmd/promtool"
 VERSION = "v0.310.0"  # Prometheus 3.10

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.tools import cache
+from devcluster.environment import cache
 
 CHECKOV = "checkov==3.3.30"
 KUBERNETES_VALIDATE = "kubernetes-validate==1.37.0"

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from devcluster.processes.stores import PASSWORD
 from pymongo import MongoClient
 from pymongo.database import Database
 
 from tests.support import needs
 from tests.support.backups import Backups, summed
-from tests.support.stores import PASSWORD
 
 pytestmark = pytest.mark.timeout(300)  # the first run builds the tools
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from devcluster.golang import sources
+from devcluster.processes.api_server import ApiServer
+from devcluster.waiting import wait_until
 
 from tests.chart.render import CHART, CI, ROOT, Object, helm, kind, objects, template
 from tests.support import needs
-from tests.support.api_server import ApiServer
-from tests.support.golang import sources
-from tests.support.stores import wait_until
 
 GATEWAY = next(path for path in CI if path.stem == "gateway")
 DOORS = [path for path in CI if path.stem in ("gateway", "all-enabled")]

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from devcluster.processes.stores import MongoServer
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from tests.chart.store_files import StoreFiles
-from tests.support.stores import MongoServer
 
 POD = {
     "POD_NAME": "deltastream-mongodb-0",

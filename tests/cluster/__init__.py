@@ -1,1 +1,1 @@
-"""A real Kubernetes that the tests stand up themselves, and the product on it."""
+"""The product on a real Kubernetes that devcluster stands up."""

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from devcluster.kube import Cluster, ours
+from devcluster.node.__main__ import archives, up
+from devcluster.node.machine import Machine, unsupported
+from devcluster.node.paths import NodePaths
+from devcluster.release import NAME, install, namespace
+from devcluster.tools import helm, kubectl
 
-from tests.cluster.kube import Cluster, ours
-from tests.cluster.node.__main__ import archives, up
-from tests.cluster.node.machine import Machine, unsupported
-from tests.cluster.node.paths import NodePaths
-from tests.cluster.release import NAME, install, namespace
 from tests.support import needs
-from tests.support.tools import helm, kubectl
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import redis
+from devcluster.kube import Cluster
+from devcluster.release import NAME
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from tests.cluster.kube import Cluster
-from tests.cluster.release import NAME
 from tests.support.contracts import example
 
 

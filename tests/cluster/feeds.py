@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.cluster.kube import Cluster, Refused
-from tests.support.stores import wait_until
+from devcluster.kube import Cluster, Refused
+from devcluster.waiting import wait_until
 
 API_VERSION, KIND, PLURAL = "deltastream.dev/v1alpha1", "DeltaStreamFeed", "deltastreamfeeds"
 

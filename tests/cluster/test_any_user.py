@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from tests.cluster.kube import Cluster
-from tests.cluster.release import NAME, install, namespace, smoke
+from devcluster.kube import Cluster
+from devcluster.release import NAME, install, namespace, smoke
 
 pytestmark = pytest.mark.timeout(600)
 # What restricted-v2 writes into pods that name no user: one of the namespace's range, which no image knows.

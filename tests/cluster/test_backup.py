@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from devcluster.kube import Cluster
+from devcluster.release import NAME, install
+from devcluster.waiting import wait_until
 
 from tests.cluster.data import database, secret
-from tests.cluster.kube import Cluster
-from tests.cluster.release import NAME, install
-from tests.support.stores import wait_until
 
 pytestmark = pytest.mark.timeout(600)
 BACKUP, DRILL, CLAIM = f"{NAME}-backup", f"{NAME}-restore-drill", f"{NAME}-backup"

@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from devcluster.kube import Cluster
+from devcluster.release import CHART, NAME, install
+from devcluster.waiting import wait_until
 
 from tests.cluster.feeds import applied, condition, feed, ready
-from tests.cluster.kube import Cluster
-from tests.cluster.release import CHART, NAME, install
-from tests.support.stores import wait_until
 
 pytestmark = pytest.mark.timeout(400)
 

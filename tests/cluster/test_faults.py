@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import redis
+from devcluster.kube import Cluster
+from devcluster.waiting import wait_until
 from pymongo.database import Database
 
 from tests.cluster.data import database, redis_client
 from tests.cluster.feeds import applied, feed, ready
-from tests.cluster.kube import Cluster
 from tests.support.audit import Audit, doubled, lost, stored
-from tests.support.stores import wait_until
 
 pytestmark = pytest.mark.timeout(400)
 NAME = "steady"

@@ -6,10 +6,10 @@ import copy
 from typing import Any
 
 import pytest
+from devcluster.kube import Cluster, Refused
+from devcluster.waiting import wait_until
 
 from tests.cluster.feeds import PLURAL, applied, children, condition, feed, patch, pods, ready, status
-from tests.cluster.kube import Cluster, Refused
-from tests.support.stores import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -8,11 +8,11 @@ import urllib.request
 from typing import Any
 
 import pytest
+from devcluster.kube import Cluster, Refused
+from devcluster.release import NAME, install, smoke
+from devcluster.waiting import wait_until
 
 from tests.cluster.data import secret
-from tests.cluster.kube import Cluster, Refused
-from tests.cluster.release import NAME, install, smoke
-from tests.support.stores import wait_until
 
 pytestmark = pytest.mark.timeout(600)
 COMPONENTS = {

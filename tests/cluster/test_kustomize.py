@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from devcluster.kube import Cluster
+from devcluster.release import NAME, ROOT, install, namespace
 
 from tests.cluster.feeds import applied, feed, ready
-from tests.cluster.kube import Cluster
-from tests.cluster.release import NAME, ROOT, install, namespace
 
 pytestmark = pytest.mark.timeout(900)
 OVERLAY = ROOT / "k8s" / "overlays" / "kind"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
+from devcluster.kube import Cluster
+from devcluster.release import CHART, NAME
 
 from tests.cluster.feeds import applied, feed, ready
-from tests.cluster.kube import Cluster
-from tests.cluster.release import CHART, NAME
 
 pytestmark = pytest.mark.timeout(300)
 PORTS = {

@@ -13,14 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from tests.cluster.kube import Cluster, Refused, ours
-from tests.cluster.node import cgroups
-from tests.cluster.node.errors import NodeError
-from tests.cluster.node.machine import Machine
-from tests.cluster.node.paths import NodePaths
-from tests.support.stores import wait_until
-from tests.support.tools import helm, kubectl
+from devcluster.kube import Cluster, Refused, ours
+from devcluster.node import cgroups
+from devcluster.node.errors import NodeError
+from devcluster.node.machine import Machine
+from devcluster.node.paths import NodePaths
+from devcluster.tools import helm, kubectl
+from devcluster.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)  # a start may take 120 s, and one test needs two
 
@@ -156,7 +155,7 @@ def test_a_node_that_cannot_start_says_which_component_failed_and_leaves_nothing
     subprocess.run(["rm", "-rf", str(broken)], check=True)
     subprocess.run(["cp", "-r", str(Path(__file__).parent / "node"), str(broken)], check=True)
     (broken / "etc" / "kubelet.yaml").write_text("kind: Nonsense\n")
-    monkeypatch.setattr("tests.cluster.node.machine.SOURCE", broken)
+    monkeypatch.setattr("devcluster.node.machine.SOURCE", broken)
     with pytest.raises(NodeError, match=r"kubelet ended with status 1(.|\n)*Nonsense"):
         machine.up([], _quiet)
     assert not machine.running

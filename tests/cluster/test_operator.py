@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from devcluster.kube import Cluster
+from devcluster.node.machine import Machine
+from devcluster.waiting import wait_until
 from kubernetes import client as k8s
 from kubernetes import config, watch
 
 from tests.cluster.feeds import API_VERSION, PLURAL, applied, condition, feed, patch, pods, ready, status
-from tests.cluster.kube import Cluster
-from tests.cluster.node.machine import Machine
-from tests.support.stores import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 GROUP, VERSION = API_VERSION.split("/")

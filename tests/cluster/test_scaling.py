@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from devcluster.kube import Cluster
+from devcluster.waiting import wait_until
 
 from tests.cluster.data import append, database, redis_client
 from tests.cluster.feeds import applied, feed, patch, pods, ready, status
-from tests.cluster.kube import Cluster
 from tests.support.audit import doubled, lost, stored
-from tests.support.stores import wait_until
 
 pytestmark = pytest.mark.timeout(400)
 MESSAGES = 20_000

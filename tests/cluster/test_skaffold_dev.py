@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
-
-from tests.cluster.kube import Cluster
-from tests.cluster.release import NAME, ROOT, install
-from tests.support.stores import wait_until
+from devcluster.kube import Cluster
+from devcluster.release import NAME, ROOT, install
+from devcluster.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(600)
 CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "skaffold.yaml").read_text())

@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(
     path
-    for folder in ("services", "operator", "scripts")
+    for folder in ("services", "operator", "devcluster", "scripts")
     for path in (ROOT / folder).rglob("*.py")
     if "tests" not in path.parts
 )

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 import redis
+from devcluster.processes.stores import PASSWORD
 from flask import Blueprint, Flask
 from kombu.exceptions import OperationalError
 from pymongo.errors import PyMongoError
@@ -40,7 +41,6 @@ import worker_enricher.config
 import worker_enricher.mongo_sink
 from deltastream_operator.cluster import settings as cluster_settings
 from deltastream_operator.redis_signals import RedisSignals
-from tests.support.stores import PASSWORD
 from tests.support.tls import Eavesdropper, TlsMongo, TlsRedis
 
 JWT = "q3t6w9z$C&F)J@NcRfUjXn2r5u7x!A%D"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from devcluster.waiting import wait_until
+
 from tests.hostile.resources import Resources
 from tests.hostile.target import Attack, Target
 from tests.hostile.witness import BOUND, PACE_S, Witness
-from tests.support.stores import wait_until
 
 CALM = 8  # answers before the attack, from which the usual gap is known
 SECRET = "never-in-a-log"  # attacks that send a token send this one

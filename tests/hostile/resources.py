@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import psutil
-
-from tests.support.stores import wait_until
+from devcluster.waiting import wait_until
 
 MEMORY_MIB = 16  # an allocator keeps some; 15,000 forgotten objects of 350 bytes a second would not fit
 FILES = 4  # probes that are just being answered

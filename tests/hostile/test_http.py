@@ -13,6 +13,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from devcluster.processes.http_process import HttpProcess
+from devcluster.processes.http_services import NAMES, http_services
+from devcluster.processes.stores import MongoServer, RedisServer
+from devcluster.waiting import wait_until
 from pymongo import MongoClient
 
 from tests.hostile import attacks  # noqa: F401  (fills the table)
@@ -30,9 +34,6 @@ from tests.hostile.http_attacks import (
 )
 from tests.hostile.target import Attack, Target, attacks_on
 from tests.hostile.witness import Witness
-from tests.support.http_process import HttpProcess
-from tests.support.http_services import NAMES, http_services
-from tests.support.stores import MongoServer, RedisServer, wait_until
 
 Running = dict[str, HttpProcess]
 

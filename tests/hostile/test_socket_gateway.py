@@ -8,13 +8,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from devcluster.processes.http_process import HttpProcess
+from devcluster.processes.stores import RedisServer
+from devcluster.waiting import wait_until
 
 from tests.hostile import attacks  # noqa: F401  (fills the table)
 from tests.hostile.endure import endure
 from tests.hostile.target import Attack, Target, attacks_on
 from tests.hostile.witness import Witness
-from tests.support.http_process import HttpProcess
-from tests.support.stores import RedisServer, wait_until
 
 SERVICE = Path(__file__).parents[2] / "services/socket-gateway"
 

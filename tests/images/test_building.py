@@ -9,11 +9,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-
-from tests.cluster.images import __main__ as command
-from tests.cluster.images import context, host
-from tests.cluster.images.archive import CONTAINERD_NAME, NAME, Layout
-from tests.cluster.images.errors import ImageError
+from devcluster.images import __main__ as command
+from devcluster.images import context, host
+from devcluster.images.archive import CONTAINERD_NAME, NAME, Layout
+from devcluster.images.errors import ImageError
 
 
 def put(folder: Path, *names: str) -> None:

@@ -9,9 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from tests.cluster.images import context
-from tests.cluster.images.catalogue import products
+from devcluster.images import context
+from devcluster.images.catalogue import products
 
 FOLDERS = [recipe.folder for recipe in products("1")]
 ENTRIES = {"app.py", "gunicorn.conf.py", "supervisord.conf", "requirements.txt"}

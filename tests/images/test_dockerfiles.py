@@ -9,8 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from devcluster.images.catalogue import ROOT, SERVICES, STANDINS, products
 
-from tests.cluster.images.catalogue import ROOT, SERVICES, STANDINS, products
 from tests.images import rules
 
 FOLDERS = [recipe.folder for recipe in products("1")]

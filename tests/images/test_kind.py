@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from tests.cluster import kind
-from tests.cluster.images.__main__ import chart_version
-from tests.cluster.images.catalogue import products
-from tests.cluster.kube import Refused
+from devcluster import kind
+from devcluster.images.__main__ import chart_version
+from devcluster.images.catalogue import products
+from devcluster.kube import Refused
 
 PROGRAM = """#!/bin/sh
 echo "$(basename "$0") $*" >> "$(dirname "$0")/calls"

@@ -6,8 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from tests.cluster.images.catalogue import STANDINS
+from devcluster.images.catalogue import STANDINS
 
 
 def entry(store: str, program: str, arguments: list[str], folder: Path) -> str:

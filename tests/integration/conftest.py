@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from devcluster.waiting import wait_until
 
 from tests.support.local_system import DEFAULT_FEEDS, LocalSystem, running
-from tests.support.stores import wait_until
 
 
 @pytest.fixture(scope="package")

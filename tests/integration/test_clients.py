@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import socketio
+from devcluster.waiting import wait_until
 
 from tests.support.local_system import ROOT, LocalSystem
-from tests.support.stores import wait_until
 
 pytestmark = pytest.mark.timeout(400)  # the first test also waits for the system
 EVENTS = (

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import socketio
+from devcluster.waiting import wait_until
 
 from tests.support.audit import Audit, doubled, lost, stored
 from tests.support.local_system import LocalSystem
-from tests.support.stores import wait_until
 
 pytestmark = pytest.mark.timeout(400)  # longer than a test's waits together
 FEEDS = ("load", "synthetic", "nifty-replay")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from devcluster.waiting import wait_until
 
 from tests.support.contracts import validator
 from tests.support.local_system import LocalSystem, running
-from tests.support.stores import wait_until
 
 pytestmark = pytest.mark.timeout(400)  # the first test also waits for the system
 CLOSE, EXPIRY_DAY = "2024-06-27", "2024-06-20"

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 import redis
+from devcluster.ports import free_port
+from devcluster.processes.stores import RedisServer
+from devcluster.waiting import wait_until
 from prometheus_client.parser import text_string_to_metric_families
 from pymongo import MongoClient
-
-from tests.support.stores import RedisServer, free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 MIB = 1 << 20

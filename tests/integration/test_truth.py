@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from devcluster.waiting import wait_until
 
 from feed_generator.domain.rulebook import rules
 from feed_generator.sources.synthetic import SyntheticMarket
 from tests.support.local_system import LocalSystem
-from tests.support.stores import wait_until
 from worker_enricher.domain.implied_vol import implied_volatility
 
 pytestmark = pytest.mark.timeout(400)  # the first test also waits for the system

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-
-from tests.support.api_server import ApiServer
+from devcluster.processes.api_server import ApiServer
 
 K8S = Path(__file__).resolve().parents[2] / "k8s"
 

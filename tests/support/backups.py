@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support import golang
-from tests.support.stores import mongod
+from devcluster import golang
+from devcluster.processes.stores import mongod
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "charts" / "deltastream" / "files" / "backup"
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import psutil
 import redis
+from devcluster.ports import free_port
+from devcluster.waiting import wait_until
 from pymongo import MongoClient
 from pymongo.database import Database
-
-from tests.support.stores import free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 _RUN = ROOT / ".venv-run/bin/python"  # what `make run` uses; an environment made by hand has only one

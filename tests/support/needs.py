@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import pytest
-
-
-def in_ci() -> bool:
-    """With CI=true what cannot be had is a failure, not a reason to skip."""
-    return os.environ.get("CI") == "true"
+from devcluster.environment import in_ci
+from devcluster.processes.api_server import ProgramMissing
 
 
 def lacking(reason: str) -> NoReturn:
@@ -19,6 +17,15 @@ def lacking(reason: str) -> NoReturn:
     if in_ci():
         pytest.fail(f"with CI=true everything has to run, but {reason}")
     pytest.skip(reason)
+
+
+@contextmanager
+def api_server_programs() -> Iterator[None]:
+    """Run the block, which starts an API server or its controllers, where their programs are at hand."""
+    try:
+        yield
+    except ProgramMissing as missing:
+        lacking(str(missing))
 
 
 def go(for_what: str) -> None:

@@ -17,9 +17,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from devcluster import tools
+from devcluster.processes.stores import PASSWORD, MongoServer, RedisServer
 
-from tests.support import needs, tools
-from tests.support.stores import PASSWORD, MongoServer, RedisServer
+from tests.support import needs
 
 # The wheel's server is built without TLS. These are Debian's programs and the libraries that they need.
 _PACKAGES = ("redis-server", "redis-tools", "libjemalloc2", "liblzf1")

@@ -44,9 +44,9 @@ HTTPRoute, and the given ones. Takes {root, component, given}.
 {{- join "," ($hosts | uniq) -}}
 {{- end -}}
 
-{{/* URL of a service of ours. Takes {root, component, port}. */}}
+{{/* URL of a service of ours. Takes {root, component}. */}}
 {{- define "deltastream.url" -}}
-{{- printf "http://%s:%v" (include "deltastream.name" .) .port -}}
+{{- printf "http://%s:%s" (include "deltastream.name" .) (include "deltastream.port" .) -}}
 {{- end -}}
 
 {{/* The Secret of a component: an existing one, or the made one. Takes {root, component}. */}}

@@ -1,8 +1,3 @@
-{{/* The port of each component that can be called. */}}
-{{- define "deltastream.ports" -}}
-{"analytics": 8004, "api-gateway": 8000, "auth": 8001, "logging-service": 8005, "mongodb": 27017, "redis": 6379, "socket-gateway": 8002, "storage": 8003}
-{{- end -}}
-
 {{/* Components of this release that ask the API server, as a list in JSON. */}}
 {{- define "deltastream.apiServerCallers" -}}
 {{- $callers := list "operator" -}}

@@ -1,5 +1,5 @@
 {{/*
-The Deployment of an HTTP service of ours. Takes {root, component, values, port, env, secrets, ready?}: `env` are plain
+The Deployment of an HTTP service of ours. Takes {root, component, values, env, secrets, ready?}: `env` are plain
 variables, `secrets` the variables that get a file, each with its key, `ready` another path than /readyz.
 */}}
 {{- define "deltastream.deployment" -}}
@@ -33,7 +33,7 @@ spec:
           env:
             {{- include "deltastream.env" (dict "root" .root "values" .values "env" $env "secrets" .secrets "listens" true) | trim | nindent 12 }}
           ports:
-            - {name: http, containerPort: {{ .port }}, protocol: TCP}
+            - {name: http, containerPort: {{ include "deltastream.port" . }}, protocol: TCP}
           {{- include "deltastream.probes" (dict "port" "http" "ready" .ready) | nindent 10 }}
           # It goes on taking connections until nobody sends it any more.
           lifecycle: {preStop: {sleep: {seconds: 5}}}
@@ -60,19 +60,19 @@ ipFamilies:
 {{- end }}
 {{- end -}}
 
-{{/* The Service of an HTTP service of ours. Takes {root, component, port, service}. */}}
+{{/* The Service of an HTTP service of ours. Takes {root, component, values}. */}}
 {{- define "deltastream.service" -}}
 apiVersion: v1
 kind: Service
 metadata:
-  {{- include "deltastream.metadata" (dict "root" .root "component" .component "annotations" (.service | default dict).annotations) | nindent 2 }}
+  {{- include "deltastream.metadata" (dict "root" .root "component" .component "annotations" (.values.service | default dict).annotations) | nindent 2 }}
 spec:
-  type: {{ (.service | default dict).type | default "ClusterIP" }}
+  type: {{ (.values.service | default dict).type | default "ClusterIP" }}
   {{- include "deltastream.ipFamilies" .root | nindent 2 }}
   selector:
     {{- include "deltastream.selector" . | nindent 4 }}
   ports:
-    - {name: http, port: {{ .port }}, targetPort: http, protocol: TCP}
+    - {name: http, port: {{ include "deltastream.port" . }}, targetPort: http, protocol: TCP}
 {{- end -}}
 
 {{/* At most one replica at a time is taken away on purpose. Takes {root, component, maxUnavailable?}. */}}
@@ -97,4 +97,15 @@ kind: ServiceAccount
 metadata:
   {{- include "deltastream.metadata" (merge (dict "annotations" (merge dict (.annotations | default dict) $own)) .) | nindent 2 }}
 automountServiceAccountToken: false
+{{- end -}}
+
+{{/* All objects of an HTTP service of ours. Takes what its Deployment takes. */}}
+{{- define "deltastream.httpService" -}}
+{{ include "deltastream.deployment" . }}
+---
+{{ include "deltastream.service" . }}
+---
+{{ include "deltastream.pdb" (dict "root" .root "component" .component) }}
+---
+{{ include "deltastream.serviceAccount" (dict "root" .root "component" .component "values" .values) }}
 {{- end -}}

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.api_server import ApiServer, controlling
-from tests.support.operator_process import Cluster, Operator, new_namespace
+from devcluster.processes.api_server import ApiServer, controlling
+from devcluster.processes.operator_process import Cluster, Operator, new_namespace
+from tests.support import needs
 
 
 @pytest.fixture
@@ -45,5 +46,5 @@ def operator(make_operator: Callable[[], Operator]) -> Operator:
 @pytest.fixture(scope="module")
 def controllers(crd_server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Controllers of the session's server until this module ends: other tests are alone with the operator."""
-    with controlling(crd_server, tmp_path_factory.mktemp("controllers")):
+    with needs.api_server_programs(), controlling(crd_server, tmp_path_factory.mktemp("controllers")):
         yield

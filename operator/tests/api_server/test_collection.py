@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.operator_process import Cluster, Operator
-from tests.support.stores import wait_until
+from devcluster.processes.operator_process import Cluster, Operator
+from devcluster.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("controllers")
 PRODUCTS = ("P0", "P1", "P2", "P3")

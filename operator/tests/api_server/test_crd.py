@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.support.api_server import CRD, FEEDS, ApiServer
+from devcluster.processes.api_server import CRD, FEEDS, ApiServer
 from tests.support.feeds import NOON, a_feed, load, serving
 
 from deltastream_operator.domain import status

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.api_server import ApiServer
-from tests.support.operator_process import OPERATOR, Cluster
+from devcluster.processes.api_server import ApiServer
+from devcluster.processes.operator_process import OPERATOR, Cluster
 
 PLAN = {"secrets": [{"name": "made", "keys": {"password": {"random": 12}, "before": {"template": ""}}}]}
 

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.support.many_feeds import edit, observed, own_cluster, quiet, resident_mib, settle, written
-from tests.support.operator_process import Cluster, Operator
-from tests.support.stores import wait_until
+from devcluster.processes.many_feeds import edit, observed, own_cluster, quiet, resident_mib, settle, written
+from devcluster.processes.operator_process import Cluster, Operator
+from devcluster.waiting import wait_until
+from tests.support import needs
 
 FEEDS = 200
 TICKS = 8
@@ -21,7 +22,7 @@ RSS_MAX_MIB = 120
 
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
-    with own_cluster() as made:
+    with needs.api_server_programs(), own_cluster() as made:
         yield made
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.operator_process import Cluster, Operator
-from tests.support.stores import wait_until
+from devcluster.processes.operator_process import Cluster, Operator
+from devcluster.waiting import wait_until
 
 
 def managers(body: dict[str, object]) -> dict[str, dict[str, object]]:

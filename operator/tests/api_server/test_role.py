@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import yaml
-from tests.support.operator_process import Cluster, Operator
-from tests.support.stores import wait_until
+from devcluster.processes.operator_process import Cluster, Operator
+from devcluster.waiting import wait_until
 
 ROLE = Path(__file__).resolve().parents[3] / "charts/deltastream/templates/operator/role.yaml"
 RBAC = "rbac.authorization.k8s.io"

@@ -6,8 +6,8 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.operator_process import Cluster, Operator
-from tests.support.stores import wait_until
+from devcluster.processes.operator_process import Cluster, Operator
+from devcluster.waiting import wait_until
 
 
 def test_an_edit_in_recommend_is_said_and_not_carried_out(cluster: Cluster, operator: Operator) -> None:

@@ -6,8 +6,8 @@ import copy
 from dataclasses import replace
 from typing import Any
 
+from devcluster.processes.operator_process import template
 from tests.support.feeds import a_feed
-from tests.support.operator_process import template
 
 from deltastream_operator.cluster.writing import children
 from deltastream_operator.domain.feed import Component, ConfigMapRef, Feed, Replay

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from devcluster.processes.operator_process import template
 from tests.support.feeds import a_feed
-from tests.support.operator_process import template
 
 from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.cluster.writing import children

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.support.stores import free_port
+from devcluster.ports import free_port
 
 from deltastream_operator.errors import PlannerError
 from deltastream_operator.hooks import init_secrets, refused, smoke

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from devcluster.processes.operator_process import template
 from tests.support.feeds import NOON
-from tests.support.operator_process import template
 
 from deltastream_operator.cluster.metrics import Metrics
 from deltastream_operator.cluster.visit import Visitor

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.support.operator_process import template
+from devcluster.processes.operator_process import template
 
 from deltastream_operator.cluster import settings as cluster_settings
 from deltastream_operator.errors import SettingsError

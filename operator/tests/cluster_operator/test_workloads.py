@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from devcluster.processes.operator_process import template
 from tests.support.feeds import a_feed
-from tests.support.operator_process import template
 
 from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.cluster.writing.workloads import Workloads

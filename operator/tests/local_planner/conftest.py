@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.support.stores import free_port, wait_until
+from devcluster.ports import free_port
+from devcluster.waiting import wait_until
 
 from deltastream_operator.local.services import TABLE
 from deltastream_operator.local.settings import HTTP_PORTS

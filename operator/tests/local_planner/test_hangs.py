@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from devcluster.ports import free_port
+from devcluster.waiting import wait_until
 from tests.support.clock import Clock
-from tests.support.stores import free_port, wait_until
 
 from deltastream_operator.local.services import TABLE, Services, base_env
 from deltastream_operator.local.settings import load

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.support.stores import wait_until
+from devcluster.waiting import wait_until
 
 from deltastream_operator.local.supervision.leftovers import started_at
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 import redis
+from devcluster.ports import free_port
+from devcluster.waiting import wait_until
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
-from tests.support.stores import free_port, wait_until
 
 from deltastream_operator.errors import PlannerError
 from deltastream_operator.local.services import base_env

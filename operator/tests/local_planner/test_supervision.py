@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from devcluster.waiting import wait_until
 from tests.support.clock import Clock
-from tests.support.stores import wait_until
 
 from deltastream_operator.local.supervision import logs
 from deltastream_operator.local.supervision.leftovers import kill_leftovers, started_at

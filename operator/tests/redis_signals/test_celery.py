@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import redis
+from devcluster.waiting import wait_until
 from pymongo import MongoClient
 from tests.support.contracts import example
-from tests.support.stores import wait_until
 
 from deltastream_operator.domain.signals import Signals
 from deltastream_operator.redis_signals import RedisSignals

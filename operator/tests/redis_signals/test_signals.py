@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 import redis
-from tests.support.stores import RedisServer
+from devcluster.processes.stores import RedisServer
 
 from deltastream_operator.cluster.readings import READ_MAX_S
 from deltastream_operator.domain.signals import Reading, Signals, Unknown

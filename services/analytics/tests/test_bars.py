@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from devcluster.ports import free_port
 from tests.support.contracts import example, validator
 from tests.support.problems import assert_problem
-from tests.support.stores import free_port
 
 START = 1_718_963_940
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from devcluster.ports import free_port
 from tests.support.problems import assert_problem
-from tests.support.stores import free_port
 from tests.support.tokens import access_token
 
 PATHS = [

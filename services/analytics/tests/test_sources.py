@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from devcluster.ports import free_port
+from devcluster.processes.stores import RedisServer
+from devcluster.waiting import wait_until
 from prometheus_client import REGISTRY
 from tests.support.contracts import example
 from tests.support.problems import assert_problem
-from tests.support.stores import RedisServer, free_port, wait_until
 from tests.support.tokens import access_token
 
 from analytics.cache import Cache, CacheAway, connect

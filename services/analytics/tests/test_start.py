@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.http_process import gunicorn
-from tests.support.stores import free_port, wait_until
+from devcluster.ports import free_port
+from devcluster.processes.http_process import gunicorn
+from devcluster.waiting import wait_until
 from tests.support.tokens import access_token
 
 from analytics.config import Settings, load

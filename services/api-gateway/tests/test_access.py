@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import redis
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from devcluster.processes.stores import RedisServer
+from devcluster.waiting import wait_until
 from prometheus_client import REGISTRY
-from tests.support.stores import RedisServer, wait_until
 from tests.support.tokens import access_token
 
 PRODUCTS = "/api/data/products"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import urllib3
-from tests.support.stores import free_port
+from devcluster.ports import free_port
 
 from api_gateway.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 from api_gateway.upstream import Breaker, Upstream, pool

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import redis
+from devcluster.processes.stores import RedisServer
 from prometheus_client import REGISTRY
 from tests.support.problems import assert_problem
-from tests.support.stores import RedisServer
 
 CLIENT_SECRET = "the-gateways-own-secret"
 

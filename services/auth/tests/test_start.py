@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.http_process import gunicorn
-from tests.support.stores import wait_until
+from devcluster.processes.http_process import gunicorn
+from devcluster.waiting import wait_until
 
 from auth.config import Settings, load
 

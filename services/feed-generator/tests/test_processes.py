@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 import redis
+from devcluster.ports import free_port
+from devcluster.processes.stores import RedisServer
+from devcluster.waiting import wait_until
 from tests.support.contracts import validator
-from tests.support.stores import RedisServer, free_port, wait_until
 
 from feed_generator.sources.replay import QUOTED_STRIKES
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 import redis
+from devcluster.processes.stores import RedisServer
+from devcluster.waiting import wait_until
 from tests.support.contracts import validator
-from tests.support.stores import RedisServer, wait_until
 
 from feed_generator.adapters.redis_stream import GROUP, RedisStream, connect
 from feed_generator.buffer import Buffer, Named

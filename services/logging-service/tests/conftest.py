@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from devcluster.processes.http_process import HttpProcess, gunicorn
+from devcluster.waiting import wait_until
 from pymongo import MongoClient
-from tests.support.http_process import HttpProcess, gunicorn
-from tests.support.stores import wait_until
 from werkzeug.test import Client
 
 from logging_service.bootstrap import create_app

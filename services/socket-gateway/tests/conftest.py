@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import redis
 import socketio
+from devcluster.processes.http_process import HttpProcess
+from devcluster.waiting import wait_until
 from tests.support.contracts import example
-from tests.support.http_process import HttpProcess
-from tests.support.stores import wait_until
 from tests.support.tokens import key_server
 
 SERVICE = Path(__file__).parents[1]

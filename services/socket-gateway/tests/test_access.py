@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import socketio
 import websocket
-from tests.support.stores import free_port, wait_until
+from devcluster.ports import free_port
+from devcluster.waiting import wait_until
 from tests.support.tokens import access_token
 
 

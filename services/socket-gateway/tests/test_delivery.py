@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.stores import PASSWORD, RedisServer, wait_until
+from devcluster.processes.stores import PASSWORD, RedisServer
+from devcluster.waiting import wait_until
 from tests.support.tls import TlsRedis
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.stores import wait_until
+from devcluster.waiting import wait_until
 
 
 def test_a_client_is_greeted_and_is_in_general(gateway: Any, play: Any) -> None:

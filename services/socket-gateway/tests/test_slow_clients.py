@@ -9,8 +9,8 @@ from typing import Any
 import gevent
 import pytest
 import websocket
+from devcluster.waiting import wait_until
 from gevent.event import Event
-from tests.support.stores import wait_until
 
 from socket_gateway.client import Client
 from socket_gateway.limits import TokenBucket

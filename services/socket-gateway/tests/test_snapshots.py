@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import redis
+from devcluster.processes.stores import RedisServer
+from devcluster.waiting import wait_until
 from tests.support.contracts import example, validator
-from tests.support.stores import RedisServer, wait_until
 
 from socket_gateway import events
 from socket_gateway.hub import Hub

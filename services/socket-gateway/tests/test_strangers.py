@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import websocket
+from devcluster.waiting import wait_until
 from tests.hostile.attacks.malformed import MALFORMED
-from tests.support.stores import wait_until
 
 from socket_gateway import events
 from socket_gateway.config import Settings

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from devcluster.ports import free_port
+from devcluster.processes.stores import MongoServer
 from pydantic import SecretStr
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
-from tests.support.stores import MongoServer, free_port
 from tests.support.tokens import access_token
 from werkzeug.test import Client
 

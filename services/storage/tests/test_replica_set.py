@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from devcluster.processes.stores import MongoServer
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
-from tests.support.stores import MongoServer
 
 PASSWORDS = {"MONGO_ROOT_PASSWORD": "root-password-of-tests", "MONGO_APP_PASSWORD": "app-password-of-tests"}
 

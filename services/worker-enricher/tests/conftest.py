@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 import redis
+from devcluster.ports import free_port
+from devcluster.waiting import wait_until
 from pymongo import MongoClient
 from tests.support.contracts import example
-from tests.support.stores import free_port, wait_until
 
 from worker_enricher.redis_client import connect as redis_client
 from worker_enricher.stream import GROUP

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import redis
+from devcluster.processes.stores import RedisServer
+from devcluster.waiting import wait_until
 from prometheus_client import REGISTRY
 from redis.exceptions import OutOfMemoryError
-from tests.support.stores import RedisServer, wait_until
 
 from worker_enricher.dlq import DeadLetterError, DeadLetters
 from worker_enricher.errors import RefusedError

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import redis
-from tests.support.stores import wait_until
+from devcluster.waiting import wait_until
 
 from worker_enricher.redis_client import connect as redis_client
 from worker_enricher.stream import GROUP, FeedStream

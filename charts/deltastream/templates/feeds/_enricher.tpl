@@ -9,8 +9,8 @@
   "CELERY_BROKER_URL" "celery_broker_url"
   "CELERY_RESULT_BACKEND" "celery_result_backend" -}}
 {{- $containers := list
-  (dict "name" "subscriber" "port" 9101 "resources" $values.resources)
-  (dict "name" "worker" "port" 9102 "resources" $values.worker.resources) -}}
+  (dict "name" "subscriber" "resources" $values.resources)
+  (dict "name" "worker" "resources" $values.worker.resources) -}}
 metadata:
   {{- include "deltastream.podMetadata" $context | nindent 2 }}
 spec:
@@ -20,7 +20,8 @@ spec:
   {{- with include "deltastream.devInit" (dict "root" $ "values" $values "image" $image "resources" $values.resources) }}{{ . | trim | nindent 2 }}{{ end }}
   containers:
     {{- range $containers }}
-    {{- $env := dict "LOG_LEVEL" (include "deltastream.logLevel" $context) "PORT" .port "OPENBLAS_NUM_THREADS" 1 }}
+    {{- $port := include "deltastream.metricsPort" (dict "component" "worker-enricher" "container" .name) }}
+    {{- $env := dict "LOG_LEVEL" (include "deltastream.logLevel" $context) "PORT" $port "OPENBLAS_NUM_THREADS" 1 }}
     - name: {{ .name }}
       image: {{ $image | quote }}
       imagePullPolicy: {{ $.Values.image.pullPolicy }}
@@ -28,8 +29,8 @@ spec:
       env:
         {{- include "deltastream.env" (merge (dict "env" $env "secrets" $secrets "listens" true) $context) | trim | nindent 8 }}
       ports:
-        - {name: metrics{{ if eq .name "worker" }}-worker{{ end }}, containerPort: {{ .port }}, protocol: TCP}
-      {{- include "deltastream.probes" (dict "port" .port) | nindent 6 }}
+        - {name: metrics{{ if eq .name "worker" }}-worker{{ end }}, containerPort: {{ $port }}, protocol: TCP}
+      {{- include "deltastream.probes" (dict "port" $port) | nindent 6 }}
       resources:
         {{- toYaml .resources | nindent 8 }}
       {{- include "deltastream.containerSecurity" $context | nindent 6 }}

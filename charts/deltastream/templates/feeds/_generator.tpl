@@ -2,7 +2,8 @@
 {{- define "deltastream.generatorTemplate" -}}
 {{- $values := .Values.feedGenerator -}}
 {{- $context := dict "root" $ "component" "feed-generator" "values" $values -}}
-{{- $env := dict "LOG_LEVEL" (include "deltastream.logLevel" $context) "PORT" 9100 "OPENBLAS_NUM_THREADS" 1 -}}
+{{- $port := include "deltastream.metricsPort" (dict "component" "feed-generator" "container" "generator") -}}
+{{- $env := dict "LOG_LEVEL" (include "deltastream.logLevel" $context) "PORT" $port "OPENBLAS_NUM_THREADS" 1 -}}
 {{- $image := include "deltastream.image" (dict "root" $ "component" "feed-generator" "image" $values.image) -}}
 {{- $secrets := dict "REDIS_URL" "redis_url" -}}
 metadata:
@@ -19,7 +20,7 @@ spec:
       env:
         {{- include "deltastream.env" (merge (dict "env" $env "secrets" $secrets "listens" true) $context) | trim | nindent 8 }}
       ports:
-        - {name: metrics, containerPort: 9100, protocol: TCP}
+        - {name: metrics, containerPort: {{ $port }}, protocol: TCP}
       {{- include "deltastream.probes" (dict "port" "metrics") | nindent 6 }}
       resources:
         {{- toYaml $values.resources | nindent 8 }}

@@ -22,7 +22,8 @@ labels:
 {{- $made := include "deltastream.madeSecrets" . | fromJsonArray -}}
 secrets:
   {{- if has "redis" $made }}
-  {{- $host := include "deltastream.name" (dict "root" . "component" "redis") }}
+  {{- $redis := dict "root" . "component" "redis" }}
+  {{- $host := printf "%s:%s" (include "deltastream.name" $redis) (include "deltastream.port" $redis) }}
   {{- $scheme := ternary "rediss" "redis" (ne .Values.redis.tlsSecret "") }}
   {{- $options := ternary (printf "?ssl_ca_certs=%s" (include "deltastream.caFile" (dict "component" "redis"))) "" (ne .Values.redis.tlsSecret "") }}
   - name: "{{ $name }}-redis"
@@ -33,10 +34,10 @@ secrets:
       users.acl:
         template: |
           {{- .Files.Get "files/users.acl" | trim | nindent 10 }}
-      redis_url: {template: "{{ $scheme }}://app:{app-password}@{{ $host }}:6379/0{{ $options }}"}
-      celery_broker_url: {template: "{{ $scheme }}://app:{app-password}@{{ $host }}:6379/1{{ $options }}"}
-      celery_result_backend: {template: "{{ $scheme }}://app:{app-password}@{{ $host }}:6379/2{{ $options }}"}
-      operator_redis_url: {template: "{{ $scheme }}://operator:{operator-password}@{{ $host }}:6379/0{{ $options }}"}
+      redis_url: {template: "{{ $scheme }}://app:{app-password}@{{ $host }}/0{{ $options }}"}
+      celery_broker_url: {template: "{{ $scheme }}://app:{app-password}@{{ $host }}/1{{ $options }}"}
+      celery_result_backend: {template: "{{ $scheme }}://app:{app-password}@{{ $host }}/2{{ $options }}"}
+      operator_redis_url: {template: "{{ $scheme }}://operator:{operator-password}@{{ $host }}/0{{ $options }}"}
   {{- end }}
   {{- if has "mongodb" $made }}
   - name: "{{ $name }}-mongodb"

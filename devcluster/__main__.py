@@ -1,0 +1,141 @@
+"""`make up`, `make down`, `make smoke` on the cluster at hand; `make kind-up` and `make kind-down`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from devcluster import kind, release
+from devcluster.environment import cache, in_ci
+from devcluster.images import __main__ as images
+from devcluster.kube import Cluster, Refused, ours
+from devcluster.node.__main__ import archives, say
+from devcluster.node.__main__ import up as node_up
+from devcluster.node.errors import NodeError
+from devcluster.node.machine import Machine, build, unsupported
+from devcluster.node.paths import NodePaths
+from devcluster.tools import helm, kubectl
+
+FORWARDS = cache() / "forwards.json"
+
+
+def at_hand() -> Cluster:
+    """The cluster of `DELTASTREAM_KUBECONFIG` (`make kind-up` prints it), else the node, which is started."""
+    if given := os.environ.get("DELTASTREAM_KUBECONFIG"):
+        return ours(Cluster(Path(given), kubectl(), helm()))
+    machine = Machine(NodePaths("default"))
+    if not machine.running:
+        prepare()
+        node_up(machine, archives())
+    return ours(Cluster(machine.paths.kubeconfig, kubectl(), helm()))
+
+
+def up() -> None:
+    """Install, apply the samples, forward ports to both gateways."""
+    cluster = release.namespace(at_hand(), release.NAME)
+    release.install(cluster)
+    cluster.kubectl("apply", f"--filename={release.SAMPLES}")
+    end_forwards()
+    FORWARDS.parent.mkdir(parents=True, exist_ok=True)
+    with (cache() / "forwards.log").open("wb") as log:
+        command = [sys.executable, "-m", "devcluster", "forward"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+    ports = json.loads((process.stdout and process.stdout.readline()) or "{}")
+    if not ports:
+        raise Refused(f"the port-forwards did not start; see {cache() / 'forwards.log'}")
+    FORWARDS.write_text(json.dumps({"pid": process.pid}))
+    say(f"REST            http://127.0.0.1:{ports['api-gateway']}   (browse /api/docs)")
+    say(f"live            http://127.0.0.1:{ports['socket-gateway']}   (Socket.IO)")
+    say(f"kubectl         export KUBECONFIG={cluster.kubeconfig}; kubectl -n {release.NAME} get dsf")
+    say("stop            make down")
+
+
+def prepare() -> None:
+    """What the cluster tests need, built once. Says in one line where this machine cannot host a node."""
+    if os.environ.get("DELTASTREAM_KUBECONFIG"):
+        return
+    if reason := unsupported():
+        if in_ci():
+            raise Refused(f"CI=true needs the cluster tests, but {reason}")
+        say(f"the cluster tests are left out: {reason}")
+        return
+    build(say)
+    helm()
+    kubectl()
+    if images.main(["build"]):
+        raise Refused("the images were not built")
+
+
+def forward() -> None:
+    """Keep port-forwards to both gateways until SIGTERM; prints the ports once they answer."""
+    cluster = at_hand().within(release.NAME)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with ExitStack() as stack:
+        ports = {
+            name: stack.enter_context(cluster.forward(f"svc/{release.NAME}-{name}", port))
+            for name, port in release.GATEWAYS.items()
+        }
+        print(json.dumps(ports), flush=True)
+        signal.pause()
+
+
+def end_forwards() -> None:
+    """End the port-forwards of the last `up`, if they still run."""
+    try:
+        pid = json.loads(FORWARDS.read_text())["pid"]
+        if b"devcluster" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGTERM)
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    FORWARDS.unlink(missing_ok=True)
+
+
+def down() -> None:
+    """Take the release, its feeds and its data away."""
+    end_forwards()
+    if not os.environ.get("DELTASTREAM_KUBECONFIG") and not Machine(NodePaths("default")).running:
+        say("no node is running, so there is nothing to take away")
+        return
+    cluster = at_hand().within(release.NAME)
+    cluster.kubectl("delete", "deltastreamfeeds", "--all", "--ignore-not-found")
+    cluster.helm("uninstall", release.NAME, "--wait", "--ignore-not-found")
+    cluster.kubectl("delete", "namespace", release.NAME, "--ignore-not-found")
+    say("the release, its feeds and its data are gone; the cluster stays (make node-down ends the node)")
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m devcluster")
+    parser.add_argument(
+        "command", choices=("prepare", "up", "down", "smoke", "forward", "kind-up", "kind-down")
+    )
+    command = parser.parse_args(argv).command
+    try:
+        match command:
+            case "prepare":
+                prepare()
+            case "up":
+                up()
+            case "down":
+                down()
+            case "forward":
+                forward()
+            case "smoke":
+                say(release.smoke(at_hand().within(release.NAME)))
+            case "kind-up":
+                kind.up(say)
+            case "kind-down":
+                kind.down()
+    except (Refused, NodeError) as error:
+        print(f"{command}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

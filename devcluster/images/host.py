@@ -1,0 +1,78 @@
+"""The machine: where state lies, what it can run, and the Debian packages that it lacks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from devcluster.environment import cache as cache
+from devcluster.images.errors import ImageError
+
+Say = Callable[[str], None]
+
+
+def run(
+    argv: Sequence[str | Path], *, task: str, log: Path | None = None, env: Mapping[str, str] | None = None
+) -> str:
+    """The command's output. Raises ImageError: `task`, and the end of what the command said."""
+    done = subprocess.run(
+        list(map(str, argv)),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        env={**os.environ, **(env or {})},
+    )
+    if log:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(done.stdout + done.stderr)
+    if done.returncode:
+        last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+        raise ImageError(f"{task} failed:\n{last}" + (f"\n(all of it: {log})" if log else ""))
+    return done.stdout
+
+
+def engine() -> str | None:
+    """The container engine that answers, if any."""
+    for name in ("docker", "podman"):
+        if shutil.which(name) and _quiet([name, "info"]):
+            return name
+    return None
+
+
+def need(command: str, package: str, say: Say) -> None:
+    """Install the Debian package unless its command is there. Raises ImageError where that is impossible."""
+    if shutil.which(command):
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise ImageError(
+            f"images are built without docker or podman by {command}, which is not in PATH: "
+            f"install the package {package}, or start docker or podman"
+        )
+    say(f"installing the package {package}")
+    for arguments in (
+        ["update", "-q"],
+        ["install", "-y", "-q", "--no-install-recommends", "--no-remove", package],
+    ):
+        run(
+            ["apt-get", *arguments], task=f"apt-get {arguments[0]}", env={"DEBIAN_FRONTEND": "noninteractive"}
+        )
+
+
+def need_root() -> None:
+    """Raises ImageError for everybody but root: debootstrap and buildah change root."""
+    if os.geteuid() != 0:
+        raise ImageError(
+            "images are built without docker or podman only as root: become root, or start docker"
+        )
+
+
+def _quiet(argv: Sequence[str]) -> bool:
+    try:
+        return subprocess.run(argv, capture_output=True, timeout=20, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False

@@ -1,0 +1,67 @@
+"""The same cluster tier where there is a container engine: a kind cluster with the project's images.
+
+It is not run on machines without an engine, where the node in a box is; images, chart and tests are the same.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from devcluster.environment import cache
+from devcluster.images import __main__ as images
+from devcluster.images import host
+from devcluster.images.catalogue import products
+from devcluster.kube import Refused, run
+from devcluster.node.paths import SOURCE
+from devcluster.tools import kubectl
+
+NAME = "deltastream"
+
+
+def kubeconfig() -> Path:
+    """Of the cluster that `up` made."""
+    return cache() / "kind.kubeconfig"
+
+
+def up(say: Callable[[str], None]) -> None:
+    """Create it if absent, build and load the images, mark it as made for tests. Raises Refused."""
+    _need("kind")
+    engine = host.engine()
+    if engine is None:
+        raise Refused("neither docker nor podman answers; start one, or use `make node-up`")
+    if images.main(["build", f"--with={engine}"]):
+        raise Refused("the images were not built")
+    if NAME not in run(["kind", "get", "clusters"]).split():
+        run(["kind", "create", "cluster", "--name", NAME, "--wait", "120s"], timeout=600)
+    kubeconfig().write_text(run(["kind", "get", "kubeconfig", "--name", NAME]))
+    kubeconfig().chmod(0o600)
+    for recipe in products(images.chart_version()):
+        _load(engine, recipe.name)
+    marker = SOURCE / "manifests" / "marker.yaml"
+    run([str(kubectl()), "--kubeconfig", str(kubeconfig()), "apply", "--filename", str(marker)])
+    say(f"kind cluster {NAME} is ready; export DELTASTREAM_KUBECONFIG={kubeconfig()}")
+
+
+def down() -> None:
+    """Delete it."""
+    _need("kind")
+    run(["kind", "delete", "cluster", "--name", NAME], timeout=300)
+    kubeconfig().unlink(missing_ok=True)
+
+
+def _load(engine: str, image: str) -> None:
+    """Through a file: `kind load docker-image` knows no podman."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "image.tar"
+        run([engine, "save", f"--output={archive}", image], timeout=600)
+        run(["kind", "load", "image-archive", str(archive), "--name", NAME], timeout=600)
+
+
+def _need(program: str) -> None:
+    if shutil.which(program) is None:
+        raise Refused(
+            f"there is no `{program}` in PATH; install it and a container engine, or use `make node-up`"
+        )

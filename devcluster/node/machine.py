@@ -1,0 +1,220 @@
+"""Start and stop the node from the host: up, down, load, run something inside."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from devcluster.environment import cache
+from devcluster.node import binaries, cgroups, images, pki, rootfs
+from devcluster.node.errors import NodeError
+from devcluster.node.paths import SOURCE, NodePaths
+
+_NAMESPACES = ("--mount", "--net", "--pid", "--uts", "--ipc")
+_START_SECONDS = 120
+Say = Callable[[str], None]
+
+
+def unsupported() -> str | None:
+    """Why this machine cannot host a node, in one line; None if it can."""
+    if sys.platform != "linux":
+        return "a node in a box needs Linux; use `make kind-up` with a container engine"
+    if os.geteuid() != 0:
+        return "a node in a box needs root; run as root, or use `make kind-up` with a container engine"
+    if shutil.which("unshare") is None or shutil.which("nsenter") is None:
+        return "a node in a box needs unshare and nsenter (util-linux)"
+    return None
+
+
+def build(say: Say) -> tuple[Path, Path, Path]:
+    """What every node needs, once: the root file system, the binaries and the images made of them."""
+    if reason := unsupported():
+        raise NodeError(reason)
+    root, programs = rootfs.build(say), binaries.build(say)
+    if not (programs / "etcd").exists():  # for tests that need an API server and nothing else
+        shutil.copy2(root / "usr" / "bin" / "etcd", programs / "etcd")
+    archive = cache() / "images" / "node.tar"
+    images.write(images.catalogue(root, programs), archive)
+    return root, programs, archive
+
+
+class Machine:
+    """One node by name. Its state is a folder; its life is one process, `unshare`."""
+
+    def __init__(self, paths: NodePaths) -> None:
+        self.paths = paths
+
+    def up(self, archives: Sequence[Path], say: Say) -> None:
+        """Start it and wait until it is Ready with `archives` (OCI) imported. Raises NodeError: why not."""
+        if self.running:
+            raise NodeError(f"node {self.paths.name} is running already")
+        root, programs, own = build(say)
+        state = self.paths.state
+        self._forget()
+        for name in ("log", "images", "containerd", "kubelet", "pv"):
+            (state / name).mkdir(parents=True, exist_ok=True)
+        for archive in (own, *archives):
+            self._offer(archive)
+        pki.write(state / "pki", now=datetime.now(UTC))
+        inside = Path("/var/lib/node/pki")
+        for identity in ("admin", "kubelet"):
+            text = pki.kubeconfig(inside, server="https://127.0.0.1:6443", identity=identity)
+            (state / f"{identity}.kubeconfig").write_text(text)
+        cgroups.make(self.paths.cgroup)
+        with (self.paths.logs / "init.log").open("wb") as log:
+            process = subprocess.Popen(
+                [
+                    *("unshare", *_NAMESPACES, "--fork", "--kill-child"),
+                    *(str(SOURCE / "enter.sh"), str(root), str(state), str(programs), str(SOURCE)),
+                ],
+                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "NODE_CGROUP": self.paths.cgroup},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._record(process.pid)
+        self._await_verdict()
+        self._open_relay()
+
+    def down(self) -> None:
+        """End it: one signal takes every process, mount and interface along; then its cgroups go."""
+        if (pid := self._pid()) is not None:
+            family = [pid, *_children(pid)]  # process 1 of the node ends last: the kernel waits for all in it
+            os.kill(pid, signal.SIGKILL)  # unshare blocks TERM
+            _until(lambda: not any(map(_alive, family)), 20, f"processes {family} do not end")
+        name = self.paths.cgroup
+        # The kernel may need a moment until the last process has left.
+        _until(lambda: cgroups.remove(name), 20, f"cgroups named {name} cannot be removed")
+        self.paths.pids.unlink(missing_ok=True)
+
+    @property
+    def running(self) -> bool:
+        return self._pid() is not None
+
+    @property
+    def init_pid(self) -> int:
+        """The node's process 1 as the host numbers it. Raises NodeError if the node is not running."""
+        pid = self._pid()
+        children = _children(pid) if pid else []
+        if not children:
+            raise NodeError(f"node {self.paths.name} is not running; start it with `make node-up`")
+        return children[0]
+
+    def inside(self, argv: Sequence[str], *, network_only: bool = False) -> list[str]:
+        """The command line that runs `argv` on the node, or just in its network (`network_only`)."""
+        which = (
+            ("--net",)
+            if network_only
+            else ("--mount", "--net", "--pid", "--uts", "--ipc", "--root", "--wd=/")
+        )
+        return ["nsenter", f"--target={self.init_pid}", *which, "--", *argv]
+
+    def load(self, archive: Path) -> None:
+        """Give a running node the images of an archive."""
+        name = self._offer(archive)
+        ctr = ["ctr", "-a", "/run/containerd/containerd.sock", "-n", "k8s.io"]
+        done = subprocess.run(
+            self.inside([*ctr, "images", "import", f"/var/lib/node/images/{name}"]),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise NodeError(f"{archive} was not imported: {done.stderr.strip()[-300:]}")
+
+    def _offer(self, archive: Path) -> str:
+        """Put the archive where the node sees it: a hard link where possible, since it may be a gigabyte."""
+        target = self.paths.state / "images" / archive.name
+        target.unlink(missing_ok=True)
+        try:
+            target.hardlink_to(archive)
+        except OSError:
+            shutil.copy2(archive, target)
+        return archive.name
+
+    def _forget(self) -> None:
+        """A start begins empty, but for the images that containerd has unpacked already."""
+        for name in ("kubelet", "pv", "pki", "log", "images"):
+            shutil.rmtree(self.paths.state / name, ignore_errors=True)
+        self.paths.verdict.unlink(missing_ok=True)
+
+    def _await_verdict(self) -> None:
+        def spoken() -> bool:
+            return self.paths.verdict.exists() or not self.running
+
+        try:
+            _until(spoken, _START_SECONDS, f"node {self.paths.name} says nothing; see {self.paths.logs}")
+        except NodeError:
+            self.down()
+            raise
+        verdict = self.paths.verdict.read_text() if self.paths.verdict.exists() else ""
+        if verdict != "ready":
+            said = verdict or (self.paths.logs / "init.log").read_text(errors="replace").strip()
+            self.down()
+            raise NodeError(f"node {self.paths.name} did not start: {said}")
+
+    def _open_relay(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            os.set_inheritable(listener.fileno(), True)
+            script = (
+                f"exec {sys.executable} -S -E {SOURCE / 'relay.py'} 127.0.0.1 6443 3<&{listener.fileno()}"
+            )
+            with (self.paths.logs / "relay.log").open("wb") as log:
+                subprocess.Popen(
+                    ["nsenter", f"--target={self.init_pid}", "--net", "--pid", "--", "bash", "-c", script],
+                    pass_fds=(listener.fileno(),),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+        text = pki.kubeconfig(self.paths.state / "pki", server=f"https://127.0.0.1:{port}", identity="admin")
+        self.paths.kubeconfig.touch(mode=0o600)
+        self.paths.kubeconfig.write_text(text)
+
+    def _record(self, pid: int) -> None:
+        self.paths.pids.write_text(json.dumps({"pid": pid, "started": _started(pid)}))
+
+    def _pid(self) -> int | None:
+        """The recorded process, if it is still the same one: a number is given again, a start time is not."""
+        try:
+            record = json.loads(self.paths.pids.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        pid = int(record["pid"])
+        return pid if _alive(pid) and _started(pid) == record["started"] else None
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _started(pid: int) -> int:
+    """Start time in clock ticks since boot."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+
+
+def _until(condition: Callable[[], bool], seconds: float, otherwise: str) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            raise NodeError(otherwise)
+        time.sleep(0.05)

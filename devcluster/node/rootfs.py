@@ -1,0 +1,86 @@
+"""The node's own Debian: a folder that `enter.sh` makes the root. Nothing is installed on the host for it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from devcluster.environment import cache
+from devcluster.node.errors import NodeError
+
+SUITE = "bookworm"
+PACKAGES = (
+    "busybox-static",  # images of the node's own are made of it
+    "conntrack",
+    "containerd",
+    "containernetworking-plugins",
+    "etcd-server",
+    "iproute2",
+    "ipset",
+    "iptables",
+    "kmod",
+    "procps",
+    "python3",
+    "runc",
+    "socat",  # port-forward
+    "util-linux",
+)
+# Where enter.sh mounts what is not part of the Debian itself.
+MOUNT_POINTS = (
+    "old-root",
+    "opt/bin",
+    "opt/node",
+    "var/lib/cni",
+    "var/lib/kubelet",
+    "var/lib/node",
+    "var/log/containers",
+    "var/log/pods",
+)
+
+
+def build(say: Callable[[str], None]) -> Path:
+    """The folder; made by debootstrap when it is absent or was made from other packages."""
+    key = hashlib.sha256("\n".join((SUITE, *PACKAGES, *MOUNT_POINTS)).encode()).hexdigest()[:12]
+    folder = cache() / f"rootfs-{key}"
+    if folder.is_dir():
+        return folder
+    say("making the node's Debian (once, about a minute)")
+    _need_debootstrap(say)
+    half = folder.with_suffix(".partial")
+    shutil.rmtree(half, ignore_errors=True)
+    half.parent.mkdir(parents=True, exist_ok=True)
+    log = cache() / "debootstrap.log"
+    with log.open("w") as out:
+        done = subprocess.run(
+            ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(half)],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        last = "\n".join(log.read_text().strip().splitlines()[-5:])
+        raise NodeError(f"debootstrap could not make the node's Debian; the end of {log}:\n{last}")
+    for name in MOUNT_POINTS:
+        (half / name).mkdir(parents=True, exist_ok=True)
+    (half / "etc" / "machine-id").write_text(f"{key:0<32}\n")  # the kubelet reports it
+    shutil.rmtree(half / "var" / "cache" / "apt", ignore_errors=True)
+    half.rename(folder)
+    return folder
+
+
+def _need_debootstrap(say: Callable[[str], None]) -> None:
+    if shutil.which("debootstrap"):
+        return
+    if shutil.which("apt-get") is None:
+        raise NodeError("the node's Debian is made by debootstrap, which is not in PATH; install it")
+    say("installing the package debootstrap")
+    for arguments in (
+        ["update", "-q"],
+        ["install", "-y", "-q", "--no-install-recommends", "--no-remove", "debootstrap"],
+    ):
+        done = subprocess.run(["apt-get", *arguments], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise NodeError(f"apt-get {arguments[0]} failed: {done.stderr.strip()[-300:]}")

@@ -1,0 +1,68 @@
+"""The product on a cluster: one release in a namespace of its own, as a user would install it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from devcluster.kube import Cluster, Refused
+
+ROOT = Path(__file__).resolve().parents[1]
+CHART = ROOT / "charts" / "deltastream"
+SAMPLES = ROOT / "k8s" / "samples"
+NAME = "deltastream"
+GATEWAYS = {"api-gateway": 8000, "socket-gateway": 8002}
+
+
+def namespace(cluster: Cluster, name: str) -> Cluster:
+    """The namespace, made if absent, where only pods that Pod Security calls `restricted` are admitted."""
+    labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+    cluster.apply(json.dumps(body))
+    return cluster.within(name)
+
+
+def install(cluster: Cluster, *options: str, within: str = "300s") -> None:
+    """helm upgrade --install, and wait until every pod is Ready. Raises Refused with what is not, and why."""
+    try:
+        # Without --reset-values an upgrade that names no value keeps those of the last one.
+        chart = ("upgrade", "--install", NAME, str(CHART), "--reset-values")
+        cluster.helm(*chart, "--wait", f"--timeout={within}", *options)
+    except Refused as refused:
+        raise Refused(f"{refused}\n{unready(cluster)}") from None
+
+
+def unready(cluster: Cluster) -> str:
+    """The pods that are not Ready with what the kubelet says of them; for people who look at a failure."""
+    lines = []
+    for pod in cluster.items("pods"):
+        conditions = {c["type"]: c["status"] for c in pod["status"].get("conditions", [])}
+        if conditions.get("Ready") == "True" or pod["status"].get("phase") == "Succeeded":
+            continue
+        name = pod["metadata"]["name"]
+        for state in pod["status"].get("containerStatuses", []):
+            said = state["state"].get("waiting") or state["state"].get("terminated") or {}
+            last = state.get("lastState", {}).get("terminated", {})
+            lines.append(f"pod {name}, {state['name']}: {said.get('reason', 'running, not ready')}")
+            lines += [f"  {text[-500:]}" for text in (said.get("message"), last.get("message")) if text]
+    events = cluster.items("events", "--field-selector=type=Warning", "--sort-by=.lastTimestamp")
+    for event in events[-8:]:
+        about = event["involvedObject"]
+        lines.append(f"event {about['kind']}/{about['name']} {event['reason']}: {event['message'][:300]}")
+    return "\n".join(lines)
+
+
+def smoke(cluster: Cluster) -> str:
+    """`helm test`: what its Jobs said. Raises Refused with their logs if one failed."""
+    failure: Refused | None = None
+    try:
+        cluster.helm("test", NAME, "--timeout=300s")
+    except Refused as refused:
+        failure = refused
+    # `helm test --logs` fails on Jobs: ask for the pods of the test hooks instead.
+    jobs = [job["metadata"] for job in cluster.items("jobs", f"--selector=app.kubernetes.io/instance={NAME}")]
+    tests = [job["name"] for job in jobs if "test" in job.get("annotations", {}).get("helm.sh/hook", "")]
+    said = [cluster.kubectl("logs", f"job/{name}", "--all-containers") for name in tests]
+    if failure:
+        raise Refused("\n".join([str(failure), *said]))
+    return "\n".join(said)
