@@ -24,9 +24,9 @@ import auth.bootstrap
 import auth.config
 import auth.devices
 import auth.limits
+import feed_generator.adapters.redis_stream
 import feed_generator.config
 import feed_generator.errors
-import feed_generator.redis_stream
 import logging_service.bootstrap
 import logging_service.config
 import socket_gateway.bootstrap
@@ -143,7 +143,7 @@ REDIS = [
     Reader("auth", "REDIS_URL", auth.config.load, _limits_of_auth),
     Reader(
         "feed-generator", "REDIS_URL", feed_generator.config.load,
-        lambda s: feed_generator.redis_stream.connect(s.redis_url).ping(),
+        lambda s: feed_generator.adapters.redis_stream.connect(s.redis_url).ping(),
     ),
     Reader(
         "socket-gateway", "REDIS_URL", socket_gateway.config.load,

@@ -14,10 +14,10 @@ import redis
 from tests.support.contracts import validator
 from tests.support.stores import RedisServer, wait_until
 
+from feed_generator.adapters.redis_stream import GROUP, RedisStream, connect
 from feed_generator.buffer import Buffer, Named
 from feed_generator.messages import Kind
 from feed_generator.publisher import Publisher
-from feed_generator.redis_stream import GROUP, RedisStream, connect
 from feed_generator.sources.base import Batch, Source
 
 KEY = "feed:synthetic"
