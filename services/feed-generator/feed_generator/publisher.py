@@ -130,6 +130,7 @@ class Publisher:
 
     def _make(self) -> None:
         batch = self._source.advance()
+        metrics.MADE.inc(len(batch.messages))
         conflate = self._failures > 0 or self._pressure >= CONFLATE
         for message in batch.messages:
             if message.symbol is not None and self._pressure >= DROP_QUOTES:

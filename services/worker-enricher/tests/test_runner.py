@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 import redis
+from devcluster.processes.stores import RedisServer
+from devcluster.waiting import wait_until
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
 from tests.support.contracts import example, shown, validator
-from tests.support.stores import RedisServer, wait_until
 
 from worker_enricher.errors import StoreRejectedError
 from worker_enricher.mongo_sink import MongoSink, connect

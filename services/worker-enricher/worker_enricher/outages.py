@@ -22,13 +22,16 @@ _REDIS = (
 # Redis' codes without a class in the driver: its disk is full, a replica is missing, a script runs too long,
 # it became a replica while a command waited.
 _REDIS_CODES = ("MISCONF", "NOREPLICAS", "BUSY ", "UNBLOCKED")
+# What redis-py puts between its own words and the server's when a pipeline's command is refused.
+_OF_PIPELINE = " of pipeline caused error: "
 
 
 def is_redis_outage(error: BaseException) -> bool:
     """Whether Redis is away, full or refuses all writes for now."""
     if isinstance(error, _REDIS):
         return True
-    return isinstance(error, redis.ResponseError) and str(error).startswith(_REDIS_CODES)
+    said = str(error).rpartition(_OF_PIPELINE)[2]
+    return isinstance(error, redis.ResponseError) and said.startswith(_REDIS_CODES)
 
 
 # From MongoDB's src/mongo/base/error_codes.yml: no right to write (a password is being changed), out of time
