@@ -8,7 +8,6 @@ does not lose that answer.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import logging
 import socket
 import time
@@ -18,21 +17,11 @@ from waitress.channel import HTTPChannel
 from waitress.task import WSGITask
 from waitress.utilities import BadRequest
 
+from .addresses import network
 from .http_parser import Parser, Refusal, RequestTimeout
 
 # Longest that a connection may stay in a phase, seconds; "serving" is bounded by the application.
 PHASES_S = {"head": 10.0, "body": 10.0, "sending": 60.0, "idle": 15.0, "closing": 2.0}
-
-
-def network(address: str) -> str:
-    """What counts as one sender: an IPv4 address, or the /64 of an IPv6 host."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.version == 4 or parsed.ipv4_mapped:
-        return str(parsed.ipv4_mapped if parsed.version == 6 else parsed)
-    return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
 class _Task(WSGITask):  # type: ignore[misc]

@@ -21,6 +21,7 @@ from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
+from .addresses import unmapped
 from .http_connection import Channel
 from .http_parser import MAX_HEAD_BYTES
 
@@ -73,7 +74,7 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
 
     def fix_addr(self, addr: Any) -> Any:
         """IPv4 peers of a dual-stack socket as IPv4: limits must not count them as one IPv6 network."""
-        return (addr[0].removeprefix("::ffff:") if "." in addr[0] else addr[0], *addr[1:])
+        return (unmapped(addr[0]), *addr[1:])
 
     def add_task(self, channel: Any) -> None:
         request = channel.requests[0]
