@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from logging_service.chassis import environment, mongo_urls
+from logging_service.chassis.environment import HttpUrl
 
 _SECRETS = ("MONGO_URL",)
 
@@ -28,9 +29,7 @@ class Settings(BaseSettings):
         SecretStr("mongodb://localhost:27017/deltastream"),
         description="MongoDB; the database is the path, `deltastream` unless given.",
     )
-    auth_url: str = Field(
-        "http://localhost:8001", pattern="^https?://[^/]", description="The auth service: keys of tokens."
-    )
+    auth_url: HttpUrl = Field("http://localhost:8001", description="The auth service: keys of tokens.")
     query_timeout_ms: int = Field(
         3000, ge=10, le=8000, description="Longest a query may run in MongoDB, milliseconds."
     )
@@ -39,11 +38,6 @@ class Settings(BaseSettings):
     @classmethod
     def _mongo(cls, value: SecretStr) -> SecretStr:
         return SecretStr(mongo_urls.checked(value.get_secret_value()))
-
-    @field_validator("auth_url")
-    @classmethod
-    def _no_slash(cls, value: str) -> str:
-        return value.rstrip("/")
 
 
 def load() -> Settings:
