@@ -7,8 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, ValidationInfo, field_validator
 
 from feed_generator.chassis import environment, redis_urls
 
@@ -17,10 +16,8 @@ _PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")
 _MAX_PRODUCTS = 500
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every environment variable of the feed generator."""
-
-    model_config = SettingsConfigDict(extra="ignore")
 
     feed: Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="Its feed.")]
     source: Annotated[Literal["synthetic", "replay"], Field(description="Where messages come from.")] = (

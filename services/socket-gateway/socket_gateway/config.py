@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings
+from pydantic import BaseModel, Field, field_validator
 
 from socket_gateway.chassis import environment, redis_urls
 from socket_gateway.chassis.environment import HttpUrl
@@ -17,7 +16,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _TRANSPORTS = ("websocket", "polling")
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Read once at start; the README's table is tested against these fields."""
 
     port: int = Field(8002, ge=1, le=65535)

@@ -6,8 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, Field
 
 from worker_enricher.chassis import environment, mongo_urls, redis_urls
 
@@ -16,10 +15,8 @@ _SECRETS = ("REDIS_URL", "MONGO_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEN
 _RedisUrl = Annotated[str, AfterValidator(redis_urls.checked)]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every environment variable of the enricher, subscriber and worker alike."""
-
-    model_config = SettingsConfigDict(extra="ignore")
 
     feed: Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="Its feed.")]
     redis_url: Annotated[_RedisUrl, Field(description="Streams, cache, Pub/Sub (db 0).")]
