@@ -65,7 +65,7 @@ def create_app(
         lifetime_s=settings.access_token_seconds,
         clock=clock,
     )
-    service_clients = clients.Clients(clients.read(settings.service_clients_file))
+    service_clients = clients.Clients(settings.service_clients)
 
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES

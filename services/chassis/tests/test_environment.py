@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import pytest
-from pydantic import AfterValidator, BaseModel, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, Field, Json, SecretStr
 
 from chassis import environment
 from chassis.environment import HttpUrl
@@ -28,6 +28,7 @@ class Settings(BaseModel):
     auth_url: HttpUrl = "http://localhost:8001"
     password: Annotated[SecretStr, AfterValidator(_long)]
     previous: SecretStr | None = None
+    weights: Json[dict[str, int]] = Field({})
 
 
 SECRETS = ("PASSWORD", "PREVIOUS")
@@ -59,6 +60,12 @@ def test_all_problems_are_said_at_once_with_the_value_unless_it_is_secret(refuse
     assert port.startswith("PORT='x': ")
     assert url == "AUTH_URL='auth': must be an http:// or https:// URL"
     assert password == "PASSWORD=(secret): must not be short"
+
+
+def test_a_problem_inside_a_value_says_where(refused: Refused) -> None:
+    """A long value is not searched by its reader."""
+    (line,) = refused({"PASSWORD": "hunter2", "WEIGHTS": '{"a": 1, "b": "x"}'})
+    assert line.startswith('WEIGHTS=\'{"a": 1, "b": "x"}\': b: Input should be a valid integer')
 
 
 def test_a_missing_secret_names_both_ways_to_give_it(refused: Refused) -> None:

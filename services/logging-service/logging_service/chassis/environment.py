@@ -51,8 +51,9 @@ def load(model: type[M], secrets: Collection[str], environ: Mapping[str, str] = 
             rule = one["msg"].removeprefix("Value error, ")
             if one["type"] == "missing":
                 rule = f"must be set (or {label}_FILE)" if label in secrets else "must be set"
+            where = "".join(f"{part}: " for part in one["loc"][1:])  # inside a list or an object
             if not problem:
-                lines.append(f"{label}: {rule}")
+                lines.append(f"{label}: {where}{rule}")
     else:
         if not lines:
             return settings
