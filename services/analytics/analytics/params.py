@@ -16,7 +16,7 @@ from pydantic import (
 )
 from werkzeug.datastructures import MultiDict
 
-from analytics.errors import BadInput
+from analytics.chassis.problems import BadInput
 from analytics.values import LATEST_NS
 
 MAX_LIMIT = 1000

@@ -14,7 +14,7 @@ from chassis.bearer import KeysUnavailable, Unauthorized
 from chassis.log_setup import RequestContext
 
 
-class Full(Exception):
+class Full(problems.ServiceError):
     """An error of a service."""
 
 
@@ -23,7 +23,9 @@ def client() -> Client:
     """A service whose path is the error that it raises."""
     app = Flask(__name__)
     raised = {
-        "full": Full(),
+        "full": Full("no space", left=0),
+        "input": problems.BadInput(("limit", "must be given once"), ("end", "must be a time")),
+        "zero": ZeroDivisionError("with what the caller sent"),
         "token": Unauthorized("the token has expired"),
         "keys": KeysUnavailable(),
         "bug": RuntimeError("with what the caller sent"),
@@ -37,18 +39,31 @@ def client() -> Client:
         raise raised[name]
 
     app.add_url_rule("/<name>", view_func=view, methods=["GET"])
-    answers = {
-        Full: lambda _error: problems.problem(507, "full", "no space", left=0),
+    table: problems.Table = {Full: (507, "full"), problems.BadInput: (400, "bad_input")}
+    others = {
         Unauthorized: problems.unauthorized,
         KeysUnavailable: problems.no_keys,
+        ZeroDivisionError: lambda _error: problems.problem(422, "no_number", "it divides by zero"),
     }
-    problems.install(app, "the service", answers)
+    problems.install(app, "the service", table, others)
     return Client(RequestContext(app.wsgi_app))
 
 
 def test_a_services_own_error_has_its_answer_and_members(client: Client) -> None:
     """The table of errors.py decides."""
-    assert assert_problem(client.get("/full"), 507, "full")["left"] == 0
+    body = assert_problem(client.get("/full"), 507, "full")
+    assert (body["detail"], body["left"]) == ("no space", 0)
+    assert assert_problem(client.get("/zero"), 422, "no_number")["detail"] == "it divides by zero"
+
+
+def test_bad_input_names_every_field_and_rule(client: Client) -> None:
+    """For people in one text, for programs in a list."""
+    body = assert_problem(client.get("/input"), 400, "bad_input")
+    assert body["detail"] == "limit: must be given once; end: must be a time"
+    assert body["errors"] == [
+        {"field": "limit", "rule": "must be given once"},
+        {"field": "end", "rule": "must be a time"},
+    ]
 
 
 @pytest.mark.parametrize(
