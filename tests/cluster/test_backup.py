@@ -63,8 +63,8 @@ def _job(cluster: Cluster, cronjob: str, name: str, **changes: Any) -> tuple[boo
 
 def _connect(*, attempts: int) -> list[str]:
     """A command that prints "connected" as soon as MongoDB accepts a connection, or else "not connected"."""
-    loop = f"for _ in $(seq {attempts}); do {CONNECT} && echo connected && exit; sleep 1; done; echo not connected"
-    return ["bash", "-c", loop]
+    tries = f"for _ in $(seq {attempts}); do {CONNECT} && echo connected && exit; sleep 1; done"
+    return ["bash", "-c", f"{tries}; echo not connected"]
 
 
 def test_the_claim_is_bound_and_tried_when_the_release_is_made(backed_up: Cluster) -> None:
