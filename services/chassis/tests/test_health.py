@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -108,3 +111,33 @@ def test_an_answer_to_a_probe_carries_what_every_answer_does(given: str, kept: b
     headers = client.get("/livez", headers={"X-Request-ID": given}).headers
     assert (headers["X-Request-ID"] == given) is kept
     assert (headers["X-Content-Type-Options"], headers["Cache-Control"]) == ("nosniff", "no-store")
+
+
+def test_the_probe_server_has_nothing_else(serve: Serve) -> None:
+    """A process without an HTTP interface of its own."""
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"http://127.0.0.1:{serve()}/x", timeout=30)
+    with caught.value as answer:
+        problem = json.load(answer)
+    assert (answer.code, problem["code"]) == (404, "not_found")
+    assert problem["request_id"] == answer.headers["X-Request-ID"]
+
+
+def test_a_malformed_request_is_refused_and_not_repeated(serve: Serve) -> None:
+    """It may hold a token."""
+    with socket.create_connection(("127.0.0.1", int(serve())), timeout=30) as peer:
+        peer.sendall(b"GET /hunter2 no HTTP at all\r\n\r\n")
+        answer = b"".join(iter(lambda: peer.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.0 400 ")
+    assert b'"code": "bad_input"' in answer
+    assert b"nosniff" in answer
+    assert b"hunter2" not in answer
+
+
+def test_silent_peers_do_not_keep_a_prober_out(serve: Serve) -> None:
+    """One more than its places closes the oldest."""
+    port = serve()
+    with ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(socket.create_connection(("127.0.0.1", int(port)), timeout=30))
+        assert health.main([port]) == 0
