@@ -114,8 +114,7 @@ def _counted_in_redis(app: Flask) -> None:
 
 
 def _listener(settings: Any) -> None:
-    nothing: Callable[..., None] = lambda *_: None  # noqa: E731
-    socket_gateway.listener.Listener(settings.redis_url, nothing, nothing, nothing)._client.ping()
+    socket_gateway.listener.Listener(settings.redis_url)._client.ping()
 
 
 def _celery(settings: Any) -> None:

@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from analytics import metrics
-from analytics.values import Json
+from analytics.domain.values import Json
 
 SURFACE_S = 5
 T = TypeVar("T")

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import orjson
 from flask import Blueprint, Response, current_app, request
 
-from analytics import bars, buildup, max_pain, params, pcr, surface
+from analytics import params
 from analytics.cache import Cache, CacheAway
+from analytics.domain import bars, buildup, max_pain, pcr, surface
+from analytics.domain.values import Broken, Json
 from analytics.errors import UnknownProduct
-from analytics.sources import Sources
-from analytics.values import Broken, Json
+from analytics.sources import Sources, sound
 
 EXTENSION = "deltastream.analytics"
 HISTORY = 100  # stored ratios of an answer, unless said
@@ -68,10 +69,10 @@ def volatility_surface(product: str) -> Response:
     with suppress(CacheAway, Broken):
         if kept := known.cache.surface(name):
             return _json(surface.answer(kept))
-    try:
-        made = surface.surface(name, known.sources.chains(name))
-    except Broken:
-        raise UnknownProduct(f"no option chain with volatilities is known of {name}") from None
+    smiles = list(sound("surface", known.sources.chains(name), surface.smile))
+    if not smiles:
+        raise UnknownProduct(f"no option chain with volatilities is known of {name}")
+    made = surface.surface(name, smiles)
     known.cache.keep_surface(name, made)
     return _json(surface.answer(made))
 

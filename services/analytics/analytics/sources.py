@@ -8,14 +8,15 @@ from typing import NoReturn, TypeVar
 
 import structlog
 
-from analytics import bars, metrics
-from analytics.bars import Bar
+from analytics import metrics
 from analytics.cache import Cache, CacheAway
-from analytics.chain import Chain, from_columns, from_rows
+from analytics.domain import bars
+from analytics.domain.bars import Bar
+from analytics.domain.chain import Chain, from_document
+from analytics.domain.pcr import Ratio, cached_ratio, stored_ratio
+from analytics.domain.values import Broken
 from analytics.errors import SourcesUnavailable, StorageUnavailable, UnknownExpiry, UnknownProduct
-from analytics.pcr import Ratio, cached_ratio, stored_ratio
 from analytics.stored import Storage, StorageFailed
-from analytics.values import Broken
 
 CACHE, STORAGE = "cache", "storage"
 LIVE_NS = 86_400 * 1_000_000_000
@@ -51,11 +52,11 @@ class Sources:
 
         def cached() -> Ratio | None:
             raw = self._cache.ratio(product, expiry)
-            return next(_sound(CACHE, [raw], lambda one: cached_ratio(one, product, expiry)), None)
+            return next(sound(CACHE, [raw], lambda one: cached_ratio(one, product, expiry)), None)
 
         def stored() -> Ratio | None:
             found = self._storage.ratios(product, expiry=expiry, limit=1)
-            return next(_sound(STORAGE, found, lambda one: stored_ratio(one, product)), None)
+            return next(sound(STORAGE, found, lambda one: stored_ratio(one, product)), None)
 
         found, source = self._first(cached, stored)
         return found or self._unknown(product, expiry), source
@@ -65,7 +66,7 @@ class Sources:
 
         def cached() -> list[Ratio]:
             found = self._cache.ratios(product)
-            return list(_sound(CACHE, found, lambda one: cached_ratio(one[1], product, one[0])))
+            return list(sound(CACHE, found, lambda one: cached_ratio(one[1], product, one[0])))
 
         found, source = self._first(cached, lambda: self._live(product))
         return found or self._unknown(product), source
@@ -81,14 +82,14 @@ class Sources:
                 "the history is in storage, which does not answer; without it the newest ratios are given",
                 storage=error.reason,
             ) from error
-        return list(_sound(STORAGE, found, lambda one: stored_ratio(one, product)))
+        return list(sound(STORAGE, found, lambda one: stored_ratio(one, product)))
 
     def chain(self, product: str, expiry: str) -> tuple[Chain, str]:
         """The newest chain of an expiry, and its source."""
 
         def cached() -> Chain | None:
             raw = self._cache.chain(product, expiry)
-            return next(_sound(CACHE, [raw], lambda one: from_columns(one, product, expiry)), None)
+            return next(sound(CACHE, [raw], lambda one: from_document(one, product, expiry)), None)
 
         found, source = self._first(cached, lambda: self._stored_chain(product, expiry))
         return found or self._unknown(product, expiry), source
@@ -98,7 +99,7 @@ class Sources:
 
         def cached() -> list[Chain]:
             found = self._cache.chains(product)
-            return list(_sound(CACHE, found, lambda one: from_columns(one[1], product, one[0])))
+            return list(sound(CACHE, found, lambda one: from_document(one[1], product, one[0])))
 
         def stored() -> list[Chain]:
             until = self._clock() + _CHAINS_WITHIN_S
@@ -123,12 +124,12 @@ class Sources:
             state = "empty"
         except CacheAway:
             found, state = [], "unavailable"
-        cached = list(_sound(CACHE, found, bars.cached_bar))
+        cached = list(sound(CACHE, found, bars.cached_bar))
         if len(cached) > limit:
             metrics.FOUND.labels(CACHE).inc()
             return bars.newest(cached, limit), True
         try:
-            stored = list(_sound(STORAGE, self._storage.bars(product, minutes, limit), bars.stored_bar))
+            stored = list(sound(STORAGE, self._storage.bars(product, minutes, limit), bars.stored_bar))
         except StorageFailed as error:
             if not cached:
                 raise _unavailable(state, error) from error
@@ -157,7 +158,7 @@ class Sources:
     def _live(self, product: str) -> list[Ratio]:
         newest: dict[str, Ratio] = {}
         found = self._storage.ratios(product, limit=_NEWEST)
-        for ratio in _sound(STORAGE, found, lambda one: stored_ratio(one, product)):
+        for ratio in sound(STORAGE, found, lambda one: stored_ratio(one, product)):
             if ratio.ts > newest.get(ratio.expiry, ratio._replace(ts=-1)).ts:
                 newest[ratio.expiry] = ratio
         oldest = max((ratio.ts for ratio in newest.values()), default=0) - LIVE_NS
@@ -165,7 +166,7 @@ class Sources:
 
     def _stored_chain(self, product: str, expiry: str) -> Chain | None:
         raw = self._storage.chain(product, expiry)
-        return next(_sound(STORAGE, [raw], lambda one: from_rows(one, product, expiry)), None)
+        return next(sound(STORAGE, [raw], lambda one: from_document(one, product, expiry)), None)
 
     def _unknown(self, product: str, expiry: str | None = None) -> NoReturn:
         """Say what is not there, and what is."""
@@ -194,9 +195,9 @@ def _unavailable(cache: str, error: StorageFailed) -> SourcesUnavailable:
     return SourcesUnavailable(said, cache=cache, storage=error.reason)
 
 
-def _sound(source: str, found: Iterable[U | None], read: Callable[[U], T]) -> Iterator[T]:
-    """What of `found` keeps its contract. One that does not is left out, logged and counted: it must not
-    take the others' answer away."""
+def sound(source: str, found: Iterable[U | None], read: Callable[[U], T]) -> Iterator[T]:
+    """Read each value of `found`. Leave out, log and count one that breaks its contract: the others still
+    make an answer."""
     for raw in found:
         if raw is None:
             continue

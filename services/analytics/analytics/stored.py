@@ -15,7 +15,7 @@ from urllib3 import exceptions
 
 from analytics import metrics
 from analytics.chassis.service_token import ServiceToken, TokenUnavailable
-from analytics.values import Json, rfc3339_ns
+from analytics.domain.values import Json, rfc3339_ns
 
 AUDIENCE = "storage"
 TOKEN_WAIT_S = 3.0
@@ -76,8 +76,9 @@ class Storage:
         return self._list("/pcr/{}", product, "history", query)
 
     def chain(self, product: str, expiry: str) -> Json | None:
-        """The newest chain of an expiry, with rows."""
-        found = self._list("/option/chain/{}", product, "chains", {"expiry": expiry, "limit": 1})
+        """The newest chain of an expiry, with a list a column."""
+        query = {"expiry": expiry, "limit": 1, "shape": "columns"}
+        found = self._list("/option/chain/{}", product, "chains", query)
         return found[0] if found else None
 
     def bars(self, product: str, minutes: int, limit: int) -> list[Json]:

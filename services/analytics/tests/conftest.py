@@ -131,7 +131,9 @@ class Storage(Server):
             found = [{name: one[name] for name in names if name in one} for one in chains[:limit]]
             return 200, {"product": product, "count": len(found), "history": found}
         if route == "/option/chain":
-            found = [in_rows(one) for one in chains[:limit]]
+            if query.get("shape") != "columns":
+                return 400, {}
+            found = [{name: one[name] for name in one if name != "_id"} for one in chains[:limit]]
             return 200, {"product": product, "count": len(found), "chains": found, "truncated": False}
         if route == "/ohlc":
             window = int(query["window"])
@@ -139,20 +141,6 @@ class Storage(Server):
             found = sorted(found, key=lambda one: one["start"], reverse=True)[:limit]
             return 200, {"product": product, "window_minutes": window, "bars": found}
         return 404, {}
-
-
-def in_rows(chain: Json) -> Json:
-    """A chain document as storage answers it."""
-
-    def rows(side: str, option_type: str) -> list[Json]:
-        columns = chain[side]
-        return [
-            {"strike": strike, "option_type": option_type, **{name: columns[name][at] for name in columns}}
-            for at, strike in enumerate(chain["strikes"])
-        ]
-
-    document = {name: value for name, value in chain.items() if name != "_id"}
-    return {**document, "calls": rows("calls", "CALL"), "puts": rows("puts", "PUT")}
 
 
 class Cached:

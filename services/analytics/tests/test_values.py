@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from analytics.values import epoch_seconds, number, rfc3339, rfc3339_ns, whole
+from analytics.domain.values import epoch_seconds, number, rfc3339, rfc3339_ns, whole
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, None, "1", [1], 2e15])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import redis
 import socketio
@@ -16,10 +17,10 @@ from socket_gateway.chassis import log_setup
 from socket_gateway.chassis.bearer import Verifier
 from socket_gateway.chassis.health import Health
 from socket_gateway.config import Settings
-from socket_gateway.feed import Feed
 from socket_gateway.gateway import Gateway
 from socket_gateway.hub import Hub
 from socket_gateway.listener import Listener
+from socket_gateway.relay import Relay
 from socket_gateway.server import Server
 from socket_gateway.transport import ClientPacket, GatewayWebSocket, Limits
 
@@ -34,20 +35,21 @@ def build(settings: Settings) -> Server:
         structlog.get_logger("bootstrap").warning("anonymous_read", detail="anyone may read live data")
     sio = _socketio_server(settings)
     hub = Hub()
+    listener = Listener(settings.redis_url)
     cache = Cache(_cache_client(settings.redis_url))
     health = Health(
         SERVICE,
-        {"redis": cache.ping, "subscription": lambda: listener.check()},
+        {"redis": cache.ping, "subscription": listener.check},
         stalled_after_s=_STALLED_AFTER_S,
     )
-    feed = Feed(hub, cache, lambda: listener.barrier())
-    listener = Listener(settings.redis_url, feed.heard, feed.recover_soon, health.beat)
+    relay = Relay(hub, cache, listener.barrier)
     verifier = Verifier(f"{settings.auth_url.rstrip('/')}/.well-known/jwks.json", AUDIENCE)
     access = Access(verifier, anonymous=settings.anonymous_read)
-    gateway = Gateway(settings, sio, access, hub, feed, cache)
+    gateway = Gateway(settings, sio, access, hub, relay, cache)
     admission = Admission(settings, sio, gateway.knows)
     app = admission.middleware(socketio.WSGIApp(sio, not_found))
-    return Server(settings, sio, gateway, listener, admission, health.middleware(app))
+    listen = partial(listener.run, relay, health.beat)
+    return Server(settings, sio, gateway, listener, listen, admission, health.middleware(app))
 
 
 def _socketio_server(settings: Settings) -> socketio.Server:

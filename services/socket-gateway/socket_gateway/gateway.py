@@ -24,9 +24,9 @@ from socket_gateway.errors import (
     TooManySubscriptions,
     UnknownEvent,
 )
-from socket_gateway.feed import Feed
 from socket_gateway.hub import Hub
 from socket_gateway.limits import TokenBucket
+from socket_gateway.relay import Relay
 from socket_gateway.requests import GENERAL, parse_target
 from socket_gateway.transport import CLIENT_EVENT, Transport, event_packet
 
@@ -39,10 +39,10 @@ class Gateway:
     """Handlers of the namespace `/`, and the one way out for a client: `end`."""
 
     def __init__(
-        self, settings: Settings, sio: socketio.Server, access: Access, hub: Hub, feed: Feed, cache: Cache
+        self, settings: Settings, sio: socketio.Server, access: Access, hub: Hub, relay: Relay, cache: Cache
     ) -> None:
         self._settings, self._sio, self._access = settings, sio, access
-        self._hub, self._feed, self._cache = hub, feed, cache
+        self._hub, self._relay, self._cache = hub, relay, cache
         self._clients: dict[str, Client] = {}
         self._expiries: dict[str, gevent.Greenlet] = {}
         self._closing = False
@@ -131,7 +131,7 @@ class Gateway:
         answer = {"room": target.room, "message": f"Subscribed to {target.room}", "seq": seq}
         client.tell("subscribed", answer)
         if target.kind != GENERAL:
-            self._feed.snapshot(client, target)
+            self._relay.snapshot(client, target)
 
     def unsubscribe(self, client: Client, data: Any = None) -> None:
         target = parse_target(data)

@@ -6,7 +6,7 @@ import itertools
 import random
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 import redis
@@ -26,21 +26,24 @@ _BACKOFF_CAP_S = 5.0
 _log = structlog.get_logger("listener")
 
 
-class Listener:
-    """Calls `on_message(channel, data)` for every message, in order.
+class Hearer(Protocol):
+    """What a listener calls."""
 
-    A lost connection is made anew with capped, jittered backoff; then `on_gap()`, since Pub/Sub keeps
-    nothing for who was away. redis-py's own silent reconnect is off: it would hide the gap.
+    def heard(self, channel: str, data: bytes) -> None:
+        """Take one message."""
+
+    def recover_soon(self) -> None:
+        """Messages may have been missed. Must return at once: the listener's loop answers `barrier`."""
+
+
+class Listener:
+    """Gives every message of the enriched channels to a hearer, in order.
+
+    It connects again after a loss, with capped and jittered pauses, and then reports a gap: Pub/Sub keeps
+    nothing for a subscriber that was away. redis-py's own silent reconnect is off: it would hide the gap.
     """
 
-    def __init__(
-        self,
-        redis_url: str,
-        on_message: Callable[[str, bytes], None],
-        on_gap: Callable[[], None],
-        beat: Callable[[], None],
-        uniform: Callable[[float, float], float] = random.uniform,
-    ) -> None:
+    def __init__(self, redis_url: str, uniform: Callable[[float, float], float] = random.uniform) -> None:
         self._client: Any = redis.Redis.from_url(
             redis_url,
             protocol=2,
@@ -48,7 +51,7 @@ class Listener:
             socket_connect_timeout=3,
             socket_timeout=5,
         )
-        self._on_message, self._on_gap, self._beat, self._uniform = on_message, on_gap, beat, uniform
+        self._uniform = uniform
         self._stop = Event()
         self._pubsub: Any = None
         self._pongs: dict[bytes, Event] = {}
@@ -80,24 +83,24 @@ class Listener:
         finally:
             del self._pongs[token]
 
-    def run(self) -> None:
-        """Listen until `stop()`."""
+    def run(self, hearer: Hearer, beat: Callable[[], None]) -> None:
+        """Listen until `stop()`; calls `beat` at least every few seconds."""
         failures, was_subscribed = 0, False
         while not self._stop.is_set():
             try:
-                self._subscribe()
+                self._subscribe(hearer, beat)
                 if was_subscribed:
                     metrics.RECONNECTS.inc()
                 failures, was_subscribed, self.subscribed = 0, True, True
                 _log.info("subscribed", channels=CHANNELS)
-                self._on_gap()
-                self._listen()
+                hearer.recover_soon()
+                self._listen(hearer, beat)
             except (redis.RedisError, OSError) as error:
                 self.subscribed = False
                 failures += 1
                 pause_s = self._uniform(0.5, 1.0) * min(_BACKOFF_CAP_S, 0.1 * 2 ** min(failures, 10))
                 _log.warning("subscription_lost", error=type(error).__name__, again_in_s=round(pause_s, 2))
-                self._beat()  # NB: an outage of Redis is no reason to restart this process
+                beat()  # NB: an outage of Redis is no reason to restart this process
                 self._stop.wait(pause_s)
             finally:
                 self.subscribed = False
@@ -105,7 +108,7 @@ class Listener:
                     self._pubsub.close()
                     self._pubsub = None
 
-    def _subscribe(self) -> None:
+    def _subscribe(self, hearer: Hearer, beat: Callable[[], None]) -> None:
         self._pubsub = self._client.pubsub()
         self._pubsub.subscribe(*CHANNELS)
         confirmed = 0
@@ -115,28 +118,28 @@ class Listener:
             if message is not None and message["type"] == "subscribe":
                 confirmed += 1
             elif message is not None:
-                self._handle(message)
+                self._handle(message, hearer)
             elif time.monotonic() > deadline:
                 raise redis.TimeoutError("the subscription is not confirmed")
-            self._beat()
+            beat()
 
-    def _listen(self) -> None:
+    def _listen(self, hearer: Hearer, beat: Callable[[], None]) -> None:
         heard_at = time.monotonic()
         while not self._stop.is_set():
             message = self._pubsub.get_message(timeout=_TICK_S)
-            self._beat()
+            beat()
             now = time.monotonic()
             if message is not None:
                 heard_at = now
-                self._handle(message)
+                self._handle(message, hearer)
             elif now - heard_at > _DEAF_AFTER_S:
                 raise redis.TimeoutError("Redis is silent")
             elif now - heard_at > _ASK_AFTER_S:
                 self._pubsub.connection.send_command("PING", "there?", check_health=False)
 
-    def _handle(self, message: dict[str, Any]) -> None:
+    def _handle(self, message: dict[str, Any], hearer: Hearer) -> None:
         if message["type"] == "message":
-            self._on_message(message["channel"].decode(), message["data"])
+            hearer.heard(message["channel"].decode(), message["data"])
             # NB: a burst is read without waiting; unless the writers run in between, clients that keep up
             # would look slow and be conflated.
             gevent.sleep(0)

@@ -7,6 +7,7 @@ import ctypes
 import gc
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -37,10 +38,12 @@ class Server:
         sio: socketio.Server,
         gateway: Gateway,
         listener: Listener,
+        listen: Callable[[], None],
         admission: Admission,
         app: WSGIApp,
     ) -> None:
-        self._settings, self._sio, self._gateway, self._listener = settings, sio, gateway, listener
+        self._settings, self._sio, self._gateway = settings, sio, gateway
+        self._listener, self._listen = listener, listen
         self._admission = admission
         self._stop = Event()
         self._http = HttpServer(settings, app)
@@ -54,7 +57,7 @@ class Server:
     def serve_until_signal(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             gevent.signal_handler(number, self._stop.set)
-        listening = gevent.spawn(self._listener.run)
+        listening = gevent.spawn(self._listen)
         listening.link(lambda _: self._stop.set())  # NB: a dead listener must not look like a quiet market
         sweeping = gevent.spawn(self._sweep)
         self._http.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 from werkzeug.datastructures import MultiDict
@@ -77,6 +77,7 @@ Limit = Annotated[int, BeforeValidator(_limit)]
 Expiry = Annotated[str, AfterValidator(_expiry)]
 Nanoseconds = Annotated[int, BeforeValidator(_nanoseconds)]
 Window = Annotated[int, BeforeValidator(_window)]
+Shape = Literal["rows", "columns"]
 
 
 class Query(BaseModel):
@@ -112,8 +113,11 @@ class TicksQuery(_Between):
 
 
 class ChainsQuery(_Between):
+    """`shape` of a chain's two sides: an object a contract, or a list a column as they are stored."""
+
     expiry: Expiry | None = None
     limit: Limit = 10
+    shape: Shape = "rows"
 
 
 class PcrQuery(_Between):

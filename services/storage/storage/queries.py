@@ -16,7 +16,7 @@ from pymongo.errors import ExecutionTimeout, NetworkTimeout, PyMongoError
 
 from storage import metrics, shapes
 from storage.errors import QueryTimeout, StoreUnavailable
-from storage.params import BarsQuery, ChainsQuery, PcrQuery, TicksQuery
+from storage.params import BarsQuery, ChainsQuery, PcrQuery, Shape, TicksQuery
 
 MAX_CHAIN_ROWS = 20_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -80,12 +80,12 @@ class Store:
             return list(self._newest("option_quotes", {"symbol": symbol}, limit))
 
     def chains(self, product: str, query: ChainsQuery) -> tuple[list[orjson.Fragment], bool]:
-        """Chains as rows, newest first, ready-made as JSON; and whether MAX_CHAIN_ROWS cut them short."""
+        """Chains, newest first, each as JSON; and whether MAX_CHAIN_ROWS cut them short."""
         with (
             self._asking("chains"),
             self._newest("option_chains", _chains(product, query), query.limit) as found,
         ):
-            return _bounded(found.batch_size(16))
+            return _bounded(found.batch_size(16), query.shape)
 
     def pcr(self, product: str, query: PcrQuery) -> list[Document]:
         """Put/call ratios, newest first. Covered by the indexes: no chain is read for them."""
@@ -144,8 +144,9 @@ def _date(ns: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=-(-ns // 1_000_000))
 
 
-def _bounded(found: Iterable[Document]) -> tuple[list[orjson.Fragment], bool]:
+def _bounded(found: Iterable[Document], shape: Shape) -> tuple[list[orjson.Fragment], bool]:
     # Each chain becomes bytes at once: as dicts, 20,000 rows would be tens of megabytes.
+    answer = shapes.rows_answer if shape == "rows" else shapes.columns_answer
     chains: list[orjson.Fragment] = []
     rows = 0
     for document in found:
@@ -153,7 +154,7 @@ def _bounded(found: Iterable[Document]) -> tuple[list[orjson.Fragment], bool]:
             rows += shapes.chain_rows(document)
             if chains and rows > MAX_CHAIN_ROWS:
                 return chains, True
-            chains.append(orjson.Fragment(shapes.json_bytes(shapes.chain_answer(document))))
+            chains.append(orjson.Fragment(shapes.json_bytes(answer(document))))
         except (KeyError, TypeError, ValueError) as error:
             # One document that breaks the contract must not take the others' answer away.
             metrics.INVALID_DOCUMENTS.inc()

@@ -47,7 +47,7 @@ def quote(symbol: str) -> Response:
 
 @routes.get("/option/chain/<product>")
 def chain(product: str) -> Response:
-    """Chains with a row a contract, newest first."""
+    """Chains, newest first: a row a contract, or the stored columns."""
     name, query = params.product(product), params.parse(params.ChainsQuery, request.args)
     chains, truncated = _store().chains(name, query)
     return _json({"product": name, "count": len(chains), "chains": chains, "truncated": truncated})

@@ -35,7 +35,17 @@ def chain_rows(document: Mapping[str, Any]) -> int:
     return 2 * len(document["strikes"])
 
 
-def chain_answer(document: Mapping[str, Any]) -> dict[str, Any]:
+def columns_answer(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A chain as it is stored. Raises ValueError or KeyError if its columns disagree."""
+    size = len(document["strikes"])
+    for side in ("calls", "puts"):
+        for name, column in document[side].items():
+            if len(column) != size:
+                raise ValueError(f"{side}.{name} has {len(column)} entries for {size} strikes")
+    return document
+
+
+def rows_answer(document: Mapping[str, Any]) -> dict[str, Any]:
     """A chain with `calls` and `puts` as rows. Raises ValueError or KeyError if its columns disagree."""
     return {
         **document,

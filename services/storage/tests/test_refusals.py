@@ -40,6 +40,7 @@ BAD = [
     ("/underlying/NIFTY", {"start": "2024-06-22T00:00:00Z", "end": "2024-06-21T00:00:00Z"}, "start"),
     ("/option/chain/NIFTY", {"expiry": "27-06-2024"}, "expiry"),
     ("/option/chain/NIFTY", {"expiry": "2024-06-31"}, "expiry"),
+    ("/option/chain/NIFTY", {"shape": "tables"}, "shape"),
     ("/pcr/NIFTY", {"expiry": "2024-W25-5"}, "expiry"),
     ("/ohlc/NIFTY", {"window": "2"}, "window"),
     ("/ohlc/NIFTY", {"window": "5m"}, "window"),

@@ -96,6 +96,17 @@ def test_a_chain_has_a_row_a_contract(get: Get, database: Db, make_document: Mak
     validator("document-option_chains").validate({**chain, **columns, "_id": golden["_id"]})
 
 
+def test_a_chain_is_answered_as_stored_when_columns_are_asked_for(
+    get: Get, database: Db, make_document: Make
+) -> None:
+    """Another service reads columns: rows would be made only to be taken apart again."""
+    database.option_chains.insert_one(make_document("option_chains"))
+    (chain,) = get("/option/chain/NIFTY", shape="columns").json["chains"]
+    golden = example("document-option_chains")
+    assert (chain["calls"], chain["puts"]) == (golden["calls"], golden["puts"])
+    validator("document-option_chains").validate({**chain, "_id": golden["_id"]})
+
+
 def test_chains_are_filtered_by_expiry_and_time(get: Get, database: Db, make_document: Make) -> None:
     """Newest first within what was asked for."""
     for number, expiry in enumerate(("2024-06-27", "2024-07-04", "2024-06-27"), 1):
@@ -124,15 +135,17 @@ def test_a_chain_answer_is_bounded_in_rows(
     assert (answer["count"], answer["truncated"]) == (1, True)
 
 
+@pytest.mark.parametrize("shape", ["rows", "columns"])
 def test_a_chain_that_breaks_its_contract_does_not_take_the_others_away(
-    get: Get, database: Db, make_document: Make
+    get: Get, database: Db, make_document: Make, shape: str
 ) -> None:
     """It is left out, logged and counted."""
     broken = make_document("option_chains", **nth(2))
     broken["calls"]["bid"] = broken["calls"]["bid"][:1]
     database.option_chains.insert_many([make_document("option_chains", **nth(1)), broken])
     before = REGISTRY.get_sample_value("storage_invalid_documents_total") or 0
-    assert [chain["mid"] for chain in get("/option/chain/NIFTY").json["chains"]] == ["3:1"]
+    found = get("/option/chain/NIFTY", shape=shape).json["chains"]
+    assert [chain["mid"] for chain in found] == ["3:1"]
     assert REGISTRY.get_sample_value("storage_invalid_documents_total") == before + 1
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from analytics.values import Broken, Json, epoch_seconds, number, rfc3339, whole
+from analytics.domain.values import Broken, Json, epoch_seconds, number, rfc3339, whole
 
 _ORDER = re.compile(r"[0-9]{19}-[0-9]{10}-[0-9]{15}")
 

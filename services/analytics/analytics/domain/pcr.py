@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from analytics.values import MISSING, Broken, Json, Reasons, event_time, number, rfc3339, whole
+from analytics.domain.values import MISSING, Broken, Json, Reasons, event_time, number, rfc3339, whole
 
 DECIMALS = 4
 _TOTALS = ("total_call_oi", "total_put_oi", "total_call_volume", "total_put_volume")

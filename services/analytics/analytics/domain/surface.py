@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-import structlog
-
-from analytics import metrics
-from analytics.chain import Chain
-from analytics.values import Broken, Json, Reasons, number, rfc3339
+from analytics.domain.chain import Chain
+from analytics.domain.values import Broken, Json, Reasons, number, rfc3339
 
 
-def surface(product: str, chains: Iterable[Chain]) -> Json:
-    """`volatility_surface:{P}`, by expiry. A chain without what a smile must have is left out, logged and
-    counted. Raises Broken if none is left."""
-    smiles = []
-    for chain in chains:
-        try:
-            smiles.append(_smile(chain))
-        except Broken as error:
-            metrics.BROKEN.labels("surface").inc()
-            structlog.get_logger("surface").error("broken_value", expiry=chain.expiry, field=str(error))
-    if not smiles:
-        raise Broken("expiries")
+def surface(product: str, smiles: Sequence[Json]) -> Json:
+    """The value of `volatility_surface:{P}`: at least one smile, by expiry; as old as its newest smile."""
     newest = max(smile["ts"] for smile in smiles)
-    return {"product": product, "timestamp": rfc3339(newest), "expiries": smiles}
+    return {"product": product, "timestamp": rfc3339(newest), "expiries": list(smiles)}
 
 
-def _smile(chain: Chain) -> Json:
+def smile(chain: Chain) -> Json:
+    """One expiry's implied volatilities by strike. Raises Broken if the chain has no volatilities."""
     years = chain.number("years_to_expiry")
     call_ivs, put_ivs = chain.calls.iv, chain.puts.iv
     if years is None or years < 0:

@@ -1,4 +1,4 @@
-"""From the listener to the rooms, and from the cache to who needs a snapshot."""
+"""Relays live messages to the rooms, and cached ones to whoever needs a snapshot."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _MAKERS: dict[str, tuple[Callable[[events.Message], Event], ...]] = {
     "enriched:underlying": (events.tick,),
     "enriched:option_chain": (events.summary, events.chain),
 }
-_log = structlog.get_logger("feed")
+_log = structlog.get_logger("relay")
 
 
-class Feed:
+class Relay:
     """Publishes what is heard; gives snapshots that never set a client back behind a live event."""
 
     def __init__(

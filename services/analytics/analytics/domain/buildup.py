@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analytics.chain import BUILDUPS, OI_UNITS, Chain, Leg
-from analytics.values import MISSING, Json, Reasons, rfc3339
+from analytics.domain.chain import BUILDUPS, OI_UNITS, Chain, Leg
+from analytics.domain.values import MISSING, Json, Reasons, rfc3339
 
 ATM_BAND = 0.01
 """`atm` is within so much of the spot, as a fraction of it."""

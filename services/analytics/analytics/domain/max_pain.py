@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from analytics.chain import FORWARD_REASONS, OI_UNITS, Chain
-from analytics.values import MISSING, Json, Reasons, rfc3339
+from analytics.domain.chain import FORWARD_REASONS, OI_UNITS, Chain
+from analytics.domain.values import MISSING, Json, Reasons, rfc3339
 
 
 def answer(chain: Chain, source: str) -> Json:

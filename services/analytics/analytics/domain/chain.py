@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from analytics.values import Broken, Json, event_time, number, whole
+from analytics.domain.values import Broken, Json, event_time, number, whole
 
 BUILDUPS = ("long_buildup", "short_buildup", "long_unwinding", "short_covering", "neutral")
 IV_REASONS = frozenset(
@@ -72,17 +72,8 @@ class Chain:
         return _word(among)(self.fields.get(name))
 
 
-def from_columns(raw: Json, product: str, expiry: str) -> Chain:
-    """A chain as it is cached. Raises Broken if it is not a chain of this expiry."""
-    return _chain(raw, product, expiry, _columns)
-
-
-def from_rows(raw: Json, product: str, expiry: str) -> Chain:
-    """A chain as storage answers it. Raises Broken if it is not a chain of this expiry."""
-    return _chain(raw, product, expiry, _columns_of_rows)
-
-
-def _chain(raw: Json, product: str, expiry: str, columns: Callable[[Any, list[float]], Json]) -> Chain:
+def from_document(raw: Json, product: str, expiry: str) -> Chain:
+    """Read a chain as it is cached or stored. Raises Broken if it is not a chain of this expiry."""
     if (raw.get("product"), raw.get("expiry")) != (product, expiry):
         raise Broken("product or expiry")  # a number under the wrong name is a wrong number
     strikes = _strikes(raw.get("strikes"))
@@ -91,8 +82,8 @@ def _chain(raw: Json, product: str, expiry: str, columns: Callable[[Any, list[fl
         expiry=expiry,
         ts=event_time(raw.get("ts")),
         strikes=strikes,
-        calls=_leg(columns(raw.get("calls"), strikes), len(strikes)),
-        puts=_leg(columns(raw.get("puts"), strikes), len(strikes)),
+        calls=_leg(raw.get("calls"), len(strikes)),
+        puts=_leg(raw.get("puts"), len(strikes)),
         fields=raw,
     )
 
@@ -107,18 +98,9 @@ def _strikes(values: object) -> list[float]:
     return strikes
 
 
-def _columns(side: Any, _strikes: list[float]) -> Json:
-    return side if isinstance(side, dict) else {}
+def _leg(side: object, size: int) -> Leg:
+    columns = side if isinstance(side, dict) else {}
 
-
-def _columns_of_rows(side: Any, strikes: list[float]) -> Json:
-    rows = side if isinstance(side, list) else []
-    if [row.get("strike") if isinstance(row, dict) else None for row in rows] != strikes:
-        raise Broken("rows")
-    return {name: [row.get(name) for row in rows] for name in rows[0]}
-
-
-def _leg(columns: Json, size: int) -> Leg:
     def column(name: str, read: Callable[[object], T | None]) -> list[T | None] | None:
         values = columns.get(name)
         if not isinstance(values, list) or len(values) != size:

@@ -1,0 +1,1 @@
+"""What analytics computes: pure functions of chains, ratios and bars."""
