@@ -28,12 +28,6 @@ def _http_url(value: str) -> str:
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
-def refuse(lines: str) -> SystemExit:
-    """Say why the service does not start; the exit to raise."""
-    print(lines, file=sys.stderr)
-    return SystemExit(2)
-
-
 def load(model: type[M], secrets: Collection[str], environ: Mapping[str, str] = os.environ) -> M:
     """The settings. Raises SystemExit once every problem is printed.
 
@@ -57,7 +51,8 @@ def load(model: type[M], secrets: Collection[str], environ: Mapping[str, str] = 
     else:
         if not lines:
             return settings
-    raise refuse("\n".join(lines))
+    print("\n".join(lines), file=sys.stderr)
+    raise SystemExit(2)
 
 
 class _Variable(NamedTuple):
