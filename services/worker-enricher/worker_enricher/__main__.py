@@ -11,7 +11,7 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 import argparse  # noqa: E402
 import json  # noqa: E402
 
-from worker_enricher.config import ConfigError, Settings, load  # noqa: E402
+from worker_enricher.config import Settings, load  # noqa: E402
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,13 +51,9 @@ def _dlq(settings: Settings, args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; a wrong setting or id is one line on stderr."""
+    """Run one command; a wrong id is one line on stderr, a wrong setting ends in load()."""
     args = _parser().parse_args(argv)
-    try:
-        settings = load()
-    except ConfigError as error:
-        print(f"worker_enricher: {error}", file=sys.stderr)
-        return 2
+    settings = load()
     if args.command == "subscriber":
         from worker_enricher.bootstrap import run_subscriber
 
