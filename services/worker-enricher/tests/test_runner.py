@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Callable
@@ -174,14 +175,37 @@ def test_large_entries_are_carried_through_in_bounded_batches(world: World) -> N
 
 
 def test_two_workers_share_a_backlog(world: World) -> None:
-    """Each entry goes to one of them."""
+    """Each entry goes to one of them, and each ticket ends after its second."""
     for n in range(1, 31):
         world.client.xadd(f"feed:{FEED}", {"body": json.dumps(tick(n))})
-    one, other = world.runner(batch_entries=10), world.runner(batch_entries=10)
-    for runner in (one, other, one):
+    runners = [world.runner(batch_entries=10, clock=itertools.count(0, 0.3).__next__) for _ in range(2)]
+    for runner, stored in ((runners[0], 10), (runners[1], 20), (runners[0], 30)):
         runner.run_new()
-    assert (world.counts()["underlying_ticks"], world.pending()) == (30, 0)
+        assert (world.counts()["underlying_ticks"], world.pending()) == (stored, 0)
     assert world.client.hget(f"feed:{FEED}:service", "entries") == b"30"
+
+
+def test_a_worker_goes_on_while_entries_come(world: World) -> None:
+    """One ticket, several batches: they cost no further task."""
+    for n in range(1, 31):
+        world.client.xadd(f"feed:{FEED}", {"body": json.dumps(tick(n))})
+    world.runner(batch_entries=10).run_new()
+    assert (world.counts()["underlying_ticks"], world.pending()) == (30, 0)
+    assert world.client.hget(f"feed:{FEED}:service", "batches") == b"3"
+
+
+def test_a_stop_ends_a_ticket_after_its_batch(world: World) -> None:
+    """What it has not read stays unread, for another worker."""
+
+    class Stopping(MongoSink):
+        def store(self, enriched: Enriched, now_ns: int) -> None:
+            super().store(enriched, now_ns)
+            world.stopping = True
+
+    for n in range(1, 31):
+        world.client.xadd(f"feed:{FEED}", {"body": json.dumps(tick(n))})
+    world.runner(Stopping(world.db), batch_entries=10).run_new()
+    assert (world.counts()["underlying_ticks"], world.pending()) == (10, 0)
 
 
 def test_a_ticket_ends_while_redis_is_away(world: World, own_redis: RedisServer) -> None:

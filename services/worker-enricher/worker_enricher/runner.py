@@ -41,6 +41,10 @@ BATCH_SECONDS = Histogram(
 
 
 _MAX_BATCH_BYTES = 4 << 20
+# How long a worker waits in the stream for the next entry. A ticket through Celery costs more than a batch.
+_LINGER_MS = 50
+# How long one ticket may last. Then Celery has its turn: entries that were taken over, its connection.
+_SHIFT_S = 1.0
 _T = TypeVar("_T")
 
 
@@ -76,7 +80,8 @@ class BatchRunner:
     ) -> None:
         self._stream, self._mongo, self._cache = stream, mongo, cache
         self._consumer, self._batch_entries = consumer, batch_entries
-        self._beat, self._now_ns, self._clock = beat, now_ns, clock
+        self._stopping, self._beat = stopping, beat
+        self._now_ns, self._clock = now_ns, clock
         self._uncounted_s = 0.0
         self._held: Sequence[str] = ()
         self._retrying = Retrying(
@@ -93,25 +98,37 @@ class BatchRunner:
         self._forwards: dict[tuple[str, str], Forward] = {}
 
     def run_new(self) -> None:
-        """Read new entries and carry them through; nothing to read is no error.
+        """Read new entries and carry them through, batch by batch, until none comes or the shift is over.
 
-        Nothing is held while Redis does not answer, so an outage ends the call: another ticket will come.
-        Raises as `run` does.
+        Nothing is held while Redis does not answer a read, so an outage ends the call: another ticket will
+        come. Raises as `run` does.
         """
-        self._beat()
+        ends, full = self._clock() + _SHIFT_S, True
+        while not self._stopping() and self._clock() < ends:
+            self._beat()
+            try:
+                entries = self._read_new(wait=not full)
+            except redis.RedisError as error:
+                if not is_redis_outage(error):
+                    raise
+                _log.warning("stream_unavailable", feed=self._stream.feed)
+                return
+            if not entries and not full:
+                return
+            full = len(entries) >= self._batch_entries
+            for batch, waiting in _by_size(entries):
+                self._carry_through(batch, 1)
+                if waiting:
+                    self._stream.keep(self._consumer, [entry.id for entry in waiting])
+
+    def _read_new(self, *, wait: bool) -> list[Entry]:
+        """One read. Its time counts as work, unless it may have waited."""
         started = self._clock()
-        try:
-            entries = self._stream.read_new(self._consumer, self._batch_entries, _MAX_BATCH_BYTES)
-        except redis.RedisError as error:
-            if not is_redis_outage(error):
-                raise
-            _log.warning("stream_unavailable", feed=self._stream.feed)
-            return
-        self._uncounted_s += self._clock() - started
-        for batch, waiting in _by_size(entries):
-            self._carry_through(batch, 1)
-            if waiting:
-                self._stream.keep(self._consumer, [entry.id for entry in waiting])
+        block_ms = _LINGER_MS if wait else None
+        entries = self._stream.read_new(self._consumer, self._batch_entries, _MAX_BATCH_BYTES, block_ms)
+        if not wait:
+            self._uncounted_s += self._clock() - started
+        return entries
 
     def run(self, entry_ids: Sequence[str], deliveries: int = 1) -> None:
         """Carry entries through that were taken over. Waits out a store's outage, keeping them meanwhile.

@@ -136,22 +136,27 @@ class FeedStream:
         """Wait up to `block_ms` for an entry behind the id `after`; True if one is there. Delivers none."""
         return bool(self._client.xread({self.key: after}, count=1, block=block_ms))
 
-    def read_new(self, consumer: str, count: int, max_bytes: int) -> list[Entry]:
-        """Up to `count` new entries, now pending for `consumer`; stops reading at `max_bytes` of bodies."""
+    def read_new(self, consumer: str, count: int, max_bytes: int, block_ms: int | None = None) -> list[Entry]:
+        """Up to `count` new entries, now pending for `consumer`; stops reading at `max_bytes` of bodies.
+
+        Waits up to `block_ms` for the first one, or not at all.
+        """
         entries: list[Entry] = []
         size = 0
         while len(entries) < count and size < max_bytes:
             wanted = min(count - len(entries), _READ_AT_ONCE)
-            piece = self._read(consumer, wanted)
+            piece = self._read(consumer, wanted, None if entries else block_ms)
             entries += piece
             if len(piece) < wanted:
                 break
             size += sum(len(entry.body or b"") for entry in piece)
         return entries
 
-    def _read(self, consumer: str, count: int) -> list[Entry]:
+    def _read(self, consumer: str, count: int, block_ms: int | None) -> list[Entry]:
         try:
-            answer: Any = self._client.xreadgroup(GROUP, consumer, {self.key: ">"}, count=count)
+            answer: Any = self._client.xreadgroup(
+                GROUP, consumer, {self.key: ">"}, count=count, block=block_ms
+            )
         except redis.ResponseError as error:
             if not str(error).startswith("NOGROUP"):
                 raise

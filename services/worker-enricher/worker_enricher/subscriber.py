@@ -1,6 +1,7 @@
-"""Calls workers to the stream: one Celery task a batch, and only while the queue is nearly empty.
+"""Calls workers to the stream by Celery tasks, and only while the queue is nearly empty.
 
-A task for new entries is a ticket: it names none, and the worker that takes it reads what is there by then.
+A task for new entries is a ticket: it names none. The worker that takes it reads what is there by then, and
+goes on for a second while entries come.
 Work waits in the stream, not in Celery: under load the batches then grow by themselves, and the
 latency of a message is one batch, not one queue. A lost ticket loses nothing.
 """
@@ -31,7 +32,7 @@ OUTAGES = Counter("enricher_subscriber_outages_total", "Times that Redis did not
 QUEUED = Gauge("enricher_queued_tasks", "Tasks waiting in the feed's Celery queue when last looked.")
 
 _BLOCK_MS = 200
-_POLL_S = 0.002
+_POLL_S = 0.01
 # A worker that took a ticket reads within milliseconds. After this time the ticket counts as lost.
 _TICKET_LOST_AFTER_S = 1.0
 _REAP_EVERY_S = 3.0
