@@ -33,7 +33,7 @@ STARTS = {
     "socket-gateway": Start(("app.py",), {}, "REDIS_URL"),
     "storage": Start(GUNICORN, {}, "MONGO_URL"),
     "worker-enricher": Start(
-        ("app.py", "subscriber"),
+        ("app.py", "worker"),
         {"FEED": "f", "REDIS_URL": "redis://h", "CELERY_BROKER_URL": "redis://h"},
         "MONGO_URL",
     ),

@@ -170,7 +170,7 @@ MONGO = [
         lambda s: storage.bootstrap.connect(s).admin.command("ping"),
     ),
     Reader(
-        "worker-enricher", "MONGO_URL", worker_enricher.config.load,
+        "worker-enricher", "MONGO_URL", worker_enricher.config.load_worker,
         lambda s: worker_enricher.mongo_sink.connect(s.mongo_url).admin.command("ping"),
     ),
 ]  # fmt: skip

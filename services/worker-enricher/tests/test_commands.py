@@ -55,11 +55,24 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(name: str, 
     env = {**GOOD, **({name: value} if value is not None else {})}
     if value is None:
         del env[name]
-    done = run("subscriber", **env)
+    done = run("worker", **env)
     assert done.returncode == 2
     assert done.stderr.startswith((f"{name}=", f"{name}: "))
     assert done.stderr.count("\n") == 1
     assert "pw-" not in done.stderr
+
+
+def test_the_subscriber_runs_without_numpy_and_pymongo(redis_url: str) -> None:
+    """It uses neither, and they would double its memory."""
+    code = (
+        "import sys, worker_enricher.__main__, worker_enricher.bootstrap as b, worker_enricher.config as c;"
+        "c.load(); print({'numpy', 'pymongo'} & set(sys.modules))"
+    )
+    env = {"PATH": os.environ["PATH"], **GOOD}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=SERVICE, env=env, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"
 
 
 def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:

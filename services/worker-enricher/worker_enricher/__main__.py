@@ -11,7 +11,7 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 import argparse  # noqa: E402
 import json  # noqa: E402
 
-from worker_enricher.config import Settings, load  # noqa: E402
+from worker_enricher.config import Settings, load, load_worker  # noqa: E402
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,15 +53,16 @@ def _dlq(settings: Settings, args: argparse.Namespace) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run one command; a wrong id is one line on stderr, a wrong setting ends in load()."""
     args = _parser().parse_args(argv)
+    if args.command == "worker":
+        from worker_enricher.worker import Worker
+
+        Worker(load_worker()).run()
+        return 0
     settings = load()
     if args.command == "subscriber":
         from worker_enricher.bootstrap import run_subscriber
 
         run_subscriber(settings)
-    elif args.command == "worker":
-        from worker_enricher.worker import Worker
-
-        Worker(settings).run()
     else:
         from worker_enricher.dlq import DeadLetterError
 

@@ -8,19 +8,25 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from worker_enricher.chassis import environment, mongo_urls, redis_urls
+from worker_enricher.chassis import environment, redis_urls
 
 _SECRETS = ("REDIS_URL", "MONGO_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")
 
 _RedisUrl = Annotated[str, AfterValidator(redis_urls.checked)]
 
 
+def _mongo_url(url: str) -> str:
+    # NB: imported here, because the subscriber does without PyMongo, which takes 7 MiB.
+    from worker_enricher.chassis import mongo_urls
+
+    return mongo_urls.checked(url)
+
+
 class Settings(BaseModel):
-    """Every environment variable of the enricher, subscriber and worker alike."""
+    """The environment variables of the subscriber, which the worker has too."""
 
     feed: Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="Its feed.")]
     redis_url: Annotated[_RedisUrl, Field(description="Streams, cache, Pub/Sub (db 0).")]
-    mongo_url: Annotated[str, AfterValidator(mongo_urls.checked), Field(description="Documents.")]
     celery_broker_url: Annotated[_RedisUrl, Field(description="Celery's queue (db 1).")]
     celery_result_backend: Annotated[
         str | None, Field(description="Kept for the original's deployments; results are not stored.")
@@ -41,6 +47,17 @@ class Settings(BaseModel):
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
 
 
+class WorkerSettings(Settings):
+    """Every environment variable of the worker."""
+
+    mongo_url: Annotated[str, AfterValidator(_mongo_url), Field(description="Documents.")]
+
+
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings, or an end of the process (2) that names variable, value and rule."""
+    """The subscriber's settings, or an end of the process (2) that names variable, value and rule."""
     return environment.load(Settings, _SECRETS, environ)
+
+
+def load_worker(environ: Mapping[str, str] = os.environ) -> WorkerSettings:
+    """The worker's settings; ends as `load` does."""
+    return environment.load(WorkerSettings, _SECRETS, environ)

@@ -7,14 +7,14 @@ import multiprocessing
 from collections.abc import Callable, Sequence
 
 import structlog
-from celery import Celery, bootsteps
+from celery import bootsteps
 from celery import signals as celery_signals
 
 from worker_enricher.bootstrap import VERSION, consumer_name, feed_stream
 from worker_enricher.celery_app import TASK, create, queue_name
 from worker_enricher.chassis import log_setup
 from worker_enricher.chassis.health import Health
-from worker_enricher.config import Settings
+from worker_enricher.config import WorkerSettings
 from worker_enricher.mongo_sink import MongoSink, connect
 from worker_enricher.redis_client import connect as redis_client
 from worker_enricher.redis_sink import RedisSink
@@ -30,7 +30,7 @@ class Worker:
     """Wires Celery to the batch runner. With one slot the task runs in the worker's own process (solo):
     no fork, no pipe, half the memory; with more, each runs in a child that connects for itself."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
         self._runner: BatchRunner | None = None
         # Shared with forked children, and without a lock: a signal handler sets it.
@@ -87,7 +87,7 @@ class Worker:
 
 
 def batch_runner(
-    settings: Settings, *, stopping: Callable[[], bool], beat: Callable[[], None]
+    settings: WorkerSettings, *, stopping: Callable[[], bool], beat: Callable[[], None]
 ) -> BatchRunner:
     """The runner of this process, with connections of its own."""
     client = redis_client(settings.redis_url)
@@ -119,8 +119,3 @@ def _beat_step(health: Health) -> type[bootsteps.StartStopStep]:
                 hub.call_repeatedly(_BEAT_EVERY_S, health.beat)
 
     return Beat
-
-
-def app_of(settings: Settings) -> Celery:
-    """The worker's Celery app, with its task registered (for tests of its settings)."""
-    return Worker(settings).app
