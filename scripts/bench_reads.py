@@ -21,6 +21,7 @@ import redis
 from devcluster.processes.http_services import SERVICES, http_services
 from devcluster.processes.stores import MongoServer, RedisServer
 from pymongo import MongoClient
+from scripts.calibration import calibration_ms
 
 EXAMPLES = SERVICES / "contracts" / "examples"
 CONNECTIONS = 8
@@ -81,6 +82,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--turns", type=int, default=2)
     args = parser.parse_args()
+    calibrations = [calibration_ms()]
     trees = {"now": SERVICES} | ({"base": args.base} if args.base else {})
     seen: dict[str, list[dict[str, Any]]] = {name: [] for name in trees}
     with (
@@ -98,14 +100,13 @@ def main() -> None:
             for name, services in trees.items():
                 seen[name].append(measure(services, store.url(), mongo.url, args.seconds))
                 print(name, json.dumps(seen[name][-1]), flush=True)
-    print(
-        json.dumps(
-            {
-                name: {key: statistics.median(one[key] for one in runs) for key in runs[0]}
-                for name, runs in seen.items()
-            }
-        )
-    )
+            calibrations.append(calibration_ms())
+    print(f"calibration before and after each turn: {calibrations} ms")
+    medians: dict[str, Any] = {
+        name: {key: statistics.median(one[key] for one in runs) for key in runs[0]}
+        for name, runs in seen.items()
+    }
+    print(json.dumps({**medians, "calibration_ms": statistics.median(calibrations)}))
 
 
 if __name__ == "__main__":
