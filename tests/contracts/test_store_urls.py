@@ -37,10 +37,10 @@ import socket_gateway.config
 import socket_gateway.listener
 import storage.bootstrap
 import storage.config
+import worker_enricher.adapters.celery_app
+import worker_enricher.adapters.mongo_sink
 import worker_enricher.bootstrap
-import worker_enricher.celery_app
 import worker_enricher.config
-import worker_enricher.mongo_sink
 from deltastream_operator.cluster import settings as cluster_settings
 from deltastream_operator.redis_signals import RedisSignals
 from tests.support.tls import Eavesdropper, TlsMongo, TlsRedis
@@ -118,7 +118,7 @@ def _listener(settings: Any) -> None:
 
 
 def _celery(settings: Any) -> None:
-    app = worker_enricher.celery_app.create(settings.celery_broker_url, "f")
+    app = worker_enricher.adapters.celery_app.create(settings.celery_broker_url, "f")
     with app.connection_for_write() as connection:
         connection.channel().client.ping()
 
@@ -171,7 +171,7 @@ MONGO = [
     ),
     Reader(
         "worker-enricher", "MONGO_URL", worker_enricher.config.load_worker,
-        lambda s: worker_enricher.mongo_sink.connect(s.mongo_url).admin.command("ping"),
+        lambda s: worker_enricher.adapters.mongo_sink.connect(s.mongo_url).admin.command("ping"),
     ),
 ]  # fmt: skip
 
@@ -278,7 +278,7 @@ def test_celery_takes_no_broker_from_the_environment(
     for name in ("CELERY_BROKER_URL", "CELERY_BROKER_WRITE_URL", "CELERY_BROKER_READ_URL"):
         monkeypatch.setenv(name, "redis://:stale@127.0.0.1:1/0")
     monkeypatch.setenv("CELERY_RESULT_BACKEND", "rediss://127.0.0.1:1/2")
-    app = worker_enricher.celery_app.create(tls_redis.url(1), "f")
+    app = worker_enricher.adapters.celery_app.create(tls_redis.url(1), "f")
     with app.connection_for_write() as connection:
         connection.default_channel.client.ping()
     assert app.conf.result_backend is None

@@ -12,12 +12,12 @@ import pytest
 from celery.app.defaults import DEFAULTS
 from tests.support.contracts import example
 
+from worker_enricher.adapters.celery_app import SETTINGS, create
+from worker_enricher.adapters.redis_client import connect as redis_client
+from worker_enricher.adapters.stream import Entry
 from worker_enricher.bootstrap import feed_stream
-from worker_enricher.celery_app import SETTINGS, create
 from worker_enricher.config import load
 from worker_enricher.errors import RefusedError
-from worker_enricher.redis_client import connect as redis_client
-from worker_enricher.stream import Entry
 
 SERVICE = Path(__file__).parents[1]
 GOOD = {

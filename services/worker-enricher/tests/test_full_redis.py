@@ -13,11 +13,11 @@ from devcluster.waiting import wait_until
 from prometheus_client import REGISTRY
 from redis.exceptions import OutOfMemoryError
 
+from worker_enricher.adapters.outages import is_redis_outage
+from worker_enricher.adapters.redis_client import connect as redis_client
+from worker_enricher.adapters.stream import GROUP, Entry, FeedStream
 from worker_enricher.dlq import DeadLetterError, DeadLetters
 from worker_enricher.errors import RefusedError
-from worker_enricher.outages import is_redis_outage
-from worker_enricher.redis_client import connect as redis_client
-from worker_enricher.stream import GROUP, Entry, FeedStream
 
 MIB = 1 << 20
 LIMIT = 24 * MIB

@@ -11,8 +11,8 @@ from devcluster.processes.stores import RedisServer
 from tests.support.redis7 import Redis7
 from tests.support.refusing import REFUSALS
 
-from worker_enricher.outages import is_redis_outage
-from worker_enricher.redis_client import connect
+from worker_enricher.adapters.outages import is_redis_outage
+from worker_enricher.adapters.redis_client import connect
 
 
 def _in_a_pipeline(client: redis.Redis) -> None:

@@ -16,13 +16,13 @@ from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
 from tests.support.contracts import example, shown, validator
 
+from worker_enricher.adapters.mongo_sink import MongoSink, connect
+from worker_enricher.adapters.redis_client import connect as redis_client
+from worker_enricher.adapters.redis_sink import RedisSink
+from worker_enricher.adapters.stream import GROUP, FeedStream
 from worker_enricher.errors import StoreRejectedError
-from worker_enricher.mongo_sink import MongoSink, connect
 from worker_enricher.pipeline import Enriched
-from worker_enricher.redis_client import connect as redis_client
-from worker_enricher.redis_sink import RedisSink
 from worker_enricher.runner import BatchRunner, Stopped
-from worker_enricher.stream import GROUP, FeedStream
 
 FEED = "nifty-replay"
 NOW_NS = 1_795_548_001_000_000_000

@@ -10,8 +10,8 @@ import pytest
 import redis
 from devcluster.waiting import wait_until
 
-from worker_enricher.redis_client import connect as redis_client
-from worker_enricher.stream import GROUP, FeedStream
+from worker_enricher.adapters.redis_client import connect as redis_client
+from worker_enricher.adapters.stream import GROUP, FeedStream
 from worker_enricher.subscriber import Subscriber
 
 BIG = 64 << 20  # bytes of a read that only the number of entries bounds

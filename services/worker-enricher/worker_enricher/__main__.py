@@ -32,8 +32,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _dlq(settings: Settings, args: argparse.Namespace) -> None:
+    from worker_enricher.adapters.redis_client import connect
     from worker_enricher.dlq import DeadLetters
-    from worker_enricher.redis_client import connect
 
     letters = DeadLetters(connect(settings.redis_url), settings.feed)
     if args.action == "list":

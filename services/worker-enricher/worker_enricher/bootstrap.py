@@ -14,12 +14,12 @@ from collections.abc import Sequence
 import redis
 from celery import Celery
 
-from worker_enricher.celery_app import TASK, create, queue_name
+from worker_enricher.adapters.celery_app import TASK, create, queue_name
+from worker_enricher.adapters.redis_client import connect as redis_client
+from worker_enricher.adapters.stream import FeedStream
 from worker_enricher.chassis import log_setup
 from worker_enricher.chassis.health import Health
 from worker_enricher.config import Settings
-from worker_enricher.redis_client import connect as redis_client
-from worker_enricher.stream import FeedStream
 from worker_enricher.subscriber import Subscriber
 
 VERSION = os.environ.get("VERSION", "0.1.0")

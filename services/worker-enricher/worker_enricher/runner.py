@@ -18,15 +18,15 @@ from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure
 from tenacity import Retrying, retry_if_exception, wait_random_exponential
 from tenacity.stop import stop_base
 
+from worker_enricher.adapters.mongo_sink import MongoSink
+from worker_enricher.adapters.outages import is_mongo_outage_code, is_redis_outage
+from worker_enricher.adapters.redis_sink import RedisSink
+from worker_enricher.adapters.stream import Entry, FeedStream
 from worker_enricher.errors import RefusedError, StoreFullError
 from worker_enricher.intake import read
 from worker_enricher.messages import Message
-from worker_enricher.mongo_sink import MongoSink
-from worker_enricher.outages import is_mongo_outage_code, is_redis_outage
 from worker_enricher.pipeline import Enriched, Forward, enrich, expiries_needed
-from worker_enricher.redis_sink import RedisSink
 from worker_enricher.sparse import Sparse
-from worker_enricher.stream import Entry, FeedStream
 
 _log = structlog.get_logger("runner")
 _MID = re.compile(rb'"mid"\s*:\s*"([0-9]{1,10}:[0-9]{1,15})"')

@@ -18,9 +18,9 @@ from prometheus_client import Counter, Gauge
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 from tenacity.stop import stop_when_event_set
 
+from worker_enricher.adapters.outages import is_redis_outage
+from worker_enricher.adapters.stream import Claimed, FeedStream
 from worker_enricher.errors import RefusedError
-from worker_enricher.outages import is_redis_outage
-from worker_enricher.stream import Claimed, FeedStream
 
 _log = structlog.get_logger("subscriber")
 

@@ -10,14 +10,14 @@ import structlog
 from celery import bootsteps
 from celery import signals as celery_signals
 
+from worker_enricher.adapters.celery_app import TASK, create, queue_name
+from worker_enricher.adapters.mongo_sink import MongoSink, connect
+from worker_enricher.adapters.redis_client import connect as redis_client
+from worker_enricher.adapters.redis_sink import RedisSink
 from worker_enricher.bootstrap import VERSION, consumer_name, feed_stream
-from worker_enricher.celery_app import TASK, create, queue_name
 from worker_enricher.chassis import log_setup
 from worker_enricher.chassis.health import Health
 from worker_enricher.config import WorkerSettings
-from worker_enricher.mongo_sink import MongoSink, connect
-from worker_enricher.redis_client import connect as redis_client
-from worker_enricher.redis_sink import RedisSink
 from worker_enricher.runner import BatchRunner, Stopped
 
 _log = structlog.get_logger("worker")

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import redis
 
+from worker_enricher.adapters.stream import GROUP
 from worker_enricher.candles import Bar
 from worker_enricher.pipeline import Enriched, Forward, Latest
-from worker_enricher.stream import GROUP
 
 TTL_S = 86_400
 BARS_KEPT = 500

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from celery import Celery
 
-from worker_enricher import broker
+from worker_enricher.adapters import broker
 
 TASK: Final = "worker_enricher.enrich_batch"
 
@@ -32,7 +32,7 @@ SETTINGS: Final[dict[str, Any]] = {
     "worker_send_task_events": False,
     "task_send_sent_event": False,
     "worker_enable_remote_control": False,
-    "broker_transport": "worker_enricher.broker:Transport",
+    "broker_transport": "worker_enricher.adapters.broker:Transport",
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
     "broker_transport_options": {

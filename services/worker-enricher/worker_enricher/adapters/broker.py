@@ -15,8 +15,8 @@ from kombu.transport import redis
 from redis import exceptions
 from redis.connection import Connection, parse_url
 
-from worker_enricher.outages import is_redis_outage
-from worker_enricher.redis_client import DrainClient, DrainPipeline
+from worker_enricher.adapters.outages import is_redis_outage
+from worker_enricher.adapters.redis_client import DrainClient, DrainPipeline
 
 _ONLY_TCP: Final = {"host", "port", "socket_keepalive", "socket_keepalive_options"}
 

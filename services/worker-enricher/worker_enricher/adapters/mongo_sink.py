@@ -12,10 +12,10 @@ from pymongo import MongoClient, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
+from worker_enricher.adapters.outages import is_mongo_outage_code
 from worker_enricher.candles import Bar
 from worker_enricher.errors import StoreFullError, StoreRejectedError
 from worker_enricher.identity import Kind
-from worker_enricher.outages import is_mongo_outage_code
 from worker_enricher.pipeline import Enriched
 
 COLLECTIONS: Mapping[Kind, str] = {
