@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -14,13 +15,7 @@ from feed_generator.chassis.log_setup import new_traceparent
 from feed_generator.messages import stamp
 
 GROUP = "enricher"
-# NB: not INCR alone: a Redis that lost its data would count from 1 again, and every message whose name
-# MongoDB already has would be taken for a repetition and dropped.
-_NEXT_EPOCH = """
-local epoch = math.max((tonumber(redis.call('GET', KEYS[1])) or 0) + 1, tonumber(ARGV[1]))
-redis.call('SET', KEYS[1], string.format('%d', epoch))
-return epoch
-"""
+_NEXT_EPOCH = (Path(__file__).parent / "lua/next_epoch.lua").read_text()
 
 
 def connect(url: str) -> redis.Redis:

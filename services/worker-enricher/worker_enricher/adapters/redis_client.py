@@ -16,13 +16,10 @@ from typing import Any
 import redis
 from redis.client import Pipeline
 
-# KEYS: the command's key. ARGV: the command, then its arguments after the key.
-_LET_THROUGH = """#!lua flags=allow-oom
-return redis.call(ARGV[1], KEYS[1], unpack(ARGV, 2))
-"""
-_GROUP_CREATE = """#!lua flags=allow-oom
-return redis.call('XGROUP', 'CREATE', KEYS[1], unpack(ARGV))
-"""
+from worker_enricher.adapters.scripts import script
+
+_LET_THROUGH = script("let_through")
+_GROUP_CREATE = script("group_create")
 _WRITES = frozenset({"HINCRBY", "HSET", "LPUSH", "RPUSH", "SADD", "SET", "ZADD"})
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import redis
 
+from worker_enricher.adapters.scripts import script
 from worker_enricher.adapters.stream import GROUP
 from worker_enricher.candles import Bar
 from worker_enricher.pipeline import Enriched, Forward, Latest
@@ -18,55 +19,6 @@ from worker_enricher.pipeline import Enriched, Forward, Latest
 TTL_S = 86_400
 BARS_KEPT = 500
 EXPIRIES_KEPT = 64
-
-# KEYS: index:{P}, index:products, value key, pcr key (or none). ARGV: field, feed, order, index, value,
-# pcr, ttl, expiries kept, product. Orders compare as strings: a Lua number cannot hold nanoseconds.
-_SET_IF_NEWER = """#!lua flags=allow-oom
-local old = redis.call('HGET', KEYS[1], ARGV[1])
-if old and string.match(old, '"feed":"([^"]*)"') == ARGV[2]
-   and string.match(old, '"order":"([^"]*)"') >= ARGV[3] then
-  return 0
-end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[4])
-redis.call('SET', KEYS[3], ARGV[5], 'EX', ARGV[7])
-if KEYS[4] then redis.call('SET', KEYS[4], ARGV[6], 'EX', ARGV[7]) end
-redis.call('EXPIRE', KEYS[1], ARGV[7])
-redis.call('SADD', KEYS[2], ARGV[9])
-redis.call('EXPIRE', KEYS[2], ARGV[7])
-if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[8]) + 1 then
-  local fields = redis.call('HKEYS', KEYS[1])
-  table.sort(fields)
-  redis.call('HDEL', KEYS[1], fields[1])
-end
-return 1
-"""
-
-# KEYS: ohlc:{P}:{N}m. ARGV: ttl, bars kept, then per bar: start, open, high, low, close, open_order,
-# close_order. Prices stay the strings they came as; only comparisons turn them into numbers.
-_MERGE_BARS = """#!lua flags=allow-oom
-for i = 3, #ARGV, 7 do
-  local start, o, h, l, c, oo, co = unpack(ARGV, i, i + 6)
-  local old = redis.call('HGET', KEYS[1], start)
-  if old then
-    local po, ph, pl, pc, poo, pco = string.match(old,
-      '"open":([^,]+),"high":([^,]+),"low":([^,]+),"close":([^,]+),"open_order":"([^"]+)","close_order":"([^"]+)"')
-    if poo <= oo then o, oo = po, poo end
-    if pco >= co then c, co = pc, pco end
-    if tonumber(ph) > tonumber(h) then h = ph end
-    if tonumber(pl) < tonumber(l) then l = pl end
-  end
-  redis.call('HSET', KEYS[1], start, '{"start":' .. start .. ',"open":' .. o .. ',"high":' .. h
-    .. ',"low":' .. l .. ',"close":' .. c .. ',"open_order":"' .. oo .. '","close_order":"' .. co .. '"}')
-end
-local surplus = redis.call('HLEN', KEYS[1]) - tonumber(ARGV[2])
-if surplus > 0 then
-  local starts = redis.call('HKEYS', KEYS[1])
-  table.sort(starts, function(a, b) return tonumber(a) < tonumber(b) end)
-  for i = 1, surplus do redis.call('HDEL', KEYS[1], starts[i]) end
-end
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-return surplus
-"""
 
 
 class _Index(msgspec.Struct):
@@ -82,8 +34,8 @@ class RedisSink:
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
-        self._set_if_newer = client.register_script(_SET_IF_NEWER)
-        self._merge_bars = client.register_script(_MERGE_BARS)
+        self._set_if_newer = client.register_script(script("set_if_newer"))
+        self._merge_bars = client.register_script(script("merge_bars"))
 
     def write(self, stream: str, entry_ids: Sequence[str], enriched: Enriched, busy_us: int) -> None:
         """Cache, publish, acknowledge, count. Repeating it is harmless, so the caller may retry.

@@ -11,64 +11,12 @@ import msgspec
 import redis
 from prometheus_client import Counter
 
+from worker_enricher.adapters.scripts import script
 from worker_enricher.errors import RefusedError
 from worker_enricher.intake import MAX_BODY_BYTES
 
 GROUP = "enricher"
 DROPPED = Counter("enricher_dead_letters_dropped_total", "Oldest dead letters removed to keep within bounds.")
-
-# KEYS: the dead letters, the stream. ARGV: group, entry, letter, body, most entries, most bytes. Returns how
-# many letters were dropped. While Redis is over half full, a feed's letters get a quarter of their bytes: the
-# bound then holds for any number of feeds. A user who may not ask for INFO has the whole budget. `allow-oom`:
-# see redis_client.
-_MOVE_TO_DEAD_LETTERS = """#!lua flags=allow-oom
-local before = redis.call('XLEN', KEYS[1])
-redis.call('XADD', KEYS[1], 'MAXLEN', '=', ARGV[5], '*', 'letter', ARGV[3], 'body', ARGV[4])
-redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])
-local info = redis.pcall('INFO', 'memory')
-if type(info) == 'table' and info.err then info = '' end
-local used = tonumber(string.match(info, 'used_memory:(%d+)') or 0)
-local most = tonumber(string.match(info, 'maxmemory:(%d+)') or 0)
-local budget = tonumber(ARGV[6])
-if most > 0 and used > most / 2 then budget = budget / 4 end
-local left = redis.call('XLEN', KEYS[1])
-while left > 1 and redis.call('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', '0') > budget do
-  redis.call('XTRIM', KEYS[1], 'MAXLEN', '=', left - math.ceil(left / 16))
-  left = redis.call('XLEN', KEYS[1])
-end
-return before + 1 - left
-"""
-
-# KEYS: the stream. ARGV: the group. One script instead of two calls: another consumer may read in between.
-_TRIM = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-  local fields = {}
-  for i = 1, #group, 2 do fields[group[i]] = group[i + 1] end
-  if fields['name'] == ARGV[1] then
-    local oldest = fields['last-delivered-id']
-    if fields['pending'] > 0 then oldest = redis.call('XPENDING', KEYS[1], ARGV[1])[2] end
-    return redis.call('XTRIM', KEYS[1], 'MINID', '~', oldest)
-  end
-end
-return 0
-"""
-
-
-# KEYS: the stream. ARGV: the group. Returns the last id that the group delivered, and whether an entry
-# follows; nothing if there is no such group.
-_PROGRESS = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return false end
-for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-  local fields = {}
-  for i = 1, #group, 2 do fields[group[i]] = group[i + 1] end
-  if fields['name'] == ARGV[1] then
-    local last = fields['last-delivered-id']
-    return {last, #redis.call('XRANGE', KEYS[1], '(' .. last, '+', 'COUNT', 1)}
-  end
-end
-return false
-"""
 
 # Entries that one call reads. With bodies of 1 MiB, the most that are valid, it reads 64 MiB.
 _READ_AT_ONCE = 64
@@ -112,9 +60,9 @@ class FeedStream:
         self._client, self.feed, self._now_ns = client, feed, now_ns
         self.key, self.dlq_key = f"feed:{feed}", f"dlq:{feed}"
         self._dlq_max_entries, self._dlq_max_bytes = dlq_max_entries, dlq_max_bytes
-        self._trim = client.register_script(_TRIM)
-        self._progress = client.register_script(_PROGRESS)
-        self._move_to_dead_letters = client.register_script(_MOVE_TO_DEAD_LETTERS)
+        self._trim = client.register_script(script("trim"))
+        self._progress = client.register_script(script("progress"))
+        self._move_to_dead_letters = client.register_script(script("move_to_dead_letters"))
 
     def ensure_group(self) -> None:
         """Create the group at id 0, so that a flushed or new Redis loses nothing published before."""
