@@ -274,21 +274,26 @@ def test_no_policy_reaches_pods_of_other_charts_of_the_release() -> None:
 
 
 def test_what_is_added_reaches_every_pod_of_its_component() -> None:
-    """Variables, volumes, labels, spread, accounts; of a hook's pod those of whose image it runs."""
-    hooks = {"crd-upgrade", "init-secrets", "smoke", "stranger", "mongodb-init"}
+    """Variables, volumes, labels, spread, accounts; of a hook's pod those of whose image it runs.
+
+    The hooks before an installation run before these volumes are there.
+    """
+    before = {"crd-upgrade", "init-secrets"}
+    hooks = before | {"smoke", "stranger", "mongodb-init"}
     seen = set()
     for pod in pods(_ci("all-enabled")):
         seen.add(_component(pod))
         for container in pod.spec["containers"]:
             env = {each["name"]: each for each in container.get("env", [])}
-            if _component(pod) != "stranger":  # it has no settings
+            if _component(pod) not in {*before, "stranger"}:  # which have no settings
                 assert env["TZ"]["value"] == "Asia/Kolkata", pod.owner
                 assert "valueFrom" in env["NODE_NAME"], pod.owner
-            mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
-            assert mounts["company"]["mountPath"] == "/etc/company", pod.owner
+            mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+            assert mounts.get("company") == (None if _component(pod) in before else "/etc/company"), pod.owner
             assert container["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, pod.owner
         volumes = {volume["name"]: volume for volume in pod.spec["volumes"]}
-        assert volumes["company"]["configMap"]["name"] == "deltastream-extra", pod.owner
+        if _component(pod) not in before:
+            assert volumes["company"]["configMap"]["name"] == "deltastream-extra", pod.owner
         assert _security(pod)["supplementalGroups"] == [5000], pod.owner
         assert pod.spec["dnsConfig"] == {"options": [{"name": "ndots", "value": "2"}]}, pod.owner
         if _component(pod) not in hooks:
@@ -303,6 +308,26 @@ def test_what_is_added_reaches_every_pod_of_its_component() -> None:
         component = account["metadata"]["labels"]["app.kubernetes.io/component"]
         own = account["metadata"]["annotations"].get("example.com/identity")
         assert own == (None if component in hooks else "options"), name(account)
+
+
+def test_a_hook_before_the_installation_needs_nothing_that_the_installation_brings() -> None:
+    """Rule: a pod waits for what its volumes and variables name, and `helm install` waits for this pod."""
+    early = [
+        each
+        for each in _ci("all-enabled")
+        if "pre-install" in each["metadata"].get("annotations", {}).get("helm.sh/hook", "")
+    ]
+    made = {each["metadata"]["name"] for each in kind(early, "ConfigMap")} | {"kube-root-ca.crt"}
+    assert {_component(pod) for pod in pods(early)} == {"crd-upgrade", "init-secrets"}
+    for pod in pods(early):
+        volumes = pod.spec["volumes"]
+        sources = [
+            *volumes,
+            *(each for one in volumes for each in one.get("projected", {}).get("sources", [])),
+        ]
+        assert {each["configMap"]["name"] for each in sources if "configMap" in each} <= made, pod.owner
+        assert not [each for each in sources if "secret" in each], pod.owner
+        assert not [each for each in pod.containers if "env" in each or "envFrom" in each], pod.owner
 
 
 def test_a_spread_that_says_what_it_counts_is_left_as_it_is() -> None:

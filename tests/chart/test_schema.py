@@ -269,8 +269,33 @@ def test_a_chart_that_includes_this_one_may_set_global_and_enabled() -> None:
         ("metrics.enabled=true,alerts.enabled=true,metrics.interval=2m", "metrics.interval"),
         ("metrics.enabled=true,alerts.enabled=true,metrics.interval=61s", "metrics.interval"),
         ("httpRoute.enabled=true", "httpRoute.parentRefs"),
+        (
+            "ingress.enabled=true,apiGateway.anonymousRead=true",
+            "names that clients use in apiGateway.allowedHosts",
+        ),
+        (
+            "ingress.enabled=true,ingress.hosts={options.example.com,*.example.com},socketGateway.anonymousRead=true",
+            "socketGateway.anonymousRead.* ingress.hosts .* socketGateway.allowedHosts",
+        ),
+        (
+            "httpRoute.enabled=true,httpRoute.parentRefs[0].name=a,apiGateway.anonymousRead=true",
+            "httpRoute.hostnames .* apiGateway.allowedHosts",
+        ),
     ],
 )
 def test_contradictions_are_told_with_the_key_to_set(options: str, told: str) -> None:
     with pytest.raises(Refused, match=told):
         template(f"--set={options}")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "apiGateway.allowedHosts={desk.example.com}",
+        "ingress.hosts={desk.example.com}",
+        "ingress.enabled=false",
+    ],
+)
+def test_anonymous_reads_through_an_ingress_need_a_name(more: str) -> None:
+    """Rule: any name will do, and none is needed where nobody comes from outside."""
+    template("--set=ingress.enabled=true,apiGateway.anonymousRead=true", f"--set={more}")

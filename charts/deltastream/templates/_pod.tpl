@@ -24,7 +24,7 @@ livenessProbe:
 
 {{/*
 Volumes of every pod: /tmp, and the keys of Secrets as files. Who asks the API server (`token`) gets what automounting
-would give to every container of the pod: here only a container that mounts it. Takes {root, values, secrets, token?}.
+would give to every container of the pod: here only a container that mounts it. Takes {root, values?, secrets?, token?}.
 */}}
 {{- define "deltastream.volumes" -}}
 - name: tmp
@@ -64,7 +64,7 @@ would give to every container of the pod: here only a container that mounts it. 
 {{- end }}
 {{- end -}}
 
-{{/* Mounts of every container; of one that only prepares, without `values`. Takes {root, values?, secrets, token?}. */}}
+{{/* Mounts of every container; of one that only prepares, without `values`. Takes {root, values?, secrets?, token?}. */}}
 {{- define "deltastream.mounts" -}}
 - {name: tmp, mountPath: /tmp}
 {{- if .token }}
