@@ -83,7 +83,7 @@ bench-operator: build ## what 200 feeds cost an idle operator, and how soon an e
 
 .PHONY: bench-reads
 bench-reads: build ## reads/s and CPU per read through the API gateway (BASE_SERVICES=folder: both in turn)
-	@PYTHONPATH=. $(BIN)/python scripts/bench_reads.py $(if $(BASE_SERVICES),--base $(BASE_SERVICES))
+	@PYTHONPATH=. $(BIN)/python scripts/bench_reads.py $(if $(BASE_SERVICES),--base $(BASE_SERVICES)) $(BENCH_ARGS)
 
 run: $(RUN)/.stamp ## run everything here until Ctrl-C: stores, services and FEEDS
 	@exec $(RUN)/bin/python -m deltastream_operator local --feeds "$(FEEDS)"

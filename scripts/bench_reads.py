@@ -1,7 +1,7 @@
 """Reads a second through the API gateway: 8 connections ask for the latest PCR; storage, analytics behind.
 
 `make bench-reads`; BASE_SERVICES names another tree's `services` folder, which is then measured in turn
-(A B A B). The last line is one JSON object. Nothing is asserted.
+(A B A B). The last line is one JSON object, with the calibration beside the figures. Nothing is asserted.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import redis
 from devcluster.processes.http_services import SERVICES, http_services
 from devcluster.processes.stores import MongoServer, RedisServer
 from pymongo import MongoClient
+from scripts.calibration import calibration_ms
 
 EXAMPLES = SERVICES / "contracts" / "examples"
 CONNECTIONS = 8
@@ -83,6 +84,7 @@ def main() -> None:
     args = parser.parse_args()
     trees = {"now": SERVICES} | ({"base": args.base} if args.base else {})
     seen: dict[str, list[dict[str, Any]]] = {name: [] for name in trees}
+    calibrations = [calibration_ms()]
     with (
         tempfile.TemporaryDirectory() as home,
         RedisServer(Path(home) / "redis") as store,
@@ -98,14 +100,13 @@ def main() -> None:
             for name, services in trees.items():
                 seen[name].append(measure(services, store.url(), mongo.url, args.seconds))
                 print(name, json.dumps(seen[name][-1]), flush=True)
-    print(
-        json.dumps(
-            {
-                name: {key: statistics.median(one[key] for one in runs) for key in runs[0]}
-                for name, runs in seen.items()
-            }
-        )
-    )
+            calibrations.append(calibration_ms())
+    print(f"calibration before the first turn and after each: {calibrations} ms")
+    medians: dict[str, Any] = {
+        name: {key: statistics.median(one[key] for one in runs) for key in runs[0]}
+        for name, runs in seen.items()
+    }
+    print(json.dumps({**medians, "calibration_ms": statistics.median(calibrations)}))
 
 
 if __name__ == "__main__":
