@@ -1,7 +1,7 @@
 """Reads a second through the API gateway: 8 connections ask for the latest PCR; storage, analytics behind.
 
 `make bench-reads`; BASE_SERVICES names another tree's `services` folder, which is then measured in turn
-(A B A B). The last line is one JSON object, with the calibration beside the figures. Nothing is asserted.
+(A B A B). The last line is one JSON object. Nothing is asserted.
 """
 
 from __future__ import annotations
@@ -82,9 +82,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--turns", type=int, default=2)
     args = parser.parse_args()
+    calibrations = [calibration_ms()]
     trees = {"now": SERVICES} | ({"base": args.base} if args.base else {})
     seen: dict[str, list[dict[str, Any]]] = {name: [] for name in trees}
-    calibrations = [calibration_ms()]
     with (
         tempfile.TemporaryDirectory() as home,
         RedisServer(Path(home) / "redis") as store,
@@ -101,7 +101,7 @@ def main() -> None:
                 seen[name].append(measure(services, store.url(), mongo.url, args.seconds))
                 print(name, json.dumps(seen[name][-1]), flush=True)
             calibrations.append(calibration_ms())
-    print(f"calibration before the first turn and after each: {calibrations} ms")
+    print(f"calibration before and after each turn: {calibrations} ms")
     medians: dict[str, Any] = {
         name: {key: statistics.median(one[key] for one in runs) for key in runs[0]}
         for name, runs in seen.items()

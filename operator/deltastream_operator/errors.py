@@ -16,7 +16,6 @@ class FeedError(PlannerError):
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
-        self.problems = problems
 
 
 class SettingsError(PlannerError):

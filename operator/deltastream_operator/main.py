@@ -1,4 +1,4 @@
-"""Argument parsing; the work is in local.py and background.py."""
+"""Argument parsing, and which program a command belongs to: local, cluster or hooks."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import os
 import sys
 from pathlib import Path
 
-from deltastream_operator import resource, settings
 from deltastream_operator.errors import PlannerError
+from deltastream_operator.local import settings
+from deltastream_operator.parsing import resource
 
 HOOKS = {
     "init-secrets": "make the Secrets of a release where they are absent: PLAN.yaml",
@@ -50,20 +51,20 @@ def main(argv: list[str] | None = None) -> int:
             return _in_cluster(args)
         known = settings.load(os.environ, settings.read_dotenv(Path(".env")))
         if args.command == "stop":
-            from deltastream_operator import background
+            from deltastream_operator.local import background
 
             print(background.stop(known.home))
             return 0
         files = [Path(part.strip()) for part in args.feeds.split(",") if part.strip()]
         feeds = resource.load(files)
-        from deltastream_operator import local
+        from deltastream_operator.local import run as local
 
         local.check_runnable(feeds, local.services_of(known, ROOT, args.services))
         if args.check:
             print(f"{len(feeds)} feed(s) are good: {', '.join(feed.name for feed in feeds)}")
             return 0
         if args.command == "start":
-            from deltastream_operator import background
+            from deltastream_operator.local import background
 
             print(background.start(args.feeds, known.home, args.services))
             return 0
@@ -77,10 +78,11 @@ def main(argv: list[str] | None = None) -> int:
 def _in_cluster(args: argparse.Namespace) -> int:
     # kopf and aiohttp cost 40 MiB: a local run does without them.
     if args.command == "run":
-        from deltastream_operator import cluster, cluster_settings
+        from deltastream_operator.cluster import run as cluster
+        from deltastream_operator.cluster import settings as cluster_settings
 
         cluster.run(cluster_settings.load(os.environ))
         return 0
-    from deltastream_operator import hooks
+    from deltastream_operator.hooks import run as hooks
 
     return hooks.run(args.command, getattr(args, "arguments", []))

@@ -1,12 +1,10 @@
-"""What the planner needs from the world outside, promised before it is built."""
+"""What the programs need from the world outside, promised before it is built."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from deltastream_operator.domain.feed import Component, Feed
-from deltastream_operator.domain.observed import Observed
 from deltastream_operator.domain.signals import Reading
 
 
@@ -28,13 +26,3 @@ class SignalSource(Protocol):
 
         Never raises for an outage: then each feed is Unknown with the cause. Blocks for its timeouts at most.
         """
-
-
-class Workloads(Protocol):
-    """Where a feed's components run: processes here, Deployments in a cluster."""
-
-    def apply(self, feed: Feed, component: Component, replicas: int) -> None:
-        """Want so many replicas. Idempotent; returns before they are ready."""
-
-    def observe(self, feed: Feed, component: Component) -> Observed:
-        """What exists now. An outage of the source raises; it is never read as zero."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
-from deltastream_operator.adapters.metrics import Metrics
+from deltastream_operator.cluster.metrics import Metrics
 from tests.chart.render import CHART, ROOT, Object, kind, selected
 
 RULES = sorted((CHART / "files" / "alerts").glob("*.yaml"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from deltastream_operator.init_secrets import fill, random_text
+from deltastream_operator.hooks.init_secrets import fill, random_text
 from tests.chart.render import Object, kind, objects, template
 
 

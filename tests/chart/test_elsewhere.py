@@ -274,10 +274,8 @@ def test_no_policy_reaches_pods_of_other_charts_of_the_release() -> None:
 
 
 def test_what_is_added_reaches_every_pod_of_its_component() -> None:
-    """Variables, volumes, labels, spread, accounts; of a hook's pod those of whose image it runs.
-
-    The hooks before an installation run before these volumes are there.
-    """
+    """Variables, volumes, labels, spread, accounts. A hook's pod gets those of the component whose image it
+    runs, as far as they exist when it runs."""
     before = {"crd-upgrade", "init-secrets"}
     hooks = before | {"smoke", "stranger", "mongodb-init"}
     seen = set()
@@ -311,11 +309,11 @@ def test_what_is_added_reaches_every_pod_of_its_component() -> None:
 
 
 def test_a_hook_before_the_installation_needs_nothing_that_the_installation_brings() -> None:
-    """Rule: a pod waits for what its volumes and variables name, and `helm install` waits for this pod."""
+    """Its pod waits for every ConfigMap and Secret that it names, and `helm install` waits for the pod."""
+    hook = "helm.sh/hook"
+    release = _ci("all-enabled")
     early = [
-        each
-        for each in _ci("all-enabled")
-        if "pre-install" in each["metadata"].get("annotations", {}).get("helm.sh/hook", "")
+        each for each in release if "pre-install" in each["metadata"].get("annotations", {}).get(hook, "")
     ]
     made = {each["metadata"]["name"] for each in kind(early, "ConfigMap")} | {"kube-root-ca.crt"}
     assert {_component(pod) for pod in pods(early)} == {"crd-upgrade", "init-secrets"}

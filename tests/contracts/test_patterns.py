@@ -1,4 +1,4 @@
-"""No pattern anywhere takes a character too many: Python's `$` also matches before a last newline."""
+"""Patterns of names: none takes a character too many, and each name has one pattern in the whole product."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ SOURCES = sorted(
     for path in (ROOT / folder).rglob("*.py")
     if "tests" not in path.parts
 )
+SCHEMAS = sorted((ROOT / "services/contracts/schemas").glob("*.schema.json"))
 SEARCHING = {"match", "search", "compile", "fullmatch", "findall", "finditer", "sub"}
 
 
@@ -72,6 +73,47 @@ def _patterns(node: Any) -> Iterator[str]:
     elif isinstance(node, list):
         for child in node:
             yield from _patterns(child)
+
+
+def _of_names(text: str) -> Iterator[str]:
+    """Patterns among a module's texts that begin as a product does, without their anchors."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            pattern = re.sub(r"^\^|(\$|\\Z)$", "", node.value)
+            if re.match(r"\(?\[A-Z0-9", pattern):
+                yield pattern
+
+
+def _wanted() -> set[str]:
+    """The contract's patterns of a product and of a symbol, without their anchors."""
+    schema = json.loads((ROOT / "services/contracts/schemas/market-option_quote.schema.json").read_text())
+    return {schema["properties"][name]["pattern"][1:-1] for name in ("product", "symbol")}
+
+
+def test_products_and_symbols_have_one_pattern_in_contract_gateway_and_services() -> None:
+    """What one service stores, every other can be asked for."""
+    wanted = _wanted()
+    found = {str(path.relative_to(ROOT)): set(_of_names(path.read_text())) for path in SOURCES}
+    assert {path: patterns - wanted for path, patterns in found.items() if patterns - wanted} == {}
+    both = [path for path, patterns in found.items() if patterns == wanted]
+    assert both == [
+        "services/api-gateway/api_gateway/models.py",
+        "services/storage/storage/params.py",
+        "services/worker-enricher/worker_enricher/messages.py",
+    ]
+
+
+def test_the_search_for_patterns_of_names_finds_another() -> None:
+    """Anchors make no difference; bounds do."""
+    module = 'A = "^[A-Z0-9&-]{1,20}$"\nB = r"[A-Z0-9&-]{1,9}\\Z"\nC = "`symbol` must match ^[A-Z]$"'
+    assert list(_of_names(module)) == ["[A-Z0-9&-]{1,20}", "[A-Z0-9&-]{1,9}"]
+
+
+@pytest.mark.parametrize("file", SCHEMAS, ids=lambda path: path.name)
+def test_every_contract_has_the_same_patterns_of_products_and_symbols(file: Path) -> None:
+    """A market message, the enriched one and the document name the same contract."""
+    said = {pattern for pattern in _patterns(json.loads(file.read_text())) if pattern.startswith("^[A-Z0-9")}
+    assert said <= {f"^{pattern}$" for pattern in _wanted()}
 
 
 @pytest.mark.parametrize(

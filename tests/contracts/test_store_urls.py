@@ -1,4 +1,7 @@
-"""A store's URL means the same to every service; what would mean something else is refused at the start."""
+"""A store's URL means the same to every client of a store, TLS included.
+
+Which URLs are refused is in services/chassis/tests/test_store_urls.py; here are samples, for each client.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,8 @@ import auth.bootstrap
 import auth.config
 import auth.devices
 import auth.limits
+import feed_generator.adapters.redis_stream
 import feed_generator.config
-import feed_generator.errors
-import feed_generator.redis_stream
 import logging_service.bootstrap
 import logging_service.config
 import socket_gateway.bootstrap
@@ -35,17 +37,16 @@ import socket_gateway.config
 import socket_gateway.listener
 import storage.bootstrap
 import storage.config
+import worker_enricher.adapters.celery_app
+import worker_enricher.adapters.mongo_sink
 import worker_enricher.bootstrap
-import worker_enricher.celery_app
 import worker_enricher.config
-import worker_enricher.mongo_sink
-from deltastream_operator import cluster_settings
-from deltastream_operator.adapters.signals import RedisSignals
+from deltastream_operator.cluster import settings as cluster_settings
+from deltastream_operator.redis_signals import RedisSignals
 from tests.support.tls import Eavesdropper, TlsMongo, TlsRedis
 
 JWT = "q3t6w9z$C&F)J@NcRfUjXn2r5u7x!A%D"
 STRANGE = "hunter/?#:@%+ 2;,"
-REFUSALS = (SystemExit, feed_generator.errors.ConfigError, worker_enricher.config.ConfigError, ValueError)
 OTHERS: Mapping[str, str] = {
     "REDIS_URL": "redis://localhost/0",
     "MONGO_URL": "mongodb://localhost/deltastream",
@@ -117,7 +118,7 @@ def _listener(settings: Any) -> None:
 
 
 def _celery(settings: Any) -> None:
-    app = worker_enricher.celery_app.create(settings.celery_broker_url, "f")
+    app = worker_enricher.adapters.celery_app.create(settings.celery_broker_url, "f")
     with app.connection_for_write() as connection:
         connection.channel().client.ping()
 
@@ -143,7 +144,7 @@ REDIS = [
     Reader("auth", "REDIS_URL", auth.config.load, _limits_of_auth),
     Reader(
         "feed-generator", "REDIS_URL", feed_generator.config.load,
-        lambda s: feed_generator.redis_stream.connect(s.redis_url).ping(),
+        lambda s: feed_generator.adapters.redis_stream.connect(s.redis_url).ping(),
     ),
     Reader(
         "socket-gateway", "REDIS_URL", socket_gateway.config.load,
@@ -169,8 +170,8 @@ MONGO = [
         lambda s: storage.bootstrap.connect(s).admin.command("ping"),
     ),
     Reader(
-        "worker-enricher", "MONGO_URL", worker_enricher.config.load,
-        lambda s: worker_enricher.mongo_sink.connect(s.mongo_url).admin.command("ping"),
+        "worker-enricher", "MONGO_URL", worker_enricher.config.load_worker,
+        lambda s: worker_enricher.adapters.mongo_sink.connect(s.mongo_url).admin.command("ping"),
     ),
 ]  # fmt: skip
 
@@ -249,59 +250,13 @@ def test_no_client_of_redis_says_a_word_before_tls(reader: Reader, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "http://:hunter@h",
-        "memory://",
-        "redis:h",
-        "redis://:hunter@/0",
-        "redis://:hunter@h:0/0",
-        "redis://:hunter@h:port",
-        "redis://:hunter@h:6379/zero",
-        "redis://:hunter@h:6379/1/2",
-        "redis://:hunter@h/-1",
-        "redis://:hunter@h/0?db=1",
-        "redis://:hunter@h?db=0&db=1",
-        "redis://user:12/hunter@h",
-        "redis://:hunter#2@h",
-        "redis://:12?hunter@h",
-        "redis://[hunter",
-        "redis://::1:6379/0",
-        "redis://:hunter@h h/0",
-        "redis://:hunter@h/0\nredis://x",
-        "redis://:hunter@a,b/0",
-        "redis://:hunter@a/0;redis://:hunter@b/0",
-        "redis://:hunter@h/0?ssl_cert_reqs=none",
-        "redis://:hunter@h/0?ssl=true",
-        "redis://:hunter@h/0?decode_responses=true",
-        "redis://:hunter@h/0?protocol=3",
-        "redis://:hunter@h/0?socket_timeout=soon",
-        "redis://:hunter@h/0?socket_timeout=0",
-        "redis://:hunter@h/0?socket_connect_timeout=inf",
-        "redis://:hunter@h/0?max_connections=-1",
-        "rediss://:hunter@h/0?ssl_ca_certs=",
-        "rediss://:hunter@%2Ftmp%2Fa.sock",
-        "rediss://:hunter@h/0?ssl_cert_reqs=maybe",
-        "rediss://:hunter@h/0?ssl_check_hostname=off",
-        "rediss://:hunter@h/0?ssl_ca_certs=/does/not/exist",
-        "rediss://:hunter@h/0?ssl_ca_certs=/etc/hostname",
-        "rediss://:hunter@h/0?ssl_ca_path=/does/not/exist",
-        "rediss://:hunter@h/0?ssl_certfile=/does/not/exist",
-        "rediss://:hunter@h/0?ssl_keyfile=/does/not/exist",
-        "sentinel://:hunter@h:26379/0",
-        "redis+sentinel://:hunter@h:26379/0",
-        "rediss+cluster://:hunter@h:6379/0",
-        "unix://relative.sock",
-        "unix://",
-        "unix:///tmp/a.sock?ssl_cert_reqs=none",
-    ],
+    "url", ["http://:hunter@h", "redis://user:12/hunter@h", "rediss://:hunter@h/0?ssl_cert_reqs=maybe"]
 )
 def test_a_redis_url_that_cannot_work_ends_the_start(
     reader: Reader, url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """One message names the variable; nothing shows the password."""
-    with pytest.raises((*REFUSALS, cluster_settings.SettingsError)) as caught:
+    with pytest.raises((SystemExit, cluster_settings.SettingsError)) as caught:
         reader.value(monkeypatch, url)
     said = str(caught.value) + capfd.readouterr().err
     assert reader.variable in said
@@ -323,7 +278,7 @@ def test_celery_takes_no_broker_from_the_environment(
     for name in ("CELERY_BROKER_URL", "CELERY_BROKER_WRITE_URL", "CELERY_BROKER_READ_URL"):
         monkeypatch.setenv(name, "redis://:stale@127.0.0.1:1/0")
     monkeypatch.setenv("CELERY_RESULT_BACKEND", "rediss://127.0.0.1:1/2")
-    app = worker_enricher.celery_app.create(tls_redis.url(1), "f")
+    app = worker_enricher.adapters.celery_app.create(tls_redis.url(1), "f")
     with app.connection_for_write() as connection:
         connection.default_channel.client.ping()
     assert app.conf.result_backend is None
@@ -357,55 +312,19 @@ def test_no_client_of_mongodb_says_a_word_before_tls(
     assert wire.greeted_in_tls, wire.heard
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "http://u:hunter@h/d",
-        "mongodb:///d",
-        "mongodb://u:hunter@h:0/d",
-        "mongodb://u:12/hunter@h/d",
-        "mongodb://u:hunter@h/a/b",
-        "mongodb://u:hunter@h h/d",
-        "mongodb://u:hunter@h/d?tls=yes",
-        "mongodb://u:hunter@h/d?tsl=true",
-        "mongodb://u:hunter@h/d?tls=true&tls=false",
-        "mongodb://u:hunter@h/d?ssl=true&tls=false",
-        "mongodb://u:hunter@h/d?tls=true&tlsInsecure=maybe",
-        "mongodb://u:hunter@h/d?tls=false&tlsCAFile=/etc/hostname",
-        "mongodb://u:hunter@h/d?tls=true&tlsCAFile=/does/not/exist",
-        "mongodb://u:hunter@h/d?tls=true&tlsCAFile=/etc/hostname",
-        "mongodb://u:hunter@h/d;tls=true",
-        "mongodb://u:hunter@h/d?x=1;tls=true",
-        "mongodb://u:hunter@h/d?authMechanism=PLAIN",
-        "mongodb+srv://u:hunter@h.example.com/d?tls=false&authMechanism=PLAIN",
-        "mongodb://u:hunter@h/d?tls=TRUE",
-        "mongodb://u:hunter@h/d?tlsInsecure=true",
-        "mongodb://u:hunter@h/d?tlsAllowInvalidCertificates=true",
-    ],
-)
+@pytest.mark.parametrize("url", ["http://u:hunter@h/d", "mongodb://u:hunter@h/d?tls=yes"])
 def test_a_mongodb_url_that_cannot_work_ends_the_start(
     mongo_reader: Reader, url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """PyMongo only warns of an option that it does not know, and speaks in clear."""
-    with pytest.raises(REFUSALS) as caught:
+    with pytest.raises(SystemExit) as caught:
         mongo_reader.value(monkeypatch, url)
     said = str(caught.value) + capfd.readouterr().err
     assert mongo_reader.variable in said
     assert "hunter" not in said
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "mongodb://h",
-        "mongodb://u:p%2Fw@a:1,b:2,[::1]:3/d?replicaSet=r&authSource=admin&tls=true",
-        "mongodb://%2Ftmp%2Fmongodb-27017.sock/d",
-        "mongodb+srv://u:p@cluster.example.com/d?retryWrites=true&w=majority",
-    ],
-)
-def test_a_mongodb_url_that_pymongo_reads_is_taken(
-    mongo_reader: Reader, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing that PyMongo understands is refused, and no name is looked up for it."""
+def test_a_mongodb_url_is_handed_on_as_it_is(mongo_reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No client reads another one than was written."""
+    url = "mongodb://u:p%2Fw@a:1,b:2,[::1]:3/d?replicaSet=r&authSource=admin&tls=true"
     assert mongo_reader.value(monkeypatch, url) == url

@@ -65,10 +65,9 @@ def running(
 ) -> Iterator[Running]:
     """The services on a dual-stack socket."""
     with MongoClient(_mongo_server.url) as mongo:
-        database = mongo["deltastream"]
-        database["users"].create_index("email", unique=True)
-        if "logs" not in database.list_collection_names():
-            database.create_collection("logs", capped=True, size=1 << 20)
+        mongo.drop_database("deltastream")  # whatever the tests before left in it
+        mongo["deltastream"]["users"].create_index("email", unique=True)
+        mongo["deltastream"].create_collection("logs", capped=True, size=1 << 20)
     settings = {"HOST": "::", "AUTH_RATE_LIMIT_PER_MINUTE": "100000", "LIMIT_LOGIN_ADDRESS": "100000"}
     home = tmp_path_factory.mktemp("http")
     with http_services(home, _redis_server.url(), _mongo_server.url, **settings) as services:

@@ -1,135 +1,146 @@
-"""Five feeds share one Redis whose memory runs out while their enrichers are away."""
+"""Feeds share one Redis that is full: by their streams, by their dead letters, by a stranger's key."""
 
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
-import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
-from devcluster.ports import free_port
+import yaml
 from devcluster.processes.stores import RedisServer
 from devcluster.waiting import wait_until
-from prometheus_client.parser import text_string_to_metric_families
-from pymongo import MongoClient
+from redis.exceptions import OutOfMemoryError
 
-ROOT = Path(__file__).parents[2]
+from tests.support.pipelines import Pipelines, open_entries
+from tests.support.redis7 import Redis7
+
+VALUES = yaml.safe_load((Path(__file__).parents[2] / "charts/deltastream/values.yaml").read_text())
 MIB = 1 << 20
-# A twelfth of the chart's default (192 MiB): all that is kept here passes through MongoDB once.
-LIMIT = 16 * MIB
-FEEDS = {"a": "NIFTY", "b": "BANKNIFTY", "c": "FINNIFTY", "d": "SENSEX", "e": "SPX"}
-COLLECTIONS = ("underlying_ticks", "option_quotes", "option_chains")
+CHART_LIMIT = VALUES["redis"]["memoryMi"] * 3 // 4 * MIB  # as templates/redis/configmap.yaml
+DLQ_MAX_BYTES = 4 * MIB
+FIVE = {"a": "NIFTY", "b": "BANKNIFTY", "c": "FINNIFTY", "d": "SENSEX", "e": "SPX"}
+TWO = {"a": "NIFTY", "b": "BANKNIFTY"}
 
 
-class Feeds:
-    """Generators and enrichers of five feeds, and what they leave in the stores."""
-
-    def __init__(self, home: Path, server: RedisServer, mongo_url: str) -> None:
-        self._home, self._server, self._mongo_url = home, server, mongo_url
-        self.running: list[subprocess.Popen[bytes]] = []
-        self.generators: dict[str, subprocess.Popen[bytes]] = {}
-        self.ports: dict[str, int] = {}
-        self.client = redis.Redis.from_url(server.url(), decode_responses=True)
-
-    def start_generators(self) -> None:
-        for feed, product in FEEDS.items():
-            self.ports[feed] = free_port()
-            self.generators[feed] = self._start(
-                feed, "feed-generator", ["feed_generator"],
-                PRODUCTS=product, MESSAGES_PER_SECOND="1000", PORT=str(self.ports[feed]),
-            )  # fmt: skip
-
-    def start_enrichers(self) -> list[subprocess.Popen[bytes]]:
-        return [
-            self._start(
-                feed, "worker-enricher", ["worker_enricher", role],
-                MONGO_URL=self._mongo_url, CELERY_BROKER_URL=self._server.url(1),
-            )
-            for feed in FEEDS
-            for role in ("subscriber", "worker")
-        ]  # fmt: skip
-
-    def _start(self, feed: str, service: str, argv: list[str], **env: str) -> subprocess.Popen[bytes]:
-        with open(self._home / f"{feed}-{argv[-1]}.log", "ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", *argv],
-                cwd=ROOT / "services" / service,
-                env={"PATH": os.environ["PATH"], "FEED": feed, "REDIS_URL": self._server.url(), **env},
-                stdout=log,
-                stderr=log,
-            )
-        self.running.append(process)
-        return process
-
-    def metric(self, feed: str, name: str) -> float:
-        """A generator's metric, all labels together; nan while it does not answer."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[feed]}/metrics", timeout=5) as answer:
-                families = list(text_string_to_metric_families(answer.read().decode()))
-        except OSError:
-            return float("nan")
-        return sum(sample.value for family in families for sample in family.samples if sample.name == name)
-
-    def used(self) -> int:
-        memory: Any = self.client.info("memory")
-        return int(memory["used_memory"]) - int(memory["mem_not_counted_for_evict"])
-
-    def open_entries(self, feed: str) -> int:
-        groups: Any = self.client.xinfo_groups(f"feed:{feed}")
-        return sum(int(group["pending"]) + int(group["lag"] or 0) for group in groups) if groups else -1
-
-    def close(self) -> None:
-        for process in self.running:
-            process.kill()
-            process.wait()
-        self.client.close()
+@pytest.fixture(params=[RedisServer, Redis7])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RedisServer]:
+    with request.param(tmp_path / "redis") as running:
+        yield running
 
 
 @pytest.fixture
-def feeds(tmp_path: Path, own_redis: RedisServer, mongo_url: str) -> Iterator[Feeds]:
-    made = Feeds(tmp_path, own_redis, mongo_url)
-    with ExitStack() as stack:
-        stack.callback(made.close)
-        made.client.config_set("maxmemory", LIMIT)
-        made.client.config_set("maxmemory-policy", "noeviction")
+def client(server: RedisServer) -> Iterator[redis.Redis]:
+    """A stranger to the product, with all rights."""
+    with redis.Redis.from_url(server.url(), decode_responses=True) as made:
+        made.config_set("maxmemory-policy", "noeviction")
         yield made
 
 
-@pytest.mark.timeout(300)  # ten enrichers start on whatever cores there are
+@pytest.fixture
+def start(tmp_path: Path, server: RedisServer, mongo_url: str) -> Iterator[Callable[..., Pipelines]]:
+    """The processes of these feeds; they are killed at the end."""
+    with ExitStack() as stack:
+
+        def made(products: Mapping[str, str]) -> Pipelines:
+            urls = {"redis_url": server.url(), "broker_url": server.url(1), "mongo_url": mongo_url}
+            return stack.enter_context(closing(Pipelines(tmp_path, products, **urls)))
+
+        yield made
+
+
+def used(client: redis.Redis) -> int:
+    memory: Any = client.info("memory")
+    return int(memory["used_memory"]) - int(memory["mem_not_counted_for_evict"])
+
+
+def finish(feeds: Pipelines, client: redis.Redis, within_s: float = 90) -> None:
+    """The generators end, the enrichers store the rest, and nobody has crashed."""
+    feeds.stop_generators()
+    wait_until(lambda: not any(open_entries(client, feed) for feed in feeds.products), "drained", within_s)
+    assert feeds.ended == [], "nobody crashed"
+
+
+@pytest.mark.timeout(900)  # ten enrichers store a quarter of a million messages on whatever cores there are
+@pytest.mark.parametrize("server", [RedisServer], indirect=True)
 def test_five_feeds_stop_growing_before_redis_is_full_and_drain_by_themselves(
-    feeds: Feeds, mongo_url: str
+    start: Callable[..., Pipelines], client: redis.Redis
 ) -> None:
-    """Nothing is refused, every message that got a name is stored once, and left-out quotes are counted."""
-    feeds.start_generators()
-    wait_until(lambda: all(feeds.metric(feed, "feed_pressure") >= 3 for feed in FEEDS), "all pause")
-    held = feeds.used()
-    assert 0.75 * LIMIT < held < LIMIT
-    assert [feeds.metric(feed, "feed_redis_errors_total") for feed in FEEDS] == [0] * 5
+    """In the chart's own Redis nothing is refused, no tick or chain is lost, left-out quotes are counted."""
+    client.config_set("maxmemory", CHART_LIMIT)
+    feeds = start(FIVE)
+    feeds.start_generators(5000)  # fast, so that the test is short: the rate is not what fills Redis
+    wait_until(lambda: all(feeds.metric(feed, "feed_pressure") >= 3 for feed in FIVE), "all pause", 300)
+    assert 0.75 * CHART_LIMIT < used(client) < CHART_LIMIT
 
-    enrichers = feeds.start_enrichers()
-    wait_until(lambda: any(feeds.metric(feed, "feed_pressure") < 3 for feed in FEEDS), "a market goes on")
-    assert [feeds.metric(feed, "feed_redis_errors_total") for feed in FEEDS] == [0] * 5
-    for generator in feeds.generators.values():
-        generator.send_signal(signal.SIGTERM)
-    assert [generator.wait(30) for generator in feeds.generators.values()] == [0] * 5
-    wait_until(lambda: all(feeds.open_entries(feed) == 0 for feed in FEEDS), "all is stored", 120)
-    assert [process.poll() for process in enrichers] == [None] * 10, "nobody crashed"
+    feeds.start_enrichers()
+    wait_until(lambda: any(feeds.metric(feed, "feed_pressure") < 3 for feed in FIVE), "a market goes on")
+    finish(feeds, client, within_s=400)
+    for feed in FIVE:
+        stored = feeds.check_accounts(feed)
+        assert feeds.last_metric(feed, "feed_published_total") == stored, feed
+        assert feeds.last_metric(feed, "feed_redis_errors_total") == {"": 0}, feed
+        assert feeds.last_metric(feed, "feed_quotes_conflated_total")[""] > 0, feed
+        assert feeds.last_metric(feed, "feed_quotes_dropped_total")[""] > 0, feed
+        assert client.xlen(f"dlq:{feed}") == 0
 
-    with MongoClient[dict[str, Any]](mongo_url) as mongo:
-        database = mongo.get_default_database()
-        for feed in FEEDS:
-            stored = [
-                int(document["mid"].partition(":")[2])
-                for name in COLLECTIONS
-                for document in database[name].find({"feed": feed}, {"mid": 1})
-            ]
-            stream: Any = feeds.client.xinfo_stream(f"feed:{feed}")
-            assert sorted(stored) == list(range(1, stream["entries-added"] + 1)), feed
-            assert feeds.client.xlen(f"dlq:{feed}") == 0
+
+@pytest.mark.timeout(600)
+def test_large_dead_letters_of_two_feeds_stay_bounded_and_both_feeds_store_on(
+    start: Callable[..., Pipelines], client: redis.Redis
+) -> None:
+    """Of 64 MiB of letters a Redis of 24 MiB keeps each feed's newest, within its bytes."""
+    client.config_set("maxmemory", 24 * MIB)
+    feeds = start(TWO)
+    feeds.start_generators(200)
+    feeds.start_enrichers()
+    for first in range(0, 32, 4):
+        before = {feed: feeds.stored(feed) for feed in TWO}
+        for number, feed in product(range(first, first + 4), TWO):
+            rubbish = {"body": f"{number} ".ljust(MIB - 100, "x")}
+            add = partial(_refused, client.xadd, f"feed:{feed}", rubbish)
+            wait_until(lambda: not add(), "there is room for the next")  # noqa: B023
+            assert (client.memory_usage(f"dlq:{feed}", samples=0) or 0) <= DLQ_MAX_BYTES
+        wait_until(lambda: all(feeds.stored(feed) > before[feed] for feed in TWO), "both feeds store on")  # noqa: B023
+    finish(feeds, client)
+    for feed in TWO:
+        letters: Any = client.xrevrange(f"dlq:{feed}", count=1)
+        assert letters[0][1]["body"].startswith("31 "), "the newest stays"
+        assert 0 < client.memory_usage(f"dlq:{feed}", samples=0) <= DLQ_MAX_BYTES
+        feeds.check_accounts(feed)
+
+
+def _refused(write: Callable[..., object], *args: object) -> bool:
+    """Whether a full Redis refuses the write."""
+    try:
+        write(*args)
+    except OutOfMemoryError:
+        return True
+    return False
+
+
+@pytest.mark.timeout(600)
+def test_once_a_strangers_key_is_gone_every_feed_drains_by_itself(
+    start: Callable[..., Pipelines], client: redis.Redis
+) -> None:
+    """While it fills Redis nothing is published and nobody ends; then the same processes lose nothing."""
+    client.config_set("maxmemory", 24 * MIB)
+    feeds = start(TWO)
+    feeds.start_generators(200)
+    feeds.start_enrichers()
+    wait_until(lambda: all(feeds.stored(feed) for feed in TWO), "both feeds store")
+    part = os.urandom(MIB // 2).hex()
+    wait_until(lambda: _refused(client.rpush, "stranger", part), "Redis is full")
+    wait_until(lambda: all(feeds.metric(feed, "feed_pressure") >= 3 for feed in TWO), "both markets pause")
+    before = {feed: feeds.stored(feed) for feed in TWO}
+    client.delete("stranger")
+    wait_until(lambda: all(feeds.stored(feed) > before[feed] for feed in TWO), "both feeds store again")
+    finish(feeds, client)
+    for feed in TWO:
+        assert sum(feeds.check_accounts(feed).values()) > before[feed]
+        assert client.xlen(f"dlq:{feed}") == 0, "being full is not a delivery"

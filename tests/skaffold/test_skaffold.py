@@ -152,11 +152,12 @@ def test_outside_dev_the_code_is_the_images() -> None:
     assert not [c["name"] for c in containers for m in c["volumeMounts"] if m["mountPath"] == "/app"]
 
 
-def test_in_dev_changed_python_files_go_where_the_image_has_them() -> None:
+def test_in_dev_changed_code_goes_where_the_image_has_it() -> None:
     """Each image's WORKDIR holds its context's folders; the restart makes the process read them."""
     for artifact in dev()["build"]["artifacts"]:
-        (rule,) = artifact["sync"]["manual"]
         dockerfile = (ROOT / artifact["context"] / "Dockerfile").read_text()
-        assert rule == {"src": "**/*.py", "dest": re.findall(r"^WORKDIR (\S+)", dockerfile, re.MULTILINE)[-1]}
+        folder = re.findall(r"^WORKDIR (\S+)", dockerfile, re.MULTILINE)[-1]
+        rules = [{"src": pattern, "dest": folder} for pattern in ("**/*.py", "**/*.lua")]
+        assert artifact["sync"]["manual"] == rules
         (hook,) = artifact["sync"]["hooks"]["after"]
         assert hook["container"]["command"] == ["sh", "-c", "kill -TERM 1"]

@@ -19,14 +19,12 @@ from deltastream_operator.domain.observed import Facts, Observed, Problem
 from deltastream_operator.domain.signals import WAITING, Unknown
 
 Status = Literal["True", "False", "Unknown"]
-TYPES = (
-    "Ready", "SpecValid", "MetricsAvailable", "ScalingLimited",
-    "Paused", "ReplicasContested", "Stalled", "Reconciling",
-)  # fmt: skip
 MESSAGE_MAX = 1024
+_FULL = "RedisNearlyFull"
 # Of Redis' maxmemory. Generators pause and go on around 0.8 (feed_generator.pressure): at that very share the
-# condition would change with each of their pauses.
-NEARLY_FULL = 0.75
+# condition would change with each of their pauses. It is set at the first share and goes below the second:
+# a memory that moves around one of them would write the status of every feed at each crossing.
+NEARLY_FULL, ROOM_AGAIN = 0.75, 0.65
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +90,7 @@ def of(
     return [
         _ready(decision, facts, moving, _was_ready(decision, facts, old, generation)),
         Condition(type="SpecValid", status="True", reason="SpecRead", message="the spec is valid"),
-        _metrics(decision),
+        _metrics(decision, old),
         _limited(decision),
         _trouble("Paused", paused, "NotPaused", "no annotation asks for it"),
         _trouble("ReplicasContested", facts.contested, "SoleOwner", "nobody else writes the replicas"),
@@ -168,16 +166,18 @@ def _ready(decision: Decision, facts: Facts, moving: Problem | None, was_ready: 
     return Condition(type="Ready", status="True", reason="Serving", message=message)
 
 
-def _metrics(decision: Decision) -> Condition:
+def _metrics(decision: Decision, old: Sequence[Mapping[str, object]]) -> Condition:
     reading = decision.reading
     if not isinstance(reading, Unknown):
         reason, message = "SignalsRead", "Redis answers"
-        if reading.redis_memory is not None and reading.redis_memory >= NEARLY_FULL:
-            # No figure: the message would change, and be written, at every tick.
-            reason = "RedisNearlyFull"
+        was_full = any(row.get("reason") == _FULL for row in old if row.get("type") == "MetricsAvailable")
+        limit = ROOM_AGAIN if was_full else NEARLY_FULL
+        if reading.redis_memory is not None and reading.redis_memory >= limit:
+            # No figure of now: the message would change, and be written, at every tick.
+            reason = _FULL
             message = (
-                f"Redis uses over {NEARLY_FULL:.0%} of its maxmemory: generators pause until enrichers"
-                " have made room, or somebody else's keys are gone"
+                f"Redis used over {NEARLY_FULL:.0%} of its maxmemory and is not below {ROOM_AGAIN:.0%} yet:"
+                " generators pause until enrichers have made room, or somebody else's keys are gone"
             )
         return Condition(type="MetricsAvailable", status="True", reason=reason, message=message)
     status: Status = "Unknown" if reading.reason == WAITING.reason else "False"

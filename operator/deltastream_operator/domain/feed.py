@@ -1,4 +1,4 @@
-"""A DeltaStreamFeed's spec as values. `resource.py` reads it and checks it; the CRD says the same."""
+"""A DeltaStreamFeed's spec as values. `parsing/resource.py` reads it and checks it; the CRD says the same."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ import yaml
 from devcluster.processes.api_server import CRD, FEEDS, ApiServer
 from tests.support.feeds import NOON, a_feed, load, serving
 
-from deltastream_operator import resource
 from deltastream_operator.domain import status
 from deltastream_operator.domain.decide import Current, decide
+from deltastream_operator.parsing import resource
 
 GOOD: dict[str, Any] = {
     "apiVersion": "deltastream.dev/v1alpha1",

@@ -10,7 +10,7 @@ import kopf
 import pytest
 from aiohttp import web
 
-from deltastream_operator.adapters.kubernetes.api import PAGE, Api, ApiError
+from deltastream_operator.kubernetes.api import PAGE, Api, ApiError
 
 Answer = Callable[[web.Request], Awaitable[web.Response]]
 

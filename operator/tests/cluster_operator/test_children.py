@@ -9,8 +9,9 @@ from typing import Any
 from devcluster.processes.operator_process import template
 from tests.support.feeds import a_feed
 
-from deltastream_operator.adapters.kubernetes import children, names
+from deltastream_operator.cluster.writing import children
 from deltastream_operator.domain.feed import Component, ConfigMapRef, Feed, Replay
+from deltastream_operator.kubernetes import names
 
 OWNER = {"metadata": {"name": "a", "namespace": "market", "uid": "u-1"}}
 TEMPLATES: dict[Component, dict[str, Any]] = {

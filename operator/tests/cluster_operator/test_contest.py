@@ -10,11 +10,11 @@ import pytest
 from devcluster.processes.operator_process import template
 from tests.support.feeds import a_feed
 
-from deltastream_operator.adapters.kubernetes import children
-from deltastream_operator.adapters.kubernetes.api import ApiError
-from deltastream_operator.adapters.kubernetes.table import Table
-from deltastream_operator.adapters.kubernetes.workloads import Workloads, is_contest
+from deltastream_operator.cluster.watching.table import Table
+from deltastream_operator.cluster.writing import children
+from deltastream_operator.cluster.writing.workloads import Workloads, is_contest
 from deltastream_operator.domain.observed import Problem
+from deltastream_operator.kubernetes.api import ApiError
 
 OWNER = {"metadata": {"name": "a", "namespace": "market", "uid": "u-1", "generation": 1}}
 TEMPLATE = template("worker-enricher", "subscriber", "worker")

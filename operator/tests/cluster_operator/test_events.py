@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from structlog.testing import CapturingLogger
 
-from deltastream_operator.adapters.kubernetes.api import ApiError
-from deltastream_operator.adapters.kubernetes.events import SUPPRESS_S, WAITING_MAX, Events
-from deltastream_operator.adapters.metrics import Metrics
+from deltastream_operator.cluster.metrics import Metrics
+from deltastream_operator.cluster.watching.table import read_feed
+from deltastream_operator.cluster.writing.events import SUPPRESS_S, WAITING_MAX, Events
+from deltastream_operator.kubernetes.api import ApiError
 
-FEEDS = {"a": {"metadata": {"name": "a", "uid": "u-1"}}}
+FEEDS = {"a": read_feed({"metadata": {"name": "a", "uid": "u-1"}})}
 
 
 @dataclass
@@ -84,7 +85,7 @@ def test_news_of_a_feed_that_is_gone_is_nobodys(clock: Any) -> None:
 def test_an_outage_drops_news_counts_and_logs_them(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule: what cannot be posted, or waits behind too many, is left out; the rest goes on."""
     recorder, said = Recorder(away=True), CapturingLogger()
-    monkeypatch.setattr("deltastream_operator.adapters.kubernetes.events.log", said)
+    monkeypatch.setattr("deltastream_operator.cluster.writing.events.log", said)
     events = made(recorder, clock)
     for number in range(WAITING_MAX + 3):
         events.tell("a", "ArrivalRate", f"{number}")

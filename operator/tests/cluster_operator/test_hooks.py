@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from devcluster.ports import free_port
 
-from deltastream_operator import init_secrets, refused, smoke
 from deltastream_operator.errors import PlannerError
+from deltastream_operator.hooks import init_secrets, refused, smoke
 
 KEYS = {
     "password": {"random": 8},

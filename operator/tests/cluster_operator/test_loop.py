@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from tests.support.feeds import a_feed
 
-from deltastream_operator.adapters.kubernetes.api import ApiError
-from deltastream_operator.adapters.kubernetes.made import Made
-from deltastream_operator.adapters.kubernetes.table import Table
-from deltastream_operator.adapters.metrics import Metrics
-from deltastream_operator.domain.feed import Feed
+from deltastream_operator.cluster.claims import Claims
+from deltastream_operator.cluster.loop import BACKOFF_MAX_S, Loop
+from deltastream_operator.cluster.metrics import Metrics
+from deltastream_operator.cluster.watching.made import Made
+from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.domain.observed import Problem
 from deltastream_operator.domain.signals import Reading, Unknown
-from deltastream_operator.loop import BACKOFF_MAX_S, Loop
+from deltastream_operator.kubernetes.api import ApiError
 
 
 @dataclass
@@ -31,14 +30,10 @@ class Visits:
     parted: list[str] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     claimed: list[Mapping[str, Problem]] = field(default_factory=list)
-    feeds: dict[str, Feed] = field(default_factory=dict)
 
     def part(self, body: Mapping[str, Any], reading: Reading) -> None:
         self.readings.append(reading)
         self.parted.append(body["metadata"]["uid"])
-
-    def parse(self, body: Mapping[str, Any]) -> tuple[Feed | None, list[str]]:
-        return self.feeds.get(body["metadata"]["name"]), []
 
     def forget(self, uids: set[str]) -> None:
         """Nothing is kept."""
@@ -51,15 +46,16 @@ class Visits:
 
 
 def a_loop(clock: Any, *feeds: str) -> tuple[Loop, Visits]:
-    """A loop whose table knows these feeds."""
+    """A loop whose table knows these feeds, all of NIFTY."""
     table, visits = Table(), Visits(clock)
     for number, name in enumerate(feeds):
         created = "2026-11-25T12:00:00Z"
         metadata = {"name": name, "uid": name, "resourceVersion": f"{number}", "creationTimestamp": created}
-        table.saw_feed("ADDED", {"metadata": metadata})
+        spec = {"products": ["NIFTY"], "source": {"synthetic": {"seed": 1}}}
+        table.saw_feed("ADDED", {"metadata": metadata, "spec": spec})
     loop = Loop(
         table=table,
-        made=Made(table),
+        claims=Claims(table, Made(table)),
         visitor=visits,  # type: ignore[arg-type]
         signals=None,  # type: ignore[arg-type]
         api=None,  # type: ignore[arg-type]
@@ -118,7 +114,7 @@ def test_slow_visits_are_a_sign_of_life(clock: Any) -> None:
 def test_a_deleted_feed_is_parted_from_once_even_when_made_again_at_once(clock: Any) -> None:
     """Rule: what is left in its stream is told of the feed that went, not of its successor."""
     loop, visits = a_loop(clock, "a")
-    loop.table.saw_feed("DELETED", loop.table.feeds["a"])
+    loop.table.saw_feed("DELETED", loop.table.feeds["a"].body)
     loop.table.saw_feed("ADDED", {"metadata": {"name": "a", "uid": "a-2", "resourceVersion": "9"}})
     asyncio.run(loop._visit_due())
     loop.table.wake("a")
@@ -151,16 +147,15 @@ def test_who_makes_a_product_is_asked_at_every_visit_and_reckoned_when_it_change
     }
     loop.table.wake("a")
     asyncio.run(loop._visit_due())
-    assert loop._claimed[1] == {"b": frozenset({"SPY"})}
+    assert loop.claims._made == {"b": frozenset({"SPY"})}
 
 
 def test_a_product_that_becomes_free_is_taken_up_at_once(clock: Any) -> None:
     """Rule: whoever waited for it is visited with the news that freed it, not at the next tick."""
     loop, visits = a_loop(clock, "a", "b")
-    visits.feeds = {name: replace(a_feed(), name=name) for name in ("a", "b")}
     asyncio.run(loop._visit_due())
     assert list(visits.claimed[-1]) == ["b"]
-    loop.table.saw_feed("DELETED", loop.table.feeds["a"])
+    loop.table.saw_feed("DELETED", loop.table.feeds["a"].body)
     visits.made.clear()
     asyncio.run(loop._visit_due())
     assert [name for name, _ in visits.made] == ["a", "b"]
@@ -171,7 +166,7 @@ def test_after_the_last_feed_nothing_is_read_and_nothing_is_unreadable(clock: An
     loop, visits = a_loop(clock, "a")
     away = Unknown(reason="RedisUnreachable", message="m")
     loop._readings = {"a": away}
-    loop.table.saw_feed("DELETED", loop.table.feeds["a"])
+    loop.table.saw_feed("DELETED", loop.table.feeds["a"].body)
     asyncio.run(loop._visit_due())
     assert visits.readings == [away], "its parting words are of its last reading"
     asyncio.run(loop._read())
@@ -183,7 +178,7 @@ def test_a_feed_that_is_gone_leaves_no_series(clock: Any) -> None:
     """Rule: metrics of a deleted feed end."""
     loop, _ = a_loop(clock, "a")
     loop.metrics._desired.labels("a", "enricher").set(2)
-    loop.table.saw_feed("DELETED", loop.table.feeds["a"])
+    loop.table.saw_feed("DELETED", loop.table.feeds["a"].body)
     asyncio.run(loop._visit_due())
     assert (
         loop.metrics.registry.get_sample_value(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from deltastream_operator.adapters.kubernetes.made import Made
-from deltastream_operator.adapters.kubernetes.table import Table
+from deltastream_operator.cluster.watching.made import Made
+from deltastream_operator.cluster.watching.table import Table
 
 LABELS = {"deltastream.dev/feed": "a", "app.kubernetes.io/component": "feed-generator"}
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.support.feeds import NOON, a_feed, load, serving
 
-from deltastream_operator.adapters.metrics import Metrics
+from deltastream_operator.cluster.metrics import Metrics
 from deltastream_operator.domain.decide import Current, decide
 from deltastream_operator.domain.feed import Feed
 from deltastream_operator.domain.pause import PauseRequest

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from deltastream_operator.adapters.kubernetes import pods
-from deltastream_operator.adapters.kubernetes.mounts import Mounts
+from deltastream_operator.cluster.watching import pods
+from deltastream_operator.cluster.watching.mounts import Mounts
 
 
 @dataclass

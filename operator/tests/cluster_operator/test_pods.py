@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deltastream_operator.adapters.kubernetes import pods
+from deltastream_operator.cluster.watching import pods
 
 
 def pod(*states: dict[str, Any], **status: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from deltastream_operator.adapters import probes
+from deltastream_operator.cluster import probes
 
 
 async def _answering(host: str) -> list[str]:

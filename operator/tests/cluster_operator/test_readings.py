@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from deltastream_operator.adapters.readings import READ_MAX_S, Readings
-from deltastream_operator.cluster import STALLED_S
+from deltastream_operator.cluster.readings import READ_MAX_S, Readings
+from deltastream_operator.cluster.run import STALLED_S
 from deltastream_operator.domain.signals import WAITING, Reading, Unknown
 
 

@@ -11,12 +11,12 @@ import pytest
 from devcluster.processes.operator_process import template
 from tests.support.feeds import NOON
 
-from deltastream_operator.adapters.kubernetes.api import ApiError
-from deltastream_operator.adapters.kubernetes.table import Table
-from deltastream_operator.adapters.kubernetes.workloads import Workloads
-from deltastream_operator.adapters.metrics import Metrics
+from deltastream_operator.cluster.metrics import Metrics
+from deltastream_operator.cluster.visit import Visitor
+from deltastream_operator.cluster.watching.table import Table
+from deltastream_operator.cluster.writing.workloads import Workloads
 from deltastream_operator.domain.signals import Unknown
-from deltastream_operator.visit import Visitor
+from deltastream_operator.kubernetes.api import ApiError
 
 WEBHOOK = 'Internal error occurred: failed calling webhook "x": connection refused'
 AWAY = Unknown(reason="RedisUnreachable", message="away")

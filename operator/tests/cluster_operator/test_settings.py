@@ -8,7 +8,7 @@ import pytest
 import yaml
 from devcluster.processes.operator_process import template
 
-from deltastream_operator import cluster_settings
+from deltastream_operator.cluster import settings as cluster_settings
 from deltastream_operator.errors import SettingsError
 
 

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from deltastream_operator.adapters.kubernetes import merge
-from deltastream_operator.adapters.kubernetes.resync import resync
-from deltastream_operator.adapters.kubernetes.table import Table
+from deltastream_operator.cluster.watching.resync import resync
+from deltastream_operator.cluster.watching.table import Table
+from deltastream_operator.cluster.writing import merge
 
 
 def body(uid: str, version: int, name: str = "a", **more: Any) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def test_the_end_of_an_object_does_not_end_its_successor() -> None:
     table.saw_feed("ADDED", body("new", 5))
     table.saw_feed("MODIFIED", body("old", 3))
     table.saw_feed("DELETED", body("old", 4))
-    assert table.feeds["a"]["metadata"]["uid"] == "new"
+    assert table.feeds["a"].body["metadata"]["uid"] == "new"
     table.saw_pod("ADDED", body("old", 1, "a-generator-0"))
     table.saw_pod("ADDED", body("new", 5, "a-generator-0"))
     table.saw_pod("DELETED", body("old", 4, "a-generator-0"))

@@ -12,12 +12,12 @@ import pytest
 from devcluster.processes.operator_process import template
 from tests.support.feeds import a_feed
 
-from deltastream_operator.adapters.kubernetes import names
-from deltastream_operator.adapters.kubernetes.api import ApiError
-from deltastream_operator.adapters.kubernetes.table import Table
-from deltastream_operator.adapters.kubernetes.workloads import Workloads
+from deltastream_operator.cluster.watching.table import Table
+from deltastream_operator.cluster.writing.workloads import Workloads
 from deltastream_operator.domain.feed import COMPONENTS, ConfigMapRef, Feed, Replay
 from deltastream_operator.domain.observed import Observed
+from deltastream_operator.kubernetes import names
+from deltastream_operator.kubernetes.api import ApiError
 
 OWNER = {"metadata": {"name": "a", "namespace": "market", "uid": "u-1", "generation": 1}}
 NEXT = {"metadata": {"name": "a", "namespace": "market", "uid": "u-2", "generation": 1}}

@@ -16,8 +16,8 @@ import pytest
 from devcluster.ports import free_port
 from devcluster.waiting import wait_until
 
-from deltastream_operator.adapters.services import TABLE
-from deltastream_operator.settings import HTTP_PORTS
+from deltastream_operator.local.services import TABLE
+from deltastream_operator.local.settings import HTTP_PORTS
 
 REPO = Path(__file__).resolve().parents[3]
 FAKE = Path(__file__).with_name("fake_service.py")

@@ -10,9 +10,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deltastream_operator import resource
 from deltastream_operator.domain.feed import ConfigMapRef, Enricher, Feed, Generator, Replay, Synthetic
 from deltastream_operator.errors import FeedError
+from deltastream_operator.parsing import resource
 
 REPO = Path(__file__).resolve().parents[3]
 HEAD = "apiVersion: deltastream.dev/v1alpha1\nkind: DeltaStreamFeed\nmetadata: {name: a}\n"
@@ -28,7 +28,7 @@ def problems(text: str, tmp_path: Path) -> list[str]:
     file.write_text(text)
     with pytest.raises(FeedError) as caught:
         resource.load([file])
-    return [line.removeprefix(f"{tmp_path}/") for line in caught.value.problems]
+    return [line.removeprefix(f"{tmp_path}/") for line in str(caught.value).split("\n")]
 
 
 def test_a_good_file_is_a_feed_with_defaults() -> None:

@@ -16,12 +16,12 @@ from devcluster.ports import free_port
 from devcluster.waiting import wait_until
 from tests.support.clock import Clock
 
-from deltastream_operator.adapters import stores
-from deltastream_operator.adapters.asking import Asked, livez, mongod_hello, redis_ping
-from deltastream_operator.adapters.home import Home
-from deltastream_operator.adapters.processes import Command, Supervisor
-from deltastream_operator.adapters.services import TABLE, Services, base_env
-from deltastream_operator.settings import load
+from deltastream_operator.local.services import TABLE, Services, base_env
+from deltastream_operator.local.settings import load
+from deltastream_operator.local.state import stores
+from deltastream_operator.local.state.home import Home
+from deltastream_operator.local.supervision.asking import Asked, livez, mongod_hello, redis_ping
+from deltastream_operator.local.supervision.processes import Command, Supervisor
 
 SERVER = Path(__file__).with_name("fake_service.py")
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from deltastream_operator.adapters import data, stores
-from deltastream_operator.adapters.home import Home
-from deltastream_operator.adapters.leftovers import recorded, started_at
 from deltastream_operator.errors import PlannerError
+from deltastream_operator.local.state import data, stores
+from deltastream_operator.local.state.home import Home
+from deltastream_operator.local.supervision.leftovers import recorded, started_at
 
 AOF, MANIFEST = "appendonlydir", "appendonlydir/appendonly.aof.manifest"
 WHOLE = ("WiredTiger", "WiredTiger.wt", "_mdb_catalog.wt", "journal", "collection-0-1.wt")

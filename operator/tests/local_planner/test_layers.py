@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 OPERATOR = Path(__file__).resolve().parents[2]
 
 
@@ -23,16 +25,29 @@ def lint(config: Path, folder: Path = OPERATOR) -> subprocess.CompletedProcess[s
     )
 
 
-def test_domain_ports_adapters_and_wiring_are_layers() -> None:
-    """The core knows nothing of what is around it."""
+def test_imports_go_from_the_programs_to_the_domain() -> None:
+    """The core knows nothing of what is around it, and no program of another."""
     result = lint(OPERATOR / ".importlinter")
     assert result.returncode == 0, result.stdout
 
 
-def test_the_rule_rejects_a_domain_that_does_io(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("module", "imported"),
+    [
+        ("domain/capacity", "local.supervision.net"),
+        ("domain/capacity", "ports"),
+        ("parsing/resource", "kubernetes.names"),
+        ("local/services", "kubernetes.names"),
+        ("local/services", "cluster.readings"),
+        ("cluster/visit", "hooks.refused"),
+        ("hooks/run", "cluster.watching.handlers"),
+        ("cluster/watching/table", "cluster.writing.merge"),
+    ],
+)
+def test_the_rules_reject_an_import_upwards_or_sideways(tmp_path: Path, module: str, imported: str) -> None:
     """A checker without a planted violation checks nothing."""
     package = tmp_path / "deltastream_operator"
     subprocess.run(["cp", "-r", OPERATOR / "deltastream_operator", package], check=True)
-    capacity = package / "domain/capacity.py"
-    capacity.write_text(capacity.read_text() + "\nimport deltastream_operator.adapters.net\n")
+    file = package / f"{module}.py"
+    file.write_text(f"{file.read_text()}\nimport deltastream_operator.{imported}\n")
     assert lint(OPERATOR / ".importlinter", tmp_path).returncode == 1

@@ -8,8 +8,8 @@ import json
 import redis
 from tests.support.contracts import example
 
-from deltastream_operator.adapters.live import Board, Screen
 from deltastream_operator.domain.feed import Enricher, Feed, Synthetic
+from deltastream_operator.local.live import Board, Screen
 
 FEED = Feed(name="nifty-replay", products=("NIFTY", "SPY"), source=Synthetic(), enricher=Enricher(replicas=1))
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from devcluster.waiting import wait_until
 
-from deltastream_operator.adapters.leftovers import started_at
+from deltastream_operator.local.supervision.leftovers import started_at
 
 STORES = ["redis", "mongod"]
 HTTP = ["auth", "storage", "analytics", "logging-service", "socket-gateway", "api-gateway"]

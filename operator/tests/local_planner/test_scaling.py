@@ -5,9 +5,8 @@ from __future__ import annotations
 from tests.support.feeds import IDLE, NOON, a_feed, load
 
 from deltastream_operator.domain.feed import Component, Feed
-from deltastream_operator.domain.observed import Observed
 from deltastream_operator.domain.signals import Unknown
-from deltastream_operator.scaling import Scaling
+from deltastream_operator.local.scaling import Scaling
 
 AWAY = Unknown(reason="RedisUnreachable", message="Redis: away")
 
@@ -21,14 +20,11 @@ class Asked:
     def apply(self, feed: Feed, component: Component, replicas: int) -> None:
         self.calls.append((component, replicas))
 
-    def observe(self, feed: Feed, component: Component) -> Observed:
-        raise AssertionError("deciding needs no look at the processes")
-
 
 def scaling(feed: Feed) -> tuple[Scaling, Asked, list[str]]:
     """Started, with what was asked at the start forgotten."""
     asked, said = Asked(), list[str]()
-    made = Scaling([feed], asked, said.append, lambda: NOON)
+    made = Scaling([feed], asked.apply, said.append, lambda: NOON)
     made.start()
     return made, asked, said
 

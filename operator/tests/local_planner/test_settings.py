@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deltastream_operator import settings
 from deltastream_operator.errors import PlannerError
+from deltastream_operator.local import settings
 
 REPO = Path(__file__).resolve().parents[3]
 

@@ -16,11 +16,11 @@ from devcluster.waiting import wait_until
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from deltastream_operator.adapters import mongo_setup, stores
-from deltastream_operator.adapters.home import Home
-from deltastream_operator.adapters.processes import Supervisor
-from deltastream_operator.adapters.services import base_env
 from deltastream_operator.errors import PlannerError
+from deltastream_operator.local.services import base_env
+from deltastream_operator.local.state import mongo_setup, stores
+from deltastream_operator.local.state.home import Home
+from deltastream_operator.local.supervision.processes import Supervisor
 
 
 class Stores:

@@ -14,9 +14,9 @@ import pytest
 from devcluster.waiting import wait_until
 from tests.support.clock import Clock
 
-from deltastream_operator.adapters import logs
-from deltastream_operator.adapters.leftovers import kill_leftovers, started_at
-from deltastream_operator.adapters.processes import Command, Supervisor
+from deltastream_operator.local.supervision import logs
+from deltastream_operator.local.supervision.leftovers import kill_leftovers, started_at
+from deltastream_operator.local.supervision.processes import Command, Supervisor
 
 
 class Bench:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deltastream_operator import strict_yaml
-from deltastream_operator.strict_yaml import YamlError, documents
+from deltastream_operator.parsing import strict_yaml
+from deltastream_operator.parsing.strict_yaml import YamlError, documents
 
 TAG, DEEP = "are not taken; write the value alone", "is nested too deeply, more than 32 levels"
 

@@ -17,8 +17,8 @@ from devcluster.waiting import wait_until
 from pymongo import MongoClient
 from tests.support.contracts import example
 
-from deltastream_operator.adapters.signals import RedisSignals
 from deltastream_operator.domain.signals import Signals
+from deltastream_operator.redis_signals import RedisSignals
 
 SERVICE = Path(__file__).resolve().parents[3] / "services/worker-enricher"
 FEED = str(example("market-underlying")["feed"])

@@ -10,9 +10,9 @@ import pytest
 import redis
 from devcluster.processes.stores import RedisServer
 
-from deltastream_operator.adapters.readings import READ_MAX_S
-from deltastream_operator.adapters.signals import RedisSignals
+from deltastream_operator.cluster.readings import READ_MAX_S
 from deltastream_operator.domain.signals import Reading, Signals, Unknown
+from deltastream_operator.redis_signals import RedisSignals
 
 FEED, STREAM = "nifty", "feed:nifty"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,10 @@ from deltastream_operator.domain.observed import Facts, Observed, Problem
 from deltastream_operator.domain.pause import PauseRequest
 from deltastream_operator.domain.signals import WAITING, Reading, Unknown
 
+TYPES = [
+    "Ready", "SpecValid", "MetricsAvailable", "ScalingLimited",
+    "Paused", "ReplicasContested", "Stalled", "Reconciling",
+]  # fmt: skip
 LATER = NOON + timedelta(seconds=2)
 AWAY = Unknown(reason="RedisUnreachable", message="Redis: connection refused")
 
@@ -34,7 +39,7 @@ def test_every_condition_is_there_from_the_first_visit_with_all_six_fields() -> 
         wrote(decided(reading=WAITING, enrichers=None), nothing),
         refused({}, nothing),
     ):
-        assert [row["type"] for row in built["conditions"]] == list(conditions.TYPES)
+        assert [row["type"] for row in built["conditions"]] == TYPES
         for row in built["conditions"]:
             assert set(row) == {
                 "type", "status", "observedGeneration", "lastTransitionTime", "reason", "message",
@@ -88,10 +93,33 @@ def test_a_redis_that_is_nearly_full_is_told_and_nothing_else_changes() -> None:
     full = wrote(decided(reading=load(redis_memory=0.8), at=LATER), serving(1, 1), roomy)
     told = of(full, "MetricsAvailable")
     assert (told["status"], told["reason"]) == ("True", "RedisNearlyFull")
-    assert "over 75% of its maxmemory" in told["message"]
+    assert "over 75% of its maxmemory and is not below 65% yet" in told["message"]
     assert of(full, "Ready") == of(roomy, "Ready")
     fuller = wrote(decided(reading=load(redis_memory=0.99), at=LATER), serving(1, 1), full)
     assert of(fuller, "MetricsAvailable") == told
+
+
+@pytest.mark.parametrize(
+    ("shares", "reasons"),
+    [
+        ((0.74, 0.75, 0.7499, 0.65, 0.75), "-++++"),
+        ((0.75, 0.6499, 0.7, 0.7499, 0.75), "+---+"),
+        ((0.8, None), "+-"),
+    ],
+    ids=["stays until there is room", "stays away until it is nearly full", "no limit any more"],
+)
+def test_a_memory_that_moves_around_a_threshold_writes_nothing(
+    shares: Sequence[float | None], reasons: str
+) -> None:
+    """Rule: set at 75 %, gone below 65 %: in between the condition is what it was."""
+    built: dict[str, Any] = {}
+    seen = []
+    for share in shares:
+        before = built
+        built = wrote(decided(reading=load(redis_memory=share)), serving(1, 1), built)
+        seen.append("+" if of(built, "MetricsAvailable")["reason"] == "RedisNearlyFull" else "-")
+        assert (built == before) == (seen[-2:-1] == seen[-1:])
+    assert "".join(seen) == reasons
 
 
 def test_a_feed_that_began_without_signals_gets_its_reason_with_the_first() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from flask import Flask, Response, has_request_context, request
+from flask import Flask, has_request_context, request
 
 from analytics import __version__, cache, errors, metrics, stored
-from analytics.chassis import log_setup
+from analytics.chassis import answers, log_setup
 from analytics.chassis.bearer import Verifier
 from analytics.chassis.health import Health
 from analytics.chassis.service_token import ServiceToken
@@ -17,7 +17,6 @@ from analytics.sources import Sources
 
 SERVICE = AUDIENCE = "analytics"
 THREADS = 8
-_METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 WSGIApp = Callable[..., Iterable[bytes]]
 
 
@@ -59,13 +58,5 @@ def _install_hooks(app: Flask, verifier: Verifier) -> None:
     def admit() -> None:
         verifier.claims(request.headers.get("Authorization"))
 
-    def finish(response: Response) -> Response:
-        response.headers["Cache-Control"] = "private, no-cache"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        route = request.url_rule.rule if request.url_rule else "none"
-        method = request.method if request.method in _METHODS else "other"
-        metrics.REQUESTS.labels(route, method, response.status_code).inc()
-        return response
-
     app.before_request(admit)
-    app.after_request(finish)
+    answers.install(app, metrics.REQUESTS, cache_control="private, no-cache")

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from analytics.chassis import environment, redis_urls
+from analytics.chassis.environment import HttpUrl
 
 _SECRETS = ("REDIS_URL", "SERVICE_CLIENT_SECRET")
 
 
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be an http:// or https:// URL")
-    return value.rstrip("/")
-
-
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-
-
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Names are the environment variables' names in lower case."""
-
-    model_config = SettingsConfigDict(extra="ignore")
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8004, ge=1, le=65535, description="Port to listen on.")

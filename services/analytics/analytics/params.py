@@ -16,8 +16,8 @@ from pydantic import (
 )
 from werkzeug.datastructures import MultiDict
 
+from analytics.chassis.problems import BadInput
 from analytics.domain.values import LATEST_NS
-from analytics.errors import BadInput
 
 MAX_LIMIT = 1000
 _PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")

@@ -80,14 +80,6 @@ def test_a_token_for_somebody_else_is_refused(make_client: Any, audience: str) -
     assert_problem(make_client().get("/pcr/NIFTY", headers=headers), 401, "unauthorized")
 
 
-def test_an_expired_or_forged_token_is_refused(make_client: Any) -> None:
-    """Ten minutes, and 30 s of leeway for clocks; one changed signature is none."""
-    head, claims, signature = access_token("analytics").split(".")
-    for token in (access_token("analytics", lifetime_s=-31), f"{head}.{claims}.{signature[::-1]}", "x.y.z"):
-        headers = {"Authorization": f"Bearer {token}"}
-        assert_problem(make_client().get("/pcr/NIFTY", headers=headers), 401, "unauthorized")
-
-
 def test_without_keys_no_token_can_be_judged(make_client: Any) -> None:
     """An outage of auth is 503, not a refusal: the caller's token may be good."""
     client = make_client(auth_url=f"http://127.0.0.1:{free_port()}")

@@ -68,7 +68,7 @@ def test_a_secret_may_come_as_a_file(tmp_path: Path, monkeypatch: Any, capsys: A
     monkeypatch.setenv("REDIS_URL_FILE", str(tmp_path / "none"))
     with pytest.raises(SystemExit):
         load()
-    assert capsys.readouterr().err.startswith("REDIS_URL_FILE=")
+    assert capsys.readouterr().err.startswith("REDIS_URL_FILE: ")
 
 
 def test_every_setting_is_in_the_readme() -> None:

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from api_gateway.chassis import environment, redis_urls
+from api_gateway.chassis.environment import HttpUrl
 
 _SECRETS = ("SERVICE_CLIENT_SECRET", "REDIS_URL")
-
-
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be an http:// or https:// URL")
-    return value.rstrip("/")
 
 
 def _commas(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-
-
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Names are the environment variables' names in lower case."""
-
-    model_config = SettingsConfigDict(extra="ignore")
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
@@ -47,14 +35,14 @@ class Settings(BaseSettings):
     service_client_id: str = Field("api-gateway", description="Who the gateway is towards auth.")
     service_client_secret: SecretStr = Field(min_length=1, description="Its secret.")
     anonymous_read: bool = Field(False, description="Serve data and analytics without a token.")
-    cors_origins: Annotated[list[str], NoDecode] = Field([], description="Origins that may read the answers.")
-    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+    cors_origins: list[str] = Field([], description="Origins that may read the answers.")
+    allowed_hosts: list[str] = Field(
         [], description="Names in Host, besides loopback's, that anonymous reads may use."
     )
     trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies whose X-Forwarded-* are believed.")
     rate_limit_per_minute: int = Field(600, ge=1, description="Reads an account, or an address, may make.")
     auth_rate_limit_per_minute: int = Field(30, ge=1, description="Calls of /api/auth from one address.")
-    ready_urls: Annotated[dict[str, HttpUrl], NoDecode] = Field({}, description="What else /readyz asks.")
+    ready_urls: dict[str, HttpUrl] = Field({}, description="What else /readyz asks.")
     upstream_max_bytes: int = Field(16 << 20, ge=1024, description="Largest answer taken from an upstream.")
 
     @field_validator("redis_url")

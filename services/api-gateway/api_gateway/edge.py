@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, request
 
 from api_gateway import metrics
+from api_gateway.chassis import answers
 from api_gateway.errors import ForeignHost, QueryTooLong
 
 MAX_BODY_BYTES = 64 << 10
 MAX_QUERY_BYTES = 2 << 10
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 
 
 def host_name(host: str) -> str:
@@ -65,18 +65,13 @@ def install(app: Flask, *, cors_origins: Collection[str], hosts: Collection[str]
         if origin := allowed_origin():
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Expose-Headers"] = "X-Request-ID, Retry-After"
-        response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
         if request.blueprint == "auth":
             response.headers["Cache-Control"] = "no-store"
-        else:
-            # What a token opened must not be kept by a shared cache.
-            response.headers.setdefault("Cache-Control", "private, no-cache")
-        route = request.url_rule.rule if request.url_rule else "none"
-        method = request.method if request.method in _METHODS else "other"
-        metrics.REQUESTS.labels(route, method, response.status_code).inc()
         return response
 
+    # What a token opened is for no shared cache. Flask calls the newest hook first, `finish` before this one.
+    answers.install(app, metrics.REQUESTS, cache_control="private, no-cache")
     app.before_request(ours)
     app.before_request(bounded)
     app.before_request(preflight)

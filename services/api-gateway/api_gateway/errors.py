@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from flask import Flask, Response
 from pydantic import ValidationError
 
 from api_gateway.chassis import problems
 from api_gateway.chassis.bearer import KeysUnavailable, Unauthorized
+from api_gateway.chassis.problems import ServiceError
 
 
-class GatewayError(Exception):
-    """An error with an answer of its own. `detail` and `members` are safe to show."""
-
-    def __init__(self, detail: str, **members: Any) -> None:
-        super().__init__(detail)
-        self.detail, self.members = detail, members
-
-
-class QueryTooLong(GatewayError):
+class QueryTooLong(ServiceError):
     """The query string is over the limit."""
 
 
-class ForeignHost(GatewayError):
+class ForeignHost(ServiceError):
     """Asked by a name that may be anybody's (DNS rebinding)."""
 
 
-class UpstreamError(GatewayError):
+class UpstreamError(ServiceError):
     """An upstream gave no answer that may be passed on."""
 
     def __init__(self, upstream: str, detail: str) -> None:
@@ -48,8 +38,8 @@ class UpstreamInvalid(UpstreamError):
     """It answered something that the contract does not know: refused our token, no JSON, too large."""
 
 
-# Exception -> (status, stable code). Codes of errors that Flask raises itself are in problems.py.
-TABLE: Mapping[type[GatewayError], tuple[int, str]] = {
+# Codes of errors that Flask raises itself are in chassis/problems.py.
+TABLE: problems.Table = {
     QueryTooLong: (414, "query_too_long"),
     ForeignHost: (421, "foreign_host"),
     UpstreamUnavailable: (503, "upstream_unavailable"),
@@ -77,13 +67,5 @@ def bad_input(error: ValidationError) -> Response:
 def install(app: Flask) -> None:
     """Answer every error of `app` as a problem."""
 
-    def gateway_error(error: GatewayError) -> Response:
-        status, code = TABLE[type(error)]
-        return problems.problem(status, code, error.detail, **error.members)
-
-    answers = {
-        GatewayError: gateway_error,
-        Unauthorized: problems.unauthorized,
-        KeysUnavailable: problems.no_keys,
-    }
-    problems.install(app, "the gateway", answers)
+    tokens = {Unauthorized: problems.unauthorized, KeysUnavailable: problems.no_keys}
+    problems.install(app, "the gateway", TABLE, tokens)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
 from flask import g, request
 
+from api_gateway.chassis.addresses import network
 from api_gateway.chassis.bearer import KeysUnavailable, Unauthorized, Verifier
 
 AUDIENCE = "deltastream-api"
@@ -53,11 +53,4 @@ class Identity:
 
 def address() -> str:
     """The caller's address; of IPv6 the /64, since one host owns all of it."""
-    remote = (request.remote_addr or "unknown").removeprefix("::ffff:")  # IPv4 on a dual-stack socket
-    try:
-        parsed = ipaddress.ip_address(remote)
-    except ValueError:
-        return f"address:{remote}"
-    if parsed.version == 6:
-        return f"address:{ipaddress.ip_network((parsed, 64), strict=False)}"
-    return f"address:{parsed}"
+    return f"address:{network(request.remote_addr or '') or 'unknown'}"

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic import model_validator as whole
 
 PRODUCT = r"^[A-Z0-9&-]{1,20}$"
-SYMBOL = r"^[A-Z0-9&-]{1,20}[0-9]{8}[CP][0-9]{1,10}(\.[0-9]{1,4})?$"
+SYMBOL = r"^[A-Z0-9&-]{1,20}[0-9]{8}[CP][0-9]{1,10}(\.[0-9]{1,10})?$"
 
 
 def _real_date(value: object) -> object:

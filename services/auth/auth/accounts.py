@@ -11,7 +11,8 @@ from typing import Any
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from auth.errors import BadCredentials, BadInput, Busy, EmailTaken
+from auth.chassis.problems import BadInput
+from auth.errors import BadCredentials, Busy, EmailTaken
 from auth.passwords import MAX_LENGTH, Passwords, normalised
 
 
@@ -44,7 +45,7 @@ class Accounts:
     def register(self, email: str, password: str, name: str) -> User:
         """A new account. Raises BadInput, EmailTaken or Busy."""
         if not self._min_length <= len(normalised(password)) <= MAX_LENGTH:
-            raise BadInput("password", f"must have {self._min_length} to {MAX_LENGTH} characters")
+            raise BadInput(("password", f"must have {self._min_length} to {MAX_LENGTH} characters"))
         user = User(secrets.token_hex(16), email, name)
         document = {
             "_id": user.id,

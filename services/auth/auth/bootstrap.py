@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from argon2 import PasswordHasher
-from flask import Flask, Response, request
+from flask import Flask, request
 from pymongo import MongoClient, WriteConcern
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from auth import __version__, clients, errors, metrics
 from auth.accounts import Accounts
-from auth.chassis import log_setup
+from auth.chassis import answers, log_setup
 from auth.chassis.health import Health
 from auth.config import Settings, load
 from auth.devices import Devices
@@ -29,7 +29,6 @@ SERVICE = "auth"
 THREADS = 8
 FREE_THREADS = 3  # never wait for a password: tokens, keys and readiness go on
 MAX_BODY_BYTES = 16 << 10
-_METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 WSGIApp = Callable[..., Iterable[bytes]]
 
 
@@ -65,7 +64,7 @@ def create_app(
         lifetime_s=settings.access_token_seconds,
         clock=clock,
     )
-    service_clients = clients.Clients(clients.read(settings.service_clients_file))
+    service_clients = clients.Clients(settings.service_clients)
 
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
@@ -103,13 +102,5 @@ def _install_hooks(app: Flask) -> None:
     def bounded() -> None:
         request.get_data()  # 413 here, before a limit looks into the body
 
-    def finish(response: Response) -> Response:
-        response.headers.setdefault("Cache-Control", "no-store")
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        route = request.url_rule.rule if request.url_rule else "none"
-        method = request.method if request.method in _METHODS else "other"
-        metrics.REQUESTS.labels(route, method, response.status_code).inc()
-        return response
-
     app.before_request(bounded)
-    app.after_request(finish)
+    answers.install(app, metrics.REQUESTS, cache_control="no-store")

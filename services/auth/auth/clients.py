@@ -6,41 +6,25 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from auth.chassis.environment import refuse
 from auth.errors import AudienceRefused, BadClient
 
 Audience = Literal["storage", "analytics", "logging"]
 
 
 class Client(BaseModel):
-    """One entry of the file."""
+    """One entry of SERVICE_CLIENTS."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    secret: str = Field(min_length=16, max_length=256)
+    secret: str = Field(min_length=16, max_length=256, repr=False)
     audiences: list[Audience] = Field(min_length=1)
 
 
-_FILE = TypeAdapter(dict[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")], Client])
-
-
-def read(path: str) -> dict[str, Client]:
-    """The clients of SERVICE_CLIENTS_FILE, or an end of the process that names the field, not the value."""
-    if not path:
-        return {}
-    try:
-        return _FILE.validate_json(Path(path).read_bytes())
-    except OSError as error:
-        raise refuse(f"SERVICE_CLIENTS_FILE={path!r}: cannot be read ({error.strerror})") from None
-    except ValidationError as error:
-        # NB: an invalid key is in `loc`, but keys are ids, no secrets.
-        rules = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise refuse(f"SERVICE_CLIENTS_FILE={path!r}: {rules}") from None
+ClientId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 
 
 class Clients:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, Json, SecretStr, field_validator
 
 from auth.chassis import environment, mongo_urls, redis_urls
+from auth.clients import Client, ClientId
 from auth.secret_rules import broken_rule
 
-_SECRETS = ("JWT_SECRET", "JWT_PREVIOUS_SECRET", "MONGO_URL", "REDIS_URL")
+_SECRETS = ("JWT_SECRET", "JWT_PREVIOUS_SECRET", "MONGO_URL", "REDIS_URL", "SERVICE_CLIENTS")
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Names are the environment variables' names in lower case."""
 
-    model_config = SettingsConfigDict(extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8001, ge=1, le=65535, description="Port to listen on.")
@@ -36,8 +36,8 @@ class Settings(BaseSettings):
     )
     access_token_seconds: int = Field(600, ge=60, le=3600, description="Life of an access token.")
     refresh_token_days: int = Field(30, ge=1, le=365, description="Life of a refresh token.")
-    service_clients_file: str = Field(
-        "", description='JSON: {client_id: {"secret": ..., "audiences": [...]}}; no file, no service tokens.'
+    service_clients: Json[dict[ClientId, Client]] = Field(
+        {}, description='JSON: {client_id: {"secret": ..., "audiences": [...]}}; none, no service tokens.'
     )
     password_min_length: int = Field(12, ge=7, le=128, description="Shortest password of a new account.")
     hash_concurrency: int = Field(

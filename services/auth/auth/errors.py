@@ -2,62 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import structlog
 from flask import Flask, Response
 from pydantic import ValidationError
 from pymongo.errors import PyMongoError
 
 from auth.chassis import problems
+from auth.chassis.problems import BadInput, ServiceError
 
 
-class AuthError(Exception):
-    """An error with an answer of its own. `detail` and `members` are safe to show."""
-
-    def __init__(self, detail: str, **members: Any) -> None:
-        super().__init__(detail)
-        self.detail, self.members = detail, members
-
-
-class BadInput(AuthError):
-    """A field that breaks its rule; the value is not repeated."""
-
-    def __init__(self, field: str, rule: str) -> None:
-        super().__init__(f"{field}: {rule}", errors=[{"field": field, "rule": rule}])
-
-
-class EmailTaken(AuthError):
+class EmailTaken(ServiceError):
     """The account exists."""
 
 
-class BadCredentials(AuthError):
+class BadCredentials(ServiceError):
     """Email or password do not hold; which of the two is not said."""
 
 
-class BadToken(AuthError):
+class BadToken(ServiceError):
     """A token that does not hold; why is not said."""
 
 
-class BadClient(AuthError):
+class BadClient(ServiceError):
     """Client id or secret do not hold."""
 
 
-class AudienceRefused(AuthError):
+class AudienceRefused(ServiceError):
     """The client holds, but may not call that service."""
 
 
-class NotJson(AuthError):
+class NotJson(ServiceError):
     """The body is not declared as JSON."""
 
 
-class Busy(AuthError):
+class Busy(ServiceError):
     """Every place to hash a password is taken."""
 
 
-# Exception -> (status, stable code). Codes of errors that Flask raises itself are in problems.py.
-TABLE: Mapping[type[AuthError], tuple[int, str]] = {
+# Codes of errors that Flask raises itself are in chassis/problems.py.
+TABLE: problems.Table = {
     BadInput: (400, "bad_input"),
     EmailTaken: (409, "email_taken"),
     BadCredentials: (401, "bad_credentials"),
@@ -71,10 +54,6 @@ TABLE: Mapping[type[AuthError], tuple[int, str]] = {
 
 def install(app: Flask) -> None:
     """Answer every error of `app` as a problem."""
-
-    def auth_error(error: AuthError) -> Response:
-        status, code = TABLE[type(error)]
-        return problems.problem(status, code, error.detail, **error.members)
 
     def bad_body(error: ValidationError) -> Response:
         errors = [
@@ -92,6 +71,4 @@ def install(app: Flask) -> None:
         structlog.get_logger("errors").error("store_unavailable", error=type(error).__name__)
         return problems.problem(503, "store_unavailable", "the accounts cannot be reached")
 
-    problems.install(
-        app, "auth", {AuthError: auth_error, ValidationError: bad_body, PyMongoError: store_away}
-    )
+    problems.install(app, "auth", TABLE, {ValidationError: bad_body, PyMongoError: store_away})

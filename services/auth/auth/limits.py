@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from redis import ConnectionPool
 from redis.exceptions import RedisError
 
 from auth import metrics
+from auth.chassis.addresses import network
 from auth.chassis.problems import problem
 from auth.config import Settings
 from auth.devices import Devices
@@ -26,13 +26,7 @@ View = Callable[..., Any]
 
 def address() -> str:
     """The caller's address; of IPv6 the /64, since one host owns all of it."""
-    try:
-        parsed = ipaddress.ip_address((request.remote_addr or "").removeprefix("::ffff:"))
-    except ValueError:
-        return "address:unknown"
-    if parsed.version == 6:
-        return f"address:{ipaddress.ip_network((parsed, 64), strict=False)}"
-    return f"address:{parsed}"
+    return f"address:{network(request.remote_addr or '') or 'unknown'}"
 
 
 class Limits:

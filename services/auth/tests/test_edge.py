@@ -15,10 +15,8 @@ CLIENT_SECRET = "the-gateways-own-secret"
 
 
 @pytest.fixture
-def service_clients(tmp_path: Any) -> str:
-    path = tmp_path / "clients.json"
-    path.write_text(json.dumps({"api-gateway": {"secret": CLIENT_SECRET, "audiences": ["storage"]}}))
-    return str(path)
+def service_clients() -> str:
+    return json.dumps({"api-gateway": {"secret": CLIENT_SECRET, "audiences": ["storage"]}})
 
 
 def login(client: Any, email: str, address: str = "127.0.0.1", **headers: str) -> Any:
@@ -70,7 +68,7 @@ def test_a_known_device_has_a_limit_too(auth: Any, account: Any) -> None:
 
 def test_wrong_secrets_elsewhere_do_not_lock_a_service_out(auth: Any, service_clients: str) -> None:
     """Else anybody could take every service's tokens away."""
-    client = auth.client(service_clients_file=service_clients, limit_token_account=2)
+    client = auth.client(service_clients=service_clients, limit_token_account=2)
     given = {"grant_type": "client_credentials", "client_id": "api-gateway", "audience": "storage"}
 
     def ask(secret: str, address: str) -> int:

@@ -10,17 +10,18 @@ import jwt
 import pytest
 from tests.support.contracts import validator
 
-from auth import clients
+from auth.config import load
 
 SECRET = "secret-of-the-gateway-1"
+JWT_SECRET = "w7Xo2c9Qz4Lr8Vt1Bn6Hk3Md5Fg0Js-unit"
 
 
 @pytest.fixture
-def service(auth: Any, tmp_path: Path) -> Any:
+def service(auth: Any) -> Any:
     """An app that knows the client api-gateway, for storage only."""
-    path = tmp_path / "clients.json"
-    path.write_text(json.dumps({"api-gateway": {"secret": SECRET, "audiences": ["storage"]}}))
-    return auth.client(service_clients_file=str(path))
+    return auth.client(
+        service_clients=json.dumps({"api-gateway": {"secret": SECRET, "audiences": ["storage"]}})
+    )
 
 
 def ask(client: Any, **changes: str) -> Any:
@@ -76,21 +77,27 @@ def test_an_unknown_client_looks_like_a_wrong_secret(service: Any) -> None:
         '{"A!": {"secret": "long-enough-secret-x", "audiences": ["storage"]}}',
     ],
 )
-def test_a_bad_file_stops_the_start(tmp_path: Path, content: str, capsys: Any) -> None:
-    """One line that names the variable and never a secret."""
+def test_a_bad_file_stops_the_start(tmp_path: Path, content: str, monkeypatch: Any, capsys: Any) -> None:
+    """One line that names the variable and never a secret, beside the line of another problem."""
     path = tmp_path / "clients.json"
     path.write_text(content)
+    monkeypatch.setenv("JWT_SECRET", JWT_SECRET)
+    monkeypatch.setenv("SERVICE_CLIENTS_FILE", str(path))
+    monkeypatch.setenv("PORT", "x")
     with pytest.raises(SystemExit) as stopped:
-        clients.read(str(path))
-    said = capsys.readouterr().err
+        load()
+    port, said = capsys.readouterr().err.splitlines()
     assert stopped.value.code == 2
-    assert said.startswith("SERVICE_CLIENTS_FILE=")
-    assert said.count("\n") == 1
+    assert port.startswith("PORT=")
+    assert said.startswith("SERVICE_CLIENTS_FILE=(secret): ")
     assert "tiny-one" not in said
     assert "long-enough-secret-x" not in said
 
 
-def test_a_missing_file_stops_the_start(tmp_path: Path) -> None:
+def test_a_missing_file_stops_the_start(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     """A typing error must not start a service that refuses everybody."""
+    monkeypatch.setenv("JWT_SECRET", JWT_SECRET)
+    monkeypatch.setenv("SERVICE_CLIENTS_FILE", str(tmp_path / "none.json"))
     with pytest.raises(SystemExit):
-        clients.read(str(tmp_path / "none.json"))
+        load()
+    assert capsys.readouterr().err.startswith("SERVICE_CLIENTS_FILE: must name a file that can be read")

@@ -1,5 +1,8 @@
-"""Settings from the environment; a secret `X` may come as a file that `X_FILE` names. What is wrong ends the
-start with exit code 2 and a line a variable: name, value (never a secret's), rule."""
+"""Settings from the environment: a model's fields are the variables' names in lower case.
+
+A secret `X` may come as a file that `X_FILE` names. What is wrong ends the start with exit code 2 and a line
+for each variable: name, value (never a secret's) and rule.
+"""
 
 from __future__ import annotations
 
@@ -7,38 +10,69 @@ import os
 import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings
+from pydantic import AfterValidator, BaseModel, ValidationError
 
-S = TypeVar("S", bound=BaseSettings)
-
-
-def refuse(lines: str) -> SystemExit:
-    """Say why the service does not start; the exit to raise."""
-    print(lines, file=sys.stderr)
-    return SystemExit(2)
+M = TypeVar("M", bound=BaseModel)
 
 
-def load(model: type[S], secrets: Collection[str]) -> S:
-    """The settings; `secrets` are the names of variables that may be files and are never shown."""
-    given: dict[str, str] = {}
-    for name in secrets:
-        if path := os.environ.get(f"{name}_FILE"):
-            try:
-                given[name.lower()] = Path(path).read_text().strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise refuse(f"{name}_FILE={path!r}: cannot be read ({type(error).__name__})") from None
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http:// or https:// URL")
+    return value.rstrip("/")
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+def load(model: type[M], secrets: Collection[str], environ: Mapping[str, str] = os.environ) -> M:
+    """The settings. Raises SystemExit once every problem is printed.
+
+    `secrets` are the names of variables that may be files and are never shown. A rule of several fields
+    belongs to a validator of one of them: pydantic asks the whole model only when all fields are right.
+    """
+    values = {name.lower(): value for name, value in environ.items()}
+    found = {field: _read(field, values, field.upper() in secrets) for field in model.model_fields}
+    lines = [f"{each.label}: {each.problem}" for each in found.values() if each.problem]
     try:
-        return model(**given)  # type: ignore[arg-type]  # values are parsed like the environment's
+        settings = model(**{field: each.value for field, each in found.items() if each.value is not None})
     except ValidationError as error:
-        raise refuse("\n".join(_line(one, secrets) for one in error.errors())) from None
+        for one in error.errors():
+            label, _, problem = found[str(one["loc"][0])]
+            rule = one["msg"].removeprefix("Value error, ")
+            if one["type"] == "missing":
+                rule = f"must be set (or {label}_FILE)" if label in secrets else "must be set"
+            where = "".join(f"{part}: " for part in one["loc"][1:])  # inside a list or an object
+            if not problem:
+                lines.append(f"{label}: {where}{rule}")
+    else:
+        if not lines:
+            return settings
+    print("\n".join(lines), file=sys.stderr)
+    raise SystemExit(2)
 
 
-def _line(error: Mapping[str, Any], secrets: Collection[str]) -> str:
-    name = str(error["loc"][0]).upper()
-    if error["type"] == "missing":
-        return f"{name}: must be set (or {name}_FILE)" if name in secrets else f"{name}: must be set"
-    value = "(secret)" if name in secrets else repr(error.get("input"))
-    return f"{name}={value}: {str(error['msg']).removeprefix('Value error, ')}"
+class _Variable(NamedTuple):
+    """How a line calls a variable, its value if it has one, and why a file gave none."""
+
+    label: str
+    value: str | None = None
+    problem: str = ""
+
+
+def _read(field: str, values: Mapping[str, str], secret: bool) -> _Variable:
+    name, value = field.upper(), values.get(field)
+    if secret and (path := values.get(f"{field}_file")):
+        try:
+            value = Path(path).read_text().strip()
+        except OSError as error:
+            return _Variable(f"{name}_FILE", problem=f"must name a file that can be read ({error.strerror})")
+        except UnicodeDecodeError:
+            return _Variable(f"{name}_FILE", problem="must name a file in UTF-8")
+        return _Variable(f"{name}_FILE={'(secret)' if value else '(empty file)'}", value)
+    if value is None:
+        return _Variable(name)
+    return _Variable(f"{name}=(secret)" if secret else f"{name}={value!r}", value)

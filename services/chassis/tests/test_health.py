@@ -1,12 +1,16 @@
-"""What HEALTHCHECK runs, asked of real listeners."""
+"""Probes and metrics, and what an image's HEALTHCHECK makes of them."""
 
 from __future__ import annotations
 
+import json
 import socket
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from werkzeug.test import Client
 
 from chassis import health
 
@@ -60,3 +64,80 @@ def test_no_port_at_all_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     monkeypatch.delenv("PORT", raising=False)
     assert health.main([]) == 1
     assert "port ''" in capsys.readouterr().err
+
+
+def _application(_environ: object, start_response: Callable[..., object]) -> list[bytes]:
+    start_response("200 OK", [])
+    return [b"the application"]
+
+
+def test_readiness_names_each_dependency_and_asks_it_once_a_second() -> None:
+    """Probes stay cheap, and a check that raises is an answer too."""
+    now, away, asked = [0.0], [False], list[str]()
+
+    def store() -> None:
+        asked.append("store")
+        if away[0]:
+            raise RuntimeError("with a password")
+
+    probed = health.Health("test", {"store": store, "cache": lambda: None}, clock=lambda: now[0])
+    client = Client(probed.middleware(_application))
+    for path in ("/readyz", "/health"):
+        got = client.get(path)
+        assert (got.status_code, got.json["checks"]) == (200, {"store": "ok", "cache": "ok"})
+    assert asked == ["store"]
+    away[0], now[0] = True, 1.1
+    got = client.get("/readyz")
+    assert got.status_code == 503
+    assert got.json == {
+        "status": "unhealthy",
+        "service": "test",
+        "checks": {"store": "unavailable", "cache": "ok"},
+    }
+    assert client.get("/livez").status_code == 200  # a restart would not bring the store back
+
+
+def test_everything_else_is_the_applications() -> None:
+    """Only the probes and /metrics are answered before it."""
+    client = Client(health.Health("test", {}).middleware(_application))
+    assert client.get("/x").text == "the application"
+    assert "python_info" in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(("given", "kept"), [("desk-1", True), ("a b", False)])
+def test_an_answer_to_a_probe_carries_what_every_answer_does(given: str, kept: bool) -> None:
+    """The caller's id if it is one, no sniffing, no caching."""
+    client = Client(health.Health("test", {}).middleware(_application))
+    headers = client.get("/livez", headers={"X-Request-ID": given}).headers
+    assert (headers["X-Request-ID"] == given) is kept
+    assert (headers["X-Content-Type-Options"], headers["Cache-Control"]) == ("nosniff", "no-store")
+
+
+def test_the_probe_server_has_nothing_else(serve: Serve) -> None:
+    """A process without an HTTP interface of its own."""
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"http://127.0.0.1:{serve()}/x", timeout=30)
+    with caught.value as answer:
+        problem = json.load(answer)
+    assert (answer.code, problem["code"]) == (404, "not_found")
+    assert problem["request_id"] == answer.headers["X-Request-ID"]
+
+
+def test_a_malformed_request_is_refused_and_not_repeated(serve: Serve) -> None:
+    """It may hold a token."""
+    with socket.create_connection(("127.0.0.1", int(serve())), timeout=30) as peer:
+        peer.sendall(b"GET /hunter2 no HTTP at all\r\n\r\n")
+        answer = b"".join(iter(lambda: peer.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.0 400 ")
+    assert b'"code": "bad_input"' in answer
+    assert b"nosniff" in answer
+    assert b"hunter2" not in answer
+
+
+def test_silent_peers_do_not_keep_a_prober_out(serve: Serve) -> None:
+    """One more than its places closes the oldest."""
+    port = serve()
+    with ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(socket.create_connection(("127.0.0.1", int(port)), timeout=30))
+        assert health.main([port]) == 0

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-from feed_generator import recording
+from feed_generator.adapters.redis_stream import RedisStream, connect
 from feed_generator.buffer import Buffer
 from feed_generator.chassis import log_setup
 from feed_generator.chassis.health import Health
@@ -15,7 +15,7 @@ from feed_generator.config import Settings
 from feed_generator.domain.rulebook import rules
 from feed_generator.domain.shards import mine
 from feed_generator.publisher import Publisher
-from feed_generator.redis_stream import RedisStream, connect
+from feed_generator.sources import recording
 from feed_generator.sources.base import NoSource, Source
 from feed_generator.sources.replay import Replay
 from feed_generator.sources.synthetic import SyntheticMarket

@@ -7,10 +7,6 @@ class FeedError(Exception):
     """Someone must change a setting or a file; starting again does not help."""
 
 
-class ConfigError(FeedError):
-    """A setting: the variable, its value and the rule."""
-
-
 class UnknownProduct(FeedError):
     """The rulebook has no such product, or none yet at the asked date."""
 

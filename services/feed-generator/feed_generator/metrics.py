@@ -2,6 +2,7 @@
 
 from prometheus_client import Counter, Gauge
 
+MADE = Counter("feed_made_total", "Messages that the source made: published, waiting, conflated or dropped.")
 PUBLISHED = Counter("feed_published_total", "Messages that Redis confirmed.", ["kind"])
 CONFLATED = Counter("feed_quotes_conflated_total", "Quotes replaced by a newer one before they were sent.")
 DROPPED = Counter("feed_quotes_dropped_total", "Quotes dropped because the readers are far behind.")

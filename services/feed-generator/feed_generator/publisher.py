@@ -19,7 +19,7 @@ from redis.exceptions import OutOfMemoryError
 
 from feed_generator import metrics
 from feed_generator.buffer import Buffer, Named
-from feed_generator.pressure import CONFLATE, DROP_QUOTES, HALF_SPEED, PAUSE, pressure
+from feed_generator.domain.pressure import CONFLATE, DROP_QUOTES, HALF_SPEED, PAUSE, pressure
 from feed_generator.sources.base import Source
 
 _log = structlog.get_logger("publisher")
@@ -130,6 +130,7 @@ class Publisher:
 
     def _make(self) -> None:
         batch = self._source.advance()
+        metrics.MADE.inc(len(batch.messages))
         conflate = self._failures > 0 or self._pressure >= CONFLATE
         for message in batch.messages:
             if message.symbol is not None and self._pressure >= DROP_QUOTES:

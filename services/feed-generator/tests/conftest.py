@@ -209,6 +209,7 @@ def bench() -> Bench:
 @pytest.fixture
 def counted() -> Callable[[str], float]:
     """How much a metric grew since the test began."""
-    names = ("feed_quotes_dropped_total", "feed_quotes_conflated_total", "feed_skipped_seconds_total")
+    names = ("feed_made_total", "feed_quotes_dropped_total", "feed_quotes_conflated_total")
+    names += ("feed_skipped_seconds_total",)
     before = {name: REGISTRY.get_sample_value(name) or 0.0 for name in names}
     return lambda name: (REGISTRY.get_sample_value(name) or 0.0) - before[name]

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from feed_generator import config
-from feed_generator.errors import ConfigError
 
 GOOD = {"FEED": "synthetic", "PRODUCTS": "NIFTY, AAPL", "REDIS_URL": "redis://:secret@localhost:6379/0"}
+Refused = Callable[[Mapping[str, str]], str]
 
 
-def test_the_least_that_must_be_said_is_feed_products_and_redis() -> None:
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
+    """What the start says of settings that it refuses."""
+
+    def load(environ: Mapping[str, str]) -> str:
+        with pytest.raises(SystemExit) as stopped:
+            config.load(environ)
+        assert stopped.value.code == 2
+        return capsys.readouterr().err
+
+    return load
+
+
+def test_the_least_that_must_be_said_is_feed_products_and_redis(refused: Refused) -> None:
     """Everything else has a default, and variables that are not ours do not matter."""
     settings = config.load(GOOD | {"PATH": "/bin", "FEEDS": "x"})
     assert settings.product_list == ["NIFTY", "AAPL"]
     assert (settings.source, settings.seed, settings.messages_per_second) == ("synthetic", 7, 60)
-    for name in GOOD:
-        with pytest.raises(ConfigError, match=f"^{name}: Field required$"):
-            config.load({key: value for key, value in GOOD.items() if key != name})
+    assert refused({}) == (
+        "FEED: must be set\nPRODUCTS: must be set\nREDIS_URL: must be set (or REDIS_URL_FILE)\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,45 +63,38 @@ def test_the_least_that_must_be_said_is_feed_products_and_redis() -> None:
         ("LOG_LEVEL", "LOUD"),
     ],
 )
-def test_a_bad_value_is_named_with_its_variable(name: str, value: str) -> None:
-    """One line: variable, rule and what was given."""
-    with pytest.raises(ConfigError) as caught:
-        config.load(GOOD | {name: value})
-    message = str(caught.value)
-    assert message.startswith(f"{name}: ")
-    assert "(given: " in message
-    assert "\n" not in message
+def test_a_bad_value_is_named_with_its_variable(name: str, value: str, refused: Refused) -> None:
+    """One line: variable, what was given and the rule."""
+    said = refused(GOOD | {name: value})
+    assert said.startswith(f"{name}={value!r}: ")
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize(
     "url", ["localhost:6379", "http://localhost", "redis://:secret@host:port/0", "redis://:secret@host?no=1"]
 )
-def test_a_bad_redis_url_is_named_but_not_shown(url: str) -> None:
+def test_a_bad_redis_url_is_named_but_not_shown(url: str, refused: Refused) -> None:
     """It holds a password."""
-    with pytest.raises(ConfigError, match=r"^REDIS_URL: ") as caught:
-        config.load(GOOD | {"REDIS_URL": url})
-    assert "secret" not in str(caught.value)
-    assert "\n" not in str(caught.value)
+    said = refused(GOOD | {"REDIS_URL": url})
+    assert said.startswith("REDIS_URL=(secret): must ")
+    assert ":secret" not in said
+    assert said.count("\n") == 1
 
 
-def test_the_redis_url_may_come_as_a_file(tmp_path: Path) -> None:
+def test_the_redis_url_may_come_as_a_file(tmp_path: Path, refused: Refused) -> None:
     """The file wins, its last newline does not count; one that cannot be read is named."""
     path = tmp_path / "url"
     path.write_text("redis://elsewhere:6379/0\n")
     assert config.load(GOOD | {"REDIS_URL_FILE": str(path)}).redis_url == "redis://elsewhere:6379/0"
-    with pytest.raises(ConfigError, match=r"^REDIS_URL_FILE: cannot read .*none: No such file"):
-        config.load(GOOD | {"REDIS_URL_FILE": str(tmp_path / "none")})
-    path.write_bytes(b"redis://\xff")
-    with pytest.raises(ConfigError, match=r"^REDIS_URL_FILE: cannot read .*url: it is not UTF-8 text$"):
-        config.load(GOOD | {"REDIS_URL_FILE": str(path)})
+    assert refused(GOOD | {"REDIS_URL_FILE": str(tmp_path / "none")}).startswith("REDIS_URL_FILE: must name ")
 
 
-def test_a_replay_needs_a_recording_of_exactly_one_product() -> None:
-    """Both rules name the variable to change."""
+def test_a_replay_needs_a_recording_of_exactly_one_product(refused: Refused) -> None:
+    """Both rules name the variable to change, both at once."""
     replay = GOOD | {"SOURCE": "replay", "PRODUCTS": "NIFTY"}
-    with pytest.raises(ConfigError, match=r"^REPLAY_PATH: needed when SOURCE=replay"):
-        config.load(replay)
-    replay |= {"REPLAY_PATH": "recording.csv"}
-    assert config.load(replay).replay_path == "recording.csv"
-    with pytest.raises(ConfigError, match=r"^PRODUCTS: a recording holds one product"):
-        config.load(replay | {"PRODUCTS": "NIFTY,AAPL"})
+    without = "REPLAY_PATH: must name the recording when SOURCE=replay\n"
+    assert refused(replay) == without
+    assert config.load(replay | {"REPLAY_PATH": "recording.csv"}).replay_path == "recording.csv"
+    two = refused(replay | {"PRODUCTS": "NIFTY,AAPL"})
+    assert two.startswith("PRODUCTS='NIFTY,AAPL': must name exactly the one product of the recording")
+    assert two.endswith(f"\n{without}")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from tests.support.contracts import example, validator
 
-from feed_generator import recording
 from feed_generator.domain.rulebook import rules
 from feed_generator.messages import Message, stamp, symbol
+from feed_generator.sources import recording
 from feed_generator.sources.replay import Replay
 
 KINDS = ("underlying", "option_quote", "option_chain")

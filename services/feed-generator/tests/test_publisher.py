@@ -70,6 +70,18 @@ def test_at_twice_the_high_water_quotes_are_dropped_and_counted(bench: Any, coun
     assert bench.turns("underlying") == list(range(bench.market.turn))
 
 
+@pytest.mark.parametrize("times", [0, 1, 1.5, 2])
+def test_what_is_made_is_published_conflated_dropped_or_waiting(
+    times: float, bench: Any, counted: Counted
+) -> None:
+    """The counters account for every message, at any moment."""
+    bench.behind(times)
+    bench.run(2.5)
+    gone = counted("feed_quotes_conflated_total") + counted("feed_quotes_dropped_total")
+    assert counted("feed_made_total") == 4 * bench.market.turn
+    assert counted("feed_made_total") == len(bench.stream.got) + gone + len(bench.buffer)
+
+
 def test_it_recovers_once_the_readers_catch_up(bench: Any) -> None:
     """Full rate and all quotes again."""
     bench.behind(2)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from feed_generator import recording
 from feed_generator.errors import BadRecording
+from feed_generator.sources import recording
 
 HEADER = "timestamp,expiry,strike,spot,side,ltp,bid,ask,bid_qty,ask_qty,vol,oi,prev_oi,close"
 ROW = "2024-06-21T15:30:00+05:30,2024-06-27,23500,23501.1,C,118.2,118,118.5,25,300,39000,5500,3100,167.5"

@@ -15,10 +15,10 @@ from devcluster.processes.stores import RedisServer
 from devcluster.waiting import wait_until
 from tests.support.contracts import validator
 
+from feed_generator.adapters.redis_stream import GROUP, RedisStream, connect
 from feed_generator.buffer import Buffer, Named
 from feed_generator.messages import Kind
 from feed_generator.publisher import Publisher
-from feed_generator.redis_stream import GROUP, RedisStream, connect
 from feed_generator.sources.base import Batch, Source
 
 KEY = "feed:synthetic"

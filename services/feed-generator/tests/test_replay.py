@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from feed_generator import recording
 from feed_generator.domain.rulebook import rules
-from feed_generator.recording import RecordedChain, Snapshot
+from feed_generator.sources import recording
+from feed_generator.sources.recording import RecordedChain, Snapshot
 from feed_generator.sources.replay import QUOTED_STRIKES, Replay
 
 AS_OF = datetime(2024, 6, 20, 7, tzinfo=UTC)

@@ -12,7 +12,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from logging_service import __version__, errors, intake, metrics, query
-from logging_service.chassis import log_setup
+from logging_service.chassis import answers, log_setup
 from logging_service.chassis.bearer import Verifier
 from logging_service.chassis.health import Health
 from logging_service.config import Settings, load
@@ -22,7 +22,6 @@ SERVICE = "logging-service"
 AUDIENCE = "logging"
 THREADS = 8
 MAX_BODY_BYTES = 256 << 10
-_METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 WSGIApp = Callable[..., Iterable[bytes]]
 
 
@@ -88,13 +87,5 @@ def _install_hooks(app: Flask, verifier: Verifier) -> None:
     def admit() -> None:
         verifier.claims(request.headers.get("Authorization"))
 
-    def finish(response: Response) -> Response:
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        route = request.url_rule.rule if request.url_rule else "none"
-        method = request.method if request.method in _METHODS else "other"
-        metrics.REQUESTS.labels(route, method, response.status_code).inc()
-        return response
-
     app.before_request(admit)
-    app.after_request(finish)
+    answers.install(app, metrics.REQUESTS, cache_control="no-store")

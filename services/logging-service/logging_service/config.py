@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from logging_service.chassis import environment, mongo_urls
+from logging_service.chassis.environment import HttpUrl
 
 _SECRETS = ("MONGO_URL",)
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Names are the environment variables' names in lower case."""
-
-    model_config = SettingsConfigDict(extra="ignore")
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8005, ge=1, le=65535, description="Port to listen on.")
@@ -28,9 +26,7 @@ class Settings(BaseSettings):
         SecretStr("mongodb://localhost:27017/deltastream"),
         description="MongoDB; the database is the path, `deltastream` unless given.",
     )
-    auth_url: str = Field(
-        "http://localhost:8001", pattern="^https?://[^/]", description="The auth service: keys of tokens."
-    )
+    auth_url: HttpUrl = Field("http://localhost:8001", description="The auth service: keys of tokens.")
     query_timeout_ms: int = Field(
         3000, ge=10, le=8000, description="Longest a query may run in MongoDB, milliseconds."
     )
@@ -39,11 +35,6 @@ class Settings(BaseSettings):
     @classmethod
     def _mongo(cls, value: SecretStr) -> SecretStr:
         return SecretStr(mongo_urls.checked(value.get_secret_value()))
-
-    @field_validator("auth_url")
-    @classmethod
-    def _no_slash(cls, value: str) -> str:
-        return value.rstrip("/")
 
 
 def load() -> Settings:

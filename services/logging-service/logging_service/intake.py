@@ -17,7 +17,7 @@ from pydantic import (
     ValidationError,
 )
 
-from logging_service.errors import BadInput
+from logging_service.chassis.problems import BadInput
 
 MAX_LINES = 100
 MAX_MESSAGE = 4096

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from logging_service.errors import BadInput
+from logging_service.chassis.problems import BadInput
 from logging_service.intake import LEVELS, moment
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1000

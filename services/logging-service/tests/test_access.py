@@ -32,7 +32,7 @@ def test_other_tokens_are_refused(service: Any, auth: Any, db: Any, kind: str, m
 
 
 def test_the_real_auths_token_opens(service: Any) -> None:
-    """End to end: client credentials, published keys, the twin that verifies."""
+    """End to end: client credentials, published keys, and the copy of bearer.py that verifies."""
     assert service.add(LINE).status_code == 202
     assert service.messages() == ["x"]
 

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings
+from pydantic import BaseModel, Field, field_validator
 
-from socket_gateway.chassis import redis_urls
+from socket_gateway.chassis import environment, redis_urls
+from socket_gateway.chassis.environment import HttpUrl
 
 _SECRETS = ("REDIS_URL",)
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _TRANSPORTS = ("websocket", "polling")
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Read once at start; the README's table is tested against these fields."""
 
     port: int = Field(8002, ge=1, le=65535)
     host: str = "127.0.0.1"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     redis_url: str = "redis://127.0.0.1:6379/0"
-    auth_url: str = Field("http://127.0.0.1:8001", pattern=r"^https?://")
+    auth_url: HttpUrl = "http://127.0.0.1:8001"
     anonymous_read: bool = False
     cors_origins: str = ""
     allowed_hosts: str = ""
@@ -100,21 +98,5 @@ def _split(value: str) -> list[str]:
 
 
 def load() -> Settings:
-    """The settings, or SystemExit with one line that names variable, value and rule."""
-    from_files: dict[str, Any] = {}
-    for name in _SECRETS:
-        file = os.environ.get(f"{name}_FILE")
-        if file:
-            try:
-                from_files[name.lower()] = Path(file).read_text().strip()
-            except OSError as error:
-                raise SystemExit(f"{name}_FILE={file}: cannot be read ({error.strerror})") from error
-            except UnicodeDecodeError:
-                raise SystemExit(f"{name}_FILE={file}: cannot be read (it is not UTF-8 text)") from None
-    try:
-        return Settings(**from_files)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]).upper()
-        shown = "(hidden)" if name in _SECRETS else repr(first["input"])
-        raise SystemExit(f"{name}={shown}: {first['msg'].removeprefix('Value error, ')}") from error
+    """The settings, or an end of the process (2) that names variable, value and rule."""
+    return environment.load(Settings, _SECRETS)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from typing import Any
+
+from socket_gateway.chassis.addresses import network
 
 
 def origin_of(peer: str, forwarded: str, trusted_proxies: int) -> str:
@@ -14,15 +15,7 @@ def origin_of(peer: str, forwarded: str, trusted_proxies: int) -> str:
     """
     hops = [hop.strip() for hop in forwarded.split(",")]
     shown = hops[-trusted_proxies] if 0 < trusted_proxies <= len(hops) else peer
-    try:
-        address = ipaddress.ip_address(shown.partition("%")[0])
-    except ValueError:
-        return peer
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((address, 64), strict=False))
+    return network(shown) or peer
 
 
 class Places:

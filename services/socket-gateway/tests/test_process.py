@@ -51,14 +51,16 @@ def test_other_paths_are_not_found_as_problem_json(gateway: Any) -> None:
     ],
 )
 def test_a_bad_setting_stops_the_start_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
 ) -> None:
     """Variable, value and rule; a secret is not shown."""
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as stop:
         load()
-    assert re.match(rf"{name}=\S+: .+$", str(stop.value))
-    assert "secret" not in str(stop.value)
+    said = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert re.fullmatch(rf"{name}=\S+: .+\n", said)
+    assert ":secret" not in said
 
 
 def test_the_redis_url_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -67,9 +69,6 @@ def test_the_redis_url_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("REDIS_URL", "redis://other:6379/0")
     monkeypatch.setenv("REDIS_URL_FILE", str(tmp_path / "url"))
     assert load().redis_url == "redis://:p@host:6379/0"
-    (tmp_path / "url").write_bytes(b"redis://\xff")
-    with pytest.raises(SystemExit, match=r"^REDIS_URL_FILE=.*: cannot be read \(it is not UTF-8 text\)$"):
-        load()
 
 
 def test_the_readme_has_every_setting() -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, request
 from pymongo import MongoClient
 from pymongo.database import Database
 
 from storage import __version__, errors, metrics
-from storage.chassis import log_setup
+from storage.chassis import answers, log_setup
 from storage.chassis.bearer import Verifier
 from storage.chassis.health import Health
 from storage.config import Settings, load
@@ -19,7 +19,6 @@ from storage.routes import EXTENSION, routes
 
 SERVICE = AUDIENCE = "storage"
 THREADS = 8
-_METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 WSGIApp = Callable[..., Iterable[bytes]]
 
 
@@ -61,13 +60,5 @@ def _install_hooks(app: Flask, verifier: Verifier) -> None:
     def admit() -> None:
         verifier.claims(request.headers.get("Authorization"))
 
-    def finish(response: Response) -> Response:
-        response.headers["Cache-Control"] = "private, no-cache"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        route = request.url_rule.rule if request.url_rule else "none"
-        method = request.method if request.method in _METHODS else "other"
-        metrics.REQUESTS.labels(route, method, response.status_code).inc()
-        return response
-
     app.before_request(admit)
-    app.after_request(finish)
+    answers.install(app, metrics.REQUESTS, cache_control="private, no-cache")

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from flask import Flask, Response
+from flask import Flask
 
 from storage.chassis import problems
 from storage.chassis.bearer import KeysUnavailable, Unauthorized
+from storage.chassis.problems import BadInput, ServiceError
 
 
-class StorageError(Exception):
-    """An error with an answer of its own. `detail` and `members` are safe to show."""
-
-    def __init__(self, detail: str, **members: Any) -> None:
-        super().__init__(detail)
-        self.detail, self.members = detail, members
-
-
-class BadInput(StorageError):
-    """Parameters that break their rules: (field, rule) pairs, without the values."""
-
-    def __init__(self, *broken: tuple[str, str]) -> None:
-        super().__init__(
-            "; ".join(f"{field}: {rule}" for field, rule in broken),
-            errors=[{"field": field, "rule": rule} for field, rule in broken],
-        )
-
-
-class StoreUnavailable(StorageError):
+class StoreUnavailable(ServiceError):
     """MongoDB does not answer, or refuses this service."""
 
 
-class QueryTimeout(StorageError):
+class QueryTimeout(ServiceError):
     """MongoDB gave a query up at its time limit."""
 
 
-# Exception -> (status, stable code). Codes of errors that Flask raises itself are in problems.py.
-TABLE: Mapping[type[StorageError], tuple[int, str]] = {
+# Codes of errors that Flask raises itself are in chassis/problems.py.
+TABLE: problems.Table = {
     BadInput: (400, "bad_input"),
     StoreUnavailable: (503, "store_unavailable"),
     QueryTimeout: (503, "query_timeout"),
@@ -48,13 +28,5 @@ TABLE: Mapping[type[StorageError], tuple[int, str]] = {
 def install(app: Flask) -> None:
     """Answer every error of `app` as a problem."""
 
-    def storage_error(error: StorageError) -> Response:
-        status, code = TABLE[type(error)]
-        return problems.problem(status, code, error.detail, **error.members)
-
-    answers = {
-        StorageError: storage_error,
-        Unauthorized: problems.unauthorized,
-        KeysUnavailable: problems.no_keys,
-    }
-    problems.install(app, "storage", answers)
+    tokens = {Unauthorized: problems.unauthorized, KeysUnavailable: problems.no_keys}
+    problems.install(app, "storage", TABLE, tokens)

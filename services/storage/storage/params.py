@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 from werkzeug.datastructures import MultiDict
 
-from storage.errors import BadInput
+from storage.chassis.problems import BadInput
 
 MAX_LIMIT = 1000
 _PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, Field, SecretStr, field_validator
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
@@ -27,10 +26,8 @@ _PASSING = frozenset({91, 103, 109, 189, 308, 10107, 11600, 13435, 13436})
 Client = MongoClient[dict[str, Any]]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Names are the environment variables' names in lower case."""
-
-    model_config = SettingsConfigDict(extra="ignore")
 
     mongo_members: str = Field(description="host:port of every member, comma-separated; the first starts it.")
     mongo_replica_set: str = Field("deltastream", pattern="^[a-z0-9-]{1,64}$", description="Name of the set.")

@@ -20,8 +20,8 @@ from devcluster.waiting import wait_until
 from pymongo import MongoClient
 from tests.support.contracts import example
 
-from worker_enricher.redis_client import connect as redis_client
-from worker_enricher.stream import GROUP
+from worker_enricher.adapters.redis_client import connect as redis_client
+from worker_enricher.adapters.stream import GROUP
 
 SERVICE = Path(__file__).parents[1]
 MakeEnricher = Callable[[str, str], "Enricher"]

@@ -13,11 +13,11 @@ from devcluster.waiting import wait_until
 from prometheus_client import REGISTRY
 from redis.exceptions import OutOfMemoryError
 
+from worker_enricher.adapters.outages import is_redis_outage
+from worker_enricher.adapters.redis_client import connect as redis_client
+from worker_enricher.adapters.stream import GROUP, Entry, FeedStream
 from worker_enricher.dlq import DeadLetterError, DeadLetters
 from worker_enricher.errors import RefusedError
-from worker_enricher.outages import is_redis_outage
-from worker_enricher.redis_client import connect as redis_client
-from worker_enricher.stream import GROUP, Entry, FeedStream
 
 MIB = 1 << 20
 LIMIT = 24 * MIB
@@ -109,7 +109,7 @@ def stream(own_redis: RedisServer, small: redis.Redis) -> FeedStream:
 
 def set_aside(stream: FeedStream, client: redis.Redis, body: bytes) -> None:
     client.xadd("feed:f", {"body": b"x"})
-    [(id_, _)] = stream.read_new("s", 1, 1)
+    [id_] = [entry.id for entry in stream.read_new("s", 1, 1)]
     stream.set_aside(Entry(id_, body), RefusedError("not_json", "no JSON"), mid=None, deliveries=1)
 
 
@@ -136,7 +136,7 @@ def test_a_refused_entry_leaves_a_full_redis_and_takes_a_quarter_of_the_letters_
     for _ in range(5):
         set_aside(stream, small, b"x" * 100_000)
     small.xadd("feed:f", {"body": b"x"})
-    [(id_, _)] = stream.read_new("s", 1, 1)
+    [id_] = [entry.id for entry in stream.read_new("s", 1, 1)]
     fill(small)
     stream.set_aside(Entry(id_, b"y" * 800_000), RefusedError("not_json", "no JSON"), mid=None, deliveries=1)
     assert small.xpending("feed:f", GROUP)["pending"] == 0

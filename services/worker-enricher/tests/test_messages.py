@@ -235,6 +235,21 @@ def test_a_message_cannot_arrive_before_it_is_sent() -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
+def test_a_replays_number_begins_with_the_epoch_of_its_mid(name: str) -> None:
+    """One of another epoch would stand before all that this replay still sends."""
+    message = example(name) | {"mid": "1732700000:17"}
+    for replay in (1732700000 * 10**6, 1732700000 * 10**6 + 999_999):
+        read(json.dumps(message | {"replay": replay}).encode(), feed=message["feed"], arrived_ms=None)
+    for replay in (1, 1732700001 * 10**6, 1732700000 * 10**6 - 1, 10**16):
+        error = refusal(message | {"replay": replay})
+        assert (error.reason, f"{replay}" in error.detail, message["mid"] in error.detail) == (
+            "inconsistent",
+            True,
+            True,
+        )
+
+
+@pytest.mark.parametrize("name", KINDS)
 def test_no_text_is_read_with_a_character_too_many(name: str) -> None:
     """`$` of Python takes a newline: every text of every kind, with one more character at either end."""
     good = example(name)

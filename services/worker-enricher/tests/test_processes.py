@@ -62,7 +62,7 @@ def test_a_process_killed_under_load_loses_and_doubles_nothing(enricher: Any, vi
 def test_a_redis_that_is_killed_again_and_again_is_consumed_from_again(
     make_enricher: Any, own_redis: RedisServer, mongo_url: str, concurrency: str
 ) -> None:
-    """Whatever Celery was doing when the broker went: a task in hand, one to acknowledge, none."""
+    """Whatever Celery was doing when the broker went: a task in hand or none."""
     enricher = make_enricher(own_redis.url(), mongo_url)
     enricher.start("subscriber", BATCH_ENTRIES="5")
     enricher.start("worker", BATCH_ENTRIES="5", CONCURRENCY=concurrency)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Callable
@@ -9,17 +10,19 @@ from typing import Any
 
 import pytest
 import redis
+from devcluster.processes.stores import RedisServer
+from devcluster.waiting import wait_until
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
 from tests.support.contracts import example, shown, validator
 
+from worker_enricher.adapters.mongo_sink import MongoSink, connect
+from worker_enricher.adapters.redis_client import connect as redis_client
+from worker_enricher.adapters.redis_sink import RedisSink
+from worker_enricher.adapters.stream import GROUP, FeedStream
 from worker_enricher.errors import StoreRejectedError
-from worker_enricher.mongo_sink import MongoSink, connect
 from worker_enricher.pipeline import Enriched
-from worker_enricher.redis_client import connect as redis_client
-from worker_enricher.redis_sink import RedisSink
 from worker_enricher.runner import BatchRunner, Stopped
-from worker_enricher.stream import GROUP, FeedStream
 
 FEED = "nifty-replay"
 NOW_NS = 1_795_548_001_000_000_000
@@ -41,12 +44,14 @@ class World:
         sink: MongoSink | None = None,
         sleep: Callable[[float], None] = lambda _s: None,
         clock: Callable[[], float] = time.perf_counter,
+        batch_entries: int = 256,
     ) -> BatchRunner:
         return BatchRunner(
             self.stream,
             sink or MongoSink(self.db),
             RedisSink(self.client),
             consumer="w",
+            batch_entries=batch_entries,
             stopping=lambda: self.stopping,
             beat=lambda: None,
             now_ns=lambda: NOW_NS,
@@ -58,7 +63,7 @@ class World:
         for message in messages:
             raw = message if isinstance(message, bytes) else json.dumps(message).encode()
             self.client.xadd(f"feed:{FEED}", {"body": raw})
-        return [id_ for id_, _ in self.stream.read_new("s", 1000, 10)]
+        return [entry.id for entry in self.stream.read_new("s", 1000, 64 << 20)]
 
     def pending(self) -> int:
         return int(self.client.xpending(f"feed:{FEED}", GROUP)["pending"])
@@ -125,6 +130,90 @@ def test_a_batch_delivered_twice_is_stored_once(world: World) -> None:
     for _ in range(2):
         world.runner().run(ids)
     assert world.counts() == {"underlying_ticks": 21, "option_quotes": 1, "option_chains": 1}
+
+
+def test_a_ticket_reads_what_is_there_and_carries_it_through(world: World) -> None:
+    """All of it in one batch, and nothing where there is nothing."""
+    for n in range(1, 101):
+        world.client.xadd(f"feed:{FEED}", {"body": json.dumps(tick(n))})
+    runner = world.runner()
+    runner.run_new()
+    assert (world.counts()["underlying_ticks"], world.pending()) == (100, 0)
+    assert world.client.hget(f"feed:{FEED}:service", "batches") == b"1"
+    runner.run_new()
+    assert world.client.hget(f"feed:{FEED}:service", "batches") == b"1"
+
+
+def test_what_a_worker_read_and_did_not_store_is_pending_under_its_name(world: World) -> None:
+    """So the subscriber finds it when the worker is gone."""
+
+    class Killed(MongoSink):
+        def store(self, enriched: Enriched, now_ns: int) -> None:
+            raise KeyboardInterrupt
+
+    world.client.xadd(f"feed:{FEED}", {"body": json.dumps(tick(1))})
+    with pytest.raises(KeyboardInterrupt):
+        world.runner(Killed(world.db)).run_new()
+    (row,) = world.client.xpending_range(f"feed:{FEED}", GROUP, "-", "+", 10)
+    assert (row["consumer"], row["times_delivered"]) == (b"w", 1)
+    wait_until(lambda: world.client.xpending_range(f"feed:{FEED}", GROUP, "-", "+", 1, idle=2), "idle")
+    (claimed,) = world.stream.take_over("s", 1, 10)
+    world.runner().run([claimed.id], claimed.deliveries)
+    assert (world.counts()["underlying_ticks"], world.pending()) == (1, 0)
+
+
+def test_large_entries_are_carried_through_in_bounded_batches(world: World) -> None:
+    """4 MiB at once at most; what waits meanwhile is kept, so that nobody takes it over."""
+    for _ in range(9):
+        world.client.xadd(f"feed:{FEED}", {"body": b"x" * 1_000_000})
+    held: list[list[str]] = []
+    keep = world.stream.keep
+    world.stream.keep = lambda consumer, ids: held.append(list(ids)) or keep(consumer, ids)  # type: ignore
+    world.runner().run_new()
+    assert [len(ids) for ids in held] == [5, 1]
+    assert (world.client.xlen(f"dlq:{FEED}"), world.pending()) == (4, 0)
+
+
+def test_two_workers_share_a_backlog(world: World) -> None:
+    """Each entry goes to one of them, and each ticket ends after its second."""
+    for n in range(1, 31):
+        world.client.xadd(f"feed:{FEED}", {"body": json.dumps(tick(n))})
+    runners = [world.runner(batch_entries=10, clock=itertools.count(0, 0.3).__next__) for _ in range(2)]
+    for runner, stored in ((runners[0], 10), (runners[1], 20), (runners[0], 30)):
+        runner.run_new()
+        assert (world.counts()["underlying_ticks"], world.pending()) == (stored, 0)
+    assert world.client.hget(f"feed:{FEED}:service", "entries") == b"30"
+
+
+def test_a_worker_goes_on_while_entries_come(world: World) -> None:
+    """One ticket, several batches: they cost no further task."""
+    for n in range(1, 31):
+        world.client.xadd(f"feed:{FEED}", {"body": json.dumps(tick(n))})
+    world.runner(batch_entries=10).run_new()
+    assert (world.counts()["underlying_ticks"], world.pending()) == (30, 0)
+    assert world.client.hget(f"feed:{FEED}:service", "batches") == b"3"
+
+
+def test_a_stop_ends_a_ticket_after_its_batch(world: World) -> None:
+    """What it has not read stays unread, for another worker."""
+
+    class Stopping(MongoSink):
+        def store(self, enriched: Enriched, now_ns: int) -> None:
+            super().store(enriched, now_ns)
+            world.stopping = True
+
+    for n in range(1, 31):
+        world.client.xadd(f"feed:{FEED}", {"body": json.dumps(tick(n))})
+    world.runner(Stopping(world.db), batch_entries=10).run_new()
+    assert (world.counts()["underlying_ticks"], world.pending()) == (10, 0)
+
+
+def test_a_ticket_ends_while_redis_is_away(world: World, own_redis: RedisServer) -> None:
+    """It holds nothing, so it need not wait: another one comes."""
+    gone = FeedStream(redis_client(own_redis.url()), FEED, dlq_max_entries=100)
+    own_redis.kill()
+    world.stream = gone
+    world.runner().run_new()
 
 
 def test_a_bad_message_is_set_aside_and_its_neighbours_are_stored(world: World) -> None:
@@ -289,6 +378,6 @@ def test_waiting_for_a_store_is_not_counted_as_work(world: World) -> None:
     away = AwaySink(world, 50, AutoReconnect("away"))
     runner = world.runner(away, clock=lambda: float(next(now)))
     runner.run(world.publish(tick(1)))
-    assert service(world)["busy_us"] == 1_000_000
+    assert service(world)["busy_us"] == 2_000_000  # the fetch and one attempt
     runner.run(world.publish(tick(2)))
-    assert service(world)["busy_us"] == 3_000_000  # with the pipeline that carried the first count
+    assert service(world)["busy_us"] == 5_000_000  # with the pipeline that carried the first count

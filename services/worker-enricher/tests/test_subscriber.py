@@ -10,20 +10,25 @@ import pytest
 import redis
 from devcluster.waiting import wait_until
 
-from worker_enricher.redis_client import connect as redis_client
-from worker_enricher.stream import GROUP, FeedStream
+from worker_enricher.adapters.redis_client import connect as redis_client
+from worker_enricher.adapters.stream import GROUP, FeedStream
 from worker_enricher.subscriber import Subscriber
+
+BIG = 64 << 20  # bytes of a read that only the number of entries bounds
 
 
 class Queue:
-    """A Celery queue on paper: what was sent, and how many tasks wait."""
+    """A Celery queue on paper: which tasks were sent, how many tickets, and how many tasks wait."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[list[str], int]] = []
-        self.held = 0
+        self.tickets = self.held = 0
 
     def waiting(self) -> int:
         return self.held
+
+    def send_ticket(self) -> None:
+        self.tickets += 1
 
     def send(self, entry_ids: Sequence[str], deliveries: int) -> None:
         self.sent.append((list(entry_ids), deliveries))
@@ -68,38 +73,79 @@ def step_until(sub: Subscriber, condition: Any, what: str) -> None:
     wait_until(stepped, what)
 
 
-def test_entries_published_before_the_group_existed_are_delivered(
-    client: redis.Redis, stream: FeedStream
-) -> None:
+def test_entries_published_before_the_group_existed_are_read(client: redis.Redis, stream: FeedStream) -> None:
     """A feed may start before its first enricher, and a flushed Redis forgets the group."""
     ids = add(client, 3)
     queue = Queue()
-    step_until(subscriber(stream, queue), lambda: queue.sent, "dispatched")
-    assert queue.sent == [(ids, 1)]
+    step_until(subscriber(stream, queue), lambda: queue.tickets, "a worker is called")
+    assert [entry.id for entry in stream.read_new("w", 10, BIG)] == ids
 
 
-def test_nothing_is_dispatched_while_the_queue_is_full(client: redis.Redis, stream: FeedStream) -> None:
+def test_no_worker_is_called_while_the_queue_is_full(client: redis.Redis, stream: FeedStream) -> None:
     """Back-pressure: entries wait in the stream, unread, so their number is the lag."""
     queue = Queue()
     queue.held = 1
     sub = subscriber(stream, queue, claim_idle_ms=60_000)
     stream.ensure_group()
-    ids = add(client, 5)
+    add(client, 5)
     for _ in range(20):
         sub.step()
-    assert queue.sent == []
-    assert client.xinfo_groups("feed:f")[0]["lag"] == 5
+    assert (queue.tickets, client.xinfo_groups("feed:f")[0]["lag"]) == (0, 5)
     queue.held = 0
     sub.step()
-    assert queue.sent == [(ids, 1)], "and then they go as one batch"
+    assert (queue.tickets, client.xinfo_groups("feed:f")[0]["lag"]) == (1, 5), "the worker reads, nobody else"
 
 
-def test_large_entries_are_split_into_bounded_tasks(client: redis.Redis, stream: FeedStream) -> None:
-    """A worker's memory is bounded by bytes, not by luck."""
-    add(client, 9, b"x" * 1_000_000)
+def test_a_worker_that_took_its_ticket_gets_time_to_read(client: redis.Redis, stream: FeedStream) -> None:
+    """Else each turn until then would call another worker for the same entries."""
+    add(client, 3)
+    now = 100.0
     queue = Queue()
-    step_until(subscriber(stream, queue), lambda: queue.sent, "dispatched")
-    assert [len(ids) for ids, _ in queue.sent] == [4, 4, 1]
+    sub = subscriber(stream, queue, claim_idle_ms=60_000, clock=lambda: now)
+    stream.ensure_group()
+    for _ in range(5):
+        sub.step()
+    assert queue.tickets == 1
+    stream.read_new("w", 2, BIG)
+    sub.step()
+    assert queue.tickets == 2, "one is left, for another worker"
+
+
+def test_a_lost_ticket_is_replaced(client: redis.Redis, stream: FeedStream) -> None:
+    """A worker may die between the queue and the stream, and Redis may lose the queue."""
+    add(client, 3)
+    now = 100.0
+    queue = Queue()
+    sub = subscriber(stream, queue, claim_idle_ms=60_000, clock=lambda: now)
+    stream.ensure_group()
+    sub.step()
+    now += 0.9
+    sub.step()
+    assert queue.tickets == 1
+    now += 0.2
+    sub.step()
+    assert queue.tickets == 2
+
+
+def test_a_quiet_feed_calls_nobody(client: redis.Redis, stream: FeedStream) -> None:
+    """A ticket for nothing would cost a worker a task every few milliseconds."""
+    ids = add(client, 3)
+    stream.ensure_group()
+    stream.read_new("w", 10, BIG)
+    stream.acknowledge(ids)
+    queue = Queue()
+    sub = subscriber(stream, queue, claim_idle_ms=60_000)
+    for _ in range(3):
+        sub.step()
+    assert queue.tickets == 0
+
+
+def test_a_read_stops_once_its_bodies_are_large_enough(client: redis.Redis, stream: FeedStream) -> None:
+    """Bytes bound a worker's memory: it reads 64 entries and then looks at their size."""
+    add(client, 200, b"x" * 100_000)
+    stream.ensure_group()
+    assert len(stream.read_new("w", 256, 4 << 20)) == 64
+    assert len(stream.read_new("w", 256, BIG)) == 136
 
 
 def test_what_a_dead_consumer_left_is_taken_over_first_together_then_alone(
@@ -108,7 +154,7 @@ def test_what_a_dead_consumer_left_is_taken_over_first_together_then_alone(
     """A batch comes back whole once; from the third delivery on entries come alone, so poison is isolated."""
     ids = add(client, 3)
     stream.ensure_group()
-    assert [id_ for id_, _ in stream.read_new("dead", 10, 1)] == ids
+    assert [entry.id for entry in stream.read_new("dead", 10, BIG)] == ids
     queue = Queue()
     sub = subscriber(stream, queue)
     step_until(sub, lambda: queue.sent, "second delivery")
@@ -123,17 +169,19 @@ def test_entries_of_a_task_that_still_waits_use_up_no_delivery(
 ) -> None:
     """While no worker is there nothing was tried: a long absence must not end in dead letters."""
     ids = add(client, 3)
+    stream.ensure_group()
+    stream.read_new("dead", 10, BIG)
     queue = Queue()
     sub = subscriber(stream, queue)
-    step_until(sub, lambda: queue.sent, "dispatched")
+    step_until(sub, lambda: queue.sent, "taken over")
     queue.held = 1
     wait_until(lambda: client.xpending_range("feed:f", GROUP, "-", "+", 1, idle=5), "idle for long enough")
     for _ in range(20):
         sub.step()
-    assert queue.sent == [(ids, 1)]
+    assert queue.sent == [(ids, 2)]
     queue.held = 0
-    step_until(sub, lambda: len(queue.sent) > 1, "taken over")
-    assert queue.sent[1] == (ids, 2)
+    step_until(sub, lambda: len(queue.sent) > 3, "taken over again")
+    assert queue.sent[1:] == [([id_], 3) for id_ in ids]
 
 
 def test_an_entry_past_its_last_delivery_becomes_a_dead_letter(
@@ -142,7 +190,7 @@ def test_an_entry_past_its_last_delivery_becomes_a_dead_letter(
     """It is set aside whole, with its reason, and no longer pending."""
     ids = add(client, 1, b"poison")
     stream.ensure_group()
-    stream.read_new("dead", 10, 1)
+    stream.read_new("dead", 10, BIG)
     queue = Queue()
     step_until(subscriber(stream, queue), lambda: client.xlen("dlq:f"), "dead letter")
     assert client.xpending("feed:f", GROUP)["pending"] == 0
@@ -153,10 +201,10 @@ def test_an_entry_past_its_last_delivery_becomes_a_dead_letter(
 
 
 def test_two_subscribers_never_take_the_same_entry(client: redis.Redis, stream: FeedStream) -> None:
-    """New entries and left ones alike go to one of them."""
-    ids = add(client, 50)
+    """What a dead worker left goes to one of them."""
+    add(client, 50)
     stream.ensure_group()
-    left = [id_ for id_, _ in stream.read_new("dead", 20, 1)]
+    left = [entry.id for entry in stream.read_new("dead", 20, BIG)]
     client.xclaim("feed:f", GROUP, "dead", 0, left, idle=60_000, retrycount=1)  # nothing else is idle as long
     queues = [Queue(), Queue()]
     subs = [
@@ -169,17 +217,16 @@ def test_two_subscribers_never_take_the_same_entry(client: redis.Redis, stream: 
             sub.step()
         return [(id_, n) for queue in queues for batch, n in queue.sent for id_ in batch]
 
-    wait_until(lambda: {id_ for id_, _ in step_both()} == set(ids), "all dispatched")
+    wait_until(lambda: {id_ for id_, _ in step_both()} == set(left), "all taken over")
     assert all(queue.sent for queue in queues)
-    once = [(id_, 2) for id_ in left] + [(id_, 1) for id_ in ids[20:]]
-    assert sorted(step_both()) == sorted(once)
+    assert sorted(step_both()) == sorted((id_, 2) for id_ in left)
 
 
 def test_entries_that_a_worker_keeps_are_not_taken_over(client: redis.Redis, stream: FeedStream) -> None:
     """A worker that waits out an outage of MongoDB holds its batch; holding is no delivery."""
     ids = add(client, 2)
     stream.ensure_group()
-    stream.read_new("sub", 10, 1)
+    stream.read_new("sub", 10, BIG)
     stream.keep("worker", ids)
     assert stream.take_over("other", 60_000, 10) == []
     rows = client.xpending_range("feed:f", GROUP, "-", "+", 10)
@@ -190,8 +237,8 @@ def test_silent_consumers_that_hold_nothing_are_forgotten(client: redis.Redis, s
     """Pods come and go; the group must not grow, and what they hold must not go with them."""
     add(client, 1)
     stream.ensure_group()
-    stream.read_new("holds", 1, 1)
-    stream.read_new("empty", 1, 1)
+    stream.read_new("holds", 1, BIG)
+    stream.read_new("empty", 1, BIG)
 
     def forgotten() -> bool:
         stream.forget_consumers(0)
@@ -209,8 +256,15 @@ def test_a_group_lost_while_running_is_made_again_at_the_start(
     stream.ensure_group()
     client.flushall()
     ids = add(client, 2)
-    step_until(sub, lambda: queue.sent, "dispatched")
-    assert queue.sent[0][0] == ids
+    step_until(sub, lambda: queue.tickets, "a worker is called")
+    assert [entry.id for entry in stream.read_new("w", 10, BIG)] == ids
+
+
+def test_a_worker_makes_a_lost_group_again_at_the_start(client: redis.Redis, stream: FeedStream) -> None:
+    """Its read is the first to notice, where the subscriber waits for room in the queue."""
+    ids = add(client, 2)
+    assert stream.read_new("w", 10, BIG) == []
+    assert [entry.id for entry in stream.read_new("w", 10, BIG)] == ids
 
 
 def test_fetch_returns_entries_in_order_and_marks_the_gone(client: redis.Redis, stream: FeedStream) -> None:
@@ -233,7 +287,7 @@ def test_trimming_removes_only_what_was_processed(client: redis.Redis, stream: F
     stream.ensure_group()
     stream.trim()
     assert client.xlen("feed:f") == 2000, "nobody has read anything"
-    ids = [id_ for id_, _ in stream.read_new("w", 1500, 1)]
+    ids = [entry.id for entry in stream.read_new("w", 1500, BIG)]
     stream.acknowledge([*ids[:900], *ids[901:]])
     stream.trim()
     left = [id_.decode() for id_, _ in client.xrange("feed:f")]
@@ -249,7 +303,7 @@ def test_the_subscriber_trims_while_the_queue_is_full(client: redis.Redis, strea
     queue = Queue()
     add(client, 1000)
     stream.ensure_group()
-    stream.acknowledge([id_ for id_, _ in stream.read_new("w", 1000, 1)])
+    stream.acknowledge([entry.id for entry in stream.read_new("w", 1000, BIG)])
     queue.held = 1
     subscriber(stream, queue).step()
     assert client.xlen("feed:f") <= 100

@@ -11,7 +11,7 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 import argparse  # noqa: E402
 import json  # noqa: E402
 
-from worker_enricher.config import ConfigError, Settings, load  # noqa: E402
+from worker_enricher.config import Settings, load, load_worker  # noqa: E402
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -32,8 +32,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _dlq(settings: Settings, args: argparse.Namespace) -> None:
+    from worker_enricher.adapters.redis_client import connect
     from worker_enricher.dlq import DeadLetters
-    from worker_enricher.redis_client import connect
 
     letters = DeadLetters(connect(settings.redis_url), settings.feed)
     if args.action == "list":
@@ -51,21 +51,18 @@ def _dlq(settings: Settings, args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; a wrong setting or id is one line on stderr."""
+    """Run one command; a wrong id is one line on stderr, a wrong setting ends in load()."""
     args = _parser().parse_args(argv)
-    try:
-        settings = load()
-    except ConfigError as error:
-        print(f"worker_enricher: {error}", file=sys.stderr)
-        return 2
+    if args.command == "worker":
+        from worker_enricher.worker import Worker
+
+        Worker(load_worker()).run()
+        return 0
+    settings = load()
     if args.command == "subscriber":
         from worker_enricher.bootstrap import run_subscriber
 
         run_subscriber(settings)
-    elif args.command == "worker":
-        from worker_enricher.worker import Worker
-
-        Worker(settings).run()
     else:
         from worker_enricher.dlq import DeadLetterError
 

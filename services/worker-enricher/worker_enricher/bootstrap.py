@@ -14,12 +14,12 @@ from collections.abc import Sequence
 import redis
 from celery import Celery
 
-from worker_enricher.celery_app import TASK, create, queue_name
+from worker_enricher.adapters.celery_app import TASK, create, queue_name
+from worker_enricher.adapters.redis_client import connect as redis_client
+from worker_enricher.adapters.stream import FeedStream
 from worker_enricher.chassis import log_setup
 from worker_enricher.chassis.health import Health
 from worker_enricher.config import Settings
-from worker_enricher.redis_client import connect as redis_client
-from worker_enricher.stream import FeedStream
 from worker_enricher.subscriber import Subscriber
 
 VERSION = os.environ.get("VERSION", "0.1.0")
@@ -49,6 +49,9 @@ class CeleryQueue:
 
     def waiting(self) -> int:
         return int(self._broker.llen(self._queue))
+
+    def send_ticket(self) -> None:
+        self._app.send_task(TASK, queue=self._queue, retry=False)
 
     def send(self, entry_ids: Sequence[str], deliveries: int) -> None:
         self._app.send_task(TASK, args=[list(entry_ids), deliveries], queue=self._queue, retry=False)

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, Field
 
-from worker_enricher.chassis import mongo_urls, redis_urls
+from worker_enricher.chassis import environment, redis_urls
 
 _SECRETS = ("REDIS_URL", "MONGO_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")
 
 _RedisUrl = Annotated[str, AfterValidator(redis_urls.checked)]
 
 
-class ConfigError(Exception):
-    """A setting is missing or wrong; the message names the variable and the rule."""
+def _mongo_url(url: str) -> str:
+    # NB: imported here, because the subscriber does without PyMongo, which takes 7 MiB.
+    from worker_enricher.chassis import mongo_urls
+
+    return mongo_urls.checked(url)
 
 
-class Settings(BaseSettings):
-    """Every environment variable of the enricher, subscriber and worker alike."""
-
-    model_config = SettingsConfigDict(extra="ignore")
+class Settings(BaseModel):
+    """The environment variables of the subscriber, which the worker has too."""
 
     feed: Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="Its feed.")]
     redis_url: Annotated[_RedisUrl, Field(description="Streams, cache, Pub/Sub (db 0).")]
-    mongo_url: Annotated[str, AfterValidator(mongo_urls.checked), Field(description="Documents.")]
     celery_broker_url: Annotated[_RedisUrl, Field(description="Celery's queue (db 1).")]
     celery_result_backend: Annotated[
         str | None, Field(description="Kept for the original's deployments; results are not stored.")
@@ -49,23 +47,17 @@ class Settings(BaseSettings):
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
 
 
+class WorkerSettings(Settings):
+    """Every environment variable of the worker."""
+
+    mongo_url: Annotated[str, AfterValidator(_mongo_url), Field(description="Documents.")]
+
+
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from `environ`; `X_FILE` names a file with the value of secret `X`. Raises ConfigError."""
-    values = {name.lower(): value for name, value in environ.items()}
-    for name in _SECRETS:
-        path = environ.get(f"{name}_FILE")
-        if path:
-            try:
-                values[name.lower()] = Path(path).read_text().strip()
-            except OSError as error:
-                raise ConfigError(f"{name}_FILE: cannot read {path}: {error.strerror}") from None
-            except UnicodeDecodeError:
-                raise ConfigError(f"{name}_FILE: cannot read {path}: it is not UTF-8 text") from None
-    fields = {name: value for name, value in values.items() if name in Settings.model_fields}
-    try:
-        return Settings.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]).upper()
-        given = "" if name in _SECRETS or first["type"] == "missing" else f" (given: {first['input']!r})"
-        raise ConfigError(f"{name}: {first['msg'].removeprefix('Value error, ')}{given}") from None
+    """The subscriber's settings, or an end of the process (2) that names variable, value and rule."""
+    return environment.load(Settings, _SECRETS, environ)
+
+
+def load_worker(environ: Mapping[str, str] = os.environ) -> WorkerSettings:
+    """The worker's settings; ends as `load` does."""
+    return environment.load(WorkerSettings, _SECRETS, environ)

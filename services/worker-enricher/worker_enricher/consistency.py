@@ -27,6 +27,8 @@ QUOTE_RATIO = 1000.0
 FORWARD_RATIO = 3.0
 """How far the forward that put-call parity states may lie from the spot, and a stated true one."""
 MAX_SKEW_NS = 300 * 10**9
+PASSES = 1_000_000
+"""How many passes over a recording have the same epoch."""
 
 
 def check_times(ts: int, sent_ts: int, replay: int, arrived_ns: int) -> None:
@@ -35,6 +37,15 @@ def check_times(ts: int, sent_ts: int, replay: int, arrived_ns: int) -> None:
         raise _differ("ts", ts, "sent_ts", sent_ts, "sent more than 300 s before it happened")
     if sent_ts - arrived_ns > MAX_SKEW_NS:
         raise _differ("sent_ts", sent_ts, "its arrival", arrived_ns, "sent more than 300 s after it")
+
+
+def check_replay(mid: str, replay: int) -> None:
+    """A replay's number begins with the epoch of its `mid`; 0 is a live market and not asked about.
+
+    It orders the cache before all else, so that one too large would hide every later message.
+    """
+    if f"{replay // PASSES}:" != mid[: mid.index(":") + 1]:
+        raise _differ("replay", replay, "mid", mid, f"the epoch, times {PASSES}, and the pass")
 
 
 def check_quote(quote: OptionQuote) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from worker_enricher.consistency import MAX_SKEW_NS, check_chain, check_quote, check_times
+from worker_enricher.consistency import MAX_SKEW_NS, check_chain, check_quote, check_replay, check_times
 from worker_enricher.errors import RefusedError
 from worker_enricher.messages import Message, OptionChain, OptionQuote
 
@@ -31,6 +31,8 @@ def read(body: bytes, *, feed: str, arrived_ms: int | None) -> Message:
         raise RefusedError("not_json", str(error)) from None
     if message.feed != feed:
         raise RefusedError("inconsistent", f"$.feed: {message.feed}, in the stream of {feed}")
+    if message.replay:
+        check_replay(message.mid, message.replay)
     if isinstance(message, OptionChain):
         check_chain(message)
     elif isinstance(message, OptionQuote):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn, TypeVar
 
 import redis
 import structlog
@@ -18,15 +18,15 @@ from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure
 from tenacity import Retrying, retry_if_exception, wait_random_exponential
 from tenacity.stop import stop_base
 
+from worker_enricher.adapters.mongo_sink import MongoSink
+from worker_enricher.adapters.outages import is_mongo_outage_code, is_redis_outage
+from worker_enricher.adapters.redis_sink import RedisSink
+from worker_enricher.adapters.stream import Entry, FeedStream
 from worker_enricher.errors import RefusedError, StoreFullError
 from worker_enricher.intake import read
 from worker_enricher.messages import Message
-from worker_enricher.mongo_sink import MongoSink
-from worker_enricher.outages import is_mongo_outage_code, is_redis_outage
 from worker_enricher.pipeline import Enriched, Forward, enrich, expiries_needed
-from worker_enricher.redis_sink import RedisSink
 from worker_enricher.sparse import Sparse
-from worker_enricher.stream import Entry, FeedStream
 
 _log = structlog.get_logger("runner")
 _MID = re.compile(rb'"mid"\s*:\s*"([0-9]{1,10}:[0-9]{1,15})"')
@@ -38,6 +38,14 @@ RETRIES = Counter("enricher_store_retries_total", "Waits for a store that did no
 BATCH_SECONDS = Histogram(
     "enricher_batch_seconds", "Time of one batch.", buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2, 10)
 )
+
+
+_MAX_BATCH_BYTES = 4 << 20
+# How long a worker waits in the stream for the next entry. A ticket through Celery costs more than a batch.
+_LINGER_MS = 50
+# How long one ticket may last. Then Celery has its turn: entries that were taken over, its connection.
+_SHIFT_S = 1.0
+_T = TypeVar("_T")
 
 
 def is_outage(error: BaseException) -> bool:
@@ -63,6 +71,7 @@ class BatchRunner:
         cache: RedisSink,
         *,
         consumer: str,
+        batch_entries: int = 256,
         stopping: Callable[[], bool],
         beat: Callable[[], None],
         now_ns: Callable[[], int] = time.time_ns,
@@ -70,39 +79,84 @@ class BatchRunner:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._stream, self._mongo, self._cache = stream, mongo, cache
-        self._consumer, self._stopping, self._beat = consumer, stopping, beat
-        self._now_ns, self._clock, self._sleep = now_ns, clock, sleep
+        self._consumer, self._batch_entries = consumer, batch_entries
+        self._stopping, self._beat = stopping, beat
+        self._now_ns, self._clock = now_ns, clock
         self._uncounted_s = 0.0
-        self._settled: set[str] = (
-            set()
-        )  # refused or vanished in an attempt of this batch: not again in the next
+        self._held: Sequence[str] = ()
+        self._retrying = Retrying(
+            retry=retry_if_exception(is_outage),
+            wait=wait_random_exponential(multiplier=0.05, max=2),
+            stop=_StopWhen(stopping),
+            before_sleep=lambda _state: self._hold(self._held),
+            sleep=sleep,
+            retry_error_callback=_stopped,
+        )
+        # Refused or vanished in an attempt of this batch: not again in the next.
+        self._settled: set[str] = set()
         self._refusals = Sparse(time.monotonic)
         self._forwards: dict[tuple[str, str], Forward] = {}
 
+    def run_new(self) -> None:
+        """Read new entries and carry them through, batch by batch, until none comes or the shift is over.
+
+        Nothing is held while Redis does not answer a read, so an outage ends the call: another ticket will
+        come. Raises as `run` does.
+        """
+        ends, full = self._clock() + _SHIFT_S, True
+        while not self._stopping() and self._clock() < ends:
+            self._beat()
+            try:
+                entries = self._read_new(wait=not full)
+            except redis.RedisError as error:
+                if not is_redis_outage(error):
+                    raise
+                _log.warning("stream_unavailable", feed=self._stream.feed)
+                return
+            if not entries and not full:
+                return
+            full = len(entries) >= self._batch_entries
+            for batch, waiting in _by_size(entries):
+                self._carry_through(batch, 1)
+                if waiting:
+                    self._stream.keep(self._consumer, [entry.id for entry in waiting])
+
+    def _read_new(self, *, wait: bool) -> list[Entry]:
+        """One read. Its time counts as work, unless it may have waited."""
+        started = self._clock()
+        block_ms = _LINGER_MS if wait else None
+        entries = self._stream.read_new(self._consumer, self._batch_entries, _MAX_BATCH_BYTES, block_ms)
+        if not wait:
+            self._uncounted_s += self._clock() - started
+        return entries
+
     def run(self, entry_ids: Sequence[str], deliveries: int = 1) -> None:
-        """Carry entries through. Waits out a store's outage, keeping the entries for itself meanwhile.
+        """Carry entries through that were taken over. Waits out a store's outage, keeping them meanwhile.
 
         Raises Stopped if the process must end first; any other error leaves the entries pending, so that
         they come back alone and at last become dead letters.
         """
-        with BATCH_SECONDS.time():
-            retrying = Retrying(
-                retry=retry_if_exception(is_outage),
-                wait=wait_random_exponential(multiplier=0.05, max=2),
-                stop=_StopWhen(self._stopping),
-                before_sleep=lambda _state: self._hold(entry_ids),
-                sleep=self._sleep,
-                retry_error_callback=_stopped,
-            )
-            self._settled.clear()
-            retrying(self._once, entry_ids, deliveries)
+        started = self._clock()
+        entries = self._patiently(entry_ids, lambda: self._stream.fetch(entry_ids))
+        self._uncounted_s += self._clock() - started
+        self._carry_through(entries, deliveries)
 
-    def _once(self, entry_ids: Sequence[str], deliveries: int) -> None:
+    def _carry_through(self, entries: Sequence[Entry], deliveries: int) -> None:
+        self._settled.clear()
+        with BATCH_SECONDS.time():
+            ids = [entry.id for entry in entries]
+            self._patiently(ids, lambda: self._once(entries, deliveries))
+
+    def _patiently(self, entry_ids: Sequence[str], action: Callable[[], _T]) -> _T:
+        """Repeat `action` through an outage, holding the entries meanwhile. Raises Stopped."""
+        self._held = entry_ids
+        return self._retrying(action)
+
+    def _once(self, entries: Sequence[Entry], deliveries: int) -> None:
         self._beat()
         started = self._clock()
-        left = [entry_id for entry_id in entry_ids if entry_id not in self._settled]
-        entries = self._stream.fetch(left) if left else []
-        messages, done = self._admit(entries, deliveries)
+        left = [entry for entry in entries if entry.id not in self._settled]
+        messages, done = self._admit(left, deliveries)
         if not messages:
             return
         enriched = enrich(messages, forwards=self._known_forwards(messages), now_ns=self._now_ns())
@@ -175,6 +229,19 @@ class BatchRunner:
             self._stream.keep(self._consumer, entry_ids)
         except redis.RedisError:
             _log.warning("stream_unavailable", feed=self._stream.feed)
+
+
+def _by_size(entries: Sequence[Entry]) -> Iterator[tuple[Sequence[Entry], Sequence[Entry]]]:
+    """Split entries into batches of at most 4 MiB, which bound a worker's memory; each with what is left."""
+    first = size = 0
+    for at, entry in enumerate(entries):
+        entry_bytes = len(entry.body or b"")
+        if at > first and size + entry_bytes > _MAX_BATCH_BYTES:
+            yield entries[first:at], entries[at:]
+            first, size = at, 0
+        size += entry_bytes
+    if entries:
+        yield entries[first:], ()
 
 
 class _StopWhen(stop_base):

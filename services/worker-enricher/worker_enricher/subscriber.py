@@ -1,7 +1,9 @@
-"""From the stream to Celery: one task a batch, and only while the queue is nearly empty.
+"""Calls workers to the stream by Celery tasks, and only while the queue is nearly empty.
 
+A task for new entries is a ticket: it names none. The worker that takes it reads what is there by then, and
+goes on for a second while entries come.
 Work waits in the stream, not in Celery: under load the batches then grow by themselves, and the
-latency of a message is one batch, not one queue.
+latency of a message is one batch, not one queue. A lost ticket loses nothing.
 """
 
 from __future__ import annotations
@@ -16,20 +18,23 @@ from prometheus_client import Counter, Gauge
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 from tenacity.stop import stop_when_event_set
 
+from worker_enricher.adapters.outages import is_redis_outage
+from worker_enricher.adapters.stream import Claimed, FeedStream
 from worker_enricher.errors import RefusedError
-from worker_enricher.outages import is_redis_outage
-from worker_enricher.stream import Claimed, FeedStream
 
 _log = structlog.get_logger("subscriber")
 
-DISPATCHED = Counter("enricher_dispatched_total", "Entries sent to Celery, new and taken over.", ["how"])
+DISPATCHED = Counter(
+    "enricher_dispatched_total", "Tasks sent for new entries, and entries taken over.", ["how"]
+)
 EXHAUSTED = Counter("enricher_exhausted_total", "Entries set aside after their last delivery.")
 OUTAGES = Counter("enricher_subscriber_outages_total", "Times that Redis did not answer the subscriber.")
 QUEUED = Gauge("enricher_queued_tasks", "Tasks waiting in the feed's Celery queue when last looked.")
 
-_MAX_TASK_BYTES = 4 << 20
 _BLOCK_MS = 200
-_FULL_WAIT_S = 0.001
+_POLL_S = 0.01
+# A worker that took a ticket reads within milliseconds. After this time the ticket counts as lost.
+_TICKET_LOST_AFTER_S = 1.0
 _REAP_EVERY_S = 3.0
 _TRIM_EVERY_S = 1.0
 _FORGET_AFTER_MS = 3_600_000
@@ -41,8 +46,11 @@ class Queue(Protocol):
     def waiting(self) -> int:
         """Tasks that no worker has taken yet."""
 
+    def send_ticket(self) -> None:
+        """Call a worker to read new entries."""
+
     def send(self, entry_ids: Sequence[str], deliveries: int) -> None:
-        """Enqueue one batch."""
+        """Enqueue a batch of entries that were taken over."""
 
 
 class Subscriber:
@@ -68,6 +76,7 @@ class Subscriber:
         self._batch_entries, self._queue_limit = batch_entries, queue_limit
         self._claim_idle_ms, self._max_deliveries = claim_idle_ms, max_deliveries
         self._next_reap = self._next_trim = 0.0
+        self._announced, self._lost_at = "", 0.0  # what was delivered when the last ticket was sent
 
     def run(self) -> None:
         """Work until stopped; an outage of Redis is waited out."""
@@ -97,7 +106,7 @@ class Subscriber:
             self.step()
 
     def step(self) -> None:
-        """One turn: if there is room, take over what was left lying and dispatch what is new.
+        """One turn: if the queue has room, take over what was left lying and call a worker for what is new.
 
         NB: no room, no taking over: entries in a task that still waits are idle because no worker is there,
         and would use up their deliveries without one attempt.
@@ -107,15 +116,25 @@ class Subscriber:
         waiting = self._queue.waiting()
         QUEUED.set(waiting)
         if waiting >= self._queue_limit:
-            self._stop.wait(_FULL_WAIT_S)
+            self._stop.wait(_POLL_S)
             return
         if self._clock() >= self._next_reap:
             self._next_reap = self._clock() + _REAP_EVERY_S
             self._reap()
-        entries = self._stream.read_new(self._consumer, self._batch_entries, _BLOCK_MS)
-        for entry_ids in _by_size(entries):
-            self._queue.send(entry_ids, 1)
-            DISPATCHED.labels("new").inc(len(entry_ids))
+        self._announce()
+
+    def _announce(self) -> None:
+        """Send a ticket if entries wait, unless a worker has just taken one and has yet to read."""
+        delivered, waiting = self._stream.progress()
+        if not waiting and not self._stream.wait_for_entry(delivered, _BLOCK_MS):
+            return
+        now = self._clock()
+        if delivered == self._announced and now < self._lost_at:
+            self._stop.wait(_POLL_S)
+            return
+        self._queue.send_ticket()
+        self._announced, self._lost_at = delivered, now + _TICKET_LOST_AFTER_S
+        DISPATCHED.labels("new").inc()
 
     def _trim(self) -> None:
         """Free what is done. The drain frees its own memory: the generator may be waiting for it."""
@@ -146,20 +165,6 @@ class Subscriber:
         self._stream.set_aside(entry, refusal, mid=None, deliveries=deliveries)
         EXHAUSTED.inc()
         _log.error("entry_exhausted", feed=self._stream.feed, entry_id=entry.id)
-
-
-def _by_size(entries: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
-    """Split (id, bytes) entries into runs of at most 4 MiB, so that a worker's memory is bounded."""
-    batch: list[str] = []
-    size = 0
-    for entry_id, entry_bytes in entries:
-        if batch and size + entry_bytes > _MAX_TASK_BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append(entry_id)
-        size += entry_bytes
-    if batch:
-        yield batch
 
 
 def _redelivery_batches(claimed: Sequence[Claimed]) -> Iterator[tuple[list[str], int]]:

@@ -7,17 +7,17 @@ import multiprocessing
 from collections.abc import Callable, Sequence
 
 import structlog
-from celery import Celery, bootsteps
+from celery import bootsteps
 from celery import signals as celery_signals
 
+from worker_enricher.adapters.celery_app import TASK, create, queue_name
+from worker_enricher.adapters.mongo_sink import MongoSink, connect
+from worker_enricher.adapters.redis_client import connect as redis_client
+from worker_enricher.adapters.redis_sink import RedisSink
 from worker_enricher.bootstrap import VERSION, consumer_name, feed_stream
-from worker_enricher.celery_app import TASK, create, queue_name
 from worker_enricher.chassis import log_setup
 from worker_enricher.chassis.health import Health
-from worker_enricher.config import Settings
-from worker_enricher.mongo_sink import MongoSink, connect
-from worker_enricher.redis_client import connect as redis_client
-from worker_enricher.redis_sink import RedisSink
+from worker_enricher.config import WorkerSettings
 from worker_enricher.runner import BatchRunner, Stopped
 
 _log = structlog.get_logger("worker")
@@ -30,7 +30,7 @@ class Worker:
     """Wires Celery to the batch runner. With one slot the task runs in the worker's own process (solo):
     no fork, no pipe, half the memory; with more, each runs in a child that connects for itself."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
         self._runner: BatchRunner | None = None
         # Shared with forked children, and without a lock: a signal handler sets it.
@@ -42,21 +42,25 @@ class Worker:
         )
         self._mongo = connect(settings.mongo_url)
         self.app = create(settings.celery_broker_url, settings.feed)
-        self.app.task(name=TASK, acks_late=True, ignore_result=True)(self._enrich_batch)
+        self.app.task(name=TASK, ignore_result=True)(self._enrich_batch)
         self.app.steps["consumer"].add(_beat_step(self.health))
 
     def _ping_mongo(self) -> None:
         self._mongo.admin.command("ping")
 
-    def _enrich_batch(self, entry_ids: Sequence[str], deliveries: int) -> None:
+    def _enrich_batch(self, entry_ids: Sequence[str] | None = None, deliveries: int = 1) -> None:
+        """Process entries that were taken over; without ids, read new ones and process those."""
         if self._runner is None:  # in the process that runs tasks: connections do not survive a fork
             self._runner = batch_runner(
                 self._settings, stopping=lambda: bool(self._stopping.value), beat=self.health.beat
             )
         try:
-            self._runner.run(entry_ids, deliveries)
+            if entry_ids is None:
+                self._runner.run_new()
+            else:
+                self._runner.run(entry_ids, deliveries)
         except Stopped:
-            _log.warning("batch_left_pending", entries=len(entry_ids))
+            _log.warning("batch_left_pending")
 
     def _shutting_down(self, **_: object) -> None:
         self._stopping.value = 1
@@ -83,7 +87,7 @@ class Worker:
 
 
 def batch_runner(
-    settings: Settings, *, stopping: Callable[[], bool], beat: Callable[[], None]
+    settings: WorkerSettings, *, stopping: Callable[[], bool], beat: Callable[[], None]
 ) -> BatchRunner:
     """The runner of this process, with connections of its own."""
     client = redis_client(settings.redis_url)
@@ -93,6 +97,7 @@ def batch_runner(
         MongoSink(database),
         RedisSink(client),
         consumer=consumer_name("worker"),
+        batch_entries=settings.batch_entries,
         stopping=stopping,
         beat=beat,
     )
@@ -114,8 +119,3 @@ def _beat_step(health: Health) -> type[bootsteps.StartStopStep]:
                 hub.call_repeatedly(_BEAT_EVERY_S, health.beat)
 
     return Beat
-
-
-def app_of(settings: Settings) -> Celery:
-    """The worker's Celery app, with its task registered (for tests of its settings)."""
-    return Worker(settings).app

@@ -1,14 +1,11 @@
 """gunicorn's process with waitress' loop: one thread reads whole requests, the others answer them.
 
-A connection costs a thread only from its request's last byte to its answer's first, so that half requests
-and slow readers hold nobody up. Each phase of a connection has a deadline; connections are counted in
-total and by address, and what they hold in memory has a bound.
+Half requests and slow readers hold nobody up: each phase of a connection has a deadline (http_connection.py),
+connections are counted in total and by address, and what they hold in memory has a bound.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import logging
 import os
 import resource
@@ -21,20 +18,13 @@ from typing import Any
 from gunicorn.workers.base import Worker
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
-from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
-from waitress.task import ThreadedTaskDispatcher, WSGITask
-from waitress.utilities import BadRequest
+from waitress.task import ThreadedTaskDispatcher
 
-from .http_parser import (
-    MAX_HEAD_BYTES,
-    Parser,
-    Refusal,
-    RequestTimeout,
-)
+from .addresses import unmapped
+from .http_connection import Channel
+from .http_parser import MAX_HEAD_BYTES
 
-# Longest that a connection may stay in a phase, seconds; "serving" is bounded by the application.
-PHASES_S = {"head": 10.0, "body": 10.0, "sending": 60.0, "idle": 15.0, "closing": 2.0}
 MAX_HELD_BYTES = 64 << 20  # half requests and answers not yet taken, of all connections
 _AT_ONCE = ("/livez", "/metrics")  # have a thread of their own: they answer while all others are busy
 _OTHER_FILES = 256  # connections to stores and other services, logs, listeners
@@ -50,148 +40,10 @@ class Bounds:
     body_bytes: int
 
 
-def network(address: str) -> str:
-    """What counts as one sender: an IPv4 address, or the /64 of an IPv6 host."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.version == 4 or parsed.ipv4_mapped:
-        return str(parsed.ipv4_mapped if parsed.version == 6 else parsed)
-    return str(ipaddress.ip_network((parsed, 64), strict=False))
-
-
-class _Task(WSGITask):  # type: ignore[misc]
-    wrote_header: bool
-
-    def start(self) -> None:
-        super().start()
-        if self.channel.server.stopping:
-            self.set_close_on_finish()
-
-    def write(self, data: bytes) -> None:
-        if self.request.command == "HEAD":  # what follows the head would be read as the next answer
-            super().write(b"")
-            return
-        if not self.wrote_header and self.complete and data and self.has_body:
-            self.channel.head, self.wrote_header = self.build_response_header(), True
-        super().write(data)
-
-    def finish(self) -> None:
-        if self.request.command == "HEAD":
-            self.chunked_response = False  # else the end of a body would be sent
-        super().finish()
-        if self.channel.head:
-            self.channel.write_soon(b"")
-
-
-class _Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection. `since` says when it came into its phase."""
-
-    parser_class, task_class, error_task_class = Parser, _Task, Refusal
-    request: Any
-    close_when_flushed: bool
-    head = b""  # of an answer, on its way together with the first piece of the body: one packet, not two
-
-    def __init__(self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: Any = None) -> None:
-        self.taken = 0  # requests that arrived whole
-        self.closing = False
-        self.seen, self.since = ("head", 0), time.monotonic()
-        self.network = network(addr[0])
-        super().__init__(server, sock, addr, adj, map=map)
-
-    def phase(self) -> str:
-        if self.closing:
-            return "closing"
-        if self.requests:
-            return "serving"
-        if self.total_outbufs_len:
-            return "sending"
-        if self.request is not None:
-            return "body" if self.request.headers_finished else "head"
-        return "idle" if self.taken else "head"
-
-    def held_bytes(self) -> int:
-        return int(self.total_outbufs_len) + (self.request.held_bytes if self.request else 0)
-
-    def look(self, now: float) -> None:
-        """End the connection if it is too long in its phase; say why if a request is half there."""
-        seen = (self.phase(), self.taken)
-        if seen != self.seen:
-            self.seen, self.since = seen, now
-        if now - self.since <= PHASES_S.get(seen[0], float("inf")):
-            return
-        if seen[0] in ("head", "body") and self.request is not None:
-            self.refuse(RequestTimeout(f"the {seen[0]} of the request did not come in time"))
-        else:
-            self.handle_close()
-
-    def refuse(self, error: Any) -> None:
-        """Answer the half request with `error`, and end."""
-        with self.requests_lock:
-            request, self.request = self.request, None
-            request.error, request.completed = error, True
-            self.requests.append(request)
-            self.server.add_task(self)
-
-    def readable(self) -> bool:
-        return self.closing or super().readable()
-
-    def handle_read(self) -> None:
-        try:
-            data = self.socket.recv(self.adj.recv_bytes)
-        except BlockingIOError:
-            return
-        except OSError:
-            self.handle_close()
-            return
-        if data and not self.closing:
-            self.received(data)
-        elif not data and self.request is not None and not self.closing:
-            self.refuse(BadRequest("the request ends early"))
-        elif not data:
-            self.handle_close()
-
-    def received(self, data: bytes) -> None:
-        super().received(data)
-        if self.request is not None and self.request.headers_finished:
-            self.server.shed()
-
-    def write_soon(self, data: Any) -> int:
-        if self.head:
-            data, self.head = self.head + data, b""
-        return int(super().write_soon(data))
-
-    def service(self) -> None:
-        super().service()
-        if self.total_outbufs_len:
-            self.server.shed_soon()
-
-    def handle_write(self) -> None:
-        # Closing with unread input resets the connection, and the peer may lose the answer: so first
-        # only our side ends, and what still comes is dropped for a while.
-        if self.close_when_flushed and not self.requests and not self.will_close:
-            self._flush_exception(self._flush_some)
-            if not self.connected:
-                return
-            if not self.total_outbufs_len and not self.will_close:
-                self.close_when_flushed = False
-                self.closing = True
-                with contextlib.suppress(OSError):
-                    self.socket.shutdown(socket.SHUT_WR)
-            return
-        super().handle_write()
-
-    def handle_error(self) -> None:
-        """Whatever failed, only this connection ends; no text of an error, which may repeat the request."""
-        logging.getLogger("http").warning("connection failed")
-        self.handle_close()
-
-
 class _Server(TcpWSGIServer):  # type: ignore[misc]
     """The listener and all of its connections."""
 
-    channel_class = _Channel
+    channel_class = Channel
     stopping = False
 
     def __init__(self, app: Any, listener: socket.socket, bounds: Bounds, threads: int) -> None:
@@ -222,7 +74,7 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
 
     def fix_addr(self, addr: Any) -> Any:
         """IPv4 peers of a dual-stack socket as IPv4: limits must not count them as one IPv6 network."""
-        return (addr[0].removeprefix("::ffff:") if "." in addr[0] else addr[0], *addr[1:])
+        return (unmapped(addr[0]), *addr[1:])
 
     def add_task(self, channel: Any) -> None:
         request = channel.requests[0]
@@ -236,7 +88,7 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
         for fileno in self.active_channels.keys() - known:
             self._make_room(self.active_channels[fileno])
 
-    def _make_room(self, newest: _Channel) -> None:
+    def _make_room(self, newest: Channel) -> None:
         everybody = list(self.active_channels.values())
         same = [one for one in everybody if one.network == newest.network]
         if 0 < self.bounds.per_address < len(same):
@@ -286,7 +138,7 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
             dispatcher.shutdown(timeout=0.1)
 
 
-def _evict(candidates: list[_Channel], newest: _Channel) -> None:
+def _evict(candidates: list[Channel], newest: Channel) -> None:
     """Close who waits longest without a whole request, strangers first; the newest if all are served.
 
     The newest stays: else who holds every place in silence would keep everybody out.

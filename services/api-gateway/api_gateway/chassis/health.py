@@ -127,6 +127,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     daemon_threads = True
     most = 32
+    request_queue_size = 2 * most  # with socketserver's 5 a prober waits seconds behind a burst of others
 
     def server_bind(self) -> None:
         self._open: dict[socket.socket, None] = {}  # in the order of their coming
@@ -158,6 +159,7 @@ def _server_class(host: str) -> type[_Server]:
 
 class _Quiet(WSGIRequestHandler):
     timeout = 5  # seconds of silence
+    default_request_version = "HTTP/1.0"  # with 0.9 the answer to a malformed request would have no head
 
     def log_message(self, format: str, *args: object) -> None:
         """Probes are not worth a log line, and a malformed one may hold a token."""

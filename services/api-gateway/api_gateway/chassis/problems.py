@@ -24,6 +24,28 @@ _HTTP_CODES = {
 }
 
 
+class ServiceError(Exception):
+    """An error with an answer of its own. `detail` and `members` are safe to show."""
+
+    def __init__(self, detail: str, **members: Any) -> None:
+        super().__init__(detail)
+        self.detail, self.members = detail, members
+
+
+class BadInput(ServiceError):
+    """Parameters that break their rules: (field, rule) pairs, without the values."""
+
+    def __init__(self, *broken: tuple[str, str]) -> None:
+        super().__init__(
+            "; ".join(f"{field}: {rule}" for field, rule in broken),
+            errors=[{"field": field, "rule": rule} for field, rule in broken],
+        )
+
+
+# What a service's table says of each of its errors: status, and a stable code.
+Table = Mapping[type[ServiceError], tuple[int, str]]
+
+
 def problem(status: int, code: str, detail: str, **members: Any) -> Response:
     """A problem+json answer that carries the id of the request."""
     body = {
@@ -55,8 +77,14 @@ def no_keys(_error: Any) -> Response:
     )
 
 
-def install(app: Flask, service: str, answers: Mapping[type[Exception], Callable[[Any], Response]]) -> None:
-    """Answer every error of `app` as a problem: those of `answers`, HTTP's own, and any other as a 500."""
+def install(
+    app: Flask, service: str, table: Table, others: Mapping[type[Exception], Callable[[Any], Response]]
+) -> None:
+    """Answer every error of `app` as a problem: `table`'s, `others`, HTTP's own, and any other as a 500."""
+
+    def service_error(error: ServiceError) -> Response:
+        status, code = table[type(error)]
+        return problem(status, code, error.detail, **error.members)
 
     def http_error(error: HTTPException) -> Response | HTTPException:
         status = error.code or 500
@@ -76,7 +104,8 @@ def install(app: Flask, service: str, answers: Mapping[type[Exception], Callable
         structlog.get_logger("errors").error("unexpected", error=type(error).__name__, places=places)
         return problem(500, "internal_error", f"{service} failed; the request id finds it in the logs")
 
-    for kind, answer in answers.items():
+    app.register_error_handler(ServiceError, service_error)
+    for kind, answer in others.items():
         app.register_error_handler(kind, answer)
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(Exception, unexpected)

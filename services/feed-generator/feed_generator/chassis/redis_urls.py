@@ -70,6 +70,8 @@ def _check_place(scheme: str, parts: SplitResult) -> None:
         if parts.netloc.rpartition("@")[2] or len(parts.path) < 2:
             raise ValueError("must be unix:///path/of/the.sock?db=0, with three slashes")
         return
+    if not parts.hostname and "@" not in parts.path:
+        raise ValueError(f"{_FORM}; the host is missing")
     if not _is_host(parts.hostname or "") or parts.port == 0:
         raise ValueError(_ENCODED)
     if not re.fullmatch("/?|/[0-9]{1,5}/?", parts.path):

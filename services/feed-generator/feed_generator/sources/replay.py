@@ -16,8 +16,8 @@ from feed_generator.messages import (
     symbol,
     underlying,
 )
-from feed_generator.recording import Leg, RecordedChain, Snapshot
 from feed_generator.sources.base import Batch
+from feed_generator.sources.recording import Leg, RecordedChain, Snapshot
 
 QUOTED_STRIKES = 10
 _UNIT = "shares"

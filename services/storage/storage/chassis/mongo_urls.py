@@ -7,6 +7,7 @@ password that is not percent-encoded.
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,6 +24,8 @@ def checked(url: str) -> str:
         raise ValueError("must be a mongodb:// or mongodb+srv:// URL")
     if any(char.isspace() or not char.isprintable() for char in url):
         raise ValueError("must not contain spaces or line ends")
+    if re.fullmatch(r"[a-z+]+://([^/@]*@)?(/[^@]*)?", url):
+        raise ValueError(f"must be {_FORM}; the host is missing")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)

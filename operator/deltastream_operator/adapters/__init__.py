@@ -1,1 +1,0 @@
-"""The edges: processes, stores, files and terminal."""

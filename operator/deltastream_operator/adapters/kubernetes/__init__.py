@@ -1,1 +1,0 @@
-"""Kubernetes as the operator sees it: a small API client, the objects it writes, the objects it reads."""

@@ -1,0 +1,141 @@
+"""The one loop that decides for all feeds: every 2 seconds with fresh signals, and at once on news.
+
+It has its own retry and its own look at the API server, since a watch can die silently and kopf does not
+repeat a handler that failed: an edit made while the API server was away is found by the list at its return.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+
+from deltastream_operator.cluster.claims import Claims
+from deltastream_operator.cluster.metrics import Metrics
+from deltastream_operator.cluster.readings import Readings
+from deltastream_operator.cluster.visit import Visitor
+from deltastream_operator.cluster.watching.resync import resync
+from deltastream_operator.cluster.watching.table import Table
+from deltastream_operator.domain.signals import WAITING, Reading, Unknown
+from deltastream_operator.kubernetes.api import Api, ApiError
+from deltastream_operator.ports import Clock, SignalSource
+
+TICK_S = 2.0
+PULSE_S = 3.0
+BACKOFF_MAX_S = 5.0
+RESYNC_S = 300.0
+log = structlog.get_logger()
+
+
+@dataclass
+class Loop:
+    """`ticked_at` (monotonic) is what liveness looks at."""
+
+    table: Table
+    claims: Claims
+    visitor: Visitor
+    signals: SignalSource
+    api: Api
+    metrics: Metrics
+    clock: Clock
+    namespace: str
+    ticked_at: float = 0.0
+    listed: bool = False
+    _readings: Mapping[str, Reading] = field(default_factory=dict)
+    _reader: Readings = field(init=False)
+    _failures: dict[str, int] = field(default_factory=dict)
+    _retry_at: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._reader = Readings(self.signals)
+
+    async def run(self) -> None:
+        """For ever."""
+        next_tick = self.clock.monotonic()
+        while True:
+            now = self.clock.monotonic()
+            if now >= next_tick:
+                self.metrics.lateness.observe(now - next_tick)
+                next_tick = max(next_tick + TICK_S, now + TICK_S / 2)
+                await self._read()
+                self.ticked_at = self.clock.monotonic()  # it may have waited for Redis: slow is alive
+                self.table.due |= self.table.feeds.keys()
+            await self._visit_due()
+            self.ticked_at = self.clock.monotonic()
+            wait = min([next_tick, *self._retry_at.values()]) - self.ticked_at
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.table.woken.wait(), timeout=max(0.01, wait))
+
+    async def _read(self) -> None:
+        feeds = sorted(self.table.feeds)
+        if feeds:
+            self._readings = await self._reader.of(feeds)
+        for reading in self._readings.values():
+            if isinstance(reading, Unknown):
+                self.metrics.signal_errors.labels(reading.reason).inc()
+
+    async def _visit_due(self) -> None:
+        self.table.woken.clear()
+        if not self.listed:
+            return  # who makes a product is known only once the workloads are
+        refused, now = self.claims.refused(), self.clock.monotonic()
+        due = {name for name in self.table.due if self._retry_at.get(name, 0) <= now}
+        due |= {name for name, at in self._retry_at.items() if at <= now}
+        self.table.due -= due
+        for name in sorted(due):
+            self._retry_at.pop(name, None)
+            if body := self.table.gone.pop(name, None):
+                self.visitor.part(body, self._readings.get(name, WAITING))
+            try:
+                moment = datetime.fromtimestamp(self.clock.time(), UTC)
+                await self.visitor.visit(name, self._readings, refused, moment)
+            except Exception as error:
+                # One feed's trouble, whatever it is, must not keep the others from being visited.
+                self._postpone(name, error)
+            else:
+                self._failures.pop(name, None)
+            # An API server that does not answer costs seconds a feed: slow is alive.
+            self.ticked_at = self.clock.monotonic()
+            if name not in self.table.feeds:
+                self._forget(name)
+
+    def _postpone(self, name: str, error: Exception) -> None:
+        failures = self._failures[name] = self._failures.get(name, 0) + 1
+        self._retry_at[name] = self.clock.monotonic() + min(BACKOFF_MAX_S, 0.5 * 2 ** (failures - 1))
+        self.metrics.visit_errors.inc()
+        if isinstance(error, ApiError):
+            log.warning("visit_failed", feed=name, error=str(error), failures=failures)
+        else:
+            log.exception("visit_failed", feed=name, failures=failures)
+
+    def _forget(self, name: str) -> None:
+        self._failures.pop(name, None)
+        self._retry_at.pop(name, None)
+        self._readings = {feed: last for feed, last in self._readings.items() if feed != name}
+        self.metrics.forget(name)
+        self.visitor.forget({known.body["metadata"]["uid"] for known in self.table.feeds.values()})
+
+    async def watch_the_api(self) -> None:
+        """For ever: is the API server there? At its return, and every 5 minutes, compare with lists."""
+        away, listed_at = True, 0.0
+        while True:
+            now = self.clock.monotonic()
+            try:
+                if away or now - listed_at >= RESYNC_S:
+                    missed = await resync(self.api, self.table, self.namespace)
+                    self.metrics.repairs.inc(missed)
+                    if away and listed_at:
+                        log.info("api_server_is_back")
+                    away, listed_at, self.listed = False, now, True
+                    self.table.woken.set()
+                else:
+                    await self.api.get("/version")
+            except ApiError as error:
+                if not away:
+                    log.warning("api_server_is_away", error=str(error))
+                away = True
+            await asyncio.sleep(PULSE_S)

@@ -1,0 +1,112 @@
+"""The operator in a cluster: its collaborators made and joined in one place, run until asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Coroutine
+from typing import Any, cast
+
+import kopf
+import structlog
+
+from deltastream_operator.cluster import json_logs, probes
+from deltastream_operator.cluster.claims import Claims
+from deltastream_operator.cluster.loop import TICK_S, Loop
+from deltastream_operator.cluster.metrics import Metrics
+from deltastream_operator.cluster.settings import ClusterSettings
+from deltastream_operator.cluster.visit import Visitor
+from deltastream_operator.cluster.watching import handlers
+from deltastream_operator.cluster.watching.made import Made
+from deltastream_operator.cluster.watching.mounts import Mounts
+from deltastream_operator.cluster.watching.table import Table
+from deltastream_operator.cluster.writing.events import Events
+from deltastream_operator.cluster.writing.workloads import Workloads
+from deltastream_operator.errors import PlannerError
+from deltastream_operator.kubernetes import login, names
+from deltastream_operator.kubernetes.api import Api
+from deltastream_operator.redis_signals import RedisSignals
+
+STALLED_S = 5 * TICK_S
+log = structlog.get_logger()
+
+
+def run(settings: ClusterSettings) -> None:
+    """Until SIGTERM or SIGINT. Raises PlannerError when there is no cluster to work on."""
+    json_logs.configure(settings.log_level)
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: ClusterSettings) -> None:
+    kopf_settings = handlers.settings()
+
+    def connect() -> kopf.ConnectionInfo:
+        return login.connected(kopf_settings)
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    table, metrics, namespace = Table(), Metrics(), settings.namespace
+    async with Api(connect, metrics.wrote) as api:
+        events = Events(api=api, clock=time, namespace=namespace, feeds=table.feeds, metrics=metrics)
+        visitor = Visitor(
+            api=api,
+            table=table,
+            workloads=Workloads(api=api, table=table, namespace=namespace, templates=settings.templates),
+            mounts=Mounts(api=api, clock=time, namespace=namespace),
+            events=events,
+            metrics=metrics,
+            namespace=namespace,
+        )
+        loop = Loop(
+            table=table,
+            claims=Claims(table, Made(table)),
+            visitor=visitor,
+            signals=RedisSignals(settings.redis_url, time),
+            api=api,
+            metrics=metrics,
+            clock=time,
+            namespace=namespace,
+            ticked_at=time.monotonic(),
+        )
+
+        async def watch() -> None:
+            await kopf.operator(
+                registry=handlers.registry(table),
+                settings=kopf_settings,
+                standalone=True,
+                namespaces=[namespace],
+                stop_flag=stop,
+                # By itself kopf looks the user up, and a cluster may run us as a user that has no name.
+                identity=cast(Any, names.MANAGER),
+            )
+            stop.set()  # kopf takes the signals over and returns when one comes
+
+        async with probes.served(
+            settings.host,
+            settings.port,
+            live=lambda: _stalled(time.monotonic() - loop.ticked_at),
+            ready=lambda: None if loop.listed else "the API server has not been listed yet",
+            registry=metrics.registry,
+        ) as port:
+            log.info("started", namespace=namespace, port=port)
+            await _until(stop, watch(), loop.run(), loop.watch_the_api(), events.post())
+    log.info("stopped")
+
+
+def _stalled(age: float) -> str | None:
+    return f"the loop has not ticked for {age:.0f} s" if age > STALLED_S else None
+
+
+async def _until(stop: asyncio.Event, *coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run all until asked to stop; one that ends by itself ends the process, to be started again."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    asked = asyncio.ensure_future(stop.wait())
+    done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    for task in [asked, *tasks]:
+        task.cancel()
+    await asyncio.wait([asked, *tasks], timeout=5)
+    for task in done:
+        if task is not asked and not stop.is_set():
+            raise task.exception() or PlannerError("a part of the operator ended by itself")

@@ -1,0 +1,182 @@
+"""One visit of one feed: read its spec, decide, bring its workloads nearer, say so in its status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from deltastream_operator.cluster.metrics import Metrics
+from deltastream_operator.cluster.watching.mounts import Mounts
+from deltastream_operator.cluster.watching.table import Table
+from deltastream_operator.cluster.writing import merge
+from deltastream_operator.cluster.writing.events import Events
+from deltastream_operator.cluster.writing.workloads import Workloads, is_contest, is_passing
+from deltastream_operator.domain import products, status
+from deltastream_operator.domain.decide import Choice, Current, Decision, decide
+from deltastream_operator.domain.feed import COMPONENTS, Feed
+from deltastream_operator.domain.observed import Facts, Problem
+from deltastream_operator.domain.signals import WAITING, Reading
+from deltastream_operator.kubernetes import names
+from deltastream_operator.kubernetes.api import Api, ApiError
+
+_GONE = 404
+log = structlog.get_logger()
+
+
+@dataclass
+class Visitor:
+    """Its collaborators, and what was last told of each feed, by uid."""
+
+    api: Api
+    table: Table
+    workloads: Workloads
+    mounts: Mounts
+    events: Events
+    metrics: Metrics
+    namespace: str
+    _told: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def forget(self, uids: set[str]) -> None:
+        """Drop what is kept of feeds that are none of these."""
+        self._told = {uid: told for uid, told in self._told.items() if uid in uids}
+        self.workloads.forget()
+
+    def part(self, body: Mapping[str, Any], reading: Reading) -> None:
+        """Say what a deleted feed leaves in its stream: its pods are collected, its stream is not."""
+        name = body["metadata"]["name"]
+        text, warning = status.left_behind(name, reading)
+        log.info("feed_deleted", feed=name, text=text)
+        self.events.tell_of(body, "FeedDeleted", text, warning=warning)
+
+    async def visit(
+        self, name: str, readings: Mapping[str, Reading], refused: Mapping[str, Problem], now: datetime
+    ) -> None:
+        """Raises ApiError when the API server did not take a write: visit again later."""
+        known = self.table.feeds.get(name)
+        if known is None:
+            return
+        body, feed = known.body, known.feed
+        problems = "; ".join(known.problems)
+        refusal = Problem(reason="InvalidSpec", message=problems) if problems else None
+        refusal = refusal or refused.get(name) or (products.not_for_a_cluster(feed) if feed else None)
+        previous = self._previous(body)
+        generation = body["metadata"]["generation"]
+        reading = readings.get(name, WAITING)
+        self.metrics.show_load(name, reading)
+        current = Current(**{c: self.workloads.asked_for(c, body) for c in COMPONENTS})
+        selector = ",".join(f"{key}={value}" for key, value in names.selector(name, "enricher").items())
+        if feed is None or refusal:
+            problem = refusal or Problem(reason="InvalidSpec", message="the spec cannot be read")
+            seen = self._seen(body)
+            built = status.refused(previous, problem, seen, now=now, generation=generation, selector=selector)
+            self.metrics.show_undecided(name, current, seen)
+            if await self._tell(body, previous, built):
+                self.events.tell(name, problem.reason, problem.message, warning=True)
+            return
+        if reading == WAITING and previous.get("observedGeneration") == generation:
+            return  # after a restart: what the last operator said holds until the second reading
+        decision = decide(feed, reading, current, now)
+        trouble, failure = await self._bring(feed, decision, body)
+        facts = replace(await self._facts(body, trouble), held=self._held(feed, decision, body))
+        built = status.build(previous, decision, facts, generation=generation, selector=selector)
+        news = status.changes(previous, decision)
+        if await self._tell(body, previous, built):
+            self._announce(name, news, facts, previous)
+        self.metrics.show(name, decision, facts)
+        if failure:
+            raise failure  # told; now it is to be tried again, more and more slowly
+
+    async def _bring(
+        self, feed: Feed, decision: Decision, body: Mapping[str, Any]
+    ) -> tuple[list[Problem], ApiError | None]:
+        """What stands in the way, and a write that failed. Raises ApiError when nobody answered."""
+        found: list[Problem] = []
+        failure = None
+        for component in COMPONENTS:
+            target = decision.of(component).target
+            if target is None:
+                continue
+            try:
+                problem = await self.workloads.bring(feed, component, target, body)
+            except ApiError as error:
+                if error.outage:
+                    raise
+                failure, problem = error, None
+                if error.refused:
+                    text = f"{component}: the API server refused it: {error}"
+                    problem = Problem(reason="WriteRefused", message=text)
+            if problem:
+                found.append(problem)
+        return found, failure
+
+    async def _facts(self, body: Mapping[str, Any], trouble: list[Problem]) -> Facts:
+        contested = next((problem for problem in trouble if is_contest(problem)), None)
+        lasting = [problem for problem in trouble if not is_contest(problem) and not is_passing(problem)]
+        stalled = lasting[0] if lasting else await self._stalled(body["metadata"]["name"])
+        return replace(self._seen(body), stalled=stalled, contested=contested)
+
+    def _held(self, feed: Feed, decision: Decision, body: Mapping[str, Any]) -> Problem | None:
+        """What an edit asks for while nothing is to be changed."""
+        found = [
+            f"{component}: {text}"
+            for component in COMPONENTS
+            if decision.of(component).target is None
+            and (text := self.workloads.held_back(feed, component, body))
+        ]
+        if not found:
+            return None
+        why, reason = ("paused", "HeldByPause") if decision.paused else ("mode Recommend", "HeldByMode")
+        return Problem(reason=reason, message=f"{why}: not carried out: {'; '.join(found)}")
+
+    def _seen(self, body: Mapping[str, Any]) -> Facts:
+        observe = self.workloads.observe
+        return Facts(generator=observe("generator", body), enricher=observe("enricher", body))
+
+    async def _stalled(self, name: str) -> Problem | None:
+        """The first pod that says why it does not serve; then those that wait for a volume."""
+        pods = sorted(self.table.pods.get(name, {}).values(), key=lambda pod: pod.name)
+        for pod in pods:
+            if pod.trouble:
+                return pod.trouble
+        for pod in pods:
+            if pod.waits_for_volumes and (problem := await self.mounts.problem(pod)):
+                return problem
+        return None
+
+    def _previous(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The last status: ours, since the watch may be behind it."""
+        told = self._told.get(body["metadata"]["uid"])
+        return dict(body.get("status", {})) if told is None else told
+
+    async def _tell(
+        self, body: Mapping[str, Any], previous: Mapping[str, Any], built: dict[str, Any]
+    ) -> bool:
+        """Write the status if it says something new."""
+        if built == previous:
+            return False
+        metadata = body["metadata"]
+        path = names.feeds_path(self.namespace, metadata["name"], "status")
+        # The uid makes sure that a feed deleted and made again does not get the old one's status.
+        patch = {"metadata": {"uid": metadata["uid"]}, "status": merge.patch(previous, built)}
+        try:
+            await self.api.merge(path, patch)
+        except ApiError as error:
+            if error.status == _GONE:
+                return False
+            raise
+        self._told[metadata["uid"]] = built
+        return True
+
+    def _announce(self, name: str, news: list[Choice], facts: Facts, previous: Mapping[str, Any]) -> None:
+        for choice in news:
+            self.metrics.decisions.labels(choice.reason).inc()
+            log.info("decided", feed=name, component=choice.component, text=choice.text())
+            self.events.tell(name, choice.reason, choice.text())
+        before = {condition["type"]: condition["status"] for condition in previous.get("conditions", [])}
+        for kind, problem in (("Stalled", facts.stalled), ("ReplicasContested", facts.contested)):
+            if problem and before.get(kind) != "True":
+                self.events.tell(name, kind, problem.message, warning=True)

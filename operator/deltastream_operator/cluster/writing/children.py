@@ -1,0 +1,137 @@
+"""A feed's workloads as objects to apply: the chart's pod template, plus what the feed adds. Pure.
+
+Packaging (images, hardening, probes, Secrets) stays in the chart; only the feed's own facts are added here.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from deltastream_operator.domain.environment import SPEC_FIELDS, environment
+from deltastream_operator.domain.feed import Component, ConfigMapRef, Feed, Replay
+from deltastream_operator.kubernetes import names
+
+RECORDINGS = "/recording"
+
+
+def manifest(
+    feed: Feed, component: Component, template: Mapping[str, Any], *, owner: Mapping[str, Any], shards: int
+) -> dict[str, Any]:
+    """What the manager `deltastream-operator` applies: everything but `replicas`.
+
+    `owner` is the feed's body, `template` the chart's PodTemplateSpec, `shards` the number of generators.
+    """
+    kind = names.KINDS[component]
+    metadata = owner["metadata"]
+    selector = names.selector(feed.name, component)
+    pod = _pod(feed, component, template, shards)
+    release = {
+        key: value for key, value in template["metadata"]["labels"].items() if key != names.COMPONENT_LABEL
+    }
+    spec: dict[str, Any] = {"selector": {"matchLabels": selector}, "template": pod, "revisionHistoryLimit": 3}
+    if component == "generator":
+        # An ordinal never runs twice, so no product is made twice; all of them may start at once.
+        spec |= {"serviceName": names.workload(feed.name, component), "podManagementPolicy": "Parallel"}
+    else:
+        spec["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    body: dict[str, Any] = {
+        "apiVersion": "apps/v1",
+        "kind": kind.kind,
+        "metadata": {
+            "name": names.workload(feed.name, component),
+            "namespace": metadata["namespace"],
+            "labels": {**release, **selector, names.MANAGED_BY_LABEL: names.MANAGER},
+            "annotations": {},
+            "ownerReferences": [_reference(metadata)],
+        },
+        "spec": spec,
+    }
+    if component == "generator":
+        body["metadata"]["annotations"][names.SHARD_COUNT] = str(shards)
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+    body["metadata"]["annotations"][names.SPEC_HASH] = digest
+    return body
+
+
+def replicas(feed: str, component: Component, namespace: str, count: int) -> dict[str, Any]:
+    """What the manager `deltastream-scaler` applies: the replicas and nothing else."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": names.KINDS[component].kind,
+        "metadata": {"name": names.workload(feed, component), "namespace": namespace},
+        "spec": {"replicas": count},
+    }
+
+
+def changes(wanted: Mapping[str, Any], running: Mapping[str, Any]) -> list[str]:
+    """The fields of a feed's spec that a workload does not have as wanted, or that it is the chart's."""
+    new, old = _feed_s_own(wanted), _feed_s_own(running)
+    found = {
+        SPEC_FIELDS.get(key, "source") for key in new.keys() | old.keys() if new.get(key) != old.get(key)
+    }
+    return sorted(found) or ["the chart's pod template"]
+
+
+def _feed_s_own(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What `_pod` added for the feed; the API server adds defaults elsewhere."""
+    pod = body["spec"]["template"]["spec"]
+    variables = pod["containers"][0].get("env", [])
+    own = {each["name"]: each.get("value") for each in variables if each["name"] in SPEC_FIELDS}
+    volumes = {volume["name"]: volume for volume in pod.get("volumes", [])}
+    return own | {"recording": volumes.get("recording", {}).get("configMap", {}).get("name")}
+
+
+def _reference(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+
+
+def _pod(feed: Feed, component: Component, template: Mapping[str, Any], shards: int) -> dict[str, Any]:
+    pod: dict[str, Any] = copy.deepcopy(dict(template))
+    pod["metadata"]["labels"] |= {
+        **names.selector(feed.name, component),
+        names.MANAGED_BY_LABEL: names.MANAGER,
+    }
+    spec = pod["spec"]
+    added = _variables(feed, component, shards)
+    own = {variable["name"] for variable in added}
+    for container in spec["containers"]:
+        # The chart's user may set any variable; a name that comes twice would be refused by the API server.
+        given = [variable for variable in container.get("env", []) if variable["name"] not in own]
+        container["env"] = [*given, *added]
+    for constraint in spec.get("topologySpreadConstraints", []):
+        constraint.setdefault("labelSelector", {"matchLabels": names.selector(feed.name, component)})
+    if component == "generator" and (config_map := _config_map(feed)):
+        recording = {"name": "recording", "configMap": {"name": config_map.name}}
+        spec["volumes"] = [*spec.get("volumes", []), recording]
+        for container in spec["containers"]:
+            mount = {"name": "recording", "mountPath": RECORDINGS, "readOnly": True}
+            container["volumeMounts"] = [*container.get("volumeMounts", []), mount]
+    return pod
+
+
+def _variables(feed: Feed, component: Component, shards: int) -> list[dict[str, Any]]:
+    """The variables of a component's containers; a generator's share is its pod's ordinal."""
+    config_map = _config_map(feed)
+    recording = f"{RECORDINGS}/{config_map.key}" if config_map else ""
+    told = environment(feed, component, shards=shards, recording=recording)
+    variables: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in told.items()]
+    if component == "generator":
+        ordinal = {"fieldRef": {"fieldPath": "metadata.labels['apps.kubernetes.io/pod-index']"}}
+        variables.append({"name": "SHARD_INDEX", "valueFrom": ordinal})
+    return variables
+
+
+def _config_map(feed: Feed) -> ConfigMapRef | None:
+    """Where the cluster keeps the feed's recording, if it replays one."""
+    return feed.source.config_map if isinstance(feed.source, Replay) else None

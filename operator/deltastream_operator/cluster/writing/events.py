@@ -1,0 +1,98 @@
+"""Events of a feed, posted beside the decisions: a decision never waits for its telling."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from deltastream_operator.cluster.metrics import Metrics
+from deltastream_operator.cluster.watching.table import Known
+from deltastream_operator.kubernetes import names
+from deltastream_operator.kubernetes.api import Api, ApiError
+from deltastream_operator.ports import Clock
+
+SUPPRESS_S = 1800.0
+WAITING_MAX = 256
+TEXT_MAX = 1000
+log = structlog.get_logger()
+
+
+@dataclass
+class Events:
+    """Identical news within 30 minutes are told once; when too many wait, new ones are left out."""
+
+    api: Api
+    clock: Clock
+    namespace: str
+    feeds: Mapping[str, Known]
+    metrics: Metrics
+    _told: dict[str, float] = field(default_factory=dict)
+    _waiting: asyncio.Queue[tuple[str, str, dict[str, Any]]] = field(
+        default_factory=lambda: asyncio.Queue(maxsize=WAITING_MAX)
+    )
+
+    def tell(self, feed: str, reason: str, message: str, *, warning: bool = False) -> None:
+        """Post it soon, if the feed is there. Never raises."""
+        if known := self.feeds.get(feed):
+            self.tell_of(known.body, reason, message, warning=warning)
+
+    def tell_of(self, body: Mapping[str, Any], reason: str, message: str, *, warning: bool = False) -> None:
+        """The same of a feed that may be gone already."""
+        now = self.clock.monotonic()
+        key = hashlib.sha256(f"{body['metadata']['uid']}/{reason}/{message}".encode()).hexdigest()
+        self._told = {known: at for known, at in self._told.items() if now - at < SUPPRESS_S}
+        if key in self._told:
+            return
+        name = body["metadata"]["name"]
+        try:
+            self._waiting.put_nowait((key, name, self._event(body, reason, message, warning)))
+        except asyncio.QueueFull:
+            self._dropped(name, reason, f"{WAITING_MAX} wait already")
+        else:
+            self._told[key] = now
+
+    async def post(self) -> None:
+        """Post what waits, for ever."""
+        while True:
+            key, feed, event = await self._waiting.get()
+            try:
+                await self.api.create(names.core_path(self.namespace, "events"), event)
+            except ApiError as error:
+                self._told.pop(key, None)
+                self._dropped(feed, event["reason"], str(error))
+
+    def _dropped(self, feed: str, reason: str, error: str) -> None:
+        self.metrics.events_dropped.inc()
+        log.warning("event_not_posted", feed=feed, reason=reason, error=error)
+
+    def _event(self, body: Mapping[str, Any], reason: str, message: str, warning: bool) -> dict[str, Any]:
+        metadata = body["metadata"]
+        now = datetime.fromtimestamp(self.clock.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{metadata['name']}.", "namespace": self.namespace},
+            "involvedObject": {
+                "apiVersion": names.API_VERSION,
+                "kind": names.KIND,
+                "name": metadata["name"],
+                "namespace": self.namespace,
+                "uid": metadata["uid"],
+            },
+            "reason": reason,
+            "message": message[:TEXT_MAX],
+            "type": "Warning" if warning else "Normal",
+            "source": {"component": names.MANAGER},
+            "reportingComponent": names.MANAGER,
+            "reportingInstance": names.MANAGER,
+            "action": "Decide",
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }

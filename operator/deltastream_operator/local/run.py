@@ -1,0 +1,279 @@
+"""The whole system on one machine: builds the collaborators and walks through start, watch and stop."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from deltastream_operator.domain.feed import Feed, Replay
+from deltastream_operator.errors import FeedError, PlannerError, StopRequested
+from deltastream_operator.local.live import Board, Screen
+from deltastream_operator.local.scaling import ORDER, Scaling
+from deltastream_operator.local.services import HTTP, Services, base_env
+from deltastream_operator.local.settings import HTTP_PORTS, STORE_PORTS, Settings
+from deltastream_operator.local.state import data, stores
+from deltastream_operator.local.state.home import Home, unusable
+from deltastream_operator.local.supervision import logs, net
+from deltastream_operator.local.supervision.leftovers import kill_leftovers, recorded, started_at
+from deltastream_operator.local.supervision.processes import Supervisor
+from deltastream_operator.local.supervision.wakeups import Wakeups
+from deltastream_operator.local.workloads import LocalWorkloads
+
+READY_WITHIN_S, FAILURES_AT_START, REFRESH_S, DECIDE_S = 120.0, 3, 1.0, 2.0
+
+
+class Local:
+    """One local system."""
+
+    def __init__(self, feeds: Sequence[Feed], settings: Settings, services: Services, screen: Screen) -> None:
+        self._feeds, self._settings, self._services, self._screen = feeds, settings, services, screen
+        self._home = services.home
+        self._home.say = screen.say
+        self._told = ""
+        self._supervisor = Supervisor(time, screen.say)
+        self._wakeups = Wakeups()
+        self._ports: dict[str, int] = {}
+        self._recorded: dict[str, int] = {}
+        self._stop_asked = 0
+        self._workloads = LocalWorkloads(self._supervisor, services, self._port, self._pause)
+        self._scaling = Scaling(feeds, self._workloads.apply, screen.say, lambda: datetime.now(UTC))
+
+    def run(self) -> None:
+        """Start, watch until SIGINT or SIGTERM, stop. Raises PlannerError; nothing is left running."""
+        with self._home.lock(), self._wakeups.handling(self._on_signal):
+            try:
+                self._prepare()
+                self._start()
+                self._watch()
+            except StopRequested:
+                pass
+            finally:
+                self._screen.close()
+                self._stop()
+        self._screen.say("stopped; data is kept in " + str(self._home.root))
+
+    def _on_signal(self) -> None:
+        self._stop_asked += 1
+
+    def _pause(self, seconds: float = 0.1) -> None:
+        """Wait for a signal, the end of a child or the time; note who runs."""
+        self._wakeups.wait(seconds)
+        running = {name: process.pid for name, process in self._supervisor.processes.items() if process.pid}
+        if running != self._recorded:
+            self._recorded = running
+            record = {name: [pid, started_at(pid)] for name, pid in running.items()}
+            self._try(lambda: self._home.write_json("processes.json", record))
+        if self._stop_asked > 1:  # asked again: no more grace
+            self._supervisor.kill_all()
+
+    def _try(self, upkeep: Callable[[], None]) -> None:
+        """Do what a system that serves can do without: a full disk is said once and ends nothing."""
+        try:
+            upkeep()
+        except OSError as error:
+            self._tell(str(unusable(self._home.root, error)))
+        except PlannerError as error:
+            self._tell(str(error))
+
+    def _tell(self, problem: str) -> None:
+        if problem != self._told:
+            self._told = problem
+            self._screen.say(problem)
+
+    def _step(self, seconds: float = 0.1) -> None:
+        self._pause(seconds)
+        self._supervisor.tick()
+        if self._stop_asked:
+            raise StopRequested
+
+    def _prepare(self) -> None:
+        stale = kill_leftovers(recorded(self._home.read_json("processes.json")))
+        if stale:
+            self._screen.say(f"ended what a killed planner had left: {', '.join(stale)}")
+        stores.redis_binary(), stores.mongo_binary()  # both are looked for before anything starts
+        data.check(self._home)
+        self._ports = {**self._settings.ports, **self._settings.store_ports}
+        for owner, port in self._ports.items():
+            _must_be_free(port, owner, STORE_PORTS.get(owner) or HTTP_PORTS[owner][0])
+        kept = self._home.read_json("ports.json")
+        for store in STORE_PORTS:
+            if store not in self._ports:
+                self._ports[store] = self._kept_port(store, kept.get(store))
+        self._home.write_json("ports.json", {store: self._ports[store] for store in STORE_PORTS})
+
+    def _kept_port(self, store: str, last: object) -> int:
+        """The store's port of the last start; another one, which is said, where that cannot be."""
+        if type(last) is not int or not 1 <= last <= 65535:
+            trouble = f"{last!r:.40} is no port"
+        elif last in self._ports.values():
+            trouble = f"port {last} is given twice"
+        elif not net.is_free(last):
+            trouble = f"port {last} is in use by another program"
+        else:
+            return last
+        port = net.free_port(self._ports.values())
+        if last is not None:
+            self._screen.say(f"{self._home.run / 'ports.json'}: {store}: {trouble}: {port} is taken instead")
+        return port
+
+    def _port(self, name: str) -> int:
+        return self._ports.setdefault(name, net.free_port(self._ports.values()))
+
+    def _start(self) -> None:
+        say, home, services = self._screen.say, self._home, self._services
+        redis_port, mongo_port = self._ports["redis"], self._ports["mongod"]
+        services.write_secrets(redis_port, mongo_port)
+        say("starting redis and mongod")
+        self._supervisor.start(stores.redis(home, redis_port, base_env()))
+        self._supervisor.start(stores.mongo(home, mongo_port, base_env()))
+        self._wait_ready(["redis", "mongod"])
+        stores.ensure_mongo_user(home, mongo_port, base_env())
+        migrate = services.command("migrate", port=0)
+        stores.run_once("storage migrate", list(migrate.argv), dict(migrate.env), migrate.cwd, migrate.log)
+        say("starting the services")
+        probed = [
+            name
+            for component in ORDER
+            for feed in self._feeds
+            for name in self._workloads.names(feed, component, self._scaling.first(feed)[component])
+        ]
+        watched = ["socket-gateway", "logging-service", *probed]
+        ready_urls = ",".join(f"{name}=http://127.0.0.1:{self._port(name)}/readyz" for name in watched)
+        for service in HTTP:
+            gateway = service == "api-gateway"  # it is ready only when all is: alive is enough at first
+            extra = {"READY_URLS": ready_urls} if gateway else None
+            path = "/livez" if gateway else "/readyz"
+            self._supervisor.start(
+                services.command(service, port=self._port(service), extra=extra, path=path)
+            )
+        self._wait_ready(HTTP)
+        say(f"starting {len(self._feeds)} feed(s): {', '.join(feed.name for feed in self._feeds)}")
+        self._scaling.start()
+        self._wait_ready(probed)
+        self._wait_for("the whole system", net.answers(self._port("api-gateway"), "/readyz"))
+        self._announce()
+
+    def _wait_ready(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._wait_for(name, self._supervisor.processes[name].ready)
+
+    def _wait_for(self, what: str, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not ready():
+            self._step(0.1)
+            for name, process in self._supervisor.processes.items():
+                if process.failures >= FAILURES_AT_START:
+                    log = process.command.log
+                    raise PlannerError(
+                        f"{name} does not start; log {log}:" + _indented(process.last_words(8))
+                    )
+            if time.monotonic() > deadline:
+                log = self._home.logs / f"{what}.log"
+                raise PlannerError(
+                    f"{what} is not ready after {READY_WITHIN_S:g} s" + _indented(logs.tail(log, 8))
+                )
+
+    def _announce(self) -> None:
+        gateway = f"http://localhost:{self._ports['api-gateway']}"
+        text = [
+            f"DeltaStream is ready (all state in {self._home.root})",
+            f"  REST       {gateway}/api/data/products",
+            f"  docs       {gateway}/api/docs",
+            f"  Socket.IO  http://localhost:{self._ports['socket-gateway']}",
+            f"  logs       {self._home.logs} (make logs)",
+        ]
+        if self._settings.anonymous_read == "true":
+            text.append("  anonymous reads are on (ANONYMOUS_READ=true)")
+        self._screen.say("\n".join(text))
+        self._home.ready("\n".join(text) + "\n")
+
+    def _watch(self) -> None:
+        from redis import Redis, RedisError
+
+        from deltastream_operator.redis_signals import RedisSignals
+
+        url = stores.redis_url(self._home, self._ports["redis"], 0)
+        client = Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1)
+        board = Board(client, self._feeds, time.monotonic)
+        signals = RedisSignals(url, time)
+        due = decide_at = bound_at = 0.0
+        while True:
+            self._step(0.2)
+            if time.monotonic() >= bound_at:  # most of all in an outage, when everybody logs errors
+                bound_at = time.monotonic() + REFRESH_S
+                self._try(lambda: logs.bound(self._home.logs))
+            if self._silent("redis"):  # each reading would wait in vain, and everything else with it
+                continue
+            if time.monotonic() >= decide_at:
+                decide_at = time.monotonic() + DECIDE_S
+                self._scaling.tick(signals.read([feed.name for feed in self._feeds]))
+            if time.monotonic() < due:
+                continue
+            due = time.monotonic() + REFRESH_S
+            with contextlib.suppress(RedisError, ValueError):  # it is being started again: the lines stay
+                self._screen.show(board.lines())
+
+    def _silent(self, name: str) -> bool:
+        """Whether the last question to this process went without a good answer."""
+        process = self._supervisor.processes.get(name)
+        return bool(process and process.probe and process.probe.life.silent_since)
+
+    def _stop(self) -> None:
+        names = list(self._supervisor.processes)
+        if not names:
+            return
+        self._screen.say("stopping")
+        parts = {
+            part: {n for feed in self._feeds for n in self._workloads.names(feed, part, len(names))}
+            for part in ORDER
+        }
+        for group in (parts["generator"], parts["enricher"], set(HTTP), {"redis", "mongod"}):
+            self._supervisor.stop([name for name in names if name in group], lambda: self._pause(0.05))
+        self._try(lambda: self._home.write_json("processes.json", {}))
+
+
+def _must_be_free(port: int, owner: str, variable: str) -> None:
+    if not net.is_free(port):
+        raise PlannerError(f"port {port} ({owner}) is in use by another program: stop it or set {variable}")
+
+
+def _indented(lines: Sequence[str]) -> str:
+    return "".join(f"\n    {line}" for line in lines)
+
+
+def check_runnable(feeds: Sequence[Feed], services: Services) -> None:
+    """What a feed may lack here only, and what its generator would refuse. Raises FeedError."""
+    problems = [
+        f"{feed.name}: spec.source.replay.path: is required for a local run (a ConfigMap is the cluster's)"
+        for feed in feeds
+        if isinstance(feed.source, Replay) and feed.source.path is None
+    ]
+    if not problems:
+        problems = [f"{feed.name}: {refusal}" for feed in feeds if (refusal := services.refusal(feed))]
+    if problems:
+        raise FeedError(problems)
+
+
+def services_of(settings: Settings, root: Path, table_file: Path | None = None) -> Services:
+    """The services' commands; tests put tiny ones in place of the real."""
+    home = Home(settings.home)
+    if not table_file:
+        return Services(root=root, home=home, settings=settings)
+    import json
+
+    rows = json.loads(table_file.read_text()).items()
+    table = {kind: (row[0], tuple(row[1]), float(row[2])) for kind, row in rows}
+    return Services(root=root, home=home, settings=settings, table=table)
+
+
+def build(feeds: Sequence[Feed], settings: Settings, root: Path, table_file: Path | None = None) -> Local:
+    """The one place that lists the collaborators."""
+    services = services_of(settings, root, table_file)
+    services.home.create()
+    width = shutil.get_terminal_size((110, 24)).columns
+    return Local(feeds, settings, services, Screen(sys.stdout, time.monotonic, width=width))

@@ -1,0 +1,161 @@
+"""What each service is run with: one table of commands, one of environments."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deltastream_operator.domain.environment import environment
+from deltastream_operator.domain.feed import Component, Feed, Replay
+from deltastream_operator.local.settings import Settings
+from deltastream_operator.local.state import stores
+from deltastream_operator.local.state.home import Home
+from deltastream_operator.local.supervision.asking import livez
+from deltastream_operator.local.supervision.net import answers
+from deltastream_operator.local.supervision.processes import Command
+
+PYTHON = sys.executable
+_GUNICORN = (PYTHON, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:app")
+# kind of process: (folder under services/, command, grace in seconds)
+TABLE: dict[str, tuple[str, tuple[str, ...], float]] = {
+    "auth": ("auth", _GUNICORN, 20),
+    "storage": ("storage", _GUNICORN, 20),
+    "analytics": ("analytics", _GUNICORN, 20),
+    "logging-service": ("logging-service", _GUNICORN, 20),
+    "socket-gateway": ("socket-gateway", (PYTHON, "app.py"), 15),
+    "api-gateway": ("api-gateway", _GUNICORN, 20),
+    "migrate": ("storage", (PYTHON, "-m", "storage", "migrate"), 90),
+    "generator": ("feed-generator", (PYTHON, "-m", "feed_generator"), 10),
+    "check": ("feed-generator", (PYTHON, "-m", "feed_generator", "check"), 10),
+    "subscriber": ("worker-enricher", (PYTHON, "-m", "worker_enricher", "subscriber"), 15),
+    "worker": ("worker-enricher", (PYTHON, "-m", "worker_enricher", "worker"), 30),
+}
+HTTP = ("auth", "storage", "analytics", "logging-service", "socket-gateway", "api-gateway")
+CLIENTS = {"api-gateway": ["storage", "analytics", "logging"], "analytics": ["storage"]}
+# One BLAS thread a process: its arrays are small, and each thread would cost a buffer of its own.
+_NUMERIC = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+def base_env(folder: Path | None = None) -> dict[str, str]:
+    """What every child gets; nothing else of our own environment reaches it."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    if folder is not None:
+        kept["PYTHONPATH"] = str(folder)
+    return {**kept, "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Commands of the services of one local system."""
+
+    root: Path  # the folder that holds services/
+    home: Home
+    settings: Settings
+    table: Mapping[str, tuple[str, tuple[str, ...], float]] = field(default_factory=lambda: TABLE)
+
+    def write_secrets(self, redis_port: int, mongo_port: int) -> None:
+        """Everything the services read through X_FILE variables."""
+        home = self.home
+        home.secret("jwt_secret", least=32)
+        for name, database in (("redis_url", 0), ("celery_broker_url", 1), ("celery_result_backend", 2)):
+            home.write_secret(name, stores.redis_url(home, redis_port, database))
+        home.write_secret("mongo_url", stores.mongo_url(home, mongo_port))
+        clients = {
+            name: {"secret": home.secret(f"client_{name}"), "audiences": audiences}
+            for name, audiences in CLIENTS.items()
+        }
+        home.write_secret("service_clients", json.dumps(clients))
+
+    def command(
+        self,
+        kind: str,
+        *,
+        port: int,
+        name: str | None = None,
+        extra: Mapping[str, str] | None = None,
+        path: str = "/readyz",
+    ) -> Command:
+        """The command of one process; `path` answers 200 once it serves."""
+        folder, argv, grace_s = self.table[kind]
+        cwd = self.root / "services" / folder
+        name = name or kind
+        env = {**base_env(cwd), **self._env(kind), **(extra or {})}
+        if port:
+            env |= {"PORT": str(port), "HOST": "127.0.0.1"}
+        ready: Callable[[], bool] = answers(port, path)
+        return Command(
+            name=name,
+            argv=argv,
+            env=env,
+            cwd=cwd,
+            log=self.home.logs / f"{name}.log",
+            ready=ready,
+            livez=livez(port) if port else None,
+            grace_s=grace_s,
+        )
+
+    def refusal(self, feed: Feed) -> str | None:
+        """Why the generator would not take this feed (an unknown product, a malformed recording), or None."""
+        folder, argv, _ = self.table["check"]
+        cwd = self.root / "services" / folder
+        told = environment_of(feed, "generator", index=0, replicas=1)
+        env = {**base_env(cwd), **told, "REDIS_URL": "redis://127.0.0.1"}
+        done = subprocess.run(argv, env=env, cwd=cwd, capture_output=True, text=True, check=False)  # noqa: S603
+        said = done.stderr.strip().splitlines() or [f"its check ended with status {done.returncode}"]
+        return said[-1].removeprefix("feed-generator: ") if done.returncode else None
+
+    def _env(self, kind: str) -> dict[str, str]:
+        settings, ports = self.settings, self.settings.ports
+        urls = {
+            f"{name.upper()}_URL": f"http://127.0.0.1:{ports[name]}"
+            for name in ("auth", "storage", "analytics")
+        }
+        auth = {"AUTH_URL": urls["AUTH_URL"]}
+        redis, mongo = self._files("redis_url"), self._files("mongo_url")
+        public = {"ANONYMOUS_READ": settings.anonymous_read, "CORS_ORIGINS": settings.cors_origins}
+        celery = self._files("celery_broker_url", "celery_result_backend")
+        of_kind: dict[str, dict[str, str]] = {
+            "auth": {
+                **redis,
+                **mongo,
+                **self._files("jwt_secret", "service_clients"),
+                "PASSWORD_MIN_LENGTH": "7",  # the original's examples register with 7 characters
+            },
+            "storage": {**mongo, **auth},
+            "migrate": {**mongo, **auth},
+            "analytics": {
+                **redis,
+                **auth,
+                "STORAGE_URL": urls["STORAGE_URL"],
+                **self._client("analytics"),
+                **_NUMERIC,
+            },
+            "logging-service": {**mongo, **auth},
+            "socket-gateway": {**redis, **auth, **public},
+            "api-gateway": {**redis, **urls, **public, **self._client("api-gateway")},
+            "generator": {**redis, **_NUMERIC},
+            "subscriber": {**redis, **mongo, **celery},
+            "worker": {**redis, **mongo, **celery, **_NUMERIC},
+        }
+        return {"LOG_LEVEL": settings.log_level, **of_kind.get(kind, {})}
+
+    def _files(self, *names: str) -> dict[str, str]:
+        return {f"{name.upper()}_FILE": str(self.home.secrets / name) for name in names}
+
+    def _client(self, name: str) -> dict[str, str]:
+        return {
+            "SERVICE_CLIENT_ID": name,
+            "SERVICE_CLIENT_SECRET_FILE": str(self.home.secrets / f"client_{name}"),
+        }
+
+
+def environment_of(feed: Feed, component: Component, *, index: int, replicas: int) -> dict[str, str]:
+    """What tells a process here its feed, and a generator its share of the products."""
+    recording = feed.source.path if isinstance(feed.source, Replay) else ""
+    told = environment(feed, component, shards=replicas, recording=str(recording))
+    return told | ({"SHARD_INDEX": str(index)} if component == "generator" else {})

@@ -1,0 +1,1 @@
+"""What lies under DELTASTREAM_HOME: files, secrets, and the stores with their data."""

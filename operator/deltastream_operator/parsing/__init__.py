@@ -1,0 +1,1 @@
+"""Text from outside, read strictly: YAML, and the feeds in it."""

@@ -1,0 +1,246 @@
+"""YAML to Feed: every problem of every file at once, each with file, field path and the fix."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from deltastream_operator.domain import pause
+from deltastream_operator.domain.feed import (
+    MODES,
+    ConfigMapRef,
+    Enricher,
+    Feed,
+    Generator,
+    Mode,
+    Replay,
+    Synthetic,
+    Target,
+)
+from deltastream_operator.errors import FeedError
+from deltastream_operator.parsing.fields import Fields, Problems
+from deltastream_operator.parsing.strict_yaml import YamlError, documents, text_of
+
+# Fields, bounds and defaults are those of k8s/crd/deltastreamfeed.yaml; a test asks a real API server.
+API_VERSION, KIND = "deltastream.dev/v1alpha1", "DeltaStreamFeed"
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")
+_CONFIG_MAP = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_KEY = re.compile(r"[A-Za-z0-9._-]{1,253}")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def load(files: Sequence[Path]) -> list[Feed]:
+    """The feeds of all files, in their order. Raises FeedError with every problem found."""
+    problems: list[str] = []
+    feeds: list[tuple[str, Feed]] = []
+    for file in files:
+        try:
+            text = text_of(file)
+        except YamlError as error:
+            problems.append(f"{file}: {error}")
+            continue
+        found, bad = parse(text, file)
+        feeds += [(str(file), feed) for feed in found]
+        problems += bad
+    problems += _clashes(feeds)
+    if not feeds and not problems:
+        problems.append(f"{', '.join(map(str, files)) or 'no file'}: no DeltaStreamFeed in it")
+    if problems:
+        raise FeedError(problems)
+    return [feed for _, feed in feeds]
+
+
+def parse(text: str, file: Path) -> tuple[list[Feed], list[str]]:
+    """The good feeds of one file's text, and the problems of the others."""
+    try:
+        bodies = documents(text)
+    except YamlError as error:
+        return [], [f"{file}: {error}"]
+    feeds, problems = [], []
+    for number, body in enumerate(bodies, start=1):
+        where = f"{file}" if len(bodies) == 1 else f"{file}: document {number}"
+        noted = Problems(where)
+        feed = _feed(Fields(body, "", noted), file.parent)
+        problems += noted.lines
+        if feed and not noted.lines:
+            feeds.append(feed)
+    return feeds, problems
+
+
+def from_cluster(body: Mapping[str, object]) -> tuple[Feed | None, list[str]]:
+    """The feed of a resource that an API server holds, or why it cannot be carried out.
+
+    The API server has checked it against the CRD; only what that cannot say is found here.
+    """
+    noted = Problems("")
+    fields = Fields(body, "", noted)
+    for ours in ("apiVersion", "kind", "status"):
+        fields.take(ours)
+    metadata = fields.take("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    feed = _spec(str(metadata.get("name", "")), metadata.get("annotations"), fields, None)
+    return (None if noted.lines else feed), noted.lines
+
+
+def _clashes(feeds: list[tuple[str, Feed]]) -> list[str]:
+    problems, names, products = [], dict[str, str](), dict[str, str]()
+    for file, feed in feeds:
+        if feed.name in names:
+            problems.append(
+                f"{file}: metadata.name: a feed {feed.name!r} is in {names[feed.name]} too; rename one"
+            )
+            continue
+        names[feed.name] = file
+        for product in feed.products:
+            if product in products:
+                problems.append(
+                    f"{file}: spec.products: {product} belongs to feed {products[product]!r} already; "
+                    "a product has one feed (the cache is keyed by product)"
+                )
+            products.setdefault(product, feed.name)
+    return problems
+
+
+def _feed(top: Fields, folder: Path) -> Feed | None:
+    top.constant("apiVersion", API_VERSION)
+    top.constant("kind", KIND)
+    metadata = top.mapping("metadata", required=True)
+    name = metadata.text("name", NAME, "a DNS label of at most 40 characters: a-z, 0-9 and -")
+    annotations = metadata.texts("annotations")
+    metadata.texts("labels"), metadata.take("namespace")  # the cluster's business, harmless here
+    metadata.close()
+    return _spec(name, annotations, top, folder)
+
+
+def _spec(name: str | None, annotations: object, top: Fields, folder: Path | None) -> Feed | None:
+    """The feed of `spec`; `folder` is what a recording's path starts from, None where there are no files."""
+    spec = top.mapping("spec", required=True)
+    top.close()
+    mode = _mode(spec.choice("mode", MODES, "Automatic"))
+    products = spec.text_set("products", PRODUCT, "1 to 20 of A-Z, 0-9, & and -", at_most=500)
+    source = _source(spec.mapping("source", required=True), folder)
+    if isinstance(source, Replay) and products and len(products) != 1:
+        spec.problem("products", "a recording holds one product; name exactly that one")
+    generator = _generator(spec.mapping("generator"))
+    enricher = _enricher(spec.mapping("enricher"), mode)
+    spec.close()
+    if not name or not products or source is None:
+        return None
+    given = annotations if isinstance(annotations, Mapping) else {}
+    return Feed(
+        name=name,
+        products=products,
+        source=source,
+        generator=generator,
+        enricher=enricher,
+        mode=mode,
+        pause=pause.read({str(key): str(value) for key, value in given.items()}),
+    )
+
+
+def _mode(text: str) -> Mode:
+    return next(mode for mode in MODES if mode == text)
+
+
+def _bounds(fields: Fields, ceiling: int, least: int, most: int) -> tuple[int, int]:
+    fewest = fields.integer("minReplicas", 0, ceiling, least)
+    highest = fields.integer("maxReplicas", 0, ceiling, most)
+    if fewest > highest:
+        fields.problem(
+            "minReplicas", f"is {fewest}, above maxReplicas {highest}; lower one or raise the other"
+        )
+    return fewest, highest
+
+
+def _enricher(fields: Fields, mode: Mode) -> Enricher:
+    fewest, most = _bounds(fields, 1000, 1, 20)
+    given = fields.has("replicas")
+    replicas = fields.integer("replicas", 0, 1000, 0)
+    if not given and mode in ("Manual", "External"):
+        fields.problem("replicas", f"is required in mode {mode}; give it, or choose mode Automatic")
+    concurrency = fields.integer("concurrencyPerReplica", 1, 64, 1)
+    target = fields.mapping("target")
+    utilization = target.integer("utilizationPercent", 1, 100, 70)
+    catch_up = target.integer("catchUpSeconds", 1, 3600, 30)
+    target.close()
+    fields.close()
+    return Enricher(
+        min_replicas=fewest,
+        max_replicas=most,
+        replicas=replicas if given else None,
+        concurrency_per_replica=concurrency,
+        target=Target(utilization_percent=utilization, catch_up_seconds=catch_up),
+    )
+
+
+def _generator(fields: Fields) -> Generator:
+    fewest, most = _bounds(fields, 500, 1, 8)
+    per = fields.integer("productsPerReplica", 1, 500, 50)
+    fields.close()
+    return Generator(min_replicas=fewest, max_replicas=most, products_per_replica=per)
+
+
+def _source(fields: Fields, folder: Path | None) -> Synthetic | Replay | None:
+    given = [kind for kind in ("synthetic", "replay") if fields.has(kind)]
+    if fields.present and len(given) != 1:
+        said = "both are given" if given else "neither is given"
+        fields.problem("", f"exactly one of synthetic and replay is needed; {said}")
+    synthetic, replay = fields.mapping("synthetic"), fields.mapping("replay")
+    fields.close()
+    if given == ["synthetic"]:
+        return _synthetic(synthetic)
+    return _replay(replay, folder) if given == ["replay"] else None
+
+
+def _synthetic(fields: Fields) -> Synthetic:
+    seed = fields.integer("seed", 0, 2**32 - 1, 0)
+    speed = fields.integer("speedPercent", 1, 100_000, 100)
+    rate = fields.integer("messagesPerSecond", 1, 100_000, 60)
+    fields.close()
+    return Synthetic(seed=seed, speed_percent=speed, messages_per_second=rate)
+
+
+def _config_map(fields: Fields) -> ConfigMapRef | None:
+    name = fields.text("name", _CONFIG_MAP, "a ConfigMap's name")
+    key = fields.text("key", _KEY, "a key of it: 1 to 253 of A-Z, a-z, 0-9, ., _ and -", required=False)
+    fields.close()
+    if name is None:
+        return None
+    return ConfigMapRef(name=name, key=key) if key else ConfigMapRef(name=name)
+
+
+def _replay(fields: Fields, folder: Path | None) -> Replay:
+    reference = fields.mapping("configMapRef")
+    config_map = _config_map(reference)
+    csv = fields.text(
+        "path", re.compile(r"[^\0\n]{1,1000}"), "a file name, relative to this YAML", required=False
+    )
+    rule = "a time with its zone, such as 2024-06-21T15:30:00+05:30"
+    as_of = fields.text("asOf", _RFC3339, rule, required=False)
+    if as_of:
+        try:
+            datetime.fromisoformat(as_of)
+        except ValueError as error:
+            fields.problem("asOf", f"{as_of} does not exist: {error}")
+    interval = fields.integer("intervalMillis", 1, 3_600_000, 1000)
+    speed = fields.integer("speedPercent", 1, 100_000, 100)
+    loop = fields.choice("loop", ("Forever", "Once"), "Forever")
+    fields.close()
+    # NB: Path.resolve() and is_file() raise where links go in circles or a name is too long.
+    path = Path(os.path.abspath(folder / csv)) if csv and folder else None
+    if path and not os.path.isfile(path):
+        fields.problem("path", f"no file {path}; give a CSV's path relative to the folder of this YAML")
+    if fields.present and not csv and not reference.present:
+        fields.problem("", "path (local run) or configMapRef (cluster) is needed")
+    return Replay(
+        as_of=as_of,
+        config_map=config_map,
+        path=path,
+        interval_millis=interval,
+        speed_percent=speed,
+        loop="Once" if loop == "Once" else "Forever",
+    )

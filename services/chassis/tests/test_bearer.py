@@ -1,0 +1,71 @@
+"""Which tokens open a service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from devcluster.ports import free_port
+from tests.support.tokens import access_token, key_server
+
+from chassis.bearer import KeysUnavailable, Unauthorized, Verifier
+
+OURS = "storage"
+
+
+@pytest.fixture(scope="module")
+def verifier() -> Iterator[Verifier]:
+    with key_server() as url:
+        yield Verifier(f"{url}/.well-known/jwks.json", OURS)
+
+
+def _altered(token: str) -> str:
+    head, claims, signature = token.split(".")
+    return f"{head}.{claims}.{signature[::-1]}"
+
+
+def test_a_token_for_this_audience_opens(verifier: Verifier) -> None:
+    """The scheme's case does not matter (RFC 9110)."""
+    for scheme in ("Bearer", "bearer"):
+        assert verifier.claims(f"{scheme} {access_token(OURS)}")["sub"] == "service:api-gateway"
+
+
+@pytest.mark.parametrize(
+    ("authorization", "reason"),
+    [
+        (None, "a bearer token is needed"),
+        ("", "a bearer token is needed"),
+        ("Bearer ", "a bearer token is needed"),
+        ("Basic dGVzdDp0ZXN0", "a bearer token is needed"),
+        ("Bearer x.y.z", "not valid"),
+        (f"Bearer {access_token(OURS, lifetime_s=-31)}", "expired"),
+        (f"Bearer {access_token('deltastream-api')}", "another audience"),
+        (f"Bearer {access_token(OURS, issuer='somebody')}", "not valid"),
+        (f"Bearer {access_token(OURS, key=Ed25519PrivateKey.generate())}", "not valid"),
+        (f"Bearer {_altered(access_token(OURS))}", "not valid"),
+        (
+            f"Bearer {jwt.encode({'aud': OURS}, 'k' * 32, algorithm='HS256', headers={'kid': 'k1'})}",
+            "not valid",
+        ),
+        (f"Bearer {jwt.encode({'aud': OURS}, '', algorithm='none', headers={'kid': 'k1'})}", "not valid"),
+    ],
+)
+def test_every_other_token_is_refused_with_a_reason(
+    authorization: str | None, reason: str, verifier: Verifier
+) -> None:
+    """Ten minutes and 30 s of leeway for clocks; our issuer, our key, our algorithm, our audience."""
+    with pytest.raises(Unauthorized, match=reason):
+        verifier.claims(authorization)
+
+
+def test_a_token_within_the_leeway_still_opens(verifier: Verifier) -> None:
+    """Two nodes' clocks differ."""
+    assert verifier.claims(f"Bearer {access_token(OURS, lifetime_s=-20)}")
+
+
+def test_without_keys_no_token_is_judged() -> None:
+    """An outage of auth is no refusal: the token may be good."""
+    with pytest.raises(KeysUnavailable):
+        Verifier(f"http://127.0.0.1:{free_port()}/jwks", OURS).claims(f"Bearer {access_token(OURS)}")

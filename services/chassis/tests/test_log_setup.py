@@ -1,0 +1,81 @@
+"""The ids that tie the lines of one request together."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+import structlog
+from werkzeug.test import Client
+
+from chassis import log_setup
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+Lines = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def configure(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], Lines]]:
+    """Configure logging as a service does, in the test itself: pytest's handlers come and go around it."""
+    before = logging.getLogger().handlers[:], logging.getLogger().level
+
+    def call() -> Lines:
+        log_setup.configure("storage", "1.2.3")
+        return lambda: [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+    yield call
+    logging.getLogger().handlers[:], logging.getLogger().level = before
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def client() -> Client:
+    """An application that answers with the ids that it was given."""
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return [environ.get("deltastream.traceparent", "").encode()]
+
+    return Client(log_setup.RequestContext(app))
+
+
+def test_every_line_is_json_and_names_service_and_version(configure: Callable[[], Lines]) -> None:
+    """Also the standard library's."""
+    lines = configure()
+    structlog.get_logger("a").info("ours", n=1)
+    logging.getLogger("b").warning("theirs")
+    logging.getLogger("b").debug("not at this level")
+    ours, theirs = lines()
+    assert (ours["event"], ours["n"], ours["level"]) == ("ours", 1, "info")
+    assert (theirs["event"], theirs["level"]) == ("theirs", "warning")
+    assert {(line["service"], line["version"]) for line in (ours, theirs)} == {("storage", "1.2.3")}
+
+
+def test_a_callers_ids_are_kept_in_answer_and_log(client: Client, configure: Callable[[], Lines]) -> None:
+    """One request is found in the logs of all services."""
+    lines = configure()
+    answer = client.get("/x?token=hunter2", headers={"X-Request-ID": "desk-1", "traceparent": TRACE})
+    assert (answer.headers["X-Request-ID"], answer.text) == ("desk-1", TRACE)
+    (line,) = lines()
+    assert (line["event"], line["method"], line["path"], line["status"]) == ("request", "GET", "/x", 200)
+    assert (line["request_id"], line["trace_id"]) == ("desk-1", TRACE[3:35])
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 65, "ümlaut", "a;b"])
+def test_a_malformed_id_is_replaced(client: Client, given: str) -> None:
+    """It ends up in logs and headers."""
+    answer = client.get("/x", headers={"X-Request-ID": given, "traceparent": given})
+    assert re.fullmatch("[0-9a-f]{16}", answer.headers["X-Request-ID"])
+    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", answer.text)
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/health", "/metrics"])
+def test_probes_write_no_line(client: Client, configure: Callable[[], Lines], path: str) -> None:
+    """Every ten seconds, for ever."""
+    lines = configure()
+    assert client.get(path).status_code == 200
+    assert lines() == []

@@ -1,0 +1,109 @@
+"""Every error of a Flask application as a problem (RFC 9457)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from flask import Flask, Response, abort, redirect
+from tests.support.problems import assert_problem
+from werkzeug.test import Client, TestResponse
+
+from chassis import problems
+from chassis.bearer import KeysUnavailable, Unauthorized
+from chassis.log_setup import RequestContext
+
+
+class Full(problems.ServiceError):
+    """An error of a service."""
+
+
+@pytest.fixture
+def client() -> Client:
+    """A service whose path is the error that it raises."""
+    app = Flask(__name__)
+    raised = {
+        "full": Full("no space", left=0),
+        "input": problems.BadInput(("limit", "must be given once"), ("end", "must be a time")),
+        "zero": ZeroDivisionError("with what the caller sent"),
+        "token": Unauthorized("the token has expired"),
+        "keys": KeysUnavailable(),
+        "bug": RuntimeError("with what the caller sent"),
+    }
+
+    def view(name: str) -> Response:
+        if name.isdigit():
+            abort(int(name))
+        if name == "moved":
+            return redirect("/elsewhere")  # type: ignore[return-value]
+        raise raised[name]
+
+    app.add_url_rule("/<name>", view_func=view, methods=["GET"])
+    table: problems.Table = {Full: (507, "full"), problems.BadInput: (400, "bad_input")}
+    others = {
+        Unauthorized: problems.unauthorized,
+        KeysUnavailable: problems.no_keys,
+        ZeroDivisionError: lambda _error: problems.problem(422, "no_number", "it divides by zero"),
+    }
+    problems.install(app, "the service", table, others)
+    return Client(RequestContext(app.wsgi_app))
+
+
+def test_a_services_own_error_has_its_answer_and_members(client: Client) -> None:
+    """The table of errors.py decides."""
+    body = assert_problem(client.get("/full"), 507, "full")
+    assert (body["detail"], body["left"]) == ("no space", 0)
+    assert assert_problem(client.get("/zero"), 422, "no_number")["detail"] == "it divides by zero"
+
+
+def test_bad_input_names_every_field_and_rule(client: Client) -> None:
+    """For people in one text, for programs in a list."""
+    body = assert_problem(client.get("/input"), 400, "bad_input")
+    assert body["detail"] == "limit: must be given once; end: must be a time"
+    assert body["errors"] == [
+        {"field": "limit", "rule": "must be given once"},
+        {"field": "end", "rule": "must be a time"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(418, "http_error"), (413, "body_too_large"), (429, "rate_limited")],
+)
+def test_an_http_error_has_a_stable_code(client: Client, status: int, code: str) -> None:
+    """Also those that Flask raises by itself."""
+    assert_problem(client.get(f"/{status}"), status, code)
+
+
+def test_an_unknown_path_and_a_wrong_method_are_problems_too(client: Client) -> None:
+    """A 405 keeps its Allow."""
+    assert_problem(client.get("/a/b"), 404, "not_found")
+    answer = client.post("/full")
+    assert_problem(answer, 405, "method_not_allowed")
+    assert "GET" in answer.headers["Allow"]
+
+
+def test_a_refused_token_and_missing_keys_say_what_to_do(client: Client) -> None:
+    """Log in again, or try again."""
+    refused = client.get("/token")
+    assert assert_problem(refused, 401, "unauthorized")["detail"] == "the token has expired"
+    assert refused.headers["WWW-Authenticate"] == "Bearer"
+    away = client.get("/keys")
+    assert assert_problem(away, 503, "upstream_unavailable")["upstream"] == "auth"
+    assert away.headers["Retry-After"] == "1"
+
+
+def test_a_bug_tells_its_place_to_the_log_and_its_text_to_nobody(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The text of an exception may hold what a caller sent."""
+    answer: TestResponse = client.get("/bug")
+    body = assert_problem(answer, 500, "internal_error")
+    said = json.dumps(body) + "".join(capsys.readouterr())
+    assert "the caller sent" not in said
+    assert body["detail"] == "the service failed; the request id finds it in the logs"
+
+
+def test_a_redirect_is_no_error(client: Client) -> None:
+    """Werkzeug raises one for a missing slash."""
+    assert client.get("/moved").status_code == 302

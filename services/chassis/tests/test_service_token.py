@@ -1,0 +1,84 @@
+"""A service's own tokens: asked for once, until shortly before they end."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import urllib3
+from devcluster.ports import free_port
+
+from chassis.service_token import ServiceToken, TokenUnavailable
+
+
+class Auth:
+    """Answers POST /token and remembers what was asked."""
+
+    def __init__(self, port: int) -> None:
+        self.url, self.asked, self.status = f"http://127.0.0.1:{port}", list[dict[str, Any]](), 200
+
+
+@pytest.fixture
+def auth() -> Iterator[Auth]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            made.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            token = {"access_token": f"token-{len(made.asked)}", "expires_in": 600}
+            body = json.dumps(token).encode()
+            self.send_response(made.status if self.path == "/token" else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        made = Auth(server.server_port)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield made
+        server.shutdown()
+
+
+@pytest.fixture
+def http() -> Iterator[urllib3.PoolManager]:
+    with urllib3.PoolManager() as pool:
+        yield pool
+
+
+def test_a_token_is_kept_for_its_audience_until_a_minute_before_its_end(
+    auth: Auth, http: urllib3.PoolManager
+) -> None:
+    """A call must not carry a token that ends on its way."""
+    now = [0.0]
+    tokens = ServiceToken(http, auth.url, "analytics", "s", clock=lambda: now[0])
+    assert tokens.header("storage") == {"Authorization": "Bearer token-1"}
+    assert tokens.header("logging") == {"Authorization": "Bearer token-2"}
+    now[0] = 539.0
+    assert tokens.header("storage") == {"Authorization": "Bearer token-1"}
+    now[0] = 540.0
+    assert tokens.header("storage") == {"Authorization": "Bearer token-3"}
+    assert auth.asked[0] == {
+        "grant_type": "client_credentials",
+        "client_id": "analytics",
+        "client_secret": "s",
+        "audience": "storage",
+    }
+
+
+def test_a_refusal_and_an_outage_are_told_apart_and_not_kept(auth: Auth, http: urllib3.PoolManager) -> None:
+    """A wrong secret has auth's status; the next call asks again."""
+    tokens = ServiceToken(http, auth.url, "analytics", "s")
+    auth.status = 401
+    with pytest.raises(TokenUnavailable, match="auth answered 401") as refused:
+        tokens.header("storage")
+    assert refused.value.status == 401
+    auth.status = 200
+    assert tokens.header("storage") == {"Authorization": "Bearer token-2"}
+    with pytest.raises(TokenUnavailable, match="auth did not answer") as away:
+        ServiceToken(http, f"http://127.0.0.1:{free_port()}", "analytics", "s").header("storage")
+    assert away.value.status is None

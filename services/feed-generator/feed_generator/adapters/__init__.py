@@ -1,0 +1,1 @@
+"""What the generator writes to outside its process: Redis."""

@@ -1,0 +1,151 @@
+"""One connection of the HTTP server: its phases and their deadlines, its half request, its answer on the way.
+
+A connection costs a thread only from its request's last byte to its answer's first (waitress' channel); this
+adds one deadline for each phase, an answer to a request that comes too late or ends early, and a close that
+does not lose that answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import time
+from typing import Any
+
+from waitress.channel import HTTPChannel
+from waitress.task import WSGITask
+from waitress.utilities import BadRequest
+
+from .addresses import network
+from .http_parser import Parser, Refusal, RequestTimeout
+
+# Longest that a connection may stay in a phase, seconds; "serving" is bounded by the application.
+PHASES_S = {"head": 10.0, "body": 10.0, "sending": 60.0, "idle": 15.0, "closing": 2.0}
+
+
+class _Task(WSGITask):  # type: ignore[misc]
+    wrote_header: bool
+
+    def start(self) -> None:
+        super().start()
+        if self.channel.server.stopping:
+            self.set_close_on_finish()
+
+    def write(self, data: bytes) -> None:
+        if self.request.command == "HEAD":  # what follows the head would be read as the next answer
+            super().write(b"")
+            return
+        if not self.wrote_header and self.complete and data and self.has_body:
+            self.channel.head, self.wrote_header = self.build_response_header(), True
+        super().write(data)
+
+    def finish(self) -> None:
+        if self.request.command == "HEAD":
+            self.chunked_response = False  # else the end of a body would be sent
+        super().finish()
+        if self.channel.head:
+            self.channel.write_soon(b"")
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection. `since` says when it came into its phase."""
+
+    parser_class, task_class, error_task_class = Parser, _Task, Refusal
+    request: Any
+    close_when_flushed: bool
+    head = b""  # of an answer, on its way together with the first piece of the body: one packet, not two
+
+    def __init__(self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: Any = None) -> None:
+        self.taken = 0  # requests that arrived whole
+        self.closing = False
+        self.seen, self.since = ("head", 0), time.monotonic()
+        self.network = network(addr[0])
+        super().__init__(server, sock, addr, adj, map=map)
+
+    def phase(self) -> str:
+        if self.closing:
+            return "closing"
+        if self.requests:
+            return "serving"
+        if self.total_outbufs_len:
+            return "sending"
+        if self.request is not None:
+            return "body" if self.request.headers_finished else "head"
+        return "idle" if self.taken else "head"
+
+    def held_bytes(self) -> int:
+        return int(self.total_outbufs_len) + (self.request.held_bytes if self.request else 0)
+
+    def look(self, now: float) -> None:
+        """End the connection if it is too long in its phase; say why if a request is half there."""
+        seen = (self.phase(), self.taken)
+        if seen != self.seen:
+            self.seen, self.since = seen, now
+        if now - self.since <= PHASES_S.get(seen[0], float("inf")):
+            return
+        if seen[0] in ("head", "body") and self.request is not None:
+            self.refuse(RequestTimeout(f"the {seen[0]} of the request did not come in time"))
+        else:
+            self.handle_close()
+
+    def refuse(self, error: Any) -> None:
+        """Answer the half request with `error`, and end."""
+        with self.requests_lock:
+            request, self.request = self.request, None
+            request.error, request.completed = error, True
+            self.requests.append(request)
+            self.server.add_task(self)
+
+    def readable(self) -> bool:
+        return self.closing or super().readable()
+
+    def handle_read(self) -> None:
+        try:
+            data = self.socket.recv(self.adj.recv_bytes)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.handle_close()
+            return
+        if data and not self.closing:
+            self.received(data)
+        elif not data and self.request is not None and not self.closing:
+            self.refuse(BadRequest("the request ends early"))
+        elif not data:
+            self.handle_close()
+
+    def received(self, data: bytes) -> None:
+        super().received(data)
+        if self.request is not None and self.request.headers_finished:
+            self.server.shed()
+
+    def write_soon(self, data: Any) -> int:
+        if self.head:
+            data, self.head = self.head + data, b""
+        return int(super().write_soon(data))
+
+    def service(self) -> None:
+        super().service()
+        if self.total_outbufs_len:
+            self.server.shed_soon()
+
+    def handle_write(self) -> None:
+        # Closing with unread input resets the connection, and the peer may lose the answer: so first
+        # only our side ends, and what still comes is dropped for a while.
+        if self.close_when_flushed and not self.requests and not self.will_close:
+            self._flush_exception(self._flush_some)
+            if not self.connected:
+                return
+            if not self.total_outbufs_len and not self.will_close:
+                self.close_when_flushed = False
+                self.closing = True
+                with contextlib.suppress(OSError):
+                    self.socket.shutdown(socket.SHUT_WR)
+            return
+        super().handle_write()
+
+    def handle_error(self) -> None:
+        """Whatever failed, only this connection ends; no text of an error, which may repeat the request."""
+        logging.getLogger("http").warning("connection failed")
+        self.handle_close()

@@ -1,0 +1,1 @@
+"""The edges: Redis, MongoDB and Celery."""

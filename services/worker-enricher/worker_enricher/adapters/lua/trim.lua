@@ -1,0 +1,12 @@
+-- KEYS: the stream. ARGV: the group. One script instead of two calls: another consumer may read in between.
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local fields = {}
+  for i = 1, #group, 2 do fields[group[i]] = group[i + 1] end
+  if fields['name'] == ARGV[1] then
+    local oldest = fields['last-delivered-id']
+    if fields['pending'] > 0 then oldest = redis.call('XPENDING', KEYS[1], ARGV[1])[2] end
+    return redis.call('XTRIM', KEYS[1], 'MINID', '~', oldest)
+  end
+end
+return 0

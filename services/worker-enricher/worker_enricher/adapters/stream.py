@@ -1,0 +1,205 @@
+"""The feed's stream, seen by its consumer group: read, take over, set aside. It is the only ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import redis
+from prometheus_client import Counter
+
+from worker_enricher.adapters.scripts import script
+from worker_enricher.errors import RefusedError
+from worker_enricher.intake import MAX_BODY_BYTES
+
+GROUP = "enricher"
+DROPPED = Counter("enricher_dead_letters_dropped_total", "Oldest dead letters removed to keep within bounds.")
+
+# Entries that one call reads. With bodies of 1 MiB, the most that are valid, it reads 64 MiB.
+_READ_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stream entry. `body` is None when the entry no longer exists."""
+
+    id: str
+    body: bytes | None
+    readmitted: bool = False
+    """Whether it came back from the dead letters, and so may be late."""
+
+    @property
+    def arrived_ms(self) -> int:
+        """When Redis took it in, epoch milliseconds."""
+        return int(self.id.partition("-")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An entry taken over from a consumer that went silent."""
+
+    id: str
+    deliveries: int
+
+
+class FeedStream:
+    """Stream `feed:{feed}` with group `enricher`, and its dead letters `dlq:{feed}`."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        feed: str,
+        *,
+        dlq_max_entries: int,
+        dlq_max_bytes: int = 4 << 20,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._client, self.feed, self._now_ns = client, feed, now_ns
+        self.key, self.dlq_key = f"feed:{feed}", f"dlq:{feed}"
+        self._dlq_max_entries, self._dlq_max_bytes = dlq_max_entries, dlq_max_bytes
+        self._trim = client.register_script(script("trim"))
+        self._progress = client.register_script(script("progress"))
+        self._move_to_dead_letters = client.register_script(script("move_to_dead_letters"))
+
+    def ensure_group(self) -> None:
+        """Create the group at id 0, so that a flushed or new Redis loses nothing published before."""
+        try:
+            self._client.xgroup_create(self.key, GROUP, id="0", mkstream=True)
+        except redis.ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+
+    def progress(self) -> tuple[str, bool]:
+        """The last id that was delivered, and whether an entry waits behind it."""
+        found: Any = self._progress([self.key], [GROUP])
+        if not found:
+            self.ensure_group()
+            return "0-0", False
+        return _text(found[0]), bool(found[1])
+
+    def wait_for_entry(self, after: str, block_ms: int) -> bool:
+        """Wait up to `block_ms` for an entry behind the id `after`; True if one is there. Delivers none."""
+        return bool(self._client.xread({self.key: after}, count=1, block=block_ms))
+
+    def read_new(self, consumer: str, count: int, max_bytes: int, block_ms: int | None = None) -> list[Entry]:
+        """Up to `count` new entries, now pending for `consumer`; stops reading at `max_bytes` of bodies.
+
+        Waits up to `block_ms` for the first one, or not at all.
+        """
+        entries: list[Entry] = []
+        size = 0
+        while len(entries) < count and size < max_bytes:
+            wanted = min(count - len(entries), _READ_AT_ONCE)
+            piece = self._read(consumer, wanted, None if entries else block_ms)
+            entries += piece
+            if len(piece) < wanted:
+                break
+            size += sum(len(entry.body or b"") for entry in piece)
+        return entries
+
+    def _read(self, consumer: str, count: int, block_ms: int | None) -> list[Entry]:
+        try:
+            answer: Any = self._client.xreadgroup(
+                GROUP, consumer, {self.key: ">"}, count=count, block=block_ms
+            )
+        except redis.ResponseError as error:
+            if not str(error).startswith("NOGROUP"):
+                raise
+            self.ensure_group()
+            return []
+        return [_entry(_text(id_), fields) for id_, fields in (answer[0][1] if answer else ())]
+
+    def take_over(self, consumer: str, idle_ms: int, count: int) -> list[Claimed]:
+        """Up to `count` entries that were pending for longer than `idle_ms`, now pending for `consumer`."""
+        try:
+            waiting: Any = self._client.xpending_range(self.key, GROUP, "-", "+", count, idle=idle_ms)
+        except redis.ResponseError as error:
+            if not str(error).startswith("NOGROUP"):
+                raise
+            self.ensure_group()
+            return []
+        if not waiting:
+            return []
+        deliveries = {_text(row["message_id"]): int(row["times_delivered"]) for row in waiting}
+        # NB: not JUSTID, so that this counts as a delivery; entries trimmed meanwhile leave the pending list.
+        claimed: Any = self._client.xclaim(self.key, GROUP, consumer, idle_ms, list(deliveries))
+        return [Claimed(_text(id_), deliveries[_text(id_)] + 1) for id_, _ in claimed]
+
+    def keep(self, consumer: str, entry_ids: Sequence[str]) -> None:
+        """Say that these entries are being worked on: resets their idle time, not their deliveries."""
+        self._client.xclaim(self.key, GROUP, consumer, 0, list(entry_ids), justid=True)
+
+    def fetch(self, entry_ids: Sequence[str]) -> list[Entry]:
+        """The entries with these ids, in their order."""
+        answer: Any = self._client.xrange(self.key, entry_ids[0], entry_ids[-1], count=len(entry_ids))
+        if [_text(id_) for id_, _ in answer] != list(entry_ids):
+            with self._client.pipeline(transaction=False) as pipe:
+                for id_ in entry_ids:
+                    pipe.xrange(self.key, id_, id_, count=1)
+                rows = dict(zip(entry_ids, pipe.execute(), strict=True))
+            return [_entry(id_, row[0][1] if row else None) for id_, row in rows.items()]
+        return [_entry(_text(id_), fields) for id_, fields in answer]
+
+    def set_aside(self, entry: Entry, refusal: RefusedError, *, mid: str | None, deliveries: int) -> None:
+        """Move an entry to the dead letters and acknowledge it, in one step.
+
+        The oldest letters go, counted, when there are too many or they take too much of Redis' memory.
+        """
+        body = entry.body or b""
+        letter = {
+            "feed": self.feed,
+            "entry_id": entry.id,
+            "mid": mid,
+            "reason": refusal.reason,
+            "detail": refusal.detail,
+            "deliveries": deliveries,
+            "size_bytes": len(body),
+            "truncated": len(body) > MAX_BODY_BYTES,
+            "refused_ts": self._now_ns(),
+        }
+        dropped = self._move_to_dead_letters(
+            [self.dlq_key, self.key],
+            [
+                GROUP,
+                entry.id,
+                msgspec.json.encode(letter),
+                body[:MAX_BODY_BYTES],
+                self._dlq_max_entries,
+                self._dlq_max_bytes,
+            ],
+        )
+        if dropped:
+            DROPPED.inc(dropped)
+
+    def acknowledge(self, entry_ids: Sequence[str]) -> None:
+        """Acknowledge entries that need nothing more."""
+        self._client.xack(self.key, GROUP, *entry_ids)
+
+    def trim(self) -> None:
+        """Remove what was delivered and acknowledged.
+
+        NB: never by length: what nobody has processed stays, however long the stream grows.
+        """
+        self._trim([self.key], [GROUP])
+
+    def forget_consumers(self, idle_ms: int) -> None:
+        """Remove consumers that hold nothing and have been silent for `idle_ms` (pods come and go).
+
+        NB: never one that may still read: what it read between our look and its removal would be lost.
+        """
+        for row in self._client.xinfo_consumers(self.key, GROUP):
+            if not row["pending"] and row["idle"] > idle_ms:
+                self._client.xgroup_delconsumer(self.key, GROUP, row["name"])
+
+
+def _entry(id_: str, fields: dict[bytes, bytes] | None) -> Entry:
+    if fields is None:
+        return Entry(id_, None)
+    return Entry(id_, fields.get(b"body", b""), b"readmitted" in fields)
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

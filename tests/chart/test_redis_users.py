@@ -1,0 +1,97 @@
+"""The users that the chart renders carry the whole pipeline, and may do nothing to the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import redis
+from devcluster.waiting import wait_until
+from redis.exceptions import NoPermissionError
+
+from tests.chart.chart_redis import ChartRedis
+from tests.support.pipelines import Pipelines, open_entries
+from tests.support.tls import redis_programs
+
+pytestmark = pytest.mark.timeout(300)  # the first run installs redis-cli
+
+
+class ChartRedis7(ChartRedis):
+    """With Redis' own program."""
+
+    def _command(self) -> list[str]:
+        programs, environment = redis_programs()
+        settings = (f"{name}={value}" for name, value in environment.items())
+        return ["env", *settings, str(programs / "redis-server"), *super()._command()[1:]]
+
+
+@pytest.fixture(scope="module", params=[ChartRedis, ChartRedis7])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChartRedis]:
+    with request.param(tmp_path_factory.mktemp("chart") / "redis") as running:
+        yield running
+
+
+def test_generator_subscriber_and_worker_lack_no_right(
+    server: ChartRedis, tmp_path: Path, mongo_url: str
+) -> None:
+    """Messages are stored, rubbish is set aside, and the operator may look: no NOPERM in any log."""
+    urls = {"redis_url": server.url(), "broker_url": server.url(1), "mongo_url": mongo_url}
+    with (
+        redis.Redis.from_url(server.url()) as services,
+        redis.Redis.from_url(server.operator_url, decode_responses=True) as operator,
+        closing(Pipelines(tmp_path, {"a": "NIFTY"}, **urls)) as feed,
+    ):
+        feed.start_generators(200)
+        feed.start_enrichers()
+        services.xadd("feed:a", {"body": "{"})
+        wait_until(lambda: feed.stored("a") > 500, "messages are stored")
+        feed.stop_generators()
+        wait_until(lambda: open_entries(operator, "a") == 0, "drained")
+        assert services.xlen("dlq:a") == 1
+        feed.check_accounts("a")
+        assert feed.last_metric("a", "feed_redis_memory_ratio")[""] > 0, "it may ask for memory"
+        assert feed.ended == []
+        log = feed.log("a")
+        assert [line for line in log.splitlines() if "NOPERM" in line or "NoPermission" in line] == []
+
+
+FORBIDDEN = {
+    "app": (
+        "ACL LIST",
+        "BGSAVE",
+        "CLIENT KILL TYPE normal",
+        "CONFIG SET maxmemory 0",
+        "FLUSHDB",
+        "KEYS *",
+        "MIGRATE 127.0.0.1 1 key 0 1",
+        "MODULE LIST",
+        "REPLICAOF 127.0.0.1 1",
+        "SHUTDOWN NOSAVE",
+        "SWAPDB 0 1",
+    ),
+    "operator": (
+        "CONFIG GET *",
+        "DEL feed:a",
+        "EVAL return 1 0",
+        "FLUSHALL",
+        "GET latest:underlying:NIFTY",
+        "PUBLISH market:underlying x",
+        "SUBSCRIBE market:underlying",
+        "XACK feed:a enricher 1-1",
+        "XADD feed:a * body x",
+        "XGROUP DESTROY feed:a enricher",
+        "XTRIM feed:a MAXLEN 0",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("user", "command"), [(user, each) for user in FORBIDDEN for each in FORBIDDEN[user]]
+)
+def test_no_user_may_do_more_than_its_work(server: ChartRedis, user: str, command: str) -> None:
+    """Refused for the right, not for the arguments."""
+    url = server.url() if user == "app" else server.operator_url
+    with redis.Redis.from_url(url) as client, pytest.raises(NoPermissionError):
+        client.execute_command(*command.split())
