@@ -261,6 +261,29 @@ def test_silent_consumers_that_hold_nothing_are_forgotten(client: redis.Redis, s
     wait_until(forgotten, "only the holder is left")
 
 
+def test_a_worker_that_reads_again_just_as_it_is_forgotten_loses_nothing(
+    client: redis.Redis, stream: FeedStream, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quiet feed's worker is silent for hours; its entries would vanish with its name."""
+    stream.ensure_group()
+    stream.read_new("quiet", 1, BIG)
+    [id_] = add(client, 1)
+    other = FeedStream(redis_client(redis_url), "f", dlq_max_entries=1)
+    execute = client.execute_command
+
+    def followed_by_a_read(*args: Any, **options: Any) -> Any:
+        answer = execute(*args, **options)
+        other.read_new("quiet", 1, BIG)
+        return answer
+
+    wait_until(lambda: client.xinfo_consumers("feed:f", GROUP)[0]["idle"] > 0, "silent")
+    monkeypatch.setattr(client, "execute_command", followed_by_a_read)
+    stream.forget_consumers(0)
+    monkeypatch.undo()
+    [row] = client.xpending_range("feed:f", GROUP, "-", "+", 10)
+    assert row["message_id"].decode() == id_
+
+
 def test_a_group_lost_while_running_is_made_again_at_the_start(
     client: redis.Redis, stream: FeedStream
 ) -> None:
