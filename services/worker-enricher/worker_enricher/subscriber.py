@@ -126,7 +126,12 @@ class Subscriber:
     def _announce(self) -> None:
         """Send a ticket if entries wait, unless a worker has just taken one and has yet to read."""
         delivered, waiting = self._stream.progress()
-        if not waiting and not self._stream.wait_for_entry(delivered, _BLOCK_MS):
+        if not waiting:
+            if not self._stream.wait_for_entry(delivered, _BLOCK_MS):
+                return
+            delivered, waiting = self._stream.progress()
+        if not waiting:  # a worker that waits in the stream had it at once, and will have the next one
+            self._stop.wait(_POLL_S)
             return
         now = self._clock()
         if delivered == self._announced and now < self._lost_at:
