@@ -89,7 +89,7 @@ class FeedStream:
     def read_new(self, consumer: str, count: int, max_bytes: int, block_ms: int | None = None) -> list[Entry]:
         """Up to `count` new entries, now pending for `consumer`; stops reading at `max_bytes` of bodies.
 
-        Waits up to `block_ms` for the first one, or not at all. Up to eight entries take one round trip, more two.
+        Waits up to `block_ms` for the first one, or not at all. Eight entries take one round trip, more two.
         """
         first = min(count, _READ_AT_ONCE)
         try:
