@@ -127,6 +127,20 @@ def test_a_lost_ticket_is_replaced(client: redis.Redis, stream: FeedStream) -> N
     assert queue.tickets == 2
 
 
+def test_a_ticket_that_waits_is_not_lost(client: redis.Redis, stream: FeedStream) -> None:
+    """All workers are busy: more tickets would only wait behind it."""
+    add(client, 3)
+    now = 100.0
+    queue = Queue()
+    sub = subscriber(stream, queue, claim_idle_ms=60_000, queue_limit=3, clock=lambda: now)
+    stream.ensure_group()
+    sub.step()
+    queue.held = 1
+    now += 60
+    sub.step()
+    assert queue.tickets == 1
+
+
 def test_a_quiet_feed_calls_nobody(client: redis.Redis, stream: FeedStream) -> None:
     """A ticket for nothing would cost a worker a task every few milliseconds."""
     ids = add(client, 3)
@@ -245,6 +259,29 @@ def test_silent_consumers_that_hold_nothing_are_forgotten(client: redis.Redis, s
         return [row["name"] for row in client.xinfo_consumers("feed:f", GROUP)] == [b"holds"]
 
     wait_until(forgotten, "only the holder is left")
+
+
+def test_a_worker_that_reads_again_just_as_it_is_forgotten_loses_nothing(
+    client: redis.Redis, stream: FeedStream, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quiet feed's worker is silent for hours; its entries would vanish with its name."""
+    stream.ensure_group()
+    stream.read_new("quiet", 1, BIG)
+    [id_] = add(client, 1)
+    other = FeedStream(redis_client(redis_url), "f", dlq_max_entries=1)
+    execute = client.execute_command
+
+    def followed_by_a_read(*args: Any, **options: Any) -> Any:
+        answer = execute(*args, **options)
+        other.read_new("quiet", 1, BIG)
+        return answer
+
+    wait_until(lambda: client.xinfo_consumers("feed:f", GROUP)[0]["idle"] > 0, "silent")
+    monkeypatch.setattr(client, "execute_command", followed_by_a_read)
+    stream.forget_consumers(0)
+    monkeypatch.undo()
+    [row] = client.xpending_range("feed:f", GROUP, "-", "+", 10)
+    assert row["message_id"].decode() == id_
 
 
 def test_a_group_lost_while_running_is_made_again_at_the_start(

@@ -62,6 +62,7 @@ class FeedStream:
         self._dlq_max_entries, self._dlq_max_bytes = dlq_max_entries, dlq_max_bytes
         self._trim = client.register_script(script("trim"))
         self._progress = client.register_script(script("progress"))
+        self._forget_consumers = client.register_script(script("forget_consumers"))
         self._move_to_dead_letters = client.register_script(script("move_to_dead_letters"))
 
     def ensure_group(self) -> None:
@@ -186,13 +187,8 @@ class FeedStream:
         self._trim([self.key], [GROUP])
 
     def forget_consumers(self, idle_ms: int) -> None:
-        """Remove consumers that hold nothing and have been silent for `idle_ms` (pods come and go).
-
-        NB: never one that may still read: what it read between our look and its removal would be lost.
-        """
-        for row in self._client.xinfo_consumers(self.key, GROUP):
-            if not row["pending"] and row["idle"] > idle_ms:
-                self._client.xgroup_delconsumer(self.key, GROUP, row["name"])
+        """Remove consumers that hold nothing and have been silent for `idle_ms` (pods come and go)."""
+        self._forget_consumers([self.key], [GROUP, idle_ms])
 
 
 def _entry(id_: str, fields: dict[bytes, bytes] | None) -> Entry:
