@@ -113,6 +113,24 @@ def set_aside(stream: FeedStream, client: redis.Redis, body: bytes) -> None:
     stream.set_aside(Entry(id_, body), RefusedError("not_json", "no JSON"), mid=None, deliveries=1)
 
 
+def test_new_entries_are_watched_read_and_taken_over_in_a_full_redis(
+    stream: FeedStream, small: redis.Redis
+) -> None:
+    """However many they are: else a full Redis would never be emptied."""
+    for _ in range(40):
+        small.xadd("feed:f", {"body": b"x"})
+    fill(small)
+    assert stream.progress() == ("0-0", True)
+    assert stream.wait_for_entry("0-0", 1)
+    read = [entry.id for entry in stream.read_new("gone", 256, 4 * MIB)]
+    assert len(read) == 40
+    assert len(stream.take_over("s", 0, 256)) == 40
+    stream.keep("w", read)
+    stream.acknowledge(read)
+    stream.trim()
+    stream.forget_consumers(0)
+
+
 def test_dead_letters_are_bounded_by_bytes_and_the_oldest_go_first(
     stream: FeedStream, small: redis.Redis
 ) -> None:

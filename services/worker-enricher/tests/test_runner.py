@@ -170,8 +170,23 @@ def test_large_entries_are_carried_through_in_bounded_batches(world: World) -> N
     keep = world.stream.keep
     world.stream.keep = lambda consumer, ids: held.append(list(ids)) or keep(consumer, ids)  # type: ignore
     world.runner().run_new()
-    assert [len(ids) for ids in held] == [5, 1]
+    assert [len(ids) for ids in held] == [4], "of the eight that were read at once"
     assert (world.client.xlen(f"dlq:{FEED}"), world.pending()) == (4, 0)
+
+
+def test_large_entries_that_were_taken_over_are_fetched_a_few_at_a_time(world: World) -> None:
+    """Nobody knows their size before: eight of them bound a worker's memory, and the others are kept."""
+    for _ in range(20):
+        world.client.xadd(f"feed:{FEED}", {"body": b"x" * 1_000_000})
+    world.stream.read_new("dead", 256, 64 << 20)
+    ids = [claimed.id for claimed in world.stream.take_over("s", 0, 256)]
+    fetched: list[int] = []
+    fetch, kept = world.stream.fetch, []
+    world.stream.fetch = lambda ids: fetched.append(len(ids)) or fetch(ids)  # type: ignore
+    world.stream.keep = lambda _consumer, ids: kept.append(len(ids))  # type: ignore
+    world.runner().run(ids, 2)
+    assert (fetched, kept) == ([8, 8, 4], [12, 4])
+    assert world.pending() == 0
 
 
 def test_two_workers_share_a_backlog(world: World) -> None:

@@ -141,6 +141,26 @@ def test_a_ticket_that_waits_is_not_lost(client: redis.Redis, stream: FeedStream
     assert queue.tickets == 1
 
 
+def test_what_a_waiting_worker_takes_calls_no_other(
+    client: redis.Redis, stream: FeedStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that waits in the stream has an entry before the subscriber can look at it."""
+    wait = stream.wait_for_entry
+
+    def taken_meanwhile(after: str, block_ms: int) -> bool:
+        ids = add(client, 1)
+        assert [entry.id for entry in stream.read_new("w", 10, BIG)] == ids
+        return wait(after, block_ms)
+
+    monkeypatch.setattr(stream, "wait_for_entry", taken_meanwhile)
+    stream.ensure_group()
+    queue = Queue()
+    sub = subscriber(stream, queue, claim_idle_ms=60_000)
+    for _ in range(3):
+        sub.step()
+    assert queue.tickets == 0
+
+
 def test_a_quiet_feed_calls_nobody(client: redis.Redis, stream: FeedStream) -> None:
     """A ticket for nothing would cost a worker a task every few milliseconds."""
     ids = add(client, 3)
@@ -154,12 +174,48 @@ def test_a_quiet_feed_calls_nobody(client: redis.Redis, stream: FeedStream) -> N
     assert queue.tickets == 0
 
 
-def test_a_read_stops_once_its_bodies_are_large_enough(client: redis.Redis, stream: FeedStream) -> None:
-    """Bytes bound a worker's memory: it reads 64 entries and then looks at their size."""
-    add(client, 200, b"x" * 100_000)
+@pytest.mark.parametrize("size", [100_000, 1 << 20])
+def test_a_read_stops_once_its_bodies_are_large_enough(
+    client: redis.Redis, stream: FeedStream, size: int
+) -> None:
+    """Bytes bound a worker's memory, whatever the entries' size: 4 MiB and, at most, eight entries."""
+    ids = add(client, 100, b"x" * size)
     stream.ensure_group()
-    assert len(stream.read_new("w", 256, 4 << 20)) == 64
-    assert len(stream.read_new("w", 256, BIG)) == 136
+    read: list[str] = []
+    while len(read) < 100:
+        batch = stream.read_new("w", 256, 4 << 20)
+        assert 0 < sum(len(entry.body or b"") for entry in batch) <= (4 << 20) + 8 * size
+        read += [entry.id for entry in batch]
+    assert read == ids, "in order, each once"
+
+
+def test_a_read_stops_at_its_number_of_entries(client: redis.Redis, stream: FeedStream) -> None:
+    """What is read in pieces is whole: order, bodies and marks."""
+    stream.ensure_group()
+    ids = add(client, 300)
+    client.xadd("feed:f", {"body": b"[]", "readmitted": "1"})
+    batch = stream.read_new("w", 256, BIG)
+    assert [entry.id for entry in batch] == ids[:256]
+    assert {(entry.body, entry.readmitted) for entry in batch} == {(b"{}", False)}
+    *rest, last = stream.read_new("w", 256, BIG)
+    assert [entry.id for entry in rest] == ids[256:]
+    assert (last.body, last.readmitted) == (b"[]", True)
+
+
+def test_taking_over_reads_no_bodies(client: redis.Redis, stream: FeedStream) -> None:
+    """256 entries of 1 MiB would not fit into the subscriber; a delivery is counted all the same."""
+    stream.ensure_group()
+    ids = add(client, 3, b"x" * (1 << 20))
+    stream.read_new("dead", 10, BIG)
+    client.xdel("feed:f", ids[1])
+    client.config_resetstat()
+    assert [(c.id, c.deliveries) for c in stream.take_over("s", 0, 10)] == [(ids[0], 2), (ids[2], 2)]
+    assert client.info("stats")["total_net_output_bytes"] < 100_000
+    rows = client.xpending_range("feed:f", GROUP, "-", "+", 10)
+    assert [(row["message_id"].decode(), row["consumer"], row["times_delivered"]) for row in rows] == [
+        (ids[0], b"s", 2),
+        (ids[2], b"s", 2),
+    ]
 
 
 def test_what_a_dead_consumer_left_is_taken_over_first_together_then_alone(

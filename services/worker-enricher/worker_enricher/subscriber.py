@@ -126,7 +126,12 @@ class Subscriber:
     def _announce(self, queued: int) -> None:
         """Send a ticket if entries wait, unless one is queued, or taken by a worker that has yet to read."""
         delivered, unread = self._stream.progress()
-        if not unread and not self._stream.wait_for_entry(delivered, _BLOCK_MS):
+        if not unread:
+            if not self._stream.wait_for_entry(delivered, _BLOCK_MS):
+                return
+            delivered, unread = self._stream.progress()
+        if not unread:  # a worker that waits in the stream had it at once, and will have the next one
+            self._stop.wait(_POLL_S)
             return
         now = self._clock()
         if delivered == self._announced and (queued or now < self._lost_at):

@@ -18,8 +18,8 @@ from worker_enricher.intake import MAX_BODY_BYTES
 GROUP = "enricher"
 DROPPED = Counter("enricher_dead_letters_dropped_total", "Oldest dead letters removed to keep within bounds.")
 
-# Entries that one call reads. With bodies of 1 MiB, the most that are valid, it reads 64 MiB.
-_READ_AT_ONCE = 64
+# Entries that are read before their size is looked at: valid ones have at most 1 MiB each. As in read_on.lua.
+_READ_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class FeedStream:
         self._dlq_max_entries, self._dlq_max_bytes = dlq_max_entries, dlq_max_bytes
         self._trim = client.register_script(script("trim"))
         self._progress = client.register_script(script("progress"))
+        self._read_on = client.register_script(script("read_on"))
         self._forget_consumers = client.register_script(script("forget_consumers"))
         self._move_to_dead_letters = client.register_script(script("move_to_dead_letters"))
 
@@ -88,30 +89,26 @@ class FeedStream:
     def read_new(self, consumer: str, count: int, max_bytes: int, block_ms: int | None = None) -> list[Entry]:
         """Up to `count` new entries, now pending for `consumer`; stops reading at `max_bytes` of bodies.
 
-        Waits up to `block_ms` for the first one, or not at all.
+        Waits up to `block_ms` for the first one, or not at all. Eight entries take one round trip, more two.
         """
-        entries: list[Entry] = []
-        size = 0
-        while len(entries) < count and size < max_bytes:
-            wanted = min(count - len(entries), _READ_AT_ONCE)
-            piece = self._read(consumer, wanted, None if entries else block_ms)
-            entries += piece
-            if len(piece) < wanted:
-                break
-            size += sum(len(entry.body or b"") for entry in piece)
-        return entries
-
-    def _read(self, consumer: str, count: int, block_ms: int | None) -> list[Entry]:
+        first = min(count, _READ_AT_ONCE)
         try:
             answer: Any = self._client.xreadgroup(
-                GROUP, consumer, {self.key: ">"}, count=count, block=block_ms
+                GROUP, consumer, {self.key: ">"}, count=first, block=block_ms
             )
+            entries = [_entry(_text(id_), fields) for id_, fields in (answer[0][1] if answer else ())]
+            left = max_bytes - sum(len(entry.body or b"") for entry in entries)
+            if len(entries) == first < count and left > 0:
+                more: Any = self._read_on([self.key], [GROUP, consumer, count - first, left])
+                entries += [
+                    _entry(_text(id_), dict(zip(flat[::2], flat[1::2], strict=True))) for id_, flat in more
+                ]
         except redis.ResponseError as error:
             if not str(error).startswith("NOGROUP"):
                 raise
             self.ensure_group()
             return []
-        return [_entry(_text(id_), fields) for id_, fields in (answer[0][1] if answer else ())]
+        return entries
 
     def take_over(self, consumer: str, idle_ms: int, count: int) -> list[Claimed]:
         """Up to `count` entries that were pending for longer than `idle_ms`, now pending for `consumer`."""
@@ -125,9 +122,14 @@ class FeedStream:
         if not waiting:
             return []
         deliveries = {_text(row["message_id"]): int(row["times_delivered"]) for row in waiting}
-        # NB: not JUSTID, so that this counts as a delivery; entries trimmed meanwhile leave the pending list.
-        claimed: Any = self._client.xclaim(self.key, GROUP, consumer, idle_ms, list(deliveries))
-        return [Claimed(_text(id_), deliveries[_text(id_)] + 1) for id_, _ in claimed]
+        # JUSTID leaves the bodies in Redis, but counts no delivery by itself. Entries that are gone leave the
+        # pending list.
+        with self._client.pipeline(transaction=False) as pipe:
+            for times in set(deliveries.values()):
+                ids: list[Any] = [id_ for id_, delivered in deliveries.items() if delivered == times]
+                pipe.xclaim(self.key, GROUP, consumer, idle_ms, ids, retrycount=times + 1, justid=True)
+            claimed = {_text(id_) for answer in pipe.execute() for id_ in answer}
+        return [Claimed(id_, times + 1) for id_, times in deliveries.items() if id_ in claimed]
 
     def keep(self, consumer: str, entry_ids: Sequence[str]) -> None:
         """Say that these entries are being worked on: resets their idle time, not their deliveries."""
