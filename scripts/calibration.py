@@ -1,7 +1,7 @@
 """Measure the speed of this machine for the pipeline's kinds of work: every benchmark prints this figure.
 
-The work is a fixed amount of JSON, small NumPy arrays and round trips on loopback. To compare two machines, or
-one machine at two times, divide each benchmark's times by its calibration.
+The work is a fixed amount of JSON, small NumPy arrays and round trips on loopback. To compare two machines,
+or one machine at two times, divide each benchmark's times by its calibration.
 """
 
 from __future__ import annotations

@@ -64,8 +64,8 @@ def plain(item: Object) -> Object:
     """Return the object without Helm's labels and annotations.
 
     A Job that was a hook gets a hash in its name and is deleted automatically after an hour: a Job's template
-    is immutable, and without Helm nothing deletes the previous Job. The Job gets no deadline: no command waits
-    for it, and a Job that exceeds its deadline during a slow image download would never restart.
+    is immutable, and without Helm nothing deletes the previous Job. The Job gets no deadline: no command
+    waits for it, and a Job that exceeds its deadline during a slow image download would never restart.
     """
     meta = item["metadata"]
     annotations = meta.pop("annotations", {})

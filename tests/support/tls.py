@@ -95,7 +95,7 @@ def redis_programs() -> tuple[Path, dict[str, str]]:
         apt = ["apt-get", "-q", "-o", "APT::Sandbox::User=root"]
         download = [*apt, "download", *_PACKAGES]
         if subprocess.run(download, cwd=root, capture_output=True, check=False).returncode != 0:
-            subprocess.run([*apt, "update"], capture_output=True, check=False)  # a new machine has no package lists
+            subprocess.run([*apt, "update"], capture_output=True, check=False)  # it may have no lists
             subprocess.run(download, cwd=root, capture_output=True, check=False)
         for package in root.glob("*.deb"):
             subprocess.run(["dpkg-deb", "--extract", package, root], check=True)
