@@ -1,4 +1,4 @@
-"""Each ci values file is rendered once for all rules."""
+"""The fixture `release`: each values file of the chart's `ci` folder, rendered once for all tests."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def _rendered(values: Path) -> list[Object]:
 
 @pytest.fixture(params=CI, ids=lambda path: path.stem)
 def release(request: pytest.FixtureRequest) -> list[Object]:
-    """The objects of one ci values file; every test that takes it runs for all of them."""
+    """The objects of one ci values file. A test that uses this fixture runs once for each file."""
     return _rendered(request.param)

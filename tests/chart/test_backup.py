@@ -1,4 +1,4 @@
-"""The scripts of files/backup against a real mongod, with mongodump and mongorestore from their Go module."""
+"""The scripts of files/backup against a real mongod, with mongodump and mongorestore built from their Go module."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def able() -> None:
-    """The tools can be built here; else skipped with the reason, or failed where CI=true."""
+    """Skip the test with the reason if the tools cannot be built here; with CI=true, fail it."""
     needs.go("mongodump and mongorestore")
 
 
 @pytest.fixture
 def database(able: None, mongo_url: str) -> Iterator[Database[dict[str, Any]]]:
-    """As in the product: unique and compound indexes, and documents that are past their time already."""
+    """A database like the product's: unique and compound indexes, and documents that have already expired."""
     with MongoClient[dict[str, Any]](mongo_url) as client:
         made = client["deltastream"]
         ticks = [{"_id": f"f:{n}", "product": "NIFTY", "seq": n, "at": LONG_AGO} for n in range(2500)]
@@ -40,7 +40,7 @@ def database(able: None, mongo_url: str) -> Iterator[Database[dict[str, Any]]]:
         made.create_collection("audit", capped=True, size=4096)
         made["ticks"].insert_many(ticks)
         made["ticks"].create_index([("product", 1), ("at", -1)], partialFilterExpression={"seq": {"$gt": 5}})
-        # Long enough for no document to go here, where the monitor runs; the drill has none.
+        # So long that this mongod, which runs the TTL monitor, deletes nothing. The drill runs without the monitor.
         made["ticks"].create_index("at", expireAfterSeconds=2_000_000_000)
         yield made
 
@@ -75,7 +75,7 @@ def test_a_dump_says_what_it_holds_and_the_drill_finds_all_of_it(backups: Backup
 def test_the_drill_counts_documents_that_are_past_their_time(
     backups: Backups, database: Database[dict[str, Any]]
 ) -> None:
-    """A mongod that deletes what has expired would make every drill of an old dump fail."""
+    """If the drill's mongod deleted expired documents, every drill of an old dump would fail."""
     backup = backups.made()
     metadata = backup / "dump" / "deltastream" / "ticks.metadata.json.gz"
     text = gzip.decompress(metadata.read_bytes()).replace(b"2000000000", b"1")
@@ -87,7 +87,7 @@ def test_the_drill_counts_documents_that_are_past_their_time(
 
 
 def test_a_restore_puts_everything_back(backups: Backups, database: Database[dict[str, Any]]) -> None:
-    """Also what was changed and what was dropped; a collection that came later stays."""
+    """The restore undoes changes and drops. A collection that is newer than the backup stays."""
     backup = backups.made()
     database["ticks"].delete_many({"seq": {"$lt": 1000}})
     database["ticks"].insert_one({"_id": "later"})
@@ -196,7 +196,7 @@ def _wrong_password(backups: Backups) -> str:
 
 
 def _full_disk(backups: Backups) -> str:
-    """No file may grow beyond 8 KiB: a write fails in the middle of the dump, as on a full disk."""
+    """Limit each file to 8 KiB, so that a write fails in the middle of the dump as on a full disk."""
 
     def small() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -240,7 +240,7 @@ def test_a_dump_that_fails_says_why_and_deletes_nothing(
 def test_what_a_killed_dump_has_left_is_cleared_and_never_taken_for_a_backup(backups: Backups) -> None:
     name = backups.made().name
     (backups.folder / "20990101T000000Z.partial").mkdir()
-    (backups.folder / "20990102T000000Z").mkdir()  # nothing in it: not whole
+    (backups.folder / "20990102T000000Z").mkdir()  # empty, so incomplete
     code, said = backups.run("drill.sh")
     assert (code, name in said) == (0, True)
     backups.made()

@@ -1,4 +1,4 @@
-"""Both stores with TLS as the chart renders them, against real servers, and the CA in every client's pod."""
+"""Both stores with TLS, as the chart configures them, against real servers; and the CA in each client's pod."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CLIENT_FILES = "/run/secrets/deltastream"
 
 
 def _give(home: Path, store: str) -> None:
-    """The files of the Secret that `tlsSecret` names, as they lie in the pod, but in `home`."""
+    """Write the files of the Secret that `tlsSecret` names into `home`, with the names that they have in the pod."""
     made = Certificates(home / "made")
     for source, name in ((made.certificate, "tls.crt"), (made.key, "tls.key"), (made.ca, f"{store}-ca.crt")):
         shutil.copy(source, home / name)
@@ -42,7 +42,7 @@ def _move(file: Path, **places: str) -> None:
 
 
 class TlsChartRedis(ChartRedis):
-    """The chart's Redis with redis.tlsSecret; Debian's program, since the wheel's has no TLS."""
+    """The chart's Redis with redis.tlsSecret. It runs Debian's program, because the wheel's has no TLS."""
 
     def __init__(self, home: Path) -> None:
         super().__init__(home, "--set=redis.tlsSecret=redis-tls")
@@ -105,7 +105,7 @@ def tls_mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsChartMong
 
 
 def test_each_url_of_the_made_secret_leads_to_a_redis_with_tls(tls_redis: TlsChartRedis) -> None:
-    """The URLs name TLS and the CA: nothing else has to be set."""
+    """The URLs include TLS and the CA, so that clients need no other setting."""
     for database, url in enumerate([*(tls_redis.url(each) for each in range(3)), tls_redis.operator_url]):
         assert url.startswith("rediss://")
         with redis.Redis.from_url(url) as client:
@@ -123,7 +123,7 @@ def test_a_redis_with_tls_answers_nobody_in_clear(tls_redis: TlsChartRedis) -> N
 
 
 def test_the_made_url_leads_to_a_mongodb_with_tls(tls_mongo: TlsChartMongo) -> None:
-    """The URL as the services get it; only the place is another."""
+    """The URL is the one that the services get. Only the address and the path of the CA differ."""
     url = tls_mongo.files.secret["mongo_url"].replace(CLIENT_FILES, str(tls_mongo.home))
     host = "deltastream-mongodb-0.deltastream-mongodb.trading.svc:27017"
     assert host in url
@@ -138,7 +138,7 @@ def test_a_mongodb_with_tls_answers_nobody_in_clear(tls_mongo: TlsChartMongo) ->
 
 
 def test_a_backup_is_made_over_tls(tmp_path: Path) -> None:
-    """mongodump reads the same URL as the services, and verifies with the same CA."""
+    """mongodump reads the same URL as the services, and verifies the server with the same CA."""
     needs.go("mongodump and mongorestore")
     with TlsMongo(tmp_path / "mongod") as server:
         with MongoClient[Any](server.url) as client:
@@ -150,7 +150,7 @@ def test_a_backup_is_made_over_tls(tmp_path: Path) -> None:
 
 
 def _projected(pod: Pod) -> dict[str, set[str]]:
-    """Files of the pod's Secrets, by the Secret's name."""
+    """The files that the pod mounts from Secrets, by the Secret's name."""
     found: dict[str, set[str]] = {}
     for volume in pod.spec["volumes"]:
         for source in volume.get("projected", {}).get("sources", []):
@@ -169,7 +169,7 @@ def _projected(pod: Pod) -> dict[str, set[str]]:
     ids=["bundled", "external"],
 )
 def test_whoever_has_a_stores_url_has_its_ca(options: list[str], redis_keys: str, mongodb_keys: str) -> None:
-    """In every pod: services, hooks, jobs and what the operator makes of its templates."""
+    """The rule holds for every pod: services, hooks, jobs, and the pods that the operator creates."""
     release = objects(template(*options, "--set=backup.enabled=true"))
     seen = set()
     for pod in pods(release):
@@ -202,6 +202,6 @@ def test_whoever_has_a_stores_url_has_its_ca(options: list[str], redis_keys: str
     ],
 )
 def test_a_ca_in_the_wrong_place_is_refused(values: str, said: str) -> None:
-    """A value that would do nothing is no protection."""
+    """A CA that the chart would ignore must not look like protection."""
     with pytest.raises(Refused, match=said):
         template(f"--set={values}")
