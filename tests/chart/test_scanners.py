@@ -124,7 +124,9 @@ def problems() -> dict[str, list[str]]:
     """The problems of each ci values file's objects, without the kinds that Kubernetes itself does not define."""
     given = {}
     for values in CI:
-        release = objects(template(f"--values={values}"))  # one release name, so that equal objects are validated once
+        release = objects(
+            template(f"--values={values}")
+        )  # one release name, so that equal objects are validated once
         known = [each for each in release if each["kind"] not in OWN_KINDS]
         given[values.stem] = [*known, *_made_by_the_operator(release)]
     return _problems(given)

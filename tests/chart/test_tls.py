@@ -104,7 +104,7 @@ def tls_mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsChartMong
         yield mongod
 
 
-def test_each_url_of_the_made_secret_leads_to_a_redis_with_tls(tls_redis: TlsChartRedis) -> None:
+def test_each_url_of_the_generated_secret_connects_to_redis_with_tls(tls_redis: TlsChartRedis) -> None:
     """The URLs include TLS and the CA, so that clients need no other setting."""
     for database, url in enumerate([*(tls_redis.url(each) for each in range(3)), tls_redis.operator_url]):
         assert url.startswith("rediss://")
@@ -112,17 +112,17 @@ def test_each_url_of_the_made_secret_leads_to_a_redis_with_tls(tls_redis: TlsCha
             assert client.ping(), database
 
 
-def test_probes_hold_while_a_redis_serves_with_tls(tls_redis: TlsChartRedis) -> None:
+def test_probes_succeed_while_a_redis_serves_with_tls(tls_redis: TlsChartRedis) -> None:
     assert tls_redis.probes() == {"startup": 0, "liveness": 0, "readiness": 0}
 
 
-def test_a_redis_with_tls_answers_nobody_in_clear(tls_redis: TlsChartRedis) -> None:
+def test_a_redis_with_tls_rejects_plain_connections(tls_redis: TlsChartRedis) -> None:
     once = Retry(NoBackoff(), 0)
     with redis.Redis(port=tls_redis.port, retry=once) as plain, pytest.raises(redis.ConnectionError):
         plain.ping()
 
 
-def test_the_made_url_leads_to_a_mongodb_with_tls(tls_mongo: TlsChartMongo) -> None:
+def test_the_generated_url_connects_to_a_mongodb_with_tls(tls_mongo: TlsChartMongo) -> None:
     """The URL is the one that the services get. Only the address and the path of the CA differ."""
     url = tls_mongo.files.secret["mongo_url"].replace(CLIENT_FILES, str(tls_mongo.home))
     host = "deltastream-mongodb-0.deltastream-mongodb.trading.svc:27017"
@@ -131,7 +131,7 @@ def test_the_made_url_leads_to_a_mongodb_with_tls(tls_mongo: TlsChartMongo) -> N
         app["deltastream"]["ticks"].insert_one({"n": 1})
 
 
-def test_a_mongodb_with_tls_answers_nobody_in_clear(tls_mongo: TlsChartMongo) -> None:
+def test_a_mongodb_with_tls_rejects_plain_connections(tls_mongo: TlsChartMongo) -> None:
     quick = {"serverSelectionTimeoutMS": 500}
     with MongoClient[Any]("127.0.0.1", tls_mongo.port, **quick) as plain, pytest.raises(PyMongoError):
         plain.admin.command("hello")
@@ -168,7 +168,9 @@ def _projected(pod: Pod) -> dict[str, set[str]]:
     ],
     ids=["bundled", "external"],
 )
-def test_whoever_has_a_stores_url_has_its_ca(options: list[str], redis_keys: str, mongodb_keys: str) -> None:
+def test_each_pod_with_a_stores_url_mounts_its_ca(
+    options: list[str], redis_keys: str, mongodb_keys: str
+) -> None:
     """The rule holds for every pod: services, hooks, jobs, and the pods that the operator creates."""
     release = objects(template(*options, "--set=backup.enabled=true"))
     seen = set()
