@@ -26,7 +26,7 @@ def promtool(*arguments: str | Path) -> tuple[bool, str]:
 
 
 def schema(plural: str) -> dict[str, Any]:
-    """The Prometheus operator's schema of a kind, made as strict as the API server: it rejects unknown fields."""
+    """The Prometheus operator's schema of a kind. Like the API server, it rejects unknown fields."""
     needs.go("promtool and its operator's schemas")
     folder = sources(*OPERATOR) / "example" / "prometheus-operator-crd"
     definition = yaml.load((folder / f"monitoring.coreos.com_{plural}.yaml").read_text(), yaml.CSafeLoader)

@@ -117,7 +117,7 @@ def _series(component: str, values: Iterable[object]) -> dict[str, Series]:
 
 
 class Target(NamedTuple):
-    """A container that a monitor makes Prometheus scrape, and the labels that Prometheus adds to its series."""
+    """A container that a monitor selects for scraping, and the labels that Prometheus adds to its series."""
 
     component: str
     container: str

@@ -65,7 +65,7 @@ class Pod(NamedTuple):
 
 def helm(*arguments: str) -> str:
     """Run helm and return its output. Raises Refused with Helm's error text if it fails."""
-    # A render runs for a fifth of a second and takes 70 MB; garbage collection would be a quarter of its work.
+    # A render takes a fifth of a second and 70 MB. Garbage collection would be a quarter of its work.
     env = os.environ | {"GOGC": "off"}
     done = subprocess.run([tools.helm(), *arguments], env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:

@@ -1,4 +1,4 @@
-"""What users add to the chart: variables, volumes, labels, accounts, spread; and what hooks get of it."""
+"""User additions to the chart: variables, volumes, labels, accounts, topology spread; and which reach hooks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from tests.chart.render import BLOCKS, ci, kind, name, objects, pods, template
 
 
 def test_what_is_added_reaches_every_pod_of_its_component() -> None:
-    """Variables, volumes, labels, spread, accounts. A hook's pod gets those of the component whose image it
-    runs, as far as they exist when it runs."""
+    """The additions are variables, volumes, labels, spread constraints and accounts.
+
+    A hook's pod gets those of the component whose image it runs, if they exist when the hook runs.
+    """
     before = {"crd-upgrade", "init-secrets"}
     hooks = before | {"smoke", "stranger", "mongodb-init"}
     seen = set()
@@ -19,7 +21,7 @@ def test_what_is_added_reaches_every_pod_of_its_component() -> None:
         seen.add(pod.component)
         for container in pod.spec["containers"]:
             env = {each["name"]: each for each in container.get("env", [])}
-            if pod.component not in {*before, "stranger"}:  # which have no settings
+            if pod.component not in {*before, "stranger"}:  # these read no settings
                 assert env["TZ"]["value"] == "Asia/Kolkata", pod.owner
                 assert "valueFrom" in env["NODE_NAME"], pod.owner
             mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
@@ -36,7 +38,7 @@ def test_what_is_added_reaches_every_pod_of_its_component() -> None:
             assert spread["topologyKey"] == "topology.kubernetes.io/zone", pod.owner
             counted = spread.get("labelSelector", {}).get("matchLabels", {})
             assert counted.items() <= pod.labels.items(), pod.owner
-            assert bool(counted) is not pod.owner.startswith("ConfigMap/"), pod.owner  # the operator's to say
+            assert bool(counted) is not pod.owner.startswith("ConfigMap/"), pod.owner  # the operator adds them
     assert seen >= set(BLOCKS.values()) | hooks
     for account in kind(ci("all-enabled"), "ServiceAccount"):
         component = account["metadata"]["labels"]["app.kubernetes.io/component"]
@@ -45,7 +47,7 @@ def test_what_is_added_reaches_every_pod_of_its_component() -> None:
 
 
 def test_a_hook_before_the_installation_needs_nothing_that_the_installation_brings() -> None:
-    """Its pod waits for every ConfigMap and Secret that it names, and `helm install` waits for the pod."""
+    """The hook's pod waits for every ConfigMap and Secret that it names, and `helm install` waits for the pod."""
     hook = "helm.sh/hook"
     release = ci("all-enabled")
     early = [
@@ -65,7 +67,7 @@ def test_a_hook_before_the_installation_needs_nothing_that_the_installation_brin
 
 
 def test_a_spread_that_says_what_it_counts_is_left_as_it_is() -> None:
-    """Nothing of the component's own selector gets into it."""
+    """The chart does not add the component's own selector to it."""
     mine = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
     mine["labelSelector"] = {"matchLabels": {"mine": "x"}}
     for value in ("apiGateway", "workerEnricher"):

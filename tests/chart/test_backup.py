@@ -1,4 +1,4 @@
-"""The scripts of files/backup against a real mongod, with mongodump and mongorestore built from their Go module."""
+"""The scripts of files/backup against a real mongod, with mongodump and mongorestore from their Go module."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def database(able: None, mongo_url: str) -> Iterator[Database[dict[str, Any]]]:
         made.create_collection("audit", capped=True, size=4096)
         made["ticks"].insert_many(ticks)
         made["ticks"].create_index([("product", 1), ("at", -1)], partialFilterExpression={"seq": {"$gt": 5}})
-        # So long that this mongod, which runs the TTL monitor, deletes nothing. The drill runs without the monitor.
+        # So long that this mongod's TTL monitor deletes nothing. The drill's mongod runs without the monitor.
         made["ticks"].create_index("at", expireAfterSeconds=2_000_000_000)
         yield made
 

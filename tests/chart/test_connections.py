@@ -1,4 +1,4 @@
-"""Services, budgets and policies reach pods that are there; policies are the table of calls."""
+"""Services, PodDisruptionBudgets and NetworkPolicies select existing pods; policies open the declared calls."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CALLS: dict[str, list[str]] = yaml.safe_load((CHART / "values.yaml").read_text()
 OPEN = {"api-gateway", "socket-gateway"}
 PORTS = {"api-gateway": 8000, "auth": 8001, "socket-gateway": 8002, "storage": 8003}
 PORTS |= {"analytics": 8004, "logging-service": 8005, "redis": 6379, "mongodb": 27017}
-# storage's settings ask for it, but its schema is brought up to date without a token.
+# storage's settings require this URL, but updating its schema needs no token.
 NOT_CALLED = {("mongodb-init", "AUTH_URL")}
 
 
@@ -79,7 +79,7 @@ def test_every_pod_of_the_release_is_denied_everything_first(release: list[Objec
 
 
 def _edges(release: list[Object], way: str) -> set[tuple[str, str, int]]:
-    """(caller, callee, port) that the policies of one direction open between pods of the release."""
+    """The (caller, callee, port) that the policies of one direction open between pods of the release."""
     found = set()
     for policy in kind(release, "NetworkPolicy"):
         for rule in policy["spec"].get(way, []):
@@ -129,7 +129,7 @@ def test_only_the_operator_and_hooks_reach_the_api_server(release: list[Object])
 
 
 def test_whoever_is_called_by_url_is_in_the_table(release: list[Object]) -> None:
-    """A URL in a pod's environment that the table does not allow would only show as a timeout."""
+    """A URL in a pod's environment that the table does not allow would show only as a timeout."""
     services = {each["metadata"]["name"]: _component(_selector(each)) for each in kind(release, "Service")}
     for pod in pods(release):
         for container in pod.containers:

@@ -1,4 +1,4 @@
-"""The chart in other clusters: OpenShift, IPv6, umbrella charts, mirrors, names that look like numbers."""
+"""The chart in unusual clusters: OpenShift, IPv6, umbrella charts, mirrors, names that look like numbers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _blocks(release: list[Object]) -> set[str]:
 
 
 def _texts(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every value that Kubernetes wants as a string: names, namespaces, labels, addresses, arguments."""
+    """Every value that Kubernetes requires as a string: names, namespaces, labels, addresses, arguments."""
     if isinstance(value, dict):
         for key, inner in value.items():
             wanted = key in ("name", "namespace", "cidr", "image", "serviceName", "value", "host")
@@ -59,7 +59,10 @@ def _texts(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
     "text", ["1e3", "true", "null", "0x10", "123", "on", "a.b", "3-deltastream", "9" * 53]
 )
 def test_names_that_yaml_takes_for_something_else_stay_names(text: str) -> None:
-    """Of a release, its namespace, a feed, DNS' namespace; and a Service's name begins with a letter."""
+    """This holds for the names of a release, its namespace, a feed and the DNS namespace.
+
+    Every Service's name still begins with a letter.
+    """
     options = ["--set=metrics.enabled=true,backup.enabled=true,ingress.enabled=true"]
     options += [f"--set-string=networkPolicy.dns.namespace={text},global.storageClass={text}"]
     options += [f"--namespace={text.replace('.', '-')}"]
@@ -84,7 +87,7 @@ def test_a_name_of_one_s_own_that_looks_like_a_number_or_nothing_stays_a_name() 
 
 
 def test_addresses_of_both_families_are_texts_in_every_policy() -> None:
-    """`::/0` without quotes is no YAML."""
+    """`::/0` without quotes is invalid YAML."""
     assert "::/0" in _blocks(_rendered("--set-string=networkPolicy.apiServer.cidr=::/0"))
     both = _rendered('--set-json=networkPolicy.apiServer.cidrs=["::/0","fd00::/8"]')
     assert _blocks(both) == {"0.0.0.0/0", "::/0", "fd00::/8"}
@@ -93,13 +96,16 @@ def test_addresses_of_both_families_are_texts_in_every_policy() -> None:
 
 
 def test_every_process_listens_where_it_is_told_to() -> None:
-    """Services and probe servers, the operator's and the feeds' too; by default where the image says."""
+    """HOST reaches services and probe servers, those of the operator and the feeds included.
+
+    By default HOST is not set, so the image's default applies.
+    """
     for release, host in ((ci("default"), None), (ci("all-enabled"), "::")):
         for pod in pods(release):
             for container in pod.spec["containers"]:
                 env = {each["name"]: each.get("value") for each in container.get("env", [])}
-                told = None if ends(pod) or pod.component in STORES else host
-                assert env.get("HOST") == told, f"{pod.owner} {container['name']}"
+                expected = None if ends(pod) or pod.component in STORES else host
+                assert env.get("HOST") == expected, f"{pod.owner} {container['name']}"
                 if container["name"] == "mongodb":
                     assert ("--ipv6" in container["command"]) is (host == "::")
 
@@ -125,7 +131,7 @@ def test_every_service_has_the_families_that_are_wanted() -> None:
     ids=["forced", "found", "null"],
 )
 def test_no_pod_names_a_user_where_the_cluster_gives_it(options: list[str]) -> None:
-    """Hooks, Jobs and feeds too; all that `restricted` asks for stays."""
+    """This includes hooks, Jobs and feeds. Every setting that `restricted` requires stays."""
     release = _rendered(*options, "--set=backup.enabled=true")
     assert len(pods(release)) == 19
     for pod in pods(release):
@@ -145,7 +151,7 @@ def test_users_stay_on_openshift_where_that_is_disabled() -> None:
 
 @pytest.mark.parametrize("off", ["podSecurityContext=null", "podSecurityContext.enabled=false"])
 def test_a_component_s_security_context_goes_without_the_others(off: str) -> None:
-    """And all of them by one value."""
+    """The global value removes all of them at once."""
     for block, label in BLOCKS.items():
         if block in ("operator", "workerEnricher", "mongodb"):
             release = _rendered(f"--set={block}.{off}")
@@ -219,7 +225,7 @@ GLOBAL = {
 
 
 def test_an_umbrella_chart_sets_all_of_it_in_its_own_values(tmp_path: Path) -> None:
-    """A parent's null never reaches a chart below it, so that every switch has a value that does."""
+    """A null in a parent chart's values never reaches a subchart, so every switch also has another value."""
     shutil.copytree(CHART, tmp_path / "charts/deltastream")
     (tmp_path / "Chart.yaml").write_text(PARENT)
     below = {"enabled": True, "auth": {"podSecurityContext": {"enabled": False}}}
@@ -236,24 +242,24 @@ def test_an_umbrella_chart_sets_all_of_it_in_its_own_values(tmp_path: Path) -> N
 
 
 def test_no_policy_reaches_pods_of_other_charts_of_the_release() -> None:
-    """Under an umbrella chart they have the same instance: deny-all would cut them off."""
+    """Under an umbrella chart, other charts' pods have the same instance label: deny-all would cut them off."""
     for policy in kind(ci("default"), "NetworkPolicy"):
         labels = policy["spec"]["podSelector"]["matchLabels"]
         assert labels.get("app.kubernetes.io/name") == "deltastream" or set(labels.values()) == {"stranger"}
 
 
 def test_no_hosts_at_all_render() -> None:
-    """As null in a values file."""
+    """Null lists of hosts, as a values file may set them, render."""
     assert _rendered("--set-json=ingress.hosts=null", "--set-json=httpRoute.hostnames=null")
 
 
 def test_null_is_nothing_for_every_setting_that_may_be_empty(tmp_path: Path) -> None:
-    """What people write to take a default away, often of settings that are empty anyway."""
+    """Users write null to remove a default, often for settings that are empty anyway."""
     values: Object = {
         block: {key: None for key, value in DEFAULTS[block].items() if value in ({}, [], {"annotations": {}})}
         for block in BLOCKS
     }
-    for block in values.values():  # these say that there is none, not that there is the usual one
+    for block in values.values():  # here null removes the context instead of keeping the default
         del block["podSecurityContext"], block["containerSecurityContext"]
     values |= dict.fromkeys(("global", "commonLabels", "commonAnnotations", "listenAddress", "dnsConfig"))
     values |= {"ipFamilyPolicy": None, "ipFamilies": None, "image": {"pullSecrets": None}}
@@ -264,7 +270,7 @@ def test_null_is_nothing_for_every_setting_that_may_be_empty(tmp_path: Path) -> 
 
 
 def test_a_million_is_no_power_of_ten(tmp_path: Path) -> None:
-    """Numbers of a values file are floats to Helm, and it prints large ones as 1e+06."""
+    """Helm reads the numbers of a values file as floats, and would print large ones as 1e+06."""
     file = tmp_path / "values.yaml"
     file.write_text(
         "apiGateway: {rateLimitPerMinute: 1000000}\n"

@@ -1,4 +1,4 @@
-"""Redis with the files that the chart renders: settings, users, probes, against a real server."""
+"""A real Redis with the files that the chart renders: its settings, users and probes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from devcluster.waiting import wait_until
 from tests.chart.chart_redis import ChartRedis
 
 pytestmark = pytest.mark.timeout(300)  # the first run installs redis-cli
-# For the tests' own look at the server: none of the chart's users may ask for settings.
+# An extra user for the tests, because none of the chart's users may read settings.
 INSPECTOR = "user inspector on >inspector ~* &* +@all\n"
-# What the protocol itself allows to anybody.
+# Commands that Redis allows without any right.
 ANYBODY = {"auth", "hello", "quit", "reset"}
 READS = {"hgetall", "hmget", "info", "llen", "xlen", "xpending", "xrange"}
 READS |= {"xinfo|consumers", "xinfo|groups", "xinfo|help", "xinfo|stream"}
@@ -43,7 +43,7 @@ def _inspected(home: Path, *options: str) -> Iterator[redis.Redis]:
 
 @pytest.fixture(params=[256, 1001])
 def sized(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[int, redis.Redis]]:
-    """A server whose container has so many MiB, and somebody who may ask it for its settings."""
+    """The container's memory in MiB, and a client of that server that may read its settings."""
     for client in _inspected(tmp_path / "redis", f"--set=redis.memoryMi={request.param}"):
         yield request.param, client
 
@@ -105,14 +105,14 @@ def test_the_operator_reads_what_it_steers_by(server: ChartRedis) -> None:
 
 
 def _commands(client: redis.Redis) -> Iterator[tuple[str, int]]:
-    """Every command of the server, those below another by both names, with how many words it needs."""
+    """Each command of the server and the number of words it needs. Subcommands are named `command|subcommand`."""
     for told in client.execute_command("COMMAND").values():
         for name, arity, *_ in told["subcommands"] or [(told["name"], told["arity"])]:
             yield name, abs(arity)
 
 
 def _may(client: redis.Redis, user: str) -> set[str]:
-    """What the server would let the user do."""
+    """The commands that the user may run."""
     found = set()
     for name, words in _commands(client):
         command = name.split("|")
@@ -140,7 +140,7 @@ def test_probes_hold_while_it_serves(server: ChartRedis) -> None:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[ChartRedis]:
-    """A server to be stopped."""
+    """A server of its own for a test that stops it."""
     running = ChartRedis(tmp_path / "redis")
     running.start()
     yield running
@@ -156,7 +156,7 @@ def test_a_server_that_reads_its_file_is_alive_and_not_ready(own: ChartRedis) ->
     own.slow = True
     own.start()
     assert own.probes() == {"startup": 0, "liveness": 0, "readiness": 1}
-    wait_until(lambda: own.probe("readinessProbe").returncode == 0, "it is ready once it has read it")
+    wait_until(lambda: own.probe("readinessProbe").returncode == 0, "it is ready once it has loaded its data")
 
 
 def test_a_password_that_has_changed_since_the_start_takes_nothing_away(own: ChartRedis) -> None:

@@ -1,4 +1,4 @@
-"""The users that the chart renders carry the whole pipeline, and may do nothing to the server."""
+"""The Redis users of the chart have every right that the pipeline needs, and none to administer the server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(300)  # the first run installs redis-cli
 
 
 class ChartRedis7(ChartRedis):
-    """With Redis' own program."""
+    """The same server, run by Redis 7 from its own distribution."""
 
     def _command(self) -> list[str]:
         programs, environment = redis_programs()
@@ -36,7 +36,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def test_generator_subscriber_and_worker_lack_no_right(
     server: ChartRedis, tmp_path: Path, mongo_url: str
 ) -> None:
-    """Messages are stored, rubbish is set aside, and the operator may look: no NOPERM in any log."""
+    """Messages are stored, an invalid one becomes a dead letter, the operator can read; no log has a NOPERM."""
     urls = {"redis_url": server.url(), "broker_url": server.url(1), "mongo_url": mongo_url}
     with (
         redis.Redis.from_url(server.url()) as services,
@@ -51,7 +51,7 @@ def test_generator_subscriber_and_worker_lack_no_right(
         wait_until(lambda: open_entries(operator, "a") == 0, "drained")
         assert services.xlen("dlq:a") == 1
         feed.check_accounts("a")
-        assert feed.last_metric("a", "feed_redis_memory_ratio")[""] > 0, "it may ask for memory"
+        assert feed.last_metric("a", "feed_redis_memory_ratio")[""] > 0, "the generator may read Redis' memory use"
         assert feed.ended == []
         log = feed.log("a")
         assert [line for line in log.splitlines() if "NOPERM" in line or "NoPermission" in line] == []
@@ -91,7 +91,7 @@ FORBIDDEN = {
     ("user", "command"), [(user, each) for user in FORBIDDEN for each in FORBIDDEN[user]]
 )
 def test_no_user_may_do_more_than_its_work(server: ChartRedis, user: str, command: str) -> None:
-    """Refused for the right, not for the arguments."""
+    """Redis refuses the command because of the missing right, not because of its arguments."""
     url = server.url() if user == "app" else server.operator_url
     with redis.Redis.from_url(url) as client, pytest.raises(NoPermissionError):
         client.execute_command(*command.split())

@@ -1,4 +1,4 @@
-"""The Ingress and the HTTPRoute: one name for both gateways."""
+"""The Ingress and the HTTPRoute: both gateways behind one host name."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ GATEWAY = next(path for path in CI if path.stem == "gateway")
 CASES = [path for path in CI if path.stem in ("gateway", "all-enabled")]
 GATEWAY_API = "sigs.k8s.io/gateway-api"
 ROUTES = "/apis/gateway.networking.k8s.io/v1/httproutes"
-# The oldest that values.yaml promises, and the newest that Go 1.25 takes, which the other programs ask for.
+# The oldest version that values.yaml promises, and the newest that builds with Go 1.25, which the other programs
+# require.
 GATEWAY_APIS = ["v1.2.1", "v1.4.1"]
 LEADS = {"/socket.io": "socket-gateway", "/": "api-gateway"}
 Backend = tuple[str, str, int | str]
 
 
 def _routes(release: list[Object]) -> Iterator[tuple[str, list[Backend]]]:
-    """(what, its (path, Service, port)) of each rule of both objects."""
+    """For each rule of both objects: a description, and its backends as (path, Service, port)."""
     for each in kind(release, "Ingress"):
         for rule in each["spec"]["rules"]:
             services = [(path["path"], path["backend"]["service"]) for path in rule["http"]["paths"]]
@@ -97,17 +98,17 @@ def _notes(*options: str) -> str:
 
 
 def test_the_notes_tell_the_urls_and_the_proxy_that_is_not_trusted() -> None:
-    told = _notes(f"--values={GATEWAY}")
+    notes = _notes(f"--values={GATEWAY}")
     for url in ("https://options.example.com/", "http://options.example.net/", "//options.example.org/"):
-        assert f"{url}api/docs" in told
-    assert "trustedProxies" not in told
+        assert f"{url}api/docs" in notes
+    assert "trustedProxies" not in notes
     assert "trustedProxies is 0" in _notes(f"--values={GATEWAY}", "--set=apiGateway.trustedProxies=0")
     assert "From outside" not in _notes()
 
 
 @pytest.fixture(scope="module", params=GATEWAY_APIS)
 def gateway_api(request: pytest.FixtureRequest, api_server: ApiServer) -> Iterator[ApiServer]:
-    """The server with one version of the Gateway API's definition; it goes after its last test."""
+    """An API server with one version of the Gateway API's CRD. The CRD is deleted after the last test."""
     needs.go("the Gateway API's definitions")
     folder = sources(GATEWAY_API, request.param) / "config" / "crd" / "standard"
     definition = str(folder / "gateway.networking.k8s.io_httproutes.yaml")
@@ -116,11 +117,11 @@ def gateway_api(request: pytest.FixtureRequest, api_server: ApiServer) -> Iterat
     wait_until(lambda: api_server.request("GET", ROUTES)[0] == 200, "routes are served")
     yield api_server
     api_server.kubectl("delete", "-f", definition)
-    wait_until(lambda: api_server.request("GET", ROUTES)[0] == 404, "routes are served no more")
+    wait_until(lambda: api_server.request("GET", ROUTES)[0] == 404, "routes are no longer served")
 
 
 def _refused(server: ApiServer, *taken: Object) -> str:
-    """What the server says against them, warnings included."""
+    """Apply the objects in a dry run. Returns the server's errors and warnings; empty if it accepts them."""
     given = json.dumps({"apiVersion": "v1", "kind": "List", "items": taken})
     made = server.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", given=given)
     assert (made.returncode == 0) is (made.stderr == ""), made.stderr

@@ -1,6 +1,6 @@
 """The chart passes checkov and the Kubernetes schemas of versions 1.30 to 1.37.
 
-Each scanner starts once for the releases of all ci values files, because its start takes longer than its work.
+Each scanner starts once for the releases of all ci values files: its start takes longer than its work.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def _checkov(folder: Path, releases: dict[str, list[Object]]) -> dict[str, Any]:
 def releases() -> dict[str, list[Object]]:
     """The objects of each ci values file, the operator's pods included. Each release is named after its file.
 
-    checkov matches NetworkPolicies to pods by labels alone, across files and namespaces. If all releases had the
-    same name, a release without policies would pass because of another release's policies.
+    checkov matches NetworkPolicies to pods by labels alone, across files and namespaces. If all releases had
+    the same name, a release without policies would pass because of another release's policies.
     """
     made = {}
     for values in CI:
@@ -121,12 +121,12 @@ def _problems(given: dict[str, list[Object]]) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def problems() -> dict[str, list[str]]:
-    """The problems of each ci values file's objects, without the kinds that Kubernetes itself does not define."""
+    """The problems of each ci values file's objects, without the kinds that have no Kubernetes schema."""
     given = {}
     for values in CI:
         release = objects(
             template(f"--values={values}")
-        )  # one release name, so that equal objects are validated once
+        )  # one name: equal objects are cached
         known = [each for each in release if each["kind"] not in OWN_KINDS]
         given[values.stem] = [*known, *_made_by_the_operator(release)]
     return _problems(given)

@@ -1,4 +1,4 @@
-"""Both stores with TLS, as the chart configures them, against real servers; and the CA in each client's pod."""
+"""Both stores with TLS as the chart configures them, on real servers, and the CA in each client's pod."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CLIENT_FILES = "/run/secrets/deltastream"
 
 
 def _give(home: Path, store: str) -> None:
-    """Write the files of the Secret that `tlsSecret` names into `home`, with the names that they have in the pod."""
+    """Write the files of the Secret that `tlsSecret` names into `home`, under their names in the pod."""
     made = Certificates(home / "made")
     for source, name in ((made.certificate, "tls.crt"), (made.key, "tls.key"), (made.ca, f"{store}-ca.crt")):
         shutil.copy(source, home / name)

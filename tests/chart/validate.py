@@ -1,7 +1,7 @@
 """Validate Kubernetes objects against the schemas of the versions given as arguments.
 
-Runs in the environment of kubernetes-validate. Reads lists of objects by name as JSON from standard input, and
-prints the lists of problems by the same names as JSON.
+Runs in the environment of kubernetes-validate. Reads lists of objects by name as JSON from standard input,
+and prints the lists of problems by the same names as JSON.
 """
 
 import copy
