@@ -9,7 +9,7 @@ import yaml
 from tests.chart.render import BLOCKS, ci, kind, name, objects, pods, template
 
 
-def test_what_is_added_reaches_every_pod_of_its_component() -> None:
+def test_additions_reach_every_pod_of_their_component() -> None:
     """The additions are variables, volumes, labels, spread constraints and accounts.
 
     A hook's pod gets those of the component whose image it runs, if they exist when the hook runs.
@@ -38,7 +38,9 @@ def test_what_is_added_reaches_every_pod_of_its_component() -> None:
             assert spread["topologyKey"] == "topology.kubernetes.io/zone", pod.owner
             counted = spread.get("labelSelector", {}).get("matchLabels", {})
             assert counted.items() <= pod.labels.items(), pod.owner
-            assert bool(counted) is not pod.owner.startswith("ConfigMap/"), pod.owner  # the operator adds them
+            assert bool(counted) is not pod.owner.startswith("ConfigMap/"), (
+                pod.owner
+            )  # the operator adds them
     assert seen >= set(BLOCKS.values()) | hooks
     for account in kind(ci("all-enabled"), "ServiceAccount"):
         component = account["metadata"]["labels"]["app.kubernetes.io/component"]
@@ -46,7 +48,7 @@ def test_what_is_added_reaches_every_pod_of_its_component() -> None:
         assert own == (None if component in hooks else "options"), name(account)
 
 
-def test_a_hook_before_the_installation_needs_nothing_that_the_installation_brings() -> None:
+def test_a_pre_install_hook_needs_no_object_that_is_installed_later() -> None:
     """The hook's pod waits for every ConfigMap and Secret that it names, and `helm install` waits for the pod."""
     hook = "helm.sh/hook"
     release = ci("all-enabled")
@@ -66,7 +68,7 @@ def test_a_hook_before_the_installation_needs_nothing_that_the_installation_brin
         assert not [each for each in pod.containers if "env" in each or "envFrom" in each], pod.owner
 
 
-def test_a_spread_that_says_what_it_counts_is_left_as_it_is() -> None:
+def test_a_spread_constraint_with_its_own_selector_is_not_changed() -> None:
     """The chart does not add the component's own selector to it."""
     mine = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
     mine["labelSelector"] = {"matchLabels": {"mine": "x"}}
@@ -75,7 +77,7 @@ def test_a_spread_that_says_what_it_counts_is_left_as_it_is() -> None:
         assert [mine] in [pod.spec.get("topologySpreadConstraints") for pod in pods(release)], value
 
 
-def test_a_variable_of_the_user_s_replaces_the_chart_s_and_its_file() -> None:
+def test_a_users_variable_replaces_the_charts_variable_and_its_file_variant() -> None:
     mine = [
         {"name": "LOG_LEVEL", "value": "{{ .Values.logLevel | lower }}"},
         {"name": "REDIS_URL", "valueFrom": {"secretKeyRef": {"name": "mine", "key": "url"}}},

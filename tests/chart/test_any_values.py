@@ -57,7 +57,7 @@ def _text(node: dict[str, Any]) -> st.SearchStrategy[str]:
     suppress_health_check=list(HealthCheck),
 )
 @given(values=_drawn(SCHEMA))
-def test_values_that_the_schema_takes_always_render(values: dict[str, Any], tmp_path: Any) -> None:
+def test_values_that_the_schema_accepts_always_render(values: dict[str, Any], tmp_path: Any) -> None:
     # Resolve the remaining contradictions: alerts and dashboards need metrics with a short enough interval.
     if any(values.get(key, {}).get("enabled") for key in ("alerts", "dashboards")):
         values["metrics"] = values.get("metrics", {}) | {"enabled": True, "interval": "1m"}
@@ -75,7 +75,7 @@ def test_values_that_the_schema_takes_always_render(values: dict[str, Any], tmp_
     assert len(pods(release)) >= 10
 
 
-def test_names_of_digits_stay_names() -> None:
+def test_a_name_of_digits_is_rendered_as_a_string() -> None:
     options = ["operator.priorityClassName", "auth.existingSecret", "redis.persistence.storageClass"]
     text = template(*(f"--set-string={option}=17" for option in options))
     assert ": 17\n" not in text

@@ -45,12 +45,12 @@ def _selector(each: Object) -> dict[str, str]:
     return found
 
 
-def test_everything_that_selects_pods_reaches_one(release: list[Object]) -> None:
+def test_every_selector_matches_a_pod(release: list[Object]) -> None:
     for each in kind(release, "Service", "PodDisruptionBudget", "NetworkPolicy", "Deployment", "StatefulSet"):
         assert selected(_selector(each), release), f"{name(each)} selects no pod"
 
 
-def test_a_service_leads_to_a_port_that_its_pods_have(release: list[Object]) -> None:
+def test_a_service_targets_a_port_of_its_pods(release: list[Object]) -> None:
     for each in kind(release, "Service"):
         (pod,) = selected(each["spec"]["selector"], release)
         ports = {port["name"]: port["containerPort"] for port in pod.spec["containers"][0]["ports"]}
@@ -58,7 +58,7 @@ def test_a_service_leads_to_a_port_that_its_pods_have(release: list[Object]) -> 
             assert ports[port["targetPort"]] == port["port"], name(each)
 
 
-def test_every_workload_has_a_budget_that_lets_go_of_broken_pods(release: list[Object]) -> None:
+def test_every_workload_has_a_budget_that_allows_evicting_broken_pods(release: list[Object]) -> None:
     budgets = kind(release, "PodDisruptionBudget")
     for budget in budgets:
         assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow", name(budget)
@@ -68,7 +68,7 @@ def test_every_workload_has_a_budget_that_lets_go_of_broken_pods(release: list[O
             assert len(covering) == 1, pod.owner
 
 
-def test_every_pod_of_the_release_is_denied_everything_first(release: list[Object]) -> None:
+def test_the_deny_all_policy_covers_every_pod_but_the_outsider(release: list[Object]) -> None:
     (deny,) = [each for each in kind(release, "NetworkPolicy") if name(each).endswith("-deny-all")]
     assert deny["spec"]["policyTypes"] == ["Ingress", "Egress"]
     assert not {"ingress", "egress"} & set(deny["spec"])
@@ -93,7 +93,7 @@ def _edges(release: list[Object], way: str) -> set[tuple[str, str, int]]:
     return found
 
 
-def test_both_ends_of_every_call_are_opened_and_nothing_else(release: list[Object]) -> None:
+def test_policies_open_both_ends_of_every_declared_call_and_nothing_else(release: list[Object]) -> None:
     there = {_component(pod.labels) for pod in pods(release)}
     stores = {"redis", "mongodb"} & there
     callees = set(PORTS) - {"redis", "mongodb"} | stores
@@ -107,7 +107,7 @@ def test_both_ends_of_every_call_are_opened_and_nothing_else(release: list[Objec
     assert _edges(release, "ingress") == {edge for edge in declared if edge[1] not in OPEN}
 
 
-def test_only_the_gateways_take_any_caller(release: list[Object]) -> None:
+def test_only_the_gateways_accept_any_caller(release: list[Object]) -> None:
     anybody = {
         _component(_selector(policy))
         for policy in kind(release, "NetworkPolicy")
@@ -128,7 +128,7 @@ def test_only_the_operator_and_hooks_reach_the_api_server(release: list[Object])
     assert reaching == tokens
 
 
-def test_whoever_is_called_by_url_is_in_the_table(release: list[Object]) -> None:
+def test_every_url_in_an_environment_is_a_declared_call(release: list[Object]) -> None:
     """A URL in a pod's environment that the table does not allow would show only as a timeout."""
     services = {each["metadata"]["name"]: _component(_selector(each)) for each in kind(release, "Service")}
     for pod in pods(release):
@@ -146,7 +146,7 @@ def _allowed(pod: Pod, callee: str, variable: str) -> None:
     assert callee in CALLS[caller], f"{pod.owner}: {variable} leads to {callee}"
 
 
-def test_external_stores_leave_no_trace_of_the_bundled_ones() -> None:
+def test_with_external_stores_nothing_of_the_bundled_ones_is_rendered() -> None:
     (values,) = [path for path in CI if path.stem == "external-stores"]
     text = template(f"--values={values}")
     release = objects(text)
@@ -163,7 +163,7 @@ def test_external_stores_leave_no_trace_of_the_bundled_ones() -> None:
     assert {("10.20.0.0/24", 6380), ("10.30.0.0/24", 27018)} <= blocks
 
 
-def test_existing_secrets_are_the_only_ones_that_pods_read() -> None:
+def test_with_existing_secrets_pods_read_no_others() -> None:
     (values,) = [path for path in CI if path.stem == "existing-secrets"]
     release = objects(template(f"--values={values}"))
     read = {
@@ -181,7 +181,7 @@ def test_policies_can_be_switched_off_as_a_whole() -> None:
 
 
 @pytest.mark.parametrize("component", sorted(set(CALLS) - {"smoke", "mongodb"}))
-def test_a_call_that_is_taken_off_the_table_is_closed(component: str) -> None:
+def test_a_call_removed_from_the_table_is_blocked(component: str) -> None:
     callee = CALLS[component][0]
     rest = [each for each in CALLS[component] if each != callee]
     option = f"--set-json=networkPolicy.calls.{component}={str(rest).replace(chr(39), chr(34))}"

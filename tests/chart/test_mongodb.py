@@ -108,26 +108,26 @@ def member(prepared: ChartMongo) -> Iterator[ChartMongo]:
         prepared.stop()
 
 
-def test_it_waits_until_its_own_name_leads_to_it(prepared: ChartMongo) -> None:
+def test_it_waits_until_its_name_resolves_to_its_own_address(prepared: ChartMongo) -> None:
     asked = (prepared.home / "getent.asked").read_text().splitlines()
     assert asked == [f"{POD['POD_NAME']}.{POD['SUBDOMAIN']}"] * 3
 
 
-def test_the_key_is_for_mongod_alone(prepared: ChartMongo) -> None:
+def test_only_mongod_can_read_the_key(prepared: ChartMongo) -> None:
     """mongod does not start with a key that the group can read."""
     key = prepared.home / "key/keyfile"
     assert key.stat().st_mode & 0o077 == 0
     assert key.read_text() == prepared.files.secret["keyfile"]
 
 
-def test_it_is_a_member_with_the_cache_that_the_values_say(member: ChartMongo) -> None:
+def test_it_is_a_member_with_the_configured_cache_size(member: ChartMongo) -> None:
     with member.client("root", member.files.secret["root-password"]) as root:
         assert root.admin.command("hello")["setName"] == "deltastream"
         cache = root.admin.command("serverStatus")["wiredTiger"]["cache"]["maximum bytes configured"]
         assert cache == 300 * 2**20
 
 
-def test_a_stranger_reads_nothing(member: ChartMongo) -> None:
+def test_an_unauthenticated_client_reads_nothing(member: ChartMongo) -> None:
     with member.client() as stranger, pytest.raises(OperationFailure, match="requires authentication"):
         stranger.list_database_names()
 
@@ -140,7 +140,7 @@ def test_the_services_password_opens_their_database_and_no_other(member: ChartMo
 
 
 @pytest.mark.parametrize("address", ["", "::"])
-def test_it_listens_on_ipv6_where_that_is_wanted(tmp_path: Path, address: str) -> None:
+def test_it_listens_on_ipv6_if_configured(tmp_path: Path, address: str) -> None:
     """mongod listens on IPv4 in both cases: an empty listenAddress means IPv4 only."""
     mongod = ChartMongo(tmp_path / "mongodb", f"--set-string=listenAddress={address}")
     assert mongod.prepare().returncode == 0

@@ -49,7 +49,7 @@ def _boards(release: list[Object]) -> list[Object]:
 
 
 @by_promtool
-def test_promtool_takes_the_files_what_the_chart_makes_of_them_and_every_panel(tmp_path: Path) -> None:
+def test_promtool_accepts_the_rule_files_the_rendered_rules_and_every_panel(tmp_path: Path) -> None:
     (made,) = kind(_rendered(*ON), "PrometheusRule")
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(made["spec"]))
     # The panels' expressions as rules, with the value that Grafana would insert for the variable.
@@ -73,7 +73,7 @@ def test_alerts_fire_when_they_should_and_only_then(tests: Path) -> None:
 
 @by_promtool
 @pytest.mark.parametrize("alert", ALERTS)
-def test_a_unit_test_misses_an_alert_whose_metric_has_another_name(alert: str, tmp_path: Path) -> None:
+def test_an_alerts_unit_tests_fail_if_its_metric_has_another_name(alert: str, tmp_path: Path) -> None:
     """Each alert's unit tests really depend on its expression: with metrics that do not exist they fail."""
     (rules,) = [path for path in RULES if f"alert: {alert}\n" in path.read_text()]
     content = yaml.safe_load(rules.read_text())
@@ -100,7 +100,7 @@ def test_every_alert_is_tested_firing_and_silent() -> None:
 
 
 @pytest.mark.parametrize("rule", alerts(), ids=lambda rule: rule["alert"])
-def test_an_alert_says_how_bad_it_is_and_where_and_what_to_do(rule: Object) -> None:
+def test_an_alert_has_a_severity_its_namespace_and_a_runbook(rule: Object) -> None:
     assert rule["labels"]["severity"] in ("warning", "critical")
     assert set(rule["annotations"]) == {"summary", "description", "runbook"}
     assert "$labels.namespace" in rule["annotations"]["description"]
@@ -112,7 +112,7 @@ def test_an_alert_says_how_bad_it_is_and_where_and_what_to_do(rule: Object) -> N
     assert rule["annotations"]["runbook"] == f"docs/alerts.md#{rule['alert'].lower()}"
 
 
-def test_there_is_a_section_of_the_runbook_for_each_alert_with_a_command() -> None:
+def test_each_alert_has_a_runbook_section_with_a_command() -> None:
     sections = re.split(r"^#+ ", (ROOT / "docs" / "alerts.md").read_text(), flags=re.MULTILINE)
     found = {text.partition("\n")[0]: text for text in sections if text.startswith("DeltaStream")}
     assert sorted(found) == sorted(ALERTS)
@@ -120,7 +120,7 @@ def test_there_is_a_section_of_the_runbook_for_each_alert_with_a_command() -> No
 
 
 @pytest.mark.parametrize("asked", questions(), ids=lambda asked: asked.where)
-def test_metrics_and_labels_that_are_asked_for_exist(asked: Question) -> None:
+def test_metrics_and_labels_of_alerts_and_dashboards_exist(asked: Question) -> None:
     _exists(asked, targets(_rendered(*ON)))
 
 
@@ -156,7 +156,7 @@ def _source(component: str) -> str:
     ],
     ids=["metric", "grouping", "label", "value", "no namespace"],
 )
-def test_what_does_not_exist_is_found(text: str) -> None:
+def test_a_missing_metric_or_label_is_found(text: str) -> None:
     with pytest.raises((AssertionError, KeyError, ValueError)):
         _exists(Question("made up", text), targets(_rendered(*ON)))
 
@@ -167,14 +167,14 @@ def test_every_alert_is_about_the_namespace_of_the_release() -> None:
             assert selector.matchers["namespace"] == ("=", NAMESPACE), rule["alert"]
 
 
-def test_a_target_that_is_down_is_told_for_every_container_that_is_scraped() -> None:
+def test_the_target_down_alert_covers_every_scraped_container() -> None:
     (rule,) = [rule for rule in alerts() if rule["alert"] == "DeltaStreamTargetDown"]
     (selector,) = Question(rule["alert"], rule["expr"]).selectors()
     sign, value = selector.matchers["container"]
     assert (sign, value.split("|")) == ("=~", sorted(target.container for target in targets(_rendered(*ON))))
 
 
-def test_nothing_is_rendered_before_it_is_switched_on() -> None:
+def test_monitors_alerts_and_dashboards_are_off_by_default() -> None:
     assert kind(_rendered(), "PrometheusRule", "ServiceMonitor", "PodMonitor") == []
     assert _boards(_rendered()) == []
 
@@ -188,18 +188,21 @@ def test_alerts_have_the_labels_given_and_not_those_left_out() -> None:
     assert len({group["name"] for group in groups}) == len(RULES)
 
 
-def test_the_schema_knows_every_alert_that_can_be_left_out() -> None:
+def test_the_schema_lists_every_alert_that_can_be_left_out() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())
     assert schema["properties"]["alerts"]["properties"]["without"]["items"]["enum"] == sorted(ALERTS)
 
 
-def test_dashboards_reach_grafana_as_they_are() -> None:
+def test_dashboards_reach_grafana_unchanged() -> None:
     boards = _boards(_rendered(ALL))
     texts = [text for each in boards for text in each["data"].values()]
     assert [json.loads(text) for text in texts] == [dashboard(path.name) for path in DASHBOARDS]
     for each in boards:
         assert {"grafana_dashboard": "1", "team": "options"}.items() <= each["metadata"]["labels"].items()
-        annotations = {"grafana_folder": "DeltaStream", "example.com/desk": "options"}  # includes the common annotation
+        annotations = {
+            "grafana_folder": "DeltaStream",
+            "example.com/desk": "options",
+        }  # includes the common annotation
         assert each["metadata"]["annotations"] == annotations
     (first, *_) = _boards(_rendered(*ON))
     assert first["metadata"]["labels"]["grafana_dashboard"] == "1"
@@ -207,7 +210,7 @@ def test_dashboards_reach_grafana_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("name", [path.name for path in DASHBOARDS])
-def test_a_dashboard_asks_whom_and_where_first_and_its_panels_do_not_overlap(name: str) -> None:
+def test_a_dashboard_has_its_variables_and_its_panels_do_not_overlap(name: str) -> None:
     board = dashboard(name)
     variables = {each["name"]: each for each in board["templating"]["list"]}
     assert variables["datasource"]["query"] == "prometheus"
@@ -233,7 +236,7 @@ def _cells(place: dict[str, Any]) -> set[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("name", [path.name for path in DASHBOARDS])
-def test_a_dashboards_choices_come_from_metrics_that_exist(name: str) -> None:
+def test_a_dashboards_variables_query_existing_metrics(name: str) -> None:
     for variable in dashboard(name)["templating"]["list"]:
         if variable["type"] == "query":
             found = re.fullmatch(r"label_values\((\w+)(?:\{.*\})?, (\w+)\)", variable["query"]["query"])
@@ -242,5 +245,5 @@ def test_a_dashboards_choices_come_from_metrics_that_exist(name: str) -> None:
             assert label in metrics()[metric].labels | {"namespace"}
 
 
-def test_dashboards_have_ids_of_their_own() -> None:
+def test_dashboards_have_different_ids() -> None:
     assert len({dashboard(path.name)["uid"] for path in DASHBOARDS}) == len(DASHBOARDS) == 2

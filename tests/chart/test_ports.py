@@ -48,7 +48,7 @@ def test_an_image_exposes_the_ports_of_its_pods(image: str) -> None:
     assert opened(image) == exposed.split()
 
 
-def test_a_service_is_called_where_its_pod_listens() -> None:
+def test_a_service_has_the_ports_of_its_pods() -> None:
     """Rule: a Service's port equals its pod's port."""
     assert {component: [str(port)] for component, port in called().items()} == {
         component: opened(component) for component in called()
@@ -71,7 +71,7 @@ def test_the_local_run_and_make_up_have_the_same_ports() -> None:
     assert GATEWAYS.items() <= services.items()
 
 
-def test_no_template_but_the_table_names_a_port() -> None:
+def test_only_the_table_of_ports_names_a_port() -> None:
     """Rule: a port is changed in one place."""
     numbers = {
         port for each in [*called(), "operator", "feed-generator", "worker-enricher"] for port in opened(each)

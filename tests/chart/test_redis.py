@@ -53,7 +53,7 @@ def inspector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]
     yield from _inspected(tmp_path_factory.mktemp("inspected") / "redis")
 
 
-def test_a_full_server_refuses_and_what_it_took_is_on_disk(sized: tuple[int, redis.Redis]) -> None:
+def test_a_full_server_rejects_writes_and_accepted_writes_are_on_disk(sized: tuple[int, redis.Redis]) -> None:
     mib, client = sized
     told = client.config_get("maxmemory*", "append*", "save")
     wanted = {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "everysec", "save": ""}
@@ -63,12 +63,12 @@ def test_a_full_server_refuses_and_what_it_took_is_on_disk(sized: tuple[int, red
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-def test_it_listens_on_both_families_as_far_as_there_are_both(server: ChartRedis, address: str) -> None:
+def test_it_listens_on_ipv4_and_ipv6(server: ChartRedis, address: str) -> None:
     with redis.Redis(host=address, port=server.port) as client, pytest.raises(redis.AuthenticationError):
         client.ping()
 
 
-def test_each_url_of_the_secret_leads_to_its_own_database(server: ChartRedis) -> None:
+def test_each_url_of_the_secret_selects_its_own_database(server: ChartRedis) -> None:
     for database in range(3):
         with redis.Redis.from_url(server.url(database), decode_responses=True) as client:
             client.set("here", database)
@@ -86,7 +86,7 @@ def test_a_service_cannot_take_the_server_over(server: ChartRedis, command: str)
         client.execute_command(*command.split())
 
 
-def test_the_operator_reads_what_it_steers_by(server: ChartRedis) -> None:
+def test_the_operator_can_read_every_scaling_signal(server: ChartRedis) -> None:
     with redis.Redis.from_url(server.url()) as services:
         services.xadd("feed:india", {"n": 1})
         services.xgroup_create("feed:india", "enrichers", id="0")
@@ -122,11 +122,11 @@ def _may(client: redis.Redis, user: str) -> set[str]:
     return found
 
 
-def test_the_operator_may_do_nothing_else(inspector: redis.Redis) -> None:
+def test_the_operator_may_run_no_other_command(inspector: redis.Redis) -> None:
     assert _may(inspector, "operator") == READS | ANYBODY | {"exec", "multi", "ping", "select"}
 
 
-def test_nobody_comes_in_without_a_password(server: ChartRedis) -> None:
+def test_a_client_without_a_password_is_rejected(server: ChartRedis) -> None:
     with redis.Redis(port=server.port) as stranger:
         with pytest.raises(redis.exceptions.AuthenticationError):
             stranger.get("here")
@@ -134,7 +134,7 @@ def test_nobody_comes_in_without_a_password(server: ChartRedis) -> None:
             stranger.execute_command("AUTH", "default", "")
 
 
-def test_probes_hold_while_it_serves(server: ChartRedis) -> None:
+def test_probes_succeed_while_it_serves(server: ChartRedis) -> None:
     assert server.probes() == {"startup": 0, "liveness": 0, "readiness": 0}
 
 
@@ -147,7 +147,7 @@ def own(tmp_path: Path) -> Iterator[ChartRedis]:
     running.kill()
 
 
-def test_a_server_that_reads_its_file_is_alive_and_not_ready(own: ChartRedis) -> None:
+def test_a_server_that_loads_its_data_is_alive_but_not_ready(own: ChartRedis) -> None:
     with redis.Redis.from_url(own.url()) as client, client.pipeline(transaction=False) as many:
         for number in range(14_000):
             many.set(f"key:{number}", "value")
@@ -159,17 +159,17 @@ def test_a_server_that_reads_its_file_is_alive_and_not_ready(own: ChartRedis) ->
     wait_until(lambda: own.probe("readinessProbe").returncode == 0, "it is ready once it has loaded its data")
 
 
-def test_a_password_that_has_changed_since_the_start_takes_nothing_away(own: ChartRedis) -> None:
+def test_probes_still_succeed_after_the_password_file_changes(own: ChartRedis) -> None:
     (own.home / "operator-password").write_text("another")
     assert own.probes() == {"startup": 0, "liveness": 0, "readiness": 0}
 
 
-def test_a_dead_server_is_neither(own: ChartRedis) -> None:
+def test_a_dead_server_fails_every_probe(own: ChartRedis) -> None:
     own.kill()
     assert own.probes() == {"startup": 1, "liveness": 1, "readiness": 1}
 
 
-def test_a_server_that_hangs_is_neither_and_the_probe_says_so_in_its_time(own: ChartRedis) -> None:
+def test_a_hanging_server_fails_the_probes_within_their_timeout(own: ChartRedis) -> None:
     os.kill(own.pid, signal.SIGSTOP)
     try:
         said = own.probe("livenessProbe"), own.probe("readinessProbe")

@@ -33,7 +33,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield running
 
 
-def test_generator_subscriber_and_worker_lack_no_right(
+def test_generator_subscriber_and_worker_have_every_right_they_need(
     server: ChartRedis, tmp_path: Path, mongo_url: str
 ) -> None:
     """Messages are stored, an invalid one becomes a dead letter, the operator can read; no log has a NOPERM."""
@@ -51,7 +51,9 @@ def test_generator_subscriber_and_worker_lack_no_right(
         wait_until(lambda: open_entries(operator, "a") == 0, "drained")
         assert services.xlen("dlq:a") == 1
         feed.check_accounts("a")
-        assert feed.last_metric("a", "feed_redis_memory_ratio")[""] > 0, "the generator may read Redis' memory use"
+        assert feed.last_metric("a", "feed_redis_memory_ratio")[""] > 0, (
+            "the generator may read Redis' memory use"
+        )
         assert feed.ended == []
         log = feed.log("a")
         assert [line for line in log.splitlines() if "NOPERM" in line or "NoPermission" in line] == []
@@ -90,7 +92,7 @@ FORBIDDEN = {
 @pytest.mark.parametrize(
     ("user", "command"), [(user, each) for user in FORBIDDEN for each in FORBIDDEN[user]]
 )
-def test_no_user_may_do_more_than_its_work(server: ChartRedis, user: str, command: str) -> None:
+def test_a_user_may_not_run_a_command_outside_its_role(server: ChartRedis, user: str, command: str) -> None:
     """Redis refuses the command because of the missing right, not because of its arguments."""
     url = server.url() if user == "app" else server.operator_url
     with redis.Redis.from_url(url) as client, pytest.raises(NoPermissionError):

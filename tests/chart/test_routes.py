@@ -63,12 +63,12 @@ def test_every_backend_is_a_port_of_the_service_that_serves_the_path(release: li
         assert led == LEADS, what
 
 
-def test_the_sockets_path_is_the_one_that_the_gateway_serves() -> None:
+def test_the_socket_path_of_the_routes_is_the_path_that_the_gateway_serves() -> None:
     server = (ROOT / "services/socket-gateway/socket_gateway/admission.py").read_text()
     assert set(re.findall(r'startswith\("([^"]+)"\)', server)) == set(LEADS) - {"/"}
 
 
-def test_each_host_has_its_rule_and_its_certificate() -> None:
+def test_each_host_has_a_rule_and_its_certificate() -> None:
     (ingress,) = kind(objects(template(f"--values={GATEWAY}")), "Ingress")
     hosts = ["options.example.com", "options.example.net"]
     assert [rule["host"] for rule in ingress["spec"]["rules"]] == hosts
@@ -76,14 +76,14 @@ def test_each_host_has_its_rule_and_its_certificate() -> None:
     assert ingress["spec"]["ingressClassName"] == "nginx"
 
 
-def test_without_a_host_the_ingress_takes_any() -> None:
+def test_without_hosts_the_ingress_accepts_any_host() -> None:
     (ingress,) = kind(objects(template("--set=ingress.enabled=true")), "Ingress")
     (rule,) = ingress["spec"]["rules"]
     assert set(rule) == {"http"}
     assert set(ingress["spec"]) == {"rules"}
 
 
-def test_no_limit_of_the_gateway_ends_a_socket_and_the_rest_keeps_it() -> None:
+def test_only_the_socket_route_disables_the_request_timeout() -> None:
     rules = _route(objects(template(f"--values={GATEWAY}")))["spec"]["rules"]
     limits = {rule["matches"][0]["path"]["value"]: rule.get("timeouts") for rule in rules}
     assert limits == {"/socket.io": {"request": "0s"}, "/": None}
@@ -97,7 +97,7 @@ def _notes(*options: str) -> str:
     return helm("install", "deltastream", str(CHART), "--dry-run=client", *options).partition("NOTES:")[2]
 
 
-def test_the_notes_tell_the_urls_and_the_proxy_that_is_not_trusted() -> None:
+def test_the_notes_show_the_urls_and_warn_of_an_untrusted_proxy() -> None:
     notes = _notes(f"--values={GATEWAY}")
     for url in ("https://options.example.com/", "http://options.example.net/", "//options.example.org/"):
         assert f"{url}api/docs" in notes
@@ -133,7 +133,7 @@ def _here(each: Object) -> Object:
 
 
 @pytest.mark.parametrize("values", CASES, ids=lambda path: path.stem)
-def test_a_cluster_with_the_gateway_api_takes_both(gateway_api: ApiServer, values: Path) -> None:
+def test_a_cluster_with_the_gateway_api_accepts_both_objects(gateway_api: ApiServer, values: Path) -> None:
     routes = kind(objects(template(f"--values={values}")), "Ingress", "HTTPRoute")
     assert len(routes) == 2
     assert _refused(gateway_api, *map(_here, routes)) == ""
@@ -156,7 +156,7 @@ def _unknown_field(rule: Any) -> None:
 
 
 @pytest.mark.parametrize("spoil", [_without_port, _relative_path, _endless, _unknown_field])
-def test_a_route_that_is_wrong_would_be_seen(gateway_api: ApiServer, spoil: Any) -> None:
+def test_a_wrong_route_is_rejected(gateway_api: ApiServer, spoil: Any) -> None:
     route = copy.deepcopy(_route(objects(template(f"--values={GATEWAY}"))))
     spoil(route["spec"]["rules"][0])
     assert _refused(gateway_api, _here(route))

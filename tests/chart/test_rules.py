@@ -34,13 +34,13 @@ def _component(pod: Pod) -> str:
     return pod.labels["app.kubernetes.io/component"]
 
 
-def test_there_is_a_pod_for_every_component(release: list[Object]) -> None:
+def test_every_component_has_a_pod(release: list[Object]) -> None:
     ours = {path.parent.name for path in (ROOT / "services").glob("*/Dockerfile")} | {"operator"}
     assert len(ours) == 9
     assert ours <= {_component(pod) for pod in pods(release)}
 
 
-def test_every_object_is_there_once_and_says_its_namespace(release: list[Object]) -> None:
+def test_every_object_is_unique_and_names_its_namespace(release: list[Object]) -> None:
     seen = Counter(name(each) for each in release)
     assert [each for each, times in seen.items() if times > 1] == []
     cluster_wide = {"ClusterRole", "ClusterRoleBinding"}
@@ -72,7 +72,7 @@ def test_every_mount_has_a_volume_and_every_volume_a_mount(release: list[Object]
         assert mounts == volumes, pod.owner
 
 
-def test_every_file_that_a_container_is_told_of_is_mounted(release: list[Object]) -> None:
+def test_every_path_in_a_containers_settings_is_mounted(release: list[Object]) -> None:
     for pod in pods(release):
         for container in pod.containers:
             folders = tuple(mount["mountPath"] for mount in container["volumeMounts"])
@@ -147,7 +147,7 @@ def test_every_pod_is_hardened(release: list[Object]) -> None:
             assert own["capabilities"] == {"drop": ["ALL"]}, pod.owner
 
 
-def test_every_container_asks_for_what_it_needs_and_has_a_limit(release: list[Object]) -> None:
+def test_every_container_has_requests_and_limits(release: list[Object]) -> None:
     for pod in pods(release):
         for container in pod.containers:
             for amounts in ("requests", "limits"):
@@ -183,7 +183,7 @@ def test_every_long_running_container_has_three_probes_with_a_port_that_exists(r
                 assert how is None or how["port"] in ports, f"{pod.owner} {probe}"
 
 
-def test_what_takes_requests_waits_until_nobody_sends_it_any(release: list[Object]) -> None:
+def test_an_http_service_keeps_serving_until_its_endpoint_is_removed(release: list[Object]) -> None:
     """Kubernetes removes a pod's endpoint while the pod stops.
 
     A service that closes its port at once would refuse connections at every rollout.
@@ -201,7 +201,7 @@ def _serves_http(pod: Pod) -> bool:
     return pod.owner.startswith("Deployment/") and ports == ["http"] and _component(pod) != "operator"
 
 
-def test_the_gateway_stays_in_its_service_while_what_is_behind_it_is_away(release: list[Object]) -> None:
+def test_the_api_gateway_stays_ready_while_an_upstream_is_unavailable(release: list[Object]) -> None:
     paths = {
         _component(pod): pod.spec["containers"][0]["readinessProbe"]["httpGet"]["path"]
         for pod in pods(release)
@@ -210,7 +210,7 @@ def test_the_gateway_stays_in_its_service_while_what_is_behind_it_is_away(releas
     assert {component for component, path in paths.items() if path != "/readyz"} == {"api-gateway"}
 
 
-def test_a_pod_that_cannot_start_keeps_no_other_feed_s_pod_on_its_node(release: list[Object]) -> None:
+def test_a_broken_feed_pod_does_not_block_evictions_of_other_feeds_pods(release: list[Object]) -> None:
     """The limit is a percentage of all feeds' pods: with one broken pod of twenty, others can still be evicted."""
     found = {
         each["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"]: each["spec"]["maxUnavailable"]
@@ -231,7 +231,7 @@ def test_ports_of_a_pod_have_different_names_and_numbers(release: list[Object]) 
 
 
 @pytest.mark.parametrize("values", CI, ids=lambda path: path.stem)
-def test_a_second_render_is_the_same_to_the_byte(values: Path) -> None:
+def test_two_renders_are_byte_equal(values: Path) -> None:
     assert template(f"--values={values}") == template(f"--values={values}")
 
 
@@ -264,7 +264,7 @@ def _unchangeable(release: list[Object]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("values", CI, ids=lambda path: path.stem)
-def test_names_fit_with_the_longest_name_of_a_release(values: Path) -> None:
+def test_names_fit_with_the_longest_release_name(values: Path) -> None:
     for each in objects(template(f"--values={values}", release=LONGEST)):
         # A StatefulSet's pods have a label with its name, a number and a hash. A CronJob's Jobs have its name
         # and a time.
@@ -290,7 +290,7 @@ def test_two_long_releases_do_not_share_a_name(values: Path) -> None:
     assert first & second == set()
 
 
-def test_copies_of_files_are_the_files() -> None:
+def test_copied_files_equal_their_originals() -> None:
     for copy, original in [
         ("crds/deltastreamfeed.yaml", "k8s/crd/deltastreamfeed.yaml"),
         ("files/smoke/recording.csv", "k8s/samples/data/nifty_2024-06-21_close.csv"),

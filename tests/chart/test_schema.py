@@ -114,19 +114,19 @@ def _properties(node: dict[str, Any], path: Path_ = ()) -> Iterator[Path_]:
 CLOSED = [path for path in _maps(VALUES) if not (FREE - KNOWN) & set(path) and not KNOWN & set(path[:-1])]
 
 
-def test_the_schema_is_a_schema_and_takes_the_defaults() -> None:
+def test_the_schema_is_valid_and_accepts_the_defaults() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert _errors(VALUES) == []
 
 
 @pytest.mark.parametrize("path", CLOSED, ids=lambda path: ".".join(path) or "root")
-def test_a_key_that_nothing_reads_is_refused_at_every_level(path: Path_) -> None:
+def test_an_unknown_key_is_refused_at_every_level(path: Path_) -> None:
     (error,) = _errors(_with((*path, "surprise"), 1))
     assert error.startswith(".".join(("$", *path)) + ":")
     assert "surprise" in error
 
 
-def test_the_schema_knows_what_the_values_document_and_no_more() -> None:
+def test_the_schema_has_exactly_the_documented_keys() -> None:
     documented = {path for path in _maps(VALUES) if path} | set(_leaves(VALUES))
     documented = {path for path in documented if not FREE & set(path[:-1])}
     known = set(_properties(SCHEMA)) - UNDOCUMENTED
@@ -235,7 +235,7 @@ def test_every_key_is_read_by_a_template() -> None:
     ],
     ids=str,
 )
-def test_a_wrong_value_is_refused_where_it_is(path: Path_, value: Any) -> None:
+def test_a_wrong_value_is_refused_with_its_path(path: Path_, value: Any) -> None:
     errors = _errors(_with(path, value))
     assert errors
     assert all(error.startswith(".".join(("$", *path))) for error in errors), errors
@@ -284,7 +284,7 @@ def test_a_chart_that_includes_this_one_may_set_global_and_enabled() -> None:
         ),
     ],
 )
-def test_contradictions_are_told_with_the_key_to_set(options: str, told: str) -> None:
+def test_contradictions_are_refused_with_the_key_to_set(options: str, told: str) -> None:
     with pytest.raises(Refused, match=told):
         template(f"--set={options}")
 
@@ -297,6 +297,6 @@ def test_contradictions_are_told_with_the_key_to_set(options: str, told: str) ->
         "ingress.enabled=false",
     ],
 )
-def test_anonymous_reads_through_an_ingress_need_a_name(more: str) -> None:
+def test_anonymous_reads_through_an_ingress_need_a_host_name(more: str) -> None:
     """Rule: any host name is enough, and none is needed without an Ingress."""
     template("--set=ingress.enabled=true,apiGateway.anonymousRead=true", f"--set={more}")
