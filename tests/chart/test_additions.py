@@ -1,4 +1,4 @@
-"""User additions to the chart: variables, volumes, labels, accounts, topology spread; and which reach hooks."""
+"""User additions to the chart: variables, volumes, labels, accounts, spread; and which of them reach hooks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_additions_reach_every_pod_of_their_component() -> None:
             assert counted.items() <= pod.labels.items(), pod.owner
             assert bool(counted) is not pod.owner.startswith("ConfigMap/"), (
                 pod.owner
-            )  # the operator adds them
+            )  # by operator
     assert seen >= set(BLOCKS.values()) | hooks
     for account in kind(ci("all-enabled"), "ServiceAccount"):
         component = account["metadata"]["labels"]["app.kubernetes.io/component"]
@@ -49,7 +49,7 @@ def test_additions_reach_every_pod_of_their_component() -> None:
 
 
 def test_a_pre_install_hook_needs_no_object_that_is_installed_later() -> None:
-    """The hook's pod waits for every ConfigMap and Secret that it names, and `helm install` waits for the pod."""
+    """The hook's pod waits for each ConfigMap and Secret that it names, and `helm install` waits for it."""
     hook = "helm.sh/hook"
     release = ci("all-enabled")
     early = [

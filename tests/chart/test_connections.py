@@ -1,4 +1,4 @@
-"""Services, PodDisruptionBudgets and NetworkPolicies select existing pods; policies open the declared calls."""
+"""Services, disruption budgets and policies select existing pods; policies open the declared calls only."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ POD = {
     "POD_IP": "10.1.2.3",
     "SUBDOMAIN": "deltastream-mongodb.trading.svc",
 }
-# A fake getent. The first two lookups return the previous pod's address, as a stale DNS record would. For a pod
-# with two addresses, `hosts` returns only the IPv6 one, as the C library's getent does.
+# A fake getent. The first two lookups return the previous pod's address, as a stale DNS record would. For a
+# pod with two addresses, `hosts` returns only the IPv6 one, as the C library's getent does.
 GETENT = f"""#!/bin/sh
 echo "$2" >> "$0.asked"
 test "$1" = hosts && echo "fd00::3 $2" && exit

@@ -202,7 +202,7 @@ def test_dashboards_reach_grafana_unchanged() -> None:
         annotations = {
             "grafana_folder": "DeltaStream",
             "example.com/desk": "options",
-        }  # includes the common annotation
+        }  # and the common one
         assert each["metadata"]["annotations"] == annotations
     (first, *_) = _boards(_rendered(*ON))
     assert first["metadata"]["labels"]["grafana_dashboard"] == "1"

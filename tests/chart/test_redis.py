@@ -55,10 +55,10 @@ def inspector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]
 
 def test_a_full_server_rejects_writes_and_accepted_writes_are_on_disk(sized: tuple[int, redis.Redis]) -> None:
     mib, client = sized
-    told = client.config_get("maxmemory*", "append*", "save")
+    settings = client.config_get("maxmemory*", "append*", "save")
     wanted = {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "everysec", "save": ""}
-    assert {key: told[key] for key in wanted} == wanted
-    most = int(str(told["maxmemory"])) / 2**20
+    assert {key: settings[key] for key in wanted} == wanted
+    most = int(str(settings["maxmemory"])) / 2**20
     assert most == mib * 3 // 4
 
 
@@ -105,9 +105,9 @@ def test_the_operator_can_read_every_scaling_signal(server: ChartRedis) -> None:
 
 
 def _commands(client: redis.Redis) -> Iterator[tuple[str, int]]:
-    """Each command of the server and the number of words it needs. Subcommands are named `command|subcommand`."""
-    for told in client.execute_command("COMMAND").values():
-        for name, arity, *_ in told["subcommands"] or [(told["name"], told["arity"])]:
+    """Each command of the server, a subcommand as `command|subcommand`, and the number of words it needs."""
+    for each in client.execute_command("COMMAND").values():
+        for name, arity, *_ in each["subcommands"] or [(each["name"], each["arity"])]:
             yield name, abs(arity)
 
 

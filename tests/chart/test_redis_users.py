@@ -1,4 +1,4 @@
-"""The Redis users of the chart have every right that the pipeline needs, and none to administer the server."""
+"""The chart's Redis users have every right that the pipeline needs, and no right to administer the server."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def test_generator_subscriber_and_worker_have_every_right_they_need(
     server: ChartRedis, tmp_path: Path, mongo_url: str
 ) -> None:
-    """Messages are stored, an invalid one becomes a dead letter, the operator can read; no log has a NOPERM."""
+    """Messages are stored, an invalid one becomes a dead letter, and no process logs a missing right."""
     urls = {"redis_url": server.url(), "broker_url": server.url(1), "mongo_url": mongo_url}
     with (
         redis.Redis.from_url(server.url()) as services,

@@ -21,8 +21,8 @@ GATEWAY = next(path for path in CI if path.stem == "gateway")
 CASES = [path for path in CI if path.stem in ("gateway", "all-enabled")]
 GATEWAY_API = "sigs.k8s.io/gateway-api"
 ROUTES = "/apis/gateway.networking.k8s.io/v1/httproutes"
-# The oldest version that values.yaml promises, and the newest that builds with Go 1.25, which the other programs
-# require.
+# The oldest version that values.yaml promises, and the newest that builds with Go 1.25, which the other
+# programs require.
 GATEWAY_APIS = ["v1.2.1", "v1.4.1"]
 LEADS = {"/socket.io": "socket-gateway", "/": "api-gateway"}
 Backend = tuple[str, str, int | str]

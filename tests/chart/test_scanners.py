@@ -124,7 +124,7 @@ def problems() -> dict[str, list[str]]:
     """The problems of each ci values file's objects, without the kinds that have no Kubernetes schema."""
     given = {}
     for values in CI:
-        release = objects(template(f"--values={values}"))  # one name: equal objects are cached
+        release = objects(template(f"--values={values}"))  # same name: cached
         known = [each for each in release if each["kind"] not in OWN_KINDS]
         given[values.stem] = [*known, *_made_by_the_operator(release)]
     return _problems(given)

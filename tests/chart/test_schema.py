@@ -29,8 +29,8 @@ UNDOCUMENTED = {("enabled",)}
 Path_ = tuple[str, ...]
 # No template of this chart reads it; a chart that includes this one may.
 NOT_READ = {("global",)}
-# Keys that every component has. test_additions.py and test_elsewhere.py check them in every pod with one render
-# instead of a hundred.
+# Keys that every component has. test_additions.py and test_elsewhere.py check them in every pod with one
+# render instead of a hundred.
 OF_EVERY_COMPONENT = {"podLabels", "podSecurityContext", "containerSecurityContext", "serviceAccount"}
 OF_EVERY_COMPONENT |= {"topologySpreadConstraints", "extraEnv", "extraVolumes", "extraVolumeMounts"}
 # Releases in which a changed key can show: what one of them does not render, another does.
@@ -256,7 +256,7 @@ def test_a_chart_that_includes_this_one_may_set_global_and_enabled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ("redis.enabled=false", "externalRedis.existingSecret"),
         ("mongodb.enabled=false", "externalMongodb.existingSecret"),
@@ -284,8 +284,8 @@ def test_a_chart_that_includes_this_one_may_set_global_and_enabled() -> None:
         ),
     ],
 )
-def test_contradictions_are_refused_with_the_key_to_set(options: str, told: str) -> None:
-    with pytest.raises(Refused, match=told):
+def test_contradictions_are_refused_with_the_key_to_set(options: str, message: str) -> None:
+    with pytest.raises(Refused, match=message):
         template(f"--set={options}")
 
 
