@@ -38,9 +38,7 @@ def test_additions_reach_every_pod_of_their_component() -> None:
             assert spread["topologyKey"] == "topology.kubernetes.io/zone", pod.owner
             counted = spread.get("labelSelector", {}).get("matchLabels", {})
             assert counted.items() <= pod.labels.items(), pod.owner
-            assert bool(counted) is not pod.owner.startswith("ConfigMap/"), (
-                pod.owner
-            )  # by operator
+            assert bool(counted) is not pod.owner.startswith("ConfigMap/"), pod.owner  # by operator
     assert seen >= set(BLOCKS.values()) | hooks
     for account in kind(ci("all-enabled"), "ServiceAccount"):
         component = account["metadata"]["labels"]["app.kubernetes.io/component"]

@@ -68,7 +68,7 @@ def test_every_workload_has_a_budget_that_allows_evicting_broken_pods(release: l
             assert len(covering) == 1, pod.owner
 
 
-def test_the_deny_all_policy_covers_every_pod_but_the_outsider(release: list[Object]) -> None:
+def test_the_deny_all_policy_covers_every_pod_but_stranger(release: list[Object]) -> None:
     (deny,) = [each for each in kind(release, "NetworkPolicy") if name(each).endswith("-deny-all")]
     assert deny["spec"]["policyTypes"] == ["Ingress", "Egress"]
     assert not {"ingress", "egress"} & set(deny["spec"])
