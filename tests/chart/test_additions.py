@@ -1,4 +1,4 @@
-"""User additions to the chart: variables, volumes, labels, accounts, spread; and which of them reach hooks."""
+"""Additions of users: variables, volumes, labels, accounts, spread constraints; and which ones reach hooks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def test_additions_reach_every_pod_of_their_component() -> None:
             assert spread["topologyKey"] == "topology.kubernetes.io/zone", pod.owner
             counted = spread.get("labelSelector", {}).get("matchLabels", {})
             assert counted.items() <= pod.labels.items(), pod.owner
-            assert bool(counted) is not pod.owner.startswith("ConfigMap/"), pod.owner  # by operator
+            # The operator adds the selector to the pods that it creates.
+            assert bool(counted) is not pod.owner.startswith("ConfigMap/"), pod.owner
     assert seen >= set(BLOCKS.values()) | hooks
     for account in kind(ci("all-enabled"), "ServiceAccount"):
         component = account["metadata"]["labels"]["app.kubernetes.io/component"]

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(300)  # the first run installs redis-cli
 
 
 class ChartRedis7(ChartRedis):
-    """The same server, run by Redis 7 from its own distribution."""
+    """The same server, run by Debian's Redis 7."""
 
     def _command(self) -> list[str]:
         programs, environment = redis_programs()

@@ -211,7 +211,7 @@ def test_the_api_gateway_stays_ready_while_an_upstream_is_unavailable(release: l
 
 
 def test_a_broken_feed_pod_does_not_block_evictions_of_other_feeds_pods(release: list[Object]) -> None:
-    """The limit is a percentage of all feeds' pods: with one of twenty broken, others can still be evicted."""
+    """The limit is a percentage of all feeds' pods: with 1 of 20 broken, others can still be evicted."""
     found = {
         each["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"]: each["spec"]["maxUnavailable"]
         for each in kind(release, "PodDisruptionBudget")

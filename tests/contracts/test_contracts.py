@@ -1,4 +1,4 @@
-"""The schemas are valid and documented, and every golden example holds to its schema."""
+"""The schemas are valid and documented, and every golden example is valid by its schema."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _typed(node: dict[str, Any], *names: str) -> bool:
 
 @pytest.mark.parametrize("name", schema_names())
 def test_every_text_and_number_of_a_schema_is_bounded(name: str) -> None:
-    """What has no bound can fill a store, or overflow whoever reads it."""
+    """An unbounded value can fill a store or overflow its reader."""
     for node in _nodes(validator(name).schema):
         if not isinstance(node.get("type", ""), (str, list)) or "enum" in node or "const" in node:
             continue
@@ -70,9 +70,10 @@ def test_every_text_and_number_of_a_schema_is_bounded(name: str) -> None:
 
 @pytest.mark.parametrize("name", schema_names())
 def test_no_pattern_of_a_schema_takes_a_character_too_many(name: str) -> None:
-    """`$` is the end in ECMA and Go, in Python also before a last newline: a `not` beside it is exact in all.
+    """A pattern must not match a value with an extra character at either end, nor a very long one.
 
-    Every value of the golden examples that a pattern rules is tried with more at either end, and much more.
+    In ECMAScript and Go, `$` matches only at the end; in Python it also matches before a final newline. The
+    schemas therefore add a `not` that forbids newlines. The test takes its values from the golden examples.
     """
     for node in _nodes(validator(name).schema):
         pattern = node.get("pattern")

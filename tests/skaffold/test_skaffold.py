@@ -1,4 +1,4 @@
-"""skaffold.yaml builds the nine images, and the chart takes what it builds."""
+"""skaffold.yaml builds the nine images, and the chart runs the images that it builds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def release() -> Object:
 
 
 def artifacts(owner: Object) -> dict[str, str]:
-    """Image to context."""
+    """The build context of each image."""
     return {a["image"]: a["context"] for a in owner["build"]["artifacts"]}
 
 
@@ -56,7 +56,7 @@ def render(*options: str) -> str:
 
 
 def images(text: str) -> set[str]:
-    """All images of a render, those of the pods that the operator makes included."""
+    """All images of a render, those of the pods that the operator creates included."""
     return set(re.findall(r'^\s*image: "?([^\s"]+)"?$', text, re.MULTILINE))
 
 
@@ -88,7 +88,7 @@ def test_it_is_valid_against_the_schema_of_its_version() -> None:
 
 @pytest.mark.parametrize("profile", ["", "dev"])
 def test_it_builds_every_folder_that_has_a_dockerfile(profile: str) -> None:
-    """A profile replaces the list, so it has to have all of it."""
+    """A profile replaces the whole list of artifacts, so it must contain every image."""
     found = artifacts(dev() if profile else config())
     assert found == {f"deltastream/{Path(folder).name}": folder for folder in folders()}
     assert len(found) == 9
@@ -109,7 +109,7 @@ def test_every_pod_gets_the_image_that_was_built() -> None:
 
 
 def test_the_doors_are_forwarded() -> None:
-    """To the ports of Services that exist."""
+    """The forwards target existing ports of existing Services."""
     items = [item for item in yaml.safe_load_all(render()) if item and item["kind"] == "Service"]
     ports = {item["metadata"]["name"]: [p["port"] for p in item["spec"]["ports"]] for item in items}
     forwarded = {forward["resourceName"]: [forward["port"]] for forward in config()["portForward"]}
@@ -119,14 +119,17 @@ def test_the_doors_are_forwarded() -> None:
 
 
 def test_no_patch_names_a_place_by_its_index() -> None:
-    """It would change something else as soon as the list does."""
+    """A patch with an index would change something else as soon as the list changes."""
     paths = [patch["path"] for profile in config()["profiles"] for patch in profile.get("patches", [])]
     assert paths == ["/deploy/helm/flags"]
     assert "flags" not in config()["deploy"]["helm"]
 
 
 def test_in_dev_every_container_of_ours_can_take_changed_code() -> None:
-    """/app is a volume that begins as the image's /app; the root stays read-only. Stores have none."""
+    """/app is a volume that starts as a copy of the image's /app. The root file system stays read-only.
+
+    The stores' containers have no such volume.
+    """
     (patch,) = dev()["patches"]
     assert patch["value"]["install"] == patch["value"]["upgrade"]
     ours = 0
