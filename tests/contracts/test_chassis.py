@@ -49,7 +49,7 @@ def test_every_copy_is_byte_equal_to_its_origin() -> None:
     assert differences(ROOT) == []
 
 
-def test_the_chassis_holds_only_what_services_repeat() -> None:
+def test_each_chassis_module_is_used_by_more_than_one_service() -> None:
     """A module that only one service needs belongs to that service."""
     takers = Counter(path.stem for path in copy_chassis.copies(ROOT) if path.parent.name == "chassis")
     origins = {path.stem for path in (ROOT / "services/chassis/chassis").glob("*.py")}
@@ -64,7 +64,7 @@ def test_the_operator_reads_a_redis_url_as_the_services_do() -> None:
     ]
 
 
-def test_a_service_takes_what_it_imports_and_what_that_imports(tree: Path) -> None:
+def test_a_service_gets_the_modules_that_it_imports_directly_or_indirectly(tree: Path) -> None:
     """The imports decide which modules are copied, so there is no list to maintain."""
     found = sorted(str(path.relative_to(tree / "services")) for path in copy_chassis.present(tree))
     assert found == [
@@ -83,7 +83,7 @@ def test_a_service_takes_what_it_imports_and_what_that_imports(tree: Path) -> No
         "operator/deltastream_operator/redis_urls.py",
     ],
 )
-def test_a_changed_or_strange_file_is_found_and_mended(path: str, tree: Path) -> None:
+def test_a_changed_or_unknown_file_is_found_and_repaired(path: str, tree: Path) -> None:
     """Proves that the comparison can fail."""
     (tree / path).write_text("print('mine')\n")
     assert differences(tree) == [path]

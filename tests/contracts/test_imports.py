@@ -46,7 +46,7 @@ def test_the_makefile_runs_no_module_of_the_tests() -> None:
     "source",
     ["import tests.support.tools", "from tests import support", "def late():\n    from tests.x import y"],
 )
-def test_an_import_of_tests_is_found_wherever_it_stands(source: str) -> None:
+def test_an_import_of_tests_is_found_in_any_form(source: str) -> None:
     """Rule: the check above rejects imports of the tests in every form."""
     assert _of_tests(source)
     assert not _of_tests(source.replace("tests", "testsuite"))

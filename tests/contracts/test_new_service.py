@@ -48,7 +48,7 @@ def greeting(tree: Path) -> Iterator[HttpProcess]:
         yield process
 
 
-def test_it_keeps_the_rules_of_the_tree(tree: Path) -> None:
+def test_it_passes_the_linters_and_copies_only_what_it_imports(tree: Path) -> None:
     """It passes ruff and mypy --strict with this tree's settings, and copies only the modules that it imports."""
     for command in (
         ("ruff", "check", "--no-cache", "services/greeting"),
@@ -65,7 +65,7 @@ def test_it_keeps_the_rules_of_the_tree(tree: Path) -> None:
     assert "redis_urls" not in taken
 
 
-def test_it_answers_who_has_a_token(greeting: HttpProcess) -> None:
+def test_it_answers_requests_with_a_token_only(greeting: HttpProcess) -> None:
     """Checks the route and the guide's promises: problem documents, the token, the path's pattern."""
     token = {"Authorization": f"Bearer {access_token('deltastream-api')}"}
     status, body = greeting.get("/greetings/NIFTY", **token)

@@ -58,7 +58,7 @@ def test_the_search_for_dollars_finds_one() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["NIFTY\n", "\nNIFTY", "NIFTY\0", "A" * 1000])
-def test_the_end_of_a_pydantic_pattern_is_the_end(wrong: str) -> None:
+def test_a_dollar_in_a_pydantic_pattern_matches_only_at_the_end(wrong: str) -> None:
     """The services' settings and request bodies rely on this."""
     with pytest.raises(ValidationError):
         TypeAdapter(Annotated[str, Field(pattern="^[A-Z]{1,20}$")]).validate_python(wrong)
@@ -103,7 +103,7 @@ def test_products_and_symbols_have_one_pattern_in_contract_gateway_and_services(
     ]
 
 
-def test_the_search_for_patterns_of_names_finds_another() -> None:
+def test_the_search_for_name_patterns_finds_a_different_one() -> None:
     """The search ignores anchors and notices other bounds."""
     module = 'A = "^[A-Z0-9&-]{1,20}$"\nB = r"[A-Z0-9&-]{1,9}\\Z"\nC = "`symbol` must match ^[A-Z]$"'
     assert list(_of_names(module)) == ["[A-Z0-9&-]{1,20}", "[A-Z0-9&-]{1,9}"]

@@ -63,7 +63,7 @@ def refused(service: str, **environ: str) -> list[str]:
     return done.stderr.splitlines()
 
 
-def test_every_service_is_asked() -> None:
+def test_every_service_is_in_the_table() -> None:
     """Fails if a service is missing in the table above."""
     assert STARTS.keys() == {path.parent.name for path in SERVICES.glob("*/requirements.in")}
 

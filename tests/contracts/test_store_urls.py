@@ -82,18 +82,18 @@ class Reader:
 
 
 def _limits_of_the_gateway(settings: Any) -> None:
-    doors, app = Blueprint("auth", __name__), Flask(__name__)
-    doors.add_url_rule("/", view_func=lambda: "")
+    blueprint, app = Blueprint("auth", __name__), Flask(__name__)
+    blueprint.add_url_rule("/", view_func=lambda: "")
     api_gateway.limits.install(
         app,
         redis_url=settings.redis_url.get_secret_value(),
         reads=[],
-        auth=doors,
+        auth=blueprint,
         caller=lambda: "a",
         reads_per_minute=9,
         auth_per_minute=9,
     )
-    app.register_blueprint(doors)
+    app.register_blueprint(blueprint)
     _counted_in_redis(app)
 
 
@@ -235,7 +235,7 @@ def test_every_client_of_redis_connects_with_each_form(
     reader.connect(monkeypatch, url)
 
 
-def test_no_client_of_redis_trusts_a_stranger(
+def test_no_client_of_redis_trusts_an_unknown_certificate(
     reader: Reader, tls_redis: TlsRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rediss:// URL without options verifies the certificate, although kombu's own default does not."""
@@ -243,7 +243,9 @@ def test_no_client_of_redis_trusts_a_stranger(
         reader.connect(monkeypatch, tls_redis.unverified)
 
 
-def test_no_client_of_redis_says_a_word_before_tls(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_client_of_redis_sends_plain_text_before_tls(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first bytes for a rediss:// URL are a TLS ClientHello, not AUTH or HELLO in plain text."""
     with Eavesdropper() as wire, suppress(redis.RedisError, OperationalError, OSError):
         reader.connect(monkeypatch, f"rediss://:hunter2@127.0.0.1:{wire.port}/0")
@@ -253,7 +255,7 @@ def test_no_client_of_redis_says_a_word_before_tls(reader: Reader, monkeypatch: 
 @pytest.mark.parametrize(
     "url", ["http://:hunter@h", "redis://user:12/hunter@h", "rediss://:hunter@h/0?ssl_cert_reqs=maybe"]
 )
-def test_a_redis_url_that_cannot_work_ends_the_start(
+def test_an_invalid_redis_url_ends_the_start(
     reader: Reader, url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """One message names the variable. The password is not shown."""
@@ -264,7 +266,7 @@ def test_a_redis_url_that_cannot_work_ends_the_start(
     assert "hunter" not in said
 
 
-def test_a_url_is_read_alike_everywhere(
+def test_every_client_reads_a_url_in_the_same_way(
     reader: Reader, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """All clients pass the same URL to redis-py."""
@@ -297,14 +299,16 @@ def test_every_client_of_mongodb_connects_with_tls(
     mongo_reader.connect(monkeypatch, f"{plain}&{options.format(ca=tls_mongo.certificates.ca)}")
 
 
-def test_a_client_of_mongodb_trusts_no_stranger(tls_mongo: TlsMongo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_of_mongodb_trusts_no_unknown_certificate(
+    tls_mongo: TlsMongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A URL with TLS but without the CA verifies the certificate and fails."""
     storage_reader = next(each for each in MONGO if each.name == "storage")
     with pytest.raises(PyMongoError, match=r"(?i)certificate"):
         storage_reader.connect(monkeypatch, tls_mongo.url.partition("&tlsCAFile=")[0])
 
 
-def test_no_client_of_mongodb_says_a_word_before_tls(
+def test_no_client_of_mongodb_sends_plain_text_before_tls(
     mongo_reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first bytes for a URL with tls=true are a TLS ClientHello."""
@@ -314,7 +318,7 @@ def test_no_client_of_mongodb_says_a_word_before_tls(
 
 
 @pytest.mark.parametrize("url", ["http://u:hunter@h/d", "mongodb://u:hunter@h/d?tls=yes"])
-def test_a_mongodb_url_that_cannot_work_ends_the_start(
+def test_an_invalid_mongodb_url_ends_the_start(
     mongo_reader: Reader, url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """PyMongo only warns about an unknown option and would connect without TLS."""
@@ -325,7 +329,7 @@ def test_a_mongodb_url_that_cannot_work_ends_the_start(
     assert "hunter" not in said
 
 
-def test_a_mongodb_url_is_handed_on_as_it_is(mongo_reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mongodb_url_is_passed_on_unchanged(mongo_reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every client gets the URL exactly as it is configured."""
     url = "mongodb://u:p%2Fw@a:1,b:2,[::1]:3/d?replicaSet=r&authSource=admin&tls=true"
     assert mongo_reader.value(monkeypatch, url) == url

@@ -31,13 +31,13 @@ def server(api_server: ApiServer) -> ApiServer:
 
 
 @pytest.mark.parametrize("folder", ["base", "overlays/kind", "overlays/minikube", "overlays/prod"])
-def test_all_of_it_is_taken_without_a_warning(server: ApiServer, folder: str) -> None:
+def test_every_object_is_accepted_without_a_warning(server: ApiServer, folder: str) -> None:
     """The manifests have no unknown field, and no pod that `restricted` would refuse."""
     said = apply(server, folder, "--dry-run=server")
     assert "deployment.apps/deltastream-operator" in said
 
 
-def test_a_pod_that_is_not_restricted_would_be_seen(server: ApiServer) -> None:
+def test_a_pod_that_is_not_restricted_is_reported(server: ApiServer) -> None:
     """The namespace's labels take effect on this server, so that the absence of warnings above proves something."""
     made = server.kubectl(
         "create", "deployment", "lax", "--image=test", "--namespace=deltastream", "--dry-run=server"
@@ -52,7 +52,7 @@ def generations(server: ApiServer) -> list[tuple[str, int]]:
     return [(item["metadata"]["name"], item["metadata"]["generation"]) for item in items]
 
 
-def test_a_second_time_changes_nothing(server: ApiServer) -> None:
+def test_a_second_apply_changes_nothing(server: ApiServer) -> None:
     """No pod restarts, and no Job is refused as immutable."""
     apply(server, "base")
     before = generations(server)
@@ -61,7 +61,7 @@ def test_a_second_time_changes_nothing(server: ApiServer) -> None:
     assert generations(server) == before
 
 
-def test_another_version_is_taken_over_the_first(server: ApiServer) -> None:
+def test_a_changed_version_can_be_applied_over_the_first(server: ApiServer) -> None:
     """Every pod gets another pull policy. The Jobs get other names, because a Job cannot be changed."""
     apply(server, "base")
     said = apply(server, "overlays/kind")

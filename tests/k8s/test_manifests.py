@@ -52,7 +52,7 @@ def containers(items: dict[Key, Object]) -> list[Object]:
     return [c for spec in specs for c in spec["containers"] + spec.get("initContainers", [])]
 
 
-def test_the_files_are_those_that_the_chart_gives_today(tmp_path: Path) -> None:
+def test_the_files_are_up_to_date_with_the_chart(tmp_path: Path) -> None:
     """Fails if `make base` was not run after the last change of the chart or of an overlay's values."""
     render_base.write_all(tmp_path)
     assert generated(K8S) == generated(tmp_path)
@@ -78,7 +78,7 @@ def test_the_namespace_admits_only_restricted_pods() -> None:
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
-def test_the_base_has_no_trace_of_helm_and_no_tests() -> None:
+def test_the_base_has_no_helm_metadata_and_no_test_hooks() -> None:
     """It contains no object that only Helm would run, and no label that says that Helm manages it."""
     text = "".join(content.decode() for content in generated(K8S).values())
     assert "helm.sh" not in text
@@ -87,7 +87,7 @@ def test_the_base_has_no_trace_of_helm_and_no_tests() -> None:
     assert not {name for name in names if "smoke" in name or "stranger" in name or "crd-upgrade" in name}
 
 
-def test_the_job_that_makes_the_secrets_runs_with_all_that_it_needs() -> None:
+def test_the_job_that_creates_the_secrets_has_all_that_it_needs() -> None:
     """Its account, role, plan and network policy exist, and it creates each Secret that a pod mounts."""
     base = built("base")
     (job,) = [o for (kind, name), o in base.items() if kind == "Job" and "-init-secrets-" in name]
@@ -126,14 +126,14 @@ def test_minikube_is_kind_with_two_other_services() -> None:
     assert {(item["kind"], *item["spec"]) for item in changed} == {("Service", "type")}
 
 
-def test_minikube_has_the_two_doors_as_node_ports() -> None:
+def test_minikube_has_both_gateways_as_node_ports() -> None:
     found = built("overlays/minikube")
     types = {name: o["spec"].get("type") for (kind, name), o in found.items() if kind == "Service"}
     exposed = {name for name, kind in types.items() if kind == "NodePort"}
     assert exposed == {"deltastream-api-gateway", "deltastream-socket-gateway"}
 
 
-def test_prod_has_three_members_of_mongodb_that_everybody_knows() -> None:
+def test_prod_has_three_mongodb_members_in_every_place_that_names_them() -> None:
     """The StatefulSet, the Job that initiates the replica set and the URL in the Secret name the same three."""
     found = built("overlays/prod")
     assert found["StatefulSet", "deltastream-mongodb"]["spec"]["replicas"] == 3
@@ -160,7 +160,7 @@ def test_a_patch_names_only_what_differs() -> None:
     assert render_base.patch(old, new) == {"containers": [{"name": "b", "image": "y"}], "gone": None}
 
 
-def test_a_removal_is_a_patch_by_itself() -> None:
+def test_a_removal_is_a_patch_file_of_its_own() -> None:
     """kubectl 1.32 crashes on a patch file that removes one object and patches the next."""
     for overlay in OVERLAYS:
         folder = K8S / "overlays" / overlay

@@ -108,7 +108,7 @@ def test_every_pod_gets_the_image_that_was_built() -> None:
     assert ours == {f"registry.test/{name}:of-{name}" for name in names}
 
 
-def test_the_doors_are_forwarded() -> None:
+def test_both_gateways_are_forwarded() -> None:
     """The forwards target existing ports of existing Services."""
     items = [item for item in yaml.safe_load_all(render()) if item and item["kind"] == "Service"]
     ports = {item["metadata"]["name"]: [p["port"] for p in item["spec"]["ports"]] for item in items}
@@ -118,14 +118,14 @@ def test_the_doors_are_forwarded() -> None:
     assert {forward["namespace"] for forward in config()["portForward"]} == {release()["namespace"]}
 
 
-def test_no_patch_names_a_place_by_its_index() -> None:
+def test_no_patch_uses_a_list_index() -> None:
     """A patch with an index would change something else as soon as the list changes."""
     paths = [patch["path"] for profile in config()["profiles"] for patch in profile.get("patches", [])]
     assert paths == ["/deploy/helm/flags"]
     assert "flags" not in config()["deploy"]["helm"]
 
 
-def test_in_dev_every_container_of_ours_can_take_changed_code() -> None:
+def test_in_dev_every_container_of_the_product_can_receive_changed_code() -> None:
     """/app is a volume that starts as a copy of the image's /app. The root file system stays read-only.
 
     The stores' containers have no such volume.
@@ -150,12 +150,12 @@ def test_in_dev_every_container_of_ours_can_take_changed_code() -> None:
     assert ours == 10  # nine images; the enricher runs two containers
 
 
-def test_outside_dev_the_code_is_the_images() -> None:
+def test_outside_dev_the_code_comes_from_the_image() -> None:
     containers = [container for pod in pods(render()) for container in pod["containers"]]
     assert not [c["name"] for c in containers for m in c["volumeMounts"] if m["mountPath"] == "/app"]
 
 
-def test_in_dev_changed_code_goes_where_the_image_has_it() -> None:
+def test_in_dev_changed_code_is_synced_to_the_images_folders() -> None:
     """Each image's WORKDIR holds its context's folders; the restart makes the process read them."""
     for artifact in dev()["build"]["artifacts"]:
         dockerfile = (ROOT / artifact["context"] / "Dockerfile").read_text()
