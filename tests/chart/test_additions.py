@@ -1,4 +1,4 @@
-"""Additions of users: variables, volumes, labels, accounts, spread constraints; and which ones reach hooks."""
+"""Additions by users: variables, volumes, labels, accounts, spread constraints; which of them reach hooks."""
 
 from __future__ import annotations
 

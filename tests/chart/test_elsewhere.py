@@ -242,7 +242,7 @@ def test_an_umbrella_chart_sets_all_of_it_in_its_own_values(tmp_path: Path) -> N
 
 
 def test_no_policy_selects_pods_of_other_charts_in_the_release() -> None:
-    """Other charts' pods under an umbrella chart have the same instance label; deny-all must not match them."""
+    """Other charts' pods under an umbrella chart share the instance label; deny-all must not match them."""
     for policy in kind(ci("default"), "NetworkPolicy"):
         labels = policy["spec"]["podSelector"]["matchLabels"]
         assert labels.get("app.kubernetes.io/name") == "deltastream" or set(labels.values()) == {"stranger"}

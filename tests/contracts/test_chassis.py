@@ -1,4 +1,4 @@
-"""Services share no code. Each has its own copies of the modules of services/chassis, and the copies are equal."""
+"""Services share no code. Each has its own copies of modules from services/chassis, and they stay equal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The guide docs/new-service.md is true: the test creates its example service, starts it, calls it and stops it."""
+"""docs/new-service.md is correct: the tests create its example service, start it, call it and stop it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def greeting(tree: Path) -> Iterator[HttpProcess]:
 
 
 def test_it_passes_the_linters_and_copies_only_what_it_imports(tree: Path) -> None:
-    """It passes ruff and mypy --strict with this tree's settings, and copies only the modules that it imports."""
+    """It passes ruff and mypy --strict with this tree's settings, and copies only modules that it imports."""
     for command in (
         ("ruff", "check", "--no-cache", "services/greeting"),
         ("ruff", "format", "--check", "--no-cache", "services/greeting"),

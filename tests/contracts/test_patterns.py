@@ -25,7 +25,7 @@ SEARCHING = {"match", "search", "compile", "fullmatch", "findall", "finditer", "
 
 
 def _dollars(tree: ast.AST, *, callee: str, argument: str | None) -> Iterator[str]:
-    """Strings that end in an unescaped `$` and are passed to `callee`, by position or as keyword `argument`."""
+    """Strings ending in an unescaped `$` that are passed to `callee`, by position or as keyword `argument`."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue

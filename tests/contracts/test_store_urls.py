@@ -1,7 +1,7 @@
 """Every client of a store reads its URL in the same way, TLS included.
 
-services/chassis/tests/test_store_urls.py checks all URLs that are refused. This module checks samples for each
-client.
+services/chassis/tests/test_store_urls.py checks all URLs that are refused. This module checks samples for
+each client.
 """
 
 from __future__ import annotations
@@ -277,7 +277,7 @@ def test_every_client_reads_a_url_in_the_same_way(
 def test_celery_takes_no_broker_from_the_environment(
     tls_redis: TlsRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Celery prefers its own environment variables to its arguments, and would ignore the URL of a `_FILE`."""
+    """Celery prefers its environment variables to its arguments, and would ignore the URL from a `_FILE`."""
     for name in ("CELERY_BROKER_URL", "CELERY_BROKER_WRITE_URL", "CELERY_BROKER_READ_URL"):
         monkeypatch.setenv(name, "redis://:stale@127.0.0.1:1/0")
     monkeypatch.setenv("CELERY_RESULT_BACKEND", "rediss://127.0.0.1:1/2")

@@ -38,7 +38,7 @@ def test_every_object_is_accepted_without_a_warning(server: ApiServer, folder: s
 
 
 def test_a_pod_that_is_not_restricted_is_reported(server: ApiServer) -> None:
-    """The namespace's labels take effect on this server, so that the absence of warnings above proves something."""
+    """The namespace's labels take effect on this server, so the absence of warnings above is a proof."""
     made = server.kubectl(
         "create", "deployment", "lax", "--image=test", "--namespace=deltastream", "--dry-run=server"
     )

@@ -134,7 +134,7 @@ def test_minikube_has_both_gateways_as_node_ports() -> None:
 
 
 def test_prod_has_three_mongodb_members_in_every_place_that_names_them() -> None:
-    """The StatefulSet, the Job that initiates the replica set and the URL in the Secret name the same three."""
+    """The StatefulSet, the Job that initiates the replica set and the Secret's URL name the same three."""
     found = built("overlays/prod")
     assert found["StatefulSet", "deltastream-mongodb"]["spec"]["replicas"] == 3
     member = "deltastream-mongodb-{}.deltastream-mongodb.deltastream.svc:27017"
