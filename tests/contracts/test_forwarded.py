@@ -15,7 +15,7 @@ SECRET, NOW = "the-gateways-own-secret", 1_700_000_000.0
 CLIENTS = Clients({"api-gateway": Client(secret=SECRET, audiences=["storage"])})
 
 
-def address_seen_by_auth(headers: dict[str, str], path: str = "/login") -> str:
+def caller_address(headers: dict[str, str], path: str = "/login") -> str:
     """The caller's address, as auth sees it for a request with these headers."""
     seen: dict[str, Any] = {}
 
@@ -33,7 +33,7 @@ def address_seen_by_auth(headers: dict[str, str], path: str = "/login") -> str:
 def test_an_address_signed_by_the_gateway_is_trusted(address: str) -> None:
     """auth then counts rate limits by the gateway's callers, not by the gateway."""
     assert (
-        address_seen_by_auth(Forwarded("api-gateway", SECRET, clock=lambda: NOW).headers("/login", address))
+        caller_address(Forwarded("api-gateway", SECRET, clock=lambda: NOW).headers("/login", address))
         == address
     )
 
@@ -53,17 +53,17 @@ def test_a_wrong_secret_client_time_or_path_is_not_trusted(
 ) -> None:
     """The signature must use the shared secret, name this path and be recent."""
     headers = Forwarded(client, secret, clock=lambda: NOW - late_s).headers(path, "10.1.1.1")
-    assert address_seen_by_auth(headers) == "127.0.0.1"
+    assert caller_address(headers) == "127.0.0.1"
 
 
 @pytest.mark.parametrize("changed", [{"X-Forwarded-For": "10.1.1.2"}, {"X-Forwarded-Proof": "x"}])
 def test_a_changed_address_or_signature_is_not_trusted(changed: dict[str, str]) -> None:
     """The signature covers the address."""
     headers = Forwarded("api-gateway", SECRET, clock=lambda: NOW).headers("/login", "10.1.1.1")
-    assert address_seen_by_auth({**headers, **changed}) == "127.0.0.1"
+    assert caller_address({**headers, **changed}) == "127.0.0.1"
 
 
 def test_only_an_ip_address_is_trusted() -> None:
     """Even a client with a secret can send only an IP address: rate limits use it as their key."""
     word = Forwarded("api-gateway", SECRET, clock=lambda: NOW).headers("/login", "10.1.1.1, 10.1.1.2")
-    assert address_seen_by_auth(word) == "127.0.0.1"
+    assert caller_address(word) == "127.0.0.1"

@@ -104,7 +104,7 @@ def stages(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.mark.parametrize("attack", attacks_on("http"), ids=lambda one: one.name)
-def test_everybody_else_is_served(stages: list[Stage], attack: Attack) -> None:
+def test_other_clients_are_served_during_an_attack(stages: list[Stage], attack: Attack) -> None:
     """No attack keeps others from being served or leaves resources behind. All five services run at once."""
     with ThreadPoolExecutor(len(stages)) as pool:
         for done in [pool.submit(endure, one.target, attack, [one.asks, one.probes]) for one in stages]:
@@ -124,7 +124,7 @@ def test_a_flood_of_connections_makes_room_for_others(running: Running, name: st
     assert process.memory_full_info().uss < before[1] + (16 << 20)
 
 
-def test_a_dribble_does_not_move_a_deadline(running: Running) -> None:
+def test_single_bytes_do_not_extend_a_deadline(running: Running) -> None:
     """The whole head and the whole body each have one deadline. Sending single bytes does not extend it."""
 
     def dribbled(port: int, data: bytes) -> Answer:
@@ -248,7 +248,7 @@ PATH_BYTES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_no_request_is_refused(running: Running, name: str) -> None:
+def test_malformed_requests_are_refused(running: Running, name: str) -> None:
     """Every service answers with a client error, never with 500.
 
     This covers all requests that two parsers could read in different ways.
@@ -265,7 +265,7 @@ def test_what_is_no_request_is_refused(running: Running, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_odd_but_whole_requests_are_answered(running: Running, name: str) -> None:
+def test_odd_but_complete_requests_are_answered(running: Running, name: str) -> None:
     """Chunk extensions and harmless trailers are allowed. Odd paths, queries and ids cause no server error."""
     port = running[name].port
     for body in (
@@ -284,7 +284,7 @@ def test_odd_but_whole_requests_are_answered(running: Running, name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["auth", "logging-service", "api-gateway"])
-def test_bodies_that_parsers_stumble_over_are_refused(running: Running, name: str) -> None:
+def test_bodies_that_may_break_a_parser_are_refused(running: Running, name: str) -> None:
     """The answer is a client error, whether the body has a length or is chunked."""
     port, path = running[name].port, PATHS[name]
     for kind, body in json_bodies().items():
@@ -308,7 +308,7 @@ def test_every_answer_carries_the_same_headers(running: Running, path: str) -> N
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_dual_stack_socket_serves_both(running: Running, name: str) -> None:
+def test_a_dual_stack_socket_serves_ipv4_and_ipv6(running: Running, name: str) -> None:
     """HOST=:: listens on ::1 and on 127.0.0.1."""
     assert witness(running[name].port, "/livez", host="::1") > 0
     assert witness(running[name].port, "/livez") > 0
@@ -347,7 +347,7 @@ def test_no_log_holds_a_credential_of_a_malformed_request(running: Running) -> N
         assert "Traceback" not in Path(process.log).read_text()
 
 
-def test_half_requests_do_not_keep_a_service_from_ending(running: Running) -> None:
+def test_incomplete_requests_do_not_keep_a_service_from_ending(running: Running) -> None:
     """After SIGTERM a service answers complete requests and drops incomplete ones.
 
     This test comes last, because it ends a service.

@@ -40,6 +40,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, li
 
 
 @pytest.mark.parametrize("attack", attacks_on("http", "socket"), ids=lambda one: one.name)
-def test_everybody_else_is_served(stage: tuple[Target, list[Witness]], attack: Attack) -> None:
+def test_other_clients_are_served_during_an_attack(
+    stage: tuple[Target, list[Witness]], attack: Attack
+) -> None:
     """No attack keeps other clients from being served or leaves resources behind."""
     endure(stage[0], attack, stage[1])

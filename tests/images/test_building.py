@@ -42,7 +42,7 @@ def test_the_last_rule_that_matches_decides(tmp_path: Path, rules: str, admitted
     assert [path.as_posix() for path in context.files(tmp_path) if path.name != ".dockerignore"] == admitted
 
 
-def test_a_digest_changes_with_what_goes_in_and_with_nothing_else(tmp_path: Path) -> None:
+def test_a_digest_changes_only_with_the_files_that_go_in(tmp_path: Path) -> None:
     """The digest decides whether an image is built again."""
     put(tmp_path, "Dockerfile", "app.py", "tests/test_app.py")
     (tmp_path / ".dockerignore").write_text("*\n!app.py\n")
@@ -100,7 +100,7 @@ def test_an_archive_has_a_shared_layer_once_and_a_name_for_containerd(tmp_path: 
     assert len(names) == len(set(names))
 
 
-def test_an_archive_of_other_images_is_told(tmp_path: Path) -> None:
+def test_an_archive_of_other_images_is_detected(tmp_path: Path) -> None:
     """The archive is written again exactly when its images differ from the layout's."""
     layout = make_layout(tmp_path / "layout")
     layout.keep({"a", "b"})
@@ -111,7 +111,7 @@ def test_an_archive_of_other_images_is_told(tmp_path: Path) -> None:
     assert not layout.is_in(tmp_path / "images.tar")
 
 
-def test_what_no_kept_image_needs_is_dropped(tmp_path: Path) -> None:
+def test_blobs_that_no_kept_image_needs_are_deleted(tmp_path: Path) -> None:
     """A layout that only grows would fill the disk."""
     layout = make_layout(tmp_path)
     layout.keep({"b"})
@@ -119,7 +119,7 @@ def test_what_no_kept_image_needs_is_dropped(tmp_path: Path) -> None:
     assert len(list((tmp_path / "blobs" / "sha256").iterdir())) == 4
 
 
-def test_a_link_to_the_old_archive_keeps_the_old_one(tmp_path: Path) -> None:
+def test_a_new_archive_does_not_change_hard_links_to_the_old_one(tmp_path: Path) -> None:
     """A running node keeps its archive by a hard link, so a new archive must not overwrite the old file."""
     layout = make_layout(tmp_path / "layout")
     archive = tmp_path / "images.tar"
@@ -132,7 +132,7 @@ def test_a_link_to_the_old_archive_keeps_the_old_one(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.partial"))
 
 
-def test_what_fails_is_named_with_what_it_said(tmp_path: Path) -> None:
+def test_a_failed_command_is_reported_with_its_output(tmp_path: Path) -> None:
     """The error message contains the task, the end of the output, and the path of the full log."""
     with pytest.raises(ImageError, match=r"(?s)building x failed:.*no such wheel.*build\.log"):
         host.run(
@@ -140,7 +140,7 @@ def test_what_fails_is_named_with_what_it_said(tmp_path: Path) -> None:
         )
 
 
-def test_only_an_engine_that_answers_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_an_engine_that_responds_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A docker command without a running service, which many machines have, is skipped."""
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     for name, code in (("docker", 1), ("podman", 0)):
@@ -149,7 +149,7 @@ def test_only_an_engine_that_answers_is_used(tmp_path: Path, monkeypatch: pytest
     assert host.engine() == "podman"
 
 
-def test_with_an_engine_the_nine_folders_are_built_as_they_are(
+def test_with_an_engine_the_nine_folders_are_built_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No stand-in and no archive is needed: the engine pulls missing images itself."""
@@ -163,7 +163,7 @@ def test_with_an_engine_the_nine_folders_are_built_as_they_are(
     assert "docker.io/deltastream/operator:7" in capsys.readouterr().out
 
 
-def test_a_missing_tag_is_asked_for(
+def test_without_a_chart_the_tag_is_required(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The default tag is the chart's version, so without a chart the tag is required."""

@@ -35,7 +35,7 @@ def test_only_the_package_and_its_entry_go_in(folder: Path) -> None:
 
 
 @each_folder
-def test_all_of_the_package_goes_in(folder: Path) -> None:
+def test_the_whole_package_goes_in(folder: Path) -> None:
     """No ignore rule leaves out a file of the package, neither Python nor data."""
     root = folder / package(folder)
     have = {path.relative_to(folder) for path in root.rglob("*") if path.is_file() and path.suffix != ".pyc"}
@@ -84,13 +84,13 @@ def _requirements(folder: Path) -> list[str]:
 
 
 @each_folder
-def test_an_image_lacks_no_module(folder: Path) -> None:
+def test_an_image_contains_every_imported_module(folder: Path) -> None:
     """A package that only another service requires is missing in the image, as kombu's `packaging` once was."""
     done = _import_all(folder, _requirements(folder))
     assert done.returncode == 0, done.stderr[-600:]
 
 
-def test_a_module_that_no_requirement_brings_is_noticed() -> None:
+def test_a_module_that_no_requirement_provides_is_found() -> None:
     """The check finds what a fresh environment would lack."""
     folder = next(folder for folder in FOLDERS if folder.name == "worker-enricher")
     done = _import_all(folder, [name for name in _requirements(folder) if name != "packaging"])

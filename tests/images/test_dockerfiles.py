@@ -75,7 +75,7 @@ def test_a_planted_violation_is_found(broken: str, old: str, new: str) -> None:
 
 
 @each_folder
-def test_the_image_starts_and_asks_what_is_in_it(folder: Path) -> None:
+def test_the_commands_of_an_image_name_existing_files(folder: Path) -> None:
     """Modules and files that ENTRYPOINT, CMD and HEALTHCHECK name exist."""
     lines = rules.instructions((folder / "Dockerfile").read_text())
     for command in (rules.command(lines), rules.health_command(lines)):
@@ -92,7 +92,7 @@ def test_the_image_starts_and_asks_what_is_in_it(folder: Path) -> None:
 @pytest.mark.parametrize(
     "folder", [ROOT / "services" / name for name in SERVICES], ids=lambda folder: folder.name
 )
-def test_a_service_asks_its_health_by_its_own_module(folder: Path) -> None:
+def test_a_services_health_check_is_its_own_module(folder: Path) -> None:
     """The health check calls the service on the port that it listens on, by default PORT."""
     package = folder.name.replace("-", "_")
     command = rules.health_command(rules.instructions((folder / "Dockerfile").read_text()))
@@ -122,7 +122,7 @@ def test_hadolint_finds_nothing() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_hadolint_is_asked(tmp_path: Path) -> None:
+def test_hadolint_finds_a_planted_violation(tmp_path: Path) -> None:
     """hadolint finds an unpinned package, so an empty result above is a proof."""
     (tmp_path / "Dockerfile").write_text("FROM debian:12\nRUN apt-get install -y curl\n")
     assert "DL3008" in _hadolint(str(tmp_path / "Dockerfile")).stdout

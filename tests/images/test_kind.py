@@ -37,7 +37,7 @@ def test_every_image_that_the_engine_built_is_loaded_into_the_cluster(programs: 
     assert any(call.startswith("kubectl") and "marker.yaml" in call for call in calls)
 
 
-def test_without_an_engine_it_says_so_before_anything_is_made(programs: Path) -> None:
+def test_without_an_engine_it_fails_before_it_creates_anything(programs: Path) -> None:
     (programs / "docker").write_text("#!/bin/sh\nexit 1\n")
     with pytest.raises(Refused, match="neither docker nor podman"):
         kind.up(lambda _: None)

@@ -35,12 +35,12 @@ def entry(store: str, program: str, arguments: list[str], folder: Path) -> str:
         (["/nowhere.conf"], "redis-server /nowhere.conf --protected-mode no"),
     ],
 )
-def test_redis_is_unprotected_unless_told(arguments: list[str], runs: str, tmp_path: Path) -> None:
+def test_redis_runs_unprotected_by_default(arguments: list[str], runs: str, tmp_path: Path) -> None:
     """The official image disables protected mode by default; Debian's package enables it."""
     assert entry("redis", "redis-server", arguments, tmp_path) == runs
 
 
-def test_a_redis_file_may_protect(tmp_path: Path) -> None:
+def test_a_redis_file_may_enable_protected_mode(tmp_path: Path) -> None:
     """The entry point adds no argument then, because an argument would override the file."""
     (tmp_path / "redis.conf").write_text("port 7\nprotected-mode yes\n")
     file = str(tmp_path / "redis.conf")
@@ -56,12 +56,12 @@ def test_a_redis_file_may_protect(tmp_path: Path) -> None:
         (["mongod", "--config", "/etc/mongod.conf"], "mongod --config /etc/mongod.conf"),
     ],
 )
-def test_mongod_listens_for_all_unless_told(arguments: list[str], runs: str, tmp_path: Path) -> None:
+def test_mongod_listens_on_all_addresses_by_default(arguments: list[str], runs: str, tmp_path: Path) -> None:
     """With a configuration file, the file itself must set the address, as the chart's does."""
     assert entry("mongo", "mongod", arguments, tmp_path) == runs
 
 
 @pytest.mark.parametrize(("store", "program"), [("redis", "redis-server"), ("mongo", "mongod")])
-def test_another_command_runs_as_it_is(store: str, program: str, tmp_path: Path) -> None:
+def test_another_command_runs_unchanged(store: str, program: str, tmp_path: Path) -> None:
     """Probes and jobs call other programs in the same image."""
     assert entry(store, program, ["echo", "hello"], tmp_path) == "hello"

@@ -67,7 +67,7 @@ def connect(system: LocalSystem) -> Iterator[Callable[[], Desk]]:
         desk.io.disconnect()
 
 
-def test_the_original_socket_client_hears_what_it_listens_for(connect: Callable[[], Desk]) -> None:
+def test_the_originals_socket_client_receives_its_events(connect: Callable[[], Desk]) -> None:
     """The client connects, subscribes to a product and a chain and sends get_products.
 
     It receives every event with the documented fields.
@@ -94,7 +94,7 @@ def test_the_original_socket_client_hears_what_it_listens_for(connect: Callable[
     assert chain["total_call_oi"] > chain["total_put_oi"] > 0
 
 
-def test_a_snapshot_goes_to_the_asker_alone(connect: Callable[[], Desk]) -> None:
+def test_a_snapshot_goes_only_to_the_client_that_subscribes(connect: Callable[[], Desk]) -> None:
     """Two clients subscribe to the same product. The second subscription sends the first client no snapshot."""
     first, second = connect(), connect()
     first.subscribe("NIFTY")
@@ -109,7 +109,7 @@ def test_a_snapshot_goes_to_the_asker_alone(connect: Callable[[], Desk]) -> None
         live = following
 
 
-def test_the_original_curl_script_and_collection_find_their_answers(system: LocalSystem) -> None:
+def test_the_originals_curl_script_and_collection_still_work(system: LocalSystem) -> None:
     """Their requests and passwords work, and the answers have the fields that they read."""
     wait_until(lambda: bool((system.call("/api/data/chain/NIFTY")[1] or {}).get("chains")), "a stored chain")
     assert system.call("/health")[0] == 200
@@ -145,7 +145,7 @@ def test_the_curl_example_runs_to_its_end(system: LocalSystem) -> None:
     assert done.stdout.count("GET /") == 8
 
 
-def test_every_request_of_the_collection_is_a_route(system: LocalSystem) -> None:
+def test_every_request_of_the_collection_is_documented(system: LocalSystem) -> None:
     """Every request of the collection is in the gateway's OpenAPI document."""
     collection = json.loads((ROOT / "examples/postman-collection.json").read_text())
     document = system.get("/api/openapi.json")

@@ -66,7 +66,7 @@ def killed() -> list[str]:
 
 
 @pytest.mark.parametrize("victim", VICTIMS)
-def test_a_killed_process_loses_and_doubles_nothing(
+def test_a_killed_process_loses_and_duplicates_no_message(
     system: LocalSystem, client: Client, audit: Audit, killed: list[str], victim: str
 ) -> None:
     """Every mid of all feeds is accounted for, and the same socket receives ticks from after the kill."""
@@ -89,7 +89,7 @@ def test_a_killed_process_loses_and_doubles_nothing(
         assert [connection.xlen(f"dlq:{feed}") for feed in FEEDS] == [0, 0, 0]
 
 
-def test_no_generator_left_a_tick_out(system: LocalSystem, audit: Audit, killed: list[str]) -> None:
+def test_no_generator_skipped_a_tick(system: LocalSystem, audit: Audit, killed: list[str]) -> None:
     """The ticks of each generator run are one beat apart, also while Redis was unavailable."""
     with system.database() as database:
         for product in ("MIDCPNIFTY", "SPX", "MSFT", "NVDA"):
@@ -104,7 +104,7 @@ def test_no_generator_left_a_tick_out(system: LocalSystem, audit: Audit, killed:
                 assert {after - before for before, after in itertools.pairwise(times)} == {BEAT_NS}
 
 
-def test_bars_are_exact_after_all_that(system: LocalSystem, audit: Audit) -> None:
+def test_bars_are_exact_after_all_kills(system: LocalSystem, audit: Audit) -> None:
     """Each closed bar equals the bar computed from the stored ticks, whatever was replayed or reordered."""
     with system.database() as database:
 

@@ -48,7 +48,7 @@ def test_calls_and_puts_near_the_money_agree(system: LocalSystem) -> None:
     assert max(gaps) <= 0.001
 
 
-def test_what_is_cached_and_stored_meets_the_contracts(system: LocalSystem) -> None:
+def test_cached_and_stored_values_are_valid_by_the_contracts(system: LocalSystem) -> None:
     """For every feed, American and European, the latest documents and cached values are valid by their schemas."""
     stored_chain(system, CLOSE)
     with system.database() as database:

@@ -22,7 +22,9 @@ from tests.support.redis7 import Redis7
 
 VALUES = yaml.safe_load((Path(__file__).parents[2] / "charts/deltastream/values.yaml").read_text())
 MIB = 1 << 20
-CHART_LIMIT = VALUES["redis"]["memoryMi"] * 3 // 4 * MIB  # the same share as in templates/redis/configmap.yaml
+CHART_LIMIT = (
+    VALUES["redis"]["memoryMi"] * 3 // 4 * MIB
+)  # the same share as in templates/redis/configmap.yaml
 DLQ_MAX_BYTES = 4 * MIB
 FIVE = {"a": "NIFTY", "b": "BANKNIFTY", "c": "FINNIFTY", "d": "SENSEX", "e": "SPX"}
 TWO = {"a": "NIFTY", "b": "BANKNIFTY"}
@@ -68,7 +70,7 @@ def finish(feeds: Pipelines, client: redis.Redis, within_s: float = 90) -> None:
 
 @pytest.mark.timeout(900)  # ten enrichers store a quarter of a million messages on whatever cores there are
 @pytest.mark.parametrize("server", [RedisServer], indirect=True)
-def test_five_feeds_stop_growing_before_redis_is_full_and_drain_by_themselves(
+def test_five_feeds_stop_growing_before_redis_is_full_and_then_drain(
     start: Callable[..., Pipelines], client: redis.Redis
 ) -> None:
     """With the chart's limit, Redis refuses no write. No tick or chain is lost, and dropped quotes are counted."""
@@ -92,7 +94,7 @@ def test_five_feeds_stop_growing_before_redis_is_full_and_drain_by_themselves(
 
 
 @pytest.mark.timeout(600)
-def test_large_dead_letters_of_two_feeds_stay_bounded_and_both_feeds_store_on(
+def test_large_dead_letters_stay_within_the_limit_and_both_feeds_still_store(
     start: Callable[..., Pipelines], client: redis.Redis
 ) -> None:
     """After 64 MiB of dead letters, a Redis of 24 MiB keeps the newest of each feed within the byte limit."""
@@ -126,7 +128,7 @@ def _refused(write: Callable[..., object], *args: object) -> bool:
 
 
 @pytest.mark.timeout(600)
-def test_once_a_strangers_key_is_gone_every_feed_drains_by_itself(
+def test_every_feed_drains_once_an_unrelated_key_is_deleted(
     start: Callable[..., Pipelines], client: redis.Redis
 ) -> None:
     """While the key fills Redis, generators publish nothing and no process ends. Afterwards no message is lost."""

@@ -19,7 +19,7 @@ from tests.support.refusing import REFUSALS
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("code", REFUSALS)
 @pytest.mark.parametrize("make", [RedisServer, Redis7])
-def test_refused_writes_are_an_outage_and_no_delivery(
+def test_refused_writes_count_as_an_outage_and_not_as_a_delivery(
     make: Any, code: str, tmp_path: Path, mongo_url: str
 ) -> None:
     """The same processes continue when writes work again, and every message is accounted for."""

@@ -37,7 +37,7 @@ def quotes(seed: int, wanted: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("seed", [7, 8])
-def test_an_unrounded_price_gives_back_the_volatility_it_was_made_with(seed: int) -> None:
+def test_an_unrounded_price_implies_the_volatility_of_its_generator(seed: int) -> None:
     """The error is at most 1e-9. The enricher's code shares nothing with the generator's pricer."""
     drawn = quotes(seed, 4000)
     truth = {
