@@ -25,7 +25,7 @@ SEARCHING = {"match", "search", "compile", "fullmatch", "findall", "finditer", "
 
 
 def _dollars(tree: ast.AST, *, callee: str, argument: str | None) -> Iterator[str]:
-    """Strings ending in an unescaped `$` that are passed to `callee`, by position or as keyword `argument`."""
+    """Strings ending in an unescaped `$` that `callee` gets, by position or as the keyword `argument`."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue

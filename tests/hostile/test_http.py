@@ -90,7 +90,7 @@ def assert_refused(got: Answer, status: int | None = None) -> None:
 
 @pytest.fixture(scope="module")
 def stages(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Stage]]:
-    """Each service with two witnesses: one for `/readyz`, which uses the application's threads, one for `/livez`."""
+    """Each service with two witnesses: for `/readyz`, which uses the application's threads, and for `/livez`."""
     home = tmp_path_factory.mktemp("witnesses")
     with contextlib.ExitStack() as stack:
         yield [
@@ -171,7 +171,7 @@ def test_an_answer_to_head_has_no_body(running: Running, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_request_that_waits_for_100_continue_is_answered(running: Running, name: str) -> None:
-    """The server refuses an oversized body before the client sends it, and answers a request without a body."""
+    """The server refuses an oversized body before it is sent, and answers a request without a body."""
     expect = "Expect: 100-continue"
     got = answer(running[name].port, post(PATHS[name], expect, "Content-Length: 99999999"))
     assert got.status == 413, got
@@ -266,7 +266,7 @@ def test_malformed_requests_are_refused(running: Running, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_odd_but_complete_requests_are_answered(running: Running, name: str) -> None:
-    """Chunk extensions and harmless trailers are allowed. Odd paths, queries and ids cause no server error."""
+    """Chunk extensions and harmless trailers are allowed. Odd paths, queries and ids give no server error."""
     port = running[name].port
     for body in (
         b"2;a=b\r\n{}\r\n0\r\n\r\n",
@@ -315,7 +315,7 @@ def test_a_dual_stack_socket_serves_ipv4_and_ipv6(running: Running, name: str) -
 
 
 def test_many_logins_at_once_leave_the_service_alive(running: Running) -> None:
-    """auth hashes a few passwords at a time and lets a few wait; it answers the rest with 503 and Retry-After.
+    """auth hashes a few passwords at a time, lets a few wait, and answers the rest with 503 and Retry-After.
 
     Probes and public keys are served throughout.
     """

@@ -22,7 +22,7 @@ SERVICE = Path(__file__).parents[2] / "services/socket-gateway"
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, list[Witness]]]:
-    """The gateway with two witnesses: one on a WebSocket, and one that requests `/livez` on new connections."""
+    """The gateway with two witnesses: one on a WebSocket, one that requests `/livez` on new connections."""
     home = tmp_path_factory.mktemp("socket-gateway")
     with ExitStack() as stack:
         store = stack.enter_context(RedisServer(home / "redis"))

@@ -1,4 +1,4 @@
-"""The rules of docs/kubernetes.md for every Dockerfile, and a function that names the rules that a text breaks."""
+"""The rules of docs/kubernetes.md for every Dockerfile. `broken` names the rules that a Dockerfile breaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make kind-up` calls kind, the container engine and kubectl correctly. Fakes that record calls replace them."""
+"""`make kind-up` calls kind, the container engine and kubectl correctly. Here fakes record the calls."""
 
 from __future__ import annotations
 

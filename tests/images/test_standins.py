@@ -1,4 +1,4 @@
-"""The entry points of the stores' stand-ins behave like the official images' wherever the chart relies on it."""
+"""The entry points of the stores' stand-ins behave like the official images' where the chart relies on it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from devcluster.images.catalogue import STANDINS
 
 
 def entry(store: str, program: str, arguments: list[str], folder: Path) -> str:
-    """The command that the entry point runs as a non-root user. The program is a fake that prints its arguments."""
+    """The command that the entry point runs as a non-root user, printed by a fake program."""
     (folder / program).write_text('#!/bin/sh\necho "$(basename "$0") $*"\n')
     (folder / program).chmod(0o755)
     (folder / "id").write_text("#!/bin/sh\necho 10001\n")

@@ -95,7 +95,7 @@ def test_the_originals_socket_client_receives_its_events(connect: Callable[[], D
 
 
 def test_a_snapshot_goes_only_to_the_client_that_subscribes(connect: Callable[[], Desk]) -> None:
-    """Two clients subscribe to the same product. The second subscription sends the first client no snapshot."""
+    """Two clients subscribe to one product. The second subscription sends the first client no snapshot."""
     first, second = connect(), connect()
     first.subscribe("NIFTY")
     first.wait_for("chain_update", lambda chain: chain.get("snapshot") is True)

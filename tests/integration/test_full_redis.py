@@ -24,7 +24,7 @@ VALUES = yaml.safe_load((Path(__file__).parents[2] / "charts/deltastream/values.
 MIB = 1 << 20
 CHART_LIMIT = (
     VALUES["redis"]["memoryMi"] * 3 // 4 * MIB
-)  # the same share as in templates/redis/configmap.yaml
+)  # see templates/redis/configmap.yaml
 DLQ_MAX_BYTES = 4 * MIB
 FIVE = {"a": "NIFTY", "b": "BANKNIFTY", "c": "FINNIFTY", "d": "SENSEX", "e": "SPX"}
 TWO = {"a": "NIFTY", "b": "BANKNIFTY"}
@@ -73,7 +73,7 @@ def finish(feeds: Pipelines, client: redis.Redis, within_s: float = 90) -> None:
 def test_five_feeds_stop_growing_before_redis_is_full_and_then_drain(
     start: Callable[..., Pipelines], client: redis.Redis
 ) -> None:
-    """With the chart's limit, Redis refuses no write. No tick or chain is lost, and dropped quotes are counted."""
+    """With the chart's limit, Redis refuses no write, no tick or chain is lost, dropped quotes are counted."""
     client.config_set("maxmemory", CHART_LIMIT)
     feeds = start(FIVE)
     feeds.start_generators(5000)  # fast, so that the test is short: the rate is not what fills Redis
@@ -131,7 +131,7 @@ def _refused(write: Callable[..., object], *args: object) -> bool:
 def test_every_feed_drains_once_an_unrelated_key_is_deleted(
     start: Callable[..., Pipelines], client: redis.Redis
 ) -> None:
-    """While the key fills Redis, generators publish nothing and no process ends. Afterwards no message is lost."""
+    """While the key fills Redis, generators publish nothing and no process ends. No message is lost."""
     client.config_set("maxmemory", 24 * MIB)
     feeds = start(TWO)
     feeds.start_generators(200)
