@@ -70,7 +70,7 @@ def _connect(*, attempts: int) -> list[str]:
     return ["bash", "-c", f"{tries}; echo not connected"]
 
 
-def test_the_claim_is_bound_and_tried_when_the_release_is_made(backed_up: Cluster) -> None:
+def test_the_claim_is_bound_and_tested_when_the_release_is_installed(backed_up: Cluster) -> None:
     """If volumes wait for their first pod, only this Job binds the claim before the first backup at night."""
     assert backed_up.get("pvc", CLAIM)["status"]["phase"] == "Bound"
     jobs = [job["metadata"]["name"] for job in backed_up.items("jobs", OURS)]
@@ -79,7 +79,7 @@ def test_the_claim_is_bound_and_tried_when_the_release_is_made(backed_up: Cluste
     assert "can be written" in backed_up.kubectl("logs", f"job/{tried}")
 
 
-def test_the_drill_of_a_dump_counts_what_is_in_mongodb(backed_up: Cluster) -> None:
+def test_the_drill_of_a_dump_counts_the_documents_of_mongodb(backed_up: Cluster) -> None:
     with database(backed_up) as stored:
         there = {name: stored[name].count_documents({}) for name in stored.list_collection_names()}
     succeeded, said = _job(backed_up, BACKUP, "backup-now")
@@ -93,7 +93,7 @@ def test_the_drill_of_a_dump_counts_what_is_in_mongodb(backed_up: Cluster) -> No
     assert f"all {len(there)} collections are equal" in said
 
 
-def test_a_restore_brings_back_what_was_lost(backed_up: Cluster) -> None:
+def test_a_restore_brings_back_lost_documents(backed_up: Cluster) -> None:
     succeeded, said = _job(backed_up, BACKUP, "backup-before-loss")
     assert succeeded, said
     with database(backed_up) as stored:
@@ -128,7 +128,7 @@ def test_the_drill_cannot_reach_mongodb_and_the_backup_can(backed_up: Cluster) -
     assert (succeeded, said.splitlines()[-1]) == (True, "not connected")
 
 
-def test_backups_outlive_being_switched_off(backed_up: Cluster) -> None:
+def test_backups_are_kept_while_backups_are_disabled(backed_up: Cluster) -> None:
     """The old backups are there when backups are enabled again."""
     succeeded, said = _job(backed_up, BACKUP, "backup-kept")
     assert succeeded, said

@@ -69,7 +69,7 @@ def test_an_unknown_product_is_named(system: Cluster, bystander: str) -> None:
         ready(system, bystander, 5)
 
 
-def test_a_product_of_another_feed_is_refused_to_the_younger_one(system: Cluster, bystander: str) -> None:
+def test_a_product_of_an_older_feed_is_refused_to_a_newer_one(system: Cluster, bystander: str) -> None:
     """The cache is keyed by product, so only one feed may make a product: the older one."""
     with applied(system, feed("rival", products=["QQQ"])) as name:
         _says(system, name, "QQQ", bystander)
@@ -114,7 +114,7 @@ def test_a_secret_without_the_needed_key_is_named_by_an_event(system: Cluster, b
         install(system)
 
 
-def test_a_redis_that_refuses_the_operators_password_is_said_and_scales_nothing_down(
+def test_a_redis_that_refuses_the_operators_password_is_reported_and_scales_nothing_down(
     system: Cluster, bystander: str
 ) -> None:
     """An unknown backlog does not count as zero: the feed keeps its replicas, and MetricsAvailable says why."""

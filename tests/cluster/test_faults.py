@@ -43,7 +43,7 @@ def audit(system: Cluster, client: redis.Redis) -> Iterator[Audit]:
 
 
 @pytest.mark.parametrize("victim", ["redis", "mongodb"])
-def test_a_deleted_store_comes_back_with_its_data_and_nothing_is_lost_or_doubled(
+def test_a_deleted_store_recovers_its_data_and_no_message_is_lost_or_duplicated(
     system: Cluster, audit: Audit, stores: Database[dict[str, Any]], victim: str
 ) -> None:
     """The pod is killed without a grace period, and every mid is accounted for."""

@@ -59,7 +59,7 @@ def test_a_feed_is_shown_with_its_mode_and_replicas(system: Cluster) -> None:
         assert name in system.kubectl("get", "deltastream")
 
 
-def test_explain_is_the_manual(system: Cluster) -> None:
+def test_kubectl_explain_describes_every_field(system: Cluster) -> None:
     """Every field of an enricher has a description."""
     text = system.kubectl("explain", "dsf.spec.enricher")
     assert "concurrencyPerReplica" in text
@@ -88,7 +88,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_bad_feed_is_refused_by_the_name_of_its_field(system: Cluster, case: str) -> None:
+def test_a_bad_feed_is_refused_with_the_name_of_the_field(system: Cluster, case: str) -> None:
     """The API server itself refuses it, before anything runs."""
     body, field = REFUSED[case]
     with pytest.raises(Refused) as refused, applied(system, body):
@@ -111,7 +111,7 @@ def test_an_edit_is_observed_with_its_generation(system: Cluster) -> None:
         assert variable in generator["spec"]["containers"][0]["env"], "Ready describes the new pod"
 
 
-def test_a_paused_feed_is_left_alone_until_the_pause_ends(system: Cluster) -> None:
+def test_a_paused_feed_is_not_changed_until_the_pause_ends(system: Cluster) -> None:
     """The operator writes nothing to its workloads while the annotation is set."""
     with applied(system, feed("paused")) as name:
         ready(system, name)
@@ -119,13 +119,15 @@ def test_a_paused_feed_is_left_alone_until_the_pause_ends(system: Cluster) -> No
         wait_until(lambda: condition(system, name, "Paused").get("status") == "True", "Paused is True")
         patch(system, name, {"enricher": {"replicas": 2}})
         generation = system.get(PLURAL, name)["metadata"]["generation"]
-        wait_until(lambda: status(system, name).get("observedGeneration") == generation, "the edit is observed")
+        wait_until(
+            lambda: status(system, name).get("observedGeneration") == generation, "the edit is observed"
+        )
         assert len(pods(system, name, "worker-enricher")) == 1
         system.kubectl("annotate", f"dsf/{name}", "deltastream.dev/paused-")
         wait_until(lambda: len(pods(system, name, "worker-enricher")) == 2, "the edit is applied")
 
 
-def test_a_generator_count_changes_without_a_product_being_made_twice(system: Cluster) -> None:
+def test_two_generators_never_make_the_same_product_when_their_number_changes(system: Cluster) -> None:
     """With more products than one generator can make, all old generators stop before the new ones start."""
     body = feed("sharded", products=["SPY", "QQQ"], generator={"minReplicas": 1, "maxReplicas": 2})
     with applied(system, body) as name:

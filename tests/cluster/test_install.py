@@ -98,7 +98,7 @@ def test_an_upgrade_restarts_only_what_it_changes_and_keeps_passwords_and_accoun
     assert {name: secret(system, f"{NAME}-{name}") for name in secrets} == secrets
 
 
-def test_an_uninstall_leaves_what_its_notes_say_and_a_new_install_finds_the_old_data(system: Cluster) -> None:
+def test_an_uninstall_keeps_volumes_and_secrets_and_a_new_install_finds_the_data(system: Cluster) -> None:
     """Volumes and Secrets stay and everything else is deleted. An old account can log in after the reinstall."""
     with system.forward(f"svc/{NAME}-api-gateway", 8000) as port:
         assert _post(port, "/api/auth/register", ACCOUNT)[0] in (201, 409)

@@ -136,7 +136,7 @@ def test_a_connection_into_the_node_ends_with_it(doomed_machine: Machine) -> Non
             assert connection.recv(1) == b""
 
 
-def test_a_component_that_ends_takes_the_node_down_and_is_named_with_its_last_words(
+def test_a_component_that_ends_stops_the_node_and_is_named(
     doomed_machine: Machine,
 ) -> None:
     """A cluster that lost a component must fail at once instead of timing out."""
@@ -147,7 +147,7 @@ def test_a_component_that_ends_takes_the_node_down_and_is_named_with_its_last_wo
     assert doomed_machine.paths.verdict.read_text().startswith("etcd ended with status")
 
 
-def test_a_node_that_cannot_start_says_which_component_failed_and_leaves_nothing(
+def test_a_node_that_cannot_start_names_the_failed_component_and_leaves_nothing(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In this test the kubelet refuses its configuration file."""
@@ -162,7 +162,7 @@ def test_a_node_that_cannot_start_says_which_component_failed_and_leaves_nothing
     assert not list(cgroups.ROOT.rglob(machine.paths.cgroup))
 
 
-def test_a_recorded_pid_that_another_process_has_got_is_not_killed(machine: Machine) -> None:
+def test_a_recorded_pid_that_another_process_reuses_is_not_killed(machine: Machine) -> None:
     """Process ids are reused, so the start time identifies the process."""
     machine.paths.state.mkdir(parents=True, exist_ok=True)
     with subprocess.Popen(["sleep", "60"]) as other:

@@ -69,7 +69,7 @@ def _operator_pods(cluster: Cluster) -> list[str]:
     return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
 
-def test_a_killed_operator_decides_again_and_changed_nothing_by_dying(system: Cluster) -> None:
+def test_a_killed_operator_resumes_and_its_death_changes_nothing(system: Cluster) -> None:
     """The operator is killed with -9 while a feed runs. An edit made meanwhile is applied."""
     with applied(system, feed("survivor", enricher={"replicas": 2, "maxReplicas": 4})) as name:
         ready(system, name)
@@ -87,7 +87,7 @@ def test_a_killed_operator_decides_again_and_changed_nothing_by_dying(system: Cl
 
 
 @contextmanager
-def _api_server_away(machine: Machine) -> Iterator[None]:
+def _api_server_unavailable(machine: Machine) -> Iterator[None]:
     """Block the API server for pods, on old and new connections. The tests can still reach it."""
     rule = ["INPUT", "-i", "cni0", "-p", "tcp", "--dport", "6443", "-j", "DROP"]
     subprocess.run(machine.inside(["iptables", "--insert", *rule]), check=True)
@@ -97,13 +97,13 @@ def _api_server_away(machine: Machine) -> Iterator[None]:
         subprocess.run(machine.inside(["iptables", "--delete", *rule]), check=True)
 
 
-def test_an_edit_made_while_the_api_server_was_away_is_carried_out_after_its_return(
+def test_an_edit_made_while_the_api_server_is_unavailable_is_applied_later(
     system: Cluster, machine: Machine
 ) -> None:
     """The API server is unavailable for 15 seconds. Without the operator's own retry, kopf would drop this edit."""
     with applied(system, feed("patient")) as name:
         ready(system, name)
-        with _api_server_away(machine):
+        with _api_server_unavailable(machine):
             until = time.monotonic() + 15
             patch(system, name, {"enricher": {"replicas": 2}})
             wait_until(lambda: time.monotonic() > until, "15 s are over")
@@ -113,7 +113,7 @@ def test_an_edit_made_while_the_api_server_was_away_is_carried_out_after_its_ret
         )
 
 
-def test_another_hand_on_the_replicas_is_named_and_not_fought(system: Cluster) -> None:
+def test_another_client_that_sets_replicas_is_named_and_not_overridden(system: Cluster) -> None:
     """After `kubectl scale` of an owned Deployment, ReplicasContested names the field manager."""
     with applied(system, feed("contested")) as name:
         ready(system, name)

@@ -62,7 +62,7 @@ def _sync_and_hook() -> tuple[str, list[str]]:
     return folder, hook["container"]["command"]
 
 
-def test_changed_code_gets_into_a_running_container_and_runs(in_dev: Cluster) -> None:
+def test_changed_code_is_copied_into_a_running_container_and_runs(in_dev: Cluster) -> None:
     """Like skaffold, the test unpacks a tar in the container and runs the hook.
 
     The container restarts and the pod stays.

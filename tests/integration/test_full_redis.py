@@ -22,9 +22,7 @@ from tests.support.redis7 import Redis7
 
 VALUES = yaml.safe_load((Path(__file__).parents[2] / "charts/deltastream/values.yaml").read_text())
 MIB = 1 << 20
-CHART_LIMIT = (
-    VALUES["redis"]["memoryMi"] * 3 // 4 * MIB
-)  # see templates/redis/configmap.yaml
+CHART_LIMIT = VALUES["redis"]["memoryMi"] * 3 // 4 * MIB  # see templates/redis/configmap.yaml
 DLQ_MAX_BYTES = 4 * MIB
 FIVE = {"a": "NIFTY", "b": "BANKNIFTY", "c": "FINNIFTY", "d": "SENSEX", "e": "SPX"}
 TWO = {"a": "NIFTY", "b": "BANKNIFTY"}
@@ -105,8 +103,8 @@ def test_large_dead_letters_stay_within_the_limit_and_both_feeds_still_store(
     for first in range(0, 32, 4):
         before = {feed: feeds.stored(feed) for feed in TWO}
         for number, feed in product(range(first, first + 4), TWO):
-            rubbish = {"body": f"{number} ".ljust(MIB - 100, "x")}
-            add = partial(_refused, client.xadd, f"feed:{feed}", rubbish)
+            invalid = {"body": f"{number} ".ljust(MIB - 100, "x")}
+            add = partial(_refused, client.xadd, f"feed:{feed}", invalid)
             wait_until(lambda: not add(), "Redis accepts the next letter")  # noqa: B023
             assert (client.memory_usage(f"dlq:{feed}", samples=0) or 0) <= DLQ_MAX_BYTES
         wait_until(lambda: all(feeds.stored(feed) > before[feed] for feed in TWO), "both feeds still store")  # noqa: B023
