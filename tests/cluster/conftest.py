@@ -1,6 +1,7 @@
 """The cluster of a test run: the one-node cluster with the project's images, or one made by `make kind-up`.
 
-The fixtures have the scope package, so that the node ends with this folder and leaves its memory to later tests.
+The fixtures have the scope package, so that the node ends with this folder and frees its memory for later
+tests.
 """
 
 from __future__ import annotations

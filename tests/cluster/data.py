@@ -1,4 +1,4 @@
-"""Access to the two stores of a release through port-forwards, so that tests can account for every message."""
+"""Access to the two stores of a release through port-forwards, to account for every message."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_a_product_of_an_older_feed_is_refused_to_a_newer_one(system: Cluster, b
 
 
 def test_an_image_that_does_not_exist_is_named(system: Cluster, bystander: str) -> None:
-    """Running feeds keep their pods and stay Ready. The condition Stalled says why the rollout cannot proceed."""
+    """Running feeds keep their pods and stay Ready. Stalled says why the rollout cannot proceed."""
     system.helm("upgrade", NAME, str(CHART), "--set=workerEnricher.image.tag=no-such-tag")
 
     def stalled() -> str:
@@ -117,7 +117,7 @@ def test_a_secret_without_the_needed_key_is_named_by_an_event(system: Cluster, b
 def test_a_redis_that_refuses_the_operators_password_is_reported_and_scales_nothing_down(
     system: Cluster, bystander: str
 ) -> None:
-    """An unknown backlog does not count as zero: the feed keeps its replicas, and MetricsAvailable says why."""
+    """An unknown backlog does not count as zero: the feed keeps its replicas. MetricsAvailable says why."""
     secret = system.get("secret", f"{NAME}-redis")
     right = secret["data"]["operator_redis_url"]
     wrong = base64.b64encode(base64.b64decode(right).replace(b"@", b"x@", 1)).decode()

@@ -63,7 +63,7 @@ def _status(port: int, path: str) -> int:
 def test_the_defaults_install_into_a_restricted_namespace_and_every_pod_is_ready(
     system: Cluster, installed_pods: list[dict[str, Any]]
 ) -> None:
-    """The fixture waits for `helm install --wait --timeout 120s`. This test checks the pods right after it."""
+    """The fixture runs `helm install --wait --timeout 120s`. This test checks the pods right after it."""
     enforced = system.get("namespace", NAME)["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
     assert enforced == "restricted"
     components = {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in installed_pods}
@@ -99,7 +99,7 @@ def test_an_upgrade_restarts_only_what_it_changes_and_keeps_passwords_and_accoun
 
 
 def test_an_uninstall_keeps_volumes_and_secrets_and_a_new_install_finds_the_data(system: Cluster) -> None:
-    """Volumes and Secrets stay and everything else is deleted. An old account can log in after the reinstall."""
+    """Volumes and Secrets stay, all else is deleted. An old account can log in after the reinstall."""
     with system.forward(f"svc/{NAME}-api-gateway", 8000) as port:
         assert _post(port, "/api/auth/register", ACCOUNT)[0] in (201, 409)
     system.helm("uninstall", NAME, "--wait", "--timeout=120s")
@@ -123,7 +123,7 @@ def test_an_uninstall_keeps_volumes_and_secrets_and_a_new_install_finds_the_data
     ]
     install(system, within="120s")
     with system.forward(f"svc/{NAME}-api-gateway", 8000) as port:
-        # The gateway's pod is Ready without auth: network policies may not yet allow it to reach auth's new pod.
+        # The gateway's pod is Ready without auth. The network policies may not yet let it reach auth's new pod.
         wait_until(lambda: _status(port, "/readyz") == 200, "the gateway reaches all upstreams")
         status, body = _post(port, "/api/auth/login", ACCOUNT)
     assert (status, "token" in body) == (200, True)

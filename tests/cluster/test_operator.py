@@ -100,7 +100,7 @@ def _api_server_unavailable(machine: Machine) -> Iterator[None]:
 def test_an_edit_made_while_the_api_server_is_unavailable_is_applied_later(
     system: Cluster, machine: Machine
 ) -> None:
-    """The API server is unavailable for 15 seconds. Without the operator's own retry, kopf would drop this edit."""
+    """The API server is unavailable for 15 seconds. kopf alone would never process this edit."""
     with applied(system, feed("patient")) as name:
         ready(system, name)
         with _api_server_unavailable(machine):

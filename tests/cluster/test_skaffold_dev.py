@@ -1,4 +1,4 @@
-"""The steps of `skaffold dev` on a cluster, done by the test with skaffold.yaml's settings, without skaffold."""
+"""The steps of `skaffold dev` on a cluster, with the settings of skaffold.yaml but without skaffold."""
 
 from __future__ import annotations
 

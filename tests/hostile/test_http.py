@@ -90,7 +90,7 @@ def assert_refused(got: Answer, status: int | None = None) -> None:
 
 @pytest.fixture(scope="module")
 def stages(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Stage]]:
-    """Each service with two witnesses: for `/readyz`, which uses the application's threads, and for `/livez`."""
+    """Each service with two witnesses: `/livez`, and `/readyz`, which uses the application's threads."""
     home = tmp_path_factory.mktemp("witnesses")
     with contextlib.ExitStack() as stack:
         yield [

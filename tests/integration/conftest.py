@@ -13,7 +13,7 @@ from tests.support.local_system import DEFAULT_FEEDS, LocalSystem, running
 
 @pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSystem]:
-    """The system that `make run FEEDS=…` starts, after every feed has delivered. This folder's tests share it."""
+    """The system that `make run FEEDS=…` starts, after every feed has delivered. All tests here share it."""
     feeds = f"{DEFAULT_FEEDS},{Path(__file__).with_name('load.yaml')}"
     with running(tmp_path_factory.mktemp("system"), feeds) as started:
         wait_until(lambda: len(known(started)) == 12, "all products are stored")

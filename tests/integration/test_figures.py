@@ -25,7 +25,7 @@ def stored_chain(system: LocalSystem, expiry: str) -> dict[str, Any]:
 
 
 def test_the_close_of_21_june_2024(system: LocalSystem) -> None:
-    """Ratios, max pain, forward, straddle and volatility at the money are those computed by hand (quant.md)."""
+    """Ratios, max pain, forward, straddle and at-the-money volatility are as computed by hand (quant.md)."""
     chain = stored_chain(system, CLOSE)
     assert chain["forward"] == pytest.approx(23465.65, abs=0.5)
     assert chain["atm_straddle_price"] == pytest.approx(255.88, abs=0.01)
@@ -49,7 +49,7 @@ def test_calls_and_puts_near_the_money_agree(system: LocalSystem) -> None:
 
 
 def test_cached_and_stored_values_are_valid_by_the_contracts(system: LocalSystem) -> None:
-    """The latest documents and cached values of every feed, American or European, are valid by their schemas."""
+    """Checks the latest documents and cached values of every feed, with American and European options."""
     stored_chain(system, CLOSE)
     with system.database() as database:
         for name in ("underlying_ticks", "option_quotes", "option_chains"):

@@ -71,7 +71,7 @@ def finish(feeds: Pipelines, client: redis.Redis, within_s: float = 90) -> None:
 def test_five_feeds_stop_growing_before_redis_is_full_and_then_drain(
     start: Callable[..., Pipelines], client: redis.Redis
 ) -> None:
-    """With the chart's limit, Redis refuses no write, no tick or chain is lost, dropped quotes are counted."""
+    """With the chart's limit Redis refuses no write. No tick or chain is lost; dropped quotes are counted."""
     client.config_set("maxmemory", CHART_LIMIT)
     feeds = start(FIVE)
     feeds.start_generators(5000)  # fast, so that the test is short: the rate is not what fills Redis

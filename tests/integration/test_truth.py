@@ -61,7 +61,7 @@ def test_an_unrounded_price_implies_the_volatility_of_its_generator(seed: int) -
 
 
 def test_after_rounding_the_true_volatility_lies_between_those_of_bid_and_ask(system: LocalSystem) -> None:
-    """On the running system this holds for the out-of-the-money option at every strike of every stored chain."""
+    """Checks the out-of-the-money option at every strike of every stored chain of the running system."""
     european = {"feed": {"$in": ["synthetic", "load"]}, "exercise": "European"}
     with system.database() as database:
         wait_until(lambda: database.option_chains.count_documents(european) >= 60, "60 chains")
