@@ -123,7 +123,7 @@ def test_an_uninstall_keeps_volumes_and_secrets_and_a_new_install_finds_the_data
     ]
     install(system, within="120s")
     with system.forward(f"svc/{NAME}-api-gateway", 8000) as port:
-        # The gateway's pod is Ready without auth. The network policies may not yet let it reach auth's new pod.
+        # The gateway's pod is Ready without auth. Network policies may not yet let it reach auth's new pod.
         wait_until(lambda: _status(port, "/readyz") == 200, "the gateway reaches all upstreams")
         status, body = _post(port, "/api/auth/login", ACCOUNT)
     assert (status, "token" in body) == (200, True)

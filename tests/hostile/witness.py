@@ -1,7 +1,8 @@
 """A well-behaved client that runs in its own process and records when the server answers it.
 
-`python -m tests.hostile.witness PORT PATH` requests PATH at a steady pace, each time on a new connection. With
-the PATH `socket.io` it sends requests over one WebSocket instead. It prints the monotonic time of each answer.
+`python -m tests.hostile.witness PORT PATH` requests PATH at a steady pace, each time on a new connection.
+With the PATH `socket.io` it sends requests over one WebSocket instead. It prints the monotonic time of each
+answer.
 """
 
 from __future__ import annotations
