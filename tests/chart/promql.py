@@ -136,6 +136,5 @@ def targets(release: list[Object]) -> list[Target]:
         }
         for endpoint in each["spec"].get("endpoints") or each["spec"]["podMetricsEndpoints"]:
             labels = OF_TARGETS | {rule["targetLabel"] for rule in endpoint.get("relabelings", [])}
-            component = pod.labels["app.kubernetes.io/component"]
-            found.append(Target(component, named[endpoint["port"]], labels))
+            found.append(Target(pod.component, named[endpoint["port"]], labels))
     return found

@@ -18,6 +18,7 @@ CI = sorted((CHART / "ci").glob("*.yaml"))
 NAMESPACE = "trading"
 DIGESTS = Path(__file__).with_name("digests.yaml")
 Object = dict[str, Any]
+COMPONENT = "app.kubernetes.io/component"  # the label that names a pod's component
 # Each component's block in values.yaml, and the component label of its pods.
 BLOCKS = {
     "operator": "operator",
@@ -54,7 +55,7 @@ class Pod(NamedTuple):
     @property
     def component(self) -> str:
         """The value of its component label."""
-        return self.labels["app.kubernetes.io/component"]
+        return self.labels[COMPONENT]
 
     @property
     def security(self) -> Object:

@@ -6,7 +6,7 @@ import json
 
 import yaml
 
-from tests.chart.render import BLOCKS, ci, kind, name, objects, pods, template
+from tests.chart.render import BLOCKS, COMPONENT, ci, kind, name, objects, pods, template
 
 
 def test_additions_reach_every_pod_of_their_component() -> None:
@@ -42,7 +42,7 @@ def test_additions_reach_every_pod_of_their_component() -> None:
             assert bool(counted) is not pod.owner.startswith("ConfigMap/"), pod.owner
     assert seen >= set(BLOCKS.values()) | hooks
     for account in kind(ci("all-enabled"), "ServiceAccount"):
-        component = account["metadata"]["labels"]["app.kubernetes.io/component"]
+        component = account["metadata"]["labels"][COMPONENT]
         own = account["metadata"]["annotations"].get("example.com/identity")
         assert own == (None if component in hooks else "options"), name(account)
 

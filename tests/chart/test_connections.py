@@ -10,6 +10,7 @@ import yaml
 from tests.chart.render import (
     CHART,
     CI,
+    COMPONENT,
     Object,
     Pod,
     ends,
@@ -28,10 +29,6 @@ PORTS = {"api-gateway": 8000, "auth": 8001, "socket-gateway": 8002, "storage": 8
 PORTS |= {"analytics": 8004, "logging-service": 8005, "redis": 6379, "mongodb": 27017}
 # storage's settings require this URL, but updating its schema needs no token.
 NOT_CALLED = {("mongodb-init", "AUTH_URL")}
-
-
-def _component(labels: dict[str, str]) -> str:
-    return labels["app.kubernetes.io/component"]
 
 
 def _selector(each: Object) -> dict[str, str]:
@@ -86,7 +83,7 @@ def _edges(release: list[Object], way: str) -> set[tuple[str, str, int]]:
             for peer in rule.get("to" if way == "egress" else "from", []):
                 if "podSelector" not in peer or "namespaceSelector" in peer:
                     continue
-                here, there = _component(_selector(policy)), _component(peer["podSelector"]["matchLabels"])
+                here, there = _selector(policy)[COMPONENT], peer["podSelector"]["matchLabels"][COMPONENT]
                 for port in rule["ports"]:
                     ends = (here, there) if way == "egress" else (there, here)
                     found.add((*ends, port["port"]))
@@ -94,7 +91,7 @@ def _edges(release: list[Object], way: str) -> set[tuple[str, str, int]]:
 
 
 def test_policies_open_both_ends_of_every_declared_call_and_nothing_else(release: list[Object]) -> None:
-    there = {_component(pod.labels) for pod in pods(release)}
+    there = {pod.component for pod in pods(release)}
     stores = {"redis", "mongodb"} & there
     callees = set(PORTS) - {"redis", "mongodb"} | stores
     declared = {
@@ -109,7 +106,7 @@ def test_policies_open_both_ends_of_every_declared_call_and_nothing_else(release
 
 def test_only_the_gateways_accept_any_caller(release: list[Object]) -> None:
     anybody = {
-        _component(_selector(policy))
+        _selector(policy)[COMPONENT]
         for policy in kind(release, "NetworkPolicy")
         for rule in policy["spec"].get("ingress", [])
         if not rule.get("from")
@@ -119,30 +116,30 @@ def test_only_the_gateways_accept_any_caller(release: list[Object]) -> None:
 
 def test_only_the_operator_and_hooks_reach_the_api_server(release: list[Object]) -> None:
     reaching = {
-        _component(_selector(policy))
+        _selector(policy)[COMPONENT]
         for policy in kind(release, "NetworkPolicy")
         for rule in policy["spec"].get("egress", [])
         if {"port": 6443, "protocol": "TCP"} in rule.get("ports", [])
     }
-    tokens = {_component(pod.labels) for pod in pods(release) if has_token(pod)}
+    tokens = {pod.component for pod in pods(release) if has_token(pod)}
     assert reaching == tokens
 
 
 def test_every_url_in_an_environment_is_a_declared_call(release: list[Object]) -> None:
     """A URL in a pod's environment that the table does not allow would show only as a timeout."""
-    services = {each["metadata"]["name"]: _component(_selector(each)) for each in kind(release, "Service")}
+    services = {each["metadata"]["name"]: _selector(each)[COMPONENT] for each in kind(release, "Service")}
     for pod in pods(release):
         for container in pod.containers:
             for variable in container.get("env", []):
                 value = variable.get("value", "")
-                used = (_component(pod.labels), variable["name"]) not in NOT_CALLED
+                used = (pod.component, variable["name"]) not in NOT_CALLED
                 if value.startswith("http://") and used:
                     callee = services[value.removeprefix("http://").partition(":")[0]]
                     _allowed(pod, callee, variable["name"])
 
 
 def _allowed(pod: Pod, callee: str, variable: str) -> None:
-    caller = _component(pod.labels)
+    caller = pod.component
     assert callee in CALLS[caller], f"{pod.owner}: {variable} leads to {callee}"
 
 
@@ -152,7 +149,7 @@ def test_with_external_stores_nothing_of_the_bundled_ones_is_rendered() -> None:
     release = objects(text)
     for store in ("redis", "mongodb"):
         assert f"deltastream-{store}" not in text.replace("deltastream-mongodb-init", "")
-        assert not [pod for pod in pods(release) if _component(pod.labels) == store]
+        assert not [pod for pod in pods(release) if pod.component == store]
     assert kind(release, "StatefulSet") == []
     blocks = {
         (rule["to"][0]["ipBlock"]["cidr"], rule["ports"][0]["port"])

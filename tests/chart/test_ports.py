@@ -9,9 +9,8 @@ import pytest
 from devcluster.images.catalogue import SERVICES
 from devcluster.release import GATEWAYS
 
-from tests.chart.render import CHART, ROOT, Object, kind, objects, pods, template
+from tests.chart.render import CHART, COMPONENT, ROOT, Object, kind, objects, pods, template
 
-COMPONENT = "app.kubernetes.io/component"
 # Services whose port variable in the local run is not named after the service.
 LOCAL = {"logging-service": "LOGGING_PORT"}
 
@@ -33,7 +32,7 @@ def called() -> dict[str, int]:
 
 def opened(component: str) -> list[str]:
     """The ports of a component's containers."""
-    found = [pod for pod in pods(release()) if pod.labels[COMPONENT] == component]
+    found = [pod for pod in pods(release()) if pod.component == component]
     ports = {
         port["containerPort"] for pod in found for each in pod.containers for port in each.get("ports", [])
     }

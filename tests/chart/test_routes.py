@@ -14,7 +14,7 @@ from devcluster.golang import sources
 from devcluster.processes.api_server import ApiServer
 from devcluster.waiting import wait_until
 
-from tests.chart.render import CHART, CI, ROOT, Object, helm, kind, objects, template
+from tests.chart.render import CHART, CI, COMPONENT, ROOT, Object, helm, kind, objects, template
 from tests.support import needs
 
 GATEWAY = next(path for path in CI if path.stem == "gateway")
@@ -59,7 +59,7 @@ def test_every_backend_is_a_port_of_the_service_that_serves_the_path(release: li
         for path, service, port in backends:
             ports = services[service]["spec"]["ports"]
             assert port in {key for each in ports for key in (each["name"], each["port"])}, what
-            led[path] = services[service]["spec"]["selector"]["app.kubernetes.io/component"]
+            led[path] = services[service]["spec"]["selector"][COMPONENT]
         assert led == LEADS, what
 
 

@@ -13,6 +13,7 @@ import yaml
 from tests.chart.render import (
     CHART,
     CI,
+    COMPONENT,
     ROOT,
     Object,
     Pod,
@@ -30,14 +31,10 @@ TOKENS = {"operator", "init-secrets", "crd-upgrade", "smoke"}
 LONGEST = "r" * 53  # the longest release name that Helm accepts
 
 
-def _component(pod: Pod) -> str:
-    return pod.labels["app.kubernetes.io/component"]
-
-
 def test_every_component_has_a_pod(release: list[Object]) -> None:
     ours = {path.parent.name for path in (ROOT / "services").glob("*/Dockerfile")} | {"operator"}
     assert len(ours) == 9
-    assert ours <= {_component(pod) for pod in pods(release)}
+    assert ours <= {pod.component for pod in pods(release)}
 
 
 def test_every_object_is_unique_and_names_its_namespace(release: list[Object]) -> None:
@@ -106,9 +103,7 @@ def test_every_key_of_a_secret_that_a_variable_names_is_projected(release: list[
         assert wanted <= projected, pod.owner
         commands = str([container.get("command") for container in pod.containers])
         files = (
-            {"users.acl", "operator-password", "keyfile"}
-            if _component(pod) in ("redis", "mongodb")
-            else set()
+            {"users.acl", "operator-password", "keyfile"} if pod.component in ("redis", "mongodb") else set()
         )
         authorities = {"redis-ca.crt", "mongodb-ca.crt"}  # test_tls.py checks which pods get them
         assert projected - wanted - authorities <= files, f"{pod.owner} {commands}"
@@ -166,7 +161,7 @@ def test_every_scratch_volume_has_a_limit(release: list[Object]) -> None:
 def test_only_the_operator_and_hooks_get_a_token(release: list[Object]) -> None:
     for pod in pods(release):
         assert pod.spec["automountServiceAccountToken"] is False, pod.owner
-        assert has_token(pod) is (_component(pod) in TOKENS), pod.owner
+        assert has_token(pod) is (pod.component in TOKENS), pod.owner
     for account in kind(release, "ServiceAccount"):
         assert account["automountServiceAccountToken"] is False
 
@@ -188,7 +183,7 @@ def test_an_http_service_keeps_serving_until_its_endpoint_is_removed(release: li
 
     A service that closes its port at once would refuse connections at every rollout.
     """
-    services = {_component(pod): pod for pod in pods(release) if _serves_http(pod)}
+    services = {pod.component: pod for pod in pods(release) if _serves_http(pod)}
     assert len(services) == 6
     for component, pod in services.items():
         (container,) = pod.spec["containers"]
@@ -198,12 +193,12 @@ def test_an_http_service_keeps_serving_until_its_endpoint_is_removed(release: li
 
 def _serves_http(pod: Pod) -> bool:
     ports = [port["name"] for container in pod.spec["containers"] for port in container.get("ports", [])]
-    return pod.owner.startswith("Deployment/") and ports == ["http"] and _component(pod) != "operator"
+    return pod.owner.startswith("Deployment/") and ports == ["http"] and pod.component != "operator"
 
 
 def test_the_api_gateway_stays_ready_while_an_upstream_is_unavailable(release: list[Object]) -> None:
     paths = {
-        _component(pod): pod.spec["containers"][0]["readinessProbe"]["httpGet"]["path"]
+        pod.component: pod.spec["containers"][0]["readinessProbe"]["httpGet"]["path"]
         for pod in pods(release)
         if _serves_http(pod)
     }
@@ -213,7 +208,7 @@ def test_the_api_gateway_stays_ready_while_an_upstream_is_unavailable(release: l
 def test_a_broken_feed_pod_does_not_block_evictions_of_other_feeds_pods(release: list[Object]) -> None:
     """The limit is a percentage of all feeds' pods: with 1 of 20 broken, others can still be evicted."""
     found = {
-        each["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"]: each["spec"]["maxUnavailable"]
+        each["spec"]["selector"]["matchLabels"][COMPONENT]: each["spec"]["maxUnavailable"]
         for each in kind(release, "PodDisruptionBudget")
     }
     assert {component for component, most in found.items() if most != 1} == {
