@@ -63,6 +63,22 @@ class Pod(NamedTuple):
         found: Object = self.spec.get("securityContext", {})
         return found
 
+    @property
+    def projected(self) -> list[Object]:
+        """The sources of all its projected volumes."""
+        volumes = self.spec["volumes"]
+        return [source for volume in volumes for source in volume.get("projected", {}).get("sources", [])]
+
+    @property
+    def secret_files(self) -> dict[str, set[str]]:
+        """The files that it mounts from Secrets, by the Secret's name."""
+        found: dict[str, set[str]] = {}
+        for source in self.projected:
+            if "secret" in source:
+                paths = {item["path"] for item in source["secret"]["items"]}
+                found.setdefault(source["secret"]["name"], set()).update(paths)
+        return found
+
 
 def helm(*arguments: str) -> str:
     """Run helm and return its output. Raises Refused with Helm's error text if it fails."""
@@ -128,5 +144,4 @@ def ends(pod: Pod) -> bool:
 
 def has_token(pod: Pod) -> bool:
     """True if the pod gets a token for the API server."""
-    sources = [s for volume in pod.spec["volumes"] for s in volume.get("projected", {}).get("sources", [])]
-    return any("serviceAccountToken" in source for source in sources)
+    return any("serviceAccountToken" in source for source in pod.projected)

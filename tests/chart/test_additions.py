@@ -58,10 +58,7 @@ def test_a_pre_install_hook_needs_no_object_that_is_installed_later() -> None:
     assert {pod.component for pod in pods(early)} == {"crd-upgrade", "init-secrets"}
     for pod in pods(early):
         volumes = pod.spec["volumes"]
-        sources = [
-            *volumes,
-            *(each for one in volumes for each in one.get("projected", {}).get("sources", [])),
-        ]
+        sources = [*volumes, *pod.projected]
         assert {each["configMap"]["name"] for each in sources if "configMap" in each} <= made, pod.owner
         assert not [each for each in sources if "secret" in each], pod.owner
         assert not [each for each in pod.containers if "env" in each or "envFrom" in each], pod.owner

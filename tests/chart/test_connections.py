@@ -9,10 +9,10 @@ import yaml
 
 from tests.chart.render import (
     CHART,
-    CI,
     COMPONENT,
     Object,
     Pod,
+    ci,
     ends,
     has_token,
     kind,
@@ -144,8 +144,7 @@ def _allowed(pod: Pod, callee: str, variable: str) -> None:
 
 
 def test_with_external_stores_nothing_of_the_bundled_ones_is_rendered() -> None:
-    (values,) = [path for path in CI if path.stem == "external-stores"]
-    text = template(f"--values={values}")
+    text = template(f"--values={CHART / 'ci' / 'external-stores.yaml'}")
     release = objects(text)
     for store in ("redis", "mongodb"):
         assert f"deltastream-{store}" not in text.replace("deltastream-mongodb-init", "")
@@ -161,15 +160,7 @@ def test_with_external_stores_nothing_of_the_bundled_ones_is_rendered() -> None:
 
 
 def test_with_existing_secrets_pods_read_no_others() -> None:
-    (values,) = [path for path in CI if path.stem == "existing-secrets"]
-    release = objects(template(f"--values={values}"))
-    read = {
-        source["secret"]["name"]
-        for pod in pods(release)
-        for volume in pod.spec["volumes"]
-        for source in volume.get("projected", {}).get("sources", [])
-        if "secret" in source
-    }
+    read = {name for pod in pods(ci("existing-secrets")) for name in pod.secret_files}
     assert read == {"company-auth", "company-redis", "company-mongodb"}
 
 

@@ -13,18 +13,13 @@ from redis.exceptions import NoPermissionError
 
 from tests.chart.chart_redis import ChartRedis
 from tests.support.pipelines import Pipelines, open_entries
-from tests.support.tls import redis_programs
+from tests.support.redis7 import Redis7
 
 pytestmark = pytest.mark.timeout(300)  # the first run installs redis-cli
 
 
-class ChartRedis7(ChartRedis):
-    """The same server, run by Debian's Redis 7."""
-
-    def _command(self) -> list[str]:
-        programs, environment = redis_programs()
-        settings = (f"{name}={value}" for name, value in environment.items())
-        return ["env", *settings, str(programs / "redis-server"), *super()._command()[1:]]
+class ChartRedis7(Redis7, ChartRedis):
+    """The same server, run by Debian's Redis 7 instead of the wheel's Valkey."""
 
 
 @pytest.fixture(scope="module", params=[ChartRedis, ChartRedis7])

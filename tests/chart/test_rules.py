@@ -87,13 +87,7 @@ def _paths(container: Object) -> list[str]:
 
 def test_every_key_of_a_secret_that_a_variable_names_is_projected(release: list[Object]) -> None:
     for pod in pods(release):
-        projected = {
-            item["path"]
-            for volume in pod.spec["volumes"]
-            for source in volume.get("projected", {}).get("sources", [])
-            if "secret" in source
-            for item in source["secret"]["items"]
-        }
+        projected = {path for paths in pod.secret_files.values() for path in paths}
         wanted = {
             Path(variable["value"]).name
             for container in pod.containers

@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.chart.render import CHART, Pod, Refused, objects, pods, template
+from tests.chart.render import CHART, Refused, objects, pods, template
 from tests.chart.test_mongodb import ChartMongo
 from tests.chart.test_redis import ChartRedis
 from tests.support import needs
@@ -149,17 +149,6 @@ def test_a_backup_is_made_over_tls(tmp_path: Path) -> None:
         assert (code, "1 documents" in said) == (0, True), said
 
 
-def _projected(pod: Pod) -> dict[str, set[str]]:
-    """The files that the pod mounts from Secrets, by the Secret's name."""
-    found: dict[str, set[str]] = {}
-    for volume in pod.spec["volumes"]:
-        for source in volume.get("projected", {}).get("sources", []):
-            if "secret" in source:
-                paths = {item["path"] for item in source["secret"]["items"]}
-                found.setdefault(source["secret"]["name"], set()).update(paths)
-    return found
-
-
 @pytest.mark.parametrize(
     ("options", "redis_keys", "mongodb_keys"),
     [
@@ -175,7 +164,7 @@ def test_each_pod_with_a_stores_url_mounts_its_ca(
     release = objects(template(*options, "--set=backup.enabled=true"))
     seen = set()
     for pod in pods(release):
-        files = _projected(pod)
+        files = pod.secret_files
         wanted = {
             f"{store}-ca.crt"
             for store, name in (("redis", redis_keys), ("mongodb", mongodb_keys))
