@@ -294,7 +294,8 @@ def test_silent_consumers_that_hold_nothing_are_forgotten(client: redis.Redis, s
     add(client, 1)
     stream.ensure_group()
     stream.read_new("holds", 1, BIG)
-    stream.read_new("empty", 1, BIG)
+    add(client, 1)
+    stream.acknowledge([entry.id for entry in stream.read_new("empty", 1, BIG)])
 
     def forgotten() -> bool:
         stream.forget_consumers(0)
@@ -308,7 +309,8 @@ def test_a_worker_that_reads_again_just_as_it_is_forgotten_loses_nothing(
 ) -> None:
     """A quiet feed's worker is silent for hours; its entries would vanish with its name."""
     stream.ensure_group()
-    stream.read_new("quiet", 1, BIG)
+    add(client, 1)
+    stream.acknowledge([entry.id for entry in stream.read_new("quiet", 1, BIG)])
     [id_] = add(client, 1)
     other = FeedStream(redis_client(redis_url), "f", dlq_max_entries=1)
     execute = client.execute_command
