@@ -170,7 +170,7 @@ def test_large_entries_are_carried_through_in_bounded_batches(world: World) -> N
     keep = world.stream.keep
     world.stream.keep = lambda consumer, ids: held.append(list(ids)) or keep(consumer, ids)  # type: ignore
     world.runner().run_new()
-    assert [len(ids) for ids in held] == [4], "of the eight that were read at once"
+    assert all(len(ids) <= 5 for ids in held)
     assert world.client.xlen(f"dlq:{FEED}") >= 3, "within their bytes: the allocator decides"
     assert world.pending() == 0
 
