@@ -21,7 +21,7 @@ from worker_enricher.pipeline import Enriched, Forward, Latest
 TTL_S = 86_400
 BARS_KEPT = 500
 EXPIRIES_KEPT = 64
-_PUBLISHED_BYTES = 1 << 18  # of bodies in one command, which Redis copies for its script
+_PUBLISHED_BYTES = 1 << 14  # of bodies in one command: as much as Redis reads, and so writes, in one turn
 # In the order of loading. The last one acknowledges: where it is known, all are.
 _SCRIPTS = ("set_if_newer", "merge_bars", "publish", "acknowledge")
 
