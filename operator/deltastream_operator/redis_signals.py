@@ -78,7 +78,7 @@ class RedisSignals:
         try:
             raw = self._streams_of(feeds, dark)
             oldest = self._oldest(raw, dark)
-            queued = self._queued([feed for feed, one in raw.items() if one.pending], dark)
+            queued = self._queued([feed for feed, one in raw.items() if one.pending or one.lag], dark)
         except redis.RedisError as error:
             return dict.fromkeys(feeds, _unknown(error))
         now, wall_ms = self._clock.monotonic(), self._clock.time() * 1000
@@ -128,7 +128,7 @@ class RedisSignals:
         return found
 
     def _queued(self, feeds: Sequence[str], dark: dict[str, Unknown]) -> dict[str, int]:
-        """Celery tasks that wait, of feeds with pending entries: no task is without one."""
+        """Celery tasks that wait, of feeds with open entries: other feeds need no task."""
         with self._queues.pipeline(transaction=False) as pipe:
             for feed in feeds:
                 for priority in _PRIORITIES:

@@ -107,7 +107,7 @@ def test_both_ends_of_every_call_are_opened_and_nothing_else(release: list[Objec
     assert _edges(release, "ingress") == {edge for edge in declared if edge[1] not in OPEN}
 
 
-def test_only_the_doors_take_anybody(release: list[Object]) -> None:
+def test_only_the_gateways_take_any_caller(release: list[Object]) -> None:
     anybody = {
         _component(_selector(policy))
         for policy in kind(release, "NetworkPolicy")

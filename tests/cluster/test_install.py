@@ -67,7 +67,7 @@ def test_the_defaults_install_into_a_restricted_namespace_and_every_pod_is_ready
         assert sum(state["restartCount"] for state in states) == 0, name
 
 
-def test_helm_test_sends_a_chain_through_and_reads_it_at_both_doors(system: Cluster) -> None:
+def test_helm_test_sends_a_chain_through_and_reads_it_at_both_gateways(system: Cluster) -> None:
     """The smoke Jobs, as `make smoke` runs them."""
     said = smoke(system)
     assert "0.9155" in said
@@ -115,7 +115,15 @@ def test_an_uninstall_leaves_what_its_notes_say_and_a_new_install_finds_the_old_
     ]
     install(system, within="120s")
     with system.forward(f"svc/{NAME}-api-gateway", 8000) as port:
-        status, body = _post(port, "/api/auth/login", ACCOUNT)
+        answers: list[tuple[int, dict[str, Any]]] = []
+
+        def answered() -> bool:
+            """503 until the network policies let the gateway's new pod reach auth's."""
+            answers.append(_post(port, "/api/auth/login", ACCOUNT))
+            return answers[-1][0] != 503
+
+        wait_until(answered, "the gateway reaches auth")
+    status, body = answers[-1]
     assert (status, "token" in body) == (200, True)
 
 

@@ -71,7 +71,7 @@ def _reaches(
 
 
 def test_connections_open_exactly_where_a_call_is_declared(system: Cluster) -> None:
-    """Doors take anybody of their callers; everything else is refused or times out."""
+    """The gateways take any caller; everything else is refused or times out."""
     policy = _values()
     with applied(system, feed("wired")) as name:
         ready(system, name)
@@ -89,7 +89,7 @@ def test_connections_open_exactly_where_a_call_is_declared(system: Cluster) -> N
     assert seen == declared
 
 
-def test_a_pod_without_the_labels_reaches_only_the_doors(system: Cluster) -> None:
+def test_a_pod_without_the_labels_reaches_only_the_gateways(system: Cluster) -> None:
     """Its own traffic is not restricted, so what refuses it is the other end."""
     pods = _pods(system)
     image = pods["operator"]["spec"]["containers"][0]["image"]

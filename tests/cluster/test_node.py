@@ -17,7 +17,7 @@ from devcluster.kube import Cluster, Refused, ours
 from devcluster.node import cgroups
 from devcluster.node.errors import NodeError
 from devcluster.node.machine import Machine
-from devcluster.node.paths import NodePaths
+from devcluster.node.paths import SOURCE, NodePaths
 from devcluster.tools import helm, kubectl
 from devcluster.waiting import wait_until
 
@@ -153,7 +153,7 @@ def test_a_node_that_cannot_start_says_which_component_failed_and_leaves_nothing
     """Here: a settings file that the kubelet refuses."""
     broken = machine.paths.state.parent / "broken-source"
     subprocess.run(["rm", "-rf", str(broken)], check=True)
-    subprocess.run(["cp", "-r", str(Path(__file__).parent / "node"), str(broken)], check=True)
+    subprocess.run(["cp", "-r", str(SOURCE), str(broken)], check=True)
     (broken / "etc" / "kubelet.yaml").write_text("kind: Nonsense\n")
     monkeypatch.setattr("devcluster.node.machine.SOURCE", broken)
     with pytest.raises(NodeError, match=r"kubelet ended with status 1(.|\n)*Nonsense"):

@@ -129,8 +129,8 @@ def test_minikube_is_kind_with_two_other_services() -> None:
 def test_minikube_has_the_two_doors_as_node_ports() -> None:
     found = built("overlays/minikube")
     types = {name: o["spec"].get("type") for (kind, name), o in found.items() if kind == "Service"}
-    doors = {name for name, kind in types.items() if kind == "NodePort"}
-    assert doors == {"deltastream-api-gateway", "deltastream-socket-gateway"}
+    exposed = {name for name, kind in types.items() if kind == "NodePort"}
+    assert exposed == {"deltastream-api-gateway", "deltastream-socket-gateway"}
 
 
 def test_prod_has_three_members_of_mongodb_that_everybody_knows() -> None:

@@ -31,7 +31,7 @@ a release's may not and may.
 {{- end -}}
 
 {{/*
-Names by which a door answers anonymous reads, with commas: those inside the cluster, those of the Ingress or
+Names by which a gateway answers anonymous reads, with commas: those inside the cluster, those of the Ingress or
 HTTPRoute, and the given ones. Takes {root, component, given}.
 */}}
 {{- define "deltastream.doorHosts" -}}

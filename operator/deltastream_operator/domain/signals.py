@@ -12,11 +12,11 @@ class Signals:
     lag: int
     """Entries of the stream that no enricher has taken yet."""
     pending: int
-    """Entries taken and not yet acknowledged, wherever they wait: in Celery or in a worker."""
+    """Entries that an enricher has taken and not yet acknowledged."""
     oldest_seconds: float
     """Age of the oldest entry that is not acknowledged, 0 if there is none."""
     queued_tasks: int
-    """Tasks waiting in the feed's Celery queue; their entries are in `pending` already."""
+    """Tasks waiting in the feed's Celery queue. They call workers to entries that are counted above."""
     arrivals_per_second: float
     service_seconds: float | None
     """Worker time that an entry takes in a full batch; None before the first batch."""

@@ -1,6 +1,6 @@
 """`smoke`: the product as its user meets it, from inside the cluster. One line a check; a failure ends it.
 
-A feed is applied, its pods come up, a known chain arrives at both doors, a login works, strangers are
+A feed is applied, its pods come up, a known chain arrives at both gateways, a login works, strangers are
 refused. Where another feed carries the product, that one is looked at; its figures are known only if it plays
 the same moment.
 """
@@ -35,7 +35,7 @@ class SmokeError(PlannerError):
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
-    """Where the doors are and what must come out of them."""
+    """Where the gateways are and what must come out of them."""
 
     namespace: str
     gateway: str
@@ -92,17 +92,19 @@ async def run(api: Api, expected: Expectation, say: Callable[[str], None]) -> No
     product = expected.feed["spec"]["products"][0]
     async with aiohttp.ClientSession(timeout=timeout) as http, _feed(api, expected, product, say) as feed:
         name, known = feed["metadata"]["name"], _moment(feed) == _moment(expected.feed)
-        door = _Door(http, expected)
+        gateways = _Gateways(http, expected)
         admitted = "answered, as ANONYMOUS_READ says" if expected.anonymous else "refused"
-        await eventually(f"a read without a token is {admitted}", door.treats_strangers)
-        await eventually("an account is made and logs in", door.log_in)
+        await eventually(f"a read without a token is {admitted}", gateways.treats_strangers)
+        await eventually("an account is made and logs in", gateways.log_in)
         path = names.feeds_path(expected.namespace, name)
         await eventually(f"feed {name} is Ready", lambda: _ready(api, path))
-        expiry = await eventually(f"{product} has an expiry at the REST door", lambda: door.expiry(product))
+        expiry = await eventually(
+            f"{product} has an expiry at the REST gateway", lambda: gateways.expiry(product)
+        )
         right = "right" if known else "there"
-        await eventually(f"put/call ratios are {right}", lambda: door.ratios(product, expiry, known))
-        await eventually(f"max pain is {right}", lambda: door.pain(product, expiry, known))
-        await eventually("a chain arrives on a WebSocket", lambda: door.hears(product))
+        await eventually(f"put/call ratios are {right}", lambda: gateways.ratios(product, expiry, known))
+        await eventually(f"max pain is {right}", lambda: gateways.pain(product, expiry, known))
+        await eventually("a chain arrives on a WebSocket", lambda: gateways.hears(product))
     say("all checks hold")
 
 
@@ -142,8 +144,8 @@ async def _ready(api: Api, path: str) -> str | None:
     raise SmokeError(str(ready.get("message", "no conditions yet: is the operator running?")))
 
 
-class _Door:
-    """The two doors, with the token of a fresh account."""
+class _Gateways:
+    """The two gateways, with the token of a fresh account."""
 
     def __init__(self, http: aiohttp.ClientSession, expected: Expectation) -> None:
         self._http, self._expected, self._token = http, expected, ""

@@ -1,3 +1,3 @@
-"""The one REST door of DeltaStream."""
+"""The REST gateway of DeltaStream."""
 
 __version__ = "0.1.0"

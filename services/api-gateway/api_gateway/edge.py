@@ -1,4 +1,4 @@
-"""What happens to every request at the door: sizes, origins, headers, one metric."""
+"""What happens to every request at the gateway: sizes, origins, headers, one metric."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def host_name(host: str) -> str:
 
 
 def install(app: Flask, *, cors_origins: Collection[str], hosts: Collection[str] | None = None) -> None:
-    """Install the door's hooks; before the limits, so that what is refused here costs nobody a request.
+    """Install its hooks; before the limits, so that what is refused here costs nobody a request.
 
     `hosts` are the names by which the gateway may be asked (None: any).
     """

@@ -14,7 +14,7 @@ READS = frozenset({"data", "analytics"})  # the blueprints that need a user
 
 
 class Identity:
-    """Judges the token of a read once; the limits ask first, then the door.
+    """Judges the token of a read once; the limits ask first, then the route.
 
     The order matters: a refused token must cost its sender's address a request before it is refused.
     """

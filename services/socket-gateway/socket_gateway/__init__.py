@@ -1,3 +1,3 @@
-"""The one live door: Socket.IO rooms, snapshots, conflation, eviction."""
+"""The Socket.IO gateway: Socket.IO rooms, snapshots, conflation, eviction."""
 
 __version__ = "0.1.0"

@@ -99,7 +99,7 @@ def test_an_expired_token_ends_the_connection_except_where_none_is_needed(
 
 
 def test_anonymous_reading_is_announced_at_start(gateway: Any) -> None:
-    """Nobody runs an open door without a line in the log."""
+    """Nobody runs an open gateway without a line in the log."""
     assert "anonymous_read" in gateway.log.read_text()
 
 

@@ -33,7 +33,7 @@ def test_readiness_names_both_dependencies(gateway: Any) -> None:
 
 
 def test_other_paths_are_not_found_as_problem_json(gateway: Any) -> None:
-    """The one live door has no other room."""
+    """The Socket.IO gateway has no other room."""
     status, body = gateway.get("/anything")
     assert status == 404
     assert '"code": "not_found"' in body

@@ -127,6 +127,20 @@ def test_a_lost_ticket_is_replaced(client: redis.Redis, stream: FeedStream) -> N
     assert queue.tickets == 2
 
 
+def test_a_ticket_that_waits_is_not_lost(client: redis.Redis, stream: FeedStream) -> None:
+    """All workers are busy: more tickets would only wait behind it."""
+    add(client, 3)
+    now = 100.0
+    queue = Queue()
+    sub = subscriber(stream, queue, claim_idle_ms=60_000, queue_limit=3, clock=lambda: now)
+    stream.ensure_group()
+    sub.step()
+    queue.held = 1
+    now += 60
+    sub.step()
+    assert queue.tickets == 1
+
+
 def test_what_a_waiting_worker_takes_calls_no_other(
     client: redis.Redis, stream: FeedStream, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -121,20 +121,20 @@ class Subscriber:
         if self._clock() >= self._next_reap:
             self._next_reap = self._clock() + _REAP_EVERY_S
             self._reap()
-        self._announce()
+        self._announce(waiting)
 
-    def _announce(self) -> None:
-        """Send a ticket if entries wait, unless a worker has just taken one and has yet to read."""
-        delivered, waiting = self._stream.progress()
-        if not waiting:
+    def _announce(self, queued: int) -> None:
+        """Send a ticket if entries wait, unless one is queued, or taken by a worker that has yet to read."""
+        delivered, unread = self._stream.progress()
+        if not unread:
             if not self._stream.wait_for_entry(delivered, _BLOCK_MS):
                 return
-            delivered, waiting = self._stream.progress()
-        if not waiting:  # a worker that waits in the stream had it at once, and will have the next one
+            delivered, unread = self._stream.progress()
+        if not unread:  # a worker that waits in the stream had it at once, and will have the next one
             self._stop.wait(_POLL_S)
             return
         now = self._clock()
-        if delivered == self._announced and now < self._lost_at:
+        if delivered == self._announced and (queued or now < self._lost_at):
             self._stop.wait(_POLL_S)
             return
         self._queue.send_ticket()

@@ -135,7 +135,7 @@ class FeedStream:
         # pending list.
         with self._client.pipeline(transaction=False) as pipe:
             for times in set(deliveries.values()):
-                ids = [id_ for id_, delivered in deliveries.items() if delivered == times]
+                ids: list[Any] = [id_ for id_, delivered in deliveries.items() if delivered == times]
                 pipe.xclaim(self.key, GROUP, consumer, idle_ms, ids, retrycount=times + 1, justid=True)
             claimed = {_text(id_) for answer in pipe.execute() for id_ in answer}
         return [Claimed(id_, times + 1) for id_, times in deliveries.items() if id_ in claimed]

@@ -1,17 +1,17 @@
 {{/* Where each path leads, the longest first, as a list in JSON. */}}
-{{- define "deltastream.doors" -}}
+{{- define "deltastream.routes" -}}
 {{- $ports := include "deltastream.ports" . | fromJson -}}
-{{- $doors := list -}}
+{{- $routes := list -}}
 {{- range list (list "/socket.io" "socket-gateway") (list "/" "api-gateway") -}}
 {{- $path := first . -}}
 {{- $component := last . -}}
 {{- $name := include "deltastream.name" (dict "root" $ "component" $component) -}}
-{{- $doors = append $doors (dict "path" $path "component" $component "name" $name "port" (get $ports $component)) -}}
+{{- $routes = append $routes (dict "path" $path "component" $component "name" $name "port" (get $ports $component)) -}}
 {{- end -}}
-{{- $doors | toJson -}}
+{{- $routes | toJson -}}
 {{- end -}}
 
-{{/* URLs of the REST door that the Ingress and the HTTPRoute lead to, as a list in JSON. */}}
+{{/* URLs of the REST gateway that the Ingress and the HTTPRoute lead to, as a list in JSON. */}}
 {{- define "deltastream.doorUrls" -}}
 {{- $urls := list -}}
 {{- if .Values.ingress.enabled -}}

@@ -1,4 +1,4 @@
-"""The Ingress and the HTTPRoute: one name for both doors."""
+"""The Ingress and the HTTPRoute: one name for both gateways."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.chart.render import CHART, CI, ROOT, Object, helm, kind, objects, tem
 from tests.support import needs
 
 GATEWAY = next(path for path in CI if path.stem == "gateway")
-DOORS = [path for path in CI if path.stem in ("gateway", "all-enabled")]
+CASES = [path for path in CI if path.stem in ("gateway", "all-enabled")]
 GATEWAY_API = "sigs.k8s.io/gateway-api"
 ROUTES = "/apis/gateway.networking.k8s.io/v1/httproutes"
 # The oldest that values.yaml promises, and the newest that Go 1.25 takes, which the other programs ask for.
@@ -131,11 +131,11 @@ def _here(each: Object) -> Object:
     return each | {"metadata": each["metadata"] | {"namespace": "default"}}
 
 
-@pytest.mark.parametrize("values", DOORS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("values", CASES, ids=lambda path: path.stem)
 def test_a_cluster_with_the_gateway_api_takes_both(gateway_api: ApiServer, values: Path) -> None:
-    doors = kind(objects(template(f"--values={values}")), "Ingress", "HTTPRoute")
-    assert len(doors) == 2
-    assert _refused(gateway_api, *map(_here, doors)) == ""
+    routes = kind(objects(template(f"--values={values}")), "Ingress", "HTTPRoute")
+    assert len(routes) == 2
+    assert _refused(gateway_api, *map(_here, routes)) == ""
 
 
 def _without_port(rule: Any) -> None:
