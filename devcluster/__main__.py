@@ -13,13 +13,16 @@ from pathlib import Path
 
 from devcluster import kind, release
 from devcluster.environment import cache, in_ci
-from devcluster.images import __main__ as images
+from devcluster.images import build as images
+from devcluster.images.catalogue import chart_version
+from devcluster.images.errors import ImageError
 from devcluster.kube import Cluster, Refused, ours
-from devcluster.node.__main__ import archives, say
-from devcluster.node.__main__ import up as node_up
 from devcluster.node.errors import NodeError
 from devcluster.node.machine import Machine, build, unsupported
 from devcluster.node.paths import NodePaths
+from devcluster.node.ready import archives
+from devcluster.node.ready import up as node_up
+from devcluster.terminal import say
 from devcluster.tools import helm, kubectl
 
 FORWARDS = cache() / "forwards.json"
@@ -32,7 +35,7 @@ def at_hand() -> Cluster:
     machine = Machine(NodePaths("default"))
     if not machine.running:
         prepare()
-        node_up(machine, archives())
+        node_up(machine, archives(), say)
     return ours(Cluster(machine.paths.kubeconfig, kubectl(), helm()))
 
 
@@ -68,8 +71,7 @@ def prepare() -> None:
     build(say)
     helm()
     kubectl()
-    if images.main(["build"]):
-        raise Refused("the images were not built")
+    images.with_what_is_here(chart_version(), cache() / "images", say)
 
 
 def forward() -> None:
@@ -131,7 +133,7 @@ def main(argv: list[str]) -> int:
                 kind.up(say)
             case "kind-down":
                 kind.down()
-    except (Refused, NodeError) as error:
+    except (Refused, NodeError, ImageError) as error:
         print(f"{command}: {error}", file=sys.stderr)
         return 1
     return 0

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from devcluster.environment import cache
-from devcluster.images import __main__ as images
-from devcluster.images import host
-from devcluster.images.catalogue import products
+from devcluster.images import build, host
+from devcluster.images.catalogue import chart_version, products
 from devcluster.kube import Refused, run
 from devcluster.node.paths import SOURCE
+from devcluster.terminal import Say
 from devcluster.tools import kubectl
 
 NAME = "deltastream"
@@ -26,19 +25,18 @@ def kubeconfig() -> Path:
     return cache() / "kind.kubeconfig"
 
 
-def up(say: Callable[[str], None]) -> None:
-    """Create it if absent, build and load the images, mark it as made for tests. Raises Refused."""
+def up(say: Say) -> None:
+    """Create it if absent, load newly built images, mark it as made for tests. Raises Refused, ImageError."""
     _need("kind")
     engine = host.engine()
     if engine is None:
         raise Refused("neither docker nor podman answers; start one, or use `make node-up`")
-    if images.main(["build", f"--with={engine}"]):
-        raise Refused("the images were not built")
+    build.with_engine(engine, chart_version(), say)
     if NAME not in run(["kind", "get", "clusters"]).split():
         run(["kind", "create", "cluster", "--name", NAME, "--wait", "120s"], timeout=600)
     kubeconfig().write_text(run(["kind", "get", "kubeconfig", "--name", NAME]))
     kubeconfig().chmod(0o600)
-    for recipe in products(images.chart_version()):
+    for recipe in products(chart_version()):
         _load(engine, recipe.name)
     marker = SOURCE / "manifests" / "marker.yaml"
     run([str(kubectl()), "--kubeconfig", str(kubeconfig()), "apply", "--filename", str(marker)])

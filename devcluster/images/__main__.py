@@ -6,28 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-import yaml
-
 from devcluster.images import build, host
-from devcluster.images.catalogue import ROOT
+from devcluster.images.catalogue import chart_version
 from devcluster.images.errors import ImageError
-
-CHART = ROOT / "charts" / "deltastream" / "Chart.yaml"
-
-
-def say(text: str) -> None:
-    """One line for the person at the terminal."""
-    print(text, flush=True)
-
-
-def chart_version() -> str:
-    """The chart's appVersion, which its templates take as the tag. Raises ImageError."""
-    try:
-        return str(yaml.safe_load(CHART.read_text())["appVersion"])
-    except (OSError, KeyError) as error:
-        raise ImageError(
-            f"{CHART}: no appVersion ({type(error).__name__}); give a tag: --tag 1.2.3"
-        ) from None
+from devcluster.terminal import say
 
 
 def main(argv: list[str]) -> int:
@@ -45,11 +27,7 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     try:
         tag = options.tag or chart_version()
-        builder = options.builder or host.engine() or "buildah"
-        if builder == "buildah":
-            build.without_engine(tag, options.out, say)
-        else:
-            build.with_engine(builder, tag, say)
+        build.with_what_is_here(tag, options.out, say, options.builder)
     except ImageError as error:
         print(f"images: {error}", file=sys.stderr)
         return 1

@@ -12,8 +12,9 @@ import shutil
 from pathlib import Path
 
 from devcluster.images.catalogue import PYTHON
-from devcluster.images.host import Say, cache, need, run
+from devcluster.images.host import cache, need, run
 from devcluster.images.store import Store
+from devcluster.terminal import Say
 
 SUITE = "bookworm"
 # NB: no redis-server and no libcurl4: they would hide what the images of the stores forget to install.

@@ -14,15 +14,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from devcluster.golang import GoError
-from devcluster.images import base, context
+from devcluster.images import base, context, host
 from devcluster.images.archive import Layout
 from devcluster.images.catalogue import PYTHON, ROOT, Recipe, products, standins
 from devcluster.images.errors import ImageError
-from devcluster.images.host import Say, cache, need, need_root, run
+from devcluster.images.host import cache, need, need_root, run
 from devcluster.images.store import Store
+from devcluster.terminal import Say
 
 MIB = 1 << 20
 _CHANGED = 1_704_067_200  # 2024-01-01, of every file in a context
+
+
+def with_what_is_here(tag: str, out: Path, say: Say, builder: str | None = None) -> None:
+    """By `builder`, else by the engine that answers, else by buildah. Raises ImageError."""
+    builder = builder or host.engine() or "buildah"
+    if builder == "buildah":
+        without_engine(tag, out, say)
+    else:
+        with_engine(builder, tag, say)
 
 
 def with_engine(engine: str, tag: str, say: Say) -> None:

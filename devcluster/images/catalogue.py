@@ -6,9 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from devcluster import golang
+from devcluster.images.errors import ImageError
 
 ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "charts" / "deltastream" / "Chart.yaml"
 STANDINS = Path(__file__).resolve().parent / "standins"
 PYTHON = "docker.io/library/python:3.11-slim-bookworm"
 SERVICES = (
@@ -32,6 +36,16 @@ class Recipe:
     base: str = ""  # built before it, and part of its fingerprint
     version: str | None = None  # becomes a label
     brings: tuple[tuple[str, Callable[[], Path]], ...] = ()  # name in the context, and where the file is
+
+
+def chart_version() -> str:
+    """The chart's appVersion, which its templates take as the tag. Raises ImageError."""
+    try:
+        return str(yaml.safe_load(CHART.read_text())["appVersion"])
+    except (OSError, KeyError) as error:
+        raise ImageError(
+            f"{CHART}: no appVersion ({type(error).__name__}); give a tag: --tag 1.2.3"
+        ) from None
 
 
 def products(tag: str) -> list[Recipe]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from devcluster.environment import cache as cache
 from devcluster.images.errors import ImageError
-
-Say = Callable[[str], None]
+from devcluster.terminal import Say
 
 
 def run(

@@ -4,62 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
-import time
 from pathlib import Path
 
-from devcluster.environment import cache
 from devcluster.node.errors import NodeError
 from devcluster.node.machine import Machine, build
-from devcluster.node.paths import SOURCE, NodePaths
-
-MANIFESTS = ("marker.yaml", "dns.yaml", "storage.yaml")
-
-
-def say(text: str) -> None:
-    """One line for the person at the terminal."""
-    print(text, flush=True)
-
-
-def archives() -> list[Path]:
-    """The product's images, if `make images` has built them."""
-    return sorted((cache() / "images").glob("deltastream*.tar"))
-
-
-def kubectl(paths: NodePaths, *arguments: str) -> None:
-    """Raises NodeError with what kubectl says."""
-    program = cache() / "bin" / "kubectl"
-    argv = [str(program), "--kubeconfig", str(paths.kubeconfig), *arguments]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise NodeError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
-
-
-def up(machine: Machine, images: list[Path]) -> None:
-    """Ready with DNS and storage. A node that runs already is left as it is."""
-    paths = machine.paths
-    if machine.running:
-        say(f"node {paths.name} is running already; export KUBECONFIG={paths.kubeconfig}")
-        return
-    began = time.monotonic()
-    machine.up(images, say)
-    try:
-        kubectl(
-            paths,
-            "apply",
-            "--server-side",
-            *(f"--filename={SOURCE / 'manifests' / name}" for name in MANIFESTS),
-        )
-        for namespace, name in (("kube-system", "coredns"), ("local-path-storage", "local-path-provisioner")):
-            kubectl(
-                paths, "rollout", "status", "--timeout=60s", "--namespace", namespace, f"deployment/{name}"
-            )
-    except NodeError:
-        machine.down()
-        raise
-    took = time.monotonic() - began
-    say(f"node {paths.name} is Ready in {took:.0f} s; export KUBECONFIG={paths.kubeconfig}")
+from devcluster.node.paths import NodePaths
+from devcluster.node.ready import archives, up
+from devcluster.terminal import say
 
 
 def main(argv: list[str]) -> int:
@@ -77,7 +29,7 @@ def main(argv: list[str]) -> int:
             case "build":
                 build(say)
             case "up":
-                up(machine, archives())
+                up(machine, archives(), say)
             case "down":
                 machine.down()
             case "status":

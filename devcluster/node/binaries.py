@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from devcluster.environment import cache
 from devcluster.golang import GoError, built, compiled, go, program
 from devcluster.node.errors import NodeError
 from devcluster.node.paths import SOURCE
+from devcluster.terminal import Say
 
 KUBERNETES = "1.34.3"  # the last line that takes containerd 1.6 and cgroup v1 without being asked
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet")
@@ -22,7 +22,6 @@ TOOLS = {
     "local-path-provisioner": ("github.com/rancher/local-path-provisioner", "v0.0.30"),
     "kube-router": ("github.com/cloudnativelabs/kube-router/v2/cmd/kube-router", "v2.1.0"),
 }
-Say = Callable[[str], None]
 
 
 def build(say: Say) -> Path:

@@ -18,10 +18,10 @@ from devcluster.environment import cache
 from devcluster.node import binaries, cgroups, images, pki, rootfs
 from devcluster.node.errors import NodeError
 from devcluster.node.paths import SOURCE, NodePaths
+from devcluster.terminal import Say
 
 _NAMESPACES = ("--mount", "--net", "--pid", "--uts", "--ipc")
 _START_SECONDS = 120
-Say = Callable[[str], None]
 
 
 def unsupported() -> str | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 from devcluster.environment import cache
 from devcluster.node.errors import NodeError
+from devcluster.terminal import Say
 
 SUITE = "bookworm"
 PACKAGES = (
@@ -41,7 +41,7 @@ MOUNT_POINTS = (
 )
 
 
-def build(say: Callable[[str], None]) -> Path:
+def build(say: Say) -> Path:
     """The folder; made by debootstrap when it is absent or was made from other packages."""
     key = hashlib.sha256("\n".join((SUITE, *PACKAGES, *MOUNT_POINTS)).encode()).hexdigest()[:12]
     folder = cache() / f"rootfs-{key}"
@@ -71,7 +71,7 @@ def build(say: Callable[[str], None]) -> Path:
     return folder
 
 
-def _need_debootstrap(say: Callable[[str], None]) -> None:
+def _need_debootstrap(say: Say) -> None:
     if shutil.which("debootstrap"):
         return
     if shutil.which("apt-get") is None:

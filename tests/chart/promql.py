@@ -25,6 +25,7 @@ WORDS |= {"last_over_time", "unless"}
 _SELECTOR = re.compile(r"([a-zA-Z_:][\w:]*)\{([^}]*)\}")
 _MATCHER = re.compile(r'\s*(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"\s*,?')
 _GROUPING = re.compile(r"\bby \(([\w, ]+)\)")
+_METRIC = re.compile(r"^\w+ = (Counter|Gauge|Histogram)\(", re.MULTILINE)
 
 
 class Selector(NamedTuple):
@@ -94,10 +95,10 @@ class Series(NamedTuple):
 def metrics() -> dict[str, Series]:
     """Each series that the code exports, by name."""
     found = _series("operator", vars(Metrics()).values())
-    for path in sorted(ROOT.glob("services/*/*/*.py")):
-        if re.search(r"^\w+ = (Counter|Gauge|Histogram)\(", path.read_text(), re.MULTILINE):
-            module = importlib.import_module(f"{path.parent.name}.{path.stem}")
-            found |= _series(path.parts[-3], vars(module).values())
+    for path in sorted(ROOT.glob("services/*/*/**/*.py")):
+        service, *module = path.relative_to(ROOT / "services").with_suffix("").parts
+        if "tests" not in module and _METRIC.search(path.read_text()):
+            found |= _series(service, vars(importlib.import_module(".".join(module))).values())
     return found
 
 

@@ -63,6 +63,11 @@ def test_values_that_the_schema_takes_always_render(values: dict[str, Any], tmp_
         values["metrics"] = values.get("metrics", {}) | {"enabled": True, "interval": "1m"}
     values["ingress"] = values.get("ingress", {}) | {"enabled": True}
     values["httpRoute"] = values.get("httpRoute", {}) | {"enabled": True, "parentRefs": [{"name": "public"}]}
+    # Anonymous reads through them need a name, and the policies need the API server's address.
+    for gateway in ("apiGateway", "socketGateway"):
+        values[gateway] = values.get(gateway, {}) | {"allowedHosts": ["desk.example.com"]}
+    policy = values.setdefault("networkPolicy", {})
+    policy["apiServer"] = policy.get("apiServer", {}) | {"cidrs": ["10.0.0.0/8"]}
     file = tmp_path / "values.yaml"
     file.write_text(json.dumps(values))
     release = objects(template(f"--values={file}", "--set=backup.enabled=true"))

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 from devcluster.kube import Cluster, ours
-from devcluster.node.__main__ import archives, up
 from devcluster.node.machine import Machine, unsupported
 from devcluster.node.paths import NodePaths
+from devcluster.node.ready import archives, up
 from devcluster.release import NAME, install, namespace
+from devcluster.terminal import say
 from devcluster.tools import helm, kubectl
 
 from tests.support import needs
@@ -40,7 +41,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     machine = Machine(NodePaths("test"))
     with _alone(machine.paths):
         machine.down()  # what a run that was killed has left
-        up(machine, archives())
+        up(machine, archives(), say)
         yield ours(Cluster(machine.paths.kubeconfig, kubectl(), helm()))
         machine.down()
 

@@ -57,9 +57,9 @@ def _sync_and_hook() -> tuple[str, list[str]]:
     """Where the dev profile puts changed files, and what it runs in the container afterwards."""
     (profile,) = [each for each in CONFIG["profiles"] if each["name"] == "dev"]
     (artifact,) = [a for a in profile["build"]["artifacts"] if a["image"] == f"deltastream/{SERVICE}"]
-    (rule,) = artifact["sync"]["manual"]
+    (folder,) = {rule["dest"] for rule in artifact["sync"]["manual"]}
     (hook,) = artifact["sync"]["hooks"]["after"]
-    return rule["dest"], hook["container"]["command"]
+    return folder, hook["container"]["command"]
 
 
 def test_changed_code_gets_into_a_running_container_and_runs(in_dev: Cluster) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from devcluster.images import __main__ as command
-from devcluster.images import context, host
+from devcluster.images import catalogue, context, host
 from devcluster.images.archive import CONTAINERD_NAME, NAME, Layout
 from devcluster.images.errors import ImageError
 
@@ -167,11 +167,11 @@ def test_a_missing_tag_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without a chart there is no version to take."""
-    monkeypatch.setattr(command, "CHART", tmp_path / "Chart.yaml")
+    monkeypatch.setattr(catalogue, "CHART", tmp_path / "Chart.yaml")
     assert command.main(["build"]) == 1
     assert "--tag" in capsys.readouterr().err
     (tmp_path / "Chart.yaml").write_text('appVersion: "1.2.3"\n')
-    assert command.chart_version() == "1.2.3"
+    assert catalogue.chart_version() == "1.2.3"
 
 
 def test_without_root_or_engine_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

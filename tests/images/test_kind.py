@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 from devcluster import kind
-from devcluster.images.__main__ import chart_version
-from devcluster.images.catalogue import products
+from devcluster.images.catalogue import chart_version, products
 from devcluster.kube import Refused
 
 PROGRAM = """#!/bin/sh
