@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,21 @@ CI = sorted((CHART / "ci").glob("*.yaml"))
 NAMESPACE = "trading"
 DIGESTS = Path(__file__).with_name("digests.yaml")
 Object = dict[str, Any]
+# A component's block in values.yaml, and what its pods are labelled with.
+BLOCKS = {
+    "operator": "operator",
+    "feedGenerator": "feed-generator",
+    "workerEnricher": "worker-enricher",
+    "auth": "auth",
+    "storage": "storage",
+    "analytics": "analytics",
+    "apiGateway": "api-gateway",
+    "socketGateway": "socket-gateway",
+    "loggingService": "logging-service",
+    "redis": "redis",
+    "mongodb": "mongodb",
+    "backup": "backup",
+}
 
 
 class Refused(Exception):
@@ -34,6 +50,17 @@ class Pod(NamedTuple):
     def containers(self) -> list[Object]:
         """All containers, those before the start included."""
         return [*self.spec.get("initContainers", []), *self.spec["containers"]]
+
+    @property
+    def component(self) -> str:
+        """What it is a part of the product as."""
+        return self.labels["app.kubernetes.io/component"]
+
+    @property
+    def security(self) -> Object:
+        """Its securityContext; empty if it has none."""
+        found: Object = self.spec.get("securityContext", {})
+        return found
 
 
 def helm(*arguments: str) -> str:
@@ -54,6 +81,12 @@ def template(*options: str, release: str = "deltastream", chart: Path = CHART) -
 def objects(text: str) -> list[Object]:
     """The objects of a render."""
     return [each for each in yaml.load_all(text, yaml.CSafeLoader) if each]
+
+
+@cache
+def ci(stem: str) -> list[Object]:
+    """The objects of the release with the values of `ci/{stem}.yaml`."""
+    return objects(template(f"--values={CHART / 'ci' / stem}.yaml"))
 
 
 def name(each: Object) -> str:

@@ -2,60 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.chart.render import CHART, Object, Pod, ends, kind, name, objects, pods, template
+from tests.chart.render import BLOCKS, CHART, Object, ci, ends, kind, name, objects, pods, template
 
 SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 STORES = {"redis", "mongodb"}
-# A component's block in values.yaml, and what its pods are labelled with.
-BLOCKS = {
-    "operator": "operator",
-    "feedGenerator": "feed-generator",
-    "workerEnricher": "worker-enricher",
-    "auth": "auth",
-    "storage": "storage",
-    "analytics": "analytics",
-    "apiGateway": "api-gateway",
-    "socketGateway": "socket-gateway",
-    "loggingService": "logging-service",
-    "redis": "redis",
-    "mongodb": "mongodb",
-    "backup": "backup",
-}
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
 USERS = {"runAsUser", "runAsGroup", "fsGroup"}
-
-
-@cache
-def _ci(stem: str) -> list[Object]:
-    return objects(template(f"--values={CHART / 'ci' / stem}.yaml"))
 
 
 def _rendered(*options: str, **where: Any) -> list[Object]:
     return objects(template(*options, **where))
 
 
-def _component(pod: Pod) -> str:
-    return pod.labels["app.kubernetes.io/component"]
-
-
 def _images(release: list[Object]) -> set[str]:
     return {container["image"] for pod in pods(release) for container in pod.containers}
-
-
-def _security(pod: Pod) -> Object:
-    found: Object = pod.spec.get("securityContext", {})
-    return found
 
 
 def _blocks(release: list[Object]) -> set[str]:
@@ -120,27 +89,27 @@ def test_addresses_of_both_families_are_texts_in_every_policy() -> None:
     both = _rendered('--set-json=networkPolicy.apiServer.cidrs=["::/0","fd00::/8"]')
     assert _blocks(both) == {"0.0.0.0/0", "::/0", "fd00::/8"}
     outside = {"2001:db8:1::/64", "2001:db8:2::/64", "fd00:10:96::a/128", "::/0"}
-    assert _blocks(_ci("ipv6")) == outside
+    assert _blocks(ci("ipv6")) == outside
 
 
 def test_every_process_listens_where_it_is_told_to() -> None:
     """Services and probe servers, the operator's and the feeds' too; by default where the image says."""
-    for release, host in ((_ci("default"), None), (_ci("all-enabled"), "::")):
+    for release, host in ((ci("default"), None), (ci("all-enabled"), "::")):
         for pod in pods(release):
             for container in pod.spec["containers"]:
                 env = {each["name"]: each.get("value") for each in container.get("env", [])}
-                told = None if ends(pod) or _component(pod) in STORES else host
+                told = None if ends(pod) or pod.component in STORES else host
                 assert env.get("HOST") == told, f"{pod.owner} {container['name']}"
                 if container["name"] == "mongodb":
                     assert ("--ipv6" in container["command"]) is (host == "::")
 
 
 def test_every_service_has_the_families_that_are_wanted() -> None:
-    for each in kind(_ci("all-enabled"), "Service"):
+    for each in kind(ci("all-enabled"), "Service"):
         assert each["spec"]["ipFamilyPolicy"] == "PreferDualStack", name(each)
         assert each["spec"]["ipFamilies"] == ["IPv4", "IPv6"], name(each)
         assert each["metadata"]["annotations"]["example.com/balancer"] == "internal", name(each)
-    for each in kind(_ci("default"), "Service"):
+    for each in kind(ci("default"), "Service"):
         assert not {"ipFamilyPolicy", "ipFamilies"} & set(each["spec"])
 
 
@@ -160,9 +129,9 @@ def test_no_pod_names_a_user_where_the_cluster_gives_it(options: list[str]) -> N
     release = _rendered(*options, "--set=backup.enabled=true")
     assert len(pods(release)) == 19
     for pod in pods(release):
-        assert not USERS & set(_security(pod)), pod.owner
-        assert _security(pod)["runAsNonRoot"] is True, pod.owner
-        assert _security(pod)["seccompProfile"] == {"type": "RuntimeDefault"}, pod.owner
+        assert not USERS & set(pod.security), pod.owner
+        assert pod.security["runAsNonRoot"] is True, pod.owner
+        assert pod.security["seccompProfile"] == {"type": "RuntimeDefault"}, pod.owner
         for container in pod.containers:
             assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}, pod.owner
             assert not USERS & set(container["securityContext"]), pod.owner
@@ -171,7 +140,7 @@ def test_no_pod_names_a_user_where_the_cluster_gives_it(options: list[str]) -> N
 def test_users_stay_on_openshift_where_that_is_disabled() -> None:
     disabled = "--set=global.compatibility.openshift.adaptSecurityContext=disabled"
     for pod in pods(_rendered("--api-versions=security.openshift.io/v1", disabled)):
-        assert _security(pod)["runAsUser"] == 10001
+        assert pod.security["runAsUser"] == 10001
 
 
 @pytest.mark.parametrize("off", ["podSecurityContext=null", "podSecurityContext.enabled=false"])
@@ -180,10 +149,10 @@ def test_a_component_s_security_context_goes_without_the_others(off: str) -> Non
     for block, label in BLOCKS.items():
         if block in ("operator", "workerEnricher", "mongodb"):
             release = _rendered(f"--set={block}.{off}")
-            without = {_component(pod) for pod in pods(release) if not _security(pod)}
+            without = {pod.component for pod in pods(release) if not pod.security}
             hooks = {"crd-upgrade", "init-secrets", "smoke", "stranger"} if block == "operator" else set()
             assert without == {label} | hooks, block
-    assert not any(_security(pod) for pod in pods(_rendered(f"--set={off}")))
+    assert not any(pod.security for pod in pods(_rendered(f"--set={off}")))
 
 
 @pytest.mark.parametrize("off", ["containerSecurityContext=null", "containerSecurityContext.enabled=false"])
@@ -194,14 +163,14 @@ def test_containers_security_contexts_can_go_too(off: str) -> None:
 
 def test_a_component_s_key_is_over_the_common_one_and_null_takes_it_away() -> None:
     own = '--set-json=redis.podSecurityContext={"runAsUser":999,"runAsGroup":null}'
-    (redis,) = [pod for pod in pods(_rendered(own)) if _component(pod) == "redis"]
-    common = {key: value for key, value in _security(pods(_ci("default"))[0]).items() if key != "runAsGroup"}
-    assert _security(redis) == common | {"runAsUser": 999}
+    (redis,) = [pod for pod in pods(_rendered(own)) if pod.component == "redis"]
+    common = {key: value for key, value in pods(ci("default"))[0].security.items() if key != "runAsGroup"}
+    assert redis.security == common | {"runAsUser": 999}
 
 
 def test_a_mirror_stands_in_for_docker_io_and_another_registry_is_kept() -> None:
     mirror = "mirror.example.com:5000/docker"
-    found = _images(_ci("shared-values"))
+    found = _images(ci("shared-values"))
     assert {image.rpartition(":")[0] for image in found} >= {
         f"{mirror}/library/redis",
         f"{mirror}/library/mongo",
@@ -220,12 +189,12 @@ def test_a_mirror_stands_in_for_docker_io_and_another_registry_is_kept() -> None
 
 
 def test_login_secrets_are_those_of_both_places_once() -> None:
-    for pod in pods(_ci("shared-values")):
+    for pod in pods(ci("shared-values")):
         assert pod.spec["imagePullSecrets"] == [{"name": "mirror-login"}, {"name": "second-login"}], pod.owner
 
 
 def test_a_claim_takes_its_own_class_else_the_shared_one() -> None:
-    release = _ci("shared-values")
+    release = ci("shared-values")
     claims = [each["spec"]["volumeClaimTemplates"][0] for each in kind(release, "StatefulSet")]
     claims += kind(release, "PersistentVolumeClaim")
     assert sorted(claim["spec"]["storageClassName"] for claim in claims) == ["fast", "fast", "slow"]
@@ -262,121 +231,20 @@ def test_an_umbrella_chart_sets_all_of_it_in_its_own_values(tmp_path: Path) -> N
     }
     assert all(image.startswith("mirror.example.com/") for image in _images(umbrella))
     for pod in pods(umbrella):
-        assert not USERS & set(_security(pod)), pod.owner
-        assert bool(_security(pod)) is (_component(pod) != "auth")
+        assert not USERS & set(pod.security), pod.owner
+        assert bool(pod.security) is (pod.component != "auth")
 
 
 def test_no_policy_reaches_pods_of_other_charts_of_the_release() -> None:
     """Under an umbrella chart they have the same instance: deny-all would cut them off."""
-    for policy in kind(_ci("default"), "NetworkPolicy"):
+    for policy in kind(ci("default"), "NetworkPolicy"):
         labels = policy["spec"]["podSelector"]["matchLabels"]
         assert labels.get("app.kubernetes.io/name") == "deltastream" or set(labels.values()) == {"stranger"}
-
-
-def test_what_is_added_reaches_every_pod_of_its_component() -> None:
-    """Variables, volumes, labels, spread, accounts. A hook's pod gets those of the component whose image it
-    runs, as far as they exist when it runs."""
-    before = {"crd-upgrade", "init-secrets"}
-    hooks = before | {"smoke", "stranger", "mongodb-init"}
-    seen = set()
-    for pod in pods(_ci("all-enabled")):
-        seen.add(_component(pod))
-        for container in pod.spec["containers"]:
-            env = {each["name"]: each for each in container.get("env", [])}
-            if _component(pod) not in {*before, "stranger"}:  # which have no settings
-                assert env["TZ"]["value"] == "Asia/Kolkata", pod.owner
-                assert "valueFrom" in env["NODE_NAME"], pod.owner
-            mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
-            assert mounts.get("company") == (None if _component(pod) in before else "/etc/company"), pod.owner
-            assert container["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, pod.owner
-        volumes = {volume["name"]: volume for volume in pod.spec["volumes"]}
-        if _component(pod) not in before:
-            assert volumes["company"]["configMap"]["name"] == "deltastream-extra", pod.owner
-        assert _security(pod)["supplementalGroups"] == [5000], pod.owner
-        assert pod.spec["dnsConfig"] == {"options": [{"name": "ndots", "value": "2"}]}, pod.owner
-        if _component(pod) not in hooks:
-            assert pod.labels["example.com/tier"] == "options", pod.owner
-            (spread,) = pod.spec["topologySpreadConstraints"]
-            assert spread["topologyKey"] == "topology.kubernetes.io/zone", pod.owner
-            counted = spread.get("labelSelector", {}).get("matchLabels", {})
-            assert counted.items() <= pod.labels.items(), pod.owner
-            assert bool(counted) is not pod.owner.startswith("ConfigMap/"), pod.owner  # the operator's to say
-    assert seen >= set(BLOCKS.values()) | hooks
-    for account in kind(_ci("all-enabled"), "ServiceAccount"):
-        component = account["metadata"]["labels"]["app.kubernetes.io/component"]
-        own = account["metadata"]["annotations"].get("example.com/identity")
-        assert own == (None if component in hooks else "options"), name(account)
-
-
-def test_a_hook_before_the_installation_needs_nothing_that_the_installation_brings() -> None:
-    """Its pod waits for every ConfigMap and Secret that it names, and `helm install` waits for the pod."""
-    hook = "helm.sh/hook"
-    release = _ci("all-enabled")
-    early = [
-        each for each in release if "pre-install" in each["metadata"].get("annotations", {}).get(hook, "")
-    ]
-    made = {each["metadata"]["name"] for each in kind(early, "ConfigMap")} | {"kube-root-ca.crt"}
-    assert {_component(pod) for pod in pods(early)} == {"crd-upgrade", "init-secrets"}
-    for pod in pods(early):
-        volumes = pod.spec["volumes"]
-        sources = [
-            *volumes,
-            *(each for one in volumes for each in one.get("projected", {}).get("sources", [])),
-        ]
-        assert {each["configMap"]["name"] for each in sources if "configMap" in each} <= made, pod.owner
-        assert not [each for each in sources if "secret" in each], pod.owner
-        assert not [each for each in pod.containers if "env" in each or "envFrom" in each], pod.owner
-
-
-def test_a_spread_that_says_what_it_counts_is_left_as_it_is() -> None:
-    """Nothing of the component's own selector gets into it."""
-    mine = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
-    mine["labelSelector"] = {"matchLabels": {"mine": "x"}}
-    for value in ("apiGateway", "workerEnricher"):
-        release = _rendered(f"--set-json={value}.topologySpreadConstraints={json.dumps([mine])}")
-        assert [mine] in [pod.spec.get("topologySpreadConstraints") for pod in pods(release)], value
 
 
 def test_no_hosts_at_all_render() -> None:
     """As null in a values file."""
     assert _rendered("--set-json=ingress.hosts=null", "--set-json=httpRoute.hostnames=null")
-
-
-def test_a_variable_of_the_user_s_replaces_the_chart_s_and_its_file() -> None:
-    mine = [
-        {"name": "LOG_LEVEL", "value": "{{ .Values.logLevel | lower }}"},
-        {"name": "REDIS_URL", "valueFrom": {"secretKeyRef": {"name": "mine", "key": "url"}}},
-        {"name": "NUMBER", "value": "{{ 1 }}e3"},
-    ]
-    (pod,) = [
-        pod
-        for pod in pods(_rendered(f"--set-json=analytics.extraEnv={json.dumps(mine)}"))
-        if _component(pod) == "analytics"
-    ]
-    env = {each["name"]: each for each in pod.spec["containers"][0]["env"]}
-    assert len(env) == len(pod.spec["containers"][0]["env"])
-    assert env["LOG_LEVEL"]["value"] == "info"
-    assert env["REDIS_URL"] == mine[1]
-    assert env["NUMBER"]["value"] == "1e3"
-    assert "REDIS_URL_FILE" not in env
-
-
-def test_common_labels_are_on_every_object_and_pod_and_in_no_selector_or_claim() -> None:
-    release = _ci("shared-values")
-    for each in release:
-        assert each["metadata"]["labels"]["team"] == "options", name(each)
-        assert each["metadata"]["labels"]["app.kubernetes.io/part-of"] == "desk", name(each)
-        assert each["metadata"]["annotations"]["example.com/owner"] == "options@example.com", name(each)
-    for pod in pods(release):
-        assert pod.labels["team"] == "options", pod.owner
-    for each in kind(release, "Deployment", "StatefulSet", "Service", "PodDisruptionBudget", "NetworkPolicy"):
-        assert "team" not in str({**each["spec"], "template": None}), name(each)
-    hooks = [each for each in release if "helm.sh/hook" in each["metadata"]["annotations"]]
-    assert {each["kind"] for each in hooks} >= {"Job", "Role", "NetworkPolicy"}
-    (plan,) = [
-        each["data"]["plan.yaml"] for each in kind(release, "ConfigMap") if "plan.yaml" in each["data"]
-    ]
-    assert all(secret["labels"]["team"] == "options" for secret in yaml.safe_load(plan)["secrets"])
 
 
 def test_null_is_nothing_for_every_setting_that_may_be_empty(tmp_path: Path) -> None:
@@ -392,7 +260,7 @@ def test_null_is_nothing_for_every_setting_that_may_be_empty(tmp_path: Path) -> 
     values["networkPolicy"] = {"apiServer": {"cidrs": None}, "dns": {"cidrs": None}}
     file = tmp_path / "values.yaml"
     file.write_text(yaml.safe_dump(values))
-    assert objects(template(f"--values={file}")) == _ci("default")
+    assert objects(template(f"--values={file}")) == ci("default")
 
 
 def test_a_million_is_no_power_of_ten(tmp_path: Path) -> None:
@@ -406,6 +274,6 @@ def test_a_million_is_no_power_of_ten(tmp_path: Path) -> None:
     )
     text = template(f"--values={file}")
     assert "e+" not in re.sub(r"description: .*", "", text)
-    (gateway,) = [pod for pod in pods(objects(text)) if _component(pod) == "api-gateway"]
+    (gateway,) = [pod for pod in pods(objects(text)) if pod.component == "api-gateway"]
     env = {each["name"]: each.get("value") for each in gateway.spec["containers"][0]["env"]}
     assert env["RATE_LIMIT_PER_MINUTE"] == "1000000"

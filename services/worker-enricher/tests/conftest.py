@@ -21,7 +21,7 @@ from pymongo import MongoClient
 from tests.support.contracts import example
 
 from worker_enricher.adapters.redis_client import connect as redis_client
-from worker_enricher.adapters.stream import GROUP
+from worker_enricher.adapters.stream import GROUP, FeedStream
 
 SERVICE = Path(__file__).parents[1]
 MakeEnricher = Callable[[str, str], "Enricher"]
@@ -112,3 +112,13 @@ def make_enricher(tmp_path: Path) -> Iterator[MakeEnricher]:
 def enricher(make_enricher: MakeEnricher, redis_url: str, mongo_url: str) -> Enricher:
     """An enricher of the session's stores."""
     return make_enricher(redis_url, mongo_url)
+
+
+@pytest.fixture
+def client(redis_url: str) -> redis.Redis:
+    return redis_client(redis_url)
+
+
+@pytest.fixture
+def stream(client: redis.Redis) -> FeedStream:
+    return FeedStream(client, "f", dlq_max_entries=100, now_ns=lambda: 7)

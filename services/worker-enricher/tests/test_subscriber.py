@@ -10,7 +10,6 @@ import pytest
 import redis
 from devcluster.waiting import wait_until
 
-from worker_enricher.adapters.redis_client import connect as redis_client
 from worker_enricher.adapters.stream import GROUP, FeedStream
 from worker_enricher.subscriber import Subscriber
 
@@ -32,16 +31,6 @@ class Queue:
 
     def send(self, entry_ids: Sequence[str], deliveries: int) -> None:
         self.sent.append((list(entry_ids), deliveries))
-
-
-@pytest.fixture
-def client(redis_url: str) -> redis.Redis:
-    return redis_client(redis_url)
-
-
-@pytest.fixture
-def stream(client: redis.Redis) -> FeedStream:
-    return FeedStream(client, "f", dlq_max_entries=100, now_ns=lambda: 7)
 
 
 def subscriber(stream: FeedStream, queue: Queue, name: str = "s1", **settings: Any) -> Subscriber:
@@ -174,66 +163,6 @@ def test_a_quiet_feed_calls_nobody(client: redis.Redis, stream: FeedStream) -> N
     assert queue.tickets == 0
 
 
-@pytest.mark.parametrize("size", [100_000, 1 << 20])
-def test_a_read_stops_once_its_bodies_are_large_enough(
-    client: redis.Redis, stream: FeedStream, size: int
-) -> None:
-    """Bytes bound a worker's memory: 4 MiB, and less than that again, however large the entries are."""
-    ids = add(client, 100, b"x" * size)
-    stream.ensure_group()
-    read: list[str] = []
-    while len(read) < 100:
-        batch = stream.read_new("w", 256, 4 << 20)
-        assert 0 < sum(len(entry.body or b"") for entry in batch) < 2 * (4 << 20)
-        read += [entry.id for entry in batch]
-    assert read == ids, "in order, each once"
-
-
-def test_a_read_that_met_large_entries_is_careful_from_then_on(
-    client: redis.Redis, stream: FeedStream
-) -> None:
-    """Only where small entries turn into large ones at once can a read bring 64 of them."""
-    stream.ensure_group()
-    add(client, 2000)
-    while len(stream.read_new("w", 256, 4 << 20)) == 256:
-        pass
-    add(client, 200, b"x" * (1 << 20))
-    assert [len(stream.read_new("w", 256, 4 << 20)) for _ in range(3)] == [64, 4, 4]
-    add(client, 1000)
-    read = [len(stream.read_new("w", 256, 4 << 20)) for _ in range(40)]
-    assert read[-1] == 0
-    assert 256 in read, "and bold again"
-
-
-def test_a_read_stops_at_its_number_of_entries(client: redis.Redis, stream: FeedStream) -> None:
-    """What is read in pieces is whole: order, bodies and marks."""
-    stream.ensure_group()
-    ids = add(client, 300)
-    client.xadd("feed:f", {"body": b"[]", "readmitted": "1"})
-    batch = stream.read_new("w", 256, BIG)
-    assert [entry.id for entry in batch] == ids[:256]
-    assert {(entry.body, entry.readmitted) for entry in batch} == {(b"{}", False)}
-    *rest, last = stream.read_new("w", 256, BIG)
-    assert [entry.id for entry in rest] == ids[256:]
-    assert (last.body, last.readmitted) == (b"[]", True)
-
-
-def test_taking_over_reads_no_bodies(client: redis.Redis, stream: FeedStream) -> None:
-    """256 entries of 1 MiB would not fit into the subscriber; a delivery is counted all the same."""
-    stream.ensure_group()
-    ids = add(client, 3, b"x" * (1 << 20))
-    stream.read_new("dead", 10, BIG)
-    client.xdel("feed:f", ids[1])
-    client.config_resetstat()
-    assert [(c.id, c.deliveries) for c in stream.take_over("s", 0, 10)] == [(ids[0], 2), (ids[2], 2)]
-    assert client.info("stats")["total_net_output_bytes"] < 100_000
-    rows = client.xpending_range("feed:f", GROUP, "-", "+", 10)
-    assert [(row["message_id"].decode(), row["consumer"], row["times_delivered"]) for row in rows] == [
-        (ids[0], b"s", 2),
-        (ids[2], b"s", 2),
-    ]
-
-
 def test_what_a_dead_consumer_left_is_taken_over_first_together_then_alone(
     client: redis.Redis, stream: FeedStream
 ) -> None:
@@ -308,56 +237,6 @@ def test_two_subscribers_never_take_the_same_entry(client: redis.Redis, stream: 
     assert sorted(step_both()) == sorted((id_, 2) for id_ in left)
 
 
-def test_entries_that_a_worker_keeps_are_not_taken_over(client: redis.Redis, stream: FeedStream) -> None:
-    """A worker that waits out an outage of MongoDB holds its batch; holding is no delivery."""
-    ids = add(client, 2)
-    stream.ensure_group()
-    stream.read_new("sub", 10, BIG)
-    stream.keep("worker", ids)
-    assert stream.take_over("other", 60_000, 10) == []
-    rows = client.xpending_range("feed:f", GROUP, "-", "+", 10)
-    assert {(row["consumer"], row["times_delivered"]) for row in rows} == {(b"worker", 1)}
-
-
-def test_silent_consumers_that_hold_nothing_are_forgotten(client: redis.Redis, stream: FeedStream) -> None:
-    """Pods come and go; the group must not grow, and what they hold must not go with them."""
-    add(client, 1)
-    stream.ensure_group()
-    stream.read_new("holds", 1, BIG)
-    add(client, 1)
-    stream.acknowledge([entry.id for entry in stream.read_new("empty", 1, BIG)])
-
-    def forgotten() -> bool:
-        stream.forget_consumers(0)
-        return [row["name"] for row in client.xinfo_consumers("feed:f", GROUP)] == [b"holds"]
-
-    wait_until(forgotten, "only the holder is left")
-
-
-def test_a_worker_that_reads_again_just_as_it_is_forgotten_loses_nothing(
-    client: redis.Redis, stream: FeedStream, redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A quiet feed's worker is silent for hours; its entries would vanish with its name."""
-    stream.ensure_group()
-    add(client, 1)
-    stream.acknowledge([entry.id for entry in stream.read_new("quiet", 1, BIG)])
-    [id_] = add(client, 1)
-    other = FeedStream(redis_client(redis_url), "f", dlq_max_entries=1)
-    execute = client.execute_command
-
-    def followed_by_a_read(*args: Any, **options: Any) -> Any:
-        answer = execute(*args, **options)
-        other.read_new("quiet", 1, BIG)
-        return answer
-
-    wait_until(lambda: client.xinfo_consumers("feed:f", GROUP)[0]["idle"] > 0, "silent")
-    monkeypatch.setattr(client, "execute_command", followed_by_a_read)
-    stream.forget_consumers(0)
-    monkeypatch.undo()
-    [row] = client.xpending_range("feed:f", GROUP, "-", "+", 10)
-    assert row["message_id"].decode() == id_
-
-
 def test_a_group_lost_while_running_is_made_again_at_the_start(
     client: redis.Redis, stream: FeedStream
 ) -> None:
@@ -369,44 +248,6 @@ def test_a_group_lost_while_running_is_made_again_at_the_start(
     ids = add(client, 2)
     step_until(sub, lambda: queue.tickets, "a worker is called")
     assert [entry.id for entry in stream.read_new("w", 10, BIG)] == ids
-
-
-def test_a_worker_makes_a_lost_group_again_at_the_start(client: redis.Redis, stream: FeedStream) -> None:
-    """Its read is the first to notice, where the subscriber waits for room in the queue."""
-    ids = add(client, 2)
-    assert stream.read_new("w", 10, BIG) == []
-    assert [entry.id for entry in stream.read_new("w", 10, BIG)] == ids
-
-
-def test_fetch_returns_entries_in_order_and_marks_the_gone(client: redis.Redis, stream: FeedStream) -> None:
-    """A taken-over batch may have holes; nothing in between may slip in."""
-    ids = add(client, 5)
-    client.xdel("feed:f", ids[2])
-    wanted = [ids[0], ids[2], ids[4]]
-    assert [(e.id, e.body) for e in stream.fetch(wanted)] == [
-        (ids[0], b"{}"),
-        (ids[2], None),
-        (ids[4], b"{}"),
-    ]
-
-
-def test_trimming_removes_only_what_was_processed(client: redis.Redis, stream: FeedStream) -> None:
-    """Neither what is pending nor what was never read goes, however long the stream grows."""
-    stream.trim()
-    add(client, 2000)
-    stream.trim()
-    stream.ensure_group()
-    stream.trim()
-    assert client.xlen("feed:f") == 2000, "nobody has read anything"
-    ids = [entry.id for entry in stream.read_new("w", 1500, BIG)]
-    stream.acknowledge([*ids[:900], *ids[901:]])
-    stream.trim()
-    left = [id_.decode() for id_, _ in client.xrange("feed:f")]
-    assert left[-1100] == ids[900], "the entry that is pending and all after it"
-    assert len(left) <= 1200, "whole nodes of 100 entries go"
-    stream.acknowledge([ids[900]])
-    stream.trim()
-    assert 500 <= client.xlen("feed:f") <= 600
 
 
 def test_the_subscriber_trims_while_the_queue_is_full(client: redis.Redis, stream: FeedStream) -> None:
