@@ -20,11 +20,11 @@ MIB = 2**20
 
 
 def sizes(home: Path) -> dict[str, float]:
-    """MiB of each process of the planner in `home`, with its children; and of the planner."""
+    """MiB of each process of the local run in `home`, with its children; and of the local run."""
     recorded = json.loads((home / "run/processes.json").read_text())
     processes = {name: psutil.Process(pid) for name, (pid, _) in recorded.items()}
-    planner = psutil.Process(next(iter(processes.values())).ppid())
-    found = {"planner": planner.memory_full_info().pss / MIB}
+    local_run = psutil.Process(next(iter(processes.values())).ppid())
+    found = {"local_run": local_run.memory_full_info().pss / MIB}
     for name, process in processes.items():
         family = [process, *process.children(recursive=True)]
         found[name] = sum(one.memory_full_info().pss for one in family) / MIB

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 
-class PlannerError(Exception):
-    """Ends the planner with one clear line."""
+class OperatorError(Exception):
+    """Ends the local run with one clear line."""
 
     exit_code = 1
 
 
-class FeedError(PlannerError):
+class FeedError(OperatorError):
     """Feeds that cannot be taken: every problem on a line of its own."""
 
     exit_code = 2
@@ -18,7 +18,7 @@ class FeedError(PlannerError):
         super().__init__("\n".join(problems))
 
 
-class SettingsError(PlannerError):
+class SettingsError(OperatorError):
     """Settings that cannot be taken: every problem on a line of its own."""
 
     exit_code = 2

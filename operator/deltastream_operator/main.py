@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from deltastream_operator.errors import PlannerError
+from deltastream_operator.errors import OperatorError
 from deltastream_operator.local import settings
 from deltastream_operator.parsing import resource
 
@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
             print(background.start(args.feeds, known.home, args.services))
             return 0
         local.build(feeds, known, ROOT, args.services).run()
-    except PlannerError as error:
+    except OperatorError as error:
         print(f"deltastream: {error}" if error.exit_code == 1 else error, file=sys.stderr)
         return error.exit_code
     return 0

@@ -1,4 +1,4 @@
-"""The whole system as a user starts it: the local planner in a process of its own, on free ports."""
+"""The whole system as a user starts it: the local run in a process of its own, on free ports."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ DEFAULT_FEEDS = "k8s/samples/nifty-replay.yaml,k8s/samples/synthetic.yaml"
 
 
 class LocalSystem:
-    """One running system. Names of processes are the planner's: `redis`, `nifty-replay-generator-0`, …"""
+    """One running system. Names of processes are the local run's: `redis`, `nifty-replay-generator-0`, …"""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self.ports = {name: free_port() for name in PORTS}
 
     def env(self) -> dict[str, str]:
-        """The environment that a planner of this home is started with."""
+        """The environment that a local run of this home is started with."""
         return {
             **os.environ,
             **{f"{name}_PORT": str(port) for name, port in self.ports.items()},
@@ -77,7 +77,7 @@ class LocalSystem:
         return {name: int(pid) for name, (pid, _) in recorded.items()}
 
     def kill(self, name: str) -> None:
-        """kill -9 one process, and wait until the planner has started it again."""
+        """kill -9 one process, and wait until the local run has started it again."""
         old = self.pids()[name]
         psutil.Process(old).kill()
         wait_until(
@@ -99,27 +99,27 @@ class LocalSystem:
 
 @contextmanager
 def running(home: Path, feeds: str = DEFAULT_FEEDS) -> Iterator[LocalSystem]:
-    """A system from its start to its end; a planner that does not end cleanly fails the test."""
+    """A system from its start to its end; a local run that does not end cleanly fails the test."""
     system = LocalSystem(home)
     home.mkdir(parents=True, exist_ok=True)
     command = [PYTHON, "-m", "deltastream_operator", "local", "--feeds", feeds]
-    with open(home / "planner.out", "ab") as out:
-        planner = subprocess.Popen(command, cwd=ROOT, env=system.env(), stdout=out, stderr=out)
-    said = home / "planner.out"
+    with open(home / "local.out", "ab") as out:
+        local_run = subprocess.Popen(command, cwd=ROOT, env=system.env(), stdout=out, stderr=out)
+    said = home / "local.out"
     try:
         wait_until(
-            lambda: (home / "run/ready").exists() or planner.poll() is not None, "the system is ready", 110
+            lambda: (home / "run/ready").exists() or local_run.poll() is not None, "the system is ready", 110
         )
-        assert planner.poll() is None, said.read_text()
+        assert local_run.poll() is None, said.read_text()
         yield system
         left = system.pids()
-        planner.terminate()
-        assert planner.wait(timeout=90) == 0, said.read_text()
+        local_run.terminate()
+        assert local_run.wait(timeout=90) == 0, said.read_text()
         assert not [name for name, pid in left.items() if psutil.pid_exists(pid)]
     finally:
-        if planner.poll() is None:
-            planner.terminate()
+        if local_run.poll() is None:
+            local_run.terminate()
             try:
-                planner.wait(timeout=60)
+                local_run.wait(timeout=60)
             except subprocess.TimeoutExpired:
-                planner.kill()
+                local_run.kill()

@@ -23,7 +23,7 @@ from deltastream_operator.cluster.watching.mounts import Mounts
 from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.cluster.writing.events import Events
 from deltastream_operator.cluster.writing.workloads import Workloads
-from deltastream_operator.errors import PlannerError
+from deltastream_operator.errors import OperatorError
 from deltastream_operator.kubernetes import login, names
 from deltastream_operator.kubernetes.api import Api
 from deltastream_operator.redis_signals import RedisSignals
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 
 def run(settings: ClusterSettings) -> None:
-    """Until SIGTERM or SIGINT. Raises PlannerError when there is no cluster to work on."""
+    """Until SIGTERM or SIGINT. Raises OperatorError when there is no cluster to work on."""
     json_logs.configure(settings.log_level)
     asyncio.run(_run(settings))
 
@@ -109,4 +109,4 @@ async def _until(stop: asyncio.Event, *coroutines: Coroutine[Any, Any, None]) ->
     await asyncio.wait([asked, *tasks], timeout=5)
     for task in done:
         if task is not asked and not stop.is_set():
-            raise task.exception() or PlannerError("a part of the operator ended by itself")
+            raise task.exception() or OperatorError("a part of the operator ended by itself")

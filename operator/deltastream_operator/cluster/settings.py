@@ -9,7 +9,7 @@ from typing import Any
 
 from deltastream_operator.cluster import redis_urls
 from deltastream_operator.domain.feed import Component
-from deltastream_operator.errors import PlannerError, SettingsError
+from deltastream_operator.errors import OperatorError, SettingsError
 from deltastream_operator.kubernetes import names
 from deltastream_operator.parsing import strict_yaml
 
@@ -52,7 +52,7 @@ def load(environ: Mapping[str, str]) -> ClusterSettings:
     for component in names.KINDS:
         try:
             templates[component] = _template(folder / f"{component}.yaml")
-        except PlannerError as error:
+        except OperatorError as error:
             problems.append(str(error))
     level = environ.get("LOG_LEVEL", "INFO")
     if level not in _LEVELS:
@@ -87,6 +87,6 @@ def _template(file: Path) -> Mapping[str, Any]:
         metadata = loaded.get("metadata") or {}
         return {**loaded, "metadata": {**metadata, "labels": {**(metadata.get("labels") or {})}}}
     except strict_yaml.YamlError as error:
-        raise PlannerError(f"{file}: {error}") from None
+        raise OperatorError(f"{file}: {error}") from None
     except (LookupError, TypeError, AttributeError):
-        raise PlannerError(f"{file}: must be a PodTemplateSpec with spec.containers") from None
+        raise OperatorError(f"{file}: must be a PodTemplateSpec with spec.containers") from None

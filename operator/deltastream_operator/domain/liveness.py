@@ -19,7 +19,7 @@ class Rule:
 class Liveness:
     """One run of a process, from its start at `now`. Times are those of a monotonic clock.
 
-    A gap between two looks (a laptop that slept, a debugger on the planner) costs one sample at most: only
+    A gap between two looks (a laptop that slept, a debugger on the local run) costs one sample at most: only
     one is open at a time, and whoever looks reads an answer that has come before counting it as overdue.
     """
 

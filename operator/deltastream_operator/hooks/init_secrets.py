@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from deltastream_operator.errors import PlannerError
+from deltastream_operator.errors import OperatorError
 from deltastream_operator.kubernetes import names
 from deltastream_operator.kubernetes.api import Api, ApiError
 from deltastream_operator.parsing import strict_yaml
@@ -35,20 +35,20 @@ def random_text(length: int) -> str:
 
 
 def read_plan(file: Path) -> list[dict[str, Any]]:
-    """The plan's Secrets. Raises PlannerError."""
+    """The plan's Secrets. Raises OperatorError."""
     try:
         plan: Any = strict_yaml.read(file)
         wanted: list[dict[str, Any]] = plan["secrets"] or []
         for secret in wanted:
             for key, rule in secret["keys"].items():
                 if [type(value) is _RULES.get(kind) for kind, value in rule.items()] != [True]:
-                    raise PlannerError(
+                    raise OperatorError(
                         f"{file}: {secret['name']}.{key}: must be one of random (a length) and template"
                     )
     except strict_yaml.YamlError as error:
-        raise PlannerError(f"{file}: {error}") from None
+        raise OperatorError(f"{file}: {error}") from None
     except (KeyError, TypeError, AttributeError) as error:
-        raise PlannerError(f"{file}: is not a plan of Secrets ({type(error).__name__})") from None
+        raise OperatorError(f"{file}: is not a plan of Secrets ({type(error).__name__})") from None
     return wanted
 
 
@@ -69,7 +69,7 @@ def _text(secret: str, key: str, value: str) -> str:
         return b64decode(value).decode()
     except ValueError:
         said = f"Secret {secret}: {key} is not UTF-8 text: put text there, or remove the key to have it made"
-        raise PlannerError(said) from None
+        raise OperatorError(said) from None
 
 
 async def run(

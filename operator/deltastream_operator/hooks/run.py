@@ -12,7 +12,7 @@ from pathlib import Path
 import kopf
 import yaml
 
-from deltastream_operator.errors import PlannerError
+from deltastream_operator.errors import OperatorError
 from deltastream_operator.hooks import init_secrets, refused, smoke
 from deltastream_operator.kubernetes import login, names
 from deltastream_operator.kubernetes.api import Api, ApiError
@@ -21,7 +21,7 @@ _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 def run(command: str, arguments: Sequence[str]) -> int:
-    """One hook's command. Raises PlannerError with what is wrong."""
+    """One hook's command. Raises OperatorError with what is wrong."""
     match command:
         case "init-secrets":
             plan = init_secrets.read_plan(Path(arguments[0]))
@@ -48,7 +48,7 @@ async def _apply_crd(api: Api, file: Path) -> None:
         body = yaml.safe_load(file.read_text(encoding="utf-8"))  # our own file, which has aliases
         name = body["metadata"]["name"]
     except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError, RecursionError) as error:
-        raise PlannerError(f"{file}: is not a CustomResourceDefinition ({type(error).__name__})") from None
+        raise OperatorError(f"{file}: is not a CustomResourceDefinition ({type(error).__name__})") from None
     try:
         await api.get(f"{_CRDS}/{name}")
     except ApiError as error:
@@ -72,7 +72,7 @@ def _with_api(work: Callable[[Api], Awaitable[None]]) -> int:
     try:
         asyncio.run(whole())
     except ApiError as error:
-        raise PlannerError(f"the API server: {error}") from error
+        raise OperatorError(f"the API server: {error}") from error
     return 0
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import aiohttp
 
-from deltastream_operator.errors import PlannerError
+from deltastream_operator.errors import OperatorError
 from deltastream_operator.kubernetes import names
 from deltastream_operator.kubernetes.api import Api, ApiError
 from deltastream_operator.parsing import strict_yaml
@@ -29,7 +29,7 @@ _POLL_S = 0.5
 _NOT_FOUND = 404
 
 
-class SmokeError(PlannerError):
+class SmokeError(OperatorError):
     """A check that does not hold, with what was seen instead."""
 
 
@@ -49,7 +49,7 @@ class Expectation:
 
 
 def load(environ: Mapping[str, str]) -> Expectation:
-    """From the environment. Raises PlannerError naming what is missing or wrong."""
+    """From the environment. Raises OperatorError naming what is missing or wrong."""
     try:
         file = Path(environ["FEED_FILE"])
         feed = strict_yaml.read(file)
@@ -67,9 +67,9 @@ def load(environ: Mapping[str, str]) -> Expectation:
             deadline_s=float(environ["DEADLINE_SECONDS"]),
         )
     except KeyError as error:
-        raise PlannerError(f"{error.args[0]}: must be set") from None
+        raise OperatorError(f"{error.args[0]}: must be set") from None
     except (ValueError, strict_yaml.YamlError) as error:
-        raise PlannerError(f"smoke's settings: {error}") from None
+        raise OperatorError(f"smoke's settings: {error}") from None
 
 
 async def run(api: Api, expected: Expectation, say: Callable[[str], None]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import kopf
 
-from deltastream_operator.errors import PlannerError
+from deltastream_operator.errors import OperatorError
 
 
 def connection(**arguments: Any) -> kopf.ConnectionInfo | None:
@@ -15,10 +15,10 @@ def connection(**arguments: Any) -> kopf.ConnectionInfo | None:
 
 
 def connected(settings: kopf.OperatorSettings) -> kopf.ConnectionInfo:
-    """The connection. Raises PlannerError where there is none."""
+    """The connection. Raises OperatorError where there is none."""
     info = connection(settings=settings)
     if info is None:
-        raise PlannerError("no cluster: neither a service account nor a kubeconfig (KUBECONFIG) is here")
+        raise OperatorError("no cluster: neither a service account nor a kubeconfig (KUBECONFIG) is here")
     return info
 
 

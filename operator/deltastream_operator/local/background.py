@@ -1,4 +1,4 @@
-"""`start` and `stop`: a planner without a terminal."""
+"""`start` and `stop`: a local run without a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from deltastream_operator.errors import PlannerError
+from deltastream_operator.errors import OperatorError
 from deltastream_operator.local.state.home import Home, unusable
 from deltastream_operator.local.supervision.logs import tail
 
@@ -18,13 +18,13 @@ DOWN_WITHIN_S = 120.0
 
 
 def start(feeds: str, root: Path, table: Path | None) -> str:
-    """Start a planner and return what it says once it is ready. Raises PlannerError with its log's end."""
+    """Start a local run and return what it says once it is ready. Raises OperatorError with its log's end."""
     home = Home(root)
     home.create()
     if pid := home.running_pid():
-        raise PlannerError(f"{home.root} is in use by the planner with pid {pid}: stop it first (make stop)")
+        raise OperatorError(f"{home.root} is in use by the local run with pid {pid}: run `make stop` first")
     home.not_ready()
-    log = home.logs / "planner.log"
+    log = home.logs / "local.log"
     argv = [sys.executable, "-m", "deltastream_operator", "local", "--feeds", feeds]
     argv += ["--services", str(table)] if table else []
     try:
@@ -33,25 +33,25 @@ def start(feeds: str, root: Path, table: Path | None) -> str:
         raise unusable(log, error) from None
     with out:
         began = out.tell()
-        planner = subprocess.Popen(  # noqa: S603
+        local_run = subprocess.Popen(  # noqa: S603
             argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )
     try:
         while not home.ready_file.exists():
-            if planner.poll() is not None:
+            if local_run.poll() is not None:
                 end = "".join(f"\n    {line}" for line in tail(log, 15))
-                raise PlannerError(f"the system did not start; log {log}:{end}")
+                raise OperatorError(f"the system did not start; log {log}:{end}")
             time.sleep(0.1)
     except KeyboardInterrupt:
-        planner.terminate()
-        planner.wait()
-        raise PlannerError("interrupted; nothing is left running") from None
+        local_run.terminate()
+        local_run.wait()
+        raise OperatorError("interrupted; nothing is left running") from None
     # All that it said: also what it found on the disk and mended, or what is lost.
     return "\n".join([*tail(log, 100, began), "  stop it with make stop"])
 
 
 def stop(root: Path) -> str:
-    """Stop the planner of this home and wait until it has stopped everything."""
+    """Stop the local run of this home and wait until it has stopped everything."""
     home = Home(root)
     pid = home.running_pid()
     if pid is None:
@@ -61,6 +61,6 @@ def stop(root: Path) -> str:
     deadline = time.monotonic() + DOWN_WITHIN_S
     while home.running_pid() is not None:
         if time.monotonic() > deadline:
-            raise PlannerError(f"the planner with pid {pid} did not stop within {DOWN_WITHIN_S:g} s")
+            raise OperatorError(f"the local run with pid {pid} did not stop within {DOWN_WITHIN_S:g} s")
         time.sleep(0.1)
     return "stopped"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deltastream_operator.domain.feed import Feed, Replay
-from deltastream_operator.errors import FeedError, PlannerError, StopRequested
+from deltastream_operator.errors import FeedError, OperatorError, StopRequested
 from deltastream_operator.local.live import Board, Screen
 from deltastream_operator.local.scaling import ORDER, Scaling
 from deltastream_operator.local.services import HTTP, Services, base_env
@@ -44,7 +44,7 @@ class Local:
         self._scaling = Scaling(feeds, self._workloads.apply, screen.say, lambda: datetime.now(UTC))
 
     def run(self) -> None:
-        """Start, watch until SIGINT or SIGTERM, stop. Raises PlannerError; nothing is left running."""
+        """Start, watch until SIGINT or SIGTERM, stop. Raises OperatorError; nothing is left running."""
         with self._home.lock(), self._wakeups.handling(self._on_signal):
             try:
                 self._prepare()
@@ -77,7 +77,7 @@ class Local:
             upkeep()
         except OSError as error:
             self._tell(str(unusable(self._home.root, error)))
-        except PlannerError as error:
+        except OperatorError as error:
             self._tell(str(error))
 
     def _tell(self, problem: str) -> None:
@@ -94,7 +94,7 @@ class Local:
     def _prepare(self) -> None:
         stale = kill_leftovers(recorded(self._home.read_json("processes.json")))
         if stale:
-            self._screen.say(f"ended what a killed planner had left: {', '.join(stale)}")
+            self._screen.say(f"ended what a killed local run had left: {', '.join(stale)}")
         stores.redis_binary(), stores.mongo_binary()  # both are looked for before anything starts
         data.check(self._home)
         self._ports = {**self._settings.ports, **self._settings.store_ports}
@@ -169,12 +169,12 @@ class Local:
             for name, process in self._supervisor.processes.items():
                 if process.failures >= FAILURES_AT_START:
                     log = process.command.log
-                    raise PlannerError(
+                    raise OperatorError(
                         f"{name} does not start; log {log}:" + _indented(process.last_words(8))
                     )
             if time.monotonic() > deadline:
                 log = self._home.logs / f"{what}.log"
-                raise PlannerError(
+                raise OperatorError(
                     f"{what} is not ready after {READY_WITHIN_S:g} s" + _indented(logs.tail(log, 8))
                 )
 
@@ -239,7 +239,7 @@ class Local:
 
 def _must_be_free(port: int, owner: str, variable: str) -> None:
     if not net.is_free(port):
-        raise PlannerError(f"port {port} ({owner}) is in use by another program: stop it or set {variable}")
+        raise OperatorError(f"port {port} ({owner}) is in use by another program: stop it or set {variable}")
 
 
 def _indented(lines: Sequence[str]) -> str:

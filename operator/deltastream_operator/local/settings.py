@@ -1,4 +1,4 @@
-"""The planner's few settings: environment first, then `.env` in the working directory."""
+"""The local run's few settings: environment first, then `.env` in the working directory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deltastream_operator.errors import PlannerError
+from deltastream_operator.errors import OperatorError
 
 HTTP_PORTS = {
     "api-gateway": ("API_GATEWAY_PORT", 8000),
@@ -40,41 +40,41 @@ class Settings:
 
 
 def read_dotenv(file: Path) -> dict[str, str]:
-    """NAME=value lines; comments and empty lines are skipped. Raises PlannerError."""
+    """NAME=value lines; comments and empty lines are skipped. Raises OperatorError."""
     values: dict[str, str] = {}
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines() if file.is_file() else []
     except (OSError, UnicodeDecodeError):
-        raise PlannerError(f"{file}: cannot be read as text") from None
+        raise OperatorError(f"{file}: cannot be read as text") from None
     for number, line in enumerate(lines, start=1):
         text = line.strip().removeprefix("export ")
         if not text or text.startswith("#"):
             continue
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
-            raise PlannerError(f"{file}: line {number}: must be NAME=value")
+            raise OperatorError(f"{file}: line {number}: must be NAME=value")
         if not text.replace("\t", " ").isprintable():
-            raise PlannerError(f"{file}: line {number}: holds a control character")
+            raise OperatorError(f"{file}: line {number}: holds a control character")
         values[name.strip()] = value.strip().strip("'\"")
     return values
 
 
 def load(environ: Mapping[str, str], dotenv: Mapping[str, str]) -> Settings:
-    """Validated settings. Raises PlannerError naming variable, value and rule."""
+    """Validated settings. Raises OperatorError naming variable, value and rule."""
     given = {name: value for name in NAMES if (value := environ.get(name) or dotenv.get(name))}
     ports = {service: _port(given, name) or default for service, (name, default) in HTTP_PORTS.items()}
     store_ports = {store: port for store, name in STORE_PORTS.items() if (port := _port(given, name))}
     owners: dict[int, str] = {}
     for owner, port in [*ports.items(), *store_ports.items()]:
         if port in owners:
-            raise PlannerError(f"port {port} is given to {owners[port]} and to {owner}: change one")
+            raise OperatorError(f"port {port} is given to {owners[port]} and to {owner}: change one")
         owners[port] = owner
     anonymous = given.get("ANONYMOUS_READ", "true").lower()
     if anonymous not in ("true", "false"):
-        raise PlannerError(f"ANONYMOUS_READ={anonymous!r}: must be true or false")
+        raise OperatorError(f"ANONYMOUS_READ={anonymous!r}: must be true or false")
     level = given.get("LOG_LEVEL", "INFO")
     if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-        raise PlannerError(f"LOG_LEVEL={level!r}: must be DEBUG, INFO, WARNING or ERROR")
+        raise OperatorError(f"LOG_LEVEL={level!r}: must be DEBUG, INFO, WARNING or ERROR")
     pages = [
         f"http://{host}:{port}"
         for host in ("localhost", "127.0.0.1")
@@ -95,5 +95,5 @@ def _port(given: Mapping[str, str], name: str) -> int | None:
     if value is None:
         return None
     if not value.isascii() or not value.isdigit() or not 1 <= int(value[:6]) <= 65535:
-        raise PlannerError(f"{name}={value!r}: must be a port, 1 to 65535")
+        raise OperatorError(f"{name}={value!r}: must be a port, 1 to 65535")
     return int(value)

@@ -1,1 +1,1 @@
-"""Tests against a real API server (a package: see `local_planner`)."""
+"""Tests against a real API server (a package: see `local_run`)."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from devcluster.ports import free_port
 
-from deltastream_operator.errors import PlannerError
+from deltastream_operator.errors import OperatorError
 from deltastream_operator.hooks import init_secrets, refused, smoke
 
 KEYS = {
@@ -52,16 +52,16 @@ def test_a_plan_that_is_none_is_said_in_a_line(tmp_path: Path) -> None:
     """Rule: file, Secret, key and rule are named."""
     plan = tmp_path / "plan.yaml"
     plan.write_text("secrets: [{name: x, keys: {k: {randon: 3}}}]")
-    with pytest.raises(PlannerError, match=r"x\.k: must be one of random \(a length\) and template"):
+    with pytest.raises(OperatorError, match=r"x\.k: must be one of random \(a length\) and template"):
         init_secrets.read_plan(plan)
     plan.write_text("secrets: [{name: x, keys: {k: {random: !!int ''}}}]")
-    with pytest.raises(PlannerError, match=r"plan\.yaml: line 1: tags \(!!int\) are not taken"):
+    with pytest.raises(OperatorError, match=r"plan\.yaml: line 1: tags \(!!int\) are not taken"):
         init_secrets.read_plan(plan)
     plan.write_text("secrets: [{name: x, keys: {k: {random: many}}}]")
-    with pytest.raises(PlannerError, match=r"x\.k: must be one of random \(a length\) and template"):
+    with pytest.raises(OperatorError, match=r"x\.k: must be one of random \(a length\) and template"):
         init_secrets.read_plan(plan)
     plan.write_text("nothing")
-    with pytest.raises(PlannerError, match="is not a plan"):
+    with pytest.raises(OperatorError, match="is not a plan"):
         init_secrets.read_plan(plan)
 
 
@@ -84,7 +84,7 @@ def test_smoke_names_the_setting_that_is_missing(tmp_path: Path) -> None:
     """Rule: variable and rule, not a traceback."""
     feed = tmp_path / "feed.yaml"
     feed.write_text("{}")
-    with pytest.raises(PlannerError, match="NAMESPACE: must be set"):
+    with pytest.raises(OperatorError, match="NAMESPACE: must be set"):
         smoke.load({"FEED_FILE": str(feed)})
-    with pytest.raises(PlannerError, match="smoke's settings"):
+    with pytest.raises(OperatorError, match="smoke's settings"):
         smoke.load({"FEED_FILE": str(tmp_path / "none")})

@@ -1,1 +1,1 @@
-"""Tests of the signals against a real Redis (a package: see `local_planner`)."""
+"""Tests of the signals against a real Redis (a package: see `local_run`)."""

@@ -1,1 +1,1 @@
-"""Tests of the resource and of the decisions made for it (a package: see `local_planner`)."""
+"""Tests of the resource and of the decisions made for it (a package: see `local_run`)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from deltastream_operator.errors import PlannerError
+from deltastream_operator.errors import OperatorError
 from deltastream_operator.local.state.home import Home, unusable
 
 _AOF_PART = re.compile(r"appendonly\.aof\.\d+\.(base\.(rdb|aof)|incr\.aof)")
@@ -12,7 +12,7 @@ _MONGO_NEEDS = ("WiredTiger", "WiredTiger.wt", "_mdb_catalog.wt", "journal")
 
 
 def check(home: Home) -> None:
-    """Raises PlannerError where data is there that its store would not find or not take.
+    """Raises OperatorError where data is there that its store would not find or not take.
 
     A folder that is empty in a home that was used before may be meant: that is said, and the start goes on.
     """
@@ -21,7 +21,7 @@ def check(home: Home) -> None:
     except OSError as error:
         raise unusable(home.root / "data", error) from None
     except UnicodeDecodeError:
-        raise PlannerError(_lost(home, "is not text")) from None
+        raise OperatorError(_lost(home, "is not text")) from None
     for store, folder, holds in zip(
         ("Redis", "MongoDB"), (home.redis_data, home.mongo_data), found, strict=True
     ):
@@ -45,14 +45,14 @@ def _redis(home: Home) -> bool:
     manifest = folder / "appendonly.aof.manifest"
     if not manifest.exists():
         if parts:
-            raise PlannerError(_lost(home, f"is missing beside {parts[0]}"))
+            raise OperatorError(_lost(home, f"is missing beside {parts[0]}"))
         return False
     named = re.findall(r"^file (\S+) ", manifest.read_text(encoding="utf-8"), re.MULTILINE)
     if not named:
-        raise PlannerError(_lost(home, "names no file"))
+        raise OperatorError(_lost(home, "names no file"))
     for name in named:
         if not (folder / name).is_file():
-            raise PlannerError(_lost(home, f"names {name}, which is missing"))
+            raise OperatorError(_lost(home, f"names {name}, which is missing"))
     return True
 
 
@@ -61,7 +61,7 @@ def _mongo(home: Home) -> bool:
     holds = any(name.startswith("collection-") for name in names)
     for needed in _MONGO_NEEDS:
         if holds and needed not in names:
-            raise PlannerError(
+            raise OperatorError(
                 f"{home.mongo_data / needed}: is missing beside collections, which are lost without it: "
                 f"restore {home.mongo_data} from a copy, or remove it to start without data"
             )

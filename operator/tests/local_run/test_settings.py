@@ -1,4 +1,4 @@
-"""The planner's own settings."""
+"""The local run's own settings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deltastream_operator.errors import PlannerError
+from deltastream_operator.errors import OperatorError
 from deltastream_operator.local import settings
 
 REPO = Path(__file__).resolve().parents[3]
@@ -33,7 +33,7 @@ def test_the_environment_wins_over_the_file_and_both_over_defaults(tmp_path: Pat
 )
 def test_a_bad_value_is_named_with_its_rule(name: str, value: str, message: str) -> None:
     """Variable, value, rule."""
-    with pytest.raises(PlannerError) as caught:
+    with pytest.raises(OperatorError) as caught:
         settings.load({name: value}, {})
     assert str(caught.value) == message
 

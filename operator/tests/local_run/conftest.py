@@ -1,4 +1,4 @@
-"""A planner in a process of its own, with miniature services, real stores and a home of its own."""
+"""A local run in a process of its own, with miniature services, real stores and a home of its own."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def gone() -> Callable[[int], bool]:
     return _gone
 
 
-class Planner:
+class LocalRun:
     """Starts `python -m deltastream_operator local` and knows all that came of it."""
 
     def __init__(self, home: Path, **env: str) -> None:
@@ -80,12 +80,12 @@ class Planner:
     def start(self) -> None:
         """Start it and wait until it says that all is ready."""
         self.output = self.home / "output"
-        (self.state / "run/ready").unlink(missing_ok=True)  # a killed planner leaves it
+        (self.state / "run/ready").unlink(missing_ok=True)  # a killed local run leaves it
         with open(self.output, "a") as out:
             self.process = subprocess.Popen(
                 self.local(), env=self.env, cwd=self.home, stdout=out, stderr=out, text=True
             )
-        wait_until(lambda: self.ready() or self.process.poll() is not None, "the planner is ready")  # type: ignore[union-attr]
+        wait_until(lambda: self.ready() or self.process.poll() is not None, "the local run is ready")  # type: ignore[union-attr]
         assert self.ready(), self.output.read_text()
         self.pids()
 
@@ -118,7 +118,7 @@ class Planner:
         return [pid for pid in self.seen if not _gone(pid)]
 
     def end(self, how: signal.Signals) -> int:
-        """Send the planner a signal and return its exit status."""
+        """Send the local run a signal and return its exit status."""
         assert self.process
         self.pids()
         self.process.send_signal(how)
@@ -138,8 +138,8 @@ class Planner:
 
 
 @pytest.fixture
-def planner(tmp_path: Path) -> Iterator[Planner]:
-    """A planner that is not started yet."""
-    planner = Planner(tmp_path)
-    yield planner
-    planner.clean_up()
+def local_run(tmp_path: Path) -> Iterator[LocalRun]:
+    """A local run that is not started yet."""
+    local_run = LocalRun(tmp_path)
+    yield local_run
+    local_run.clean_up()

@@ -157,7 +157,7 @@ def test_a_process_that_goes_on_in_time_is_left_alone(bench: Bench) -> None:
 
 
 def test_answers_that_came_while_nobody_looked_count(bench: Bench) -> None:
-    """The planner was stopped (Ctrl-Z) or the lid closed: what waits in the socket is read first."""
+    """The local run was stopped (Ctrl-Z) or the lid closed: what waits in the socket is read first."""
     bench.serve("worker", "other")
     pids = bench.pid("worker"), bench.pid("other")
     for _ in range(5):

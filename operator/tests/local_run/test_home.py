@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from deltastream_operator.errors import PlannerError
+from deltastream_operator.errors import OperatorError
 from deltastream_operator.local.state import data, stores
 from deltastream_operator.local.state.home import Home
 from deltastream_operator.local.supervision.leftovers import recorded, started_at
@@ -58,7 +58,7 @@ def test_what_stands_where_a_folder_belongs_is_named(
     place = tmp_path / "home" / name
     place.parent.mkdir(parents=True, exist_ok=True)
     make(place)
-    with pytest.raises(PlannerError) as caught:
+    with pytest.raises(OperatorError) as caught:
         Home(tmp_path / "home").create()
     line = str(caught.value)
     assert str(place) in line
@@ -69,12 +69,12 @@ def test_what_stands_where_a_folder_belongs_is_named(
 @pytest.mark.parametrize("name", ["\0", "x" * 300])
 def test_a_home_that_is_no_path_is_named(name: str, tmp_path: Path) -> None:
     """Also what only `.env` can hold."""
-    with pytest.raises(PlannerError, match="DELTASTREAM_HOME"):
+    with pytest.raises(OperatorError, match="DELTASTREAM_HOME"):
         Home(tmp_path / name).create()
 
 
 USES: dict[str, Callable[[Home], Any]] = {
-    "run/planner.pid": lambda home: home.lock().__enter__(),
+    "run/local.pid": lambda home: home.lock().__enter__(),
     "run/ready": lambda home: home.ready("x"),
     "run/ports.json": lambda home: home.read_json("ports.json"),
     "run/processes.json": lambda home: home.write_json("processes.json", {}),
@@ -89,7 +89,7 @@ USES: dict[str, Callable[[Home], Any]] = {
 def test_a_folder_where_a_file_belongs_is_named(name: str, home: Home) -> None:
     """It is not ours to remove."""
     (home.root / name).mkdir()
-    with pytest.raises(PlannerError) as caught:
+    with pytest.raises(OperatorError) as caught:
         USES[name](home)
     assert str(home.root / name).removesuffix(".new") in str(caught.value)
     assert "a file belongs there: move the folder away" in str(caught.value)
@@ -98,7 +98,7 @@ def test_a_folder_where_a_file_belongs_is_named(name: str, home: Home) -> None:
 def test_a_lock_that_is_a_folder_stops_no_stop(home: Home) -> None:
     """`make stop` and `make start` look at it first."""
     home.lock_file.mkdir()
-    with pytest.raises(PlannerError, match=r"planner\.pid: cannot be used: Is a directory"):
+    with pytest.raises(OperatorError, match=r"local\.pid: cannot be used: Is a directory"):
         home.running_pid()
 
 
@@ -113,7 +113,7 @@ def test_a_disk_that_takes_nothing_is_told_and_the_old_file_stays(
         raise OSError(error, os.strerror(error))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(PlannerError) as caught:
+    with pytest.raises(OperatorError) as caught:
         home.write_secret("redis_url", "new")
     assert str(caught.value).startswith(f"{home.secrets}/redis_url: cannot be used: {os.strerror(error)}: ")
     monkeypatch.undo()
@@ -158,7 +158,7 @@ def test_a_secret_that_is_none_is_told_with_its_file(content: bytes, what: str, 
     path = home.secrets / "jwt_secret"
     path.write_bytes(content)
     path.chmod(0o600)
-    with pytest.raises(PlannerError) as caught:
+    with pytest.raises(OperatorError) as caught:
         home.secret("jwt_secret", least=32)
     assert str(caught.value) == f"{path}: {what}: restore it, or remove it to have a new one made"
 
@@ -166,7 +166,7 @@ def test_a_secret_that_is_none_is_told_with_its_file(content: bytes, what: str, 
 def test_a_pipe_in_place_of_a_secret_blocks_nothing(home: Home) -> None:
     """It is as good as empty."""
     os.mkfifo(home.secrets / "jwt_secret", 0o600)
-    with pytest.raises(PlannerError, match="jwt_secret: is empty"):
+    with pytest.raises(OperatorError, match="jwt_secret: is empty"):
         home.secret("jwt_secret")
 
 
@@ -248,9 +248,9 @@ def test_a_lock_that_names_another_process_is_believed_by_nobody(
         assert home.running_pid() == os.getpid()
         for forged in (f"{bystander.pid}\n", "-1\n", "0\n", "1\n", "x", "9" * 5000):
             home.lock_file.write_text(forged)
-            with pytest.raises(PlannerError, match="names not the planner that holds it"):
+            with pytest.raises(OperatorError, match="does not name the local run that holds it"):
                 home.running_pid()
-            with pytest.raises(PlannerError, match="names not the planner that holds it"), home.lock():
+            with pytest.raises(OperatorError, match="does not name the local run that holds it"), home.lock():
                 pass
     assert bystander.poll() is None
 
@@ -282,7 +282,7 @@ def test_data_that_redis_would_not_find_ends_the_start(
 ) -> None:
     """It would serve without it, and with everybody's confidence."""
     redis_files(home, *names, manifest=manifest)
-    with pytest.raises(PlannerError) as caught:
+    with pytest.raises(OperatorError) as caught:
         data.check(home)
     assert str(caught.value) == (
         f"{home.redis_data / MANIFEST}: {what}, and Redis finds its data by it: restore it from a copy, "
@@ -296,7 +296,7 @@ def test_data_of_mongod_that_is_not_whole_ends_the_start(missing: str, home: Hom
     for name in WHOLE:
         if name != missing:
             (home.mongo_data / name).write_text("x")
-    with pytest.raises(PlannerError, match=rf"{missing}: is missing beside collections.*remove it to start"):
+    with pytest.raises(OperatorError, match=rf"{missing}: is missing beside collections.*remove it to start"):
         data.check(home)
 
 
@@ -321,28 +321,28 @@ def test_an_empty_folder_of_a_used_home_is_said(home: Home, said: list[str]) -> 
     ]
 
 
-def test_a_start_with_broken_records_says_so_and_serves(planner: Any) -> None:
+def test_a_start_with_broken_records_says_so_and_serves(local_run: Any) -> None:
     """Ports that are none, given twice or taken are replaced; a record that is none is passed over."""
-    taken = int(planner.ports["AUTH_PORT"])
-    (planner.state / "run").mkdir(parents=True)
-    (planner.state / "run/ports.json").write_text(json.dumps({"redis": 99999999, "mongod": taken}))
-    (planner.state / "run/processes.json").write_text('{"redis": 5, "x": [1]}')
-    planner.start()
-    kept = json.loads((planner.state / "run/ports.json").read_text())
-    assert planner.end(signal.SIGINT) == 0
-    said = planner.output.read_text()
-    ports = planner.state / "run/ports.json"
+    taken = int(local_run.ports["AUTH_PORT"])
+    (local_run.state / "run").mkdir(parents=True)
+    (local_run.state / "run/ports.json").write_text(json.dumps({"redis": 99999999, "mongod": taken}))
+    (local_run.state / "run/processes.json").write_text('{"redis": 5, "x": [1]}')
+    local_run.start()
+    kept = json.loads((local_run.state / "run/ports.json").read_text())
+    assert local_run.end(signal.SIGINT) == 0
+    said = local_run.output.read_text()
+    ports = local_run.state / "run/ports.json"
     assert f"{ports}: redis: 99999999 is no port: {kept['redis']} is taken instead" in said
     assert f"{ports}: mongod: port {taken} is given twice: {kept['mongod']} is taken instead" in said
     assert "Traceback" not in said
 
 
 @pytest.mark.parametrize("command", ["local", "start", "stop"])
-def test_each_command_says_one_line_of_a_home_it_cannot_use(command: str, planner: Any) -> None:
+def test_each_command_says_one_line_of_a_home_it_cannot_use(command: str, local_run: Any) -> None:
     """Exit code 1 and the way out."""
-    planner.state.write_text("a file")
-    words = planner.command("stop") if command == "stop" else planner.local(command)
-    result = planner.run(*words)
+    local_run.state.write_text("a file")
+    words = local_run.command("stop") if command == "stop" else local_run.local(command)
+    result = local_run.run(*words)
     assert (result.returncode, len(result.stderr.splitlines())) == (1, 1), result.stderr
-    assert str(planner.state) in result.stderr
+    assert str(local_run.state) in result.stderr
     assert "a folder belongs there: move the file away, or set another DELTASTREAM_HOME" in result.stderr

