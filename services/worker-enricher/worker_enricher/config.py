@@ -1,4 +1,4 @@
-"""Settings from the environment, validated at start."""
+"""Settings of the subscriber and the worker, from environment variables, validated at start."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _RedisUrl = Annotated[str, AfterValidator(redis_urls.checked)]
 
 
 def _mongo_url(url: str) -> str:
-    # NB: imported here, because the subscriber does without PyMongo, which takes 7 MiB.
+    # NB: imported here, because the subscriber does not need PyMongo, which takes 7 MiB.
     from worker_enricher.chassis import mongo_urls
 
     return mongo_urls.checked(url)
 
 
 class Settings(BaseModel):
-    """The environment variables of the subscriber, which the worker has too."""
+    """The environment variables of the subscriber. The worker has them too."""
 
     feed: Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="Its feed.")]
     redis_url: Annotated[_RedisUrl, Field(description="Streams, cache, Pub/Sub (db 0).")]
@@ -54,10 +54,10 @@ class WorkerSettings(Settings):
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """The subscriber's settings, or an end of the process (2) that names variable, value and rule."""
+    """Return the subscriber's settings. Raises SystemExit(2) after printing each invalid variable."""
     return environment.load(Settings, _SECRETS, environ)
 
 
 def load_worker(environ: Mapping[str, str] = os.environ) -> WorkerSettings:
-    """The worker's settings; ends as `load` does."""
+    """Return the worker's settings. Raises SystemExit(2) as `load` does."""
     return environment.load(WorkerSettings, _SECRETS, environ)

@@ -1,7 +1,7 @@
-"""Cache, candles, live events, acknowledgement and the operator's counters: one pipeline a batch.
+"""Write a batch's results to Redis in one pipeline: cache, candles, live events, acknowledgement, counters.
 
-`latest:*` and `ohlc:*` are written by scripts that commute: whatever order workers come in, the
-newest message and the whole bar are what stays.
+The scripts that write `latest:*` and `ohlc:*` are commutative: in whatever order workers run them, the newest
+message and the complete bar remain.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from worker_enricher.pipeline import Enriched, Forward, Latest
 TTL_S = 86_400
 BARS_KEPT = 500
 EXPIRIES_KEPT = 64
-_PUBLISHED_BYTES = 1 << 14  # of bodies in one command: as much as Redis reads, and so writes, in one turn
-# In the order of loading. The last one acknowledges: where it is known, all are.
+_PUBLISHED_BYTES = 1 << 14  # bodies in one command: Redis reads about this much at a time
+# In the order of loading. `acknowledge` is last: if Redis knows it, Redis knows all of them.
 _SCRIPTS = ("set_if_newer", "merge_bars", "publish", "acknowledge")
 
 
 class _Index(msgspec.Struct):
-    """What a worker reads back of a `cache-index` value."""
+    """The fields of a `cache-index` value that a worker reads."""
 
     spot_price: float | None
     forward: float | None
@@ -35,21 +35,23 @@ class _Index(msgspec.Struct):
 
 
 class RedisSink:
-    """Writes what a batch led to and acknowledges its entries, in one round trip."""
+    """Writes the results of a batch and acknowledges its entries, in one round trip."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
         self._scripts = {name: client.register_script(script(name)) for name in _SCRIPTS}
 
     def write(self, stream: str, entry_ids: Sequence[str], enriched: Enriched, busy_us: int) -> None:
-        """Cache, publish, acknowledge, count. Repeating it is harmless, so the caller may retry.
+        """Cache, publish, acknowledge and count the entries of a batch. The caller may retry it.
 
-        `busy_us`: worker time since the last count. A repetition may count twice, which rates forgive.
+        `busy_us` is the worker's time since the last count, in microseconds. A retry may count it twice; the
+        error in the rates is negligible.
         """
         try:
             self._write(stream, entry_ids, enriched, busy_us)
         except redis.exceptions.NoScriptError:
-            # A new Redis knows no script, so nothing is acknowledged. To ask each time is a round trip.
+            # A restarted Redis knows no script, so it acknowledged nothing. Load the scripts only then:
+            # a check before each batch costs a round trip.
             for made in self._scripts.values():
                 self._client.script_load(made.script)
             self._write(stream, entry_ids, enriched, busy_us)
@@ -96,7 +98,7 @@ class RedisSink:
         self._run(pipe, "merge_bars", [f"ohlc:{product}:{minutes}m" for product, minutes in bars], args)
 
     def forwards(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Forward]:
-        """The cached forwards of (product, expiry) pairs; pairs without one are absent."""
+        """Return the cached forwards by (product, expiry). Pairs without a cached forward are missing."""
         if not wanted:
             return {}
         with self._client.pipeline(transaction=False) as pipe:
@@ -112,7 +114,7 @@ class RedisSink:
 
 
 def _parts(published: Sequence[tuple[Kind, bytes]]) -> Iterator[list[str | bytes]]:
-    """Channels and bodies in turn, split where the bodies grow large."""
+    """Yield lists of alternating channels and bodies, each with at most about 16 KiB of bodies."""
     part: list[str | bytes] = []
     size = 0
     for kind, body in published:

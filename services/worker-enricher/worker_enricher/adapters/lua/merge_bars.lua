@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- KEYS: ohlc:{P}:{N}m of several products and windows. ARGV: ttl, bars kept, then per bar: the number of its
--- key, start, open, high, low, close, open_order, close_order. Prices stay the strings they came as; only
--- comparisons turn them into numbers.
+-- Merge OHLC bars into the cached ones. KEYS: ohlc:{P}:{N}m of several products and windows. ARGV: ttl in
+-- seconds, number of bars to keep, then per bar: the index of its key, start, open, high, low, close,
+-- open_order, close_order. Prices stay strings, to keep their digits; only comparisons convert to numbers.
 for i = 3, #ARGV, 8 do
   local number, start, o, h, l, c, oo, co = unpack(ARGV, i, i + 7)
   local key = KEYS[tonumber(number)]
