@@ -1,8 +1,8 @@
 """Enrich many option chains in one pass.
 
-A batch is about a dozen chains of some twenty strikes: at that size the cost is the number of NumPy calls,
-not the arithmetic. So all chains are laid one after another in flat arrays (module segments), calls and puts
-as the rows of (2, n), and every kernel runs once for the whole batch.
+A batch has about a dozen chains of about twenty strikes. At that size the number of NumPy calls determines
+the cost, not the arithmetic. So all chains are concatenated in flat arrays (module segments), with calls and
+puts as the rows of (2, n), and every kernel runs once for the whole batch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NS_PER_YEAR = 365 * 86_400 * 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class LegColumns:
-    """One side of a chain, a value a strike, shape (n,); 0 = none."""
+    """The calls or the puts of a chain. Each column has shape (n,), one value per strike; 0 means none."""
 
     bid: Numbers
     ask: Numbers
@@ -41,7 +41,7 @@ class LegColumns:
 
 @dataclass(frozen=True, slots=True)
 class ChainColumns:
-    """One expiry's chain: ts, expiry_ts in ns since the epoch; strikes ascending, at least one."""
+    """The chain of one expiry. ts, expiry_ts: ns since the epoch; strikes: (n,), ascending, n >= 1."""
 
     ts: int
     expiry_ts: int
@@ -53,7 +53,7 @@ class ChainColumns:
 
 
 class LegAnalytics(TypedDict):
-    """Computed columns of one side, named as in the contract enriched-option_chain."""
+    """Computed columns of one side, with the names of the contract enriched-option_chain."""
 
     open_interest_change: Column
     buildup: Column
@@ -69,7 +69,7 @@ class LegAnalytics(TypedDict):
 
 
 class ChainAnalytics(TypedDict):
-    """Computed fields of a chain, named as in the contract enriched-option_chain; plain Python values."""
+    """Computed fields of a chain as plain Python values, with the names of enriched-option_chain."""
 
     years_to_expiry: float
     forward: float | None
@@ -98,7 +98,7 @@ class ChainAnalytics(TypedDict):
 
 
 class Pass(NamedTuple):
-    """The array results of a batch of m chains with n strikes in all."""
+    """The results of a batch as arrays: m chains with n strikes in total."""
 
     segments: Segments
     forwards: Forwards
@@ -114,17 +114,17 @@ class Pass(NamedTuple):
 
 
 def enrich_chains(chains: Sequence[ChainColumns]) -> list[ChainAnalytics]:
-    """Compute the analytics of every chain, in the order given. Independent of how chains are batched."""
+    """Return the analytics of every chain, in the given order. The batching does not change the results."""
     return to_analytics(compute(chains)) if chains else []
 
 
 def years_between(ts: int, expiry_ts: int) -> float:
-    """Calendar years from ts to expiry_ts (ns), in years of 365 days; 0 once expired."""
+    """Return the time from ts to expiry_ts (ns) in years of 365 days, or 0 after expiry."""
     return max(expiry_ts - ts, 0) / NS_PER_YEAR
 
 
 def compute(chains: Sequence[ChainColumns]) -> Pass:
-    """The array pass: everything but the conversion to Python values."""
+    """Compute all results of the batch as arrays. `to_analytics` converts them to Python values."""
     segments = Segments([len(chain.strikes) for chain in chains])
     of = segments.of
     strike, columns = _flatten(chains, segments.size)
@@ -195,7 +195,7 @@ def compute(chains: Sequence[ChainColumns]) -> Pass:
 
 
 def _flatten(chains: Sequence[ChainColumns], n: int) -> tuple[Floats, Floats]:
-    """Strikes (n,) and the legs' columns (7, 2, n), of all chains, by one concatenation."""
+    """Return the strikes (n,) and the legs' columns (7, 2, n) of all chains, with one concatenation."""
     calls = [chain.calls for chain in chains]
     puts = [chain.puts for chain in chains]
     parts: list[Numbers] = [chain.strikes for chain in chains]
@@ -230,9 +230,9 @@ def _surface(
     discount: Floats,
     t: Floats,
 ) -> tuple[Floats, Codes]:
-    """Volatilities and Greeks (8, 2, n) and the mid's reason codes (2, n)."""
+    """Return volatilities and Greeks (8, 2, n), and the reason codes of the mid's volatility (2, n)."""
     surface = np.empty((8, 2, strike.size))
-    priced = np.where(european, forward, np.nan)  # without a forward nothing is solved
+    priced = np.where(european, forward, np.nan)  # a NaN forward has no volatility
     solved = implied_volatility(
         price=quality.prices, is_call=_IS_CALL, forward=priced, strike=strike, discount=discount, t=t
     )
@@ -247,7 +247,7 @@ def _surface(
         no_forward=no_forward,
     )
     iv = surface[1]
-    # The in-the-money leg without a volatility of its own borrows that of the other leg, by parity.
+    # An in-the-money leg without a volatility uses that of the other leg: by parity they are equal.
     below = strike < priced
     above = strike > priced
     vol = iv.copy()
@@ -260,7 +260,7 @@ def _surface(
 
 
 def to_analytics(done: Pass) -> list[ChainAnalytics]:
-    """Cut the batch's arrays into plain Python values, chain by chain."""
+    """Convert the batch's arrays to plain Python values, one dict per chain."""
     n = done.segments.size
     surface = nullable_rows(done.surface.reshape(16, n))
     scalars = nullable_rows(done.scalars.T)
