@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 
 from worker_enricher.candles import Bar, bars
-from worker_enricher.domain.chain import ChainColumns, LegColumns, enrich_chains
+from worker_enricher.domain.chain import enrich_chains
+from worker_enricher.domain.chain_arrays import ChainColumns, LegColumns
 from worker_enricher.domain.quotes import QuoteColumns, enrich_quotes
 from worker_enricher.identity import Kind, cache_order, document_id, tick_order
 from worker_enricher.messages import Legs, Message, OptionChain, OptionQuote, Underlying

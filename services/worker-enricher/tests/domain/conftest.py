@@ -12,7 +12,7 @@ import pytest
 
 from worker_enricher.domain.arrays import Floats
 from worker_enricher.domain.black import price
-from worker_enricher.domain.chain import NS_PER_YEAR, ChainColumns, LegColumns
+from worker_enricher.domain.chain_arrays import NS_PER_YEAR, ChainColumns, LegColumns
 
 DATA = Path(__file__).parents[4] / "k8s" / "samples" / "data"
 IST = timezone(timedelta(hours=5, minutes=30))

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker_enricher.domain.arbitrage import CHECKS
-from worker_enricher.domain.chain import ChainColumns, enrich_chains
+from worker_enricher.domain.chain import enrich_chains
+from worker_enricher.domain.chain_arrays import ChainColumns
 
 STRIKES = np.arange(80.0, 121.0, 2.0)
 SMILE = 0.2 + 0.3 * np.log(STRIKES / 100.0) ** 2

@@ -10,14 +10,8 @@ import numpy as np
 
 from worker_enricher.domain.arrays import Floats
 from worker_enricher.domain.black import price
-from worker_enricher.domain.chain import (
-    NS_PER_YEAR,
-    ChainColumns,
-    LegColumns,
-    compute,
-    enrich_chains,
-    to_analytics,
-)
+from worker_enricher.domain.chain import enrich_chains, to_analytics
+from worker_enricher.domain.chain_arrays import NS_PER_YEAR, ChainColumns, LegColumns, compute
 from worker_enricher.domain.quotes import QuoteColumns, enrich_quotes
 
 SPOT = 24_000.0

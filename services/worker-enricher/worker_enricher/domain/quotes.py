@@ -10,7 +10,7 @@ import numpy as np
 from worker_enricher.domain.arrays import Bools, Column, Floats, Ints, Numbers
 from worker_enricher.domain.black import greeks
 from worker_enricher.domain.bounds import Bounds, Parity, plausible_discounts, price_bounds
-from worker_enricher.domain.chain import NS_PER_YEAR
+from worker_enricher.domain.chain_arrays import NS_PER_YEAR
 from worker_enricher.domain.columns import nullable_rows
 from worker_enricher.domain.implied_vol import REASON_NAMES, implied_volatility
 from worker_enricher.domain.quote_quality import assess, volatility_reason
