@@ -34,14 +34,14 @@ def small(own_redis: RedisServer) -> redis.Redis:
 
 def fill(client: redis.Redis) -> None:
     """Fill Redis with an unrelated key that stays."""
-    client.rpush("stranger", *[b"x" * MIB] * 4)
+    client.rpush("unrelated", *[b"x" * MIB] * 4)
     client.config_set("maxmemory", client.info("memory")["used_memory"] - 2 * MIB)
     with pytest.raises(OutOfMemoryError):
         client.set("one more", "x")
 
 
 @pytest.mark.parametrize("concurrency", ["1", "2"])
-@pytest.mark.parametrize("filled_by", ["its own stream", "a stranger's key"])
+@pytest.mark.parametrize("filled_by", ["its own stream", "an unrelated key"])
 def test_a_full_redis_is_drained_by_enrichers_that_start_into_it(
     make_enricher: Any,
     own_redis: RedisServer,
@@ -63,8 +63,8 @@ def test_a_full_redis_is_drained_by_enrichers_that_start_into_it(
     published = small.xlen("feed:nifty-replay")
     processes = [enricher.start("subscriber"), enricher.start("worker", CONCURRENCY=concurrency)]
     enricher.wait_stored(published)
-    assert [process.poll() for process in processes] == [None, None], "nobody crashed"
-    assert small.xlen("dlq:nifty-replay") == 0, "being full is not a delivery"
+    assert [process.poll() for process in processes] == [None, None], "no process crashed"
+    assert small.xlen("dlq:nifty-replay") == 0, "a full Redis does not count as a delivery"
     wait_until(lambda: small.xlen("feed:nifty-replay") <= 100, "the stream is trimmed")
 
 
@@ -85,7 +85,7 @@ def test_a_redis_that_is_read_only_for_a_while_is_waited_out(
     wait_until(lambda: log.read_bytes().count(b"redis_unavailable") > 3, "the subscriber is refused")
     own.replicaof("NO", "ONE")
     enricher.wait_stored(2000)
-    assert [process.poll() for process in processes] == [None, None], "nobody crashed"
+    assert [process.poll() for process in processes] == [None, None], "no process crashed"
     assert own.xlen("dlq:nifty-replay") == 0
 
 
@@ -159,7 +159,7 @@ def test_a_refused_entry_leaves_a_full_redis_and_takes_a_quarter_of_the_letters_
     stream.set_aside(Entry(id_, b"y" * 800_000), RefusedError("not_json", "no JSON"), mid=None, deliveries=1)
     assert small.xpending("feed:f", GROUP)["pending"] == 0
     assert small.memory_usage("dlq:f", samples=0) <= MIB
-    assert small.xrevrange("dlq:f", count=1)[0][1][b"body"][:1] == b"y", "the newest stays"
+    assert small.xrevrange("dlq:f", count=1)[0][1][b"body"][:1] == b"y", "the newest letter stays"
 
 
 def test_letters_are_not_replayed_into_a_redis_that_is_over_half_full(
@@ -169,11 +169,11 @@ def test_letters_are_not_replayed_into_a_redis_that_is_over_half_full(
     set_aside(stream, small, b"{}")
     [(letter, _)] = small.xrange("dlq:f")
     letters = DeadLetters(small, "f")
-    small.rpush("stranger", *[b"x" * MIB] * 8)
+    small.rpush("unrelated", *[b"x" * MIB] * 8)
     small.config_set("maxmemory", 16 * MIB)
     with pytest.raises(DeadLetterError, match="over half full; replay once the feeds have caught up"):
         letters.replay(letter.decode())
-    small.delete("stranger")
+    small.delete("unrelated")
     letters.replay(letter.decode())
     assert small.xlen("dlq:f") == 0
 

@@ -120,7 +120,7 @@ def test_a_live_event_must_lie_within_five_minutes_of_its_arrival(seconds: int, 
         assert read(body(tick), feed="nifty-replay", arrived_ms=ARRIVED_MS)
     else:
         assert refusal(tick).reason == "clock_skew"
-        assert read(body(tick), feed="nifty-replay", arrived_ms=None), "readmitted letters may be late"
+        assert read(body(tick), feed="nifty-replay", arrived_ms=None), "replayed letters may be late"
 
 
 DAY_NS = 86_400 * 10**9

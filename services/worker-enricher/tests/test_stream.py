@@ -11,7 +11,7 @@ from devcluster.waiting import wait_until
 from worker_enricher.adapters.redis_client import connect as redis_client
 from worker_enricher.adapters.stream import GROUP, FeedStream
 
-BIG = 64 << 20  # bytes of a read that only the number of entries bounds
+BIG = 64 << 20  # bytes: so large that only the number of entries limits a read
 
 
 def add(client: redis.Redis, n: int, body: bytes = b"{}") -> list[str]:
@@ -30,7 +30,7 @@ def test_a_read_stops_once_its_bodies_are_large_enough(
         batch = stream.read_new("w", 256, 4 << 20)
         assert 0 < sum(len(entry.body or b"") for entry in batch) < 2 * (4 << 20)
         read += [entry.id for entry in batch]
-    assert read == ids, "in order, each once"
+    assert read == ids, "each entry once, in order"
 
 
 def test_a_read_that_met_large_entries_is_careful_from_then_on(
@@ -46,7 +46,7 @@ def test_a_read_that_met_large_entries_is_careful_from_then_on(
     add(client, 1000)
     read = [len(stream.read_new("w", 256, 4 << 20)) for _ in range(40)]
     assert read[-1] == 0
-    assert 256 in read, "and bold again"
+    assert 256 in read, "larger reads again after small entries"
 
 
 def test_a_read_stops_at_its_number_of_entries(client: redis.Redis, stream: FeedStream) -> None:
@@ -154,13 +154,13 @@ def test_trimming_removes_only_what_was_processed(client: redis.Redis, stream: F
     stream.trim()
     stream.ensure_group()
     stream.trim()
-    assert client.xlen("feed:f") == 2000, "nobody has read anything"
+    assert client.xlen("feed:f") == 2000, "no entry was read"
     ids = [entry.id for entry in stream.read_new("w", 1500, BIG)]
     stream.acknowledge([*ids[:900], *ids[901:]])
     stream.trim()
     left = [id_.decode() for id_, _ in client.xrange("feed:f")]
-    assert left[-1100] == ids[900], "the entry that is pending and all after it"
-    assert len(left) <= 1200, "whole nodes of 100 entries go"
+    assert left[-1100] == ids[900], "the pending entry and all later ones stay"
+    assert len(left) <= 1200, "Redis trims whole nodes of 100 entries"
     stream.acknowledge([ids[900]])
     stream.trim()
     assert 500 <= client.xlen("feed:f") <= 600

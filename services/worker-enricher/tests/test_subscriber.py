@@ -13,7 +13,7 @@ from devcluster.waiting import wait_until
 from worker_enricher.adapters.stream import GROUP, FeedStream
 from worker_enricher.subscriber import Subscriber
 
-BIG = 64 << 20  # bytes of a read that only the number of entries bounds
+BIG = 64 << 20  # bytes: so large that only the number of entries limits a read
 
 
 class Queue:
@@ -82,7 +82,7 @@ def test_no_ticket_is_sent_while_the_queue_is_full(client: redis.Redis, stream: 
     assert (queue.tickets, client.xinfo_groups("feed:f")[0]["lag"]) == (0, 5)
     queue.held = 0
     sub.step()
-    assert (queue.tickets, client.xinfo_groups("feed:f")[0]["lag"]) == (1, 5), "the worker reads, nobody else"
+    assert (queue.tickets, client.xinfo_groups("feed:f")[0]["lag"]) == (1, 5), "only workers read"
 
 
 def test_a_worker_that_took_its_ticket_gets_time_to_read(client: redis.Redis, stream: FeedStream) -> None:
@@ -97,7 +97,7 @@ def test_a_worker_that_took_its_ticket_gets_time_to_read(client: redis.Redis, st
     assert queue.tickets == 1
     stream.read_new("w", 2, BIG)
     sub.step()
-    assert queue.tickets == 2, "one is left, for another worker"
+    assert queue.tickets == 2, "one entry is left for another worker"
 
 
 def test_a_lost_ticket_is_replaced(client: redis.Redis, stream: FeedStream) -> None:
@@ -220,7 +220,7 @@ def test_two_subscribers_never_take_the_same_entry(client: redis.Redis, stream: 
     add(client, 50)
     stream.ensure_group()
     left = [entry.id for entry in stream.read_new("dead", 20, BIG)]
-    client.xclaim("feed:f", GROUP, "dead", 0, left, idle=60_000, retrycount=1)  # nothing else is idle as long
+    client.xclaim("feed:f", GROUP, "dead", 0, left, idle=60_000, retrycount=1)  # idle the longest
     queues = [Queue(), Queue()]
     subs = [
         subscriber(stream, queue, f"s{number}", batch_entries=7, claim_idle_ms=60_000)

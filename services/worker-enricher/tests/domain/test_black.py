@@ -188,7 +188,7 @@ def test_greeks_are_the_finite_differences_of_the_price():
 
 @pytest.mark.parametrize(("spot", "delta"), [(90.0, 0.0), (100.0, 0.5), (110.0, 1.0)])
 def test_at_expiry_an_option_is_its_payoff(spot, delta):
-    """T = 0: intrinsic value, delta 0, 1/2 or 1, and no gamma, vega, theta or rho; nothing warns."""
+    """At T = 0 the price is intrinsic, delta 0, 1/2 or 1, and other Greeks are 0, without a warning."""
     with np.errstate(all="raise", under="ignore"):
         g = black.greeks(**terms(CALL, spot, 100, 0, 0, 0, 0.2))
         assert value(CALL, spot, 100, 0, 0, 0, 0.2) == max(spot - 100, 0)

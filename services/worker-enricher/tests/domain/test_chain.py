@@ -65,14 +65,14 @@ def test_one_stale_pair_does_not_distort_the_forward(build):
 
 
 def test_a_short_expiry_assumes_the_discount(build):
-    """A day to expiry tells no rate within a tick: D = 1 and the reason says so."""
+    """One day before expiry, spreads of a tick hide the rate: D = 1, with the reason discount_assumed."""
     done = enrich_chains([truth(build, years=1 / 365, half_spread=0.05)])[0]
     assert done["discount"] == 1.0
     assert done["forward_reason"] == "discount_assumed"
 
 
-def test_quotes_that_agree_tell_the_discount_however_wide_they_are(build):
-    """Half-spreads bound an error, they are none: 90 days at 6.5 % must not be taken for D = 1."""
+def test_quotes_that_agree_give_the_discount_even_if_they_are_wide(build):
+    """Wide spreads around exact mids are not noise: 90 days at 6.5 % must not give D = 1."""
     chain = truth(build, years=0.25, discount=0.984, half_spread=0.5)
     done = enrich_chains([chain])[0]
     assert done["forward_reason"] is None
@@ -80,8 +80,8 @@ def test_quotes_that_agree_tell_the_discount_however_wide_they_are(build):
 
 
 @pytest.mark.parametrize(("pairs", "noise"), [(3, 0.01), (5, 0.02), (len(STRIKES), 0.14)])
-def test_quotes_that_disagree_tell_no_discount(build, pairs, noise):
-    """Noise worth 3 % a year or more: D = 1, however well a few strikes happen to lie on a line."""
+def test_quotes_that_disagree_give_no_discount(build, pairs, noise):
+    """With noise worth 3 % per year or more D = 1, even if a few strikes lie on a line by chance."""
     strikes = STRIKES[len(STRIKES) // 2 - pairs // 2 :][:pairs]
     flat = np.full(pairs, 0.2)
     chain = build.priced_chain(strikes=strikes, sigma=flat, forward=101.0, years=0.1, half_spread=noise)

@@ -58,7 +58,7 @@ def exact():
 
 
 def test_out_of_the_money_error_is_within_the_gate(exact):
-    """Up to 8 deviations |s - exact| <= 1e-12, over s = 0.01 to 2; further out as well."""
+    """The error of s is at most 1e-12 for s = 0.01 to 2, up to 8 deviations from the money and beyond."""
     s, z, strike, otm, _itm, _vega, otm_call = exact
     sigma, reason = solve(otm, is_call=otm_call, strike=strike)
     assert np.count_nonzero(z <= 8) > 200
@@ -82,7 +82,7 @@ def test_in_the_money_error_is_what_the_price_can_tell(exact):
 
 
 def test_in_the_money_prices_without_information_are_refused(exact):
-    """Where eps price / vega >= 1e-2 no double has an answer: all are refused, none is guessed."""
+    """Where eps price / vega >= 1e-2, doubles are too coarse for an answer, so all prices are refused."""
     _s, _z, strike, _otm, itm, vega, otm_call = exact
     sigma, reason = solve(itm, is_call=~otm_call, strike=strike)
     lost = EPS * itm / vega >= 1e-2
