@@ -25,8 +25,8 @@ from .addresses import unmapped
 from .http_connection import Channel
 from .http_parser import MAX_HEAD_BYTES
 
-MAX_HELD_BYTES = 64 << 20  # unfinished requests and unsent responses of all connections
-_AT_ONCE = ("/livez", "/metrics")  # have their own thread, to answer while all other threads are busy
+MAX_BUFFERED_BYTES = 64 << 20  # unfinished requests and unsent responses of all connections
+_PRIORITY_PATHS = ("/livez", "/metrics")  # have their own thread, to answer while all other threads are busy
 _OTHER_FILES = 256  # connections to stores and other services, logs, listeners
 _LINGER_S = 1.0  # for so long, a stopping worker still accepts requests on open connections
 
@@ -48,8 +48,8 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
 
     def __init__(self, app: Any, listener: socket.socket, bounds: Bounds, threads: int) -> None:
         self.bounds, self._shed = bounds, False
-        self._at_once = ThreadedTaskDispatcher()
-        self._at_once.set_thread_count(1)
+        self._priority_pool = ThreadedTaskDispatcher()
+        self._priority_pool.set_thread_count(1)
         pool = ThreadedTaskDispatcher()
         pool.set_thread_count(threads)
         adj = Adjustments(
@@ -62,7 +62,7 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
             log_socket_errors=False,
             max_request_header_size=MAX_HEAD_BYTES,
             max_request_body_size=bounds.body_bytes + 1,
-            # Never spill to files: a pod's root is read-only. MAX_HELD_BYTES is the limit.
+            # Never spill to files: a pod's root is read-only. MAX_BUFFERED_BYTES is the limit.
             inbuf_overflow=1 << 30,
             outbuf_overflow=1 << 30,
             outbuf_high_watermark=1 << 30,
@@ -78,17 +78,17 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
 
     def add_task(self, channel: Any) -> None:
         request = channel.requests[0]
-        channel.taken += request.error is None
-        at_once = getattr(request, "path", "") in _AT_ONCE
-        (self._at_once if at_once else self.task_dispatcher).add_task(channel)
+        channel.requests_received += request.error is None
+        priority = getattr(request, "path", "") in _PRIORITY_PATHS
+        (self._priority_pool if priority else self.task_dispatcher).add_task(channel)
 
     def handle_accept(self) -> None:
         known = set(self.active_channels)
         super().handle_accept()
         for fileno in self.active_channels.keys() - known:
-            self._make_room(self.active_channels[fileno])
+            self._enforce_limits(self.active_channels[fileno])
 
-    def _make_room(self, newest: Channel) -> None:
+    def _enforce_limits(self, newest: Channel) -> None:
         everybody = list(self.active_channels.values())
         same = [one for one in everybody if one.network == newest.network]
         if 0 < self.bounds.per_address < len(same):
@@ -98,7 +98,7 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
 
     def maintenance(self, now: float) -> None:  # noqa: ARG002  # wall time, which may jump
         for channel in list(self.active_channels.values()):
-            channel.look(time.monotonic())
+            channel.check_deadline(time.monotonic())
 
     def readable(self) -> bool:
         if self._shed:
@@ -112,11 +112,11 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
         self.pull_trigger()
 
     def shed(self) -> None:
-        """Close the connections that take most memory, until the total is within MAX_HELD_BYTES."""
-        held = {one: one.held_bytes() for one in self.active_channels.values()}
+        """Close the connections that take most memory, until the total is within MAX_BUFFERED_BYTES."""
+        held = {one: one.buffered_bytes() for one in self.active_channels.values()}
         total = sum(held.values())
         for channel in sorted(held, key=lambda one: held[one], reverse=True):
-            if total <= MAX_HELD_BYTES:
+            if total <= MAX_BUFFERED_BYTES:
                 break
             total -= held[channel]
             channel.handle_close()
@@ -138,7 +138,7 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
                 break
             wasyncore.loop(timeout=0.1, use_poll=True, map=self._map, count=1)
             yield
-        for dispatcher in (self.task_dispatcher, self._at_once):
+        for dispatcher in (self.task_dispatcher, self._priority_pool):
             dispatcher.shutdown(timeout=0.1)
 
 
@@ -149,7 +149,7 @@ def _evict(candidates: list[Channel], newest: Channel) -> None:
     being answered: otherwise a client that opens every connection and stays silent would lock out all others.
     """
     waiting = [one for one in candidates if one is not newest and one.phase() not in ("serving", "sending")]
-    victim = min(waiting, key=lambda one: (one.taken > 0, one.since), default=newest)
+    victim = min(waiting, key=lambda one: (one.requests_received > 0, one.since), default=newest)
     victim.handle_close()
 
 

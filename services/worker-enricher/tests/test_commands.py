@@ -102,8 +102,10 @@ def test_dead_letters_are_listed_shown_and_replayed(redis_url: str) -> None:
     stream = feed_stream(client, settings)
     stream.ensure_group()
     body = json.dumps(example("market-underlying")).encode()
-    stream.set_aside(Entry("1-1", body), RefusedError("schema", "$.price: x"), mid="3:17", deliveries=1)
-    stream.set_aside(
+    stream.move_to_dead_letters(
+        Entry("1-1", body), RefusedError("schema", "$.price: x"), mid="3:17", deliveries=1
+    )
+    stream.move_to_dead_letters(
         Entry("1-2", b"x" * ((1 << 20) + 1)), RefusedError("too_large", "big"), mid=None, deliveries=1
     )
     env = {**GOOD, "REDIS_URL": redis_url, "FEED": "nifty-replay"}
@@ -130,6 +132,8 @@ def test_dead_letters_are_bounded(redis_url: str) -> None:
     stream = feed_stream(client, load({**GOOD, "REDIS_URL": redis_url, "DLQ_MAX_ENTRIES": "3"}))
     stream.ensure_group()
     for n in range(5):
-        stream.set_aside(Entry(f"1-{n + 1}", b"x"), RefusedError("not_json", "x"), mid=None, deliveries=1)
+        stream.move_to_dead_letters(
+            Entry(f"1-{n + 1}", b"x"), RefusedError("not_json", "x"), mid=None, deliveries=1
+        )
     assert client.xlen("dlq:nifty") == 3
     client.close()

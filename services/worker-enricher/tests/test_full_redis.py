@@ -95,7 +95,7 @@ def test_dead_letters_are_added_by_a_redis_user_without_permission_for_info(own_
     owner.acl_setuser("app", enabled=True, passwords=["+p"], keys=["*"], commands=["+@all", "-info"])
     stream = FeedStream(redis_client(f"redis://app:p@127.0.0.1:{own_redis.port}/0"), "f", dlq_max_entries=9)
     stream.ensure_group()
-    set_aside(stream, owner, b"{")
+    move_to_dead_letters(stream, owner, b"{")
     assert owner.xlen("dlq:f") == 1
     assert owner.xpending("feed:f", GROUP)["pending"] == 0
 
@@ -107,10 +107,10 @@ def stream(own_redis: RedisServer, small: redis.Redis) -> FeedStream:
     return made
 
 
-def set_aside(stream: FeedStream, client: redis.Redis, body: bytes) -> None:
+def move_to_dead_letters(stream: FeedStream, client: redis.Redis, body: bytes) -> None:
     client.xadd("feed:f", {"body": b"x"})
     [id_] = [entry.id for entry in stream.read_new("s", 1, 1)]
-    stream.set_aside(Entry(id_, body), RefusedError("not_json", "no JSON"), mid=None, deliveries=1)
+    stream.move_to_dead_letters(Entry(id_, body), RefusedError("not_json", "no JSON"), mid=None, deliveries=1)
 
 
 def test_new_entries_are_watched_read_and_taken_over_in_a_full_redis(
@@ -138,7 +138,7 @@ def test_dead_letters_are_bounded_by_bytes_and_the_oldest_go_first(
     name = "enricher_dead_letters_dropped_total"
     before = REGISTRY.get_sample_value(name) or 0
     for number in range(300):
-        set_aside(stream, small, str(number).encode().ljust(MIB, b" "))
+        move_to_dead_letters(stream, small, str(number).encode().ljust(MIB, b" "))
     left = [int(fields[b"body"]) for _, fields in small.xrange("dlq:f")]
     assert left == list(range(300 - len(left), 300))
     assert len(left) >= 2
@@ -152,11 +152,13 @@ def test_a_refused_entry_leaves_a_full_redis_and_takes_a_quarter_of_the_letters_
 ) -> None:
     """The letters of many feeds together stay within the memory above `maxmemory`."""
     for _ in range(5):
-        set_aside(stream, small, b"x" * 100_000)
+        move_to_dead_letters(stream, small, b"x" * 100_000)
     small.xadd("feed:f", {"body": b"x"})
     [id_] = [entry.id for entry in stream.read_new("s", 1, 1)]
     fill(small)
-    stream.set_aside(Entry(id_, b"y" * 800_000), RefusedError("not_json", "no JSON"), mid=None, deliveries=1)
+    stream.move_to_dead_letters(
+        Entry(id_, b"y" * 800_000), RefusedError("not_json", "no JSON"), mid=None, deliveries=1
+    )
     assert small.xpending("feed:f", GROUP)["pending"] == 0
     assert small.memory_usage("dlq:f", samples=0) <= MIB
     assert small.xrevrange("dlq:f", count=1)[0][1][b"body"][:1] == b"y", "the newest letter stays"
@@ -166,7 +168,7 @@ def test_letters_are_not_replayed_into_a_redis_that_is_over_half_full(
     stream: FeedStream, small: redis.Redis
 ) -> None:
     """The error text says when to retry, and the letter is kept."""
-    set_aside(stream, small, b"{}")
+    move_to_dead_letters(stream, small, b"{}")
     [(letter, _)] = small.xrange("dlq:f")
     letters = DeadLetters(small, "f")
     small.rpush("unrelated", *[b"x" * MIB] * 8)

@@ -29,7 +29,7 @@ def _as_a_script_in_a_pipeline(client: redis.Redis) -> None:
 
 
 WRITES: dict[str, Callable[[redis.Redis], object]] = {
-    "let through": lambda client: client.set("key", "value"),
+    "write when full": lambda client: client.set("key", "value"),
     "plain": lambda client: client.xadd("stream", {"key": "value"}),
     "a script": lambda client: client.eval("return redis.call('SET', KEYS[1], 'value')", 1, "key"),
     "in a pipeline": _in_a_pipeline,

@@ -275,7 +275,7 @@ def test_a_ticket_ends_while_redis_is_unavailable(world: World, own_redis: Redis
     world.runner().run_new()
 
 
-def test_a_bad_message_is_set_aside_and_its_neighbours_are_stored(world: World) -> None:
+def test_a_bad_message_becomes_a_dead_letter_and_its_neighbours_are_stored(world: World) -> None:
     """A bad message of one producer does not affect other messages."""
     bad = tick(2) | {"price": -1}
     world.runner().run(world.publish(tick(1), bad, b"not json", tick(3)))

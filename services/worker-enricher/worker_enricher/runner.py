@@ -47,7 +47,7 @@ _FETCHED_AT_ONCE = 8
 # How long a worker waits at the stream for the next entry. A task through Celery costs more than a batch.
 _LINGER_MS = 50
 # How long one task reads new entries. Then Celery can run other tasks and maintain its connection.
-_SHIFT_S = 1.0
+_TASK_S = 1.0
 _T = TypeVar("_T")
 
 
@@ -89,12 +89,12 @@ class BatchRunner:
         self._stopping, self._beat = stopping, beat
         self._now_ns, self._clock = now_ns, clock
         self._uncounted_s = 0.0
-        self._held: Sequence[str] = ()
+        self._in_progress: Sequence[str] = ()
         self._retrying = Retrying(
             retry=retry_if_exception(is_outage),
             wait=wait_random_exponential(multiplier=0.05, max=2),
             stop=_StopWhen(stopping),
-            before_sleep=lambda _state: self._hold(self._held),
+            before_sleep=lambda _state: self._keep_pending(self._in_progress),
             sleep=sleep,
             retry_error_callback=_stopped,
         )
@@ -109,7 +109,7 @@ class BatchRunner:
         If Redis does not answer a read, the call returns: it has no pending entries to protect, and the
         subscriber will send another task. Raises as `run` does.
         """
-        ends, full = self._clock() + _SHIFT_S, True
+        ends, full = self._clock() + _TASK_S, True
         while not self._stopping() and self._clock() < ends:
             self._beat()
             try:
@@ -123,7 +123,7 @@ class BatchRunner:
                 return
             full = len(entries) >= self._batch_entries
             for batch, waiting in _by_size(entries):
-                self._carry_through(batch, 1)
+                self._process(batch, 1)
                 if waiting:
                     self._stream.keep(self._consumer, [entry.id for entry in waiting])
 
@@ -145,24 +145,24 @@ class BatchRunner:
         for at in range(0, len(entry_ids), _FETCHED_AT_ONCE):
             ids = entry_ids[at : at + _FETCHED_AT_ONCE]
             started = self._clock()
-            entries = self._patiently(ids, partial(self._stream.fetch, ids))
+            entries = self._retry_outages(ids, partial(self._stream.fetch, ids))
             self._uncounted_s += self._clock() - started
-            self._carry_through(entries, deliveries)
+            self._process(entries, deliveries)
             if later := entry_ids[at + _FETCHED_AT_ONCE :]:
                 self._stream.keep(self._consumer, later)
 
-    def _carry_through(self, entries: Sequence[Entry], deliveries: int) -> None:
+    def _process(self, entries: Sequence[Entry], deliveries: int) -> None:
         self._settled.clear()
         with BATCH_SECONDS.time():
             ids = [entry.id for entry in entries]
-            self._patiently(ids, lambda: self._once(entries, deliveries))
+            self._retry_outages(ids, lambda: self._attempt(entries, deliveries))
 
-    def _patiently(self, entry_ids: Sequence[str], action: Callable[[], _T]) -> _T:
+    def _retry_outages(self, entry_ids: Sequence[str], action: Callable[[], _T]) -> _T:
         """Retry `action` during an outage, and keep the entries from being taken over. Raises Stopped."""
-        self._held = entry_ids
+        self._in_progress = entry_ids
         return self._retrying(action)
 
-    def _once(self, entries: Sequence[Entry], deliveries: int) -> None:
+    def _attempt(self, entries: Sequence[Entry], deliveries: int) -> None:
         self._beat()
         started = self._clock()
         left = [entry for entry in entries if entry.id not in self._settled]
@@ -205,7 +205,7 @@ class BatchRunner:
     def _refuse(self, entry: Entry, refusal: RefusedError, deliveries: int) -> None:
         found = _MID.search(entry.body or b"", 0, 4096)
         mid = found.group(1).decode() if found else None
-        self._stream.set_aside(entry, refusal, mid=mid, deliveries=deliveries)
+        self._stream.move_to_dead_letters(entry, refusal, mid=mid, deliveries=deliveries)
         self._settled.add(entry.id)
         REFUSED.labels(refusal.reason).inc()
         left_out = self._refusals.due(refusal.reason)
@@ -231,7 +231,7 @@ class BatchRunner:
                 self._forwards.clear()
         return {key: self._forwards[key] for key in wanted if key in self._forwards}
 
-    def _hold(self, entry_ids: Sequence[str]) -> None:
+    def _keep_pending(self, entry_ids: Sequence[str]) -> None:
         RETRIES.inc()
         self._beat()
         _log.warning("store_unavailable", feed=self._stream.feed, entries=len(entry_ids))

@@ -151,7 +151,7 @@ class Subscriber:
         claimed = self._stream.take_over(self._consumer, self._claim_idle_ms, self._batch_entries)
         for entry in claimed:
             if entry.deliveries > self._max_deliveries:
-                self._set_aside(entry)
+                self._move_to_dead_letters(entry)
         alive = [entry for entry in claimed if entry.deliveries <= self._max_deliveries]
         for batch, deliveries in _redelivery_batches(alive):
             self._queue.send(batch, deliveries)
@@ -160,14 +160,14 @@ class Subscriber:
             _log.warning("entries_taken_over", feed=self._stream.feed, entries=len(claimed))
         self._stream.forget_consumers(_FORGET_AFTER_MS)
 
-    def _set_aside(self, claimed: Claimed) -> None:
+    def _move_to_dead_letters(self, claimed: Claimed) -> None:
         entry = self._stream.fetch([claimed.id])[0]
         if entry.body is None:
             self._stream.acknowledge([entry.id])
             return
         deliveries = claimed.deliveries - 1
         refusal = RefusedError("deliveries_exhausted", f"not stored in {deliveries} deliveries")
-        self._stream.set_aside(entry, refusal, mid=None, deliveries=deliveries)
+        self._stream.move_to_dead_letters(entry, refusal, mid=None, deliveries=deliveries)
         EXHAUSTED.inc()
         _log.error("entry_exhausted", feed=self._stream.feed, entry_id=entry.id)
 

@@ -57,7 +57,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     head = b""  # response head, held back to go out in one packet with the first piece of the body
 
     def __init__(self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: Any = None) -> None:
-        self.taken = 0  # complete requests so far
+        self.requests_received = 0  # complete requests so far
         self.closing = False
         self.seen, self.since = ("head", 0), time.monotonic()
         self.network = network(addr[0])
@@ -73,18 +73,18 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             return "sending"
         if self.request is not None:
             return "body" if self.request.headers_finished else "head"
-        return "idle" if self.taken else "head"
+        return "idle" if self.requests_received else "head"
 
-    def held_bytes(self) -> int:
+    def buffered_bytes(self) -> int:
         """Return the memory in bytes that the unfinished request and the unsent response take."""
-        return int(self.total_outbufs_len) + (self.request.held_bytes if self.request else 0)
+        return int(self.total_outbufs_len) + (self.request.buffered_bytes if self.request else 0)
 
-    def look(self, now: float) -> None:
+    def check_deadline(self, now: float) -> None:
         """Close the connection if it exceeds its phase's deadline. A request that has begun gets a 408 first.
 
         `now` is monotonic time in seconds.
         """
-        seen = (self.phase(), self.taken)
+        seen = (self.phase(), self.requests_received)
         if seen != self.seen:
             self.seen, self.since = seen, now
         if now - self.since <= PHASES_S.get(seen[0], float("inf")):

@@ -136,7 +136,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self.body_rcv = Chunked(self.body_rcv.getbuf())
 
     @property
-    def held_bytes(self) -> int:
+    def buffered_bytes(self) -> int:
         """The memory in bytes that the unfinished request takes."""
         return len(self.header_plus) + int(self.body_bytes_received)
 

@@ -19,16 +19,16 @@ from redis.client import Pipeline
 
 from worker_enricher.adapters.scripts import script
 
-_LET_THROUGH = script("let_through")
+_WRITE_WHEN_FULL = script("write_when_full")
 _GROUP_CREATE = script("group_create")
 _WRITES = frozenset({"HINCRBY", "HSET", "LPUSH", "RPUSH", "SADD", "SET", "ZADD"})
 
 
-def _let_through(args: tuple[Any, ...]) -> tuple[Any, ...]:
+def _as_script(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the command as an `allow-oom` script if a full Redis refuses it, else the command itself."""
     name = args[0]
     if name in _WRITES:
-        return ("EVAL", _LET_THROUGH, 1, args[1], name, *args[2:])
+        return ("EVAL", _WRITE_WHEN_FULL, 1, args[1], name, *args[2:])
     if name == "XGROUP CREATE":
         return ("EVAL", _GROUP_CREATE, 1, *args[1:])
     return args
@@ -38,14 +38,14 @@ class DrainPipeline(Pipeline):
     """A pipeline that can write while Redis is full."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        return super().execute_command(*_let_through(args), **options)  # type: ignore[no-untyped-call]
+        return super().execute_command(*_as_script(args), **options)  # type: ignore[no-untyped-call]
 
 
 class DrainClient(redis.Redis):
     """A client that can write while Redis is full. It returns what the original commands return."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        return super().execute_command(*_let_through(args), **options)  # type: ignore[no-untyped-call]
+        return super().execute_command(*_as_script(args), **options)  # type: ignore[no-untyped-call]
 
     pipeline_class: type[DrainPipeline] = DrainPipeline
 

@@ -67,7 +67,7 @@ class FeedStream:
         self._trim = client.register_script(script("trim"))
         self._progress = client.register_script(script("progress"))
         self._forget_consumers = client.register_script(script("forget_consumers"))
-        self._move_to_dead_letters = client.register_script(script("move_to_dead_letters"))
+        self._move_script = client.register_script(script("move_to_dead_letters"))
 
     def ensure_group(self) -> None:
         """Create the group at id 0, so that it also reads entries that are older than the group."""
@@ -158,7 +158,9 @@ class FeedStream:
             return [_entry(id_, row[0][1] if row else None) for id_, row in rows.items()]
         return [_entry(_text(id_), fields) for id_, fields in answer]
 
-    def set_aside(self, entry: Entry, refusal: RefusedError, *, mid: str | None, deliveries: int) -> None:
+    def move_to_dead_letters(
+        self, entry: Entry, refusal: RefusedError, *, mid: str | None, deliveries: int
+    ) -> None:
         """Move an entry to the dead letters and acknowledge it, atomically.
 
         The oldest dead letters are dropped, and counted, if they exceed their limit in number or in bytes.
@@ -175,7 +177,7 @@ class FeedStream:
             "truncated": len(body) > MAX_BODY_BYTES,
             "refused_ts": self._now_ns(),
         }
-        dropped = self._move_to_dead_letters(
+        dropped = self._move_script(
             [self.dlq_key, self.key],
             [
                 GROUP,

@@ -125,17 +125,22 @@ def _discounts(lines: _Lines, t: Floats, low: Floats, high: Floats) -> tuple[Flo
         lines.reweight(slope)
         slope = lines.slope()
     freedom = lines.effective - 2.0
-    told = (freedom >= MIN_FREEDOM) & (lines.var_k > 0.0)
+    has_error = (freedom >= MIN_FREEDOM) & (lines.var_k > 0.0)
     # Variance of a least-squares slope: the variance of the residuals over that of k.
-    variance = lines.residual(slope) / (np.maximum(freedom, 1.0) * np.where(told, lines.var_k, 1.0))
+    variance = lines.residual(slope) / (np.maximum(freedom, 1.0) * np.where(has_error, lines.var_k, 1.0))
     error = np.sqrt(variance)
     least, most = np.maximum(slope - ERRORS * error, low), np.minimum(slope + ERRORS * error, high)
-    told &= least <= most
+    has_error &= least <= most
     # If the plausible range excludes 1, then 1 is a wrong assumption, even if the error is large.
     refuted = (freedom >= ENOUGH_TO_REFUTE) & ((most < 1.0) | (least > 1.0))
     precise = (error <= RATE_ERROR * t) | refuted
-    known = told & precise & (slope >= low) & (slope <= high)
-    return np.where(known, slope, 1.0), ~known, np.where(told, least, low), np.where(told, most, high)
+    known = has_error & precise & (slope >= low) & (slope <= high)
+    return (
+        np.where(known, slope, 1.0),
+        ~known,
+        np.where(has_error, least, low),
+        np.where(has_error, most, high),
+    )
 
 
 class _Fit(NamedTuple):
