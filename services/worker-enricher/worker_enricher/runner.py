@@ -34,8 +34,8 @@ _MID = re.compile(rb'"mid"\s*:\s*"([0-9]{1,10}:[0-9]{1,15})"')
 
 MESSAGES = Counter("enricher_messages_total", "Messages stored, by kind.", ["kind"])
 REFUSED = Counter("enricher_refused_total", "Entries moved to the dead letters, by reason.", ["reason"])
-VANISHED = Counter("enricher_vanished_total", "Entries that were gone from the stream before they were read.")
-RETRIES = Counter("enricher_store_retries_total", "Waits for a store that did not answer.")
+VANISHED = Counter("enricher_vanished_total", "Entries deleted from the stream before they were read.")
+RETRIES = Counter("enricher_store_retries_total", "Retries because a store was unavailable.")
 BATCH_SECONDS = Histogram(
     "enricher_batch_seconds", "Time of one batch.", buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2, 10)
 )

@@ -27,9 +27,9 @@ _log = structlog.get_logger("subscriber")
 DISPATCHED = Counter(
     "enricher_dispatched_total", "Tasks sent for new entries, and entries taken over.", ["how"]
 )
-EXHAUSTED = Counter("enricher_exhausted_total", "Entries set aside after their last delivery.")
-OUTAGES = Counter("enricher_subscriber_outages_total", "Times that Redis did not answer the subscriber.")
-QUEUED = Gauge("enricher_queued_tasks", "Tasks waiting in the feed's Celery queue when last looked.")
+EXHAUSTED = Counter("enricher_exhausted_total", "Dead letters after the last delivery.")
+OUTAGES = Counter("enricher_subscriber_outages_total", "Failed calls of the subscriber to Redis.")
+QUEUED = Gauge("enricher_queued_tasks", "Tasks waiting in the feed's Celery queue.")
 
 _BLOCK_MS = 200
 _POLL_S = 0.01

@@ -19,7 +19,9 @@ from worker_enricher.errors import RefusedError
 from worker_enricher.intake import MAX_BODY_BYTES
 
 GROUP = "enricher"
-DROPPED = Counter("enricher_dead_letters_dropped_total", "Oldest dead letters removed to keep within bounds.")
+DROPPED = Counter(
+    "enricher_dead_letters_dropped_total", "Oldest dead letters removed to stay within the limits."
+)
 
 # Maximum number of entries per read. If entries suddenly grow to the maximum of 1 MiB, one read takes 64 MiB.
 _READ_AT_ONCE = 64
