@@ -1,7 +1,7 @@
-"""What upstreams answer, for the document: the fields callers may rely on.
+"""Response models for the OpenAPI document: the fields that clients may rely on.
 
-Only described here, never enforced at run time: an upstream's bytes pass through unchanged, and its own
-tests keep its promise. Every model allows more fields than it names.
+The gateway does not enforce these models at run time. It passes upstream responses through unchanged, and the
+tests of each upstream verify its responses. Every model allows additional fields.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ class FieldError(BaseModel):
 class Problem(Open):
     """An error (RFC 9457)."""
 
-    type: str = said(description="Kind of problem; about:blank when `code` says it all.")
-    title: str = said(description="The status in words.", example="Bad Request")
+    type: str = said(description="Type of the problem; about:blank if `code` identifies it.")
+    title: str = said(description="Reason phrase of the status.", example="Bad Request")
     status: int = said(description="HTTP status.", example=400)
-    detail: str = said(description="What is wrong, for people.")
-    code: str = said(description="What is wrong, for programs; stable.", example="bad_input")
-    request_id: str = said(description="Id of the request in all logs (also the header X-Request-ID).")
+    detail: str = said(description="Explanation for people.")
+    code: str = said(description="Stable error code for programs.", example="bad_input")
+    request_id: str = said(description="Request id in all logs (also the header X-Request-ID).")
 
 
 class User(Open):
     id: str = said(description="Account id.")
-    email: str = said(description="Address of the account.", example="test@example.com")
+    email: str = said(description="Email address.", example="test@example.com")
 
 
 class Session(Open):
@@ -44,7 +44,7 @@ class Session(Open):
 
 
 class Verified(Open):
-    valid: bool = said(description="Whether the token holds.")
+    valid: bool = said(description="Whether the token is valid.")
 
 
 class Refreshed(Open):
@@ -71,15 +71,15 @@ class Chain(Open):
     product: str = said(description="Product symbol.", example="NIFTY")
     expiry: str = said(description="Expiry date (YYYY-MM-DD).", example="2024-06-27")
     spot_price: float = said(description="Price of the underlying, per share.", example=23501.1)
-    pcr_oi: float | None = said(None, description="Put over call open interest.", example=0.789)
-    pcr_volume: float | None = said(None, description="Put over call volume.", example=0.863)
-    atm_strike: float | None = said(None, description="Strike nearest the money, per share.")
-    atm_straddle_price: float | None = said(None, description="Call plus put at atm_strike, per share.")
-    max_pain_strike: float | None = said(None, description="Strike at which holders lose most, per share.")
+    pcr_oi: float | None = said(None, description="Put/call ratio of open interest.", example=0.789)
+    pcr_volume: float | None = said(None, description="Put/call ratio of volume.", example=0.863)
+    atm_strike: float | None = said(None, description="At-the-money strike, per share.")
+    atm_straddle_price: float | None = said(None, description="Call plus put price at atm_strike, per share.")
+    max_pain_strike: float | None = said(None, description="Strike with the lowest total payout, per share.")
     total_call_oi: int | None = said(None, description="Open interest of all calls, in oi_unit.")
     total_put_oi: int | None = said(None, description="Open interest of all puts, in oi_unit.")
-    calls: Any = said(None, description="One row a strike, calls.")
-    puts: Any = said(None, description="One row a strike, puts.")
+    calls: Any = said(None, description="Calls, one row per strike.")
+    puts: Any = said(None, description="Puts, one row per strike.")
     timestamp: str = said(description="Event time (RFC 3339, UTC).", example="2024-06-21T09:59:59.000Z")
 
 
@@ -99,7 +99,9 @@ class Quote(Open):
     bid: float | None = said(None, description="Best bid, per share.", example=118.0)
     ask: float | None = said(None, description="Best ask, per share.", example=118.5)
     iv: float | None = said(None, description="Implied volatility at the mid, annualised.", example=0.1061)
-    delta: float | None = said(None, description="Change of the price per change of the spot.")
+    delta: float | None = said(
+        None, description="Change of the option price per unit change of the spot price."
+    )
     timestamp: str = said(description="Event time (RFC 3339, UTC).", example="2024-06-21T09:59:59.000Z")
 
 
@@ -113,9 +115,11 @@ class Pcr(Open):
     product: str = said(description="Product symbol.", example="NIFTY")
     latest: Any = said(
         None,
-        description="Ratios per expiry (a list), or those of the expiry asked for (an object).",
+        description="Latest ratios: a list with one entry per expiry, or one object if `expiry` is given.",
     )
-    history: list[dict[str, Any]] = said([], description="Stored ratios, newest first, if asked for.")
+    history: list[dict[str, Any]] = said(
+        [], description="Stored ratios, newest first; empty unless requested."
+    )
 
 
 class Smile(Open):
@@ -123,29 +127,31 @@ class Smile(Open):
     strikes: list[float] = said(description="Strikes, per share.", example=[23450.0, 23500.0])
     call_ivs: list[float | None] = said(description="Implied volatilities of calls, annualised.")
     put_ivs: list[float | None] = said(description="Implied volatilities of puts, annualised.")
-    avg_iv: float | None = said(None, description="Mean of those that exist, annualised.", example=0.1061)
+    avg_iv: float | None = said(
+        None, description="Mean of the available volatilities, annualised.", example=0.1061
+    )
 
 
 class Surface(Open):
     product: str = said(description="Product symbol.", example="NIFTY")
-    expiries: list[Smile] = said(description="By expiry, ascending.")
+    expiries: list[Smile] = said(description="One smile per expiry, ascending.")
 
 
 class MaxPain(Open):
     product: str = said(description="Product symbol.", example="NIFTY")
     expiry: str = said(description="Expiry date (YYYY-MM-DD).", example="2024-06-27")
-    max_pain_strike: float | None = said(description="Strike at which holders lose most, per share.")
+    max_pain_strike: float | None = said(description="Strike with the lowest total payout, per share.")
     spot_price: float | None = said(description="Price of the underlying, per share.", example=23501.1)
     distance_from_spot: float | None = said(None, description="max_pain_strike - spot_price, per share.")
-    distance_pct: float | None = said(None, description="The same in percent of the spot.")
+    distance_pct: float | None = said(None, description="distance_from_spot in percent of spot_price.")
 
 
 class OiBuildup(Open):
     product: str = said(description="Product symbol.", example="NIFTY")
     expiry: str = said(description="Expiry date (YYYY-MM-DD).", example="2024-06-27")
     spot_price: float | None = said(None, description="Price of the underlying, per share.")
-    call_buildup: dict[str, Any] = said(description="Open interest of calls: itm, atm, otm; in oi_unit.")
-    put_buildup: dict[str, Any] = said(description="Open interest of puts: itm, atm, otm; in oi_unit.")
+    call_buildup: dict[str, Any] = said(description="Call open interest: itm, atm, otm; in oi_unit.")
+    put_buildup: dict[str, Any] = said(description="Put open interest: itm, atm, otm; in oi_unit.")
 
 
 class Ohlc(Open):

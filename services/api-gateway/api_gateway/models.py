@@ -1,4 +1,4 @@
-"""What callers may send: paths, queries and bodies, with the contracts' patterns."""
+"""Request models: path parameters, queries and bodies, with the patterns of the contracts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _real_time(value: object) -> object:
 
 
 def _utc(value: datetime) -> datetime:
-    # A time without an offset is UTC, as everything on our wires.
+    # A time without an offset is UTC, as in all contracts.
     aware = value if value.tzinfo else value.replace(tzinfo=UTC)
     try:
         return aware.astimezone(UTC)
@@ -39,7 +39,7 @@ def _utc(value: datetime) -> datetime:
 
 
 def said(default: Any = ..., *, description: str, example: Any = None, **rules: Any) -> Any:
-    """A field with its description and, if given, an example for the document."""
+    """Return a pydantic field with a description and an optional example for the OpenAPI document."""
     extra = {"example": example} if example is not None else None
     return Field(default, description=description, json_schema_extra=extra, **rules)
 
@@ -72,7 +72,7 @@ class SymbolPath(BaseModel):
 
 
 def _without_null(schema: dict[str, Any]) -> None:
-    """A query string has no null: an optional parameter is one that may be absent."""
+    """Remove null from the schema: an optional query parameter may be absent but cannot be null."""
     for value in schema.get("properties", {}).values():
         for choice in value.pop("anyOf", []):
             value.update(choice if choice != {"type": "null"} else {})
@@ -81,9 +81,9 @@ def _without_null(schema: dict[str, Any]) -> None:
 
 
 class Query(BaseModel):
-    """A query string. A parameter without a value counts as absent; an unknown one is refused.
+    """A query string. A parameter with an empty value counts as absent.
 
-    Refused, not dropped: a misspelt filter that is ignored gives a wrong answer that looks right.
+    Unknown parameters are refused. If a misspelt filter were ignored, a wrong result would look right.
     """
 
     model_config = ConfigDict(extra="forbid", json_schema_extra=_without_null)
@@ -94,7 +94,7 @@ class Query(BaseModel):
         return {name: value for name, value in given.items() if value != ""}
 
     def given(self) -> dict[str, str]:
-        """What the caller gave, in canonical form, for the upstream."""
+        """Return the parameters that the caller gave, in canonical form, for the upstream."""
         values = self.model_dump(mode="json", exclude_unset=True)
         return {
             name: str(value).lower() if isinstance(value, bool) else str(value)
@@ -109,7 +109,7 @@ class NoQuery(Query):
 def _limit(default: int, what: str) -> Any:
     return said(
         default,
-        description=f"Most {what} to return, newest first: 1 to 1000; values outside are clamped.",
+        description=f"Most {what} to return, newest first: 1 to 1000; other values are clamped.",
         example=5,
     )
 
@@ -117,7 +117,7 @@ def _limit(default: int, what: str) -> Any:
 def _bound(what: str) -> Any:
     return said(
         None,
-        description=f"{what} (ISO 8601; UTC unless it has an offset).",
+        description=f"{what} (ISO 8601; UTC if it has no offset).",
         example="2024-06-21T09:15:00Z",
     )
 
@@ -158,38 +158,39 @@ class OhlcQuery(Query):
 
 
 class Body(BaseModel):
-    """A JSON body; members that the API does not know are not passed on."""
+    """A JSON body. Unknown members are not forwarded."""
 
     def given(self) -> dict[str, Any]:
+        """Return the members that the caller gave."""
         return self.model_dump(exclude_unset=True)
 
 
 class Register(Body):
     email: str = said(
         max_length=254,
-        description="Address to log in with.",
+        description="Email address to log in with.",
         example="test@example.com",
     )
-    password: str = said(max_length=1024, description="Password; auth's rules apply.", example="test123")
-    name: str = said("", max_length=200, description="Name to show.", example="Test User")
+    password: str = said(max_length=1024, description="Password; auth checks its rules.", example="test123")
+    name: str = said("", max_length=200, description="Display name.", example="Test User")
 
 
 class Login(Body):
     email: str = said(
         max_length=254,
-        description="Address of the account.",
+        description="Email address of the account.",
         example="test@example.com",
     )
-    password: str = said(max_length=1024, description="Its password.", example="test123")
+    password: str = said(max_length=1024, description="Password of the account.", example="test123")
 
 
 class Refresh(Body):
-    """The refresh token of the last register, login or refresh. Each can be used once."""
+    """The refresh token from the last register, login or refresh. Each token can be used once."""
 
     refresh_token: str = said("", max_length=4096, description="The refresh token.")
 
     @whole(mode="before")
     @classmethod
     def _may_be_absent(cls, given: Any) -> Any:
-        # Clients of the original send no body, only their bearer token; auth decides what that is worth.
+        # Clients of the original send no body, only their bearer token; auth decides whether to accept it.
         return {} if given is None else given
