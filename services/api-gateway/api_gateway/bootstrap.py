@@ -73,7 +73,7 @@ def _flask_app(settings: Settings) -> Flask:
     app.json = _Json(app)
     for blueprint in (routes.auth, routes.data, routes.analytics):
         app.register_api(blueprint)
-    docs.install(app, docs.finished(app.api_doc, anonymous_read=settings.anonymous_read))
+    docs.install(app, docs.completed(app.api_doc, anonymous_read=settings.anonymous_read))
     app.extensions[proxy.EXTENSION] = _proxy(settings)
 
     # Hooks run in the order of their installation.

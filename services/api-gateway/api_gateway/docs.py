@@ -43,7 +43,7 @@ _START = 'SwaggerUIBundle({url: "/api/openapi.json", dom_id: "#swagger-ui", deep
 
 _HEALTH = {
     "tags": ["Health"],
-    "summary": "Readiness of the gateway and its dependencies (also /readyz). /livez checks the gateway only.",
+    "summary": "Readiness of the gateway and its dependencies (also /readyz); /livez checks only itself.",
     "operationId": "health",
     "responses": {
         status: {
@@ -101,7 +101,7 @@ def install(app: Flask, document: dict[str, Any]) -> None:
     app.register_blueprint(pages)
 
 
-def finished(document: dict[str, Any], *, anonymous_read: bool) -> dict[str, Any]:
+def completed(document: dict[str, Any], *, anonymous_read: bool) -> dict[str, Any]:
     """Complete the generated document: optional bodies, optional tokens and /health. Returns `document`."""
     for path in document["paths"].values():
         for operation in path.values():

@@ -34,11 +34,11 @@ def install(app: Flask, *, cors_origins: Collection[str], hosts: Collection[str]
     """
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
 
-    def ours() -> None:
+    def check_host() -> None:
         if hosts is not None and host_name(request.host) not in hosts:
             raise ForeignHost("with ANONYMOUS_READ, Host must be localhost or a name in ALLOWED_HOSTS")
 
-    def bounded() -> None:
+    def check_size() -> None:
         if len(request.query_string) > MAX_QUERY_BYTES:
             raise QueryTooLong(f"the query string is longer than {MAX_QUERY_BYTES} bytes")
         if request.get_data():  # 413 if the body is too long, with or without a Content-Length
@@ -74,7 +74,7 @@ def install(app: Flask, *, cors_origins: Collection[str], hosts: Collection[str]
     # Shared caches must not store responses to authorised requests. Flask calls the newest after_request hook
     # first, so `finish` runs before this one.
     answers.install(app, metrics.REQUESTS, cache_control="private, no-cache")
-    app.before_request(ours)
-    app.before_request(bounded)
+    app.before_request(check_host)
+    app.before_request(check_size)
     app.before_request(preflight)
     app.after_request(finish)

@@ -25,24 +25,24 @@ class Identity:
 
     def caller(self) -> str:
         """Return the rate limit key: the account if the token is valid, else the address."""
-        claims = self._judged()
+        claims = self._verified()
         return f"account:{claims['sub']}" if isinstance(claims, dict) else address()
 
     def admit(self) -> None:
         """Check the token if the current request is a read. Raises Unauthorized or KeysUnavailable."""
         if request.blueprint in READS and request.method != "OPTIONS":
-            claims = self._judged()
+            claims = self._verified()
             if isinstance(claims, Exception):
                 raise claims
 
-    def _judged(self) -> dict[str, Any] | Exception | None:
+    def _verified(self) -> dict[str, Any] | Exception | None:
         """Return the token's claims, None for an allowed anonymous read, or the error that refuses it."""
-        if "judged" not in g:
-            g.judged = self._judge()
-        judged: dict[str, Any] | Exception | None = g.judged
-        return judged
+        if "claims_or_error" not in g:
+            g.claims_or_error = self._verify()
+        found: dict[str, Any] | Exception | None = g.claims_or_error
+        return found
 
-    def _judge(self) -> dict[str, Any] | Exception | None:
+    def _verify(self) -> dict[str, Any] | Exception | None:
         authorization = request.headers.get("Authorization")
         if authorization is None and self._anonymous_read:
             return None

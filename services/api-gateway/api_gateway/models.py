@@ -6,8 +6,15 @@ import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
-from pydantic import model_validator as whole
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
 
 PRODUCT = r"^[A-Z0-9&-]{1,20}$"
 SYMBOL = r"^[A-Z0-9&-]{1,20}[0-9]{8}[CP][0-9]{1,10}(\.[0-9]{1,10})?$"
@@ -38,14 +45,14 @@ def _utc(value: datetime) -> datetime:
         raise ValueError("must be a time between the years 1 and 9999") from None
 
 
-def said(default: Any = ..., *, description: str, example: Any = None, **rules: Any) -> Any:
+def documented(default: Any = ..., *, description: str, example: Any = None, **rules: Any) -> Any:
     """Return a pydantic field with a description and an optional example for the OpenAPI document."""
     extra = {"example": example} if example is not None else None
     return Field(default, description=description, json_schema_extra=extra, **rules)
 
 
 Expiry = Annotated[
-    date, BeforeValidator(_real_date), said(description="Expiry date of the contracts (YYYY-MM-DD).")
+    date, BeforeValidator(_real_date), documented(description="Expiry date of the contracts (YYYY-MM-DD).")
 ]
 Time = Annotated[
     datetime,
@@ -56,7 +63,7 @@ Time = Annotated[
 
 
 class ProductPath(BaseModel):
-    product: str = said(
+    product: str = documented(
         pattern=PRODUCT,
         description="Product (underlying) symbol, upper case.",
         example="NIFTY",
@@ -64,7 +71,7 @@ class ProductPath(BaseModel):
 
 
 class SymbolPath(BaseModel):
-    symbol: str = said(
+    symbol: str = documented(
         pattern=SYMBOL,
         description="Contract symbol: product, expiry as YYYYMMDD, C or P, strike.",
         example="NIFTY20240627C23500",
@@ -88,7 +95,7 @@ class Query(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra=_without_null)
 
-    @whole(mode="before")
+    @model_validator(mode="before")
     @classmethod
     def _drop_empty(cls, given: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in given.items() if value != ""}
@@ -107,7 +114,7 @@ class NoQuery(Query):
 
 
 def _limit(default: int, what: str) -> Any:
-    return said(
+    return documented(
         default,
         description=f"Most {what} to return, newest first: 1 to 1000; other values are clamped.",
         example=5,
@@ -115,7 +122,7 @@ def _limit(default: int, what: str) -> Any:
 
 
 def _bound(what: str) -> Any:
-    return said(
+    return documented(
         None,
         description=f"{what} (ISO 8601; UTC if it has no offset).",
         example="2024-06-21T09:15:00Z",
@@ -129,7 +136,7 @@ class TicksQuery(Query):
 
 
 class ChainsQuery(Query):
-    expiry: Expiry | None = said(None, description="Only this expiry (YYYY-MM-DD); all if absent.")
+    expiry: Expiry | None = documented(None, description="Only this expiry (YYYY-MM-DD); all if absent.")
     limit: int = _limit(10, "chains")
 
 
@@ -138,22 +145,22 @@ class QuotesQuery(Query):
 
 
 class PcrQuery(Query):
-    expiry: Expiry | None = said(None, description="Only this expiry (YYYY-MM-DD); all if absent.")
-    history: bool = said(False, description="Also return stored ratios, newest first.")
+    expiry: Expiry | None = documented(None, description="Only this expiry (YYYY-MM-DD); all if absent.")
+    history: bool = documented(False, description="Also return stored ratios, newest first.")
     start: Time | None = _bound("Earliest event time of the history, inclusive")
     end: Time | None = _bound("Latest event time of the history, inclusive")
     limit: int = _limit(100, "stored ratios")
 
 
 class ExpiryQuery(Query):
-    expiry: Expiry = said(
+    expiry: Expiry = documented(
         description="Expiry date of the contracts (YYYY-MM-DD).",
         example="2024-06-27",
     )
 
 
 class OhlcQuery(Query):
-    window: Literal["1", "5", "15", "60"] = said("5", description="Length of a bar, in minutes.")
+    window: Literal["1", "5", "15", "60"] = documented("5", description="Length of a bar, in minutes.")
     limit: int = _limit(100, "bars")
 
 
@@ -166,30 +173,32 @@ class Body(BaseModel):
 
 
 class Register(Body):
-    email: str = said(
+    email: str = documented(
         max_length=254,
         description="Email address to log in with.",
         example="test@example.com",
     )
-    password: str = said(max_length=1024, description="Password; auth checks its rules.", example="test123")
-    name: str = said("", max_length=200, description="Display name.", example="Test User")
+    password: str = documented(
+        max_length=1024, description="Password; auth checks its rules.", example="test123"
+    )
+    name: str = documented("", max_length=200, description="Display name.", example="Test User")
 
 
 class Login(Body):
-    email: str = said(
+    email: str = documented(
         max_length=254,
         description="Email address of the account.",
         example="test@example.com",
     )
-    password: str = said(max_length=1024, description="Password of the account.", example="test123")
+    password: str = documented(max_length=1024, description="Password of the account.", example="test123")
 
 
 class Refresh(Body):
     """The refresh token from the last register, login or refresh. Each token can be used once."""
 
-    refresh_token: str = said("", max_length=4096, description="The refresh token.")
+    refresh_token: str = documented("", max_length=4096, description="The refresh token.")
 
-    @whole(mode="before")
+    @model_validator(mode="before")
     @classmethod
     def _may_be_absent(cls, given: Any) -> Any:
         # Clients of the original send no body, only their bearer token; auth decides whether to accept it.

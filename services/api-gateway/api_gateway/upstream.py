@@ -108,7 +108,7 @@ class Upstream:
             metrics.UPSTREAM_ERRORS.labels(self.name, "open").inc()
             raise UpstreamUnavailable(self.name, f"{self.name} is down; try again in a few seconds")
         started = time.monotonic()
-        with self._judged():
+        with self._outcome_recorded():
             response = self._send(method, self._url + path, headers, body)
             try:
                 content = self._read(response, started + self._read_s)
@@ -157,7 +157,7 @@ class Upstream:
         return b"".join(chunks)
 
     @contextmanager
-    def _judged(self) -> Iterator[None]:
+    def _outcome_recorded(self) -> Iterator[None]:
         """Translate failures into UpstreamErrors and record each outcome in the breaker and the metrics."""
         try:
             yield
