@@ -1,4 +1,4 @@
-"""Services that may have tokens of their own (OAuth 2 client credentials)."""
+"""Service clients: services that may get their own tokens (OAuth 2 client credentials)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ClientId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 
 
 class Clients:
-    """Checks a client's secret in constant time, also for a client that does not exist."""
+    """The service clients. Secrets are compared in constant time, also for unknown clients."""
 
     def __init__(self, clients: Mapping[str, Client]) -> None:
         self._clients = {
@@ -37,7 +37,7 @@ class Clients:
         self._nobody = (_digest(secrets.token_urlsafe(32)), frozenset[Audience]())
 
     def admit(self, client_id: str, secret: str, audience: Audience) -> str:
-        """The subject of the client's token. Raises BadClient or AudienceRefused."""
+        """Check the credentials and return the subject for the token. Raises BadClient or AudienceRefused."""
         expected, audiences = self._clients.get(client_id, self._nobody)
         if not hmac.compare_digest(expected, _digest(secret)):
             raise BadClient("client_id or client_secret is wrong")
@@ -46,7 +46,7 @@ class Clients:
         return f"service:{client_id}"
 
     def key(self, client_id: str) -> bytes:
-        """The key that a client signs with; nobody's for a client that does not exist."""
+        """Return the key with which a client signs, or a random key for an unknown client."""
         return self._clients.get(client_id, self._nobody)[0]
 
 
