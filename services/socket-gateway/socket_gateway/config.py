@@ -17,7 +17,7 @@ _TRANSPORTS = ("websocket", "polling")
 
 
 class Settings(BaseModel):
-    """Settings, explained in the README. Each field is the environment variable of that name in upper case."""
+    """Settings (see the README). Each field is the environment variable of that name in upper case."""
 
     port: int = Field(8002, ge=1, le=65535)
     host: str = "127.0.0.1"

@@ -16,7 +16,7 @@ _ONCE = (b"host", b"content-length", b"transfer-encoding")
 
 
 class BadHead(Exception):
-    """An invalid head, answered with `status`. The reason never quotes the request: it may contain a token."""
+    """An invalid head, answered with `status`. The reason never quotes the request (it may have a token)."""
 
     def __init__(self, reason: str, status: str = "400 Bad Request") -> None:
         super().__init__(reason)
