@@ -18,8 +18,8 @@ _LEEWAY_S = 30  # as in bearer.py: a connection lasts as long as its token is ac
 class Identity:
     """An authorised caller.
 
-    `subject` is empty for an anonymous caller. `until_s` is the end of the connection in epoch seconds, or None
-    if there is none.
+    `subject` is empty for an anonymous caller. `until_s` is the end of the connection in epoch seconds, or
+    None if it has no end.
     """
 
     subject: str
