@@ -202,11 +202,11 @@ def test_logs_know_no_secrets(auth: Any, account: Any, capsys: Any) -> None:
     auth.db["users"].update_one({}, {"$unset": {"password_hash": ""}})  # an error that nobody foresaw
     broken = auth.client(limit_login_account=100).post("/login", json=account)
     assert (broken.status_code, broken.json["code"]) == (500, "internal_error")
-    said = capsys.readouterr().err
-    assert said.count('"event": "request"') >= 14
+    output = capsys.readouterr().err
+    assert output.count('"event": "request"') >= 14
     names = [account["email"], "trader", account["password"], "a wrong password"]
     for secret in [*names, session["token"], session["refresh_token"]]:
-        assert secret not in said
+        assert secret not in output
 
 
 def test_answers_with_tokens_are_not_kept(client: Any, account: Any) -> None:

@@ -86,12 +86,12 @@ def test_a_bad_file_stops_the_start(tmp_path: Path, content: str, monkeypatch: A
     monkeypatch.setenv("PORT", "x")
     with pytest.raises(SystemExit) as stopped:
         load()
-    port, said = capsys.readouterr().err.splitlines()
+    port, output = capsys.readouterr().err.splitlines()
     assert stopped.value.code == 2
     assert port.startswith("PORT=")
-    assert said.startswith("SERVICE_CLIENTS_FILE=(secret): ")
-    assert "tiny-one" not in said
-    assert "long-enough-secret-x" not in said
+    assert output.startswith("SERVICE_CLIENTS_FILE=(secret): ")
+    assert "tiny-one" not in output
+    assert "long-enough-secret-x" not in output
 
 
 def test_a_missing_file_stops_the_start(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:

@@ -38,12 +38,12 @@ def test_a_guessable_secret_does_not_start(weak: str, monkeypatch: Any, capsys: 
     monkeypatch.setenv("JWT_SECRET", weak)
     with pytest.raises(SystemExit) as stopped:
         load()
-    said = capsys.readouterr().err
+    output = capsys.readouterr().err
     assert stopped.value.code == 2
-    assert said.startswith("JWT_SECRET=(secret): must be")
-    assert said.count("\n") == 1
-    rule = said.partition(": ")[2]
-    assert len(weak) < 8 or weak not in said
+    assert output.startswith("JWT_SECRET=(secret): must be")
+    assert output.count("\n") == 1
+    rule = output.partition(": ")[2]
+    assert len(weak) < 8 or weak not in output
     assert rule.startswith("must be")
 
 

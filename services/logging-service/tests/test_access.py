@@ -56,6 +56,6 @@ def test_what_is_sent_does_not_reach_our_own_logs(service: Any, capsys: Any) -> 
     """Neither received messages nor tokens appear in the service's own log."""
     service.add({**LINE, "message": "very private"})
     service.find(q="very private")
-    said = capsys.readouterr().err
-    assert "very private" not in said
-    assert service.bearer["Authorization"][7:] not in said
+    output = capsys.readouterr().err
+    assert "very private" not in output
+    assert service.bearer["Authorization"][7:] not in output

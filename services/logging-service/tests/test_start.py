@@ -22,10 +22,10 @@ def test_a_bad_value_stops_the_start(name: str, value: str, monkeypatch: Any, ca
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as stopped:
         load()
-    said = capsys.readouterr().err
+    output = capsys.readouterr().err
     assert stopped.value.code == 2
-    assert said.startswith(f"{name}=")
-    assert "pw" not in said
+    assert output.startswith(f"{name}=")
+    assert "pw" not in output
 
 
 def test_a_secret_may_come_as_a_file(tmp_path: Path, monkeypatch: Any) -> None:

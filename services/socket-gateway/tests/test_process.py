@@ -57,10 +57,10 @@ def test_a_bad_setting_stops_the_start_in_one_line(
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as stop:
         load()
-    said = capsys.readouterr().err
+    output = capsys.readouterr().err
     assert stop.value.code == 2
-    assert re.fullmatch(rf"{name}=\S+: .+\n", said)
-    assert ":secret" not in said
+    assert re.fullmatch(rf"{name}=\S+: .+\n", output)
+    assert ":secret" not in output
 
 
 def test_the_redis_url_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

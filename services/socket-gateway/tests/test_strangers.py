@@ -34,9 +34,9 @@ def _client(gateway: Any) -> websocket.WebSocket:
 
 
 def _code(raw: websocket.WebSocket) -> str:
-    while not (said := raw.recv()).startswith('42["error"'):
+    while not (output := raw.recv()).startswith('42["error"'):
         pass
-    return str(json.loads(said[2:])[1]["code"])
+    return str(json.loads(output[2:])[1]["code"])
 
 
 def test_every_name_that_is_no_request_is_an_unknown_event(gateway: Any) -> None:
@@ -103,18 +103,18 @@ def _said(port: int, request: bytes, host: str = "127.0.0.1") -> bytes:
     with socket.create_connection((host, port), timeout=20) as one:
         one.sendall(request)
         one.shutdown(socket.SHUT_WR)
-        said = b""
+        output = b""
         while piece := one.recv(65536):
-            said += piece
-        return said
+            output += piece
+        return output
 
 
 def test_a_request_that_two_parsers_read_differently_is_answered_once_with_400(gateway: Any) -> None:
     """An ambiguous request gets one 400, and the bytes after it are not parsed as another request."""
     for name, request in MALFORMED.items():
-        said = _said(gateway.port, request)
-        assert said.startswith(b"HTTP/1.1 400 "), (name, said)
-        assert said.count(b"HTTP/1.1 ") == 1, name
+        output = _said(gateway.port, request)
+        assert output.startswith(b"HTTP/1.1 400 "), (name, output)
+        assert output.count(b"HTTP/1.1 ") == 1, name
 
 
 def test_a_chunked_body_is_read(gateway: Any) -> None:
@@ -266,8 +266,8 @@ def test_an_ipv6_wildcard_serves_both_families(start: Any, redis_url: str) -> No
     """HOST=:: accepts IPv4 and IPv6, independent of the system's default."""
     gateway = start(redis_url, HOST="::")
     for host in ("127.0.0.1", "::1"):
-        said = _said(gateway.port, b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", host)
-        assert said.startswith(b"HTTP/1.1 200 "), host
+        output = _said(gateway.port, b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", host)
+        assert output.startswith(b"HTTP/1.1 200 "), host
 
 
 def test_no_form_of_a_token_reaches_the_log(gateway: Any) -> None:
