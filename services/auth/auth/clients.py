@@ -34,11 +34,11 @@ class Clients:
         self._clients = {
             name: (_digest(client.secret), frozenset(client.audiences)) for name, client in clients.items()
         }
-        self._nobody = (_digest(secrets.token_urlsafe(32)), frozenset[Audience]())
+        self._unknown_client = (_digest(secrets.token_urlsafe(32)), frozenset[Audience]())
 
     def admit(self, client_id: str, secret: str, audience: Audience) -> str:
         """Check the credentials and return the subject for the token. Raises BadClient or AudienceRefused."""
-        expected, audiences = self._clients.get(client_id, self._nobody)
+        expected, audiences = self._clients.get(client_id, self._unknown_client)
         if not hmac.compare_digest(expected, _digest(secret)):
             raise BadClient("client_id or client_secret is wrong")
         if audience not in audiences:
@@ -47,7 +47,7 @@ class Clients:
 
     def key(self, client_id: str) -> bytes:
         """Return the key with which a client signs, or a random key for an unknown client."""
-        return self._clients.get(client_id, self._nobody)[0]
+        return self._clients.get(client_id, self._unknown_client)[0]
 
 
 def _digest(secret: str) -> bytes:

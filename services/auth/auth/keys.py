@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 ISSUER = "deltastream-auth"
-PEOPLE = "deltastream-api"
+USER_AUDIENCE = "deltastream-api"
 ALGORITHM = "EdDSA"
 _SALT = b"deltastream-auth"
 _INFO = b"deltastream access token signing key, ed25519, v1"  # changing it changes every key
@@ -83,7 +83,7 @@ class KeyRing:
                 token,
                 public,
                 algorithms=[ALGORITHM],  # fixed: a token must not choose its own algorithm
-                audience=PEOPLE,
+                audience=USER_AUDIENCE,
                 issuer=ISSUER,
                 leeway=30,
                 options={"require": ["exp", "iat", "iss", "aud", "sub", "jti"]},

@@ -18,7 +18,7 @@ from auth.chassis.addresses import network
 from auth.chassis.problems import problem
 from auth.config import Settings
 from auth.devices import Devices
-from auth.models import lowered
+from auth.models import normalised_email
 
 WINDOW_S = 60
 View = Callable[..., Any]
@@ -59,9 +59,9 @@ class Limits:
             headers_enabled=False,  # flask-limiter would add Retry-After to every response
         )
         accounts = {
-            "login": lambda: self._named("email"),
-            "register": lambda: self._named("email"),
-            "token": lambda: self._named("client_id"),
+            "login": lambda: self._account_from("email"),
+            "register": lambda: self._account_from("email"),
+            "token": lambda: self._account_from("client_id"),
             "refresh": self._owner_of_token,
         }
         self._rules = {
@@ -86,8 +86,8 @@ class Limits:
             strangers = self._limiter.shared_limit(
                 f"{self._strangers} per minute",
                 scope="login-strangers",
-                key_func=lambda: self._account(lowered(_given("email"))),
-                exempt_when=lambda: self._devices.known(lowered(_given("email")), address()),
+                key_func=lambda: self._account(normalised_email(_body_text("email"))),
+                exempt_when=lambda: self._devices.known(normalised_email(_body_text("email")), address()),
             )
             wrapped = strangers(wrapped)
         limited: View = outer(wrapped)
@@ -117,13 +117,13 @@ class Limits:
         except RedisError:
             return WINDOW_S
 
-    def _named(self, field: str) -> str:
-        value = _given(field)
-        return self._account(f"{lowered(value)}\n{address()}") if value else address()
+    def _account_from(self, field: str) -> str:
+        value = _body_text(field)
+        return self._account(f"{normalised_email(value)}\n{address()}") if value else address()
 
     def _owner_of_token(self) -> str:
         try:
-            owner = self._owner(_given("refresh_token"))
+            owner = self._owner(_body_text("refresh_token"))
         except PyMongoError:  # NB: flask-limiter treats any error here as an outage of Redis
             owner = None
         return self._account(owner) if owner else address()
@@ -134,7 +134,7 @@ class Limits:
         return f"account:{digest.hexdigest()}"
 
 
-def _given(field: str) -> str:
+def _body_text(field: str) -> str:
     """Return a string from the unvalidated body (at most 256 characters), or "" if there is none."""
     try:
         body = request.get_json(silent=True)

@@ -20,19 +20,19 @@ _BLANK = re.compile(
 )
 
 
-def lowered(value: str) -> str:
+def normalised_email(value: str) -> str:
     """Return an email address in the form in which it is stored and compared."""
     return unicodedata.normalize("NFKC", value).strip().lower()
 
 
-def _shown(value: str) -> bool:
+def _is_visible(value: str) -> bool:
     """Return whether every character is visible or a plain space, without control or direction characters."""
     kinds = (unicodedata.category(char) for char in value if char != " ")
     return not _BLANK.search(value) and not any(kind[0] in "CZ" for kind in kinds)
 
 
 def _email(value: str) -> str:
-    address = lowered(value)
+    address = normalised_email(value)
     domain = address.rpartition("@")[2]
     if len(address) > 254 or not _EMAIL.fullmatch(address) or ".." in domain:
         raise ValueError("must be an email address of at most 254 characters")
@@ -52,7 +52,7 @@ def _new_email(value: str) -> str:
 
 def _name(value: str) -> str:
     name = unicodedata.normalize("NFC", value).strip(" ")
-    if not _shown(name):
+    if not _is_visible(name):
         raise ValueError("must not contain control, invisible or direction characters")
     if unicodedata.normalize("NFKC", name) != name:
         raise ValueError("must use plain letters, not fullwidth, ligature or styled forms (Unicode NFKC)")

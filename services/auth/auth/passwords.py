@@ -51,22 +51,22 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher, *, at_once: int, waiting: int, wait_s: float) -> None:
         self._hasher, self._wait_s = hasher, wait_s
-        self._places = threading.BoundedSemaphore(at_once)
+        self._slots = threading.BoundedSemaphore(at_once)
         self._callers = threading.BoundedSemaphore(at_once + waiting)
-        self._nobodys = hasher.hash(secrets.token_urlsafe(32))
+        self._random_hash = hasher.hash(secrets.token_urlsafe(32))
 
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def slot(self) -> Iterator[None]:
         """Hold one of the `at_once` slots: each hash takes 19 MiB. Raises Busy if no slot is available."""
         if not self._callers.acquire(blocking=False):
             raise self._refused()
         try:
-            if not self._places.acquire(timeout=self._wait_s):
+            if not self._slots.acquire(timeout=self._wait_s):
                 raise self._refused()
             try:
                 yield
             finally:
-                self._places.release()
+                self._slots.release()
         finally:
             self._callers.release()
 
@@ -76,7 +76,7 @@ class Passwords:
         return Busy("too many logins at the moment; try again")
 
     def hash(self, password: str) -> str:
-        with self.place():
+        with self.slot():
             return self._hasher.hash(normalised(password))
 
     def check(self, stored: str | None, password: str) -> bool:
@@ -84,9 +84,9 @@ class Passwords:
 
         Without an account (`stored` is None) it checks a random hash, so that both cases take the same time.
         """
-        with self.place():
+        with self.slot():
             try:
-                self._hasher.verify(stored or self._nobodys, normalised(password))
+                self._hasher.verify(stored or self._random_hash, normalised(password))
             except (VerificationError, InvalidHashError):
                 return False
         return stored is not None

@@ -13,7 +13,7 @@ from auth.accounts import Accounts, User
 from auth.clients import Clients
 from auth.devices import Devices
 from auth.errors import BadCredentials, BadToken, NotJson
-from auth.keys import PEOPLE, KeyRing
+from auth.keys import USER_AUDIENCE, KeyRing
 from auth.limits import Limits, address
 from auth.sessions import Sessions
 
@@ -98,7 +98,7 @@ class Routes:
         return answer
 
     def _session(self, user: User, refresh_token: str) -> dict[str, Any]:
-        access, expires = self.keys.issue(user.id, PEOPLE, email=user.email)
+        access, expires = self.keys.issue(user.id, USER_AUDIENCE, email=user.email)
         return {
             "token": access,  # the name in the original
             "access_token": access,

@@ -42,13 +42,13 @@ class Sessions:
             {"$set": {"used_at": now}},
         )
         if found is None:
-            self._punish_reuse(key)
+            self._revoke_if_reused(key)
             raise BadToken("the refresh token is not valid: log in again")
-        following = self._issue(found["user_id"], found["family"])
+        next_token = self._issue(found["user_id"], found["family"])
         # NB: a second use may have revoked the family just before the new token was inserted.
         if self._tokens.find_one({"_id": key, "revoked": True}, {"_id": 1}):
             self._revoke(found["family"])
-        return found["user_id"], following
+        return found["user_id"], next_token
 
     def end(self, token: str) -> None:
         """Revoke the token's family. Does nothing for an unknown token."""
@@ -75,7 +75,7 @@ class Sessions:
         )
         return token
 
-    def _punish_reuse(self, key: str) -> None:
+    def _revoke_if_reused(self, key: str) -> None:
         # Two parties hold the token, and one of them stole it.
         reused = self._tokens.find_one({"_id": key, "used_at": {"$ne": None}}, {"family": 1})
         if reused:

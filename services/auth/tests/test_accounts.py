@@ -135,7 +135,7 @@ def test_hashing_is_bounded(counting: Any) -> None:
     """A caller beyond the limit is refused and counted; a finished hash frees its slot."""
     passwords = Passwords(counting(), at_once=1, waiting=1, wait_s=0)
     before = REGISTRY.get_sample_value("auth_hash_refused_total") or 0
-    with passwords.place(), pytest.raises(Busy):
+    with passwords.slot(), pytest.raises(Busy):
         passwords.hash("x")
     assert REGISTRY.get_sample_value("auth_hash_refused_total") == before + 1
     assert passwords.check(passwords.hash("x"), "x")

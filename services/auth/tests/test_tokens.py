@@ -58,7 +58,7 @@ def test_the_jwks_has_no_private_part(client: Any) -> None:
 
 
 def test_a_rotation_keeps_tokens_until_the_old_secret_goes(auth: Any, session: Any, account: Any) -> None:
-    """With JWT_PREVIOUS_SECRET old tokens stay valid and new ones use the new key; without it they are refused."""
+    """With JWT_PREVIOUS_SECRET old tokens stay valid and new ones use the new key; later they are refused."""
     from_conftest = auth.client()  # the old secret
     old = from_conftest.post("/login", json=account).json["token"]
     secret = type(auth).client.__globals__["SECRET"]

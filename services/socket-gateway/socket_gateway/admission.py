@@ -13,7 +13,7 @@ import socketio
 from socket_gateway import metrics
 from socket_gateway.chassis.health import WSGIApp
 from socket_gateway.config import Settings
-from socket_gateway.places import origin_of
+from socket_gateway.places import client_address
 from socket_gateway.transport import MOST_QUEUED, Transport, is_packet, packet_budget
 
 _FLUSH_S = 0.1
@@ -49,7 +49,7 @@ class Admission:
         """Return a WSGI application that answers refused requests and forwards all others to `app`."""
 
         def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-            refusal = self.refusal(environ) or self._refuses_post(environ)
+            refusal = self.refusal(environ) or self._post_refusal(environ)
             if refusal is None:
                 return app(environ, start_response)
             metrics.REFUSED.labels(refusal[1]).inc()
@@ -71,19 +71,19 @@ class Admission:
         own = [sid for sid in sessions if self._address(self._sio.environ.get(sid, {})) == address]
         if len(own) < self._settings.connections_per_address:
             return True
-        stranger = next((sid for sid in own if not self._knows(sid)), None)
-        if stranger is None:
+        unknown = next((sid for sid in own if not self._knows(sid)), None)
+        if unknown is None:
             return False
-        self.end(stranger)
+        self.end(unknown)
         return True
 
     def _address(self, environ: dict[str, Any]) -> str:
         if "deltastream.address" not in environ:
             peer, forwarded = environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", "")
-            environ["deltastream.address"] = origin_of(peer, forwarded, self._settings.trusted_proxies)
+            environ["deltastream.address"] = client_address(peer, forwarded, self._settings.trusted_proxies)
         return str(environ["deltastream.address"])
 
-    def _refuses_post(self, environ: dict[str, Any]) -> tuple[str, str] | None:
+    def _post_refusal(self, environ: dict[str, Any]) -> tuple[str, str] | None:
         """Apply the limits of a WebSocket to a polling session's POST. Returns status and code if refused."""
         if environ["REQUEST_METHOD"] != "POST":
             return None

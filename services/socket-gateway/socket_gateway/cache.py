@@ -24,11 +24,11 @@ class Cache:
 
     def products(self) -> list[str]:
         """Return all cached products, sorted."""
-        return sorted(name.decode() for name in _asked(lambda: self._redis.smembers("index:products")))
+        return sorted(name.decode() for name in _query(lambda: self._redis.smembers("index:products")))
 
     def tick(self, product: str) -> list[Event]:
         """Return the newest tick of a product as a list of at most one event."""
-        found = _asked(lambda: self._redis.get(f"latest:underlying:{product}"))
+        found = _query(lambda: self._redis.get(f"latest:underlying:{product}"))
         return _events([found], events.tick)
 
     def chains(self, product: str) -> list[Event]:
@@ -40,18 +40,18 @@ class Cache:
         return _events(self._chains(product), events.summary)
 
     def _chains(self, product: str) -> list[bytes | None]:
-        fields = _asked(lambda: self._redis.hkeys(f"index:{product}"))
+        fields = _query(lambda: self._redis.hkeys(f"index:{product}"))
         expiries = sorted(name[6:].decode() for name in fields if name.startswith(b"chain:"))
         if not expiries:
             return []
         keys = [f"latest:chain:{product}:{expiry}" for expiry in expiries]
-        found: list[bytes | None] = _asked(lambda: self._redis.mget(keys))
+        found: list[bytes | None] = _query(lambda: self._redis.mget(keys))
         return found
 
 
-def _asked(question: Callable[[], Any]) -> Any:
+def _query(query: Callable[[], Any]) -> Any:
     try:
-        return question()
+        return query()
     except redis.RedisError as error:
         raise CacheUnavailable(
             "the cache does not answer: there is no snapshot, but live events continue"

@@ -55,8 +55,8 @@ class Client:
         ] = {}  # room -> the last sequence number that was sent or announced as skipped
         self._wake = Event()
         self._idle = False  # True: nothing is waiting, so `offer` may write directly
-        self._in_hand = 0  # frames taken out of the outbox but not yet written
-        self._over = False
+        self._taken = 0  # frames taken out of the outbox but not yet written
+        self._stopped = False
         self._sender: gevent.Greenlet | None = None
 
     @property
@@ -66,7 +66,7 @@ class Client:
     @property
     def waiting(self) -> int:
         """Return the number of frames that have not been written to the connection."""
-        return len(self._outbox) + self._in_hand + self.wire.backlog()
+        return len(self._outbox) + self._taken + self.wire.backlog()
 
     def start(self, is_connected: Callable[[], bool]) -> None:
         """Begin sending once `is_connected()` is true: Socket.IO's own CONNECT packet must come first."""
@@ -74,7 +74,7 @@ class Client:
 
     def stop(self) -> None:
         """Stop sending."""
-        self._over = True
+        self._stopped = True
         if self._sender is not None and self._sender is not gevent.getcurrent():
             self._sender.kill(block=False)
 
@@ -86,20 +86,20 @@ class Client:
         self._sent.pop(room, None)
         self._outbox.drop_room(room)
 
-    def tell(self, name: str, payload: object) -> None:
+    def send_event(self, name: str, payload: object) -> None:
         """Send an event that belongs to no room, such as a response."""
         self.offer(Frame(Kind.CONTROL, event_packet(name, payload)))
 
     def offer(self, frame: Frame) -> None:
         """Send `frame` now, or put it into the outbox if the connection lags. Never blocks."""
-        if self._over:
+        if self._stopped:
             return
         if self._idle and self.wire.backlog() < self._window:
             self._write(frame)
             return
         before = self._outbox.conflated
         if not self._outbox.put(frame):
-            self._give_up()
+            self._report_slow()
             return
         if self._outbox.conflated != before:
             metrics.CONFLATED.inc()
@@ -110,15 +110,15 @@ class Client:
             if self.wire.closed:
                 return
             gevent.sleep(0.005)
-        while not self._over:
+        while not self._stopped:
             frames = self._outbox.take()
-            self._in_hand = len(frames)
+            self._taken = len(frames)
             for frame in frames:
                 if self.wire.backlog() >= self._window and not self.wire.drain(self._slow_s):
-                    self._give_up()
+                    self._report_slow()
                     return
                 self._write(frame)
-                self._in_hand -= 1
+                self._taken -= 1
             if self._outbox:
                 continue
             self._wake.clear()
@@ -142,9 +142,9 @@ class Client:
                     return
         self.wire.send(frame.packet)
 
-    def _give_up(self) -> None:
-        if not self._over:
-            self._over = True
+    def _report_slow(self) -> None:
+        if not self._stopped:
+            self._stopped = True
             self._on_slow(self)
 
 

@@ -73,7 +73,7 @@ class Settings(BaseModel):
         names = _split(self.cors_origins)
         host = environ.get("HTTP_HOST", "")  # compared without scheme: a proxy may terminate TLS
         own = origin in (f"http://{host}", f"https://{host}") and (
-            not self.anonymous_read or self._is_ours(host)
+            not self.anonymous_read or self._is_own_host(host)
         )
         return "*" in names or origin in names or own
 
@@ -84,11 +84,11 @@ class Settings(BaseModel):
         """
         if not self.anonymous_read or "HTTP_ORIGIN" in environ or "*" in _split(self.cors_origins):
             return True
-        return environ.get("HTTP_UPGRADE", "").lower() == "websocket" or self._is_ours(
+        return environ.get("HTTP_UPGRADE", "").lower() == "websocket" or self._is_own_host(
             environ.get("HTTP_HOST", "")
         )
 
-    def _is_ours(self, host: str) -> bool:
+    def _is_own_host(self, host: str) -> bool:
         name = host.rpartition(":")[0] if re.search(r":[0-9]+\Z", host) else host
         origins = [origin.partition("://")[2].partition(":")[0] for origin in _split(self.cors_origins)]
         return name.lower() in (*_LOOPBACK, *_split(self.allowed_hosts.lower()), *origins)

@@ -30,7 +30,7 @@ from socket_gateway.relay import Relay
 from socket_gateway.requests import GENERAL, parse_target
 from socket_gateway.transport import CLIENT_EVENT, Transport, event_packet
 
-_PATIENCE = 100  # consecutive refused requests after which a client is disconnected
+_MAX_REFUSED = 100  # consecutive refused requests after which a client is disconnected
 _FLUSH_S = 1.0  # seconds in which a disconnected client can receive its last packets
 _log = structlog.get_logger("gateway")
 
@@ -64,7 +64,7 @@ class Gateway:
         """Accept a client, or refuse it with a reason (Socket.IO's connect_error)."""
         log_setup.bind_request(lambda name: environ.get("HTTP_" + name.upper().replace("-", "_")))
         try:
-            identity = self._admit(environ, auth)
+            identity = self._identify(environ, auth)
         except Refused as refusal:
             metrics.REFUSED.labels(refusal.code).inc()
             _log.info("refused", code=refusal.code)
@@ -80,7 +80,7 @@ class Gateway:
             self._expiries[sid] = gevent.spawn_later(left_s, self._expired, client)
         seq = self._hub.join(client, GENERAL)
         hello = {"message": "Connected to DeltaStream", "client_id": sid, "rooms": [GENERAL], "seq": seq}
-        client.tell("connected", hello)
+        client.send_event("connected", hello)
         client.start(lambda: bool(self._sio.manager.is_connected(sid, "/")))
         _log.info("connected", sid=sid, subject=identity.subject or "anonymous")
 
@@ -112,15 +112,15 @@ class Gateway:
                 raise BadRequest("an event has at most one payload")
             handler(client, *data)
         except RateLimited as error:
-            if client.bucket.refused > _PATIENCE:
-                self._push_out(client, error)
+            if client.bucket.refused > _MAX_REFUSED:
+                self._evict(client, error)
             else:
-                client.tell("error", _error_body(error))
+                client.send_event("error", _error_body(error))
         except GatewayError as error:
-            client.tell("error", _error_body(error))
+            client.send_event("error", _error_body(error))
         except Exception:
             _log.exception("handler_failed", sid=sid)
-            client.tell("error", _error_body(GatewayError("internal error of the gateway")))
+            client.send_event("error", _error_body(GatewayError("internal error of the gateway")))
 
     def subscribe(self, client: Client, data: Any = None) -> None:
         """Join a room and send its cached snapshot to this client only."""
@@ -129,17 +129,19 @@ class Gateway:
             raise TooManySubscriptions(f"at most {self._settings.max_subscriptions} subscriptions per client")
         seq = self._hub.join(client, target.room)
         answer = {"room": target.room, "message": f"Subscribed to {target.room}", "seq": seq}
-        client.tell("subscribed", answer)
+        client.send_event("subscribed", answer)
         if target.kind != GENERAL:
             self._relay.snapshot(client, target)
 
     def unsubscribe(self, client: Client, data: Any = None) -> None:
         target = parse_target(data)
         self._hub.leave(client, target.room)
-        client.tell("unsubscribed", {"room": target.room, "message": f"Unsubscribed from {target.room}"})
+        client.send_event(
+            "unsubscribed", {"room": target.room, "message": f"Unsubscribed from {target.room}"}
+        )
 
     def get_products(self, client: Client, _data: Any = None) -> None:
-        client.tell("products", {"products": self._cache.products()})
+        client.send_event("products", {"products": self._cache.products()})
 
     def close_all(self, within_s: float) -> None:
         """Stop accepting clients and disconnect all of them within `within_s` seconds."""
@@ -156,7 +158,7 @@ class Gateway:
         self._sio.disconnect(client.sid)
         client.wire.close(_FLUSH_S)
 
-    def _admit(self, environ: dict[str, Any], auth: Any) -> Identity:
+    def _identify(self, environ: dict[str, Any], auth: Any) -> Identity:
         if self._closing:
             raise Refused("shutting_down", "the server is stopping: connect again")
         identity = self._access.admit(environ, auth)  # NB: may wait for keys, so count the clients after it
@@ -177,12 +179,12 @@ class Gateway:
         )
 
     def _slow(self, client: Client) -> None:
-        self._push_out(client, _Ended("slow_client", "the connection does not keep up: connect again"))
+        self._evict(client, _Ended("slow_client", "the connection does not keep up: connect again"))
 
     def _expired(self, client: Client) -> None:
-        self._push_out(client, _Ended("token_expired", "the token has expired: connect with a new one"))
+        self._evict(client, _Ended("token_expired", "the token has expired: connect with a new one"))
 
-    def _push_out(self, client: Client, error: GatewayError) -> None:
+    def _evict(self, client: Client, error: GatewayError) -> None:
         if client.sid in self._clients:
             metrics.EVICTIONS.labels(error.code).inc()
             _log.info("pushed_out", sid=client.sid, code=error.code)

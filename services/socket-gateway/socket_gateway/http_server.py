@@ -18,7 +18,7 @@ from socket_gateway.chassis.health import WSGIApp
 from socket_gateway.config import Settings
 from socket_gateway.http_head import MAX_HEAD_BYTES, BadHead, check
 from socket_gateway.limits import TokenBucket
-from socket_gateway.places import Places, origin_of
+from socket_gateway.places import Places, client_address
 
 _IDLE_S = 60  # longest pause between two requests or two frames; pings come every 25 s
 _REQUESTS_A_SECOND, _REQUESTS_AT_ONCE = 50, 200  # per connection; further requests wait
@@ -62,7 +62,7 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
         super().init_socket()
 
     def handle(self, sock: Any, address: Any) -> None:
-        if self.places.take(sock, origin_of(address[0], "", 0), lambda: _cut(sock)):
+        if self.places.take(sock, client_address(address[0], "", 0), lambda: _cut(sock)):
             try:
                 super().handle(sock, address)
             finally:

@@ -42,7 +42,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._rooms: dict[str, _Room] = {}
-        self._unheard: dict[str, int] = {}  # published rooms without members, and their numbers
+        self._empty_rooms: dict[str, int] = {}  # published rooms without members, and their numbers
         self._emitted: dict[Key, tuple[int, Order]] = {}
         self._count = 0
 
@@ -51,8 +51,8 @@ class Hub:
         if room not in member.rooms:
             entered = self._rooms.get(room)
             if entered is None:
-                published = room in self._unheard
-                entered = self._rooms[room] = _Room(self._unheard.pop(room, 0), published)
+                published = room in self._empty_rooms
+                entered = self._rooms[room] = _Room(self._empty_rooms.pop(room, 0), published)
             entered.members[member] = None
             member.enter(room, entered.seq)
             metrics.ROOMS.set(len(self._rooms))
@@ -96,11 +96,11 @@ class Hub:
         for index, name in enumerate(event.rooms):
             room = self._rooms.get(name)
             if room is None:
-                self._remember(name, self._unheard.pop(name, 0) + 1)
+                self._remember(name, self._empty_rooms.pop(name, 0) + 1)
                 continue
             room.seq += 1
             room.published = True
-            members = self._through(event, index)
+            members = self._receivers(event, index)
             if members:
                 packet = event_packet(event.name, {**event.payload, "room": name, "seq": room.seq})
                 frame = Frame(Kind.LIVE, packet, event.key, name, room.seq)
@@ -108,7 +108,7 @@ class Hub:
                     member.offer(frame)
                 metrics.SENT.labels(event.name).inc(len(members))
 
-    def _through(self, event: Event, index: int) -> list[Any]:
+    def _receivers(self, event: Event, index: int) -> list[Any]:
         """Return the members of room `index` that are in no earlier room of the event."""
         rooms = [self._rooms.get(name) for name in event.rooms[:index]]
         earlier = [room.members for room in rooms if room is not None]
@@ -120,12 +120,12 @@ class Hub:
 
     def _seq(self, room: str) -> int:
         found = self._rooms.get(room)
-        return found.seq if found else self._unheard.get(room, 0)
+        return found.seq if found else self._empty_rooms.get(room, 0)
 
     def _remember(self, room: str, seq: int) -> None:
-        self._unheard[room] = seq
-        if len(self._unheard) > _REMEMBERED:
-            del self._unheard[next(iter(self._unheard))]
+        self._empty_rooms[room] = seq
+        if len(self._empty_rooms) > _REMEMBERED:
+            del self._empty_rooms[next(iter(self._empty_rooms))]
 
     def mark(self) -> int:
         """Return a mark of the present for `snapshot`. Take it before reading the cache."""

@@ -19,17 +19,17 @@ from socket_gateway import metrics
 
 CHANNELS = ("enriched:underlying", "enriched:option_chain")
 _TICK_S = 1.0  # interval of the heartbeat while no message arrives
-_ASK_AFTER_S = 5.0  # silence after which the listener pings Redis
-_DEAF_AFTER_S = 15.0  # silence after which the connection counts as lost
+_PING_AFTER_S = 5.0  # silence after which the listener pings Redis
+_LOST_AFTER_S = 15.0  # silence after which the connection counts as lost
 _BACKOFF_CAP_S = 5.0
 
 _log = structlog.get_logger("listener")
 
 
-class Hearer(Protocol):
+class MessageHandler(Protocol):
     """Receives the listener's messages (relay.Relay)."""
 
-    def heard(self, channel: str, data: bytes) -> None:
+    def handle_message(self, channel: str, data: bytes) -> None:
         """Handle one message."""
 
     def recover_soon(self) -> None:
@@ -37,7 +37,7 @@ class Hearer(Protocol):
 
 
 class Listener:
-    """Passes every message of the enriched channels to a hearer, in order.
+    """Passes every message of the enriched channels to a handler, in order.
 
     After a lost connection it reconnects with capped, jittered backoff and reports a gap: Pub/Sub stores no
     messages for a disconnected subscriber. redis-py's automatic reconnect is off, because it hides the gap.
@@ -84,18 +84,18 @@ class Listener:
         finally:
             del self._pongs[token]
 
-    def run(self, hearer: Hearer, beat: Callable[[], None]) -> None:
+    def run(self, handler: MessageHandler, beat: Callable[[], None]) -> None:
         """Listen until `stop()` is called. Calls `beat` at least every few seconds."""
         failures, was_subscribed = 0, False
         while not self._stop.is_set():
             try:
-                self._subscribe(hearer, beat)
+                self._subscribe(handler, beat)
                 if was_subscribed:
                     metrics.RECONNECTS.inc()
                 failures, was_subscribed, self.subscribed = 0, True, True
                 _log.info("subscribed", channels=CHANNELS)
-                hearer.recover_soon()
-                self._listen(hearer, beat)
+                handler.recover_soon()
+                self._listen(handler, beat)
             except (redis.RedisError, OSError) as error:
                 self.subscribed = False
                 failures += 1
@@ -109,38 +109,38 @@ class Listener:
                     self._pubsub.close()
                     self._pubsub = None
 
-    def _subscribe(self, hearer: Hearer, beat: Callable[[], None]) -> None:
+    def _subscribe(self, handler: MessageHandler, beat: Callable[[], None]) -> None:
         self._pubsub = self._client.pubsub()
         self._pubsub.subscribe(*CHANNELS)
         confirmed = 0
-        deadline = time.monotonic() + _ASK_AFTER_S
+        deadline = time.monotonic() + _PING_AFTER_S
         while confirmed < len(CHANNELS):
             message = self._pubsub.get_message(timeout=_TICK_S)
             if message is not None and message["type"] == "subscribe":
                 confirmed += 1
             elif message is not None:
-                self._handle(message, hearer)
+                self._handle(message, handler)
             elif time.monotonic() > deadline:
                 raise redis.TimeoutError("Redis did not confirm the subscription in time")
             beat()
 
-    def _listen(self, hearer: Hearer, beat: Callable[[], None]) -> None:
-        heard_at = time.monotonic()
+    def _listen(self, handler: MessageHandler, beat: Callable[[], None]) -> None:
+        last_message_at = time.monotonic()
         while not self._stop.is_set():
             message = self._pubsub.get_message(timeout=_TICK_S)
             beat()
             now = time.monotonic()
             if message is not None:
-                heard_at = now
-                self._handle(message, hearer)
-            elif now - heard_at > _DEAF_AFTER_S:
+                last_message_at = now
+                self._handle(message, handler)
+            elif now - last_message_at > _LOST_AFTER_S:
                 raise redis.TimeoutError("Redis did not answer in time")
-            elif now - heard_at > _ASK_AFTER_S:
+            elif now - last_message_at > _PING_AFTER_S:
                 self._pubsub.connection.send_command("PING", "there?", check_health=False)
 
-    def _handle(self, message: dict[str, Any], hearer: Hearer) -> None:
+    def _handle(self, message: dict[str, Any], handler: MessageHandler) -> None:
         if message["type"] == "message":
-            hearer.heard(message["channel"].decode(), message["data"])
+            handler.handle_message(message["channel"].decode(), message["data"])
             # NB: yield to the clients' greenlets: a burst is read without waiting, and clients that keep up
             # would otherwise look slow and be conflated.
             gevent.sleep(0)

@@ -8,7 +8,7 @@ from typing import Any
 from socket_gateway.chassis.addresses import network
 
 
-def origin_of(peer: str, forwarded: str, trusted_proxies: int) -> str:
+def client_address(peer: str, forwarded: str, trusted_proxies: int) -> str:
     """Return the address to which a request is attributed: the peer's, or the one that the outermost of
     `trusted_proxies` proxies reports in X-Forwarded-For (`forwarded`).
 
@@ -38,7 +38,7 @@ class Places:
         """Give `holder` a place, if necessary by evicting an idle holder. Returns False if all are busy."""
         own = self._by_address.get(address, {})
         if len(own) >= self._per_address:
-            idle = next((one for one, way_out in own.items() if way_out is not None), None)
+            idle = next((one for one, callback in own.items() if callback is not None), None)
         elif len(self._held) >= self._most:
             idle = next(iter(self._idle), None)
         else:
@@ -46,10 +46,10 @@ class Places:
         if idle is None:
             return False
         if idle is not holder:
-            way_out = self._by_address[self._held[idle]][idle]
+            callback = self._by_address[self._held[idle]][idle]
             self.leave(idle)
-            if way_out is not None:
-                way_out()
+            if callback is not None:
+                callback()
         self._held[holder] = address
         self._by_address.setdefault(address, {})[holder] = evict
         if evict is not None:

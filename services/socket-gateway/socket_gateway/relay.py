@@ -33,7 +33,7 @@ class Relay:
     ) -> None:
         self._hub, self._cache, self._barrier, self._now_ns = hub, cache, barrier, now_ns
 
-    def heard(self, channel: str, data: bytes) -> None:
+    def handle_message(self, channel: str, data: bytes) -> None:
         """Publish one enriched message. A malformed message is counted and dropped."""
         try:
             message = orjson.loads(data)

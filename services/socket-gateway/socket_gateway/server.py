@@ -50,9 +50,9 @@ class Server:
         self._http = HttpServer(settings, app)
         # NB: gevent-websocket answers 101 before it calls the application. If the hook returns True, it calls
         # the application as for plain HTTP, which can then refuse.
-        self._http.pre_start_hook = lambda handler: self._refuses(handler.environ)
+        self._http.pre_start_hook = lambda handler: self._refused_early(handler.environ)
 
-    def _refuses(self, environ: dict[str, Any]) -> bool:
+    def _refused_early(self, environ: dict[str, Any]) -> bool:
         """Return whether a handshake must get a plain HTTP error: foreign origin, or the limit is reached."""
         return self._admission.is_foreign(environ) or self._admission.refusal(environ) is not None
 
@@ -65,7 +65,7 @@ class Server:
         )  # NB: without its listener the process must end, not look idle
         sweeping = gevent.spawn(self._sweep)
         self._http.start()
-        _settle_memory()
+        _free_import_memory()
         _log.info("serving", host=self._settings.host, port=self._settings.port)
         self._stop.wait()
         failed = listening.ready()
@@ -90,14 +90,14 @@ class Server:
         while True:
             gevent.sleep(_SWEEP_S)
             now = time.monotonic()
-            strangers = [sid for sid in list(self._sio.eio.sockets) if not self._gateway.knows(sid)]
-            seen = {sid: seen.get(sid, now) for sid in strangers}
+            unknown = [sid for sid in list(self._sio.eio.sockets) if not self._gateway.knows(sid)]
+            seen = {sid: seen.get(sid, now) for sid in unknown}
             for sid, since in seen.items():
                 if now - since > self._settings.handshake_seconds:
                     self._admission.end(sid)
 
 
-def _settle_memory() -> None:
+def _free_import_memory() -> None:
     """Free the temporary memory of the imports (about 10 MiB), and exclude them from later collections."""
     gc.collect()
     gc.freeze()

@@ -14,7 +14,7 @@ from tests.hostile.attacks.malformed import MALFORMED
 from socket_gateway import events
 from socket_gateway.config import Settings
 from socket_gateway.hub import Hub
-from socket_gateway.places import Places, origin_of
+from socket_gateway.places import Places, client_address
 
 NAMES: list[Any] = [
     *("connect", "disconnect", "connect_error", "connecting", "newListener", "removeListener", "*"),
@@ -96,10 +96,10 @@ def _post(gateway: Any, path: str, body: bytes) -> int:
     head = (
         f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    return int(_said(gateway.port, head.encode() + body)[9:12])
+    return int(_response_to(gateway.port, head.encode() + body)[9:12])
 
 
-def _said(port: int, request: bytes, host: str = "127.0.0.1") -> bytes:
+def _response_to(port: int, request: bytes, host: str = "127.0.0.1") -> bytes:
     with socket.create_connection((host, port), timeout=20) as one:
         one.sendall(request)
         one.shutdown(socket.SHUT_WR)
@@ -112,7 +112,7 @@ def _said(port: int, request: bytes, host: str = "127.0.0.1") -> bytes:
 def test_a_request_that_two_parsers_read_differently_is_answered_once_with_400(gateway: Any) -> None:
     """An ambiguous request gets one 400, and the bytes after it are not parsed as another request."""
     for name, request in MALFORMED.items():
-        output = _said(gateway.port, request)
+        output = _response_to(gateway.port, request)
         assert output.startswith(b"HTTP/1.1 400 "), (name, output)
         assert output.count(b"HTTP/1.1 ") == 1, name
 
@@ -123,7 +123,7 @@ def test_a_chunked_body_is_read(gateway: Any) -> None:
         b"POST /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"2;a=b\r\nab\r\n0\r\nX: y\r\n\r\n"
     )
-    assert _said(gateway.port, request).startswith(b"HTTP/1.1 404 ")
+    assert _response_to(gateway.port, request).startswith(b"HTTP/1.1 404 ")
 
 
 def test_a_request_that_does_not_end_is_given_up(start: Any, redis_url: str) -> None:
@@ -183,12 +183,12 @@ def test_a_session_number_that_is_none_needs_a_place_too(start: Any, redis_url: 
 
 def test_addresses_count_by_what_the_outermost_trusted_proxy_saw() -> None:
     """Only trusted proxies set the address; IPv6 counts per /64, and an IPv4-mapped address as IPv4."""
-    assert origin_of("10.0.0.9", "1.1.1.1", 0) == "10.0.0.9"
-    assert origin_of("10.0.0.9", "6.6.6.6, 1.1.1.1", 1) == "1.1.1.1"
-    assert origin_of("10.0.0.9", "6.6.6.6, 1.1.1.1, 2.2.2.2", 2) == "1.1.1.1"
-    assert origin_of("10.0.0.9", "nonsense", 1) == "10.0.0.9"
-    assert origin_of("::ffff:10.0.0.9", "", 0) == "10.0.0.9"
-    assert origin_of("2001:db8::1", "", 0) == origin_of("2001:db8::2", "", 0)
+    assert client_address("10.0.0.9", "1.1.1.1", 0) == "10.0.0.9"
+    assert client_address("10.0.0.9", "6.6.6.6, 1.1.1.1", 1) == "1.1.1.1"
+    assert client_address("10.0.0.9", "6.6.6.6, 1.1.1.1, 2.2.2.2", 2) == "1.1.1.1"
+    assert client_address("10.0.0.9", "nonsense", 1) == "10.0.0.9"
+    assert client_address("::ffff:10.0.0.9", "", 0) == "10.0.0.9"
+    assert client_address("2001:db8::1", "", 0) == client_address("2001:db8::2", "", 0)
 
 
 def test_places_forget_who_left() -> None:
@@ -266,15 +266,17 @@ def test_an_ipv6_wildcard_serves_both_families(start: Any, redis_url: str) -> No
     """HOST=:: accepts IPv4 and IPv6, independent of the system's default."""
     gateway = start(redis_url, HOST="::")
     for host in ("127.0.0.1", "::1"):
-        output = _said(gateway.port, b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", host)
+        output = _response_to(
+            gateway.port, b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", host
+        )
         assert output.startswith(b"HTTP/1.1 200 "), host
 
 
 def test_no_form_of_a_token_reaches_the_log(gateway: Any) -> None:
     """A token never appears in the log, also if a request is malformed or its handler fails."""
     for line in (b"GET /?token=SECRET HTTP/9.9", b"POST /?token=SECRET", b"GET /?token=SECRET x HTTP/1.1"):
-        _said(gateway.port, line + b"\r\nHost: x\r\nAuthorization: Bearer SECRET\r\n\r\n")
+        _response_to(gateway.port, line + b"\r\nHost: x\r\nAuthorization: Bearer SECRET\r\n\r\n")
     upgrade = b"Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
     line = b"GET /socket.io/?token=SECRET&EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n"
-    _said(gateway.port, line + upgrade + b"Sec-WebSocket-Key: SECRET\r\n\r\n")
+    _response_to(gateway.port, line + upgrade + b"Sec-WebSocket-Key: SECRET\r\n\r\n")
     assert "SECRET" not in gateway.log.read_text()
