@@ -22,15 +22,31 @@ def add(client: redis.Redis, n: int, body: bytes = b"{}") -> list[str]:
 def test_a_read_stops_once_its_bodies_are_large_enough(
     client: redis.Redis, stream: FeedStream, size: int
 ) -> None:
-    """Bytes bound a worker's memory, whatever the entries' size: 4 MiB and, at most, eight entries."""
+    """Bytes bound a worker's memory: 4 MiB, and less than that again, however large the entries are."""
     ids = add(client, 100, b"x" * size)
     stream.ensure_group()
     read: list[str] = []
     while len(read) < 100:
         batch = stream.read_new("w", 256, 4 << 20)
-        assert 0 < sum(len(entry.body or b"") for entry in batch) <= (4 << 20) + 8 * size
+        assert 0 < sum(len(entry.body or b"") for entry in batch) < 2 * (4 << 20)
         read += [entry.id for entry in batch]
     assert read == ids, "in order, each once"
+
+
+def test_a_read_that_met_large_entries_is_careful_from_then_on(
+    client: redis.Redis, stream: FeedStream
+) -> None:
+    """Only where small entries turn into large ones at once can a read bring 64 of them."""
+    stream.ensure_group()
+    add(client, 2000)
+    while len(stream.read_new("w", 256, 4 << 20)) == 256:
+        pass
+    add(client, 200, b"x" * (1 << 20))
+    assert [len(stream.read_new("w", 256, 4 << 20)) for _ in range(3)] == [64, 4, 4]
+    add(client, 1000)
+    read = [len(stream.read_new("w", 256, 4 << 20)) for _ in range(40)]
+    assert read[-1] == 0
+    assert 256 in read, "and bold again"
 
 
 def test_a_read_stops_at_its_number_of_entries(client: redis.Redis, stream: FeedStream) -> None:
@@ -78,7 +94,8 @@ def test_silent_consumers_that_hold_nothing_are_forgotten(client: redis.Redis, s
     add(client, 1)
     stream.ensure_group()
     stream.read_new("holds", 1, BIG)
-    stream.read_new("empty", 1, BIG)
+    add(client, 1)
+    stream.acknowledge([entry.id for entry in stream.read_new("empty", 1, BIG)])
 
     def forgotten() -> bool:
         stream.forget_consumers(0)
@@ -92,7 +109,8 @@ def test_a_worker_that_reads_again_just_as_it_is_forgotten_loses_nothing(
 ) -> None:
     """A quiet feed's worker is silent for hours; its entries would vanish with its name."""
     stream.ensure_group()
-    stream.read_new("quiet", 1, BIG)
+    add(client, 1)
+    stream.acknowledge([entry.id for entry in stream.read_new("quiet", 1, BIG)])
     [id_] = add(client, 1)
     other = FeedStream(redis_client(redis_url), "f", dlq_max_entries=1)
     execute = client.execute_command

@@ -18,8 +18,8 @@ from worker_enricher.intake import MAX_BODY_BYTES
 GROUP = "enricher"
 DROPPED = Counter("enricher_dead_letters_dropped_total", "Oldest dead letters removed to keep within bounds.")
 
-# Entries that are read before their size is looked at: valid ones have at most 1 MiB each. As in read_on.lua.
-_READ_AT_ONCE = 8
+# Most entries of one call: should valid ones grow to 1 MiB from one to the next, it reads 64 MiB, once.
+_READ_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ class FeedStream:
         self._client, self.feed, self._now_ns = client, feed, now_ns
         self.key, self.dlq_key = f"feed:{feed}", f"dlq:{feed}"
         self._dlq_max_entries, self._dlq_max_bytes = dlq_max_entries, dlq_max_bytes
+        self._expected_bytes = MAX_BODY_BYTES  # of an entry's body
         self._trim = client.register_script(script("trim"))
         self._progress = client.register_script(script("progress"))
-        self._read_on = client.register_script(script("read_on"))
         self._forget_consumers = client.register_script(script("forget_consumers"))
         self._move_to_dead_letters = client.register_script(script("move_to_dead_letters"))
 
@@ -89,26 +89,35 @@ class FeedStream:
     def read_new(self, consumer: str, count: int, max_bytes: int, block_ms: int | None = None) -> list[Entry]:
         """Up to `count` new entries, now pending for `consumer`; stops reading at `max_bytes` of bodies.
 
-        Waits up to `block_ms` for the first one, or not at all. Eight entries take one round trip, more two.
+        Waits up to `block_ms` for the first one, or not at all. No command bounds the bytes of its answer, so
+        each asks for as many entries as would fit, were they as large as the last ones.
         """
-        first = min(count, _READ_AT_ONCE)
+        entries: list[Entry] = []
+        size = 0
+        while len(entries) < count and size < max_bytes:
+            fitting = max(1, (max_bytes - size) // self._expected_bytes)
+            wanted = min(count - len(entries), _READ_AT_ONCE, fitting)
+            piece = self._read(consumer, wanted, None if entries else block_ms)
+            entries += piece
+            sizes = [len(entry.body or b"") for entry in piece]
+            size += sum(sizes)
+            if piece:  # soon more careful, slowly bolder
+                self._expected_bytes = max(*sizes, self._expected_bytes // 2, 1)
+            if len(piece) < wanted:
+                break
+        return entries
+
+    def _read(self, consumer: str, count: int, block_ms: int | None) -> list[Entry]:
         try:
             answer: Any = self._client.xreadgroup(
-                GROUP, consumer, {self.key: ">"}, count=first, block=block_ms
+                GROUP, consumer, {self.key: ">"}, count=count, block=block_ms
             )
-            entries = [_entry(_text(id_), fields) for id_, fields in (answer[0][1] if answer else ())]
-            left = max_bytes - sum(len(entry.body or b"") for entry in entries)
-            if len(entries) == first < count and left > 0:
-                more: Any = self._read_on([self.key], [GROUP, consumer, count - first, left])
-                entries += [
-                    _entry(_text(id_), dict(zip(flat[::2], flat[1::2], strict=True))) for id_, flat in more
-                ]
         except redis.ResponseError as error:
             if not str(error).startswith("NOGROUP"):
                 raise
             self.ensure_group()
             return []
-        return entries
+        return [_entry(_text(id_), fields) for id_, fields in (answer[0][1] if answer else ())]
 
     def take_over(self, consumer: str, idle_ms: int, count: int) -> list[Claimed]:
         """Up to `count` entries that were pending for longer than `idle_ms`, now pending for `consumer`."""
