@@ -55,7 +55,7 @@ class Auth:
         app = create_app(Settings(**{**defaults, **settings}), clock=self.clock, hasher=hasher)
 
         def with_address(environ: dict[str, Any], start_response: Any) -> Any:
-            environ.setdefault("REMOTE_ADDR", "127.0.0.1")  # as a server does
+            environ.setdefault("REMOTE_ADDR", "127.0.0.1")  # as a real server does
             return app(environ, start_response)
 
         return Client(with_address)

@@ -199,7 +199,7 @@ def test_logs_know_no_secrets(auth: Any, account: Any, capsys: Any) -> None:
     client.post("/logout", json={"refresh_token": session["refresh_token"]})
     for _ in range(4):
         client.post("/login", json=account)
-    auth.db["users"].update_one({}, {"$unset": {"password_hash": ""}})  # an error that nobody foresaw
+    auth.db["users"].update_one({}, {"$unset": {"password_hash": ""}})  # cause an unexpected error
     broken = auth.client(limit_login_account=100).post("/login", json=account)
     assert (broken.status_code, broken.json["code"]) == (500, "internal_error")
     output = capsys.readouterr().err

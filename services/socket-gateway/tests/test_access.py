@@ -140,7 +140,7 @@ def test_clients_are_limited(start: Any, redis_url: str, play: Any) -> None:
 
 def test_connections_are_limited_before_they_are_clients(start: Any, redis_url: str) -> None:
     """Handshakes beyond the limit get 503, without a WebSocket upgrade and without a session."""
-    gateway = start(redis_url, MAX_CLIENTS="1")  # and 8 that are just coming or going
+    gateway = start(redis_url, MAX_CLIENTS="1")  # plus 8 that are connecting or disconnecting
     opened = [websocket.create_connection(_address(gateway)) for _ in range(9)]
     with pytest.raises(websocket.WebSocketBadStatusException, match="503"):
         websocket.create_connection(_address(gateway))
