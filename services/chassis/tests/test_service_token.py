@@ -71,7 +71,7 @@ def test_a_token_is_reused_for_its_audience_until_a_minute_before_it_expires(
 
 
 def test_a_refusal_and_an_outage_differ_and_are_not_cached(auth: Auth, http: urllib3.PoolManager) -> None:
-    """A refusal carries auth's status, an outage none. The next call fetches a token again."""
+    """A refusal has the HTTP status of auth; an outage has no status. The next call fetches again."""
     tokens = ServiceToken(http, auth.url, "analytics", "s")
     auth.status = 401
     with pytest.raises(TokenUnavailable, match="auth answered 401") as refused:

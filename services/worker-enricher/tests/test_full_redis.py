@@ -42,7 +42,7 @@ def fill(client: redis.Redis) -> None:
 
 @pytest.mark.parametrize("concurrency", ["1", "2"])
 @pytest.mark.parametrize("filled_by", ["its own stream", "an unrelated key"])
-def test_a_full_redis_is_drained_by_enrichers_that_start_into_it(
+def test_enrichers_that_start_while_redis_is_full_empty_its_stream(
     make_enricher: Any,
     own_redis: RedisServer,
     small: redis.Redis,
@@ -69,7 +69,7 @@ def test_a_full_redis_is_drained_by_enrichers_that_start_into_it(
 
 
 @pytest.mark.parametrize("concurrency", ["1", "2"])
-def test_a_redis_that_is_read_only_for_a_while_is_waited_out(
+def test_enrichers_continue_after_redis_was_read_only_for_a_while(
     make_enricher: Any, own_redis: RedisServer, mongo_url: str, concurrency: str
 ) -> None:
     """Redis becomes a replica and then a primary again. All entries are stored, without a process restart."""
@@ -205,5 +205,5 @@ def test_an_error_of_a_redis_that_refuses_writes_is_an_outage(message: str) -> N
     "message", ["WRONGTYPE Operation against a key", "ERR unknown command", "NOGROUP No such key"]
 )
 def test_an_error_of_the_program_is_not_an_outage(message: str) -> None:
-    """A retry would hide the fault for ever."""
+    """A retry would hide the fault."""
     assert not is_redis_outage(redis._parsers.base.BaseParser.parse_error(message))

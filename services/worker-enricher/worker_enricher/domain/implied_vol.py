@@ -235,8 +235,8 @@ def implied_volatility(
             x, term = np.broadcast_to(x, c.shape).reshape(-1), lanes
         lane_c = c.reshape(-1)[lanes]
         s, slope, converged = solve_total_vol(c=lane_c, x=x.reshape(-1)[term])
-        # Compare eps * price with the change of the price for the tolerated error of s: INFO_LOST * min(s,
-        # 1).
+        # Compare eps * price with the change of the price that the tolerated error of s causes.
+        # The tolerated error is INFO_LOST * min(s, 1).
         slope *= lane_c
         slope *= np.minimum(s, 1.0)
         lost = EPS / INFO_LOST * (undiscounted / scale).reshape(-1)[lanes] >= slope
