@@ -60,8 +60,8 @@ class ChartMongo(MongoServer):
 
     def _answers(self) -> bool:
         try:
-            with self.client() as stranger:
-                return bool(stranger.admin.command("hello")["ok"])
+            with self.client() as anonymous:
+                return bool(anonymous.admin.command("hello")["ok"])
         except PyMongoError:
             return False
 
@@ -128,8 +128,8 @@ def test_it_is_a_member_with_the_configured_cache_size(member: ChartMongo) -> No
 
 
 def test_an_unauthenticated_client_reads_nothing(member: ChartMongo) -> None:
-    with member.client() as stranger, pytest.raises(OperationFailure, match="requires authentication"):
-        stranger.list_database_names()
+    with member.client() as anonymous, pytest.raises(OperationFailure, match="requires authentication"):
+        anonymous.list_database_names()
 
 
 def test_the_services_password_opens_their_database_and_no_other(member: ChartMongo) -> None:

@@ -127,11 +127,11 @@ def test_the_operator_may_run_no_other_command(inspector: redis.Redis) -> None:
 
 
 def test_a_client_without_a_password_is_rejected(server: ChartRedis) -> None:
-    with redis.Redis(port=server.port) as stranger:
+    with redis.Redis(port=server.port) as anonymous:
         with pytest.raises(redis.exceptions.AuthenticationError):
-            stranger.get("here")
+            anonymous.get("here")
         with pytest.raises(redis.exceptions.AuthenticationError):
-            stranger.execute_command("AUTH", "default", "")
+            anonymous.execute_command("AUTH", "default", "")
 
 
 def test_probes_succeed_while_it_serves(server: ChartRedis) -> None:

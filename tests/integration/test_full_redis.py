@@ -136,10 +136,10 @@ def test_every_feed_drains_once_an_unrelated_key_is_deleted(
     feeds.start_enrichers()
     wait_until(lambda: all(feeds.stored(feed) for feed in TWO), "both feeds store")
     part = os.urandom(MIB // 2).hex()
-    wait_until(lambda: _refused(client.rpush, "stranger", part), "Redis is full")
+    wait_until(lambda: _refused(client.rpush, "unrelated", part), "Redis is full")
     wait_until(lambda: all(feeds.metric(feed, "feed_pressure") >= 3 for feed in TWO), "both markets pause")
     before = {feed: feeds.stored(feed) for feed in TWO}
-    client.delete("stranger")
+    client.delete("unrelated")
     wait_until(lambda: all(feeds.stored(feed) > before[feed] for feed in TWO), "both feeds store again")
     finish(feeds, client)
     for feed in TWO:
