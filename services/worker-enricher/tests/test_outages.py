@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import redis
 from devcluster.processes.stores import RedisServer
+from pymongo.errors import OperationFailure
 from tests.support.redis7 import Redis7
 from tests.support.refusing import REFUSALS
 
 from worker_enricher.adapters.outages import is_redis_outage
 from worker_enricher.adapters.redis_client import connect
+from worker_enricher.runner import is_outage
 
 
 def _in_a_pipeline(client: redis.Redis) -> None:
@@ -55,3 +57,12 @@ def test_a_command_of_a_pipeline_that_names_a_code_is_no_outage() -> None:
     """Only the server's message counts, not the command's arguments."""
     error = redis.ResponseError("Command # 1 (SET MISCONF x) of pipeline caused error: ERR syntax error")
     assert not is_redis_outage(error)
+
+
+def test_a_mongodb_member_without_its_signing_keys_is_an_outage() -> None:
+    """For a moment after its start, a member rejects the cluster time that its clients send.
+
+    Seen on the node after `kubectl delete pod` of MongoDB. The entries are good, so no delivery is counted.
+    """
+    assert is_outage(OperationFailure("No keys found for HMAC that is valid for time", 211))
+    assert not is_outage(OperationFailure("Document failed validation", 121))

@@ -35,9 +35,10 @@ def is_redis_outage(error: BaseException) -> bool:
 
 
 # From MongoDB's src/mongo/base/error_codes.yml: not authorised (while a password changes), out of time or
-# memory, stepping down or shutting down, no disk space. 8000 and 12501: quotas of Atlas and of old servers.
+# memory, stepping down or shutting down, no disk space. 211: a member that has just started does not yet have
+# the keys that sign cluster times. 8000 and 12501: quotas of Atlas and of old servers.
 _MONGO_CODES = frozenset(
-    {13, 18, 50, 64, 89, 91, 146, 189, 262, 8000, 10107, 11600, 11602, 12501, 13435, 14031}
+    {13, 18, 50, 64, 89, 91, 146, 189, 211, 262, 8000, 10107, 11600, 11602, 12501, 13435, 14031}
 )
 
 
