@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deltastream_operator.domain.environment import environment
+from deltastream_operator.domain.environment import SPEC_FIELDS, environment
 from deltastream_operator.domain.feed import Component, Feed, Replay
 from deltastream_operator.local.settings import Settings
 from deltastream_operator.local.state import stores
@@ -40,6 +41,10 @@ CLIENTS = {"api-gateway": ["storage", "analytics", "logging"], "analytics": ["st
 # One BLAS thread a process: its arrays are small, and each thread would cost a buffer of its own.
 _NUMERIC = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
+# The generator's texts name its variables at the start of a line or in brackets. A feed's author sets fields.
+_VARIABLE = re.compile(r"(?:^|(?<=\())[A-Z_]+(?=[:=)])")
+_FIELDS = {**SPEC_FIELDS, "REPLAY_AS_OF": "source.replay.asOf", "REPLAY_PATH": "source.replay.path"}
+
 
 def base_env(folder: Path | None = None) -> dict[str, str]:
     """What every child gets; nothing else of our own environment reaches it."""
@@ -47,6 +52,11 @@ def base_env(folder: Path | None = None) -> dict[str, str]:
     if folder is not None:
         kept["PYTHONPATH"] = str(folder)
     return {**kept, "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
+
+
+def _field(found: re.Match[str]) -> str:
+    """Return the field of the feed's spec for a variable's name; a name that no field sets stays as it is."""
+    return f"spec.{_FIELDS[found[0]]}" if found[0] in _FIELDS else found[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +117,9 @@ class Services:
         env = {**base_env(cwd), **told, "REDIS_URL": "redis://127.0.0.1"}
         done = subprocess.run(argv, env=env, cwd=cwd, capture_output=True, text=True, check=False)  # noqa: S603
         said = done.stderr.strip().splitlines() or [f"its check ended with status {done.returncode}"]
-        return said[-1].removeprefix("feed-generator: ") if done.returncode else None
+        if done.returncode == 0:
+            return None
+        return _VARIABLE.sub(_field, said[-1].removeprefix("feed-generator: "))
 
     def _env(self, kind: str) -> dict[str, str]:
         settings, ports = self.settings, self.settings.ports
