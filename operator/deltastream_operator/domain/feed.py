@@ -8,6 +8,9 @@ from typing import Literal
 
 from deltastream_operator.domain.pause import NOT_ASKED, PauseRequest
 
+# The resource's type, as the CRD declares it.
+API_VERSION, KIND = "deltastream.dev/v1alpha1", "DeltaStreamFeed"
+
 Component = Literal["generator", "enricher"]
 COMPONENTS: tuple[Component, ...] = ("generator", "enricher")
 Mode = Literal["Automatic", "Recommend", "Manual", "External"]

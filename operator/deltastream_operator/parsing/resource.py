@@ -10,6 +10,8 @@ from pathlib import Path
 
 from deltastream_operator.domain import pause
 from deltastream_operator.domain.feed import (
+    API_VERSION,
+    KIND,
     MODES,
     ConfigMapRef,
     Enricher,
@@ -25,7 +27,6 @@ from deltastream_operator.parsing.fields import Fields, Problems
 from deltastream_operator.parsing.strict_yaml import YamlError, documents, text_of
 
 # Fields, bounds and defaults are those of k8s/crd/deltastreamfeed.yaml; a test asks a real API server.
-API_VERSION, KIND = "deltastream.dev/v1alpha1", "DeltaStreamFeed"
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")
 _CONFIG_MAP = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")

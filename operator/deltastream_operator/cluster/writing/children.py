@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deltastream_operator.domain.environment import SPEC_FIELDS, environment
-from deltastream_operator.domain.feed import Component, ConfigMapRef, Feed, Replay
+from deltastream_operator.domain.feed import API_VERSION, KIND, Component, ConfigMapRef, Feed, Replay
 from deltastream_operator.kubernetes import names
 
 RECORDINGS = "/recording"
@@ -87,8 +87,8 @@ def _feed_s_own(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _reference(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "apiVersion": names.API_VERSION,
-        "kind": names.KIND,
+        "apiVersion": API_VERSION,
+        "kind": KIND,
         "name": metadata["name"],
         "uid": metadata["uid"],
         "controller": True,

@@ -13,6 +13,7 @@ import structlog
 
 from deltastream_operator.cluster.metrics import Metrics
 from deltastream_operator.cluster.watching.table import Known
+from deltastream_operator.domain.feed import API_VERSION, KIND
 from deltastream_operator.kubernetes import names
 from deltastream_operator.kubernetes.api import Api, ApiError
 from deltastream_operator.ports import Clock
@@ -79,8 +80,8 @@ class Events:
             "kind": "Event",
             "metadata": {"generateName": f"{metadata['name']}.", "namespace": self.namespace},
             "involvedObject": {
-                "apiVersion": names.API_VERSION,
-                "kind": names.KIND,
+                "apiVersion": API_VERSION,
+                "kind": KIND,
                 "name": metadata["name"],
                 "namespace": self.namespace,
                 "uid": metadata["uid"],

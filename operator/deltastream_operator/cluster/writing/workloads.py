@@ -12,7 +12,7 @@ from typing import Any
 
 from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.cluster.writing import children, contest
-from deltastream_operator.domain.feed import Component, Feed
+from deltastream_operator.domain.feed import KIND, Component, Feed
 from deltastream_operator.domain.observed import Observed, Problem
 from deltastream_operator.kubernetes import names
 from deltastream_operator.kubernetes.api import Api, ApiError
@@ -207,7 +207,7 @@ def _belongs(body: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
 def _not_ours(body: Mapping[str, Any], feed: Feed, component: Component) -> Problem:
     """A deleted feed's child, which is being collected, or somebody else's workload."""
     name = f"{names.KINDS[component].kind} {names.workload(feed.name, component)}"
-    if any(reference["kind"] == names.KIND for reference in body["metadata"].get("ownerReferences", [])):
+    if any(reference["kind"] == KIND for reference in body["metadata"].get("ownerReferences", [])):
         return Problem(reason="BeingCollected", message=f"{name} of an earlier feed is being deleted")
     text = f"{name} exists and does not belong to this feed; rename the feed or remove it"
     return Problem(reason="NameTaken", message=text)
