@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from deltastream_operator.cluster.watching.made import Made
+from deltastream_operator.cluster.watching.produced import Produced
 from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.domain.observed import Problem
 from deltastream_operator.domain.products import Claim, taken
@@ -16,7 +16,7 @@ class Claims:
     """The answer is kept for as long as feeds claim, and generators make, the same."""
 
     table: Table
-    made: Made
+    produced: Produced
     _news: int = -1
     """The table's count of news at the last look."""
     _claims: list[Claim] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Claims:
             for name, known in self.table.feeds.items()
             if known.feed
         ]
-        made = self.made.by_feed()
+        made = self.produced.by_feed()
         if (claims, made) != (self._claims, self._made):
             before, self._refused = self._refused, taken(claims, made)
             self._claims, self._made = claims, made

@@ -16,8 +16,8 @@ import structlog
 
 from deltastream_operator.cluster.claims import Claims
 from deltastream_operator.cluster.metrics import Metrics
-from deltastream_operator.cluster.readings import Readings
-from deltastream_operator.cluster.visit import Visitor
+from deltastream_operator.cluster.reconcile import Reconciler
+from deltastream_operator.cluster.signal_reader import SignalReader
 from deltastream_operator.cluster.watching.resync import resync
 from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.domain.signals import WAITING, Reading, Unknown
@@ -37,7 +37,7 @@ class Loop:
 
     table: Table
     claims: Claims
-    visitor: Visitor
+    reconciler: Reconciler
     signals: SignalSource
     api: Api
     metrics: Metrics
@@ -46,12 +46,12 @@ class Loop:
     ticked_at: float = 0.0
     listed: bool = False
     _readings: Mapping[str, Reading] = field(default_factory=dict)
-    _reader: Readings = field(init=False)
+    _reader: SignalReader = field(init=False)
     _failures: dict[str, int] = field(default_factory=dict)
     _retry_at: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._reader = Readings(self.signals)
+        self._reader = SignalReader(self.signals)
 
     async def run(self) -> None:
         """For ever."""
@@ -64,7 +64,7 @@ class Loop:
                 await self._read()
                 self.ticked_at = self.clock.monotonic()  # it may have waited for Redis: slow is alive
                 self.table.due |= self.table.feeds.keys()
-            await self._visit_due()
+            await self._reconcile_due()
             self.ticked_at = self.clock.monotonic()
             wait = min([next_tick, *self._retry_at.values()]) - self.ticked_at
             with contextlib.suppress(TimeoutError):
@@ -73,12 +73,12 @@ class Loop:
     async def _read(self) -> None:
         feeds = sorted(self.table.feeds)
         if feeds:
-            self._readings = await self._reader.of(feeds)
+            self._readings = await self._reader.read(feeds)
         for reading in self._readings.values():
             if isinstance(reading, Unknown):
                 self.metrics.signal_errors.labels(reading.reason).inc()
 
-    async def _visit_due(self) -> None:
+    async def _reconcile_due(self) -> None:
         self.table.woken.clear()
         if not self.listed:
             return  # who makes a product is known only once the workloads are
@@ -89,10 +89,10 @@ class Loop:
         for name in sorted(due):
             self._retry_at.pop(name, None)
             if body := self.table.gone.pop(name, None):
-                self.visitor.part(body, self._readings.get(name, WAITING))
+                self.reconciler.part(body, self._readings.get(name, WAITING))
             try:
                 moment = datetime.fromtimestamp(self.clock.time(), UTC)
-                await self.visitor.visit(name, self._readings, refused, moment)
+                await self.reconciler.reconcile(name, self._readings, refused, moment)
             except Exception as error:
                 # One feed's trouble, whatever it is, must not keep the others from being visited.
                 self._postpone(name, error)
@@ -117,7 +117,7 @@ class Loop:
         self._retry_at.pop(name, None)
         self._readings = {feed: last for feed, last in self._readings.items() if feed != name}
         self.metrics.forget(name)
-        self.visitor.forget({known.body["metadata"]["uid"] for known in self.table.feeds.values()})
+        self.reconciler.forget({known.body["metadata"]["uid"] for known in self.table.feeds.values()})
 
     async def watch_the_api(self) -> None:
         """For ever: is the API server there? At its return, and every 5 minutes, compare with lists."""

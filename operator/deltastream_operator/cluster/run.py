@@ -15,11 +15,11 @@ from deltastream_operator.cluster import json_logs, probes
 from deltastream_operator.cluster.claims import Claims
 from deltastream_operator.cluster.loop import TICK_S, Loop
 from deltastream_operator.cluster.metrics import Metrics
+from deltastream_operator.cluster.reconcile import Reconciler
 from deltastream_operator.cluster.settings import ClusterSettings
-from deltastream_operator.cluster.visit import Visitor
 from deltastream_operator.cluster.watching import handlers
-from deltastream_operator.cluster.watching.made import Made
 from deltastream_operator.cluster.watching.mounts import Mounts
+from deltastream_operator.cluster.watching.produced import Produced
 from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.cluster.writing.events import Events
 from deltastream_operator.cluster.writing.workloads import Workloads
@@ -50,7 +50,7 @@ async def _run(settings: ClusterSettings) -> None:
     table, metrics, namespace = Table(), Metrics(), settings.namespace
     async with Api(connect, metrics.wrote) as api:
         events = Events(api=api, clock=time, namespace=namespace, feeds=table.feeds, metrics=metrics)
-        visitor = Visitor(
+        reconciler = Reconciler(
             api=api,
             table=table,
             workloads=Workloads(api=api, table=table, namespace=namespace, templates=settings.templates),
@@ -61,8 +61,8 @@ async def _run(settings: ClusterSettings) -> None:
         )
         loop = Loop(
             table=table,
-            claims=Claims(table, Made(table)),
-            visitor=visitor,
+            claims=Claims(table, Produced(table)),
+            reconciler=reconciler,
             signals=RedisSignals(settings.redis_url, time),
             api=api,
             metrics=metrics,

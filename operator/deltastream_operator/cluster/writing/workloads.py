@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deltastream_operator.cluster.watching.table import Table
-from deltastream_operator.cluster.writing import children, contest
+from deltastream_operator.cluster.writing import children, conflicts
 from deltastream_operator.domain.feed import KIND, Component, Feed
 from deltastream_operator.domain.observed import Observed, Problem
 from deltastream_operator.kubernetes import names
@@ -109,7 +109,7 @@ class Workloads:
         Making one takes two writes. Between them it has the API server's default, which nobody asked for.
         """
         body = self._own(component, owner)
-        return _replicas(body) if body and contest.owners(body) else None
+        return _replicas(body) if body and conflicts.owners(body) else None
 
     def held_back(self, feed: Feed, component: Component, owner: Mapping[str, Any]) -> str | None:
         """What the feed's workload does not have as spec and template want it, if that is anything."""
@@ -136,7 +136,7 @@ class Workloads:
         """Own `replicas`. A conflict is asked about again only when the workload, its owners or the target
         changed: replicas may be handed back as they are, which no generation tells.
         """
-        owners = contest.owners(body)
+        owners = conflicts.owners(body)
         if _replicas(body) == target and names.SCALER in owners:
             self._contested.pop((feed.name, component), None)
             return None
@@ -149,9 +149,9 @@ class Workloads:
         try:
             await self._apply(feed, component, asked, names.SCALER, force=False)
         except ApiError as error:
-            if not contest.is_conflict(error):
+            if not conflicts.is_conflict(error):
                 raise
-            problem = contest.problem(
+            problem = conflicts.problem(
                 error, feed.name, component, self.namespace, target=target, now=_replicas(body)
             )
             self._contested[key] = (stamp, target, problem)

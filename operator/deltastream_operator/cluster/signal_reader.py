@@ -14,7 +14,7 @@ READ_MAX_S = 4.0  # looking up a host's name is not bounded by a socket's timeou
 log = structlog.get_logger()
 
 
-class Readings:
+class SignalReader:
     """The readings of all feeds at one moment, each time they are asked for."""
 
     def __init__(self, source: SignalSource, longest_s: float = READ_MAX_S) -> None:
@@ -26,7 +26,7 @@ class Readings:
         """Whether no thread is reading."""
         return self._asked is None or self._asked.done()
 
-    async def of(self, feeds: Sequence[str]) -> Mapping[str, Reading]:
+    async def read(self, feeds: Sequence[str]) -> Mapping[str, Reading]:
         """One for each feed. A source that raises or is late makes each Unknown."""
         if not self.idle:
             return _late(feeds)  # it was waited for once already

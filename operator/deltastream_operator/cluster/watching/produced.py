@@ -12,7 +12,7 @@ from deltastream_operator.cluster.watching.table import Table
 
 
 @dataclass
-class Made:
+class Produced:
     """A StatefulSet's body is read once a version: the loop asks at every piece of news."""
 
     table: Table

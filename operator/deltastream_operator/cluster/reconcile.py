@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 
 @dataclass
-class Visitor:
+class Reconciler:
     """Its collaborators, and what was last told of each feed, by uid."""
 
     api: Api
@@ -52,7 +52,7 @@ class Visitor:
         log.info("feed_deleted", feed=name, text=text)
         self.events.tell_of(body, "FeedDeleted", text, warning=warning)
 
-    async def visit(
+    async def reconcile(
         self, name: str, readings: Mapping[str, Reading], refused: Mapping[str, Problem], now: datetime
     ) -> None:
         """Raises ApiError when the API server did not take a write: visit again later."""
