@@ -74,21 +74,21 @@ class RedisSignals:
         for gone in self._history.keys() - set(feeds):
             self._history.pop(gone)
             self._service.pop(gone, None)
-        dark: dict[str, Unknown] = {}
+        unreadable: dict[str, Unknown] = {}
         try:
-            raw = self._streams_of(feeds, dark)
-            oldest = self._oldest(raw, dark)
-            queued = self._queued([feed for feed, one in raw.items() if one.pending or one.lag], dark)
+            raw = self._streams_of(feeds, unreadable)
+            oldest = self._oldest(raw, unreadable)
+            queued = self._queued([feed for feed, one in raw.items() if one.pending or one.lag], unreadable)
         except redis.RedisError as error:
             return dict.fromkeys(feeds, _unknown(error))
         now, wall_ms = self._clock.monotonic(), self._clock.time() * 1000
         return {
-            feed: dark.get(feed)
+            feed: unreadable.get(feed)
             or self._reading(feed, raw[feed], _age_s(oldest.get(feed), wall_ms), queued.get(feed, 0), now)
             for feed in feeds
         }
 
-    def _streams_of(self, feeds: Sequence[str], dark: dict[str, Unknown]) -> dict[str, _Raw]:
+    def _streams_of(self, feeds: Sequence[str], unreadable: dict[str, Unknown]) -> dict[str, _Raw]:
         with self._streams.pipeline(transaction=False) as pipe:
             for feed in feeds:
                 pipe.xinfo_stream(f"feed:{feed}")
@@ -102,10 +102,10 @@ class RedisSignals:
             try:
                 found[feed] = _raw(feed, answers[3 * index : 3 * index + 3])
             except _UnreadableError as error:
-                dark[feed] = error.unknown
+                unreadable[feed] = error.unknown
         return found
 
-    def _oldest(self, raw: Mapping[str, _Raw], dark: dict[str, Unknown]) -> dict[str, str]:
+    def _oldest(self, raw: Mapping[str, _Raw], unreadable: dict[str, Unknown]) -> dict[str, str]:
         """Id of each feed's oldest open entry: a pending one, else the first that nobody has read."""
         pending = [feed for feed, one in raw.items() if one.pending]
         unread = [feed for feed, one in raw.items() if one.lag]
@@ -120,14 +120,14 @@ class RedisSignals:
             try:
                 answer = _checked(f"feed:{feed}", answers[index])
             except _UnreadableError as error:
-                dark[feed] = error.unknown
+                unreadable[feed] = error.unknown
                 continue
             oldest = (answer[0][0] if answer else None) if index < len(unread) else (answer or {}).get("min")
             if oldest:
                 found[feed] = oldest
         return found
 
-    def _queued(self, feeds: Sequence[str], dark: dict[str, Unknown]) -> dict[str, int]:
+    def _queued(self, feeds: Sequence[str], unreadable: dict[str, Unknown]) -> dict[str, int]:
         """Celery tasks that wait, of feeds with open entries: other feeds need no task."""
         with self._queues.pipeline(transaction=False) as pipe:
             for feed in feeds:
@@ -141,7 +141,7 @@ class RedisSignals:
             try:
                 found[feed] = sum(_checked(f"enrich.{feed}", length) or 0 for length in lengths)
             except _UnreadableError as error:
-                dark[feed] = error.unknown
+                unreadable[feed] = error.unknown
         return found
 
     def _reading(self, feed: str, raw: _Raw, oldest_s: float, queued: int, now: float) -> Reading:

@@ -89,7 +89,7 @@ class Loop:
         for name in sorted(due):
             self._retry_at.pop(name, None)
             if body := self.table.gone.pop(name, None):
-                self.reconciler.part(body, self._readings.get(name, WAITING))
+                self.reconciler.report_deletion(body, self._readings.get(name, WAITING))
             try:
                 moment = datetime.fromtimestamp(self.clock.time(), UTC)
                 await self.reconciler.reconcile(name, self._readings, refused, moment)

@@ -14,7 +14,7 @@ from deltastream_operator.cluster.watching.mounts import Mounts
 from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.cluster.writing import merge
 from deltastream_operator.cluster.writing.events import Events
-from deltastream_operator.cluster.writing.workloads import Workloads, is_contest, is_passing
+from deltastream_operator.cluster.writing.workloads import Workloads, is_contest, is_transient
 from deltastream_operator.domain import products, status
 from deltastream_operator.domain.decide import Choice, Current, Decision, decide
 from deltastream_operator.domain.feed import COMPONENTS, Feed
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 @dataclass
 class Reconciler:
-    """Its collaborators, and what was last told of each feed, by uid."""
+    """Its collaborators, and what was last written of each feed, by uid."""
 
     api: Api
     table: Table
@@ -38,19 +38,19 @@ class Reconciler:
     events: Events
     metrics: Metrics
     namespace: str
-    _told: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _written: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def forget(self, uids: set[str]) -> None:
         """Drop what is kept of feeds that are none of these."""
-        self._told = {uid: told for uid, told in self._told.items() if uid in uids}
+        self._written = {uid: written for uid, written in self._written.items() if uid in uids}
         self.workloads.forget()
 
-    def part(self, body: Mapping[str, Any], reading: Reading) -> None:
+    def report_deletion(self, body: Mapping[str, Any], reading: Reading) -> None:
         """Say what a deleted feed leaves in its stream: its pods are collected, its stream is not."""
         name = body["metadata"]["name"]
         text, warning = status.left_behind(name, reading)
         log.info("feed_deleted", feed=name, text=text)
-        self.events.tell_of(body, "FeedDeleted", text, warning=warning)
+        self.events.report_for(body, "FeedDeleted", text, warning=warning)
 
     async def reconcile(
         self, name: str, readings: Mapping[str, Reading], refused: Mapping[str, Problem], now: datetime
@@ -74,23 +74,23 @@ class Reconciler:
             seen = self._seen(body)
             built = status.refused(previous, problem, seen, now=now, generation=generation, selector=selector)
             self.metrics.show_undecided(name, current, seen)
-            if await self._tell(body, previous, built):
-                self.events.tell(name, problem.reason, problem.message, warning=True)
+            if await self._write_status(body, previous, built):
+                self.events.report(name, problem.reason, problem.message, warning=True)
             return
         if reading == WAITING and previous.get("observedGeneration") == generation:
             return  # after a restart: what the last operator said holds until the second reading
         decision = decide(feed, reading, current, now)
-        trouble, failure = await self._bring(feed, decision, body)
+        trouble, failure = await self._apply(feed, decision, body)
         facts = replace(await self._facts(body, trouble), held=self._held(feed, decision, body))
         built = status.build(previous, decision, facts, generation=generation, selector=selector)
         news = status.changes(previous, decision)
-        if await self._tell(body, previous, built):
+        if await self._write_status(body, previous, built):
             self._announce(name, news, facts, previous)
         self.metrics.show(name, decision, facts)
         if failure:
-            raise failure  # told; now it is to be tried again, more and more slowly
+            raise failure  # written; now it is to be tried again, more and more slowly
 
-    async def _bring(
+    async def _apply(
         self, feed: Feed, decision: Decision, body: Mapping[str, Any]
     ) -> tuple[list[Problem], ApiError | None]:
         """What stands in the way, and a write that failed. Raises ApiError when nobody answered."""
@@ -101,7 +101,7 @@ class Reconciler:
             if target is None:
                 continue
             try:
-                problem = await self.workloads.bring(feed, component, target, body)
+                problem = await self.workloads.reconcile(feed, component, target, body)
             except ApiError as error:
                 if error.outage:
                     raise
@@ -115,7 +115,7 @@ class Reconciler:
 
     async def _facts(self, body: Mapping[str, Any], trouble: list[Problem]) -> Facts:
         contested = next((problem for problem in trouble if is_contest(problem)), None)
-        lasting = [problem for problem in trouble if not is_contest(problem) and not is_passing(problem)]
+        lasting = [problem for problem in trouble if not is_contest(problem) and not is_transient(problem)]
         stalled = lasting[0] if lasting else await self._stalled(body["metadata"]["name"])
         return replace(self._seen(body), stalled=stalled, contested=contested)
 
@@ -149,10 +149,10 @@ class Reconciler:
 
     def _previous(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The last status: ours, since the watch may be behind it."""
-        told = self._told.get(body["metadata"]["uid"])
-        return dict(body.get("status", {})) if told is None else told
+        written = self._written.get(body["metadata"]["uid"])
+        return dict(body.get("status", {})) if written is None else written
 
-    async def _tell(
+    async def _write_status(
         self, body: Mapping[str, Any], previous: Mapping[str, Any], built: dict[str, Any]
     ) -> bool:
         """Write the status if it says something new."""
@@ -168,15 +168,15 @@ class Reconciler:
             if error.status == _GONE:
                 return False
             raise
-        self._told[metadata["uid"]] = built
+        self._written[metadata["uid"]] = built
         return True
 
     def _announce(self, name: str, news: list[Choice], facts: Facts, previous: Mapping[str, Any]) -> None:
         for choice in news:
             self.metrics.decisions.labels(choice.reason).inc()
             log.info("decided", feed=name, component=choice.component, text=choice.text())
-            self.events.tell(name, choice.reason, choice.text())
+            self.events.report(name, choice.reason, choice.text())
         before = {condition["type"]: condition["status"] for condition in previous.get("conditions", [])}
         for kind, problem in (("Stalled", facts.stalled), ("ReplicasContested", facts.contested)):
             if problem and before.get(kind) != "True":
-                self.events.tell(name, kind, problem.message, warning=True)
+                self.events.report(name, kind, problem.message, warning=True)

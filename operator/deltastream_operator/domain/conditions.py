@@ -149,14 +149,14 @@ def _only_scaled(decision: Decision, facts: Facts) -> bool:
 
 
 def _ready(decision: Decision, facts: Facts, moving: Problem | None, was_ready: bool) -> Condition:
-    dark = [
+    down = [
         f"{component}: 0 of {facts.of(component).replicas or decision.of(component).target} ready"
         for component in COMPONENTS
         if facts.of(component).ready == 0
         and (facts.of(component).replicas or decision.of(component).target or 0) > 0
     ]
-    why = Problem(reason="NotServing", message="; ".join(dark)) if dark else None if was_ready else moving
-    if facts.stalled and (dark or not was_ready):
+    why = Problem(reason="NotServing", message="; ".join(down)) if down else None if was_ready else moving
+    if facts.stalled and (down or not was_ready):
         why = facts.stalled  # why it is so, and not only that it is
     if why:
         return Condition(type="Ready", status="False", reason=why.reason, message=why.message)

@@ -1,4 +1,4 @@
-"""What a feed's processes are told: the environment of its generators and enrichers, wherever they run."""
+"""What a feed's processes are variables: the environment of its generators and enrichers, wherever they run."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
     if component == "enricher":
         return {"FEED": feed.name, "CONCURRENCY": str(feed.enricher.concurrency_per_replica)}
     source = feed.source
-    told = {
+    variables = {
         "FEED": feed.name,
         "PRODUCTS": ",".join(feed.products),
         "SHARD_COUNT": str(shards),
         "SPEED_PERCENT": str(source.speed_percent),
     }
     if isinstance(source, Replay):
-        told |= {
+        variables |= {
             "SOURCE": "replay",
             "REPLAY_PATH": recording,
             "REPLAY_INTERVAL_MILLIS": str(source.interval_millis),
             "REPLAY_LOOP": source.loop,
         }
-        return told | ({"REPLAY_AS_OF": source.as_of} if source.as_of else {})
-    return told | {
+        return variables | ({"REPLAY_AS_OF": source.as_of} if source.as_of else {})
+    return variables | {
         "SOURCE": "synthetic",
         "SEED": str(source.seed),
         "MESSAGES_PER_SECOND": str(source.messages_per_second),  # the feed's: a shard makes its share

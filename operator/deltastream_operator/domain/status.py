@@ -69,14 +69,14 @@ def refused(
 ) -> dict[str, Any]:
     """The status of a feed whose spec cannot be carried out (unreadable, a product taken, no recording).
 
-    What ran keeps running and keeps being told; nothing is decided.
+    What ran keeps running and keeps being last; nothing is decided.
     """
     old = list(previous.get("conditions") or [])
     built: dict[str, Any] = {**previous, "observedGeneration": generation}
     for component in COMPONENTS:
         seen = facts.of(component)
-        told = {"replicas": seen.replicas, "readyReplicas": seen.ready}
-        built[component] = {**(previous.get(component) or {}), **told}
+        last = {"replicas": seen.replicas, "readyReplicas": seen.ready}
+        built[component] = {**(previous.get(component) or {}), **last}
     built["enricher"]["selector"] = selector
     built["conditions"] = conditions.merge(old, conditions.refused(problem), now, generation)
     return built
@@ -109,21 +109,21 @@ def left_behind(feed: str, reading: Reading) -> tuple[str, bool]:
     return f"{reading.backlog} messages were not handled ({parts}); {stays}", True
 
 
-def _since(told: Mapping[str, Any], choice: Choice) -> Choice:
-    """The choice from the number that was told last, if it is carried out already: its telling had failed."""
-    if choice.before == choice.desired and "desiredReplicas" in told:
-        return replace(choice, before=told["desiredReplicas"])
+def _since(last: Mapping[str, Any], choice: Choice) -> Choice:
+    """The choice from the number that was last, if it is carried out already: its telling had failed."""
+    if choice.before == choice.desired and "desiredReplicas" in last:
+        return replace(choice, before=last["desiredReplicas"])
     return choice
 
 
-def _is_news(told: Mapping[str, Any], choice: Choice) -> bool:
-    if told.get("desiredReplicas") != choice.desired or "reason" not in told:
+def _is_news(last: Mapping[str, Any], choice: Choice) -> bool:
+    if last.get("desiredReplicas") != choice.desired or "reason" not in last:
         return True
     if choice.reason == "SignalsUnknown":  # MetricsAvailable tells it; the replicas' reason stays
         return False
-    if told["reason"] in _PASSING and choice.reason in _PASSING:
+    if last["reason"] in _PASSING and choice.reason in _PASSING:
         return False
-    return bool(told["reason"] != choice.reason)
+    return bool(last["reason"] != choice.reason)
 
 
 def _record(choice: Choice, decision: Decision) -> dict[str, Any]:

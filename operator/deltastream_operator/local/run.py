@@ -34,7 +34,7 @@ class Local:
         self._feeds, self._settings, self._services, self._screen = feeds, settings, services, screen
         self._home = services.home
         self._home.say = screen.say
-        self._told = ""
+        self._reported = ""
         self._supervisor = Supervisor(time, screen.say)
         self._wakeups = Wakeups()
         self._ports: dict[str, int] = {}
@@ -76,13 +76,13 @@ class Local:
         try:
             upkeep()
         except OSError as error:
-            self._tell(str(unusable(self._home.root, error)))
+            self._report(str(unusable(self._home.root, error)))
         except OperatorError as error:
-            self._tell(str(error))
+            self._report(str(error))
 
-    def _tell(self, problem: str) -> None:
-        if problem != self._told:
-            self._told = problem
+    def _report(self, problem: str) -> None:
+        if problem != self._reported:
+            self._reported = problem
             self._screen.say(problem)
 
     def _step(self, seconds: float = 0.1) -> None:
@@ -170,7 +170,7 @@ class Local:
                 if process.failures >= FAILURES_AT_START:
                     log = process.command.log
                     raise OperatorError(
-                        f"{name} does not start; log {log}:" + _indented(process.last_words(8))
+                        f"{name} does not start; log {log}:" + _indented(process.last_lines(8))
                     )
             if time.monotonic() > deadline:
                 log = self._home.logs / f"{what}.log"

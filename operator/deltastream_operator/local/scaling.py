@@ -24,7 +24,7 @@ class Scaling:
     ) -> None:
         self._feeds, self._apply, self._say, self._now = feeds, apply, say, now
         self._asked: dict[str, dict[Component, int | None]] = {feed.name: {} for feed in feeds}
-        self._told: dict[tuple[str, Component], int] = {}
+        self._announced: dict[tuple[str, Component], int] = {}
 
     def first(self, feed: Feed) -> dict[Component, int]:
         """Replicas to start with, before anything is known of the load."""
@@ -51,9 +51,9 @@ class Scaling:
         if choice.target is not None and choice.target != choice.before:
             self._say(f"{feed.name}: {choice.text()}")
             self._ask(feed, choice.component, choice.target)
-        elif choice.desired != self._told.get(key, choice.before):
+        elif choice.desired != self._announced.get(key, choice.before):
             self._say(f"{feed.name}: {choice.text()}")
-        self._told[key] = choice.desired
+        self._announced[key] = choice.desired
 
     def _ask(self, feed: Feed, component: Component, replicas: int) -> None:
         self._apply(feed, component, replicas)

@@ -16,8 +16,8 @@ from deltastream_operator.domain.feed import Component, Feed, Replay
 from deltastream_operator.local.settings import Settings
 from deltastream_operator.local.state import stores
 from deltastream_operator.local.state.home import Home
-from deltastream_operator.local.supervision.asking import livez
 from deltastream_operator.local.supervision.net import answers
+from deltastream_operator.local.supervision.probes import livez
 from deltastream_operator.local.supervision.processes import Command
 
 PYTHON = sys.executable
@@ -113,13 +113,13 @@ class Services:
         """Why the generator would not take this feed (an unknown product, a malformed recording), or None."""
         folder, argv, _ = self.table["check"]
         cwd = self.root / "services" / folder
-        told = environment_of(feed, "generator", index=0, replicas=1)
-        env = {**base_env(cwd), **told, "REDIS_URL": "redis://127.0.0.1"}
+        variables = environment_of(feed, "generator", index=0, replicas=1)
+        env = {**base_env(cwd), **variables, "REDIS_URL": "redis://127.0.0.1"}
         done = subprocess.run(argv, env=env, cwd=cwd, capture_output=True, text=True, check=False)  # noqa: S603
-        said = done.stderr.strip().splitlines() or [f"its check ended with status {done.returncode}"]
+        lines = done.stderr.strip().splitlines() or [f"its check ended with status {done.returncode}"]
         if done.returncode == 0:
             return None
-        return _VARIABLE.sub(_field, said[-1].removeprefix("feed-generator: "))
+        return _VARIABLE.sub(_field, lines[-1].removeprefix("feed-generator: "))
 
     def _env(self, kind: str) -> dict[str, str]:
         settings, ports = self.settings, self.settings.ports
@@ -169,5 +169,5 @@ class Services:
 def environment_of(feed: Feed, component: Component, *, index: int, replicas: int) -> dict[str, str]:
     """What tells a process here its feed, and a generator its share of the products."""
     recording = feed.source.path if isinstance(feed.source, Replay) else ""
-    told = environment(feed, component, shards=replicas, recording=str(recording))
-    return told | ({"SHARD_INDEX": str(index)} if component == "generator" else {})
+    variables = environment(feed, component, shards=replicas, recording=str(recording))
+    return variables | ({"SHARD_INDEX": str(index)} if component == "generator" else {})

@@ -188,8 +188,8 @@ def _generator(fields: Fields) -> Generator:
 def _source(fields: Fields, folder: Path | None) -> Synthetic | Replay | None:
     given = [kind for kind in ("synthetic", "replay") if fields.has(kind)]
     if fields.present and len(given) != 1:
-        said = "both are given" if given else "neither is given"
-        fields.problem("", f"exactly one of synthetic and replay is needed; {said}")
+        count = "both are given" if given else "neither is given"
+        fields.problem("", f"exactly one of synthetic and replay is needed; {count}")
     synthetic, replay = fields.mapping("synthetic"), fields.mapping("replay")
     fields.close()
     if given == ["synthetic"]:

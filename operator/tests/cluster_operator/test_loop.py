@@ -31,7 +31,7 @@ class Visits:
     readings: list[Reading] = field(default_factory=list)
     claimed: list[Mapping[str, Problem]] = field(default_factory=list)
 
-    def part(self, body: Mapping[str, Any], reading: Reading) -> None:
+    def report_deletion(self, body: Mapping[str, Any], reading: Reading) -> None:
         self.readings.append(reading)
         self.parted.append(body["metadata"]["uid"])
 

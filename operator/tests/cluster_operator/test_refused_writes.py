@@ -77,7 +77,7 @@ class Server:
 class Quiet:
     """Events that nobody reads."""
 
-    def tell(self, *_: object, **__: object) -> None:
+    def report(self, *_: object, **__: object) -> None:
         """Told."""
 
 

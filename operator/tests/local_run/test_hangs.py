@@ -20,7 +20,7 @@ from deltastream_operator.local.services import TABLE, Services, base_env
 from deltastream_operator.local.settings import load
 from deltastream_operator.local.state import stores
 from deltastream_operator.local.state.home import Home
-from deltastream_operator.local.supervision.asking import Asked, livez, mongod_hello, redis_ping
+from deltastream_operator.local.supervision.probes import PendingRequest, livez, mongod_hello, redis_ping
 from deltastream_operator.local.supervision.processes import Command, Supervisor
 
 SERVER = Path(__file__).with_name("fake_service.py")
@@ -171,11 +171,11 @@ def test_answers_that_came_while_nobody_looked_count(bench: Bench) -> None:
 
 
 def _has_reply(probe: Any) -> bool:
-    asked = probe._asked
+    asked = probe._pending
     if asked is None:
         return True
     asked.answer()
-    return bool(asked.so_far())
+    return bool(asked.shows_life())
 
 
 def test_while_nobody_answers_nobody_is_started_again(bench: Bench) -> None:
@@ -270,7 +270,7 @@ def test_a_store_that_hangs_is_started_again(store: str, bench: Bench) -> None:
 def reply(answer: bytes, ask: Callable[[int], Any], *, close: bool = False) -> bool | None:
     """What a server that says `answer` is taken for."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        asked = Asked(ask(server.getsockname()[1]))
+        asked = PendingRequest(ask(server.getsockname()[1]))
         try:
             assert asked.answer() is None
             peer = server.accept()[0]
@@ -298,7 +298,7 @@ def test_what_shows_life_and_what_does_not() -> None:
         assert reply(word, redis_ping) is True
     assert reply(b"", redis_ping, close=True) is False
     assert reply(b"\x2a\0\0\0", mongod_hello) is None
-    refused = Asked(livez(free_port()))
+    refused = PendingRequest(livez(free_port()))
     wait_until(lambda: refused.answer() is False, "nobody listens")
     refused.close()
 

@@ -87,16 +87,16 @@ def _trouble(
         where = f"pod {pod}, container {state.get('name')}"
         waiting = _waiting(state)
         if waiting.get("reason") in _HOPELESS:
-            said = _short(waiting.get("message")) or f"image {state.get('image')}"
-            return Problem(reason=str(waiting["reason"]), message=f"{where}: {said}")
+            text = _short(waiting.get("message")) or f"image {state.get('image')}"
+            return Problem(reason=str(waiting["reason"]), message=f"{where}: {text}")
         ended = state.get("state", {}).get("terminated") or state.get("lastState", {}).get("terminated")
         restarts = state.get("restartCount", 0)
         # Once is an accident, which the kubelet mends at once: a full node, a store that was not there yet.
         again = restarts >= _CRASHES or waiting.get("reason") == "CrashLoopBackOff"
         if ended and ended.get("exitCode") and not state.get("ready") and again:
-            said = _short(ended.get("message")) or ended.get("reason", "no last words")
+            text = _short(ended.get("message")) or ended.get("reason", "no last words")
             often = "once" if restarts < _CRASHES else f"{restarts} times"
-            message = f"{where} ended {often}, with {ended['exitCode']}: {said}"
+            message = f"{where} ended {often}, with {ended['exitCode']}: {text}"
             return Problem(reason="CrashLoop", message=message)
     return None
 

@@ -124,8 +124,8 @@ def _variables(feed: Feed, component: Component, shards: int) -> list[dict[str, 
     """The variables of a component's containers; a generator's share is its pod's ordinal."""
     config_map = _config_map(feed)
     recording = f"{RECORDINGS}/{config_map.key}" if config_map else ""
-    told = environment(feed, component, shards=shards, recording=recording)
-    variables: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in told.items()]
+    values = environment(feed, component, shards=shards, recording=recording)
+    variables: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
     if component == "generator":
         ordinal = {"fieldRef": {"fieldPath": "metadata.labels['apps.kubernetes.io/pod-index']"}}
         variables.append({"name": "SHARD_INDEX", "valueFrom": ordinal})

@@ -38,7 +38,7 @@ class Workloads:
     _held: dict[tuple[str, Component], tuple[str, str | None]] = field(default_factory=dict)
     """What was held back, kept like the hash."""
 
-    async def bring(
+    async def reconcile(
         self, feed: Feed, component: Component, target: int, owner: Mapping[str, Any]
     ) -> Problem | None:
         """One step nearer to `target` replicas of the feed as it is now; what stands in the way, if anything.
@@ -189,7 +189,7 @@ class Workloads:
         return _not_ours(found, feed, component)
 
 
-def is_passing(problem: Problem) -> bool:
+def is_transient(problem: Problem) -> bool:
     """Whether it goes by itself."""
     return problem.reason == "BeingCollected"
 

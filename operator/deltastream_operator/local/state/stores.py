@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from deltastream_operator.errors import OperatorError
 from deltastream_operator.local.state.home import Home, unusable
-from deltastream_operator.local.supervision.asking import mongod_hello, redis_ping
 from deltastream_operator.local.supervision.logs import tail
 from deltastream_operator.local.supervision.net import listening
+from deltastream_operator.local.supervision.probes import mongod_hello, redis_ping
 from deltastream_operator.local.supervision.processes import Command, die_with
 
 REDIS_MAX_MEMORY, MONGO_ENGINE = "256mb", "cache_size=32M,log=(file_max=2M)"

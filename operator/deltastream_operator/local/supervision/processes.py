@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deltastream_operator.local.supervision.asking import Probe, Question
 from deltastream_operator.local.supervision.logs import tail
+from deltastream_operator.local.supervision.probes import Probe, Request
 from deltastream_operator.ports import Clock
 
 FIRST_BACKOFF_S, MAX_BACKOFF_S, HEALTHY_S = 0.5, 10.0, 30.0
@@ -34,7 +34,7 @@ class Command:
     cwd: Path
     log: Path
     ready: Callable[[], bool] = field(default=lambda: True, compare=False)
-    livez: Question | None = field(default=None, compare=False)  # None: only its end is noticed
+    livez: Request | None = field(default=None, compare=False)  # None: only its end is noticed
     grace_s: float = 10.0
 
 
@@ -68,11 +68,11 @@ class Process:
             if not self.stopping:
                 ended_by_us, self._kill_at = self._kill_at is not None, None
                 self.recovering = ended_by_us
-                self._again(now, _how(status), self.last_words(3), told=ended_by_us)
+                self._schedule_restart(now, _how(status), self.last_lines(3), reported=ended_by_us)
         if self._child and self._kill_at is not None and now >= self._kill_at:
             _signal_group(self._child.pid, signal.SIGKILL)
         if self.probe and self._kill_at is None:
-            self.probe.look(now)
+            self.probe.poll(now)
             if self.probe.life.answered_at or now - self._started_at >= HEALTHY_S:
                 self.recovering = False
         if not self._child and not self.stopping and self._start_at is not None and now >= self._start_at:
@@ -84,7 +84,9 @@ class Process:
         try:
             self._spawn(command)
         except OSError as error:  # no log, no program, no memory
-            self._again(now, f"cannot be started: {error.filename or command.argv[0]}: {error.strerror}", [])
+            self._schedule_restart(
+                now, f"cannot be started: {error.filename or command.argv[0]}: {error.strerror}", []
+            )
 
     def _end_probe(self) -> None:
         if self.probe:
@@ -93,13 +95,13 @@ class Process:
 
     def end_hang(self) -> None:
         """End a process that does not answer; `tick()` starts it again."""
-        command, question = self.command, self.command.livez
-        if self._child and question and self.probe:
-            rule, silence = question.rule, f"in {question.rule.start_s:g} s"
+        command, request = self.command, self.command.livez
+        if self._child and request and self.probe:
+            rule, silence = request.rule, f"in {request.rule.start_s:g} s"
             if self.probe.life.answered_at:
                 silence = f"within {rule.timeout_s:g} s, {rule.failures} times in a row"
             self._say(
-                f"{command.name} hangs, no good answer to {question.what} {silence}: it is ended "
+                f"{command.name} hangs, no good answer to {request.what} {silence}: it is ended "
                 f"(SIGTERM, SIGKILL after {command.grace_s:g} s) and started again; log {command.log}"
             )
             self.recovering = True
@@ -123,18 +125,20 @@ class Process:
         if command.livez:
             self.probe = Probe(command.livez, self._started_at)
 
-    def _again(self, now: float, why: str, last_words: list[str], *, told: bool = False) -> None:
+    def _schedule_restart(
+        self, now: float, why: str, last_lines: list[str], *, reported: bool = False
+    ) -> None:
         if now - self._started_at >= HEALTHY_S:
             self._backoff_s, self.failures = FIRST_BACKOFF_S, 0
         self.failures += 1
         self._start_at = now + self._backoff_s
-        lines = "".join(f"\n    {line}" for line in last_words)
+        lines = "".join(f"\n    {line}" for line in last_lines)
         log = f"log {self.command.log}:{lines}"
-        if not told:
+        if not reported:
             self._say(f"{self.command.name} {why}; starting again in {self._backoff_s:g} s; {log}")
         self._backoff_s = min(self._backoff_s * 2, MAX_BACKOFF_S)
 
-    def last_words(self, lines: int) -> list[str]:
+    def last_lines(self, lines: int) -> list[str]:
         """The end of its log since it was last started."""
         return tail(self.command.log, lines, self._log_from)
 
