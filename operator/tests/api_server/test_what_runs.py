@@ -75,7 +75,7 @@ def test_a_product_that_is_made_is_refused_to_others_until_it_is_free(
     assert "first" in cluster.condition("Ready", "second")["message"]
     assert cluster.deployment("second") is None
     cluster.ask("DELETE", f"{cluster.feeds}/first")
-    still = "feed first, whose generators still make it"
+    still = "feed first, whose generators still produce it"
     wait_until(lambda: still in cluster.condition("Ready", "second")["message"], "it waits for them")
     assert cluster.deployment("second") is None
     cluster.ask("DELETE", f"{cluster.apps}/statefulsets/first-generator")  # nobody collects here

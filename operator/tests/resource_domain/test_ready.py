@@ -120,5 +120,5 @@ def test_an_edit_that_nobody_carries_out_is_said() -> None:
     assert (told["status"], told["reason"], told["message"]) == ("False", held.reason, held.message)
     ready = of(built, "Ready")
     assert (ready["status"], ready["message"]) == (
-        "True", "what runs serves; not all of the spec is carried out",
+        "True", "all running replicas serve; a part of the spec is not applied",
     )  # fmt: skip
