@@ -1,4 +1,4 @@
-"""The operator in a cluster: its collaborators made and joined in one place, run until asked to stop."""
+"""Build the controller from its parts and run it until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 
 def run(settings: ClusterSettings) -> None:
-    """Until SIGTERM or SIGINT. Raises OperatorError when there is no cluster to work on."""
+    """Run the operator until SIGTERM or SIGINT. Raises OperatorError if no cluster is configured."""
     json_logs.configure(settings.log_level)
     asyncio.run(_run(settings))
 
@@ -78,10 +78,10 @@ async def _run(settings: ClusterSettings) -> None:
                 standalone=True,
                 namespaces=[namespace],
                 stop_flag=stop,
-                # By itself kopf looks the user up, and a cluster may run us as a user that has no name.
+                # kopf's default contains the user's name, and in a cluster the user may have none.
                 identity=cast(Any, names.MANAGER),
             )
-            stop.set()  # kopf takes the signals over and returns when one comes
+            stop.set()  # kopf replaces the signal handlers and returns after a signal
 
         async with probes.served(
             settings.host,
@@ -100,7 +100,7 @@ def _stalled(age: float) -> str | None:
 
 
 async def _until(stop: asyncio.Event, *coroutines: Coroutine[Any, Any, None]) -> None:
-    """Run all until asked to stop; one that ends by itself ends the process, to be started again."""
+    """Run all coroutines until `stop` is set. Raises if one ends earlier; the pod is then restarted."""
     tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     asked = asyncio.ensure_future(stop.wait())
     done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -109,4 +109,4 @@ async def _until(stop: asyncio.Event, *coroutines: Coroutine[Any, Any, None]) ->
     await asyncio.wait([asked, *tasks], timeout=5)
     for task in done:
         if task is not asked and not stop.is_set():
-            raise task.exception() or OperatorError("a part of the operator ended by itself")
+            raise task.exception() or OperatorError("a part of the operator ended unexpectedly")

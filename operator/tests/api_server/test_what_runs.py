@@ -18,7 +18,7 @@ def test_an_edit_in_recommend_is_said_and_not_carried_out(cluster: Cluster, oper
     cluster.merge(f"{cluster.feeds}/a", {"spec": {"products": ["NIFTY", "SPY"]}})
     wait_until(lambda: cluster.condition("Reconciling").get("reason") == "HeldByMode", "it is said")
     assert cluster.condition("Reconciling")["message"] == (
-        "mode Recommend: not carried out: generator: products"
+        "mode Recommend: not applied: generator: products"
     )
     generations = [body and body["metadata"]["generation"] for body in before]
     now = cluster.statefulset(), cluster.deployment()

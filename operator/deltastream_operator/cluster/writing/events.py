@@ -1,4 +1,4 @@
-"""Events of a feed, posted beside the decisions: a decision never waits for its telling."""
+"""Post Events of feeds in the background, so that a decision never waits for its Event."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ log = structlog.get_logger()
 
 @dataclass
 class Events:
-    """Identical news within 30 minutes are told once; when too many wait, new ones are left out."""
+    """A queue of Events. An identical Event is posted once in 30 minutes.
+
+    A full queue drops new Events. Dropped Events are logged and counted.
+    """
 
     api: Api
     clock: Clock
@@ -39,14 +42,14 @@ class Events:
     )
 
     def report(self, feed: str, reason: str, message: str, *, warning: bool = False) -> None:
-        """Post it soon, if the feed is there. Never raises."""
+        """Queue an Event of a feed, if the feed exists. Never raises."""
         if known := self.feeds.get(feed):
             self.report_for(known.body, reason, message, warning=warning)
 
     def report_for(
         self, body: Mapping[str, Any], reason: str, message: str, *, warning: bool = False
     ) -> None:
-        """The same of a feed that may be gone already."""
+        """Queue an Event of a feed that may be deleted already. `body` is its last body. Never raises."""
         now = self.clock.monotonic()
         key = hashlib.sha256(f"{body['metadata']['uid']}/{reason}/{message}".encode()).hexdigest()
         self._reported = {known: at for known, at in self._reported.items() if now - at < SUPPRESS_S}
@@ -56,12 +59,12 @@ class Events:
         try:
             self._queue.put_nowait((key, name, self._event(body, reason, message, warning)))
         except asyncio.QueueFull:
-            self._dropped(name, reason, f"{QUEUE_MAX} wait already")
+            self._dropped(name, reason, f"the queue holds {QUEUE_MAX} Events already")
         else:
             self._reported[key] = now
 
     async def post(self) -> None:
-        """Post what waits, for ever."""
+        """Post queued Events until cancelled."""
         while True:
             key, feed, event = await self._queue.get()
             try:
