@@ -1,4 +1,4 @@
-"""What each service is run with: one table of commands, one of environments."""
+"""The commands and environments of the services in a local run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TABLE: dict[str, tuple[str, tuple[str, ...], float]] = {
 }
 HTTP = ("auth", "storage", "analytics", "logging-service", "socket-gateway", "api-gateway")
 CLIENTS = {"api-gateway": ["storage", "analytics", "logging"], "analytics": ["storage"]}
-# One BLAS thread a process: its arrays are small, and each thread would cost a buffer of its own.
+# One BLAS thread a process: the arrays are small, and each thread would need its own buffer.
 _NUMERIC = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 # The generator's texts name its variables at the start of a line or in brackets. A feed's author sets fields.
@@ -47,7 +47,7 @@ _FIELDS = {**SPEC_FIELDS, "REPLAY_AS_OF": "source.replay.asOf", "REPLAY_PATH": "
 
 
 def base_env(folder: Path | None = None) -> dict[str, str]:
-    """What every child gets; nothing else of our own environment reaches it."""
+    """Return the variables that every child gets. Children inherit no others from this process."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     if folder is not None:
         kept["PYTHONPATH"] = str(folder)
@@ -61,15 +61,15 @@ def _field(found: re.Match[str]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Commands of the services of one local system."""
+    """Builds the commands of one local system's processes."""
 
-    root: Path  # the folder that holds services/
+    root: Path  # the folder that contains services/
     home: Home
     settings: Settings
     table: Mapping[str, tuple[str, tuple[str, ...], float]] = field(default_factory=lambda: TABLE)
 
     def write_secrets(self, redis_port: int, mongo_port: int) -> None:
-        """Everything the services read through X_FILE variables."""
+        """Write the secrets that the services read through X_FILE variables."""
         home = self.home
         home.secret("jwt_secret", least=32)
         for name, database in (("redis_url", 0), ("celery_broker_url", 1), ("celery_result_backend", 2)):
@@ -90,7 +90,11 @@ class Services:
         extra: Mapping[str, str] | None = None,
         path: str = "/readyz",
     ) -> Command:
-        """The command of one process; `path` answers 200 once it serves."""
+        """Return the command of one process.
+
+        `kind` is a key of the table, `port` its HTTP port or 0 for none, `extra` more variables. The process
+        is ready when `path` returns status 200.
+        """
         folder, argv, grace_s = self.table[kind]
         cwd = self.root / "services" / folder
         name = name or kind
@@ -110,7 +114,10 @@ class Services:
         )
 
     def refusal(self, feed: Feed) -> str | None:
-        """Why the generator would not take this feed (an unknown product, a malformed recording), or None."""
+        """Return why the generator refuses this feed (unknown products, a malformed recording), or None.
+
+        The text names fields of the feed's spec.
+        """
         folder, argv, _ = self.table["check"]
         cwd = self.root / "services" / folder
         variables = environment_of(feed, "generator", index=0, replicas=1)
@@ -136,7 +143,7 @@ class Services:
                 **redis,
                 **mongo,
                 **self._files("jwt_secret", "service_clients"),
-                "PASSWORD_MIN_LENGTH": "7",  # the original's examples register with 7 characters
+                "PASSWORD_MIN_LENGTH": "7",  # the original's examples register passwords of 7 characters
             },
             "storage": {**mongo, **auth},
             "migrate": {**mongo, **auth},
@@ -167,7 +174,7 @@ class Services:
 
 
 def environment_of(feed: Feed, component: Component, *, index: int, replicas: int) -> dict[str, str]:
-    """What tells a process here its feed, and a generator its share of the products."""
+    """Return the variables of a feed's process on this machine. `index` is a generator's SHARD_INDEX."""
     recording = feed.source.path if isinstance(feed.source, Replay) else ""
     variables = environment(feed, component, shards=replicas, recording=str(recording))
     return variables | ({"SHARD_INDEX": str(index)} if component == "generator" else {})

@@ -17,9 +17,7 @@ def test_an_edit_in_recommend_is_said_and_not_carried_out(cluster: Cluster, oper
     before = cluster.statefulset(), cluster.deployment()
     cluster.merge(f"{cluster.feeds}/a", {"spec": {"products": ["NIFTY", "SPY"]}})
     wait_until(lambda: cluster.condition("Reconciling").get("reason") == "HeldByMode", "it is said")
-    assert cluster.condition("Reconciling")["message"] == (
-        "mode Recommend: not applied: generator: products"
-    )
+    assert cluster.condition("Reconciling")["message"] == ("mode Recommend: not applied: generator: products")
     generations = [body and body["metadata"]["generation"] for body in before]
     now = cluster.statefulset(), cluster.deployment()
     assert [body and body["metadata"]["generation"] for body in now] == generations

@@ -103,7 +103,7 @@ def test_a_stopped_process_is_killed_after_its_grace_and_comes_back(bench: Bench
     bench.ask_in_vain("worker")
     log = bench.folder / "worker.log"
     assert bench.said == [
-        "worker hangs, no good answer to GET /livez within 5 s, 3 times in a row: it is ended "
+        "worker hangs: no good answer to GET /livez within 5 s, 3 times in a row; it is ended "
         f"(SIGTERM, SIGKILL after 20 s) and started again; log {log}"
     ]
     assert bench.pid("worker") == pid
@@ -187,12 +187,12 @@ def test_while_nobody_answers_nobody_is_started_again(bench: Bench) -> None:
     for _ in range(5):
         bench.ask_in_vain("a", "b", "c")
     assert bench.said == [
-        "no process answers: the machine seems overloaded; none is started again until one does"
+        "no process answers: the machine seems overloaded; no process is restarted until one answers"
     ]
     assert {name: bench.pid(name) for name in "abc"} == pids
     os.kill(pids["c"], signal.SIGCONT)
     bench.ask_in_vain("a", "b")
-    assert bench.said[1].startswith("a hangs, no good answer to GET /livez")
+    assert bench.said[1].startswith("a hangs: no good answer to GET /livez")
     for name in "ab":
         os.kill(pids[name], signal.SIGCONT)
 
@@ -259,7 +259,7 @@ def test_a_store_that_hangs_is_started_again(store: str, bench: Bench) -> None:
         assert bench.said == []
         bench.ask_in_vain(store)
     what = "PING" if store == "redis" else "hello"
-    assert bench.said[0].startswith(f"{store} hangs, no good answer to {what} within 4 s, 4 times in a row")
+    assert bench.said[0].startswith(f"{store} hangs: no good answer to {what} within 4 s, 4 times in a row")
     bench.clock.now += 30
     bench.until_ended(store, pid)
     bench.clock.now += 0.5

@@ -82,7 +82,7 @@ class Workloads:
         self._held = {key: known for key, known in self._held.items() if key in keys}
 
     def _as_we_left_it(self, body: Mapping[str, Any]) -> bool:
-        """Return whether the spec is unchanged since the operator's last write. An extra apply is harmless."""
+        """Return whether the spec is unchanged since the operator's last write. An extra one is harmless."""
         generation: int = body["metadata"]["generation"]
         return self._left.get(body["metadata"]["uid"]) == generation
 

@@ -1,4 +1,4 @@
-"""Ask a process on loopback one question without blocking, because the local run has one thread."""
+"""Probe processes on loopback without blocking, because the local run has one thread."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _MAX_REPLY = 64 << 10
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is sent where, and which replies show life. `closes`: the other side ends the connection."""
+    """A probe's request to a port of loopback, and `alive`, which tells whether a reply shows life.
+
+    `closes` means that the server closes the connection after its reply.
+    """
 
     what: str
     port: int
@@ -31,7 +34,7 @@ class Request:
 
 
 def livez(port: int) -> Request:
-    """Of a service: `GET /livez` as the kubelet asks."""
+    """Return the request to a service: `GET /livez`, as the kubelet sends it."""
     request = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
     status = re.compile(rb"HTTP/1\.[01] [23]\d\d ")
     return Request(
@@ -45,14 +48,17 @@ def livez(port: int) -> Request:
 
 
 def redis_ping(port: int) -> Request:
-    """Of Redis: any reply will do, as in the chart's probe; -NOAUTH and -LOADING are signs of life."""
+    """Return the request to Redis. As in the chart's probe, -NOAUTH and -LOADING show life too."""
     return Request(
         what="PING", port=port, request=b"PING\r\n", alive=lambda reply: reply[:1] in (b"+", b"-"), rule=REDIS
     )
 
 
 def mongod_hello(port: int) -> Request:
-    """Of mongod: `hello` as OP_MSG, without login. To connect proves nothing: the kernel accepts for it."""
+    """Return the request to mongod: `hello` as OP_MSG, without login.
+
+    A connection alone proves nothing, because the kernel accepts it for a stopped process too.
+    """
     body = b"\x10hello\0\x01\0\0\0\x02$db\0\x06\0\0\0admin\0\0"
     document = struct.pack("<i", len(body) + 4) + body
     message = struct.pack("<iB", 0, 0) + document
@@ -67,7 +73,7 @@ def mongod_hello(port: int) -> Request:
 
 
 class PendingRequest:
-    """A question on its way."""
+    """A request that was sent, with the reply received so far."""
 
     def __init__(self, request: Request) -> None:
         self._request, self._sent, self._reply = request, False, b""
@@ -76,10 +82,10 @@ class PendingRequest:
         self._socket.connect_ex((HOST, request.port))
 
     def answer(self) -> bool | None:
-        """Whether the reply shows life; None as long as it has not come."""
+        """Return whether the reply shows life, or None until it has arrived."""
         try:
             if not self._sent:
-                self._socket.send(self._request.request)  # a few bytes: they go at once or not at all
+                self._socket.send(self._request.request)  # so few bytes are sent completely or not at all
                 self._sent = True
             while len(self._reply) < _MAX_REPLY and (some := self._socket.recv(4096)):
                 self._reply += some
@@ -90,16 +96,16 @@ class PendingRequest:
         return self.shows_life()
 
     def shows_life(self) -> bool:
-        """Whether what has come by now shows life."""
+        """Return whether the reply received so far shows life."""
         return self._request.alive(self._reply)
 
     def close(self) -> None:
-        """Ask no longer."""
+        """Close the connection."""
         self._socket.close()
 
 
 class Probe:
-    """Asks one run of a process, from its start at `now`, as its rule says."""
+    """Probes one run of a process, which started at `now`, by the rule of its request."""
 
     def __init__(self, request: Request, now: float) -> None:
         self.life = Liveness(request.rule, now)
@@ -107,7 +113,7 @@ class Probe:
         self._pending: PendingRequest | None = None
 
     def poll(self, now: float) -> None:
-        """Ask if it is time, or see what has come."""
+        """Send a request if one is due, or read the reply to the open one."""
         if self._pending is None:
             if self.life.due(now):
                 self._pending = PendingRequest(self._request)
@@ -121,7 +127,7 @@ class Probe:
             self.life.answered(now, well=well)
 
     def close(self) -> None:
-        """Let an open question go."""
+        """Drop the open request, if any."""
         if self._pending:
             self._pending.close()
             self._pending = None
