@@ -39,16 +39,12 @@ def run(settings: ClusterSettings) -> None:
 
 
 async def _run(settings: ClusterSettings) -> None:
-    kopf_settings = handlers.settings()
-
-    def connect() -> kopf.ConnectionInfo:
-        return login.connected(kopf_settings)
-
+    configuration = await login.configuration()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     table, metrics, namespace = Table(), Metrics(), settings.namespace
-    async with Api(connect, metrics.wrote) as api:
+    async with Api(configuration, metrics.wrote) as api:
         events = Events(api=api, clock=time, namespace=namespace, feeds=table.feeds, metrics=metrics)
         reconciler = Reconciler(
             api=api,
@@ -74,7 +70,7 @@ async def _run(settings: ClusterSettings) -> None:
         async def watch() -> None:
             await kopf.operator(
                 registry=handlers.registry(table),
-                settings=kopf_settings,
+                settings=handlers.settings(),
                 standalone=True,
                 namespaces=[namespace],
                 stop_flag=stop,

@@ -9,7 +9,7 @@ import kopf
 
 from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.kubernetes import names
-from deltastream_operator.kubernetes.login import connection
+from deltastream_operator.kubernetes.login import for_kopf
 
 _OURS = {names.MANAGED_BY_LABEL: names.MANAGER}
 
@@ -19,8 +19,8 @@ def registry(table: Table) -> kopf.OperatorRegistry:
     made = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=made)
-    def login(**arguments: Any) -> kopf.ConnectionInfo | None:
-        return connection(**arguments)
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        return await for_kopf()
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=made)
     async def feed(event: Mapping[str, Any], **_: Any) -> None:
