@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _in_cluster(args: argparse.Namespace) -> int:
-    # Imported here because kopf and aiohttp cost 40 MiB, which a local run does not need.
+    # Imported here because kopf and the API server's client cost 40 MiB, which a local run does not need.
     if args.command == "run":
         from deltastream_operator.cluster import run as cluster
         from deltastream_operator.cluster import settings as cluster_settings

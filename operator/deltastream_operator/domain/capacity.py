@@ -58,9 +58,9 @@ def enrichers(spec: Enricher, signals: Signals) -> Demand:
         arrivals=arrivals,
         catch_up=catch_up,
         steps=(
-            f"{signals.arrivals_per_second:.1f} arrivals/s at {each} each, {slots} at once, "
-            f"{target.utilization_percent} % busy: {arrivals:.2f}",
-            f"backlog {signals.backlog} ({signals.lag} unread, {signals.pending} in work) "
+            f"{signals.arrivals_per_second:.1f} arrivals/s at {each} each, concurrency {slots}, "
+            f"target {target.utilization_percent} % busy: {arrivals:.2f}",
+            f"backlog {signals.backlog} ({signals.lag} unread, {signals.pending} pending) "
             f"within {target.catch_up_seconds} s: {catch_up:.2f}",
         ),
     )

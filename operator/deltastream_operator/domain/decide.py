@@ -146,7 +146,7 @@ def _enricher(feed: Feed, reading: Reading, before: int | None) -> Choice:
     else:
         demand = capacity.enrichers(spec, reading)
         wanted, base = math.ceil(demand.arrivals + demand.catch_up), math.ceil(demand.arrivals)
-        steps += [*demand.steps, f"together, rounded up: {wanted}"]
+        steps += [*demand.steps, f"sum, rounded up: {wanted}"]
         desired, limit = _clamp(wanted, spec.min_replicas, spec.max_replicas, steps)
         reason = "BacklogCatchUp" if wanted > base else "ArrivalRate"
         if limit == "MinReplicas":

@@ -13,9 +13,9 @@ MAX_BYTES = 10 << 20
 def bound(folder: Path, max_bytes: int = MAX_BYTES) -> None:
     """Move the content of each log larger than `max_bytes` to `{name}.1`, its one predecessor.
 
-    The file is copied and truncated, not renamed, because the writer keeps it open (in append mode, so that it
-    continues at offset 0). Lines written between the two steps are lost. A pipe through the local run would
-    lose none, but would cost CPU for every line of every process.
+    The file is copied and truncated, not renamed, because the writer keeps it open (in append mode, so that
+    it continues at offset 0). Lines written between the two steps are lost. A pipe through the local run
+    would lose none, but would cost CPU for every line of every process.
     """
     for log in folder.glob("*.log"):
         if log.stat().st_size > max_bytes:
