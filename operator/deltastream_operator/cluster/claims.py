@@ -13,7 +13,7 @@ from deltastream_operator.domain.products import Claim, taken
 
 @dataclass
 class Claims:
-    """The refused feeds, computed anew only when the claims or the produced products change."""
+    """The refused feeds, recomputed only when the claims or the produced products change."""
 
     table: Table
     produced: Produced

@@ -74,7 +74,7 @@ async def _run(settings: ClusterSettings) -> None:
                 standalone=True,
                 namespaces=[namespace],
                 stop_flag=stop,
-                # kopf's default contains the user's name, and in a cluster the user may have none.
+                # kopf's default contains the user's name, and in a cluster the user may have no name.
                 identity=cast(Any, names.MANAGER),
             )
             stop.set()  # kopf replaces the signal handlers and returns after a signal

@@ -9,7 +9,7 @@ from deltastream_operator.domain.signals import Signals
 
 # Measured with scripts/bench.py on 2 shared, busy cores (2026-11-25): batches of 1, 3, 11, 30 and 250 entries
 # took 5.0, 7.9, 14.4, 21.9 and 40.6 ms of worker time. Least squares: 5.8 ms a batch and 167 µs an entry.
-# The constant is the ratio of the two, which depends little on the machine; the times do.
+# The constant is the ratio of the two and not the times, because the ratio depends little on the machine.
 BATCH_OVERHEAD_ENTRIES = 35.0
 # Worker time of an entry in a full batch, assumed until the first batch is counted.
 ASSUMED_SERVICE_S = 0.000_2
