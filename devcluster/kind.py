@@ -1,6 +1,6 @@
 """A kind cluster with the project's images, for machines that have a container engine.
 
-Machines without an engine use the one-node cluster of `devcluster.node`, with the same images, chart and tests.
+Machines without an engine use the one-node cluster of `devcluster.node`. Images, chart and tests are the same.
 """
 
 from __future__ import annotations

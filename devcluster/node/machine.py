@@ -36,9 +36,9 @@ def unsupported() -> str | None:
 
 
 def build(say: Say) -> tuple[Path, Path, Path]:
-    """Build what every node needs, unless it exists: the root file system, the programs and the node's images.
+    """Build what every node needs, unless it exists: the root file system, the programs and the images.
 
-    Returns the folder of each of the first two and the archive of the images. Raises NodeError if this machine
+    Returns the folders of the first two and the archive of the images. Raises NodeError if this machine
     cannot host a node or a build fails.
     """
     if reason := unsupported():

@@ -91,7 +91,7 @@ class _Server(ABC):
         if self._process:
             process, self._process = self._process, None
             process.send_signal(how)
-            process.send_signal(signal.SIGCONT)  # a server that a test has stopped with SIGSTOP needs this first
+            process.send_signal(signal.SIGCONT)  # wakes a server that a test has stopped
             try:
                 process.wait(timeout=30)
             finally:
