@@ -1,4 +1,4 @@
-"""Builds the generator's collaborators and runs it; the entry point only calls this."""
+"""Build the generator from its settings and run it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from feed_generator.buffer import Buffer
 from feed_generator.chassis import log_setup
 from feed_generator.chassis.health import Health
 from feed_generator.config import Settings
-from feed_generator.domain.rulebook import rules
+from feed_generator.domain.rulebook import all_rules
 from feed_generator.domain.shards import mine
 from feed_generator.publisher import Publisher
 from feed_generator.sources import recording
@@ -25,8 +25,11 @@ _STALLED_AFTER_S = 30.0
 
 
 def source(settings: Settings, start_ns: int) -> Source:
-    """The source that the settings ask for, with this shard's products. Raises FeedError."""
-    known = {name: rules(name) for name in settings.product_list}
+    """Return the source for this shard's products.
+
+    `start_ns` is the first event time of a synthetic market, in ns since the epoch. Raises FeedError.
+    """
+    known = all_rules(settings.product_list)
     ours = mine(settings.product_list, index=settings.shard_index, count=settings.shard_count)
     if settings.source == "replay":
         (product,) = settings.product_list
@@ -48,14 +51,14 @@ def source(settings: Settings, start_ns: int) -> Source:
         rules=[known[name] for name in ours],
         seed=settings.seed,
         start_ns=start_ns,
-        # The feed's rate, shared by products: how it is split changes no product's rate.
+        # Products share the feed's rate equally, so the number of shards does not change a product's rate.
         messages_per_second=settings.messages_per_second * len(ours) / len(known),
         speed_percent=settings.speed_percent,
     )
 
 
 def run(settings: Settings) -> int:
-    """Publish until SIGTERM or SIGINT; the exit code."""
+    """Publish until SIGTERM or SIGINT. Returns the exit code."""
     made = source(settings, time.time_ns())
     log_setup.configure("feed-generator", VERSION, settings.log_level)
     stop = threading.Event()

@@ -1,13 +1,13 @@
-"""Messages on their way to Redis: bounded in bytes, named once, quotes conflated before they are named.
+"""Buffer messages between the source and Redis. The buffer is bounded in bytes and assigns the mids.
 
-A message gets its `mid` when it is first handed out for sending and keeps it, so that sending again is
-harmless downstream. Until then a newer quote of the same symbol may take its place, so the sequence numbers
-that reach Redis have no holes.
+A message gets its `mid` when `take` first returns it, and keeps it, so consumers recognise a message that is
+sent twice. Before that, a newer quote of the same symbol may replace a quote. Sequence numbers in Redis
+therefore have no gaps.
 
-A confirmed message is kept a little longer: a Redis that is killed may have forgotten what it confirmed,
-because with `appendfsync everysec` it writes up to two seconds late. After an outage it is sent again.
+The buffer keeps a confirmed message for 2.5 s more. With `appendfsync everysec` a Redis that is killed loses
+up to two seconds of confirmed writes, so the generator sends these messages again after an outage.
 
-An epoch names at most PASSES passes over a recording, so that `replay` never reaches into the next epoch's.
+An epoch covers at most PASSES passes over a recording, so the `replay` numbers of two epochs never overlap.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A message with its name. `pass_number` as in `sources.base.Batch`."""
+    """A message with its `mid`. `pass_number` is that of `sources.base.Batch`."""
 
     kind: Kind
     mid: str
@@ -36,16 +36,16 @@ class Named:
 
 
 class Buffer:
-    """First in, first out, but for conflated quotes, which go to the end with their newest body."""
+    """A first-in, first-out queue. A conflated quote moves to the end with its newest body."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._waiting: dict[str | int, tuple[Message, int]] = {}
         self._unique = count()
-        self._sent: deque[Named] = deque()  # named and not confirmed
-        self._taken = 0  # of those, how many `take` last returned
+        self._sent: deque[Named] = deque()  # with a mid, not confirmed by Redis
+        self._taken = 0  # how many of `_sent` the last `take` returned
         self._confirmed: deque[tuple[int, Named]] = deque()
-        self._bytes = 0  # of what waits and what is not confirmed
+        self._bytes = 0  # bodies in `_waiting` and `_sent`
         self._epoch = self._block = 0
         self._seq = count(1)
 
@@ -54,24 +54,24 @@ class Buffer:
 
     @property
     def full(self) -> bool:
-        """Whether the source must wait. The batch that crosses the limit is still taken whole."""
+        """True if the source must wait. The batch that crosses the limit is still accepted whole."""
         return self._bytes >= self._limit_bytes
 
     def begin(self, epoch: int) -> None:
-        """Name messages from now on `{epoch}:1`, `{epoch}:2`, …"""
+        """Start an epoch: the next messages get the mids `{epoch}:1`, `{epoch}:2`, …"""
         self._epoch, self._seq, self._block = epoch, count(1), self._next_block()
 
     @property
     def begun(self) -> bool:
-        """Whether there is an epoch to name the next message by."""
+        """True if the current epoch can name the next message."""
         return self._epoch > 0 and (bool(self._sent) or self._next_block() == self._block)
 
     def _next_block(self) -> int:
-        """Which PASSES passes the next message belongs to; never falls, as messages wait in that order."""
+        """Return the block of PASSES passes of the next message. It never decreases."""
         return next((number // PASSES for _, number in self._waiting.values()), self._block)
 
     def add(self, message: Message, pass_number: int, *, conflate: bool) -> bool:
-        """Take a message in; True if it replaced a waiting quote of its symbol."""
+        """Add a message. Returns True if it replaced a waiting quote of the same symbol."""
         key: str | int = message.symbol if conflate and message.symbol else next(self._unique)
         replaced = self._waiting.pop(key, None)
         self._waiting[key] = (message, pass_number)
@@ -79,12 +79,11 @@ class Buffer:
         return replaced is not None
 
     def take(self, limit: int, limit_bytes: int, *, hold_quotes: bool = False) -> list[Named]:
-        """Messages to send now: first those that were handed out and not confirmed.
+        """Return the messages to send next, beginning with those that Redis did not confirm.
 
-        At most `limit` of them, and no more once their bodies reach `limit_bytes`.
-
-        With `hold_quotes`, quotes keep waiting (and conflating) while ticks and chains go. What needs a new
-        epoch waits for `begin`.
+        Returns at most `limit` messages, and stops after the one whose body reaches `limit_bytes` in total.
+        With `hold_quotes`, quotes keep waiting and conflating while ticks and chains are returned. Messages
+        that need a new epoch wait for `begin`.
         """
         if not self._sent:
             ours = takewhile(lambda item: item[1][1] // PASSES == self._block, self._waiting.items())
@@ -99,7 +98,7 @@ class Buffer:
         return batch
 
     def confirm(self, now: int) -> None:
-        """At `now` (ns on a monotonic clock) Redis has everything that `take` last returned."""
+        """Record that Redis confirmed all messages of the last `take`. `now`: ns on a monotonic clock."""
         for _ in range(self._taken):
             named = self._sent.popleft()
             self._bytes -= len(named.body)
@@ -109,7 +108,7 @@ class Buffer:
             self._confirmed.popleft()
 
     def doubt(self) -> None:
-        """Redis may have been killed: hand out again, under the same names, what it confirmed lately."""
+        """Queue recently confirmed messages again, with the same mids: a killed Redis may have lost them."""
         for _, named in reversed(self._confirmed):
             self._sent.appendleft(named)
             self._bytes += len(named.body)
@@ -118,7 +117,7 @@ class Buffer:
 
 
 def _until(limit_bytes: int, sized: Iterable[tuple[_T, int]]) -> Iterator[_T]:
-    """Items of (item, bytes) pairs, up to the one with which `limit_bytes` is reached."""
+    """Yield items of (item, bytes) pairs, up to and including the one that reaches `limit_bytes`."""
     taken = 0
     for item, size in sized:
         yield item

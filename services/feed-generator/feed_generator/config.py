@@ -19,23 +19,30 @@ _MAX_PRODUCTS = 500
 class Settings(BaseModel):
     """Every environment variable of the feed generator."""
 
-    feed: Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="Its feed.")]
+    feed: Annotated[
+        str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="Name of the feed.")
+    ]
     source: Annotated[Literal["synthetic", "replay"], Field(description="Where messages come from.")] = (
         "synthetic"
     )
     products: Annotated[
         str,
         Field(
-            description="Products of the whole feed, comma-separated, 1 to 500; a shard takes its part.",
+            description="Products of the whole feed, comma-separated, 1 to 500; each shard makes a part.",
         ),
     ]
-    shard_count: Annotated[int, Field(ge=1, le=500, description="Into how many parts they are split.")] = 1
-    shard_index: Annotated[int, Field(ge=0, le=499, description="Which part of the products is ours.")] = 0
+    shard_count: Annotated[
+        int, Field(ge=1, le=500, description="Number of shards that share the products.")
+    ] = 1
+    shard_index: Annotated[int, Field(ge=0, le=499, description="Index of this shard, from 0.")] = 0
     redis_url: Annotated[
         str, AfterValidator(redis_urls.checked), Field(description="Stream and Pub/Sub (db 0).")
     ]
     seed: Annotated[
-        int, Field(ge=0, le=2**63 - 1, description="Same seed and start time: same synthetic market.")
+        int,
+        Field(
+            ge=0, le=2**63 - 1, description="Seed of the synthetic market; seed and start time determine it."
+        ),
     ] = 7
     speed_percent: Annotated[
         int,
@@ -56,13 +63,13 @@ class Settings(BaseModel):
         AwareDatetime | None, Field(description="Time of a snapshot without timestamps, RFC 3339 with zone.")
     ] = None
     replay_interval_millis: Annotated[
-        int, Field(ge=1, le=86_400_000, description="Between passes over a recording, milliseconds.")
+        int, Field(ge=1, le=86_400_000, description="Pause between passes over a recording, milliseconds.")
     ] = 1000
     replay_loop: Annotated[
         Literal["Forever", "Once"], Field(description="After the last snapshot: start again, or idle.")
     ] = "Forever"
     buffer_bytes: Annotated[
-        int, Field(ge=2 * 1024 * 1024, description="Bodies kept while Redis is away, bytes.")
+        int, Field(ge=2 * 1024 * 1024, description="Bytes of message bodies kept while Redis is unavailable.")
     ] = 64 * 1024 * 1024
     stream_high_water: Annotated[
         int, Field(ge=1, description="Entries not yet processed at which quotes are conflated.")
@@ -81,7 +88,7 @@ class Settings(BaseModel):
     @field_validator("products")
     @classmethod
     def _names(cls, products: str, others: ValidationInfo) -> str:
-        # Not one pattern with a repetition: compiled, that takes 6 MB in every generator.
+        # One pattern for the whole list would take 6 MB in every generator once compiled.
         names = [name.strip() for name in products.split(",")]
         if len(names) > _MAX_PRODUCTS or not all(map(_PRODUCT.fullmatch, names)):
             raise ValueError(f"must be 1 to {_MAX_PRODUCTS} names of A-Z, 0-9, & and -, comma-separated")
@@ -107,5 +114,5 @@ class Settings(BaseModel):
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings, or an end of the process (2) that names variable, value and rule."""
+    """Return the settings. On errors, prints variable, value and rule of each and exits with status 2."""
     return environment.load(Settings, _SECRETS, environ)

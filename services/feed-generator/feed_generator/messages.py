@@ -1,7 +1,7 @@
-"""The market messages of services/contracts as the sources build them: without mid, sent_ts and replay.
+"""The market messages of services/contracts, as the sources build them: without mid, replay and sent_ts.
 
-The publisher puts those three in front of the encoded body (`stamp`), so that a body is encoded once and
-two runs can be compared byte by byte.
+The publisher inserts these three fields at the front of the encoded body (`stamp`). A body is thus encoded
+once, and the bodies of two runs can be compared byte by byte.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ Kind = Literal["underlying", "option_quote", "option_chain"]
 
 
 class UnderlyingTruth(msgspec.Struct):
-    """Annualised volatility and drift of the log-normal step."""
+    """The volatility and the drift of the simulated price, both annualised."""
 
     volatility: float
     drift: float
 
 
 class Underlying(msgspec.Struct, tag_field="kind", tag="underlying"):
-    """market-underlying; `ts` in ns since the epoch."""
+    """The message market-underlying. `ts` is in ns since the epoch."""
 
     feed: str
     product: str
@@ -31,7 +31,7 @@ class Underlying(msgspec.Struct, tag_field="kind", tag="underlying"):
 
 
 class QuoteTruth(msgspec.Struct):
-    """True forward, discount factor, volatility and unrounded price."""
+    """The forward, discount factor, volatility and unrounded price that the market was simulated with."""
 
     forward: float
     discount: float
@@ -40,7 +40,7 @@ class QuoteTruth(msgspec.Struct):
 
 
 class OptionQuote(msgspec.Struct, tag_field="kind", tag="option_quote"):
-    """market-option_quote; sizes, volume and open interest in `oi_unit`."""
+    """The message market-option_quote. Sizes, volume and open interest are in `oi_unit`."""
 
     feed: str
     product: str
@@ -65,7 +65,7 @@ class OptionQuote(msgspec.Struct, tag_field="kind", tag="option_quote"):
 
 
 class Legs(msgspec.Struct):
-    """One side of a chain: one list a column, one entry a strike."""
+    """The calls or the puts of a chain as columns. Each list has one entry for each strike."""
 
     bid: list[float] = []
     ask: list[float] = []
@@ -79,7 +79,7 @@ class Legs(msgspec.Struct):
 
 
 class ChainTruth(msgspec.Struct):
-    """True forward, discount factor and the volatility at each strike."""
+    """The forward, discount factor and volatility by strike that the chain was simulated with."""
 
     forward: float
     discount: float
@@ -87,7 +87,7 @@ class ChainTruth(msgspec.Struct):
 
 
 class OptionChain(msgspec.Struct, tag_field="kind", tag="option_chain"):
-    """market-option_chain: one expiry as columns."""
+    """The message market-option_chain: one expiry as columns."""
 
     feed: str
     product: str
@@ -105,7 +105,7 @@ class OptionChain(msgspec.Struct, tag_field="kind", tag="option_chain"):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """An encoded body. `symbol` names the contract of a quote; later quotes may replace it. Else None."""
+    """An encoded body. `symbol` names the contract of a quote, which later quotes may replace; else None."""
 
     kind: Kind
     symbol: str | None
@@ -131,11 +131,14 @@ def option_chain(chain: OptionChain) -> Message:
 
 
 def stamp(body: bytes, mid: str, replay: int, sent_ns: int) -> bytes:
-    """The complete message: `body` with the publisher's three fields put in front."""
+    """Return the complete message: `body` with the publisher's three fields at its front."""
     return b'{"mid":"%b","replay":%d,"sent_ts":%d,%b' % (mid.encode(), replay, sent_ns, body[1:])
 
 
 def symbol(product: str, expiry: str, option_type: str, strike: float) -> str:
-    """Product, expiry as YYYYMMDD, C or P, strike without needless zeros: "NIFTY20240627C23500"."""
+    """Return a contract's symbol, such as "NIFTY20240627C23500".
+
+    It consists of product, expiry as YYYYMMDD, C or P, and the strike without trailing zeros.
+    """
     number = str(int(strike)) if strike == int(strike) else repr(strike)
     return f"{product}{expiry.replace('-', '')}{option_type[0]}{number}"

@@ -1,4 +1,4 @@
-"""Prometheus metrics of the generator: by kind, never by symbol."""
+"""Prometheus metrics of the generator. Labels are kinds, never symbols, so the number of series is fixed."""
 
 from prometheus_client import Counter, Gauge
 
@@ -11,7 +11,9 @@ BACKLOG = Gauge("feed_backlog_entries", "Entries of the stream that are not proc
 PRESSURE = Gauge(
     "feed_pressure", "Back-pressure: 1 conflates quotes, 1.5 halves the speed, 2 drops quotes, 3 pauses."
 )
-REDIS_MEMORY = Gauge("feed_redis_memory_ratio", "Share of Redis' maxmemory in use, when last looked.")
+REDIS_MEMORY = Gauge("feed_redis_memory_ratio", "Share of Redis' maxmemory in use, at the last check.")
 LATENESS = Gauge("feed_lateness_seconds", "How late the last batch of the source was made.")
-SKIPPED = Counter("feed_skipped_seconds_total", "Market time left out because nobody could take it.")
+SKIPPED = Counter(
+    "feed_skipped_seconds_total", "Market time skipped because messages were late or Redis was nearly full."
+)
 REDIS_ERRORS = Counter("feed_redis_errors_total", "Calls to Redis that failed.")

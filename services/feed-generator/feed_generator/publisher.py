@@ -1,8 +1,8 @@
-"""The loop from a source to Redis: on time, bounded, and without losing a tick or a chain.
+"""Publish a source's messages to Redis on time, with bounded memory and without losing a tick or a chain.
 
-Under back-pressure it gives way in steps (see pressure): quotes are conflated per symbol, then the market
-runs at half speed, then quotes are dropped and counted, and while Redis is nearly full the market pauses.
-Every tick and chain that is made is sent.
+Under back-pressure (see `domain/pressure.py`) the publisher reduces the load in steps. It conflates quotes
+per symbol, then runs the market at half speed, then drops quotes and counts them. While Redis is nearly full
+it pauses the market. It sends every tick and every chain that the source makes.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ from feed_generator.sources.base import Source
 _log = structlog.get_logger("publisher")
 
 _PIPELINE = 500
-# What a generator appends between two looks. The fifth of the chart's 192 MiB that is kept free holds one
-# such step of 150 feeds, and what a long outage of Redis left in the buffers comes in these steps.
-_LOOK_EVERY_BYTES = 256 * 1024
+# Most bytes that a generator appends between two checks of the memory. The chart keeps a fifth of Redis'
+# 192 MiB free, which is enough for one such step of 150 feeds. A buffer that a long outage has filled is also
+# sent in these steps.
+_CHECK_EVERY_BYTES = 256 * 1024
 _MAX_LATE_NS = 5_000_000_000
 _HOLD_QUOTES_NS = 1_000_000_000
-_LOOK_EVERY_NS = 250_000_000
+_CHECK_EVERY_NS = 250_000_000
 _FLUSH_NS = 5_000_000_000
 _IDLE_S = 0.5
 
 
 class Stream(Protocol):
-    """Where messages go (see redis_stream.RedisStream)."""
+    """The destination of messages. `adapters.redis_stream.RedisStream` implements it."""
 
     def next_epoch(self) -> int: ...
     def append(self, batch: list[Named]) -> None: ...
@@ -45,7 +46,11 @@ class Stream(Protocol):
 
 
 class Publisher:
-    """Runs one source until `stop` is set, then sends what it still holds for at most 5 s."""
+    """Runs one source until `stop` is set, then sends the rest of the buffer for at most 5 s.
+
+    `high_water`: entries not yet processed at which quotes are conflated. `beat` reports progress to the
+    liveness probe. `clock`: ns, monotonic. `jitter`: 0 to 1.
+    """
 
     def __init__(
         self,
@@ -63,9 +68,9 @@ class Publisher:
         self._high_water, self._stop, self._beat = high_water, stop, beat
         self._clock, self._jitter = clock, jitter
         self._start = clock()
-        self._pressure, self._failures, self._unseen_bytes = 0.0, 0, 0
-        self._refused = False  # the last append, because Redis is full
-        self._retry_at = self._next_look = self._quotes_at = 0
+        self._pressure, self._failures, self._unchecked_bytes = 0.0, 0, 0
+        self._refused = False  # Redis rejected the last append because it is full
+        self._retry_at = self._next_check = self._quotes_at = 0
 
     def run(self) -> None:
         """Publish until stopped, then flush."""
@@ -81,12 +86,12 @@ class Publisher:
             _log.error("stopped_with_unsent_messages", messages=len(self._buffer))
 
     def step(self) -> None:
-        """One turn: look how far the readers are, make what is due, send what there is."""
+        """Run one iteration: check the back-pressure, make the messages that are due, send the buffer."""
         self._beat()
         now = self._clock()
-        if now >= max(self._retry_at, self._next_look):
+        if now >= max(self._retry_at, self._next_check):
             try:
-                self._look(now)
+                self._check_pressure(now)
             except redis.RedisError as error:
                 self._failed(error)
         self._advance(now)
@@ -109,21 +114,21 @@ class Publisher:
     def _advance(self, now: int) -> None:
         due = self._source.due_ns()
         if due is not None and now - self._start - due > _MAX_LATE_NS:
-            self._leave_out(now - self._start - due)
+            self._skip(now - self._start - due)
         if due is not None and self._paused:
             if self._start + due < now:
-                self._leave_out(now - self._start - due)
+                self._skip(now - self._start - due)
             return
         while due is not None and self._start + due <= now and not self._buffer.full:
             metrics.LATENESS.set((now - self._start - due) / 1e9)
             self._make()
             following = self._source.due_ns()
             if following is not None and self._pressure >= HALF_SPEED:
-                self._leave_out(following - due)
+                self._skip(following - due)
             due = following
 
-    def _leave_out(self, gap_ns: int) -> None:
-        """The market pauses for `gap_ns`: telling old news late would only make it worse."""
+    def _skip(self, gap_ns: int) -> None:
+        """Pause the market for `gap_ns`: late messages would only add to the load."""
         self._start += gap_ns
         self._source.skip(gap_ns)
         metrics.SKIPPED.inc(gap_ns / 1e9)
@@ -149,24 +154,24 @@ class Publisher:
             if not self._buffer.begun:
                 self._buffer.begin(self._stream.next_epoch())
             while (everything or self._pressure < PAUSE) and (
-                batch := self._buffer.take(_PIPELINE, _LOOK_EVERY_BYTES, hold_quotes=hold)
+                batch := self._buffer.take(_PIPELINE, _CHECK_EVERY_BYTES, hold_quotes=hold)
             ):
                 self._stream.append(batch)
-                self._unseen_bytes += sum(len(named.body) for named in batch)
+                self._unchecked_bytes += sum(len(named.body) for named in batch)
                 self._buffer.confirm(self._clock())
                 for named in batch:
                     metrics.PUBLISHED.labels(named.kind).inc()
                 self._beat()
-                if self._unseen_bytes >= _LOOK_EVERY_BYTES:
-                    self._look(self._clock())
+                if self._unchecked_bytes >= _CHECK_EVERY_BYTES:
+                    self._check_pressure(self._clock())
             self._failures, self._refused = 0, False
         except redis.RedisError as error:
             self._failed(error)
 
     def _failed(self, error: redis.RedisError) -> None:
-        """Wait, longer each time up to 2 s, and go on making messages meanwhile."""
+        """Schedule the next attempt, after at most 2 s. The source continues to make messages meanwhile."""
         was_refused, self._refused = self._refused, isinstance(error, OutOfMemoryError)
-        # A full Redis has forgotten nothing; one that dies while it is full may have.
+        # A full Redis keeps what it confirmed. A Redis that is killed, even while it is full, may lose it.
         if not self._refused and (was_refused or not self._failures):
             self._buffer.doubt()
         self._failures += 1
@@ -175,9 +180,9 @@ class Publisher:
         self._retry_at = self._clock() + int(pause_s * 1e9)
         _log.warning("redis_unavailable", error=type(error).__name__, buffered=len(self._buffer))
 
-    def _look(self, now: int) -> None:
-        """Raises redis.RedisError."""
-        self._next_look, self._unseen_bytes = now + _LOOK_EVERY_NS, 0
+    def _check_pressure(self, now: int) -> None:
+        """Read backlog and memory from Redis and derive the pressure. Raises redis.RedisError."""
+        self._next_check, self._unchecked_bytes = now + _CHECK_EVERY_NS, 0
         backlog, memory = self._stream.backlog(), self._stream.memory()
         self._pressure = pressure(backlog, self._high_water, memory)
         metrics.BACKLOG.set(backlog)

@@ -22,7 +22,8 @@ DATABASE, APP, ROOT = "deltastream", "app", "root"
 _NOT_YET_INITIALIZED, _AUTHENTICATION_FAILED = 94, 18
 # Answers of a set that elects, applies a configuration (109), has not spread it yet (308), or has just
 # changed it by itself (103), as it does when a new member has caught up.
-_PASSING = frozenset({91, 103, 109, 189, 308, 10107, 11600, 13435, 13436})
+# A member that has just started does not have the keys yet that sign cluster times (211).
+_PASSING = frozenset({91, 103, 109, 189, 211, 308, 10107, 11600, 13435, 13436})
 Client = MongoClient[dict[str, Any]]
 
 

@@ -1,9 +1,9 @@
-"""Correlated log-normal prices in exact steps, with compensated Merton jumps and moving variance.
+"""Correlated log-normal prices in exact steps, with compensated Merton jumps and stochastic variance.
 
 S(t+dt) = S(t) exp((mu - v/2 - lambda m) dt + sqrt(v dt) Z + J), J = the sum of N ~ Poisson(lambda dt) normal
-jumps, m = E[e^jump] - 1: the compensator makes e^(-mu t) S a martingale. v is held within a step and scaled
-by the time of day; its logarithm reverts to the product's own level, and falls when the price rises.
-Time is in years of 365 days.
+jumps, m = E[e^jump] - 1. The compensator lambda m makes e^(-mu t) S a martingale. v is constant within a step
+and scaled by the time of day. Its logarithm reverts to the product's own level, and falls when the price
+rises. Time is in years of 365 days.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ YEAR_NS = 365 * 86_400 * 1_000_000_000
 
 
 def cholesky(matrix: Sequence[Sequence[float]]) -> list[list[float]]:
-    """The lower L with L L^T = `matrix`; row i has i+1 entries. ValueError if not positive definite."""
+    """Return the lower L with L L^T = `matrix`; row i has i+1 entries.
+
+    Raises ValueError if the matrix is not positive definite.
+    """
     rows: list[list[float]] = []
     for i, line in enumerate(matrix):
         row: list[float] = []
@@ -34,7 +37,7 @@ def cholesky(matrix: Sequence[Sequence[float]]) -> list[list[float]]:
 
 
 def factor_correlation(loadings: Sequence[dict[str, float]]) -> list[list[float]]:
-    """Correlations of products that share factors: rho_ij = sum_f b_if b_jf, 1 on the diagonal.
+    """Return the correlations of products that share factors: rho_ij = sum_f b_if b_jf, 1 on the diagonal.
 
     Positive definite for any loadings whose squares sum to less than 1 for each product.
     """
@@ -48,12 +51,15 @@ def factor_correlation(loadings: Sequence[dict[str, float]]) -> list[list[float]
 
 
 def u_shape(fraction: float | None) -> float:
-    """Variance by time of day: 0.6 + 1.2 (2x - 1)^2, mean 1 over the session; 1 outside it (None)."""
+    """Return the variance factor of the time of day: 0.6 + 1.2 (2x - 1)^2, whose mean over the session is 1.
+
+    `fraction`: the share of the session that has passed, or None outside it, where the factor is 1.
+    """
     return 1.0 if fraction is None else 0.6 + 1.2 * (2 * fraction - 1) ** 2
 
 
 def poisson(rng: Random, mean: float) -> int:
-    """A Poisson number by Knuth's product of uniforms; for small means."""
+    """Draw a Poisson number by Knuth's product of uniforms, which is fast for small means."""
     if mean <= 0:
         return 0
     limit, product, count = exp(-mean), rng.random(), 0
@@ -65,7 +71,7 @@ def poisson(rng: Random, mean: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Dynamics:
-    """How one price moves. Rates are annual, `volatility` per square root of a year."""
+    """Parameters of one price. Rates are per year, `volatility` per square root of a year."""
 
     drift: float
     volatility: float
@@ -78,12 +84,12 @@ class Dynamics:
 
     @property
     def compensator(self) -> float:
-        """lambda m: the drift that jumps add on average."""
+        """The drift that jumps add on average: lambda m."""
         return self.jump_rate * (exp(self.jump_mean + self.jump_sd**2 / 2) - 1)
 
 
 class CorrelatedPrices:
-    """The prices of some products. Each has its own random numbers, so shards do not move in step."""
+    """The prices of a shard's products. Each product has its own generator of random numbers."""
 
     def __init__(
         self,
@@ -99,7 +105,7 @@ class CorrelatedPrices:
         self.variances = [one.volatility**2 for one in dynamics]
 
     def step(self, years: float, factors: Sequence[float]) -> None:
-        """Move all prices by `years` of market time; `factors` scale each variance for this step."""
+        """Advance all prices by `years` of market time. `factors` scale each variance for this step."""
         draws = [rng.gauss(0, 1) for rng in self._rngs]
         for i, one in enumerate(self._dynamics):
             rng = self._rngs[i]

@@ -1,13 +1,13 @@
-"""Contract rules as dated data: lots, ticks, strikes, expiries and sessions of each product at a date.
+"""Contract rules by date: lot, tick, strike step, expiries and sessions of each product.
 
-The facts are in rulebook.json; this module only looks them up, so a replay of June 2024 finds NIFTY's lot
-of 25 and its Thursdays, and a live feed of today finds 65 and Tuesdays.
+The facts are in rulebook.json, and this module looks them up. A replay of June 2024 finds NIFTY's lot of 25
+and its expiries on Thursdays; a live feed of 2026 finds 65 and Tuesdays.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -26,7 +26,7 @@ _SCAN_DAYS = 400
 
 @dataclass(frozen=True, slots=True)
 class ExpiryRule:
-    """Weekdays (0 = Monday) with an expiry each week, and the nth weekday of the month (-1 = the last)."""
+    """Weekdays (0 = Monday) of weekly expiries, and the nth weekday of the month (-1 = the last)."""
 
     since: date
     weekly: frozenset[int]
@@ -34,11 +34,11 @@ class ExpiryRule:
     monthly_weekday: int
 
     def nominal(self, day: date) -> bool:
-        """Whether `day` is an expiry, holidays apart."""
+        """Return whether `day` is an expiry, without regard to holidays."""
         return day.weekday() in self.weekly or self.monthly(day)
 
     def monthly(self, day: date) -> bool:
-        """Whether `day` is the month's monthly expiry, holidays apart."""
+        """Return whether `day` is the month's monthly expiry, without regard to holidays."""
         if day.weekday() != self.monthly_weekday:
             return False
         if self.monthly_nth < 0:
@@ -61,7 +61,7 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What holds for a product on one trading day. Ticks: (from price, tick), ascending."""
+    """A product's contract terms on one trading day. Ticks: (from price, tick), ascending."""
 
     lot_size: int
     strike_step: float
@@ -69,7 +69,7 @@ class Contract:
 
 
 class ProductRules:
-    """All rules of one product, past and present."""
+    """The rules of one product, past and present."""
 
     def __init__(self, name: str, data: dict[str, Any], exchange: dict[str, Any], rate: float) -> None:
         self.name = name
@@ -95,7 +95,7 @@ class ProductRules:
         self.market = _market(data["market"])
 
     def contract(self, day: date) -> Contract:
-        """Lot, strike step and ticks on a trading day; UnknownProduct before the first rule."""
+        """Return the contract terms on a trading day. Raises UnknownProduct before the first rule."""
         return Contract(
             lot_size=self._at("lot_size", day),
             strike_step=float(self._at("strike_step", day)),
@@ -114,10 +114,10 @@ class ProductRules:
     def expiries(
         self, since: date, count: int, *, holidays: Collection[date] | None = None, monthly_only: bool = False
     ) -> list[date]:
-        """The next `count` expiry dates from `since` on (inclusive), ascending.
+        """Return the next `count` expiry dates from `since` on (inclusive), ascending.
 
-        The rule in force on the nominal date decides. A nominal date that is no trading day moves to the
-        previous one. `holidays` replaces the exchange's known ones.
+        The rule in force on the nominal date applies. If the nominal date is no trading day, the expiry is on
+        the trading day before. `holidays` replaces the exchange's known holidays.
         """
         closed = self.holidays if holidays is None else holidays
         found: list[date] = []
@@ -134,23 +134,23 @@ class ProductRules:
         return found
 
     def expiry_ns(self, expiry: date) -> int:
-        """The instant of expiry: the session's close on that date, ns since the epoch."""
+        """Return the instant of expiry, which is the session's close on that date, in ns since the epoch."""
         return self._instant(expiry, self.closes)
 
     def session_ns(self, day: date) -> tuple[int, int]:
-        """Open and close of the session of `day`, ns since the epoch."""
+        """Return open and close of the session of `day`, in ns since the epoch."""
         return self._instant(day, self.opens), self._instant(day, self.closes)
 
     def midnight_ns(self, day: date) -> int:
-        """The start of `day` in the exchange's time zone, ns since the epoch."""
+        """Return the start of `day` in the exchange's time zone, in ns since the epoch."""
         return self._instant(day, time())
 
     def is_trading_day(self, day: date) -> bool:
-        """Whether the exchange has a session on `day`, as far as its holidays are known."""
+        """Return whether the exchange has a session on `day`, as far as its holidays are known."""
         return day.weekday() < 5 and day not in self.holidays
 
     def local_date(self, ts_ns: int) -> date:
-        """The exchange's calendar date at `ts_ns`."""
+        """Return the exchange's calendar date at `ts_ns`."""
         return datetime.fromtimestamp(ts_ns // 1_000_000_000, UTC).astimezone(self.zone).date()
 
     def _instant(self, day: date, at: time) -> int:
@@ -203,16 +203,30 @@ def _data() -> dict[str, Any]:
 
 
 def products() -> list[str]:
-    """Every product that the rulebook knows."""
+    """Return all products of the rulebook, sorted."""
     return sorted(_data()["products"])
 
 
 def rules(product: str) -> ProductRules:
-    """The rules of `product`; UnknownProduct names the known ones, BadRulebook what is wrong."""
+    """Return the rules of one product. Raises as `all_rules` does."""
+    return all_rules([product])[product]
+
+
+def all_rules(names: Sequence[str]) -> dict[str, ProductRules]:
+    """Return the rules of each product, by name.
+
+    Raises UnknownProduct, which lists every name that the rulebook lacks and the names that it has, and
+    BadRulebook if the rulebook's data are wrong.
+    """
+    known = _data()["products"]
+    if unknown := [name for name in names if name not in known]:
+        listed = ", ".join(map(repr, unknown))
+        raise UnknownProduct(f"PRODUCTS: the rulebook has no {listed}; it knows {', '.join(products())}")
+    return {name: _rules(name, known[name]) for name in names}
+
+
+def _rules(product: str, found: dict[str, Any]) -> ProductRules:
     data = _data()
-    found = data["products"].get(product)
-    if found is None:
-        raise UnknownProduct(f"PRODUCTS: the rulebook has no {product!r}; it knows {', '.join(products())}")
     try:
         return ProductRules(
             product, found, data["exchanges"][found["exchange"]], data["rates"][found["currency"]]

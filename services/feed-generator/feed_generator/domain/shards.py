@@ -1,8 +1,8 @@
-"""Which shard of a feed produces a product: rendezvous (highest random weight) hashing.
+"""Assign each product of a feed to one shard by rendezvous (highest random weight) hashing.
 
-Every product goes to the shard with the highest hash of (product, shard). A further shard then takes only
-the products that it wins, about 1/(n+1) of them, and all others stay where they are: unlike `hash % n`,
-which moves nearly all. Thaler and Ravishankar, IEEE/ACM Trans. Networking 6 (1998).
+A product belongs to the shard with the highest hash of (product, shard). A further shard takes about 1/(n+1)
+of the products, and all others stay where they are. `hash % n` would move nearly all of them. Thaler and
+Ravishankar, IEEE/ACM Trans. Networking 6 (1998).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ def _weight(product: str, shard: int) -> bytes:
 
 
 def owner(product: str, count: int) -> int:
-    """The shard, 0 .. count-1, that produces `product`."""
+    """Return the shard, 0 .. count-1, that produces `product`."""
     return max(range(count), key=lambda shard: _weight(product, shard))
 
 
 def mine(products: Iterable[str], *, index: int, count: int) -> list[str]:
-    """Those of `products`, in their order, that shard `index` of `count` produces."""
+    """Return those of `products`, in their order, that shard `index` of `count` produces."""
     return [product for product in products if owner(product, count) == index]

@@ -14,7 +14,7 @@ from math import exp, sqrt
 
 @dataclass(frozen=True, slots=True)
 class Ssvi:
-    """The shape that all expiries of a product share; the constructor refuses a shape with arbitrage."""
+    """The shape that all expiries of a product share. Raises ValueError for a shape with arbitrage."""
 
     rho: float
     eta: float
@@ -27,16 +27,16 @@ class Ssvi:
             raise ValueError(f"SSVI has butterfly arbitrage unless eta (1 + |rho|) <= 2: {self}")
 
     def total_variance(self, k: float, theta: float) -> float:
-        """w at log-moneyness `k` of the expiry whose at-the-money total variance is `theta`."""
+        """Return w at log-moneyness `k` of the expiry whose at-the-money total variance is `theta`."""
         phi_k: float = k * self.eta / (theta**self.gamma * (1 + theta) ** (1 - self.gamma))
         rho = self.rho
         return 0.5 * theta * (1 + rho * phi_k + sqrt((phi_k + rho) ** 2 + 1 - rho * rho))
 
 
 def atm_total_variance(years: float, variance: float, long_run: float, reversion: float) -> float:
-    """theta(T) = integral of the expected variance, which reverts from `variance` to `long_run`.
+    """Return theta(T), the integral of the expected variance, which reverts from `variance` to `long_run`.
 
-    = long_run T + (variance - long_run)(1 - e^(-reversion T))/reversion. Its slope, the expected variance,
-    is positive, so theta rises with T: no calendar arbitrage whatever the variance does.
+    theta(T) = long_run T + (variance - long_run)(1 - e^(-reversion T))/reversion. Its slope, the expected
+    variance, is positive, so theta rises with T and there is no calendar arbitrage.
     """
     return long_run * years + (variance - long_run) * (1 - exp(-reversion * years)) / reversion

@@ -1,4 +1,4 @@
-"""The promise of a source of market messages."""
+"""The protocol of a source of market messages."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from feed_generator.messages import Message
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages of one instant. `pass_number`: 0 in a live market, 1.. for a pass over a recording."""
+    """Messages of one instant. `pass_number` counts passes over a recording from 1; 0 in a live market."""
 
     messages: tuple[Message, ...]
     pass_number: int = 0
 
 
 class Source(Protocol):
-    """Batches on the source's own time grid: what it says depends on its input, never on when it is asked.
+    """Makes batches on its own time grid. Their content never depends on when a method is called.
 
-    Not an iterator, because the next time must be known before its messages are made: after a long pause a
-    live source has to leave the gap out (`skip`) and not tell old news.
+    A source is not an iterator, because the publisher must know the next time before it makes the messages:
+    after a long pause it skips the gap (`skip`) instead of making outdated messages.
     """
 
     def due_ns(self) -> int | None:
-        """When the next batch is due, ns after the source's start; None when there is no more."""
+        """Return when the next batch is due, in ns after the source's start, or None after the last one."""
 
     def advance(self) -> Batch:
         """Make the next batch."""
 
     def skip(self, gap_ns: int) -> None:
-        """A pause of `gap_ns` was not filled: a live source's event times move on by it."""
+        """Skip a pause of `gap_ns`: the event times of a live source advance by it."""
 
 
 class NoSource:

@@ -1,7 +1,7 @@
-"""One product's synthetic options: its surface, its expiries and its books, made into messages.
+"""One product's synthetic options: make chains and quotes from its surface, expiries and contracts.
 
-NB: every product is priced and stamped as European, American listings too: an implied volatility of a
-European price is exact, so that the enricher's answers can be compared with the truth in the message.
+All products are priced and marked as European, American listings too. The implied volatility of a European
+price is exact, so the enricher's results can be compared with the truth in the message.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from feed_generator.messages import (
 EXPIRIES = 3
 WING = 10  # strikes on each side of the money
 EXERCISE = "European"
-_TRADES_A_YEAR = 0.4 * 365 * 86_400  # of a contract at the money: one in 2.5 s
+_TRADES_A_YEAR = 0.4 * 365 * 86_400  # of a contract at the money: one trade in 2.5 s
 _TYPICAL_LOTS = 8
 
 
@@ -62,7 +62,7 @@ class Priced:
 
 
 class OptionMarket:
-    """Chains and quotes of one product. Calls must come in the order of time."""
+    """Chains and quotes of one product. The times of calls must not decrease."""
 
     def __init__(self, feed: str, rules: ProductRules, seed: int, rng: Random, start_ns: int) -> None:
         self._feed, self._rules, self._seed, self._rng = feed, rules, seed, rng
@@ -93,7 +93,7 @@ class OptionMarket:
         self._books = {name: self._books.get(name, {}) for name, _ in self._expiries}
 
     def at(self, ts: int) -> None:
-        """Move the calendar to `ts`: a new session resets volumes, a past expiry leaves the list."""
+        """Advance the calendar to `ts`. A new session resets volumes; a past expiry is delisted."""
         self._fraction = self.clock.fraction(ts)
         if self.clock.day != self._day:
             self._new_day(ts)
@@ -102,7 +102,7 @@ class OptionMarket:
 
     @property
     def variance_factor(self) -> float:
-        """Variance by the time of day (after `at`)."""
+        """The variance factor of the time of day that `at` was last called with."""
         return u_shape(self._fraction)
 
     @property
@@ -111,7 +111,7 @@ class OptionMarket:
         return self._contract.ticks
 
     def slice(self, which: int, ts: int, spot: float, variance: float) -> Slice:
-        """Expiry number `which` (0 = the nearest) at `ts`."""
+        """Return expiry number `which` (0 = the nearest) at `ts`, in ns since the epoch."""
         expiry, expiry_ns = self._expiries[which]
         market, rate = self._market, self._rules.rate
         years = (expiry_ns - ts) / YEAR_NS
@@ -164,7 +164,7 @@ class OptionMarket:
         return range(middle - WING, middle + WING + 1)
 
     def chain(self, ts: int, spot: float, variance: float, market_years: float) -> Message:
-        """The next chain in turn. `market_years`: market time since the start, by which trades happen."""
+        """Return the next expiry's chain. `market_years`: market time since the start, for trades."""
         which, self._turn = self._turn, (self._turn + 1) % len(self._expiries)
         s = self.slice(which % len(self._expiries), ts, spot, variance)
         elapsed = market_years - self._traded_until.get(s.expiry, market_years)
@@ -207,7 +207,7 @@ class OptionMarket:
         legs.previous_open_interest.append(contract.previous_open_interest)
 
     def quotes(self, count: int, ts: int, spot: float, variance: float) -> list[Message]:
-        """`count` quotes of contracts near the money of one expiry, the nearest most often."""
+        """Return `count` quotes of contracts near the money of one expiry, most often the nearest one."""
         rng = self._rng
         which = min(int(rng.expovariate(1.2)), len(self._expiries) - 1)
         s = self.slice(which, ts, spot, variance)

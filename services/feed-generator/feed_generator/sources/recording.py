@@ -1,9 +1,10 @@
-"""A recording: the CSV of one product's chains, one or many snapshots, checked cell by cell.
+"""Read a recording: a CSV file with one or more snapshots of one product's chains. Every cell is checked.
 
-Columns: expiry, strike, spot, side (C or P), ltp, bid, ask, bid_qty, ask_qty, vol, oi, prev_oi, close; more
-are ignored. An optional column `timestamp` (RFC 3339 with zone) tells snapshots apart; without it the file
-is one snapshot. Prices per share; quantities in shares; 0 = none. What a file says twice must agree: a column
-named twice, a spot or a snapshot's time against its chains, more cells than the header has.
+Columns: expiry, strike, spot, side (C or P), ltp, bid, ask, bid_qty, ask_qty, vol, oi, prev_oi, close. Other
+columns are ignored. The optional column `timestamp` (RFC 3339 with zone) separates snapshots; without it the
+file is one snapshot. Prices are per share, quantities in shares, and 0 means none. A file that contradicts
+itself is rejected: a column named twice, a spot or a time that does not fit the chains, a row longer than the
+header.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _COUNTS = {
 _NEEDED = ("expiry", "strike", "spot", "side", *_PRICES.values(), *_COUNTS.values())
 _MAX_STRIKES = 2000
 _SPOT_RATIO = 10.0
-"""How far the spot may lie outside a chain's strikes: further is another unit or product."""
+"""Largest ratio by which the spot may lie outside a chain's strikes. Beyond it, unit or product is wrong."""
 _LAST_YEAR = 2099  # times on the wire end there, and start in 1970
 Leg = dict[str, float | int]
 
@@ -48,7 +49,7 @@ class RecordedChain:
         return sorted(self._strikes)
 
     def add(self, strike: float, is_call: bool, leg: Leg) -> int:
-        """Take a leg in; how many strikes there are now."""
+        """Add a leg. Returns the number of strikes."""
         self.legs[strike, is_call] = leg
         self._strikes.add(strike)
         return len(self._strikes)
@@ -56,7 +57,7 @@ class RecordedChain:
 
 @dataclass(slots=True)
 class Snapshot:
-    """What was on the screen at one instant (ns since the epoch)."""
+    """The chains at one instant `ts`, in ns since the epoch."""
 
     ts: int
     spot: float
@@ -64,7 +65,7 @@ class Snapshot:
 
 
 class _Row:
-    """A line's cells; every complaint names file, line, column and rule."""
+    """The cells of one line. Every error names file, line, column and rule."""
 
     def __init__(self, path: str, line: int, cells: Mapping[str, str | None]) -> None:
         self._path, self._line, self._cells = path, line, cells
@@ -79,7 +80,7 @@ class _Row:
         return cell.strip()
 
     def figure(self, column: str) -> str:
-        """ASCII without `_`: Python reads 1_000 and the digits of other scripts as numbers too."""
+        """Return an ASCII number without `_`: Python would also accept 1_000 and digits of other scripts."""
         cell = self.text(column)
         if not cell.isascii() or "_" in cell:
             raise ValueError(column)
@@ -131,9 +132,9 @@ def _ns(instant: datetime) -> int:
 
 
 def read(path: str, as_of: datetime | None, product: str | None = None) -> list[Snapshot]:
-    """The snapshots of the recording in `path`, ascending. `as_of` dates a file without timestamps.
+    """Return the snapshots of the recording in `path`, ascending. `as_of` dates a file without timestamps.
 
-    A column `product`, where there is one, must say `product` if it is given.
+    If `product` is given, a column `product` must contain it.
 
     Raises BadRecording.
     """
@@ -193,7 +194,7 @@ def _check_spot(snapshot: Snapshot, chain: RecordedChain, row: _Row) -> None:
 def _rows(path: str, rows: csv.DictReader[str]) -> Iterator[_Row]:
     for cells in rows:
         surplus: Any = cells
-        if any(surplus.get(None, ())):  # 1,234 without quotes would move every column behind it
+        if any(surplus.get(None, ())):  # an unquoted 1,234 would shift all columns after it
             raise BadRecording(
                 path, rows.line_num, "-", f"has more cells than the header: {surplus[None][0]!r:.40}"
             )
@@ -205,7 +206,7 @@ def _add(snapshot: Snapshot, row: _Row) -> None:
     if side not in ("C", "P"):
         raise row.bad("side", f"must be C or P: {side!r:.60}")
     expiry, strike = row.day("expiry"), row.number("strike", least=1e-4)
-    # The date is the exchange's, which may lag UTC's by half a day.
+    # The expiry is a date in the exchange's zone, which may be half a day behind UTC.
     on = datetime.fromtimestamp(snapshot.ts // 10**9, UTC) - timedelta(hours=12)
     if expiry < on.date():
         raise row.bad(

@@ -1,4 +1,4 @@
-"""A recording played again: its own event times, at a chosen pace, once or for ever."""
+"""Replay a recording with its own event times, at a chosen speed, once or for ever."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _QUOTED = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interes
 
 
 class Replay:
-    """A `Source`. A snapshot gives a tick, a chain an expiry, and quotes of the strikes nearest the spot."""
+    """A `Source`. A snapshot becomes a tick, a chain per expiry, and quotes near the money."""
 
     def __init__(
         self,
@@ -47,13 +47,13 @@ class Replay:
         self._pass, self._at = 1, 0
 
     def due_ns(self) -> int | None:
-        """Offset of the next snapshot; None after the only pass."""
+        """Return the offset of the next snapshot, or None after the only pass."""
         if self._pass > 1 and not self._forever:
             return None
         return (self._pass - 1) * self._pass_ns + self._offsets[self._at]
 
     def advance(self) -> Batch:
-        """The next snapshot's messages."""
+        """Return the next snapshot's messages."""
         batch = Batch(self._batches[self._at], self._pass)
         self._at += 1
         if self._at == len(self._batches):
@@ -61,7 +61,7 @@ class Replay:
         return batch
 
     def skip(self, gap_ns: int) -> None:
-        """A recording keeps its own times."""
+        """Do nothing: a recording keeps its own event times."""
         del gap_ns
 
     def _messages(self, snapshot: Snapshot) -> tuple[Message, ...]:

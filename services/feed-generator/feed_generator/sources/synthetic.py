@@ -1,9 +1,9 @@
-"""The synthetic market's timetable: which product says what when.
+"""The schedule of the synthetic market: when each product emits which messages.
 
-Time runs in beats. In each beat every product has its own instant, at which it emits one tick and two
-quotes, and in every tenth beat a chain too: 10 ticks and 20 quotes a chain. The beat is as long as the
-rate of messages asks. The first beat takes at most 2 s and carries the chains of all expiries, so that
-every quote after it has a forward.
+Time is divided into beats. In each beat every product has one instant, at which it emits one tick and two
+quotes, and in every tenth beat also a chain: 10 ticks and 20 quotes for each chain. The length of a beat
+follows from the rate of messages. The first beat takes at most 2 s and contains the chains of all expiries,
+so every later quote has a forward.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _OPENING_NS = 1_900_000_000
 
 
 class SyntheticMarket:
-    """A `Source`: the same seed, products, rate, speed and start time give the same bytes."""
+    """A `Source`. The same seed, products, rate, speed and start time produce the same bytes."""
 
     def __init__(
         self,
@@ -53,16 +53,16 @@ class SyntheticMarket:
         self._beat = self._turn = 0
 
     def due_ns(self) -> int | None:
-        """Offset of the next product's instant in this beat."""
+        """Return the offset of the next product's instant."""
         span = self._opening_ns if self._beat == 0 else self._beat_ns
         return self._beat * self._beat_ns + self._turn * span // len(self._rules)
 
     def skip(self, gap_ns: int) -> None:
-        """Event times move on by the gap; the prices did not move in it."""
+        """Advance the event times by the gap. Prices do not move in it."""
         self._start_ns += gap_ns
 
     def advance(self) -> Batch:
-        """One product's instant: its tick, its quotes and, when it is time, its chains."""
+        """Return one product's messages: its tick, its quotes and, in some beats, its chains."""
         ts = self._start_ns + (self.due_ns() or 0)
         which, beat = self._turn, self._beat
         if which == 0 and beat:
