@@ -82,7 +82,7 @@ class Sources:
             found = self._storage.ratios(product, expiry=expiry, start=start, end=end, limit=limit)
         except StorageFailed as error:
             raise StorageUnavailable(
-                "storage failed, and only storage has the history; retry later, or request only the newest ratios",
+                "storage failed, and only storage has the history; retry, or request only the newest ratios",
                 storage=error.reason,
             ) from error
         return list(sound(STORAGE, found, lambda one: stored_ratio(one, product)))
