@@ -37,7 +37,8 @@ async def configuration() -> Configuration:
                 f"no cluster: this is no pod with a service account, and the kubeconfig (KUBECONFIG)"
                 f" cannot be used: {error}"
             ) from None
-        loaded.refresh_api_key_hook = _reload_each_minute()
+        # The client declares the hook as None.
+        loaded.refresh_api_key_hook = _reload_each_minute()  # type: ignore[assignment]
     return loaded
 
 
