@@ -138,7 +138,7 @@ def test_a_bar_that_breaks_its_contract_is_left_out(get: Any, cached: Any, chang
 def test_no_bars_anywhere_is_not_found(get: Any) -> None:
     """An empty list would say that the product exists."""
     body = assert_problem(get("/ohlc/NIFTY", window=15), 404, "unknown_product")
-    assert body["detail"] == "no bars of 15 minutes are known of NIFTY"
+    assert body["detail"] == "no bars of NIFTY with a window of 15 minutes are known"
 
 
 def test_the_golden_bar_is_the_golden_document() -> None:

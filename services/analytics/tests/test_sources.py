@@ -65,7 +65,7 @@ def test_both_away_is_said(make_get: Any, path: str, query: dict[str, str]) -> N
     get = make_get(redis_url=nowhere("redis"), storage_url=nowhere())
     body = assert_problem(get(path, **query), 503, "sources_unavailable")
     assert (body["cache"], body["storage"]) == ("unavailable", "unavailable")
-    assert body["detail"] == "neither the cache nor storage answers"
+    assert body["detail"] == "the cache is unavailable and storage failed"
 
 
 @pytest.mark.parametrize(("path", "query"), ROUTES)
@@ -127,7 +127,7 @@ def test_an_unknown_product_is_not_found(get: Any) -> None:
     """Neither source has it."""
     for path, query in ROUTES[:-1]:
         body = assert_problem(get(path, **query), 404, "unknown_product")
-        assert body["detail"] == "no option chain is known of NIFTY"
+        assert body["detail"] == "no option chain of NIFTY is known"
 
 
 def test_an_unknown_expiry_is_not_found_and_the_known_ones_are_named(

@@ -96,7 +96,7 @@ def test_an_index_with_other_keys_is_made_anew(
     database.underlying_ticks.drop_index("product_ts")
     database.underlying_ticks.create_index([("product", 1), ("timestamp", -1)], name="product_ts")
     assert list(migrate(database, settings)) == [
-        "underlying_ticks.product_ts: dropped, its keys had changed",
+        "underlying_ticks.product_ts: dropped, its definition has changed",
         "underlying_ticks.product_ts: created",
     ]
     assert database.underlying_ticks.index_information()["product_ts"]["key"] == [("product", 1), ("ts", -1)]
@@ -118,7 +118,7 @@ def test_logs_that_were_written_before_the_migration_become_capped(
     """Whoever comes first, logs stays bounded."""
     database.logs.drop()
     database.logs.insert_one({"message": "early"})
-    assert list(migrate(database, settings)) == [f"logs: made capped at {64 << 20} bytes"]
+    assert list(migrate(database, settings)) == [f"logs: converted to capped, {64 << 20} bytes"]
     assert database.logs.count_documents({}) == 1
 
 

@@ -91,7 +91,7 @@ def test_a_fresh_mongod_becomes_a_replica_set_with_its_users_and_a_second_run_ch
     one = members(1)
     first = _init(one)
     assert first.stdout.splitlines() == [
-        "started the replica set deltastream of 1",
+        "initiated the replica set deltastream, members: 1",
         "created root@admin",
         "created app@deltastream",
     ], first.stderr
@@ -107,7 +107,7 @@ def test_a_password_that_was_restored_is_made_true(members: Callable[[int], list
     one = members(1)
     assert _init(one).returncode == 0
     changed = _init(one, MONGO_APP_PASSWORD="another-password-of-tests")
-    assert changed.stdout == "gave app@deltastream its password\n"
+    assert changed.stdout == "set the password of app@deltastream\n"
     with _app(one, "another-password-of-tests") as client:
         client["deltastream"]["x"].insert_one({"a": 1})
 
