@@ -1,1 +1,1 @@
-"""Tests of the resource and of the decisions made for it (a package: see `local_run`)."""
+"""Tests of the operator's domain. `local_run/__init__.py` says why this folder is a package."""

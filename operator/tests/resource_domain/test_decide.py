@@ -1,4 +1,4 @@
-"""decide(): spec, signals and what runs now in; replicas and the reason out."""
+"""Test `decide`: replicas and their reason, from the spec, the signals and the current replicas."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from deltastream_operator.domain.feed import MODES, Enricher, Feed, Generator, S
 from deltastream_operator.domain.pause import PauseRequest
 from deltastream_operator.domain.signals import Reading, Signals, Unknown
 
-AWAY = Unknown(reason="RedisUnreachable", message="redis does not answer")
+OUTAGE = Unknown(reason="RedisUnreachable", message="redis does not answer")
 
 
 def enrichers(feed: Feed, reading: Reading, now: int | None = 1) -> tuple[int | None, str, str | None]:
-    """What the enrichers are to become, why, and by what bound."""
+    """Return the enrichers to apply, the reason, and the bound that limited them."""
     choice = decide(feed, reading, Current(generator=1, enricher=now), NOON).enricher
     return choice.target, choice.reason, choice.limited_by
 
 
-def test_arrivals_are_served_at_the_wanted_utilization() -> None:
-    """arrivals/s x service ÷ (concurrency x utilization), rounded up."""
+def test_arrivals_are_processed_at_the_target_utilization() -> None:
+    """replicas = arrivals/s x service time ÷ (concurrency x utilization), rounded up."""
     feed = a_feed(concurrency_per_replica=2, target=Target(utilization_percent=50))
     assert enrichers(feed, load(arrivals_per_second=3000)) == (3, "ArrivalRate", None)
     assert enrichers(feed, load(arrivals_per_second=3001)) == (4, "ArrivalRate", None)
 
 
-def test_a_backlog_is_worked_off_in_time_on_top_of_what_arrives() -> None:
-    """backlog x service ÷ (concurrency x catchUpSeconds) is added, unread and taken entries alike."""
+def test_a_backlog_adds_enrichers_that_process_it_within_catch_up_seconds() -> None:
+    """Adds backlog x service time ÷ (concurrency x catchUpSeconds). Unread and pending entries both count."""
     feed = a_feed(target=Target(utilization_percent=100, catch_up_seconds=10))
     assert enrichers(feed, load(arrivals_per_second=1500)) == (2, "ArrivalRate", None)
     assert enrichers(feed, load(arrivals_per_second=1500, lag=9_000, pending=6_000)) == (
@@ -43,16 +43,16 @@ def test_a_backlog_is_worked_off_in_time_on_top_of_what_arrives() -> None:
     )
 
 
-def test_bounds_are_kept_and_named() -> None:
-    """The reason stays the load's at the ceiling; at the floor the floor is the reason."""
+def test_replicas_stay_within_the_bounds_and_the_bound_is_reported() -> None:
+    """At maxReplicas the reason is still the load; at minReplicas the reason is MinReplicas."""
     feed = a_feed(min_replicas=2, max_replicas=5)
     assert enrichers(feed, load(lag=10_000_000)) == (5, "BacklogCatchUp", "MaxReplicas")
     assert enrichers(feed, IDLE) == (2, "MinReplicas", "MinReplicas")
     assert enrichers(a_feed(min_replicas=0), IDLE) == (0, "ArrivalRate", None)
 
 
-def test_a_feed_without_a_batch_yet_is_sized_by_an_assumed_service_time() -> None:
-    """Unknown service time is not zero: a first backlog brings enrichers at once, and the text says so."""
+def test_without_a_processed_batch_a_service_time_is_assumed() -> None:
+    """Unknown is not zero: the first backlog adds enrichers at once, and the text says "assumed"."""
     feed = a_feed(min_replicas=0, target=Target(catch_up_seconds=1))
     entries = round(2.5 / ASSUMED_SERVICE_S)
     decision = decide(feed, load(lag=entries, service_seconds=None), Current(), NOON)
@@ -60,29 +60,29 @@ def test_a_feed_without_a_batch_yet_is_sized_by_an_assumed_service_time() -> Non
     assert "assumed: no batch yet" in decision.enricher.text()
 
 
-def test_unknown_signals_hold() -> None:
-    """An error is never read as zero load; only the spec's own bounds still count."""
+def test_unknown_signals_keep_the_current_replicas() -> None:
+    """An error does not count as zero load. Only the bounds of the spec still apply."""
     feed = a_feed(min_replicas=1, max_replicas=8)
-    assert enrichers(feed, AWAY, 5) == (5, "SignalsUnknown", None)
-    assert enrichers(feed, AWAY, None) == (1, "SignalsUnknown", "MinReplicas")
-    assert enrichers(feed, AWAY, 9) == (8, "SignalsUnknown", "MaxReplicas")
+    assert enrichers(feed, OUTAGE, 5) == (5, "SignalsUnknown", None)
+    assert enrichers(feed, OUTAGE, None) == (1, "SignalsUnknown", "MinReplicas")
+    assert enrichers(feed, OUTAGE, 9) == (8, "SignalsUnknown", "MaxReplicas")
 
 
-def test_manual_is_what_the_spec_says_exactly() -> None:
-    """In Manual nobody second-guesses a person, not even minReplicas and maxReplicas."""
+def test_manual_applies_the_replicas_of_the_spec() -> None:
+    """Mode Manual ignores minReplicas and maxReplicas, because a person chose the number."""
     for replicas in (0, 3, 50):
-        assert enrichers(a_feed("Manual", replicas=replicas), AWAY) == (replicas, "ManualReplicas", None)
+        assert enrichers(a_feed("Manual", replicas=replicas), OUTAGE) == (replicas, "ManualReplicas", None)
 
 
-def test_external_is_kept_within_the_bounds() -> None:
-    """Another scaler drives /scale; the bounds protect from it."""
-    assert enrichers(a_feed("External", replicas=3), AWAY) == (3, "ExternalReplicas", None)
-    assert enrichers(a_feed("External", replicas=0), AWAY) == (1, "ExternalReplicas", "MinReplicas")
-    assert enrichers(a_feed("External", replicas=50), AWAY) == (20, "ExternalReplicas", "MaxReplicas")
+def test_external_replicas_stay_within_the_bounds() -> None:
+    """Another scaler writes replicas through /scale. The bounds limit what it can request."""
+    assert enrichers(a_feed("External", replicas=3), OUTAGE) == (3, "ExternalReplicas", None)
+    assert enrichers(a_feed("External", replicas=0), OUTAGE) == (1, "ExternalReplicas", "MinReplicas")
+    assert enrichers(a_feed("External", replicas=50), OUTAGE) == (20, "ExternalReplicas", "MaxReplicas")
 
 
-def test_recommend_says_and_touches_nothing() -> None:
-    """What exists stays; the recommendation is in the decision."""
+def test_recommend_reports_and_changes_nothing() -> None:
+    """Existing workloads keep their replicas. The recommendation is in the decision."""
     choice = decide(
         a_feed("Recommend"), load(arrivals_per_second=1400), Current(generator=1, enricher=7), NOON
     )
@@ -91,14 +91,14 @@ def test_recommend_says_and_touches_nothing() -> None:
     assert "enricher 7 -> 2 (recommended): ArrivalRate" in choice.enricher.text()
 
 
-def test_recommend_starts_what_does_not_exist() -> None:
-    """A new feed would else never run: at `replicas`, or else at the minimum."""
+def test_recommend_creates_missing_workloads() -> None:
+    """Otherwise a new feed would never run. It starts at `replicas` if that is set, else at minReplicas."""
     assert enrichers(a_feed("Recommend", replicas=4), IDLE, None)[0] == 4
     assert enrichers(a_feed("Recommend", min_replicas=2), IDLE, None)[0] == 2
 
 
-def test_a_paused_feed_is_left_alone() -> None:
-    """Whatever mode and load; and it goes on by itself after paused-until."""
+def test_a_paused_feed_is_not_changed() -> None:
+    """Scaling resumes automatically when the time in paused-until has passed."""
     feed = replace(a_feed(), pause=PauseRequest(until=NOON + timedelta(minutes=1)))
     busy = load(lag=10_000_000)
     decision = decide(feed, busy, Current(generator=1, enricher=2), NOON)
@@ -112,8 +112,8 @@ def test_a_paused_feed_is_left_alone() -> None:
     assert later.enricher.target == 20
 
 
-def test_every_stage_is_in_the_text() -> None:
-    """The answer to "why 5 and not 6?"."""
+def test_the_text_explains_every_stage() -> None:
+    """A reader of the text sees why the result is 5 and not 6."""
     feed = a_feed(max_replicas=5, target=Target(utilization_percent=50, catch_up_seconds=2))
     reading = load(arrivals_per_second=2500.0, lag=1900, pending=100)
     assert decide(feed, reading, Current(enricher=1), NOON).enricher.text() == (
@@ -139,10 +139,10 @@ def test_every_stage_is_in_the_text() -> None:
 def test_generators_follow_products(
     products: int, least: int, most: int, per: int, wanted: int, limit: str | None
 ) -> None:
-    """ceil(products / productsPerReplica), within min..max, never more than there are products."""
+    """generators = ceil(products / productsPerReplica), within min..max and at most one for each product."""
     spec = Generator(min_replicas=least, max_replicas=most, products_per_replica=per)
     feed = replace(a_feed(products=products), generator=spec)
-    choice = decide(feed, AWAY, Current(), NOON).generator
+    choice = decide(feed, OUTAGE, Current(), NOON).generator
     assert (choice.target, choice.limited_by, choice.reason) == (wanted, limit, "ProductCount")
 
 
@@ -155,7 +155,7 @@ signals = st.builds(
     arrivals_per_second=st.floats(0, 10**6),
     service_seconds=st.none() | st.floats(1e-7, 100),
 )
-readings = signals | st.just(AWAY)
+readings = signals | st.just(OUTAGE)
 bounds = st.tuples(st.integers(0, 1000), st.integers(0, 1000)).map(sorted)
 feeds = st.builds(
     lambda mode, within, products, shards, per, slots, replicas, target, paused: Feed(
@@ -189,8 +189,8 @@ currents = st.builds(
 
 
 @given(feeds, readings, currents)
-def test_what_is_wanted_is_within_the_bounds(feed: Feed, reading: Reading, current: Current) -> None:
-    """min <= desired <= max, but where a person decides (Manual) or holds the operator back (paused)."""
+def test_desired_replicas_are_within_the_bounds(feed: Feed, reading: Reading, current: Current) -> None:
+    """min <= desired <= max, except in mode Manual and while the feed is paused."""
     decision = decide(feed, reading, current, NOON)
     if decision.paused:
         return
@@ -205,16 +205,16 @@ def test_what_is_wanted_is_within_the_bounds(feed: Feed, reading: Reading, curre
 
 @given(feeds, currents)
 def test_unknown_signals_never_scale_down(feed: Feed, current: Current) -> None:
-    """Only a ceiling that the spec itself lowered may."""
-    choice = decide(replace(feed, mode="Automatic"), AWAY, current, NOON).enricher
+    """Only a maxReplicas below the current replicas reduces them."""
+    choice = decide(replace(feed, mode="Automatic"), OUTAGE, current, NOON).enricher
     assert choice.desired >= min(current.enricher or 0, feed.enricher.max_replicas)
 
 
 @given(feeds, signals, st.integers(0, 10**6), currents)
-def test_a_longer_backlog_never_wants_fewer(
+def test_a_longer_backlog_never_reduces_the_enrichers(
     feed: Feed, reading: Signals, more: int, current: Current
 ) -> None:
-    """Monotone in the backlog, whether unread or in work."""
+    """The desired enrichers grow monotonically with both unread and pending entries."""
     before = decide(feed, reading, current, NOON).enricher.desired
     for longer in (
         replace(reading, lag=reading.lag + more),
@@ -224,9 +224,10 @@ def test_a_longer_backlog_never_wants_fewer(
 
 
 @given(feeds, readings, currents)
-def test_a_decision_carried_out_is_the_same_decision(feed: Feed, reading: Reading, current: Current) -> None:
-    """Asked again with what it wanted in place, it wants just that: no flapping by itself."""
-    assume(feed.mode != "Recommend" or current.enricher is not None)  # there the start is not the advice
+def test_a_decision_is_stable_after_it_is_applied(feed: Feed, reading: Reading, current: Current) -> None:
+    """With its own result as the current replicas, `decide` returns the same replicas: no flapping."""
+    # At its start, mode Recommend applies other replicas than it recommends.
+    assume(feed.mode != "Recommend" or current.enricher is not None)
     first = decide(feed, reading, current, NOON)
     done = Current(
         generator=current.generator if first.generator.target is None else first.generator.target,
@@ -241,10 +242,10 @@ def test_a_decision_carried_out_is_the_same_decision(feed: Feed, reading: Readin
 
 
 @given(st.integers(1, 10**6), st.floats(1e-6, 1e-3), st.integers(1, 256), st.integers(1, 256))
-def test_service_time_does_not_depend_on_the_size_of_batches(
+def test_service_time_does_not_depend_on_the_batch_size(
     batches: int, per_entry: float, size: int, other: int
 ) -> None:
-    """Else a quiet feed, whose batches are small, would look dear, and one enricher too many ask for more."""
+    """Otherwise small batches, as of a quiet feed or of too many enrichers, would add enrichers."""
     from deltastream_operator.domain.capacity import BATCH_OVERHEAD_ENTRIES as OVERHEAD
 
     def measured(entries_a_batch: int) -> float:
@@ -258,6 +259,6 @@ def test_service_time_does_not_depend_on_the_size_of_batches(
 
 
 def test_service_time_is_unknown_before_the_first_entry() -> None:
-    """Never a division by zero, never a zero."""
+    """The function returns None: it neither divides by zero nor returns 0."""
     for numbers in ((0, 0, 0), (5, 0, 10), (0, 5, 10), (5, 1, 0)):
         assert service_seconds(entries=numbers[0], batches=numbers[1], busy_us=numbers[2]) is None

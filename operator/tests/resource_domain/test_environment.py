@@ -1,4 +1,4 @@
-"""What a feed's processes are told, on one machine and in a cluster."""
+"""Test the environment variables of a feed's processes, in a local run and in a cluster."""
 
 from __future__ import annotations
 
@@ -14,42 +14,44 @@ def feed(source: Synthetic | Replay) -> Feed:
     return Feed(name="a", products=("NIFTY", "SPY"), source=source, enricher=enricher)
 
 
-def told(source: Synthetic | Replay, component: Component = "generator") -> dict[str, str]:
-    """The environment of one of three, whose recording is /r.csv."""
+def variables(source: Synthetic | Replay, component: Component = "generator") -> dict[str, str]:
+    """Return the environment of one of three replicas. The recording is /r.csv."""
     return environment(feed(source), component, shards=3, recording="/r.csv")
 
 
-def test_every_shard_is_told_the_rate_of_the_whole_feed() -> None:
-    """messagesPerSecond is the feed's; a generator makes its products' share of it by itself."""
+def test_every_shard_gets_the_rate_of_the_whole_feed() -> None:
+    """messagesPerSecond is the rate of the feed. Each generator computes the share of its own products."""
     one = feed(Synthetic(messages_per_second=61))
     envs = [environment_of(one, "generator", index=index, replicas=3) for index in range(3)]
     assert [env["MESSAGES_PER_SECOND"] for env in envs] == ["61"] * 3
     assert [(env["SHARD_INDEX"], env["SHARD_COUNT"]) for env in envs] == [("0", "3"), ("1", "3"), ("2", "3")]
 
 
-def test_a_replay_names_its_file_and_only_a_given_time() -> None:
+def test_a_replay_sets_its_path_and_sets_as_of_only_if_given() -> None:
     """A recording with timestamps needs no asOf."""
-    env = told(Replay(path=Path("/x.csv"), interval_millis=5, loop="Once"))
+    env = variables(Replay(path=Path("/x.csv"), interval_millis=5, loop="Once"))
     assert (env["SOURCE"], env["REPLAY_PATH"], env["REPLAY_LOOP"]) == ("replay", "/r.csv", "Once")
     assert (env["REPLAY_INTERVAL_MILLIS"], env["PRODUCTS"]) == ("5", "NIFTY,SPY")
     assert "REPLAY_AS_OF" not in env
-    assert told(Replay(as_of="T"))["REPLAY_AS_OF"] == "T"
+    assert variables(Replay(as_of="T"))["REPLAY_AS_OF"] == "T"
 
 
-def test_here_a_recording_is_the_file_that_the_feed_names() -> None:
-    """In a cluster it is mounted from a ConfigMap (test_children)."""
+def test_in_a_local_run_the_recording_is_the_path_in_the_feed() -> None:
+    """In a cluster the recording is mounted from a ConfigMap (see test_children)."""
     env = environment_of(feed(Replay(path=Path("/x.csv"))), "generator", index=0, replicas=1)
     assert env["REPLAY_PATH"] == "/x.csv"
 
 
-def test_an_enricher_is_told_its_feed_and_concurrency() -> None:
-    """Nothing else of the feed is its business."""
-    assert told(Synthetic(), "enricher") == {"FEED": "a", "CONCURRENCY": "3"}
-    assert environment_of(feed(Synthetic()), "enricher", index=1, replicas=3) == told(Synthetic(), "enricher")
+def test_an_enricher_gets_only_its_feed_and_concurrency() -> None:
+    """An enricher needs no other field of the feed."""
+    assert variables(Synthetic(), "enricher") == {"FEED": "a", "CONCURRENCY": "3"}
+    assert environment_of(feed(Synthetic()), "enricher", index=1, replicas=3) == variables(
+        Synthetic(), "enricher"
+    )
 
 
-def test_every_variable_has_the_field_that_it_comes_from() -> None:
-    """Rule: what an edit changed is told by its fields' names; a name and a count of shards are in none."""
+def test_every_variable_names_the_field_that_sets_it() -> None:
+    """The operator reports an edit by the names of the changed fields. No field sets FEED and SHARD_COUNT."""
     sources = (Synthetic(), Replay(as_of="T"))
-    names = {name for source in sources for component in COMPONENTS for name in told(source, component)}
+    names = {name for source in sources for component in COMPONENTS for name in variables(source, component)}
     assert names - {"FEED", "SHARD_COUNT"} == SPEC_FIELDS.keys()

@@ -1,4 +1,4 @@
-"""When a process that runs is taken for hung; the clock is moved by hand."""
+"""Test when a running process counts as hung. The test sets the time."""
 
 from __future__ import annotations
 
@@ -8,92 +8,92 @@ RULE = Rule(period_s=10, timeout_s=5, failures=3, start_period_s=1, start_s=90)
 
 
 class Watched:
-    """A process that starts at 100; `silence` and `answer` are whole questions."""
+    """A process that starts at 100 s. `fail` and `answer` each send a probe and record its result."""
 
     def __init__(self) -> None:
         self.now = 100.0
         self.life = Liveness(RULE, self.now)
 
-    def ask(self) -> None:
+    def send(self) -> None:
         while not self.life.due(self.now):
             self.now += 1
         self.life.asked(self.now)
 
-    def silence(self) -> None:
-        self.ask()
+    def fail(self) -> None:
+        self.send()
         self.now += RULE.timeout_s
         assert self.life.overdue(self.now)
         self.life.answered(self.now, well=False)
 
     def answer(self) -> None:
-        self.ask()
+        self.send()
         self.life.answered(self.now, well=True)
 
 
-def test_three_questions_in_a_row_without_answer_are_a_hang() -> None:
-    """As a pod's liveness probe counts: asked each 10 s, and 5 s is long enough to wait."""
+def test_three_failed_probes_in_a_row_are_a_hang() -> None:
+    """As with a pod's liveness probe: one probe each 10 s, with a timeout of 5 s."""
     watched = Watched()
     watched.answer()
-    asked = watched.now + 10
+    first_sent = watched.now + 10
     for expected in (False, False, True):
-        watched.silence()
+        watched.fail()
         assert watched.life.hung is expected
     assert watched.now == 100 + 10 * 3 + 5
-    assert watched.life.silent_since == asked
+    assert watched.life.silent_since == first_sent
 
 
-def test_one_answer_starts_the_row_anew() -> None:
-    """A process that is slow now and then does not hang."""
+def test_one_answer_resets_the_failure_count() -> None:
+    """A process that is sometimes slow does not hang."""
     watched = Watched()
     watched.answer()
     for _ in range(5):
-        watched.silence()
-        watched.silence()
+        watched.fail()
+        watched.fail()
         watched.answer()
         assert not watched.life.hung
         assert watched.life.silent_since is None
 
 
-def test_an_answer_takes_a_hang_back() -> None:
-    """It may have been asleep with the whole machine."""
+def test_an_answer_clears_a_hang() -> None:
+    """The whole machine may have been suspended."""
     watched = Watched()
     watched.answer()
     for _ in range(3):
-        watched.silence()
+        watched.fail()
     assert watched.life.hung
     watched.answer()
     assert not watched.life.hung
 
 
-def test_a_start_may_take_its_time() -> None:
-    """Until the first answer it is asked each second, and 90 s without one are a hang."""
+def test_a_start_may_take_ninety_seconds() -> None:
+    """Until its first answer a process is probed each second. It hangs if 90 s pass without an answer."""
     watched = Watched()
     while watched.now < 188:
-        watched.ask()
-        watched.life.answered(watched.now, well=False)  # refused: it does not listen yet
+        watched.send()
+        watched.life.answered(watched.now, well=False)  # connection refused: the process does not listen yet
         assert not watched.life.hung
     watched.now = 190
-    watched.ask()
+    watched.send()
     watched.life.answered(watched.now, well=False)
     assert watched.life.hung
 
 
-def test_a_slow_start_that_ends_in_an_answer_counts_for_nothing() -> None:
-    """The row of the start is not that of the run."""
+def test_failures_before_the_first_answer_do_not_count_later() -> None:
+    """The first answer resets the failures of the start."""
     watched = Watched()
     for _ in range(10):
-        watched.silence()
+        watched.fail()
     watched.answer()
-    watched.silence()
-    watched.silence()
+    watched.fail()
+    watched.fail()
     assert not watched.life.hung
 
 
-def test_a_night_asleep_costs_one_question() -> None:
-    """The lid was closed while a question was open: it is lost, the next two decide."""
+def test_a_suspended_machine_causes_one_failure() -> None:
+    """The open probe fails after the machine resumes. The process hangs only if the next two fail as well."""
     watched = Watched()
     watched.answer()
-    watched.ask()
+    watched.send()
     watched.now += 8 * 3600
     assert watched.life.overdue(watched.now)
     watched.life.answered(watched.now, well=False)
@@ -103,8 +103,8 @@ def test_a_night_asleep_costs_one_question() -> None:
     assert watched.life.silent_since is None
 
 
-def test_only_one_question_is_open_at_a_time() -> None:
-    """However late the look: nothing is asked again before the last one is closed."""
+def test_only_one_probe_is_open_at_a_time() -> None:
+    """No probe is due before the open one has a result, even an hour later."""
     watched = Watched()
-    watched.ask()
+    watched.send()
     assert not watched.life.due(watched.now + 3600)

@@ -1,4 +1,4 @@
-"""A product belongs to one feed."""
+"""Test that each product belongs to exactly one feed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ YOUNG = Claim(created="2026-11-25T09:00:00Z", name="a", products=("SPY", "NIFTY"
 LATER = Claim(created="2026-11-25T10:00:00Z", name="b", products=("SPY",))
 
 
-def test_the_older_feed_keeps_the_product_in_whatever_order_they_are_seen() -> None:
-    """And a refused feed owns nothing: SPY is free for the next."""
+def test_the_older_feed_keeps_the_product_regardless_of_the_order_of_claims() -> None:
+    """A refused feed owns no product, so the next feed gets SPY."""
     for order in permutations([OLD, YOUNG, LATER]):
         problems = taken(order)
         assert list(problems) == ["a"]
@@ -28,8 +28,8 @@ def test_the_older_feed_keeps_the_product_in_whatever_order_they_are_seen() -> N
         )
 
 
-def test_a_product_that_is_made_stays_with_its_maker_whoever_is_older() -> None:
-    """An older feed that names it later is the newcomer."""
+def test_a_product_stays_with_the_feed_that_produces_it_even_if_another_is_older() -> None:
+    """An older feed that adds the product later is refused."""
     older = replace(OLD, products=("NIFTY", "SPY"))
     for order in permutations([older, LATER]):
         problems = taken(order, {"b": frozenset({"SPY"}), "z": frozenset({"NIFTY"})})
@@ -37,8 +37,8 @@ def test_a_product_that_is_made_stays_with_its_maker_whoever_is_older() -> None:
         assert "SPY (feed b)" in problems["z"].message
 
 
-def test_a_refused_feed_keeps_what_its_generators_make() -> None:
-    """Its edit is refused, its pods run on: who waits for its old products goes on waiting."""
+def test_a_refused_feed_keeps_the_products_that_its_generators_produce() -> None:
+    """Its edit is refused and its pods keep running, so a feed that lists its old products must wait."""
     running = Claim(created="2", name="b", products=("NIFTY",))
     waiting = Claim(created="3", name="c", products=("SPY",))
     made = {"z": frozenset({"NIFTY"}), "b": frozenset({"SPY"})}
@@ -47,8 +47,8 @@ def test_a_refused_feed_keeps_what_its_generators_make() -> None:
     assert "SPY (feed b, whose generators still produce it)" in problems["c"].message
 
 
-def test_what_a_feed_no_longer_names_is_its_own_while_it_is_made() -> None:
-    """A paused feed's edit is not carried out, a deleted feed's pods are not yet gone."""
+def test_a_removed_product_stays_with_its_feed_while_it_is_produced() -> None:
+    """The edit of a paused feed is not applied yet, and the pods of a deleted feed may still run."""
     edited = Claim(created="1", name="a", products=("OTHER",))
     wants = Claim(created="2", name="b", products=("SPY",))
     made = {"a": frozenset({"SPY"})}
@@ -57,15 +57,15 @@ def test_what_a_feed_no_longer_names_is_its_own_while_it_is_made() -> None:
     assert not taken([edited, wants], {"a": frozenset({"OTHER"})})
 
 
-def test_of_two_that_make_a_product_the_older_keeps_it() -> None:
-    """It cannot begin any more; where it has begun, only one is told that all is well."""
+def test_if_two_feeds_produce_a_product_the_older_keeps_it() -> None:
+    """The operator prevents this state. If it exists already, only one of the feeds is accepted."""
     both = frozenset({"NIFTY"})
     young = Claim(created="2026-11-25T09:00:00Z", name="a", products=("NIFTY",))
     assert list(taken([young, OLD], {"a": both, "z": both, "gone": both})) == ["a"]
 
 
-def test_many_taken_products_make_a_message_that_can_be_read() -> None:
-    """A condition's message is bounded."""
+def test_the_message_lists_only_the_first_of_many_taken_products() -> None:
+    """The length of a condition's message is limited."""
     names = tuple(f"P{n:03}" for n in range(500))
     problems = taken(
         [Claim(created="1", name="old", products=names), Claim(created="2", name="new", products=names)]
@@ -88,17 +88,15 @@ made_by = st.dictionaries(st.text("abcdef", min_size=1, max_size=2), st.frozense
 
 
 @given(claims)
-def test_the_oldest_is_never_refused_while_nothing_is_made(made: list[Claim]) -> None:
-    """Age decides between those that do not run yet."""
-    if made:
-        assert min(made).name not in taken(made)
+def test_the_oldest_feed_is_never_refused_while_no_feed_produces(listed: list[Claim]) -> None:
+    """Between feeds that do not run yet, the older one gets a product."""
+    if listed:
+        assert min(listed).name not in taken(listed)
 
 
 @given(claims, made_by)
-def test_whoever_is_not_refused_shares_no_product(
-    asked: list[Claim], made: dict[str, frozenset[str]]
-) -> None:
-    """Neither with what another is to make nor with what another makes."""
+def test_accepted_feeds_share_no_product(asked: list[Claim], made: dict[str, frozenset[str]]) -> None:
+    """An accepted feed lists no product that another accepted feed lists or that another feed produces."""
     problems = taken(asked, made)
     kept = [claim for claim in asked if claim.name not in problems]
     named = [product for claim in kept for product in claim.products]
@@ -107,13 +105,13 @@ def test_whoever_is_not_refused_shares_no_product(
         older = {other.name for other in asked if other < claim}
         for other, products in made.items():
             shared = products.intersection(claim.products)
-            # Two that make it already: the older of them is left in peace.
+            # If two feeds produce a product already, the older one is accepted.
             assert other == claim.name or shared <= made.get(claim.name, frozenset())
             assert other not in older or not shared
 
 
 def test_a_recording_that_is_only_a_path_cannot_run_in_a_cluster() -> None:
-    """The field that is missing is named."""
+    """The message names the missing field."""
     replay = Feed(name="a", products=("P",), source=Replay(), enricher=Enricher())
     problem = not_for_a_cluster(replay)
     assert problem

@@ -1,4 +1,4 @@
-"""Status and conditions: what a user, `kubectl wait`, Flux and Argo CD see of a feed."""
+"""Test a feed's status and conditions, which users, `kubectl wait`, Flux and Argo CD read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TYPES = [
     "Paused", "ReplicasContested", "Stalled", "Reconciling",
 ]  # fmt: skip
 LATER = NOON + timedelta(seconds=2)
-AWAY = Unknown(reason="RedisUnreachable", message="Redis: connection refused")
+OUTAGE = Unknown(reason="RedisUnreachable", message="Redis: connection refused")
 
 
 def refused(previous: dict[str, Any], facts: Facts, generation: int = 1) -> dict[str, Any]:
@@ -30,8 +30,8 @@ def refused(previous: dict[str, Any], facts: Facts, generation: int = 1) -> dict
     )
 
 
-def test_every_condition_is_there_from_the_first_visit_with_all_six_fields() -> None:
-    """Even before anything is known or runs."""
+def test_every_condition_exists_from_the_first_reconciliation_with_all_six_fields() -> None:
+    """This holds before the first signals are read and before any replica runs."""
     nothing = Facts(
         generator=Observed(replicas=0, ready=0, updated=0), enricher=Observed(replicas=0, ready=0, updated=0)
     )
@@ -49,54 +49,54 @@ def test_every_condition_is_there_from_the_first_visit_with_all_six_fields() -> 
 
 
 def test_a_status_is_equal_while_nothing_changes() -> None:
-    """No write without news: later visits with other numbers give the very same object."""
+    """The operator writes only changes: other numbers with the same replicas give an equal status."""
     first = wrote(decided(reading=load(arrivals_per_second=10)), serving(1, 1))
     for reading in (load(arrivals_per_second=12), load(arrivals_per_second=9, lag=40, pending=3)):
         assert wrote(decided(reading=reading, at=LATER), serving(1, 1), first) == first
 
 
-def test_a_change_is_told_once_with_its_numbers() -> None:
-    """From, to, reason, bound, inputs and every stage's sentence; the same again is no news."""
+def test_a_change_is_reported_once_with_its_numbers() -> None:
+    """The record has from, to, reason, bound, inputs and the sentence of every stage."""
     feed = a_feed(max_replicas=3)
     before = wrote(decided(feed), serving(1, 1))
     burst = decided(feed, load(lag=200_000, pending=256, arrivals_per_second=59.2), at=LATER)
     assert [choice.component for choice in status.changes(before, burst)] == ["enricher"]
     built = wrote(burst, serving(1, 1), before)
-    told = built["lastDecision"]
-    assert (told["component"], told["from"], told["to"]) == ("enricher", 1, 3)
-    assert (told["reason"], told["limitedBy"]) == ("BacklogCatchUp", "MaxReplicas")
-    assert told["inputs"] == {
+    last = built["lastDecision"]
+    assert (last["component"], last["from"], last["to"]) == ("enricher", 1, 3)
+    assert (last["reason"], last["limitedBy"]) == ("BacklogCatchUp", "MaxReplicas")
+    assert last["inputs"] == {
         "lag": 200_000, "pending": 256, "oldestSeconds": 0, "queuedTasks": 0,
         "arrivalsPerSecond": 60, "serviceMicros": 1000,
     }  # fmt: skip
-    assert "lowered to maxReplicas 3" in told["message"]
+    assert "lowered to maxReplicas 3" in last["message"]
     assert built["enricher"]["reason"] == "BacklogCatchUp"
     assert status.changes(built, burst) == []
 
 
 def test_an_outage_of_redis_keeps_the_reason_and_ready() -> None:
-    """Only MetricsAvailable tells it; nothing flaps when it ends."""
+    """Only MetricsAvailable reports the outage, so no other condition changes when it ends."""
     first = wrote(decided(reading=load(arrivals_per_second=10)), serving(1, 1))
-    away = wrote(decided(reading=AWAY, at=LATER), serving(1, 1), first)
-    assert away["enricher"] == first["enricher"]
-    assert away["decisions"] == first["decisions"]
-    assert (of(away, "MetricsAvailable")["status"], of(away, "MetricsAvailable")["reason"]) == (
+    outage = wrote(decided(reading=OUTAGE, at=LATER), serving(1, 1), first)
+    assert outage["enricher"] == first["enricher"]
+    assert outage["decisions"] == first["decisions"]
+    assert (of(outage, "MetricsAvailable")["status"], of(outage, "MetricsAvailable")["reason"]) == (
         "False",
         "RedisUnreachable",
     )
-    assert of(away, "Ready") == of(first, "Ready")
+    assert of(outage, "Ready") == of(first, "Ready")
 
 
-def test_a_redis_that_is_nearly_full_is_told_and_nothing_else_changes() -> None:
-    """The load is still known, so replicas follow it; the words do not change with every byte."""
+def test_a_nearly_full_redis_is_reported_and_no_other_condition_changes() -> None:
+    """The load is still known, so scaling continues. The message does not change with the exact usage."""
     roomy = wrote(decided(reading=load(redis_memory=0.74)), serving(1, 1))
     full = wrote(decided(reading=load(redis_memory=0.8), at=LATER), serving(1, 1), roomy)
-    told = of(full, "MetricsAvailable")
-    assert (told["status"], told["reason"]) == ("True", "RedisNearlyFull")
-    assert "over 75% of its maxmemory and is not below 65% yet" in told["message"]
+    available = of(full, "MetricsAvailable")
+    assert (available["status"], available["reason"]) == ("True", "RedisNearlyFull")
+    assert "over 75% of its maxmemory and is not below 65% yet" in available["message"]
     assert of(full, "Ready") == of(roomy, "Ready")
     fuller = wrote(decided(reading=load(redis_memory=0.99), at=LATER), serving(1, 1), full)
-    assert of(fuller, "MetricsAvailable") == told
+    assert of(fuller, "MetricsAvailable") == available
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,12 @@ def test_a_redis_that_is_nearly_full_is_told_and_nothing_else_changes() -> None:
         ((0.75, 0.6499, 0.7, 0.7499, 0.75), "+---+"),
         ((0.8, None), "+-"),
     ],
-    ids=["stays until there is room", "stays away until it is nearly full", "no limit any more"],
+    ids=["stays set until usage is low", "stays cleared until nearly full", "the limit was removed"],
 )
 def test_a_memory_that_moves_around_a_threshold_writes_nothing(
     shares: Sequence[float | None], reasons: str
 ) -> None:
-    """Rule: set at 75 %, gone below 65 %: in between the condition is what it was."""
+    """RedisNearlyFull is set at 75 % and cleared below 65 %. In between the condition does not change."""
     built: dict[str, Any] = {}
     seen = []
     for share in shares:
@@ -122,8 +122,8 @@ def test_a_memory_that_moves_around_a_threshold_writes_nothing(
     assert "".join(seen) == reasons
 
 
-def test_a_feed_that_began_without_signals_gets_its_reason_with_the_first() -> None:
-    """SignalsUnknown does not stick to it."""
+def test_the_first_signals_replace_the_reason_signals_unknown() -> None:
+    """A feed that starts without signals gets its real reason with the first reading."""
     first = wrote(decided(reading=WAITING), serving(1, 1))
     assert first["enricher"]["reason"] == "SignalsUnknown"
     assert of(first, "MetricsAvailable")["status"] == "Unknown"
@@ -131,8 +131,8 @@ def test_a_feed_that_began_without_signals_gets_its_reason_with_the_first() -> N
     assert later["enricher"]["reason"] == "ArrivalRate"
 
 
-def test_the_last_ten_decisions_are_kept_and_the_generators_reason_outlives_them() -> None:
-    """Oldest first; a component whose decisions have left the list is not news again."""
+def test_the_last_ten_decisions_are_kept_and_reasons_are_kept_longer() -> None:
+    """The oldest is first. A component whose decisions were dropped from the list is not reported again."""
     built: dict[str, Any] = {}
     for count in range(15):
         feed = a_feed("Manual", replicas=count)
@@ -142,8 +142,8 @@ def test_the_last_ten_decisions_are_kept_and_the_generators_reason_outlives_them
     assert wrote(decided(a_feed("Manual", replicas=14), enrichers=14), serving(1, 14), built) == built
 
 
-def test_transition_times_move_only_with_the_status() -> None:
-    """Reason and message may change at any time."""
+def test_transition_times_change_only_with_the_status() -> None:
+    """A new reason or message keeps lastTransitionTime."""
     old = conditions.merge(
         [], [conditions.Condition(type="Ready", status="False", reason="A", message="a")], NOON, 1
     )
@@ -157,8 +157,8 @@ def test_transition_times_move_only_with_the_status() -> None:
     assert moved[0]["lastTransitionTime"] == "2026-11-25T12:00:02Z"
 
 
-def test_conditions_of_others_are_left_in_place() -> None:
-    """The list is written whole: what somebody else added must come along."""
+def test_conditions_of_other_programs_are_kept() -> None:
+    """The operator writes the whole list, so it must include conditions that other programs added."""
     foreign = {"type": "example.com/Audited", "status": "True"}
     merged = conditions.merge(
         [foreign], [conditions.Condition(type="Ready", status="True", reason="A", message="a")], NOON, 1
@@ -166,8 +166,8 @@ def test_conditions_of_others_are_left_in_place() -> None:
     assert merged[1] == foreign
 
 
-def test_bounds_pause_and_contest_have_conditions_of_their_own() -> None:
-    """Each names what a person may do about it."""
+def test_bounds_pause_and_contested_replicas_have_their_own_conditions() -> None:
+    """Each message or reason names the cause."""
     limited = wrote(decided(a_feed(max_replicas=2), load(lag=10**6)), serving(1, 2))
     assert of(limited, "ScalingLimited")["message"] == "enricher: MaxReplicas keeps it at 2"
     paused = wrote(decided(replace(a_feed(), pause=PauseRequest(paused=True))), serving(1, 1))
@@ -180,8 +180,8 @@ def test_bounds_pause_and_contest_have_conditions_of_their_own() -> None:
     )
 
 
-def test_a_refused_feed_tells_what_runs_and_why_nothing_is_decided() -> None:
-    """What ran runs on: its replicas are as they are, decisions as they were told."""
+def test_a_refused_feed_reports_its_replicas_and_the_problem() -> None:
+    """Its workloads keep running: replicas are current, and reasons and decisions are the last ones."""
     before = wrote(decided(enrichers=1), serving(1, 1))
     built = refused(before, serving(1, 0), generation=2)
     assert built["generator"] == before["generator"]
@@ -199,8 +199,8 @@ def test_a_refused_feed_tells_what_runs_and_why_nothing_is_decided() -> None:
     assert of(built, "Stalled")["status"] == "True"
 
 
-def test_long_messages_are_cut_to_what_an_api_server_takes() -> None:
-    """A pod's last words may be long."""
+def test_long_messages_are_cut_to_the_limit_of_the_status() -> None:
+    """The last log lines of a pod may be long."""
     built = wrote(decided(), replace(serving(1, 0), stalled=Problem(reason="X", message="x" * 5000)))
     assert len(of(built, "Stalled")["message"]) == conditions.MESSAGE_MAX
 
@@ -210,11 +210,13 @@ def test_long_messages_are_cut_to_what_an_api_server_takes() -> None:
     [
         (load(lag=0, pending=0), "all its messages were processed", False),
         (load(lag=90, pending=30), "120 messages were not processed (90 unread, 30 pending)", True),
-        (AWAY, "the number of messages left in its stream is unknown: Redis: connection refused", True),
+        (OUTAGE, "the number of messages left in its stream is unknown: Redis: connection refused", True),
     ],
 )
-def test_a_deleted_feed_says_what_it_leaves(reading: Reading, text: str, warning: bool) -> None:
-    """Rule: its pods are collected, its stream stays; nobody must find that by chance."""
-    told = status.left_behind("nifty", reading)
-    assert told[0].startswith(text)
-    assert told[1] is warning
+def test_the_number_of_messages_that_a_deleted_feed_leaves_is_reported(
+    reading: Reading, text: str, warning: bool
+) -> None:
+    """Kubernetes deletes the pods, but the stream stays in Redis, so the user must learn of it."""
+    message, needs_attention = status.left_behind("nifty", reading)
+    assert message.startswith(text)
+    assert needs_attention is warning

@@ -1,4 +1,4 @@
-"""The resource's type is written down once."""
+"""Test that the CRD, the parser and the API paths use the same resource type."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_crd_declares_the_type_that_the_operator_reads_and_writes() -> None:
-    """Group, version, kind and plural of the CRD are those of the parser and of the API's paths."""
+    """Group, version, kind and plural of the CRD equal those of the parser and of the API paths."""
     (crd,) = yaml.safe_load_all((ROOT / "k8s/crd/deltastreamfeed.yaml").read_text())
     group, kinds = crd["spec"]["group"], crd["spec"]["names"]
     (version,) = [each["name"] for each in crd["spec"]["versions"] if each["served"]]
