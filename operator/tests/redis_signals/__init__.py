@@ -1,1 +1,1 @@
-"""Tests of the signals against a real Redis (a package: see `local_run`)."""
+"""Tests of `RedisSignals` on a real Redis. `local_run/__init__.py` says why this folder is a package."""

@@ -1,4 +1,4 @@
-"""The enricher's own subscriber and worker on real stores: all outstanding work is seen, at every moment."""
+"""Test that the signals include all open work of a real enricher: its subscriber, worker and stores."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ENTRIES = 500
 
 
 class Enricher:
-    """Its two processes, started one by one."""
+    """The subscriber and the worker of the enricher, which the test starts one by one."""
 
     def __init__(self, log: Path, redis_url: str, mongo_url: str) -> None:
         self._log, self._running = log, list[subprocess.Popen[bytes]]()
@@ -40,7 +40,7 @@ class Enricher:
         }
 
     def start(self, role: str) -> None:
-        """Run one of them."""
+        """Start the process of this role: `subscriber` or `worker`."""
         command = [sys.executable, "-m", "worker_enricher", role]
         with open(self._log, "ab") as log:
             self._running.append(
@@ -48,7 +48,7 @@ class Enricher:
             )
 
     def end(self) -> None:
-        """End both; who does not end by itself is killed and fails the test."""
+        """Stop both. A process that SIGTERM does not end is killed, and the test fails."""
         for process in self._running:
             process.terminate()
         try:
@@ -67,10 +67,10 @@ def enricher(tmp_path: Path, redis_url: str, mongo_url: str) -> Iterator[Enriche
     made.end()
 
 
-def test_work_in_stream_queue_and_workers_is_counted_once(
+def test_open_entries_are_counted_once_wherever_they_wait(
     enricher: Enricher, redis_url: str, mongo_url: str
 ) -> None:
-    """What the queue alone shows is a few tasks; the backlog is every entry that is not yet stored."""
+    """The Celery queue shows only a few tasks. The backlog is every entry that is not stored yet."""
     signals = RedisSignals(redis_url, time)
 
     def reading() -> Signals | None:
@@ -88,7 +88,7 @@ def test_work_in_stream_queue_and_workers_is_counted_once(
         assert (seen.backlog, seen.queued_tasks, seen.service_seconds) == (ENTRIES, 0, None)
 
         enricher.start("subscriber")
-        wait_until(lambda: bool((now := reading()) and now.queued_tasks), "a worker is called")
+        wait_until(lambda: bool((now := reading()) and now.queued_tasks), "a task is queued")
         waiting = reading()
         assert waiting
         assert (waiting.lag, waiting.pending, waiting.backlog) == (ENTRIES, 0, ENTRIES)
@@ -102,8 +102,8 @@ def test_work_in_stream_queue_and_workers_is_counted_once(
                 backlogs.append((now.backlog, ticks.count_documents({})))
             return bool(now and now.backlog == 0)
 
-        wait_until(drained, "all is worked off")
-        # Stored comes before acknowledged: what was open and what is stored since are never less than all.
+        wait_until(drained, "all entries are processed")
+        # A worker stores an entry before it acknowledges it, so each entry is open or stored or both.
         assert all(backlog + stored >= ENTRIES for backlog, stored in backlogs)
         done = reading()
         assert done

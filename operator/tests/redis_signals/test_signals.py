@@ -1,4 +1,4 @@
-"""Signals from a real Redis with the real stream and counters."""
+"""Test `RedisSignals` on a real Redis with the keys of the enricher: stream, counters and queues."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FEED, STREAM = "nifty", "feed:nifty"
 
 
 class Clock:
-    """Moved by hand; wall time is Redis' own, so that ages are true."""
+    """A clock that the test advances. Its wall time is that of Redis, so that ages are correct."""
 
     def __init__(self, client: redis.Redis) -> None:
         self.now, self._client = 100.0, client
@@ -57,8 +57,8 @@ def _known(reading: Reading) -> Signals:
     return reading
 
 
-def test_a_feed_that_has_not_begun_has_no_work(signals: RedisSignals, clock: Clock) -> None:
-    """No stream, no group, no counters: zeros, once there is a second reading for the rates."""
+def test_a_feed_without_keys_has_no_backlog(signals: RedisSignals, clock: Clock) -> None:
+    """Without stream, group and counters all numbers are zero. Rates need a second reading."""
     first = _read(signals, clock)
     assert isinstance(first, Unknown)
     assert first.reason == "FirstReading"
@@ -66,10 +66,10 @@ def test_a_feed_that_has_not_begun_has_no_work(signals: RedisSignals, clock: Clo
     assert (second.backlog, second.arrivals_per_second, second.service_seconds) == (0, 0, None)
 
 
-def test_all_outstanding_work_is_seen_wherever_it_waits(
+def test_the_backlog_includes_unread_and_pending_entries(
     client: redis.Redis, signals: RedisSignals, clock: Clock, redis_url: str
 ) -> None:
-    """38 entries: 28 taken, in workers or Celery's queue, and 10 unread; the queue alone shows its tasks."""
+    """Of 38 entries 28 are pending and 10 unread. The Celery queue alone shows only two tasks."""
     client.xgroup_create(STREAM, "enricher", "0", mkstream=True)
     for _ in range(38):
         client.xadd(STREAM, {"body": "{}"})
@@ -84,10 +84,10 @@ def test_all_outstanding_work_is_seen_wherever_it_waits(
     assert 0 < seen.oldest_seconds < 60
 
 
-def test_the_age_of_unread_entries_is_seen_without_any_pending(
+def test_without_pending_entries_the_oldest_unread_entry_gives_the_age(
     client: redis.Redis, signals: RedisSignals, clock: Clock
 ) -> None:
-    """No enricher runs: the first unread entry is the oldest."""
+    """If no enricher runs, the first unread entry is the oldest."""
     client.xgroup_create(STREAM, "enricher", "0", mkstream=True)
     seconds, _ = client.time()
     client.xadd(STREAM, {"body": "{}"}, id=f"{(seconds - 40) * 1000}-0")
@@ -96,24 +96,24 @@ def test_the_age_of_unread_entries_is_seen_without_any_pending(
     assert 40 <= _known(_read(signals, clock)).oldest_seconds < 60
 
 
-def test_the_share_of_redis_memory_is_told_where_there_is_a_limit(
+def test_the_used_share_of_redis_memory_is_read_if_there_is_a_limit(
     own_redis: RedisServer, clock: Clock
 ) -> None:
-    """None without `maxmemory` and for a user who may not ask, and the load is read all the same."""
+    """It is None without `maxmemory` or without permission for INFO. The load is read in each case."""
     with redis.Redis.from_url(own_redis.url()) as client:
         signals = RedisSignals(own_redis.url(), clock)
         _read(signals, clock)
         assert _known(_read(signals, clock)).redis_memory is None
         client.config_set("maxmemory", 2 * client.info("memory")["used_memory"])
         assert _known(_read(signals, clock)).redis_memory == pytest.approx(0.5, abs=0.2)
-        client.acl_setuser("old", enabled=True, passwords=["+p"], keys=["*"], commands=["+@all", "-info"])
-        old = RedisSignals(f"redis://old:p@127.0.0.1:{own_redis.port}/0", clock)
-        _read(old, clock)
-        assert _known(_read(old, clock)).redis_memory is None
+        client.acl_setuser("limited", enabled=True, passwords=["+p"], keys=["*"], commands=["+@all", "-info"])
+        limited = RedisSignals(f"redis://limited:p@127.0.0.1:{own_redis.port}/0", clock)
+        _read(limited, clock)
+        assert _known(_read(limited, clock)).redis_memory is None
 
 
 def test_rates_are_differences_of_counters(client: redis.Redis, signals: RedisSignals, clock: Clock) -> None:
-    """Arrivals over the time between readings; the cost of an entry from the enrichers' own time."""
+    """Arrivals are divided by the time between readings, worker time by the processed entries."""
     client.xadd(STREAM, {"body": "{}"})
     _read(signals, clock)
     for _ in range(50):
@@ -128,7 +128,7 @@ def test_rates_are_differences_of_counters(client: redis.Redis, signals: RedisSi
 def test_counters_that_go_backwards_are_unknown_for_one_tick(
     client: redis.Redis, signals: RedisSignals, clock: Clock
 ) -> None:
-    """Redis lost its data: a negative rate is no rate."""
+    """Redis lost its data, so the difference would give a negative rate."""
     client.hset(f"{STREAM}:service", mapping={"entries": 100, "batches": 1, "busy_us": 100})
     _read(signals, clock)
     client.flushall()
@@ -138,23 +138,25 @@ def test_counters_that_go_backwards_are_unknown_for_one_tick(
     _known(_read(signals, clock))
 
 
-def test_a_redis_that_refuses_or_is_away_is_unknown_with_its_words(redis_url: str, clock: Clock) -> None:
-    """An error is never read as zero, and the password is not in the message."""
+def test_a_refused_login_or_an_unreachable_redis_is_unknown_with_the_error_text(
+    redis_url: str, clock: Clock
+) -> None:
+    """An error does not count as zero load. The message does not contain the password."""
     refused = RedisSignals(redis_url.replace("redis://:", "redis://:x"), clock).read([FEED])[FEED]
     assert isinstance(refused, Unknown)
     assert refused.reason == "RedisRefusedLogin"
     assert "username-password" in refused.message
-    away = RedisSignals("redis://:secret@127.0.0.1:1/0", clock).read([FEED])[FEED]
-    assert isinstance(away, Unknown)
-    assert away.reason == "RedisUnreachable"
-    assert "secret" not in away.message
+    unreachable = RedisSignals("redis://:secret@127.0.0.1:1/0", clock).read([FEED])[FEED]
+    assert isinstance(unreachable, Unknown)
+    assert unreachable.reason == "RedisUnreachable"
+    assert "secret" not in unreachable.message
 
 
 @pytest.mark.parametrize("key", ["feed:bad", "feed:bad:service", "enrich.bad"])
-def test_a_key_of_the_wrong_type_darkens_its_own_feed_only(
+def test_a_key_of_the_wrong_type_makes_only_its_own_feed_unknown(
     key: str, client: redis.Redis, signals: RedisSignals, clock: Clock, redis_url: str
 ) -> None:
-    """Rule: the feed's reading is Unknown and names the key; every other feed is read as ever."""
+    """The feed's reading is Unknown and names the key. The readings of other feeds are not affected."""
     client.xgroup_create("feed:bad", "enricher", "0", mkstream=True)
     client.xadd("feed:bad", {"body": "{}"})
     client.xreadgroup("enricher", "s", {"feed:bad": ">"})
@@ -163,22 +165,22 @@ def test_a_key_of_the_wrong_type_darkens_its_own_feed_only(
             other.connection_pool.connection_kwargs["db"] = 1
         other.delete(key)
         other.set(key, "x")
-    said = _unreadable_alone(signals, clock)
-    assert key in said
-    assert "WRONGTYPE" in said
+    message = _unreadable_alone(signals, clock)
+    assert key in message
+    assert "WRONGTYPE" in message
 
 
 @pytest.mark.parametrize("value", ["many", "-1", "9" * 30, b"\xff"])
-def test_a_counter_that_is_no_number_darkens_its_own_feed_only(
+def test_an_invalid_counter_makes_only_its_own_feed_unknown(
     value: str | bytes, client: redis.Redis, signals: RedisSignals, clock: Clock
 ) -> None:
-    """Rule: what HINCRBY cannot have written is not reckoned with."""
+    """A value that HINCRBY cannot have written is not used as a number."""
     client.hset("feed:bad:service", "entries", value)  # type: ignore[arg-type]
     assert "feed:bad:service: entries" in _unreadable_alone(signals, clock)
 
 
 def _unreadable_alone(signals: RedisSignals, clock: Clock) -> str:
-    """What the second reading says of the feed `bad`, while the other feed's is known."""
+    """Return the message of feed `bad`, whose second reading is Unknown. The other feed's is known."""
     for _ in range(2):
         clock.now += 2
         seen = signals.read([FEED, "bad"])
@@ -189,10 +191,10 @@ def _unreadable_alone(signals: RedisSignals, clock: Clock) -> str:
     return unknown.message
 
 
-def test_a_first_unread_entry_that_is_no_text_has_an_age_like_any(
+def test_an_unread_entry_that_is_not_text_has_an_age(
     client: redis.Redis, signals: RedisSignals, clock: Clock
 ) -> None:
-    """Rule: the adapter looks at the id of an entry, and its body may be anything."""
+    """The adapter uses only the id of an entry. Its body may hold any bytes."""
     client.xgroup_create(STREAM, "enricher", "0", mkstream=True)
     client.xadd(STREAM, {"body": b"\xff\xfe"})
     _read(signals, clock)
@@ -201,29 +203,29 @@ def test_a_first_unread_entry_that_is_no_text_has_an_age_like_any(
     assert 0 <= seen.oldest_seconds < 60
 
 
-def test_a_group_that_goes_between_two_questions_is_absent(
+def test_a_stream_that_is_deleted_during_a_reading_has_no_oldest_entry(
     client: redis.Redis, signals: RedisSignals, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rule: a stream deleted between the pipelines of one reading has no oldest entry, and fails nobody."""
+    """A stream may be deleted between the pipelines of one reading. The reading is still known."""
     client.xgroup_create(STREAM, "enricher", "0", mkstream=True)
     client.xadd(STREAM, {"body": "{}"})
     client.xreadgroup("enricher", "s", {STREAM: ">"})
     _read(signals, clock)
-    asked = signals._streams_of
+    read_streams = signals._streams_of
 
-    def then_gone(feeds: Sequence[str], dark: dict[str, Unknown]) -> object:
-        answers = asked(feeds, dark)
+    def then_delete(feeds: Sequence[str], unreadable: dict[str, Unknown]) -> object:
+        answers = read_streams(feeds, unreadable)
         client.delete(STREAM)
         return answers
 
-    monkeypatch.setattr(signals, "_streams_of", then_gone)
+    monkeypatch.setattr(signals, "_streams_of", then_delete)
     assert _known(_read(signals, clock)).oldest_seconds == 0
 
 
-def test_a_redis_that_takes_no_connection_costs_a_few_seconds(clock: Clock) -> None:
-    """Rule: the driver's own retries do not add up to more than the loop may wait."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf:
-        port = deaf.getsockname()[1]
+def test_a_redis_that_accepts_no_connection_delays_a_reading_by_a_few_seconds(clock: Clock) -> None:
+    """The retries of the Redis client take less than READ_MAX_S, the time that the operator waits."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        port = server.getsockname()[1]
         began = time.monotonic()
         seen = RedisSignals(f"redis://127.0.0.1:{port}/0", clock).read([FEED])[FEED]
     assert isinstance(seen, Unknown)
