@@ -1,5 +1,5 @@
 """Tests of the local run.
 
-NB: a package, so that pytest names its modules `local_run.*`. By their path they would be
-`operator.tests.*`, and pytest would put a package `operator` in the place of the standard library's.
+This folder is a package, so pytest names its modules `local_run.*`. Otherwise pytest would name them
+`operator.tests.*` by their path, and the package `operator` would hide the standard library's module.
 """

@@ -1,4 +1,4 @@
-"""A local run in a process of its own, with miniature services, real stores and a home of its own."""
+"""Fixtures that start a local run as a child process, with fake services, real stores and its own home."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ spec:
 
 
 def _gone(pid: int) -> bool:
-    """Whether the process has ended; it may do so while it is looked at."""
+    """Return whether the process has ended. It may also end during the check."""
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -43,12 +43,12 @@ def _gone(pid: int) -> bool:
 
 @pytest.fixture
 def gone() -> Callable[[int], bool]:
-    """Tells whether the process of a pid has ended."""
+    """Return the function that tells whether the process with a pid has ended."""
     return _gone
 
 
 class LocalRun:
-    """Starts `python -m deltastream_operator local` and knows all that came of it."""
+    """Runs `python -m deltastream_operator local` and remembers the pids of all its processes."""
 
     def __init__(self, home: Path, **env: str) -> None:
         self.home, self.state, self.notes = home, home / "state", home / "notes"
@@ -70,17 +70,17 @@ class LocalRun:
         self.process: subprocess.Popen[str] | None = None
 
     def command(self, *words: str) -> list[str]:
-        """The command line of the operator."""
+        """Return a command line of the operator with these arguments."""
         return [sys.executable, "-m", "deltastream_operator", *words]
 
     def local(self, command: str = "local") -> list[str]:
-        """The command line that runs this home."""
+        """Return the command line of `local` or `start` for this home, with its feed and fake services."""
         return self.command(command, "--feeds", str(self.feed), "--services", str(self.table))
 
     def start(self) -> None:
-        """Start it and wait until it says that all is ready."""
+        """Start the local run and wait until it reports that all processes are ready."""
         self.output = self.home / "output"
-        (self.state / "run/ready").unlink(missing_ok=True)  # a killed local run leaves it
+        (self.state / "run/ready").unlink(missing_ok=True)  # a killed local run leaves this file
         with open(self.output, "a") as out:
             self.process = subprocess.Popen(
                 self.local(), env=self.env, cwd=self.home, stdout=out, stderr=out, text=True
@@ -93,13 +93,13 @@ class LocalRun:
         return (self.state / "run/ready").exists()
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of this home to its end."""
+        """Run a command in the environment of this home and return its result."""
         return subprocess.run(
             list(words), env=self.env, cwd=self.home, capture_output=True, text=True, timeout=100, check=False
         )
 
     def pids(self) -> dict[str, int]:
-        """Who runs now, by name; all of them are remembered."""
+        """Return the running processes: pid by name. All pids are remembered for `alive`."""
         try:
             recorded = json.loads((self.state / "run/processes.json").read_text())
         except (OSError, ValueError):
@@ -109,12 +109,12 @@ class LocalRun:
         return found
 
     def restarted(self, name: str, old: int) -> bool:
-        """Whether `name` runs as another process than `old`."""
+        """Return whether `name` runs as another process than the one with pid `old`."""
         now = self.pids().get(name, old)
         return now != old and psutil.pid_exists(now)
 
     def alive(self) -> list[int]:
-        """Everything ever seen that still runs."""
+        """Return the remembered pids whose processes still run."""
         return [pid for pid in self.seen if not _gone(pid)]
 
     def end(self, how: signal.Signals) -> int:
@@ -125,7 +125,7 @@ class LocalRun:
         return self.process.wait(timeout=60)
 
     def clean_up(self) -> None:
-        """Whatever a failed test left."""
+        """Stop the local run and its processes if a failed test left them running."""
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
@@ -139,7 +139,7 @@ class LocalRun:
 
 @pytest.fixture
 def local_run(tmp_path: Path) -> Iterator[LocalRun]:
-    """A local run that is not started yet."""
+    """Return a local run that is not started yet."""
     local_run = LocalRun(tmp_path)
     yield local_run
     local_run.clean_up()

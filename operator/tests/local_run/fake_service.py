@@ -1,4 +1,4 @@
-"""A service in miniature: probes on PORT; notes when it starts and stops."""
+"""A fake service: it answers probes on PORT, and writes to a file when it starts and stops."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def note(word: str) -> None:
-    """Append a line to the notes, the second argument."""
+    """Append a line to the notes file, whose path is the second command line argument."""
     with open(Path(sys.argv[2]), "a") as notes:
         notes.write(f"{word} {sys.argv[1]} {os.environ.get('FEED', '')} {os.getpid()}\n")
 

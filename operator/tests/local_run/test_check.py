@@ -1,4 +1,4 @@
-"""What `--check` says of a feed that its generator refuses: the fields of the feed, not variables."""
+"""Test that `--check` names fields of the feed, not variables, if the feed generator refuses the feed."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ FEED = Feed(name="desk", products=("NIFTY",), source=Synthetic())
 
 
 def refusal(feed: Feed, home: Path) -> str:
-    """The text of the refusal by the real feed generator."""
+    """Return the error text for a feed that the real feed generator refuses."""
     with pytest.raises(FeedError) as caught:
         check_runnable([feed], Services(root=ROOT, home=Home(home), settings=load({}, {})))
     return str(caught.value)
 
 
-def test_every_unknown_product_is_named_with_the_field_that_lists_them(tmp_path: Path) -> None:
-    """One line names the field, each product that is not available and those that are."""
+def test_unknown_products_are_listed_with_their_field(tmp_path: Path) -> None:
+    """One line names the field, the unknown products and the available products."""
     text = refusal(replace(FEED, products=("NIFTI", "NIFTY", "APPL")), tmp_path)
     assert text.startswith("desk: spec.products: the rulebook has no 'NIFTI', 'APPL'; it knows AAPL, ")
     assert "\n" not in text
 
 
-def test_a_recording_without_times_is_told_which_field_gives_one(tmp_path: Path) -> None:
-    """The generator's text names a variable in brackets; the author of a feed sets a field."""
+def test_for_a_recording_without_times_the_message_names_as_of(tmp_path: Path) -> None:
+    """The generator names a variable in brackets. `--check` replaces it with the field of the feed."""
     recording = ROOT / "k8s/samples/data/nifty_2024-06-21_close.csv"
     text = refusal(replace(FEED, source=Replay(path=recording)), tmp_path)
     assert text.endswith("give the time of the snapshot (spec.source.replay.asOf)")

@@ -1,4 +1,4 @@
-"""A feed is read strictly: a typo is an error with its fix, never a silent default."""
+"""Test the strict reading of feeds: a typo is an error with a fix and never gives a default silently."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GOOD = HEAD + (
 
 
 def problems(text: str, tmp_path: Path) -> list[str]:
-    """What is wrong with a file x.yaml of this text, without its folder."""
+    """Return the problems of a file x.yaml with this text. Paths are relative to its folder."""
     file = tmp_path / "x.yaml"
     file.write_text(text)
     with pytest.raises(FeedError) as caught:
@@ -31,8 +31,8 @@ def problems(text: str, tmp_path: Path) -> list[str]:
     return [line.removeprefix(f"{tmp_path}/") for line in str(caught.value).split("\n")]
 
 
-def test_a_good_file_is_a_feed_with_defaults() -> None:
-    """What is left out has the documented default."""
+def test_missing_fields_get_their_defaults() -> None:
+    """Fields that the file leaves out have the documented defaults."""
     feeds, bad = resource.parse(GOOD, Path("x.yaml"))
     assert bad == []
     assert feeds == [
@@ -49,15 +49,15 @@ def test_a_good_file_is_a_feed_with_defaults() -> None:
 SHORTEST = HEAD + "spec: {products: [NIFTY], source: {synthetic: {}}}\n"
 
 
-def test_products_and_source_are_a_whole_feed() -> None:
-    """Whoever names no mode leaves the number of enrichers to the operator."""
+def test_a_feed_needs_only_products_and_source() -> None:
+    """The default mode is Automatic: the operator decides the number of enrichers."""
     feeds, bad = resource.parse(SHORTEST, Path("x.yaml"))
     assert bad == []
     assert feeds == [Feed(name="a", products=("NIFTY",), source=Synthetic(), mode="Automatic")]
 
 
-def test_the_feed_in_the_readme_is_good() -> None:
-    """People copy it as it stands."""
+def test_the_feed_in_the_readme_is_valid() -> None:
+    """Users copy it without changes."""
     text = (REPO / "README.md").read_text().partition("```yaml\n")[2].partition("```")[0]
     feeds, bad = resource.parse(textwrap.dedent(text), Path("README.md"))
     assert ([feed.name for feed in feeds], bad) == (["mine"], [])
@@ -70,8 +70,8 @@ RECORDINGS = {
 }
 
 
-def test_samples_are_good_and_may_all_be_applied_together() -> None:
-    """`kubectl apply -f k8s/samples/`: one feed of each kind, no product twice, every mode but Recommend."""
+def test_the_samples_are_valid_and_can_be_applied_together() -> None:
+    """`kubectl apply -f k8s/samples/` works: no two feeds share a product. All modes but Recommend appear."""
     files = sorted(file for file in SAMPLES.glob("*.yaml") if file.name not in RECORDINGS)
     feeds = {feed.name: feed for feed in resource.load(files)}
     assert sorted(feeds) == ["external", "manual", "nifty-replay", "synthetic"]
@@ -88,8 +88,8 @@ def test_samples_are_good_and_may_all_be_applied_together() -> None:
 
 
 @pytest.mark.parametrize(("file", "csv"), RECORDINGS.items())
-def test_a_samples_config_map_holds_the_recording_itself(file: str, csv: str) -> None:
-    """In a cluster and on a desk the same figures come out."""
+def test_a_samples_config_map_contains_the_recording(file: str, csv: str) -> None:
+    """A replay has the same results in a cluster and in a local run."""
     config_map = yaml.safe_load((SAMPLES / file).read_text())
     assert config_map["data"] == {"recording.csv": (SAMPLES / "data" / csv).read_text()}
     folder = (SAMPLES / file).parent
@@ -98,7 +98,7 @@ def test_a_samples_config_map_holds_the_recording_itself(file: str, csv: str) ->
 
 
 def test_several_documents_are_several_feeds() -> None:
-    """`---` separates feeds; an empty document is none."""
+    """`---` separates feeds. An empty document is skipped."""
     other = GOOD.replace("name: a", "name: b").replace("NIFTY", "SPY")
     feeds, bad = resource.parse(f"---\n{GOOD}---\n---\n{other}", Path("x.yaml"))
     assert ([feed.name for feed in feeds], bad) == (["a", "b"], [])
@@ -200,18 +200,18 @@ REPLAY = "replay: {path: x.yaml, asOf: '2024-06-21T15:30:00+05:30'}"
         ("seed: 1", "seed: &x 1, speedPercent: *x", "line 7: aliases (*name) are not taken"),
     ],
 )
-def test_each_mistake_is_named_with_its_field_and_fix(
+def test_each_mistake_is_reported_with_its_field_and_rule(
     old: str, new: str, message: str, tmp_path: Path
 ) -> None:
-    """File, field path, rule; and nothing but the one mistake."""
+    """The only message names the file, the path of the field and the rule."""
     assert GOOD.count(old) >= 1
     found = problems(GOOD.replace(old, new, 1), tmp_path)
     assert len(found) == 1
     assert found[0].startswith(f"x.yaml: {message}"), found
 
 
-def test_all_problems_of_a_file_come_at_once(tmp_path: Path) -> None:
-    """Nobody fixes a file one message at a time."""
+def test_all_problems_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
+    """A user can fix all mistakes before the next attempt."""
     found = problems(GOOD.replace("seed", "sead").replace("replicas: 1", "replicas: x"), tmp_path)
     assert found == [
         "x.yaml: spec.source.synthetic.sead: unknown field; did you mean seed?",
@@ -219,20 +219,20 @@ def test_all_problems_of_a_file_come_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_the_document_is_named_where_there_are_several(tmp_path: Path) -> None:
-    """A message must lead to one place."""
+def test_the_message_names_the_document_if_a_file_has_several(tmp_path: Path) -> None:
+    """A message must identify one place."""
     assert problems(f"{GOOD}---\n{HEAD}", tmp_path)[0].startswith("x.yaml: document 2: spec: is required")
 
 
 def test_feeds_must_not_share_a_name_or_a_product(tmp_path: Path) -> None:
-    """The stream is keyed by the feed, the cache by the product."""
+    """The name of a feed is the key of its stream, and a product is a key of the cache."""
     assert "metadata.name: a feed 'a' is in" in problems(f"{GOOD}---\n{GOOD}", tmp_path)[0]
     other = GOOD.replace("name: a", "name: b")
     assert "spec.products: NIFTY belongs to feed 'a' already" in problems(f"{GOOD}---\n{other}", tmp_path)[0]
 
 
-def test_a_file_that_is_not_there_or_empty_is_a_problem(tmp_path: Path) -> None:
-    """Nothing to run is not a success."""
+def test_a_missing_or_empty_file_is_a_problem(tmp_path: Path) -> None:
+    """A command without any feed to run must fail."""
     with pytest.raises(FeedError, match=r"no\.yaml: cannot be read: No such file"):
         resource.load([tmp_path / "no.yaml"])
     assert problems("# nothing\n", tmp_path) == ["x.yaml: no DeltaStreamFeed in it"]
@@ -251,8 +251,8 @@ JSON = st.recursive(
 
 
 @given(text=st.text() | JSON.map(yaml.safe_dump) | st.binary().map(lambda raw: raw.decode("latin-1")))
-def test_no_text_makes_the_reader_crash(text: str) -> None:
-    """Whatever the file holds, the answer is feeds or problems."""
+def test_no_text_makes_the_parser_crash(text: str) -> None:
+    """For any content the parser returns feeds or problems."""
     feeds, bad = resource.parse(text, Path("x.yaml"))
     assert isinstance(feeds, list)
     assert all(line.startswith("x.yaml: ") for line in bad)
@@ -263,8 +263,8 @@ def test_no_text_makes_the_reader_crash(text: str) -> None:
     place=st.sampled_from(["spec", "source", "synthetic", "replay", "enricher", "products", "seed"]),
 )
 @settings(suppress_health_check=[HealthCheck.too_slow])
-def test_no_value_in_a_known_place_makes_the_reader_crash(spec: object, place: str) -> None:
-    """Every field may hold any type."""
+def test_no_value_in_a_known_field_makes_the_parser_crash(spec: object, place: str) -> None:
+    """Each field may have a value of any type."""
     body = yaml.safe_load(GOOD)
     inner = body
     for step in {"spec": [], "source": ["spec"], "enricher": ["spec"], "products": ["spec"]}.get(

@@ -1,4 +1,4 @@
-"""Imports go one way only."""
+"""Test that the operator's imports follow its layers, as operator/.importlinter defines them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def lint(config: Path, folder: Path = OPERATOR) -> subprocess.CompletedProcess[s
 
 
 def test_imports_go_from_the_programs_to_the_domain() -> None:
-    """The core knows nothing of what is around it, and no program of another."""
+    """The domain imports no outer layer, and no program imports another program."""
     result = lint(OPERATOR / ".importlinter")
     assert result.returncode == 0, result.stdout
 
@@ -45,7 +45,7 @@ def test_imports_go_from_the_programs_to_the_domain() -> None:
     ],
 )
 def test_the_rules_reject_an_import_upwards_or_sideways(tmp_path: Path, module: str, imported: str) -> None:
-    """A checker without a planted violation checks nothing."""
+    """Each added import breaks a rule. This shows that the contracts detect violations."""
     package = tmp_path / "deltastream_operator"
     subprocess.run(["cp", "-r", OPERATOR / "deltastream_operator", package], check=True)
     file = package / f"{module}.py"

@@ -1,4 +1,4 @@
-"""The live lines, from what the contracts say is in the cache."""
+"""Test the lines of the live display. The cache holds the examples of the contracts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Terminal(io.StringIO):
 
 
 def test_a_line_shows_the_cached_tick_and_the_nearest_expiry(redis_url: str) -> None:
-    """Price, expiry, PCR, max pain, ATM IV and the feed's rate; nothing cached is no line."""
+    """A line has price, expiry, PCR, max pain, ATM IV and feed rate. Without a cached tick it is None."""
     clock = Clock()
     with redis.Redis.from_url(redis_url) as client:
         chain = example("cache-latest-chain")
@@ -53,8 +53,8 @@ def test_a_line_shows_the_cached_tick_and_the_nearest_expiry(redis_url: str) -> 
     ]  # fmt: skip
 
 
-def test_a_terminal_is_refreshed_in_place_and_messages_go_above() -> None:
-    """The block is erased before anything else is printed."""
+def test_a_terminal_is_refreshed_in_place_and_messages_appear_above() -> None:
+    """The screen erases the block of lines before it prints a message, and then prints the block again."""
     out = Terminal()
     screen = Screen(out, Clock())
     screen.show({"NIFTY": "NIFTY 1", "SPY": None})
@@ -64,15 +64,15 @@ def test_a_terminal_is_refreshed_in_place_and_messages_go_above() -> None:
     assert "waiting for SPY" in out.getvalue()
 
 
-def test_without_a_terminal_a_line_is_printed_when_first_seen_and_then_every_half_minute() -> None:
-    """A log must not fill with refreshes."""
+def test_without_a_terminal_a_line_is_printed_at_first_and_then_every_thirty_seconds() -> None:
+    """Refreshes must not fill a log."""
     out, clock = io.StringIO(), Clock()
 
-    def goes_on() -> float:
-        clock.now += 1e-7  # a clock never says the same twice
+    def advancing() -> float:
+        clock.now += 1e-7  # a real clock never returns the same time twice
         return clock.now
 
-    screen = Screen(out, goes_on)
+    screen = Screen(out, advancing)
     for second in range(61):
         clock.now = float(second)
         screen.show({"NIFTY": f"NIFTY {second}", "SPY": None if second < 10 else f"SPY {second}"})

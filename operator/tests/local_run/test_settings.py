@@ -1,4 +1,4 @@
-"""The local run's own settings."""
+"""Test how the local run reads its settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REPO = Path(__file__).resolve().parents[3]
 
 
 def test_the_environment_wins_over_the_file_and_both_over_defaults(tmp_path: Path) -> None:
-    """As everywhere."""
+    """The environment precedes `.env`, and `.env` precedes the defaults."""
     file = tmp_path / ".env"
     file.write_text("# ours\nexport AUTH_PORT=9001\nSTORAGE_PORT='9003'\n\n")
     known = settings.load({"AUTH_PORT": "9101"}, settings.read_dotenv(file))
@@ -32,14 +32,14 @@ def test_the_environment_wins_over_the_file_and_both_over_defaults(tmp_path: Pat
     ],
 )
 def test_a_bad_value_is_named_with_its_rule(name: str, value: str, message: str) -> None:
-    """Variable, value, rule."""
+    """The message has the variable, the value and the rule."""
     with pytest.raises(OperatorError) as caught:
         settings.load({name: value}, {})
     assert str(caught.value) == message
 
 
 def test_the_example_file_lists_every_setting_with_its_default() -> None:
-    """A name in it does something, and copying it changes nothing."""
+    """Every name in `.env.example` is a setting, and a copy of the file changes no default."""
     text = (REPO / ".env.example").read_text()
     named = set(re.findall(r"^(?:# )?([A-Z_]+)=", text, re.MULTILINE))
     assert named == set(settings.NAMES)

@@ -1,4 +1,4 @@
-"""YAML is read as JSON would be, and refused by line."""
+"""Test the strict YAML parser: it accepts only what JSON can express and reports errors by line."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ TAG, DEEP = "are not taken; write the value alone", "is nested too deeply, more 
         ("a" * 1_000_001, "is larger than 1,000,000 characters"),
     ],
 )
-def test_what_json_could_not_say_is_refused_by_its_line(text: str, message: str) -> None:
-    """One message, whatever the parser or a constructor would make of it."""
+def test_yaml_that_json_cannot_express_is_refused_with_its_line(text: str, message: str) -> None:
+    """Each text gives one message of one line, also where PyYAML would accept it or raise another error."""
     with pytest.raises(YamlError) as caught:
         documents(text)
     assert str(caught.value).startswith(message)
@@ -82,14 +82,14 @@ def test_what_json_could_not_say_is_refused_by_its_line(text: str, message: str)
         ("&x a: |\n  b\n  c\n", {"a": "b\nc\n"}),
     ],
 )
-def test_what_json_can_say_is_read(text: str, value: object) -> None:
-    """Plain scalars as kubectl reads them; a date, or a number of YAML 1.1 alone, stays text."""
+def test_values_that_json_can_express_are_read(text: str, value: object) -> None:
+    """Plain scalars have the types that kubectl gives them. Dates and numbers of only YAML 1.1 stay text."""
     assert documents(text) == [value]
 
 
 @pytest.mark.parametrize("piece", ["[", "{a: ", "- ", "? "])
-def test_the_depth_of_a_file_costs_nothing(piece: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The parser looks at all open brackets for each token: it is stopped at the limit, not at the end."""
+def test_parsing_stops_at_the_depth_limit(piece: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time for each token grows with the open brackets, so the parser must not read to the end."""
     tokens = 0
     fetch: Callable[[yaml.SafeLoader], None] = yaml.SafeLoader.fetch_more_tokens
 
@@ -104,8 +104,8 @@ def test_the_depth_of_a_file_costs_nothing(piece: str, monkeypatch: pytest.Monke
     assert tokens < 3000
 
 
-def test_a_file_is_read_no_further_than_needed(tmp_path: Path) -> None:
-    """A device without end, a folder, a circle of links and bytes that are no text are a line each."""
+def test_each_unreadable_file_gives_a_one_line_error(tmp_path: Path) -> None:
+    """Cases: an endless device, a folder, a loop of links, a too long name, and bytes that are not UTF-8."""
     circle, latin = tmp_path / "circle", tmp_path / "latin"
     circle.symlink_to(circle)
     latin.write_bytes("prix: 5 \xa3".encode("latin-1"))
