@@ -13,10 +13,10 @@ from feed_generator.chassis import log_setup
 from feed_generator.chassis.health import Health
 from feed_generator.config import Settings
 from feed_generator.domain.rulebook import rules
-from feed_generator.domain.shards import mine
+from feed_generator.domain.shards import products_of
 from feed_generator.publisher import Publisher
 from feed_generator.sources import recording
-from feed_generator.sources.base import NoSource, Source
+from feed_generator.sources.base import EmptySource, Source
 from feed_generator.sources.replay import Replay
 from feed_generator.sources.synthetic import SyntheticMarket
 
@@ -27,12 +27,12 @@ _STALLED_AFTER_S = 30.0
 def source(settings: Settings, start_ns: int) -> Source:
     """The source that the settings ask for, with this shard's products. Raises FeedError."""
     known = {name: rules(name) for name in settings.product_list}
-    ours = mine(settings.product_list, index=settings.shard_index, count=settings.shard_count)
+    ours = products_of(settings.product_list, index=settings.shard_index, count=settings.shard_count)
     if settings.source == "replay":
         (product,) = settings.product_list
         snapshots = recording.read(settings.replay_path or "", settings.replay_as_of, product)
         if not ours:
-            return NoSource()
+            return EmptySource()
         return Replay(
             feed=settings.feed,
             rules=known[ours[0]],
@@ -42,7 +42,7 @@ def source(settings: Settings, start_ns: int) -> Source:
             forever=settings.replay_loop == "Forever",
         )
     if not ours:
-        return NoSource()
+        return EmptySource()
     return SyntheticMarket(
         feed=settings.feed,
         rules=[known[name] for name in ours],

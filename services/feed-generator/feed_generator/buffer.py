@@ -57,12 +57,12 @@ class Buffer:
         """Whether the source must wait. The batch that crosses the limit is still taken whole."""
         return self._bytes >= self._limit_bytes
 
-    def begin(self, epoch: int) -> None:
+    def start_epoch(self, epoch: int) -> None:
         """Name messages from now on `{epoch}:1`, `{epoch}:2`, …"""
         self._epoch, self._seq, self._block = epoch, count(1), self._next_block()
 
     @property
-    def begun(self) -> bool:
+    def has_epoch(self) -> bool:
         """Whether there is an epoch to name the next message by."""
         return self._epoch > 0 and (bool(self._sent) or self._next_block() == self._block)
 
@@ -84,17 +84,19 @@ class Buffer:
         At most `limit` of them, and no more once their bodies reach `limit_bytes`.
 
         With `hold_quotes`, quotes keep waiting (and conflating) while ticks and chains go. What needs a new
-        epoch waits for `begin`.
+        epoch waits for `start_epoch`.
         """
         if not self._sent:
             ours = takewhile(lambda item: item[1][1] // PASSES == self._block, self._waiting.items())
             keys = (key for key, (message, _) in ours if not (hold_quotes and message.symbol is not None))
             sized = ((key, len(self._waiting[key][0].body)) for key in keys)
-            for key in list(_until(limit_bytes, islice(sized, limit))):
+            for key in list(_up_to_bytes(limit_bytes, islice(sized, limit))):
                 message, pass_number = self._waiting.pop(key)
                 mid = f"{self._epoch}:{next(self._seq)}"
                 self._sent.append(Named(message.kind, mid, pass_number, message.body))
-        batch = list(_until(limit_bytes, ((named, len(named.body)) for named in islice(self._sent, limit))))
+        batch = list(
+            _up_to_bytes(limit_bytes, ((named, len(named.body)) for named in islice(self._sent, limit)))
+        )
         self._taken = len(batch)
         return batch
 
@@ -108,7 +110,7 @@ class Buffer:
         while self._confirmed and self._confirmed[0][0] <= now - _KEEP_NS:
             self._confirmed.popleft()
 
-    def doubt(self) -> None:
+    def requeue_confirmed(self) -> None:
         """Redis may have been killed: hand out again, under the same names, what it confirmed lately."""
         for _, named in reversed(self._confirmed):
             self._sent.appendleft(named)
@@ -117,7 +119,7 @@ class Buffer:
         self._taken = 0
 
 
-def _until(limit_bytes: int, sized: Iterable[tuple[_T, int]]) -> Iterator[_T]:
+def _up_to_bytes(limit_bytes: int, sized: Iterable[tuple[_T, int]]) -> Iterator[_T]:
     """Items of (item, bytes) pairs, up to the one with which `limit_bytes` is reached."""
     taken = 0
     for item, size in sized:

@@ -27,10 +27,10 @@ _log = structlog.get_logger("publisher")
 _PIPELINE = 500
 # What a generator appends between two looks. The fifth of the chart's 192 MiB that is kept free holds one
 # such step of 150 feeds, and what a long outage of Redis left in the buffers comes in these steps.
-_LOOK_EVERY_BYTES = 256 * 1024
+_POLL_EVERY_BYTES = 256 * 1024
 _MAX_LATE_NS = 5_000_000_000
 _HOLD_QUOTES_NS = 1_000_000_000
-_LOOK_EVERY_NS = 250_000_000
+_POLL_EVERY_NS = 250_000_000
 _FLUSH_NS = 5_000_000_000
 _IDLE_S = 0.5
 
@@ -63,9 +63,9 @@ class Publisher:
         self._high_water, self._stop, self._beat = high_water, stop, beat
         self._clock, self._jitter = clock, jitter
         self._start = clock()
-        self._pressure, self._failures, self._unseen_bytes = 0.0, 0, 0
+        self._pressure, self._failures, self._bytes_since_poll = 0.0, 0, 0
         self._refused = False  # the last append, because Redis is full
-        self._retry_at = self._next_look = self._quotes_at = 0
+        self._retry_at = self._next_poll = self._quotes_at = 0
 
     def run(self) -> None:
         """Publish until stopped, then flush."""
@@ -84,9 +84,9 @@ class Publisher:
         """One turn: look how far the readers are, make what is due, send what there is."""
         self._beat()
         now = self._clock()
-        if now >= max(self._retry_at, self._next_look):
+        if now >= max(self._retry_at, self._next_poll):
             try:
-                self._look(now)
+                self._poll(now)
             except redis.RedisError as error:
                 self._failed(error)
         self._advance(now)
@@ -109,20 +109,20 @@ class Publisher:
     def _advance(self, now: int) -> None:
         due = self._source.due_ns()
         if due is not None and now - self._start - due > _MAX_LATE_NS:
-            self._leave_out(now - self._start - due)
+            self._skip(now - self._start - due)
         if due is not None and self._paused:
             if self._start + due < now:
-                self._leave_out(now - self._start - due)
+                self._skip(now - self._start - due)
             return
         while due is not None and self._start + due <= now and not self._buffer.full:
             metrics.LATENESS.set((now - self._start - due) / 1e9)
             self._make()
             following = self._source.due_ns()
             if following is not None and self._pressure >= HALF_SPEED:
-                self._leave_out(following - due)
+                self._skip(following - due)
             due = following
 
-    def _leave_out(self, gap_ns: int) -> None:
+    def _skip(self, gap_ns: int) -> None:
         """The market pauses for `gap_ns`: telling old news late would only make it worse."""
         self._start += gap_ns
         self._source.skip(gap_ns)
@@ -146,19 +146,19 @@ class Publisher:
         if not hold:
             self._quotes_at = now + _HOLD_QUOTES_NS
         try:
-            if not self._buffer.begun:
-                self._buffer.begin(self._stream.next_epoch())
+            if not self._buffer.has_epoch:
+                self._buffer.start_epoch(self._stream.next_epoch())
             while (everything or self._pressure < PAUSE) and (
-                batch := self._buffer.take(_PIPELINE, _LOOK_EVERY_BYTES, hold_quotes=hold)
+                batch := self._buffer.take(_PIPELINE, _POLL_EVERY_BYTES, hold_quotes=hold)
             ):
                 self._stream.append(batch)
-                self._unseen_bytes += sum(len(named.body) for named in batch)
+                self._bytes_since_poll += sum(len(named.body) for named in batch)
                 self._buffer.confirm(self._clock())
                 for named in batch:
                     metrics.PUBLISHED.labels(named.kind).inc()
                 self._beat()
-                if self._unseen_bytes >= _LOOK_EVERY_BYTES:
-                    self._look(self._clock())
+                if self._bytes_since_poll >= _POLL_EVERY_BYTES:
+                    self._poll(self._clock())
             self._failures, self._refused = 0, False
         except redis.RedisError as error:
             self._failed(error)
@@ -168,16 +168,16 @@ class Publisher:
         was_refused, self._refused = self._refused, isinstance(error, OutOfMemoryError)
         # A full Redis has forgotten nothing; one that dies while it is full may have.
         if not self._refused and (was_refused or not self._failures):
-            self._buffer.doubt()
+            self._buffer.requeue_confirmed()
         self._failures += 1
         metrics.REDIS_ERRORS.inc()
         pause_s = min(2.0, 0.05 * 2 ** min(self._failures, 10)) * (0.5 + self._jitter() / 2)
         self._retry_at = self._clock() + int(pause_s * 1e9)
         _log.warning("redis_unavailable", error=type(error).__name__, buffered=len(self._buffer))
 
-    def _look(self, now: int) -> None:
+    def _poll(self, now: int) -> None:
         """Raises redis.RedisError."""
-        self._next_look, self._unseen_bytes = now + _LOOK_EVERY_NS, 0
+        self._next_poll, self._bytes_since_poll = now + _POLL_EVERY_NS, 0
         backlog, memory = self._stream.backlog(), self._stream.memory()
         self._pressure = pressure(backlog, self._high_water, memory)
         metrics.BACKLOG.set(backlog)

@@ -167,9 +167,9 @@ def test_sizes_are_whole_units_and_mostly_few() -> None:
 def test_a_contract_is_listed_the_same_whenever_it_is_first_seen() -> None:
     """Its book is drawn from its own name, not from what happened before."""
     common: dict[str, Any] = {"median": 500, "unit": 25, "index": 470, "depth_sd": -0.3, "close": 118.2}
-    first, second = (book.listed("7/NIFTY/2024-06-27/470/True", **common) for _ in range(2))
+    first, second = (book.new_contract("7/NIFTY/2024-06-27/470/True", **common) for _ in range(2))
     assert (first.volume, first.open_interest) == (second.volume, second.open_interest)
-    other = book.listed("8/NIFTY/2024-06-27/470/True", **common)
+    other = book.new_contract("8/NIFTY/2024-06-27/470/True", **common)
     assert (first.volume, first.open_interest) != (other.volume, other.open_interest)
 
 

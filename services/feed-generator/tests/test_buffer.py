@@ -19,7 +19,7 @@ def _quote(symbol: str, body: bytes) -> Message:
 
 def _buffer(limit: int = 1000, epoch: int = 3) -> Buffer:
     buffer = Buffer(limit)
-    buffer.begin(epoch)
+    buffer.start_epoch(epoch)
     return buffer
 
 
@@ -108,12 +108,12 @@ def test_a_million_passes_later_a_new_epoch_is_needed() -> None:
     for number in (PASSES - 1, PASSES, PASSES):
         buffer.add(TICK, number, conflate=False)
     assert [(named.mid, named.pass_number) for named in buffer.take(10, MIB)] == [("3:1", PASSES - 1)]
-    assert buffer.begun, "what was handed out keeps its name"
+    assert buffer.has_epoch, "what was handed out keeps its name"
     buffer.confirm(0)
-    assert not buffer.begun
+    assert not buffer.has_epoch
     assert buffer.take(10, MIB) == []
-    buffer.begin(7)
-    assert buffer.begun
+    buffer.start_epoch(7)
+    assert buffer.has_epoch
     taken = buffer.take(10, MIB)
     assert [(named.mid, named.pass_number) for named in taken] == [("7:1", PASSES), ("7:2", PASSES)]
 
@@ -121,11 +121,11 @@ def test_a_million_passes_later_a_new_epoch_is_needed() -> None:
 def test_there_is_nothing_to_name_messages_by_before_it_begins() -> None:
     """The epoch comes from Redis; until then messages wait."""
     buffer = Buffer(1000)
-    assert not buffer.begun
+    assert not buffer.has_epoch
     buffer.add(TICK, 1, conflate=False)
-    assert not buffer.begun
-    buffer.begin(1)
-    assert buffer.begun
+    assert not buffer.has_epoch
+    buffer.start_epoch(1)
+    assert buffer.has_epoch
 
 
 STEPS = st.lists(
@@ -178,7 +178,7 @@ def test_a_batch_ends_with_the_message_that_reaches_its_bytes() -> None:
     first = buffer.take(10, 2 * len(CHAIN.body) - 1)
     assert [named.mid for named in first] == ["3:1", "3:2"]
     buffer.confirm(0)
-    buffer.doubt()
+    buffer.requeue_confirmed()
     assert [named.mid for named in buffer.take(10, 1)] == ["3:1"]
     buffer.confirm(0)
     assert [mid for mid, _ in _drain(buffer)] == ["3:2", "3:3", "3:4", "3:5"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from feed_generator import config
 from feed_generator.bootstrap import source
 from feed_generator.domain.rulebook import products
-from feed_generator.domain.shards import mine, owner
+from feed_generator.domain.shards import owner, products_of
 
 NAMES = st.lists(st.from_regex(r"[A-Z0-9&-]{1,20}", fullmatch=True), min_size=1, max_size=50, unique=True)
 
@@ -21,7 +21,7 @@ NAMES = st.lists(st.from_regex(r"[A-Z0-9&-]{1,20}", fullmatch=True), min_size=1,
 @given(names=NAMES, count=st.integers(1, 40))
 def test_every_product_belongs_to_exactly_one_shard(names: list[str], count: int) -> None:
     """The shards together have all products, each once and in the given order."""
-    shards = [mine(names, index=index, count=count) for index in range(count)]
+    shards = [products_of(names, index=index, count=count) for index in range(count)]
     assert sorted(name for shard in shards for name in shard) == sorted(names)
     for shard in shards:
         assert shard == [name for name in names if name in shard]
@@ -40,7 +40,7 @@ def test_shards_get_even_parts() -> None:
     """Of n products each of k shards gets n/k on average, with the binomial's standard deviation."""
     names, count = [f"P{number}" for number in range(5000)], 5
     for index in range(count):
-        got = len(mine(names, index=index, count=count))
+        got = len(products_of(names, index=index, count=count))
         assert abs(got - 1000) < 4 * sqrt(5000 * 0.2 * 0.8)
 
 
@@ -90,7 +90,7 @@ def test_the_shards_together_make_the_feeds_rate(count: int) -> None:
             ),
             1_763_956_800_000_000_000,
         )
-        ours = len(mine(products(), index=index, count=count))
+        ours = len(products_of(products(), index=index, count=count))
         if not ours:
             continue
         for _ in range(ours):  # the opening beat has a pace of its own

@@ -44,7 +44,7 @@ def typical_open_interest(median: int, index: int, depth_sd: float) -> float:
     return median * roundness * side * exp(-0.6 * abs(depth_sd))
 
 
-def listed(key: str, *, median: int, unit: int, index: int, depth_sd: float, close: float) -> Contract:
+def new_contract(key: str, *, median: int, unit: int, index: int, depth_sd: float, close: float) -> Contract:
     """A contract as the session finds it. `key` names it and the seed, so that the time of its first
     quote does not matter; `unit` = shares a lot, or 1 when counting contracts."""
     rng = Random(key)

@@ -33,7 +33,7 @@ class Source(Protocol):
         """A pause of `gap_ns` was not filled: a live source's event times move on by it."""
 
 
-class NoSource:
+class EmptySource:
     """The source of a shard that has no products."""
 
     def due_ns(self) -> int | None:

@@ -78,7 +78,7 @@ class _Row:
             raise self.bad(column, "is empty")
         return cell.strip()
 
-    def figure(self, column: str) -> str:
+    def ascii_number(self, column: str) -> str:
         """ASCII without `_`: Python reads 1_000 and the digits of other scripts as numbers too."""
         cell = self.text(column)
         if not cell.isascii() or "_" in cell:
@@ -87,7 +87,7 @@ class _Row:
 
     def number(self, column: str, *, least: float) -> float:
         try:
-            value = float(self.figure(column))
+            value = float(self.ascii_number(column))
         except ValueError:
             raise self.bad(column, f"is not a number: {self.text(column)!r:.60}") from None
         if not math.isfinite(value) or not least <= value <= 1e9:
@@ -96,7 +96,7 @@ class _Row:
 
     def count(self, column: str) -> int:
         try:
-            value = int(self.figure(column))
+            value = int(self.ascii_number(column))
         except ValueError:
             raise self.bad(column, f"is not a whole number: {self.text(column)!r:.60}") from None
         if not 0 <= value <= 10**15:
