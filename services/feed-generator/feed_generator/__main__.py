@@ -1,11 +1,12 @@
-"""Start, and turn a wrong setting or file into one line and exit code 2."""
+"""Entry point of the process. Reports an invalid setting or file in one line, with exit code 2."""
 
 from __future__ import annotations
 
 import signal
 import sys
 
-# Process 1 of a container does not hear a SIGTERM for which it has no handler yet, and imports take a second.
+# The kernel discards a SIGTERM for process 1 of a container until a handler is set, and the imports below
+# take a second.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 import time  # noqa: E402
@@ -16,7 +17,10 @@ from feed_generator.errors import FeedError  # noqa: E402
 
 
 def main() -> int:
-    """Run until SIGTERM or SIGINT, or with the word `check` only judge settings and files; the exit code."""
+    """Run until SIGTERM or SIGINT; with the argument `check`, only validate the settings and files.
+
+    Returns the exit code.
+    """
     try:
         settings = config.load()
         if sys.argv[1:] == ["check"]:

@@ -1,4 +1,4 @@
-"""Builds the generator's collaborators and runs it; the entry point only calls this."""
+"""Build the generator's collaborators from the settings, and run it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ _STALLED_AFTER_S = 30.0
 
 
 def source(settings: Settings, start_ns: int) -> Source:
-    """The source that the settings ask for, with this shard's products. Raises FeedError."""
+    """Return the source that the settings select, for this shard's products.
+
+    `start_ns` is the start of market time, ns since the Unix epoch. Raises FeedError if a product, the
+    rulebook or the recording is invalid.
+    """
     known = {name: rules(name) for name in settings.product_list}
     ours = products_of(settings.product_list, index=settings.shard_index, count=settings.shard_count)
     if settings.source == "replay":
@@ -48,14 +52,14 @@ def source(settings: Settings, start_ns: int) -> Source:
         rules=[known[name] for name in ours],
         seed=settings.seed,
         start_ns=start_ns,
-        # The feed's rate, shared by products: how it is split changes no product's rate.
+        # Every product gets an equal share of the feed's rate, so the number of shards does not change it.
         messages_per_second=settings.messages_per_second * len(ours) / len(known),
         speed_percent=settings.speed_percent,
     )
 
 
 def run(settings: Settings) -> int:
-    """Publish until SIGTERM or SIGINT; the exit code."""
+    """Publish until SIGTERM or SIGINT. Returns the exit code. Raises FeedError like `source`."""
     made = source(settings, time.time_ns())
     log_setup.configure("feed-generator", VERSION, settings.log_level)
     stop = threading.Event()

@@ -1,13 +1,15 @@
-"""Messages on their way to Redis: bounded in bytes, named once, quotes conflated before they are named.
+"""The buffer of messages that wait for Redis. It is limited in bytes and conflates quotes.
 
-A message gets its `mid` when it is first handed out for sending and keeps it, so that sending again is
-harmless downstream. Until then a newer quote of the same symbol may take its place, so the sequence numbers
-that reach Redis have no holes.
+A message gets its `mid` when the publisher first takes it for sending, and keeps it. Sending it again is
+therefore harmless: consumers drop a `mid` that they already have. Before a message has a `mid`, a newer quote
+of the same symbol may replace it, so the sequence numbers in Redis have no gaps.
 
-A confirmed message is kept a little longer: a Redis that is killed may have forgotten what it confirmed,
-because with `appendfsync everysec` it writes up to two seconds late. After an outage it is sent again.
+The buffer keeps a confirmed message for 2.5 s. With `appendfsync everysec` Redis writes to disk up to two
+seconds late, so a Redis that is killed may lose entries that it confirmed. After an outage they are sent
+again.
 
-An epoch names at most PASSES passes over a recording, so that `replay` never reaches into the next epoch's.
+An epoch covers at most PASSES passes over a recording, so that the `replay` numbers of two epochs do not
+overlap.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A message with its name. `pass_number` as in `sources.base.Batch`."""
+    """A message with its `mid`. `pass_number` is that of `sources.base.Batch`."""
 
     kind: Kind
     mid: str
@@ -36,16 +38,19 @@ class Named:
 
 
 class Buffer:
-    """First in, first out, but for conflated quotes, which go to the end with their newest body."""
+    """A FIFO queue of messages, limited to `limit_bytes` bytes of bodies.
+
+    A conflated quote moves to the end of the queue with its newest body.
+    """
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._waiting: dict[str | int, tuple[Message, int]] = {}
         self._unique = count()
-        self._sent: deque[Named] = deque()  # named and not confirmed
-        self._taken = 0  # of those, how many `take` last returned
+        self._sent: deque[Named] = deque()  # have a mid, are not confirmed
+        self._taken = 0  # how many of `_sent` the last `take` returned
         self._confirmed: deque[tuple[int, Named]] = deque()
-        self._bytes = 0  # of what waits and what is not confirmed
+        self._bytes = 0  # bodies in `_waiting` and `_sent`
         self._epoch = self._block = 0
         self._seq = count(1)
 
@@ -54,24 +59,27 @@ class Buffer:
 
     @property
     def full(self) -> bool:
-        """Whether the source must wait. The batch that crosses the limit is still taken whole."""
+        """True if the source must wait. The buffer accepts the whole batch that exceeds the limit."""
         return self._bytes >= self._limit_bytes
 
     def start_epoch(self, epoch: int) -> None:
-        """Name messages from now on `{epoch}:1`, `{epoch}:2`, …"""
+        """Give the next messages the mids `{epoch}:1`, `{epoch}:2`, …"""
         self._epoch, self._seq, self._block = epoch, count(1), self._next_block()
 
     @property
     def has_epoch(self) -> bool:
-        """Whether there is an epoch to name the next message by."""
+        """True if the next message can get a mid: an epoch is set and has not used up its PASSES passes."""
         return self._epoch > 0 and (bool(self._sent) or self._next_block() == self._block)
 
     def _next_block(self) -> int:
-        """Which PASSES passes the next message belongs to; never falls, as messages wait in that order."""
+        """Return the next message's pass number // PASSES. It never decreases: passes wait in their order."""
         return next((number // PASSES for _, number in self._waiting.values()), self._block)
 
     def add(self, message: Message, pass_number: int, *, conflate: bool) -> bool:
-        """Take a message in; True if it replaced a waiting quote of its symbol."""
+        """Append a message. With `conflate`, a quote replaces the waiting quote of its symbol.
+
+        Returns True if the message replaced one.
+        """
         key: str | int = message.symbol if conflate and message.symbol else next(self._unique)
         replaced = self._waiting.pop(key, None)
         self._waiting[key] = (message, pass_number)
@@ -79,12 +87,11 @@ class Buffer:
         return replaced is not None
 
     def take(self, limit: int, limit_bytes: int, *, hold_quotes: bool = False) -> list[Named]:
-        """Messages to send now: first those that were handed out and not confirmed.
+        """Return the next messages to send, unconfirmed messages of earlier calls first.
 
-        At most `limit` of them, and no more once their bodies reach `limit_bytes`.
-
-        With `hold_quotes`, quotes keep waiting (and conflating) while ticks and chains go. What needs a new
-        epoch waits for `start_epoch`.
+        The batch has at most `limit` messages. It ends with the message with which the bodies reach
+        `limit_bytes`. With `hold_quotes`, new quotes stay in the buffer, where they can still be conflated.
+        Messages that need a new epoch wait for `start_epoch`.
         """
         if not self._sent:
             ours = takewhile(lambda item: item[1][1] // PASSES == self._block, self._waiting.items())
@@ -101,7 +108,7 @@ class Buffer:
         return batch
 
     def confirm(self, now: int) -> None:
-        """At `now` (ns on a monotonic clock) Redis has everything that `take` last returned."""
+        """Record that Redis confirmed the last `take` at `now`, ns on a monotonic clock."""
         for _ in range(self._taken):
             named = self._sent.popleft()
             self._bytes -= len(named.body)
@@ -111,7 +118,7 @@ class Buffer:
             self._confirmed.popleft()
 
     def requeue_confirmed(self) -> None:
-        """Redis may have been killed: hand out again, under the same names, what it confirmed lately."""
+        """Queue recently confirmed messages again under the same mids: a killed Redis may have lost them."""
         for _, named in reversed(self._confirmed):
             self._sent.appendleft(named)
             self._bytes += len(named.body)
@@ -120,7 +127,7 @@ class Buffer:
 
 
 def _up_to_bytes(limit_bytes: int, sized: Iterable[tuple[_T, int]]) -> Iterator[_T]:
-    """Items of (item, bytes) pairs, up to the one with which `limit_bytes` is reached."""
+    """Yield the items of (item, bytes) pairs, up to the item with which the sum reaches `limit_bytes`."""
     taken = 0
     for item, size in sized:
         yield item

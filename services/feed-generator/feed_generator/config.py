@@ -1,4 +1,4 @@
-"""Settings from the environment, validated at start."""
+"""Load and validate the feed generator's settings from environment variables."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _MAX_PRODUCTS = 500
 
 
 class Settings(BaseModel):
-    """Every environment variable of the feed generator."""
+    """The environment variables of the feed generator; a field is its variable's name in lower case."""
 
-    feed: Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="Its feed.")]
-    source: Annotated[Literal["synthetic", "replay"], Field(description="Where messages come from.")] = (
+    feed: Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="Feed name.")]
+    source: Annotated[Literal["synthetic", "replay"], Field(description="Source of the messages.")] = (
         "synthetic"
     )
     products: Annotated[
@@ -29,13 +29,13 @@ class Settings(BaseModel):
             description="Products of the whole feed, comma-separated, 1 to 500; a shard takes its part.",
         ),
     ]
-    shard_count: Annotated[int, Field(ge=1, le=500, description="Into how many parts they are split.")] = 1
-    shard_index: Annotated[int, Field(ge=0, le=499, description="Which part of the products is ours.")] = 0
+    shard_count: Annotated[int, Field(ge=1, le=500, description="Number of shards of the feed.")] = 1
+    shard_index: Annotated[int, Field(ge=0, le=499, description="Index of this shard, from 0.")] = 0
     redis_url: Annotated[
-        str, AfterValidator(redis_urls.checked), Field(description="Stream and Pub/Sub (db 0).")
+        str, AfterValidator(redis_urls.checked), Field(description="Redis for stream and Pub/Sub (db 0).")
     ]
     seed: Annotated[
-        int, Field(ge=0, le=2**63 - 1, description="Same seed and start time: same synthetic market.")
+        int, Field(ge=0, le=2**63 - 1, description="Seed of the synthetic market's random numbers.")
     ] = 7
     speed_percent: Annotated[
         int,
@@ -46,31 +46,31 @@ class Settings(BaseModel):
         Field(
             ge=1,
             le=100_000,
-            description="Rate of the whole feed's synthetic messages; a shard makes its share.",
+            description="Synthetic messages per second of the whole feed; a shard makes its share.",
         ),
     ] = 60
     replay_path: Annotated[
         str | None, Field(description="The recording, a CSV file.", validate_default=True)
     ] = None
     replay_as_of: Annotated[
-        AwareDatetime | None, Field(description="Time of a snapshot without timestamps, RFC 3339 with zone.")
+        AwareDatetime | None, Field(description="Time of a CSV without timestamps, RFC 3339 with zone.")
     ] = None
     replay_interval_millis: Annotated[
-        int, Field(ge=1, le=86_400_000, description="Between passes over a recording, milliseconds.")
+        int, Field(ge=1, le=86_400_000, description="Pause between passes over a recording, ms.")
     ] = 1000
     replay_loop: Annotated[
-        Literal["Forever", "Once"], Field(description="After the last snapshot: start again, or idle.")
+        Literal["Forever", "Once"], Field(description="After the last snapshot: repeat, or idle.")
     ] = "Forever"
     buffer_bytes: Annotated[
-        int, Field(ge=2 * 1024 * 1024, description="Bodies kept while Redis is away, bytes.")
+        int, Field(ge=2 * 1024 * 1024, description="Buffer for messages while Redis is unavailable, bytes.")
     ] = 64 * 1024 * 1024
     stream_high_water: Annotated[
-        int, Field(ge=1, description="Entries not yet processed at which quotes are conflated.")
+        int, Field(ge=1, description="Backlog in entries at which quotes are conflated.")
     ] = 50_000
-    host: Annotated[str, Field(description="Address of the probe server.")] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535, description="Port of the probe server; 0 = none.")] = 0
+    host: Annotated[str, Field(description="Address of the probe and metrics server.")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="Port of that server; 0 = no server.")] = 0
     log_level: Annotated[
-        str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe line that is logged.")
+        str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Lowest level that is logged.")
     ] = "INFO"
 
     @property
@@ -81,7 +81,8 @@ class Settings(BaseModel):
     @field_validator("products")
     @classmethod
     def _names(cls, products: str, others: ValidationInfo) -> str:
-        # Not one pattern with a repetition: compiled, that takes 6 MB in every generator.
+        # One pattern for the whole list, with a repetition, would take 6 MB when compiled, in every
+        # generator.
         names = [name.strip() for name in products.split(",")]
         if len(names) > _MAX_PRODUCTS or not all(map(_PRODUCT.fullmatch, names)):
             raise ValueError(f"must be 1 to {_MAX_PRODUCTS} names of A-Z, 0-9, & and -, comma-separated")
@@ -107,5 +108,5 @@ class Settings(BaseModel):
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings, or an end of the process (2) that names variable, value and rule."""
+    """Return the settings. If any is invalid, print variable, value and rule, and raise SystemExit(2)."""
     return environment.load(Settings, _SECRETS, environ)

@@ -1,7 +1,7 @@
-"""The market messages of services/contracts as the sources build them: without mid, sent_ts and replay.
+"""The market messages of services/contracts as the sources build them: without `mid`, `sent_ts` and `replay`.
 
-The publisher puts those three in front of the encoded body (`stamp`), so that a body is encoded once and
-two runs can be compared byte by byte.
+The publisher adds these three fields in front of the encoded body (`stamp`). A body is therefore encoded
+once, and a test can compare the bodies of two runs byte by byte.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ Kind = Literal["underlying", "option_quote", "option_chain"]
 
 
 class UnderlyingTruth(msgspec.Struct):
-    """Annualised volatility and drift of the log-normal step."""
+    """The true annualised volatility and drift of the price."""
 
     volatility: float
     drift: float
 
 
 class Underlying(msgspec.Struct, tag_field="kind", tag="underlying"):
-    """market-underlying; `ts` in ns since the epoch."""
+    """A tick (contract market-underlying). `ts` is the event time, ns since the Unix epoch."""
 
     feed: str
     product: str
@@ -31,7 +31,7 @@ class Underlying(msgspec.Struct, tag_field="kind", tag="underlying"):
 
 
 class QuoteTruth(msgspec.Struct):
-    """True forward, discount factor, volatility and unrounded price."""
+    """The true forward, discount factor, volatility and unrounded price of a quoted contract."""
 
     forward: float
     discount: float
@@ -40,7 +40,7 @@ class QuoteTruth(msgspec.Struct):
 
 
 class OptionQuote(msgspec.Struct, tag_field="kind", tag="option_quote"):
-    """market-option_quote; sizes, volume and open interest in `oi_unit`."""
+    """A quote (contract market-option_quote). Sizes, volume and open interest are in `oi_unit`."""
 
     feed: str
     product: str
@@ -65,7 +65,7 @@ class OptionQuote(msgspec.Struct, tag_field="kind", tag="option_quote"):
 
 
 class Legs(msgspec.Struct):
-    """One side of a chain: one list a column, one entry a strike."""
+    """The calls or the puts of a chain: a list for each column, with one entry per strike."""
 
     bid: list[float] = []
     ask: list[float] = []
@@ -79,7 +79,7 @@ class Legs(msgspec.Struct):
 
 
 class ChainTruth(msgspec.Struct):
-    """True forward, discount factor and the volatility at each strike."""
+    """The true forward, discount factor and volatility at each strike."""
 
     forward: float
     discount: float
@@ -87,7 +87,7 @@ class ChainTruth(msgspec.Struct):
 
 
 class OptionChain(msgspec.Struct, tag_field="kind", tag="option_chain"):
-    """market-option_chain: one expiry as columns."""
+    """A chain (contract market-option_chain): all strikes of one expiry, as columns."""
 
     feed: str
     product: str
@@ -105,7 +105,7 @@ class OptionChain(msgspec.Struct, tag_field="kind", tag="option_chain"):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """An encoded body. `symbol` names the contract of a quote; later quotes may replace it. Else None."""
+    """An encoded body. `symbol` is the contract of a quote, by which quotes are conflated; otherwise None."""
 
     kind: Kind
     symbol: str | None
@@ -131,11 +131,17 @@ def option_chain(chain: OptionChain) -> Message:
 
 
 def stamp(body: bytes, mid: str, replay: int, sent_ns: int) -> bytes:
-    """The complete message: `body` with the publisher's three fields put in front."""
+    """Return the complete message: `body` with the publisher's three fields in front.
+
+    `sent_ns` is the send time, ns since the Unix epoch.
+    """
     return b'{"mid":"%b","replay":%d,"sent_ts":%d,%b' % (mid.encode(), replay, sent_ns, body[1:])
 
 
 def symbol(product: str, expiry: str, option_type: str, strike: float) -> str:
-    """Product, expiry as YYYYMMDD, C or P, strike without needless zeros: "NIFTY20240627C23500"."""
+    """Return a contract's symbol, such as "NIFTY20240627C23500".
+
+    `expiry` is YYYY-MM-DD and `option_type` CALL or PUT. The strike has no trailing zeros.
+    """
     number = str(int(strike)) if strike == int(strike) else repr(strike)
     return f"{product}{expiry.replace('-', '')}{option_type[0]}{number}"

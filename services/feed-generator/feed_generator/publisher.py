@@ -1,8 +1,8 @@
-"""The loop from a source to Redis: on time, bounded, and without losing a tick or a chain.
+"""The publishing loop: takes messages from a source when they are due and sends them to Redis.
 
-Under back-pressure it gives way in steps (see pressure): quotes are conflated per symbol, then the market
-runs at half speed, then quotes are dropped and counted, and while Redis is nearly full the market pauses.
-Every tick and chain that is made is sent.
+Back-pressure has steps (see domain.pressure). First quotes are conflated per symbol, then the market also
+runs at half speed, then quotes are dropped and counted. While Redis is nearly full, the market pauses. Every
+tick and chain that the source makes is sent.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from feed_generator.sources.base import Source
 _log = structlog.get_logger("publisher")
 
 _PIPELINE = 500
-# What a generator appends between two looks. The fifth of the chart's 192 MiB that is kept free holds one
-# such step of 150 feeds, and what a long outage of Redis left in the buffers comes in these steps.
+# The publisher polls Redis' memory at least once per so many bytes. The market pauses at 80 % of `maxmemory`.
+# The other 20 % of the chart's 192 MiB holds one such step of 150 feeds. A buffer that filled during a long
+# outage of Redis is also sent in these steps.
 _POLL_EVERY_BYTES = 256 * 1024
 _MAX_LATE_NS = 5_000_000_000
 _HOLD_QUOTES_NS = 1_000_000_000
@@ -36,7 +37,7 @@ _IDLE_S = 0.5
 
 
 class Stream(Protocol):
-    """Where messages go (see redis_stream.RedisStream)."""
+    """The stream to which messages are appended (see redis_stream.RedisStream)."""
 
     def next_epoch(self) -> int: ...
     def append(self, batch: list[Named]) -> None: ...
@@ -45,7 +46,11 @@ class Stream(Protocol):
 
 
 class Publisher:
-    """Runs one source until `stop` is set, then sends what it still holds for at most 5 s."""
+    """Publishes one source until `stop` is set. Then it sends the buffered messages for at most 5 s.
+
+    `high_water` is the backlog in entries at which back-pressure begins. `beat` is called at each step and
+    tells liveness that the loop runs. `clock` is monotonic, in ns; `jitter` returns 0 to 1.
+    """
 
     def __init__(
         self,
@@ -64,11 +69,11 @@ class Publisher:
         self._clock, self._jitter = clock, jitter
         self._start = clock()
         self._pressure, self._failures, self._bytes_since_poll = 0.0, 0, 0
-        self._refused = False  # the last append, because Redis is full
+        self._refused = False  # True if Redis rejected the last append because its memory is full
         self._retry_at = self._next_poll = self._quotes_at = 0
 
     def run(self) -> None:
-        """Publish until stopped, then flush."""
+        """Publish until `stop` is set, then flush the buffer."""
         while not self._stop.is_set():
             self.step()
             self._stop.wait(self._pause_s())
@@ -81,7 +86,7 @@ class Publisher:
             _log.error("stopped_with_unsent_messages", messages=len(self._buffer))
 
     def step(self) -> None:
-        """One turn: look how far the readers are, make what is due, send what there is."""
+        """Run the loop once: poll back-pressure, make the messages that are due, send the buffer."""
         self._beat()
         now = self._clock()
         if now >= max(self._retry_at, self._next_poll):
@@ -123,7 +128,7 @@ class Publisher:
             due = following
 
     def _skip(self, gap_ns: int) -> None:
-        """The market pauses for `gap_ns`: telling old news late would only make it worse."""
+        """Pause the market for `gap_ns`: publishing old messages late would only increase the delay."""
         self._start += gap_ns
         self._source.skip(gap_ns)
         metrics.SKIPPED.inc(gap_ns / 1e9)
@@ -164,9 +169,10 @@ class Publisher:
             self._failed(error)
 
     def _failed(self, error: redis.RedisError) -> None:
-        """Wait, longer each time up to 2 s, and go on making messages meanwhile."""
+        """Delay the next attempt, longer each time up to 2 s. The source keeps making messages meanwhile."""
         was_refused, self._refused = self._refused, isinstance(error, OutOfMemoryError)
-        # A full Redis has forgotten nothing; one that dies while it is full may have.
+        # A Redis that rejects an append because it is full has lost nothing. A Redis that becomes unavailable
+        # may have lost confirmed entries, also if it was full before.
         if not self._refused and (was_refused or not self._failures):
             self._buffer.requeue_confirmed()
         self._failures += 1
@@ -176,7 +182,7 @@ class Publisher:
         _log.warning("redis_unavailable", error=type(error).__name__, buffered=len(self._buffer))
 
     def _poll(self, now: int) -> None:
-        """Raises redis.RedisError."""
+        """Read backlog and memory from Redis, and set the back-pressure. Raises redis.RedisError."""
         self._next_poll, self._bytes_since_poll = now + _POLL_EVERY_NS, 0
         backlog, memory = self._stream.backlog(), self._stream.memory()
         self._pressure = pressure(backlog, self._high_water, memory)

@@ -1,1 +1,1 @@
-"""What the generator writes to outside its process: Redis."""
+"""Adapters to the systems that the generator writes to: Redis."""

@@ -1,4 +1,4 @@
-"""The feed's stream on Redis: append, and look how far its readers and Redis' memory are."""
+"""The feed's Redis stream: append messages, and read the backlog and Redis' memory use."""
 
 from __future__ import annotations
 
@@ -19,26 +19,32 @@ _NEXT_EPOCH = (Path(__file__).parent / "lua/next_epoch.lua").read_text()
 
 
 def connect(url: str) -> redis.Redis:
-    """A client whose calls end: no answer within 2 s is an outage."""
+    """Return a Redis client whose calls time out after 2 s."""
     return redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, protocol=2)
 
 
 class RedisStream:
-    """Stream `feed:{feed}`, mirrored to Pub/Sub `market:{kind}`.
+    """The stream `feed:{feed}`. Each message is also published to the Pub/Sub channel `market:{kind}`.
 
-    In an outage every method raises redis.RedisError.
+    Every method raises redis.RedisError if Redis is unavailable.
     """
 
     def __init__(self, client: redis.Redis, feed: str, *, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._client, self._key, self._now_ns = client, f"feed:{feed}", now_ns
 
     def next_epoch(self) -> int:
-        """A number that no other start of a generator of this feed has had: at least the time in seconds."""
+        """Reserve and return an epoch that no other start of a generator of this feed has used.
+
+        The epoch is at least the current Unix time in seconds.
+        """
         now_s = self._now_ns() // 1_000_000_000
         return int(self._client.eval(_NEXT_EPOCH, 1, f"{self._key}:epoch", str(now_s)))
 
     def append(self, batch: Sequence[Named]) -> None:
-        """Append and mirror, in one round trip. Repeating it after an error repeats the same mids."""
+        """Append the batch to the stream and publish it, in one round trip.
+
+        After an error, a repeated call sends the same mids again.
+        """
         traceparent, now_ns = new_traceparent(), self._now_ns()
         with self._client.pipeline(transaction=False) as pipe:
             for named in batch:
@@ -50,14 +56,18 @@ class RedisStream:
             pipe.execute()
 
     def backlog(self) -> int:
-        """Entries that are not processed yet: undelivered plus unacknowledged."""
+        """Return how many entries the workers have not processed: undelivered plus unacknowledged entries."""
         group = self._group()
-        if group is None or group["lag"] is None:  # no reader yet, or Redis lost count after a trim
+        # There is no consumer group yet, or Redis no longer knows the lag after a trim.
+        if group is None or group["lag"] is None:
             return int(self._client.xlen(self._key))
         return int(group["lag"]) + int(group["pending"])
 
     def memory(self) -> float | None:
-        """Share of `maxmemory` in use as Redis counts it; None without such a limit, or no right to ask."""
+        """Return the share of `maxmemory` in use, 0 to 1, counted as Redis counts it for eviction.
+
+        Returns None if Redis has no `maxmemory`, or if the user may not call INFO.
+        """
         try:
             info: Any = self._client.info("memory")
         except NoPermissionError:

@@ -1,1 +1,1 @@
-"""The market itself, as pure functions of time and random numbers that are passed in."""
+"""The synthetic market and the contract rules: pure code; time and random numbers are arguments."""

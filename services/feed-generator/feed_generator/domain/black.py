@@ -1,7 +1,7 @@
-"""Black's formula on the forward.
+"""Black's formula for European options on a forward (F. Black, J. Financial Economics 3, 1976).
 
-Plain `math` on purpose: a chain here has 21 strikes, where it is as fast as NumPy plus SciPy and saves
-40 MB of memory in a process that does nothing else.
+The module uses `math` instead of NumPy and SciPy. A chain has 21 strikes: for so few, `math` is as fast, and
+it saves 40 MB of memory in a process that has no other use for NumPy.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ _DENSITY = 1 / sqrt(2 * pi)
 
 
 def black(forward: float, strike: float, discount: float, sd: float) -> tuple[float, float, float]:
-    """(call, put, vega) for `sd` = sigma * sqrt(T); vega is by `sd`: times sqrt(T) it is the usual one.
+    """Return (call, put, vega) per share for the total standard deviation `sd` = sigma * sqrt(T), sd > 0.
 
+    The vega is the derivative by `sd`; multiply it by sqrt(T) for the derivative by sigma.
     d1 = ln(F/K)/sd + sd/2, call = D(F N(d1) - K N(d2)), put = D(K N(-d2) - F N(-d1)).
     N(x) = erfc(-x/sqrt 2)/2 keeps full relative precision in the tails.
     """

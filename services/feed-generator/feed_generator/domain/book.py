@@ -1,8 +1,9 @@
-"""What the market remembers of each contract: volume, open interest, last price and yesterday's close.
+"""The state of each synthetic contract: volume, open interest, last price and the previous session's close.
 
-Open interest is log-normal, its median set by the roundness of the strike (measured NIFTY medians near the
-money: multiples of 10 steps, of 2 steps, others = 10 : 4 : 1), heavier for calls above the forward and puts
-below, and falling away from the money. It moves only by trades, by at most the volume traded.
+Open interest is log-normal. Its median depends on how round the strike is: measured NIFTY medians near the
+money have the ratio 10 : 4 : 1 for multiples of 10 strike steps, multiples of 2 steps and all others. The
+median is larger for out-of-the-money contracts and falls away from the money. Only trades change open
+interest, by at most the volume traded.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _NOISE_SD = 0.7
 
 
 class Contract:
-    """One contract's session. Volume and open interest in the product's oi_unit; prices per share."""
+    """One contract in the current session. Volume and open interest are in `oi_unit`, prices per share."""
 
     __slots__ = ("last", "open_interest", "previous_close", "previous_open_interest", "volume")
 
@@ -25,28 +26,35 @@ class Contract:
         self.previous_close = self.last = close
 
     def trade(self, rng: Random, quantity: int, unit: int, price: float) -> None:
-        """`quantity` changes hands at `price`; some of it, in whole `unit`s, opens or closes positions."""
+        """Record a trade of `quantity` at `price`. A random part, in whole `unit`s, changes open interest."""
         self.volume += quantity
         self.last = price
         opened = unit * round(quantity / unit * rng.uniform(-0.9, 1.0))
         self.open_interest = max(0, self.open_interest + opened)
 
     def new_session(self) -> None:
-        """Today becomes yesterday."""
+        """Start a session: save close and open interest as the previous ones, and reset the volume."""
         self.previous_close, self.previous_open_interest = self.last, self.open_interest
         self.volume = 0
 
 
 def typical_open_interest(median: int, index: int, depth_sd: float) -> float:
-    """The median open interest of the strike `index` steps above 0, `depth_sd` in the money."""
+    """Return the median open interest of the contract whose strike is `index` strike steps.
+
+    `median` is that of an ordinary strike at the money. `depth_sd` is the depth in the money, in standard
+    deviations; it is negative out of the money.
+    """
     roundness = next(factor for steps, factor in _ROUNDNESS if index % steps == 0)
     side = 0.6 if depth_sd > 0 else 1.0
     return median * roundness * side * exp(-0.6 * abs(depth_sd))
 
 
 def new_contract(key: str, *, median: int, unit: int, index: int, depth_sd: float, close: float) -> Contract:
-    """A contract as the session finds it. `key` names it and the seed, so that the time of its first
-    quote does not matter; `unit` = shares a lot, or 1 when counting contracts."""
+    """Return a contract with random volume and open interest, as on its first quote in a session.
+
+    `key` seeds the random numbers. It names the contract and the market's seed, so the result does not depend
+    on when the contract is first quoted. `unit` is the lot size, or 1 if quantities count contracts.
+    """
     rng = Random(key)
     typical = max(typical_open_interest(median, index, depth_sd), unit)
     previous = unit * max(1, round(exp(log(typical) + rng.gauss(0, _NOISE_SD)) / unit))

@@ -1,7 +1,7 @@
-"""Contract rules as dated data: lots, ticks, strikes, expiries and sessions of each product at a date.
+"""Look up contract rules by product and date: lots, ticks, strike steps, expiries and sessions.
 
-The facts are in rulebook.json; this module only looks them up, so a replay of June 2024 finds NIFTY's lot
-of 25 and its Thursdays, and a live feed of today finds 65 and Tuesdays.
+The rules are dated data in rulebook.json. A replay of June 2024 therefore has NIFTY's lot size of 25 and
+expiries on Thursdays; a live feed of 2026 has 65 and Tuesdays.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ _SCAN_DAYS = 400
 
 @dataclass(frozen=True, slots=True)
 class ExpiryRule:
-    """Weekdays (0 = Monday) with an expiry each week, and the nth weekday of the month (-1 = the last)."""
+    """The weekdays (0 = Monday) of weekly expiries, and the monthly expiry: its weekday, and which one.
+
+    `monthly_nth` counts from 1; -1 is the last such weekday of the month.
+    """
 
     since: date
     weekly: frozenset[int]
@@ -34,11 +37,11 @@ class ExpiryRule:
     monthly_weekday: int
 
     def nominal(self, day: date) -> bool:
-        """Whether `day` is an expiry, holidays apart."""
+        """Return whether `day` is a weekly or monthly expiry if holidays are ignored."""
         return day.weekday() in self.weekly or self.monthly(day)
 
     def monthly(self, day: date) -> bool:
-        """Whether `day` is the month's monthly expiry, holidays apart."""
+        """Return whether `day` is the monthly expiry if holidays are ignored."""
         if day.weekday() != self.monthly_weekday:
             return False
         if self.monthly_nth < 0:
@@ -48,7 +51,7 @@ class ExpiryRule:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """Parameters of a product's synthetic market (see rulebook.json)."""
+    """The parameters of a product's synthetic market; `_about` in rulebook.json explains their units."""
 
     price: float
     dividend_yield: float
@@ -61,7 +64,7 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What holds for a product on one trading day. Ticks: (from price, tick), ascending."""
+    """The rules of a product on one trading day. `ticks` holds (from price, tick size), ascending."""
 
     lot_size: int
     strike_step: float
@@ -69,7 +72,7 @@ class Contract:
 
 
 class ProductRules:
-    """All rules of one product, past and present."""
+    """All rules of one product, past and present. `rate` is the annual interest rate of its currency."""
 
     def __init__(self, name: str, data: dict[str, Any], exchange: dict[str, Any], rate: float) -> None:
         self.name = name
@@ -95,7 +98,10 @@ class ProductRules:
         self.market = _market(data["market"])
 
     def contract(self, day: date) -> Contract:
-        """Lot, strike step and ticks on a trading day; UnknownProduct before the first rule."""
+        """Return lot size, strike step and ticks on a trading day.
+
+        Raises UnknownProduct if `day` is before the first rule.
+        """
         return Contract(
             lot_size=self._at("lot_size", day),
             strike_step=float(self._at("strike_step", day)),
@@ -114,10 +120,10 @@ class ProductRules:
     def expiries(
         self, since: date, count: int, *, holidays: Collection[date] | None = None, monthly_only: bool = False
     ) -> list[date]:
-        """The next `count` expiry dates from `since` on (inclusive), ascending.
+        """Return the next `count` expiry dates from `since` on (inclusive), ascending.
 
-        The rule in force on the nominal date decides. A nominal date that is no trading day moves to the
-        previous one. `holidays` replaces the exchange's known ones.
+        A nominal expiry date follows the rule that is in force on that date. If it is not a trading day, the
+        expiry moves to the previous trading day. `holidays` replaces the exchange's known holidays.
         """
         closed = self.holidays if holidays is None else holidays
         found: list[date] = []
@@ -134,23 +140,23 @@ class ProductRules:
         return found
 
     def expiry_ns(self, expiry: date) -> int:
-        """The instant of expiry: the session's close on that date, ns since the epoch."""
+        """Return the instant of expiry, the session's close on that date, in ns since the Unix epoch."""
         return self._instant(expiry, self.closes)
 
     def session_ns(self, day: date) -> tuple[int, int]:
-        """Open and close of the session of `day`, ns since the epoch."""
+        """Return open and close of the session on `day`, in ns since the Unix epoch."""
         return self._instant(day, self.opens), self._instant(day, self.closes)
 
     def midnight_ns(self, day: date) -> int:
-        """The start of `day` in the exchange's time zone, ns since the epoch."""
+        """Return the start of `day` in the exchange's time zone, in ns since the Unix epoch."""
         return self._instant(day, time())
 
     def is_trading_day(self, day: date) -> bool:
-        """Whether the exchange has a session on `day`, as far as its holidays are known."""
+        """Return whether the exchange has a session on `day`, as far as its holidays are known."""
         return day.weekday() < 5 and day not in self.holidays
 
     def local_date(self, ts_ns: int) -> date:
-        """The exchange's calendar date at `ts_ns`."""
+        """Return the calendar date in the exchange's time zone at `ts_ns`, ns since the Unix epoch."""
         return datetime.fromtimestamp(ts_ns // 1_000_000_000, UTC).astimezone(self.zone).date()
 
     def _instant(self, day: date, at: time) -> int:
@@ -203,12 +209,15 @@ def _data() -> dict[str, Any]:
 
 
 def products() -> list[str]:
-    """Every product that the rulebook knows."""
+    """Return the names of all products in the rulebook, sorted."""
     return sorted(_data()["products"])
 
 
 def rules(product: str) -> ProductRules:
-    """The rules of `product`; UnknownProduct names the known ones, BadRulebook what is wrong."""
+    """Return the rules of `product`.
+
+    Raises UnknownProduct if the rulebook does not have it, and BadRulebook if its entry is malformed.
+    """
     data = _data()
     found = data["products"].get(product)
     if found is None:

@@ -1,4 +1,4 @@
-"""Where in its exchange's session an instant is."""
+"""Convert an instant to the elapsed part of the exchange's trading session."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from feed_generator.domain.rulebook import ProductRules
 
 
 class SessionClock:
-    """Looks a product's session up once a day, because time zones are slow and ticks are many."""
+    """The trading session of one product. Looks it up once a day, because time zone conversions are slow."""
 
     def __init__(self, rules: ProductRules) -> None:
         self._rules = rules
@@ -17,7 +17,7 @@ class SessionClock:
         self.day = date.min
 
     def fraction(self, ts_ns: int) -> float | None:
-        """How much of the session has passed at `ts_ns`, 0 to 1; None while the exchange is closed."""
+        """Return the part of the session that has passed at `ts_ns`, 0 to 1; None outside the session."""
         if not self._midnight <= ts_ns < self._next_midnight:
             self._turn(ts_ns)
         if not self._open <= ts_ns < self._close:

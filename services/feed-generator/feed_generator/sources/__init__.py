@@ -1,1 +1,1 @@
-"""Where messages come from."""
+"""Sources of market messages: the synthetic market, and the replay of a recording."""

@@ -1,4 +1,4 @@
-"""The promise of a source of market messages."""
+"""The interface that every source of market messages implements."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from feed_generator.messages import Message
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages of one instant. `pass_number`: 0 in a live market, 1.. for a pass over a recording."""
+    """The messages of one instant. `pass_number` counts passes over a recording from 1; 0 if live."""
 
     messages: tuple[Message, ...]
     pass_number: int = 0
 
 
 class Source(Protocol):
-    """Batches on the source's own time grid: what it says depends on its input, never on when it is asked.
+    """Produces batches of messages on its own time grid.
 
-    Not an iterator, because the next time must be known before its messages are made: after a long pause a
-    live source has to leave the gap out (`skip`) and not tell old news.
+    The messages depend only on the source's input, not on when the methods are called. A source is not an
+    iterator, because the publisher needs the next due time before the messages are made: after a long pause
+    it skips the gap (`skip`) instead of publishing old messages.
     """
 
     def due_ns(self) -> int | None:
-        """When the next batch is due, ns after the source's start; None when there is no more."""
+        """Return when the next batch is due, in ns after the source's start; None after the last batch."""
 
     def advance(self) -> Batch:
-        """Make the next batch."""
+        """Return the next batch and move to the one after it."""
 
     def skip(self, gap_ns: int) -> None:
-        """A pause of `gap_ns` was not filled: a live source's event times move on by it."""
+        """Skip a gap of `gap_ns`: the event times of a live source move forward by it."""
 
 
 class EmptySource:
-    """The source of a shard that has no products."""
+    """The source of a shard without products: it has no batches."""
 
     def due_ns(self) -> int | None:
         return None

@@ -1,7 +1,7 @@
-"""One product's synthetic options: its surface, its expiries and its books, made into messages.
+"""The synthetic options of one product: builds chains and quotes from the surface and the contracts.
 
-NB: every product is priced and stamped as European, American listings too: an implied volatility of a
-European price is exact, so that the enricher's answers can be compared with the truth in the message.
+Every product is priced and labelled as European, also if the listing is American. The implied volatility of a
+European price is exact, so the enricher's results can be compared with the `truth` in the message.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from feed_generator.messages import (
 EXPIRIES = 3
 WING = 10  # strikes on each side of the money
 EXERCISE = "European"
-_TRADES_A_YEAR = 0.4 * 365 * 86_400  # of a contract at the money: one in 2.5 s
+_TRADES_A_YEAR = 0.4 * 365 * 86_400  # of a contract at the money: one trade in 2.5 s
 _TYPICAL_LOTS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One expiry at one instant; `sd` = at-the-money volatility * sqrt(years)."""
+    """One expiry at one instant. `sd` is the at-the-money volatility * sqrt(years), `theta` its square."""
 
     expiry: str
     expiry_ns: int
@@ -52,17 +52,17 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """One strike of a slice, both sides: (price, bid, ask) of call and put."""
+    """One strike of a slice. `call` and `put` are (true price, bid, ask)."""
 
     strike: float
     iv: float
     call: tuple[float, float, float]
     put: tuple[float, float, float]
-    depth_sd: float  # how far the call is in the money
+    depth_sd: float  # the call's depth in the money, in standard deviations
 
 
 class OptionMarket:
-    """Chains and quotes of one product. Calls must come in the order of time."""
+    """Makes the chains and quotes of one product. The `ts` of successive calls must not decrease."""
 
     def __init__(self, feed: str, rules: ProductRules, seed: int, rng: Random, start_ns: int) -> None:
         self._feed, self._rules, self._seed, self._rng = feed, rules, seed, rng
@@ -93,7 +93,7 @@ class OptionMarket:
         self._books = {name: self._books.get(name, {}) for name, _ in self._expiries}
 
     def at(self, ts: int) -> None:
-        """Move the calendar to `ts`: a new session resets volumes, a past expiry leaves the list."""
+        """Move the calendar to `ts`: reset volumes on a new day, and remove expired contracts."""
         self._fraction = self.clock.fraction(ts)
         if self.clock.day != self._day:
             self._new_day(ts)
@@ -102,16 +102,16 @@ class OptionMarket:
 
     @property
     def variance_factor(self) -> float:
-        """Variance by the time of day (after `at`)."""
+        """The variance factor of the time of day that `at` set last."""
         return u_shape(self._fraction)
 
     @property
     def ticks(self) -> Ticks:
-        """Today's price grid."""
+        """The current trading day's ticks."""
         return self._contract.ticks
 
     def slice(self, which: int, ts: int, spot: float, variance: float) -> Slice:
-        """Expiry number `which` (0 = the nearest) at `ts`."""
+        """Return expiry number `which` (0 = the nearest) at `ts`; `variance` is annual."""
         expiry, expiry_ns = self._expiries[which]
         market, rate = self._market, self._rules.rate
         years = (expiry_ns - ts) / YEAR_NS
@@ -164,7 +164,11 @@ class OptionMarket:
         return range(middle - WING, middle + WING + 1)
 
     def chain(self, ts: int, spot: float, variance: float, market_years: float) -> Message:
-        """The next chain in turn. `market_years`: market time since the start, by which trades happen."""
+        """Return the chain of the next expiry in turn.
+
+        `market_years` is the market time since the start, in years. The number of trades since the expiry's
+        last chain depends on it.
+        """
         which, self._turn = self._turn, (self._turn + 1) % len(self._expiries)
         s = self.slice(which % len(self._expiries), ts, spot, variance)
         elapsed = market_years - self._traded_until.get(s.expiry, market_years)
@@ -207,7 +211,7 @@ class OptionMarket:
         legs.previous_open_interest.append(contract.previous_open_interest)
 
     def quotes(self, count: int, ts: int, spot: float, variance: float) -> list[Message]:
-        """`count` quotes of contracts near the money of one expiry, the nearest most often."""
+        """Return `count` quotes of one random expiry, near expiries and strikes near the money most often."""
         rng = self._rng
         which = min(int(rng.expovariate(1.2)), len(self._expiries) - 1)
         s = self.slice(which, ts, spot, variance)

@@ -1,9 +1,10 @@
-"""A recording: the CSV of one product's chains, one or many snapshots, checked cell by cell.
+"""Read and validate a recording: a CSV with one or more snapshots of one product's chains.
 
-Columns: expiry, strike, spot, side (C or P), ltp, bid, ask, bid_qty, ask_qty, vol, oi, prev_oi, close; more
-are ignored. An optional column `timestamp` (RFC 3339 with zone) tells snapshots apart; without it the file
-is one snapshot. Prices per share; quantities in shares; 0 = none. What a file says twice must agree: a column
-named twice, a spot or a snapshot's time against its chains, more cells than the header has.
+The columns are expiry, strike, spot, side (C or P), ltp, bid, ask, bid_qty, ask_qty, vol, oi, prev_oi and
+close; further columns are ignored. The optional column `timestamp` (RFC 3339 with zone) assigns rows to
+snapshots; without it the file is one snapshot. Prices are per share, quantities in shares; 0 means that there
+is none. The reader refuses contradictions: a column name that occurs twice, a row with more cells than the
+header, two spots in one snapshot, an expiry before its snapshot.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ _COUNTS = {
 _NEEDED = ("expiry", "strike", "spot", "side", *_PRICES.values(), *_COUNTS.values())
 _MAX_STRIKES = 2000
 _SPOT_RATIO = 10.0
-"""How far the spot may lie outside a chain's strikes: further is another unit or product."""
-_LAST_YEAR = 2099  # times on the wire end there, and start in 1970
+"""The spot may be this many times below or above a chain's strikes. Beyond it, units or products differ."""
+_LAST_YEAR = 2099  # the contracts allow times from 1970 to 2099
 Leg = dict[str, float | int]
 
 
 @dataclass(slots=True)
 class RecordedChain:
-    """One expiry: legs by (strike, is call), each a mapping of the contract's column names."""
+    """One expiry's legs by (strike, is call). A leg maps the column names of `messages.Legs` to values."""
 
     expiry: date
     legs: dict[tuple[float, bool], Leg] = field(default_factory=dict)
@@ -44,11 +45,11 @@ class RecordedChain:
 
     @property
     def strikes(self) -> list[float]:
-        """Strikes of either side, ascending."""
+        """All strikes that have a call or a put, ascending."""
         return sorted(self._strikes)
 
     def add(self, strike: float, is_call: bool, leg: Leg) -> int:
-        """Take a leg in; how many strikes there are now."""
+        """Add a leg. Returns the number of strikes."""
         self.legs[strike, is_call] = leg
         self._strikes.add(strike)
         return len(self._strikes)
@@ -56,7 +57,7 @@ class RecordedChain:
 
 @dataclass(slots=True)
 class Snapshot:
-    """What was on the screen at one instant (ns since the epoch)."""
+    """The spot and all chains at the instant `ts`, ns since the Unix epoch."""
 
     ts: int
     spot: float
@@ -64,7 +65,7 @@ class Snapshot:
 
 
 class _Row:
-    """A line's cells; every complaint names file, line, column and rule."""
+    """The cells of one line. The methods parse a cell, and raise BadRecording if it breaks a rule."""
 
     def __init__(self, path: str, line: int, cells: Mapping[str, str | None]) -> None:
         self._path, self._line, self._cells = path, line, cells
@@ -79,7 +80,7 @@ class _Row:
         return cell.strip()
 
     def ascii_number(self, column: str) -> str:
-        """ASCII without `_`: Python reads 1_000 and the digits of other scripts as numbers too."""
+        """Return the cell if it is ASCII without `_`: Python would also parse 1_000 and non-ASCII digits."""
         cell = self.text(column)
         if not cell.isascii() or "_" in cell:
             raise ValueError(column)
@@ -131,11 +132,10 @@ def _ns(instant: datetime) -> int:
 
 
 def read(path: str, as_of: datetime | None, product: str | None = None) -> list[Snapshot]:
-    """The snapshots of the recording in `path`, ascending. `as_of` dates a file without timestamps.
+    """Return the snapshots of the recording in `path`, in ascending order of time.
 
-    A column `product`, where there is one, must say `product` if it is given.
-
-    Raises BadRecording.
+    `as_of` is the time of a file without a `timestamp` column. If `product` is given and the file has a
+    column `product`, all its cells must be `product`. Raises BadRecording if the file is invalid.
     """
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
@@ -160,7 +160,7 @@ def _snapshots(
             raise BadRecording(path, 1, name, "is missing from the header")
     stamped = "timestamp" in columns
     if not stamped and as_of is None:
-        raise BadRecording(path, 1, "timestamp", "is missing; give the time of the snapshot (REPLAY_AS_OF)")
+        raise BadRecording(path, 1, "timestamp", "is missing; add it, or set the time in REPLAY_AS_OF")
     found: dict[int, Snapshot] = {}
     last: dict[tuple[int, date], _Row] = {}
     for row in _rows(path, rows):
@@ -185,7 +185,7 @@ def _check_spot(snapshot: Snapshot, chain: RecordedChain, row: _Row) -> None:
     if not strikes[0] / _SPOT_RATIO <= snapshot.spot <= strikes[-1] * _SPOT_RATIO:
         raise row.bad(
             "spot",
-            f"{snapshot.spot:g} is {_SPOT_RATIO:g} times outside the strikes of {chain.expiry}, "
+            f"{snapshot.spot:g} is over {_SPOT_RATIO:g} times below or above the strikes of {chain.expiry}, "
             f"{strikes[0]:g} to {strikes[-1]:g}",
         )
 
@@ -193,7 +193,7 @@ def _check_spot(snapshot: Snapshot, chain: RecordedChain, row: _Row) -> None:
 def _rows(path: str, rows: csv.DictReader[str]) -> Iterator[_Row]:
     for cells in rows:
         surplus: Any = cells
-        if any(surplus.get(None, ())):  # 1,234 without quotes would move every column behind it
+        if any(surplus.get(None, ())):  # an unquoted 1,234 would shift all later columns
             raise BadRecording(
                 path, rows.line_num, "-", f"has more cells than the header: {surplus[None][0]!r:.40}"
             )
@@ -205,7 +205,7 @@ def _add(snapshot: Snapshot, row: _Row) -> None:
     if side not in ("C", "P"):
         raise row.bad("side", f"must be C or P: {side!r:.60}")
     expiry, strike = row.day("expiry"), row.number("strike", least=1e-4)
-    # The date is the exchange's, which may lag UTC's by half a day.
+    # The expiry is a date in the exchange's time zone, which may be half a day behind UTC.
     on = datetime.fromtimestamp(snapshot.ts // 10**9, UTC) - timedelta(hours=12)
     if expiry < on.date():
         raise row.bad(

@@ -1,4 +1,4 @@
-"""A recording played again: its own event times, at a chosen pace, once or for ever."""
+"""Replay of a recording: publishes its snapshots with their own event times, once or repeatedly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ _QUOTED = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interes
 
 
 class Replay:
-    """A `Source`. A snapshot gives a tick, a chain an expiry, and quotes of the strikes nearest the spot."""
+    """A `Source` that replays snapshots, which must be in ascending order of time.
+
+    A snapshot becomes one tick, one chain per expiry, and quotes of the strikes nearest to the spot.
+    `interval_ns` is the pause between two passes.
+    """
 
     def __init__(
         self,
@@ -42,18 +46,18 @@ class Replay:
         first = snapshots[0].ts
         self._offsets = [(snapshot.ts - first) * 100 // speed_percent for snapshot in snapshots]
         self._pass_ns = self._offsets[-1] + interval_ns
-        # The bodies are the same in every pass, so they are made once.
+        # The bodies are the same in every pass, so they are encoded once.
         self._batches = [self._messages(snapshot) for snapshot in snapshots]
         self._pass, self._at = 1, 0
 
     def due_ns(self) -> int | None:
-        """Offset of the next snapshot; None after the only pass."""
+        """Return the offset of the next snapshot, in ns; None after the pass if the replay runs once."""
         if self._pass > 1 and not self._forever:
             return None
         return (self._pass - 1) * self._pass_ns + self._offsets[self._at]
 
     def advance(self) -> Batch:
-        """The next snapshot's messages."""
+        """Return the next snapshot's messages."""
         batch = Batch(self._batches[self._at], self._pass)
         self._at += 1
         if self._at == len(self._batches):
@@ -61,7 +65,7 @@ class Replay:
         return batch
 
     def skip(self, gap_ns: int) -> None:
-        """A recording keeps its own times."""
+        """Do nothing: a recording keeps its own event times."""
         del gap_ns
 
     def _messages(self, snapshot: Snapshot) -> tuple[Message, ...]:
