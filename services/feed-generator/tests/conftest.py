@@ -123,14 +123,14 @@ class Stream:
     """
 
     def __init__(self) -> None:
-        self.away, self.full, self.behind, self.epochs = False, False, 0, 0
+        self.unavailable, self.full, self.behind, self.epochs = False, False, 0, 0
         self.used: float | None = None
         self.got: list[Named] = []
         self.repeated = 0
 
     def _check(self) -> None:
-        if self.away:
-            raise redis.ConnectionError("away")
+        if self.unavailable:
+            raise redis.ConnectionError("unavailable")
 
     def next_epoch(self) -> int:
         self._check()

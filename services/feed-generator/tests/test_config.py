@@ -65,9 +65,9 @@ def test_the_least_that_must_be_said_is_feed_products_and_redis(refused: Refused
 )
 def test_a_bad_value_is_named_with_its_variable(name: str, value: str, refused: Refused) -> None:
     """The message is one line with variable, value and rule."""
-    said = refused(GOOD | {name: value})
-    assert said.startswith(f"{name}={value!r}: ")
-    assert said.count("\n") == 1
+    output = refused(GOOD | {name: value})
+    assert output.startswith(f"{name}={value!r}: ")
+    assert output.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -75,10 +75,10 @@ def test_a_bad_value_is_named_with_its_variable(name: str, value: str, refused: 
 )
 def test_a_bad_redis_url_is_named_but_not_shown(url: str, refused: Refused) -> None:
     """The URL contains a password, so the message does not show it."""
-    said = refused(GOOD | {"REDIS_URL": url})
-    assert said.startswith("REDIS_URL=(secret): must ")
-    assert ":secret" not in said
-    assert said.count("\n") == 1
+    output = refused(GOOD | {"REDIS_URL": url})
+    assert output.startswith("REDIS_URL=(secret): must ")
+    assert ":secret" not in output
+    assert output.count("\n") == 1
 
 
 def test_the_redis_url_may_come_as_a_file(tmp_path: Path, refused: Refused) -> None:

@@ -211,6 +211,6 @@ def test_what_cannot_work_is_one_line_and_exit_code_2(
     generator: Generator, env: dict[str, str], line: str
 ) -> None:
     """The line names the setting to change, without a traceback. Nothing is written to Redis."""
-    (said,) = generator.fails(**env)
-    assert said.startswith(line)
+    (output,) = generator.fails(**env)
+    assert output.startswith(line)
     assert generator.client.keys() == []

@@ -93,10 +93,10 @@ def test_it_recovers_once_the_readers_catch_up(bench: Any) -> None:
 def test_an_outage_loses_no_tick_and_no_chain(bench: Any, counted: Counted) -> None:
     """Quotes conflate during the outage. After it, all ticks and chains arrive in order."""
     bench.run(1)
-    bench.stream.away = True
+    bench.stream.unavailable = True
     bench.run(30)
     assert bench.market.turn == 310
-    bench.stream.away = False
+    bench.stream.unavailable = False
     bench.run(5)
     for kind in ("underlying", "option_chain"):
         assert bench.turns(kind) == list(range(360))
@@ -111,11 +111,11 @@ def test_an_outage_loses_no_tick_and_no_chain(bench: Any, counted: Counted) -> N
 def test_what_a_killed_redis_forgot_is_sent_again_under_the_same_names(bench: Any) -> None:
     """With `appendfsync everysec` Redis may lose two seconds of confirmed entries. Order and mids stay."""
     bench.run(10)
-    bench.stream.away = True
+    bench.stream.unavailable = True
     bench.run(0.5)
     forgotten = [named for named in bench.stream.got if int(named.mid.split(":")[1]) > 320]
     bench.stream.got = [named for named in bench.stream.got if named not in forgotten]
-    bench.stream.away = False
+    bench.stream.unavailable = False
     bench.run(5)
     assert len(forgotten) == 80
     assert [named.mid for named in bench.stream.got[:400]] == [f"1:{seq}" for seq in range(1, 401)]
@@ -125,18 +125,18 @@ def test_what_a_killed_redis_forgot_is_sent_again_under_the_same_names(bench: An
 def test_only_the_last_seconds_are_sent_again(bench: Any) -> None:
     """Entries that were confirmed earlier are on disk. This limits the memory for resends."""
     bench.run(100)
-    bench.stream.away = True
+    bench.stream.unavailable = True
     bench.run(0.5)
-    bench.stream.away = False
+    bench.stream.unavailable = False
     bench.run(1)
     assert 0 < bench.stream.repeated <= 2.6 * 40
 
 
 def test_a_start_without_redis_waits_for_its_epoch(bench: Any) -> None:
     """Messages wait without a mid until Redis returns a unique epoch."""
-    bench.stream.away = True
+    bench.stream.unavailable = True
     bench.run(3)
-    bench.stream.away = False
+    bench.stream.unavailable = False
     bench.run(3)
     assert bench.turns("underlying") == list(range(60))
     assert bench.stream.got[0].mid == "1:1"
@@ -144,7 +144,7 @@ def test_a_start_without_redis_waits_for_its_epoch(bench: Any) -> None:
 
 def test_retries_wait_longer_each_time_up_to_two_seconds(bench: Any) -> None:
     """Longer delays limit the load that the retries of all generators put on Redis."""
-    bench.stream.away = True
+    bench.stream.unavailable = True
     attempts: list[int] = []
     ask = bench.stream._check
 
@@ -164,12 +164,12 @@ def test_a_full_buffer_stops_the_market_and_the_gap_is_left_out(make_bench: Any)
     """While the buffer is full the source makes no messages. After the outage the gap is skipped."""
     bench = make_bench(limit_bytes=2000)
     bench.run(1)
-    bench.stream.away = True
+    bench.stream.unavailable = True
     bench.run(60)
     made = bench.market.turn
     assert made < 100
     assert bench.buffer.full
-    bench.stream.away = False
+    bench.stream.unavailable = False
     bench.run(10)
     assert bench.turns("underlying") == list(range(bench.market.turn))
     assert bench.market.turn > made + 50
@@ -258,13 +258,13 @@ def test_where_the_market_pauses_it_is_not_asked_all_the_time(bench: Any) -> Non
 def test_what_waits_in_the_buffer_is_held_while_redis_is_nearly_full(make_bench: Any) -> None:
     """After an outage a feed may have 64 MiB to send. It polls memory every 256 KiB, and stops in time."""
     bench = make_bench(8 * 10**6)
-    bench.stream.away = True
+    bench.stream.unavailable = True
     bench.run(1)
     tick = bench.market.advance().messages[0]
     large = type(tick)(tick.kind, None, tick.body.ljust(100_000))
     for _ in range(20):
         bench.buffer.add(large, 0, conflate=False)
-    bench.stream.away = False
+    bench.stream.unavailable = False
     sent = 0
 
     def memory() -> float:
@@ -285,9 +285,9 @@ def test_a_redis_that_dies_while_it_is_full_gets_again_what_it_had_confirmed(ben
     bench.run(1)
     bench.stream.full = True
     bench.run(0.2)
-    bench.stream.away, bench.stream.full = True, False
+    bench.stream.unavailable, bench.stream.full = True, False
     bench.run(1)
-    bench.stream.away = False
+    bench.stream.unavailable = False
     bench.run(3)
     assert bench.stream.repeated > 0
     assert bench.turns("underlying") == list(range(bench.market.turn))
