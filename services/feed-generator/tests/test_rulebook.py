@@ -101,7 +101,7 @@ def test_lots_are_those_of_the_day(product: str, day: str, lot: int) -> None:
 
 
 def test_instants_are_the_exchanges_wall_clock_in_utc() -> None:
-    """Expiries are at 15:30 in India and 16:00 in New York (also in summer time). Holidays have no session."""
+    """Expiries are at 15:30 in India and 16:00 in New York (and in summer time). No session on holidays."""
 
     def utc(*when: int) -> int:
         return int(datetime(*when, tzinfo=UTC).timestamp()) * 10**9  # type: ignore[misc]
