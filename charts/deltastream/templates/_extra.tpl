@@ -1,16 +1,16 @@
 {{/*
 A value as JSON, templates in its strings filled in. JSON, since a string stays one whatever it becomes. Takes {root, value}.
 */}}
-{{- define "deltastream.filled" -}}
+{{- define "deltastream.rendered" -}}
 {{- $root := .root -}}
 {{- $inner := list -}}
 {{- if kindIs "map" .value -}}
 {{- range $key, $each := .value -}}
-{{- $inner = append $inner (printf "%s:%s" (toJson $key) (include "deltastream.filled" (dict "root" $root "value" $each))) -}}
+{{- $inner = append $inner (printf "%s:%s" (toJson $key) (include "deltastream.rendered" (dict "root" $root "value" $each))) -}}
 {{- end -}}
 {{- printf "{%s}" (join "," $inner) -}}
 {{- else if kindIs "slice" .value -}}
-{{- range .value }}{{ $inner = append $inner (include "deltastream.filled" (dict "root" $root "value" .)) }}{{ end -}}
+{{- range .value }}{{ $inner = append $inner (include "deltastream.rendered" (dict "root" $root "value" .)) }}{{ end -}}
 {{- printf "[%s]" (join "," $inner) -}}
 {{- else if and (kindIs "string" .value) (contains "{{" .value) -}}
 {{- tpl .value $root | toJson -}}
@@ -22,7 +22,7 @@ A value as JSON, templates in its strings filled in. JSON, since a string stays 
 {{/* A list of a component's, templates filled in, or nothing. Takes {root, values?, key}. */}}
 {{- define "deltastream.extra" -}}
 {{- with index (.values | default dict) .key -}}
-{{- include "deltastream.filled" (dict "root" $.root "value" .) | fromJsonArray | toYaml -}}
+{{- include "deltastream.rendered" (dict "root" $.root "value" .) | fromJsonArray | toYaml -}}
 {{- end -}}
 {{- end -}}
 

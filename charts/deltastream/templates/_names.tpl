@@ -34,7 +34,7 @@ a release's may not and may.
 Names by which a gateway answers anonymous reads, with commas: those inside the cluster, those of the Ingress or
 HTTPRoute, and the given ones. Takes {root, component, given}.
 */}}
-{{- define "deltastream.doorHosts" -}}
+{{- define "deltastream.gatewayHosts" -}}
 {{- $own := include "deltastream.name" . -}}
 {{- $space := .root.Release.Namespace -}}
 {{- $hosts := list $own (printf "%s.%s" $own $space) (printf "%s.%s.svc" $own $space) (printf "%s.%s.svc.cluster.local" $own $space) -}}

@@ -1,7 +1,7 @@
 {{/* Components of this release that ask the API server, as a list in JSON. */}}
 {{- define "deltastream.apiServerCallers" -}}
 {{- $callers := list "operator" -}}
-{{- if include "deltastream.madeSecrets" . | fromJsonArray }}{{ $callers = append $callers "init-secrets" }}{{ end -}}
+{{- if include "deltastream.generatedSecrets" . | fromJsonArray }}{{ $callers = append $callers "init-secrets" }}{{ end -}}
 {{- if .Values.crds.upgrade }}{{ $callers = append $callers "crd-upgrade" }}{{ end -}}
 {{- if .Values.tests.enabled }}{{ $callers = append $callers "smoke" }}{{ end -}}
 {{- $callers | toJson -}}

@@ -12,7 +12,7 @@ Takes {root, values, key}; `key` is podSecurityContext or containerSecurityConte
 {{- end -}}
 {{- $enabled := ne "false" (get $merged "enabled" | toString) -}}
 {{- $left := list "enabled" -}}
-{{- if eq "true" (include "deltastream.givesUsers" .root) -}}
+{{- if eq "true" (include "deltastream.clusterAssignsUsers" .root) -}}
 {{- $left = concat $left (list "runAsUser" "runAsGroup" "fsGroup") -}}
 {{- end -}}
 {{- range $name, $value := $merged -}}
@@ -26,7 +26,7 @@ securityContext:
 {{- end -}}
 
 {{/* "true" where the cluster gives pods their users: OpenShift, found or forced. */}}
-{{- define "deltastream.givesUsers" -}}
+{{- define "deltastream.clusterAssignsUsers" -}}
 {{- $openshift := ((.Values.global | default dict).compatibility | default dict).openshift | default dict -}}
 {{- $adapt := $openshift.adaptSecurityContext | default "auto" -}}
 {{- or (eq $adapt "force") (and (eq $adapt "auto") (.Capabilities.APIVersions.Has "security.openshift.io/v1")) -}}

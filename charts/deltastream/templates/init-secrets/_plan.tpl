@@ -1,5 +1,5 @@
 {{/* Components whose Secret the hook makes, as a list in JSON. */}}
-{{- define "deltastream.madeSecrets" -}}
+{{- define "deltastream.generatedSecrets" -}}
 {{- $made := list -}}
 {{- if and .Values.redis.enabled (not .Values.redis.existingSecret) }}{{ $made = append $made "redis" }}{{ end -}}
 {{- if and .Values.mongodb.enabled (not .Values.mongodb.existingSecret) }}{{ $made = append $made "mongodb" }}{{ end -}}
@@ -19,7 +19,7 @@ labels:
 {{/* What the hook makes where it is absent. Random values are made once and never changed. */}}
 {{- define "deltastream.secretsPlan" -}}
 {{- $name := include "deltastream.fullname" . -}}
-{{- $made := include "deltastream.madeSecrets" . | fromJsonArray -}}
+{{- $made := include "deltastream.generatedSecrets" . | fromJsonArray -}}
 secrets:
   {{- if has "redis" $made }}
   {{- $redis := dict "root" . "component" "redis" }}

@@ -12,7 +12,7 @@
 {{- end -}}
 
 {{/* URLs of the REST gateway that the Ingress and the HTTPRoute lead to, as a list in JSON. */}}
-{{- define "deltastream.doorUrls" -}}
+{{- define "deltastream.gatewayUrls" -}}
 {{- $urls := list -}}
 {{- if .Values.ingress.enabled -}}
 {{- $hosts := .Values.ingress.hosts | default (list "<address of the ingress controller>") -}}
