@@ -1,4 +1,4 @@
-{{/* Components of this release that ask the API server, as a list in JSON. */}}
+{{/* Components of this release that call the Kubernetes API server, as a list in JSON. */}}
 {{- define "deltastream.apiServerCallers" -}}
 {{- $callers := list "operator" -}}
 {{- if include "deltastream.generatedSecrets" . | fromJsonArray }}{{ $callers = append $callers "init-secrets" }}{{ end -}}
@@ -7,7 +7,10 @@
 {{- $callers | toJson -}}
 {{- end -}}
 
-{{/* metadata of a policy that must be there before the hooks run. Takes {root, component, name, hooks?}. */}}
+{{/*
+The metadata of a policy. With `hooks` the policy is a hook itself and exists before the pods of these hooks run.
+Takes {root, component, name, hooks?}.
+*/}}
 {{- define "deltastream.policyMetadata" -}}
 {{- $annotations := dict -}}
 {{- if .hooks -}}
@@ -16,7 +19,7 @@
 {{- include "deltastream.metadata" (dict "root" .root "component" .component "name" .name "annotations" $annotations) -}}
 {{- end -}}
 
-{{/* Addresses outside, as peers of a policy. Takes {cidr, cidrs}. */}}
+{{/* Addresses outside the release, as peers of a policy. Takes {cidr, cidrs}. */}}
 {{- define "deltastream.blocks" -}}
 {{- range without (prepend (.cidrs | default list) (.cidr | default "")) "" }}
 - ipBlock: {cidr: {{ . | quote }}}
