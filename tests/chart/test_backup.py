@@ -140,7 +140,7 @@ def test_a_drill_that_finds_too_few_documents_reports_both_numbers(backups: Back
     assert code == 1
     assert ": DIFFERENT: 2500 documents restored" in said
     assert said.splitlines()[-1] == (
-        f"restore drill failed: 1 of 3 collections differ from the counts and metadata in backup {backup.name}"
+        f"restore drill failed: 1 of 3 collections differ from backup {backup.name}"
     )
 
 

@@ -66,5 +66,5 @@ while read -r count bytes collection; do
 done < "$BACKUP_DIR/$name/collections"
 
 [ "$total" -gt 0 ] || fail "backup $name lists no collection"
-[ "$different" -eq 0 ] || fail "$different of $total collections differ from the counts and metadata in backup $name"
+[ "$different" -eq 0 ] || fail "$different of $total collections differ from backup $name"
 echo "restore drill of $name: all $total collections are equal"
