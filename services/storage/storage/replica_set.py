@@ -58,8 +58,7 @@ def load() -> Settings:
 def ensure(settings: Settings) -> Iterator[str]:
     """Perform the missing steps and yield a line after each.
 
-    The first member in the settings initiates the set. Raises PyMongoError if the members do not answer in
-    time.
+    The first member in the settings initiates the set. Raises PyMongoError if the members do not answer.
     """
     wanted = settings.mongo_members.split(",")
     wait_ms = settings.mongo_wait_seconds * 1000
