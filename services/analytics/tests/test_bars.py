@@ -13,7 +13,7 @@ from tests.support.problems import assert_problem
 START = 1_718_963_940
 
 
-def test_the_cached_and_the_stored_bar_are_one(
+def test_a_cached_and_a_stored_bar_of_one_window_are_merged(
     get: Any, cached: Any, storage: Any, make_stored: Callable[..., Any]
 ) -> None:
     """The newest bar is also at the top level, where the original had its only bar."""
@@ -35,7 +35,7 @@ def test_the_cached_and_the_stored_bar_are_one(
     assert storage.seen[0].query == {"window": "1", "limit": "100"}
 
 
-def test_what_one_side_saw_first_or_last_wins(
+def test_the_first_open_and_the_last_close_of_both_sources_win(
     get: Any, cached: Any, storage: Any, make_stored: Callable[..., Any]
 ) -> None:
     """The cache lacks the start of the window, and storage lacks the end."""
@@ -74,7 +74,7 @@ def test_every_length_has_its_own_bars(get: Any, cached: Any, minutes: int) -> N
     assert (answer["window_minutes"], answer["close"]) == (minutes, float(minutes))
 
 
-def test_five_minutes_unless_said(get: Any, cached: Any) -> None:
+def test_the_default_window_is_five_minutes(get: Any, cached: Any) -> None:
     """The default is the original's."""
     cached.bar(5, start=START - 240)
     assert get("/ohlc/NIFTY").json["window"] == "5m"
@@ -98,7 +98,7 @@ def test_a_limit_is_clamped(get: Any, cached: Any, storage: Any, limit: str, ask
     assert storage.seen[0].query["limit"] == asked
 
 
-def test_without_storage_the_cached_bars_say_that_they_are_not_all(make_get: Any, cached: Any) -> None:
+def test_without_storage_the_cached_bars_are_marked_incomplete(make_get: Any, cached: Any) -> None:
     """The response has the cached bars and is marked as incomplete."""
     cached.bar()
     get = make_get(storage_url=f"http://127.0.0.1:{free_port()}")

@@ -74,7 +74,7 @@ def test_the_recorded_chain_has_its_published_ratios(get: Any, cached: Any) -> N
         ({"total_put_oi": 1.5}, "total_put_oi", "missing"),
     ],
 )
-def test_what_is_not_there_is_null_with_a_reason(
+def test_an_unknown_value_is_null_with_a_reason(
     get: Any, cached: Any, changes: dict[str, Any], name: str, reason: str
 ) -> None:
     """An unknown value is null, never 0 or a guess."""

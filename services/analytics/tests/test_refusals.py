@@ -74,13 +74,13 @@ def test_no_route_answers_without_a_token(make_client: Any, path: str) -> None:
 
 
 @pytest.mark.parametrize("audience", ["deltastream-api", "storage", "logging"])
-def test_a_token_for_somebody_else_is_refused(make_client: Any, audience: str) -> None:
+def test_a_token_for_another_audience_is_refused(make_client: Any, audience: str) -> None:
     """A token for another audience is not valid here."""
     headers = {"Authorization": f"Bearer {access_token(audience)}"}
     assert_problem(make_client().get("/pcr/NIFTY", headers=headers), 401, "unauthorized")
 
 
-def test_without_keys_no_token_can_be_judged(make_client: Any) -> None:
+def test_without_keys_no_token_can_be_verified(make_client: Any) -> None:
     """An outage of auth gives 503, not 401, because the client's token may be valid."""
     client = make_client(auth_url=f"http://127.0.0.1:{free_port()}")
     headers = {"Authorization": f"Bearer {access_token('analytics')}"}
@@ -97,7 +97,7 @@ def test_an_unknown_path_and_a_wrong_method_are_problems_too(get: Any, make_clie
     assert "GET" in answer.headers["Allow"]
 
 
-def test_a_failure_of_ours_tells_nothing(get: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_does_not_reveal_its_cause(get: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The text of an exception appears only in the logs."""
 
     def fail(*_args: object) -> None:

@@ -15,7 +15,7 @@ from tests.support.contracts import example
 from tests.support.problems import assert_problem
 from tests.support.tokens import access_token
 
-from analytics.cache import Cache, CacheAway, connect
+from analytics.cache import Cache, CacheUnavailable, connect
 
 EXPIRY = "2024-06-27"
 ROUTES = [
@@ -41,7 +41,9 @@ def filled(storage: Any, make_stored: Callable[..., Any]) -> Any:
 
 
 @pytest.mark.parametrize(("path", "query"), ROUTES)
-def test_redis_away_means_storage(make_get: Any, filled: Any, path: str, query: dict[str, str]) -> None:
+def test_without_redis_data_comes_from_storage(
+    make_get: Any, filled: Any, path: str, query: dict[str, str]
+) -> None:
     """Every route works without Redis."""
     answer = make_get(redis_url=nowhere("redis"))(path, **query)
     assert answer.status_code == 200, answer.text
@@ -49,7 +51,9 @@ def test_redis_away_means_storage(make_get: Any, filled: Any, path: str, query: 
 
 
 @pytest.mark.parametrize(("path", "query"), ROUTES)
-def test_storage_away_means_the_cache(make_get: Any, cached: Any, path: str, query: dict[str, str]) -> None:
+def test_without_storage_data_comes_from_the_cache(
+    make_get: Any, cached: Any, path: str, query: dict[str, str]
+) -> None:
     """Every route works without storage, from cached values."""
     cached.chain()
     cached.ratio()
@@ -60,7 +64,7 @@ def test_storage_away_means_the_cache(make_get: Any, cached: Any, path: str, que
 
 
 @pytest.mark.parametrize(("path", "query"), ROUTES)
-def test_both_away_is_said(make_get: Any, path: str, query: dict[str, str]) -> None:
+def test_without_both_sources_the_response_is_503(make_get: Any, path: str, query: dict[str, str]) -> None:
     """The response is 503, not 404, because no source could be read."""
     get = make_get(redis_url=nowhere("redis"), storage_url=nowhere())
     body = assert_problem(get(path, **query), 503, "sources_unavailable")
@@ -69,7 +73,7 @@ def test_both_away_is_said(make_get: Any, path: str, query: dict[str, str]) -> N
 
 
 @pytest.mark.parametrize(("path", "query"), ROUTES)
-def test_an_empty_cache_alone_proves_nothing(
+def test_an_empty_cache_without_storage_is_503(
     make_get: Any, cached: Any, path: str, query: dict[str, str]
 ) -> None:
     """Cached values expire after a day, so without storage the data may still exist."""
@@ -90,7 +94,7 @@ def test_an_empty_cache_alone_proves_nothing(
         ((200, {"chains": [1]}), "invalid"),
     ],
 )
-def test_an_answer_of_storage_that_is_none(get: Any, storage: Any, fail: Any, reason: str) -> None:
+def test_an_unusable_response_of_storage_is_a_failure(get: Any, storage: Any, fail: Any, reason: str) -> None:
     """An unusable response counts as a failure, and the error names the reason."""
     storage.fail = fail
     body = assert_problem(get("/max-pain/NIFTY", expiry=EXPIRY), 503, "sources_unavailable")
@@ -105,7 +109,7 @@ def test_a_history_needs_storage(make_get: Any, cached: Any) -> None:
     assert get("/pcr/NIFTY").status_code == 200
 
 
-def test_without_a_token_of_auth_storage_is_not_asked(make_get: Any, filled: Any) -> None:
+def test_without_a_token_from_auth_storage_is_not_called(make_get: Any, filled: Any) -> None:
     """auth rejects the secret, so analytics has no token and sends storage no request."""
     get = make_get(service_client_secret="not-the-secret")
     body = assert_problem(get("/pcr/NIFTY"), 503, "sources_unavailable")
@@ -178,20 +182,20 @@ def test_after_an_outage_the_cache_is_used_again(make_get: Any, filled: Any, own
     wait_until(lambda: get("/pcr/NIFTY").json["source"] == "cache", "the cache answers again")
 
 
-def test_a_redis_that_is_away_is_left_alone_for_a_moment() -> None:
-    """After a failure analytics does not call Redis for `rest_s`; it reads storage immediately."""
+def test_an_unavailable_redis_is_not_called_during_the_cooldown() -> None:
+    """After a failure analytics does not call Redis for `cooldown_s`; it reads storage immediately."""
     now = [100.0]
-    cache = Cache(connect(nowhere("redis"), connections=1), rest_s=1.0, clock=lambda: now[0])
+    cache = Cache(connect(nowhere("redis"), connections=1), cooldown_s=1.0, clock=lambda: now[0])
 
-    def asked() -> float:
+    def failures() -> float:
         before = REGISTRY.get_sample_value("analytics_cache_away_total") or 0
-        with pytest.raises(CacheAway):
+        with pytest.raises(CacheUnavailable):
             cache.ratio("NIFTY", EXPIRY)
         return (REGISTRY.get_sample_value("analytics_cache_away_total") or 0) - before
 
-    assert [asked(), asked()] == [1, 0]
+    assert [failures(), failures()] == [1, 0]
     now[0] += 1.0
-    assert [asked(), asked()] == [1, 0]
+    assert [failures(), failures()] == [1, 0]
 
 
 @pytest.mark.parametrize(

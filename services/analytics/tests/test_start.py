@@ -41,11 +41,11 @@ def test_a_bad_value_stops_the_start(name: str, value: str, monkeypatch: Any, ca
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as stopped:
         load()
-    said = capsys.readouterr().err
+    output = capsys.readouterr().err
     assert stopped.value.code == 2
-    assert said.startswith(f"{name}=")
-    assert said.count("\n") == 1
-    assert "pw" not in said
+    assert output.startswith(f"{name}=")
+    assert output.count("\n") == 1
+    assert "pw" not in output
 
 
 def test_the_secret_must_be_set(monkeypatch: Any, capsys: Any) -> None:
@@ -56,7 +56,7 @@ def test_the_secret_must_be_set(monkeypatch: Any, capsys: Any) -> None:
     assert "SERVICE_CLIENT_SECRET: must be set" in capsys.readouterr().err
 
 
-def test_a_secret_may_come_as_a_file(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+def test_a_secret_can_come_from_a_file(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     """The file takes precedence over the variable; a missing file stops the start."""
     (tmp_path / "secret").write_text("from the file\n")
     (tmp_path / "redis").write_text("redis://file:6379/0\n")

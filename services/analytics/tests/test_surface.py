@@ -48,7 +48,7 @@ def test_every_live_expiry_is_there_in_order(get: Any, cached: Any) -> None:
     assert answer["timestamp"] == "2024-06-21T10:00:00.000Z"
 
 
-def test_the_side_out_of_the_money_is_by_the_forward(get: Any, cached: Any) -> None:
+def test_the_forward_decides_which_side_is_out_of_the_money(get: Any, cached: Any) -> None:
     """Puts below the forward, calls from the forward on; the spot has no influence."""
     chain = cached.chain()
     strikes = [23400.0, 23465.65, 23500.0, 23550.0]
@@ -63,7 +63,7 @@ def test_the_side_out_of_the_money_is_by_the_forward(get: Any, cached: Any) -> N
     assert (smile["num_quotes"], smile["avg_iv"]) == (6, pytest.approx(1.03 / 6))
 
 
-def test_without_a_forward_there_is_no_such_side(get: Any, cached: Any) -> None:
+def test_without_a_forward_no_side_is_out_of_the_money(get: Any, cached: Any) -> None:
     """Without a forward, `ivs` is null, with a reason for the smile and for each strike."""
     chain = cached.chain()
     none = {"iv": [None, None], "iv_reason": ["no_forward", "no_quote"]}
@@ -100,9 +100,7 @@ def test_a_chain_without_what_a_smile_needs_is_left_out(
     assert_problem(get("/volatility-surface/NIFTY"), 404, "unknown_product")
 
 
-def test_a_surface_is_kept_and_keeps_its_contract(
-    get: Any, cached: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_surface_is_cached_by_its_contract(get: Any, cached: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is cached for five seconds; this test sets a longer TTL, so that it cannot expire here."""
     assert cache.SURFACE_S == 5
     monkeypatch.setattr(cache, "SURFACE_S", 5000)
@@ -117,7 +115,7 @@ def test_a_surface_is_kept_and_keeps_its_contract(
     assert smile_of(get)["atm_iv"] == 0.5
 
 
-def test_a_kept_surface_of_another_shape_is_made_anew(get: Any, cached: Any) -> None:
+def test_a_cached_surface_of_another_shape_is_computed_again(get: Any, cached: Any) -> None:
     """After an upgrade, a cached surface of the previous release is not returned."""
     cached.chain()
     for other in ('{"product": "NIFTY"}', '{"expiries": [{"expiry": "x"}]}', '{"expiries": 5}', "5"):

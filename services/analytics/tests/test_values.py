@@ -10,12 +10,12 @@ from analytics.domain.values import epoch_seconds, number, rfc3339, rfc3339_ns, 
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, None, "1", [1], 2e15])
-def test_what_is_no_number_is_none(value: object) -> None:
+def test_anything_but_a_number_gives_none(value: object) -> None:
     """Infinities, NaN, bools, text and too large numbers are not numbers."""
     assert number(value) is None
 
 
-def test_a_number_stays_what_it_is() -> None:
+def test_a_number_keeps_its_value_and_type() -> None:
     """0 is a number, an integer keeps its type, and a float is not an integer."""
     assert (number(0), number(-1.5), number(7)) == (0, -1.5, 7)
     assert (whole(0), whole(7), whole(7.0), whole(True)) == (0, 7, None, None)

@@ -89,9 +89,7 @@ def test_a_changed_retention_is_applied_to_the_index_that_is_there(
     assert list(migrate(database, changed)) == []
 
 
-def test_an_index_with_other_keys_is_made_anew(
-    database: Database[dict[str, Any]], settings: Settings
-) -> None:
+def test_an_index_with_other_keys_is_replaced(database: Database[dict[str, Any]], settings: Settings) -> None:
     """An index of an older release with the same name is replaced."""
     database.underlying_ticks.drop_index("product_ts")
     database.underlying_ticks.create_index([("product", 1), ("timestamp", -1)], name="product_ts")
@@ -102,9 +100,7 @@ def test_an_index_with_other_keys_is_made_anew(
     assert database.underlying_ticks.index_information()["product_ts"]["key"] == [("product", 1), ("ts", -1)]
 
 
-def test_a_time_to_live_is_given_to_an_index_that_had_none(
-    database: Database[dict[str, Any]], settings: Settings
-) -> None:
+def test_an_index_without_a_ttl_gets_one(database: Database[dict[str, Any]], settings: Settings) -> None:
     """Retention is enforced even if an index without a TTL has its name."""
     database.ohlc_bars.drop_index("retention")
     database.ohlc_bars.create_index("updated_at", name="retention")

@@ -145,7 +145,7 @@ class FailingMongo(MongoServer):
         return [*super()._command(), "--setParameter", "enableTestCommands=1"]
 
 
-def test_a_query_that_mongodb_gives_up_is_told_apart_from_an_outage(tmp_path: Path) -> None:
+def test_a_query_timeout_differs_from_an_outage(tmp_path: Path) -> None:
     """A query at its time limit raises QueryTimeout; an outage or a refusal raises StoreUnavailable."""
     with (
         FailingMongo(tmp_path / "mongo") as server,
@@ -182,7 +182,7 @@ def test_ready_means_that_mongodb_answers(make_client: Callable[..., Client]) ->
     assert b"storage_requests" in client.get("/metrics").data
 
 
-def test_a_secret_comes_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_can_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """MONGO_URL_FILE names the file and takes precedence over MONGO_URL."""
     (tmp_path / "url").write_text("mongodb://from-file/deltastream\n")
     monkeypatch.setenv("MONGO_URL", "mongodb://from-environment/deltastream")

@@ -86,14 +86,14 @@ def test_no_route_answers_without_a_token(make_client: Callable[..., Client], pa
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_token_for_somebody_else_is_refused(make_client: Callable[..., Client]) -> None:
+def test_a_token_for_another_audience_is_refused(make_client: Callable[..., Client]) -> None:
     """A token for another audience is not valid here."""
     for audience in ("deltastream-api", "analytics"):
         headers = {"Authorization": f"Bearer {access_token(audience)}"}
         assert_problem(make_client().get("/products", headers=headers), 401, "unauthorized")
 
 
-def test_without_keys_no_token_can_be_judged(make_client: Callable[..., Client]) -> None:
+def test_without_keys_no_token_can_be_verified(make_client: Callable[..., Client]) -> None:
     """An outage of auth gives 503, not 401, because the client's token may be valid."""
     client = make_client(auth_url=f"http://127.0.0.1:{free_port()}")
     headers = {"Authorization": f"Bearer {access_token('storage')}"}

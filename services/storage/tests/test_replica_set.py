@@ -102,7 +102,7 @@ def test_a_fresh_mongod_becomes_a_replica_set_with_its_users_and_a_second_run_ch
     assert _init(one).stdout == "nothing to change\n"
 
 
-def test_a_password_that_was_restored_is_made_true(members: Callable[[int], list[Member]]) -> None:
+def test_a_restored_password_is_applied(members: Callable[[int], list[Member]]) -> None:
     """The Secret was restored from a backup, but the volume has another password."""
     one = members(1)
     assert _init(one).returncode == 0
@@ -128,16 +128,16 @@ def test_a_set_grows_to_three_and_shrinks_again(members: Callable[[int], list[Me
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"MONGO_MEMBERS": "a:1,b:2"}, "MONGO_MEMBERS='a:1,b:2': must be an odd number of members"),
         ({"MONGO_MEMBERS": "here"}, "MONGO_MEMBERS='here': must be host:port"),
         ({"MONGO_ROOT_PASSWORD": "short"}, "MONGO_ROOT_PASSWORD=(secret):"),
     ],
 )
-def test_a_wrong_setting_is_named(tmp_path: Path, changes: dict[str, str], said: str) -> None:
+def test_a_wrong_setting_is_named(tmp_path: Path, changes: dict[str, str], message: str) -> None:
     """The command prints one line without a secret, exits with 2, and connects to no member."""
     done = _init([_member(tmp_path)], **changes)
     assert done.returncode == 2
-    assert done.stderr.startswith(said)
+    assert done.stderr.startswith(message)
     assert "short" not in done.stderr

@@ -76,7 +76,7 @@ def test_quotes_of_a_contract_keep_their_contract(get: Get, database: Db, make_d
     validator("document-option_quotes").validate({**answer["quotes"][0], "_id": "0" * 24})
 
 
-def test_a_chain_has_a_row_a_contract(get: Get, database: Db, make_document: Make) -> None:
+def test_a_chain_has_one_row_per_contract(get: Get, database: Db, make_document: Make) -> None:
     """The stored columns become rows, and all other fields stay the same."""
     golden = example("document-option_chains")
     database.option_chains.insert_one(make_document("option_chains"))
@@ -136,7 +136,7 @@ def test_a_chain_answer_is_bounded_in_rows(
 
 
 @pytest.mark.parametrize("shape", ["rows", "columns"])
-def test_a_chain_that_breaks_its_contract_does_not_take_the_others_away(
+def test_an_invalid_chain_does_not_affect_the_others(
     get: Get, database: Db, make_document: Make, shape: str
 ) -> None:
     """The invalid chain is left out, logged and counted."""
