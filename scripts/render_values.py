@@ -1,7 +1,7 @@
-"""Writes the table of values in charts/deltastream/README.md from values.yaml and its comments: `make base`.
+"""`make base`: write the table of values in charts/deltastream/README.md from values.yaml and its comments.
 
-A key's meaning is the comment right above it. A key that several components have is explained where it comes
-first; `enabled` needs no explanation. A key that nobody explains is an error.
+The meaning of a key is the comment directly above it. A key that several components share is explained at its
+first use; `enabled` needs no comment. Any other key without a comment is an error.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ BEGIN = (
     "<!-- From here on written by scripts/render_values.py from values.yaml (make base): do not edit. -->\n"
 )
 END = "<!-- End of what is written. -->\n"
-# What a component's block has and nothing else has; its keys are the ones that repeat.
+# A key that only the blocks of components have. The keys of these blocks repeat.
 COMPONENT = "podAnnotations"
 LONGEST_DEFAULT = 170
 
 
 class Row(NamedTuple):
-    """A line of the table."""
+    """One row of the table."""
 
     key: str
     default: str
@@ -32,14 +32,14 @@ class Row(NamedTuple):
 
 
 class Documented:
-    """values.yaml: its keys in order, each with its default as it is written and its meaning."""
+    """The keys of values.yaml in order, each with its meaning and its default as written in the file."""
 
     def __init__(self, text: str) -> None:
         self._text, self._lines = text, text.splitlines()
         self._explained: dict[str, str] = {}  # keys of components
 
     def rows(self) -> Iterator[Row]:
-        """A row for each value or small object. Raises SystemExit where there is no comment."""
+        """Yield a row for each value or small object. Raises SystemExit for a key without a comment."""
         for key, value in self._children(yaml.compose(self._text)):
             meaning = self._comment(key)
             if not meaning:
@@ -77,7 +77,7 @@ class Documented:
         return all(not self._comment(k) and self._has_no_comments(v) for k, v in self._children(node))
 
     def _comment(self, key: yaml.Node) -> str:
-        """The lines of comment right above a key, as one."""
+        """Return the comment lines directly above a key as one line."""
         found: list[str] = []
         number, start = key.start_mark.line, " " * key.start_mark.column + "# "
         while number > 0 and self._lines[number - 1].startswith(start):
@@ -99,14 +99,14 @@ class Documented:
 
 
 def table(values: str) -> str:
-    """The table in Markdown."""
+    """Return the table in Markdown."""
     cells = ([cell.replace("|", "\\|") for cell in row] for row in Documented(values).rows())
     lines = (f"| {' | '.join(row)} |" for row in cells)
     return "\n".join(["| key | default | meaning |", "|---|---|---|", *lines]) + "\n"
 
 
 def rendered(readme: str, values: str) -> str:
-    """The README with the table of these values in its place."""
+    """Return the README with the table of these values between its two marks."""
     before, _, rest = readme.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{table(values)}\n{END}{after}"

@@ -24,7 +24,7 @@ REPLAY = "{replay: {path: bad.csv, asOf: '2024-06-21T15:30:00+05:30'}}"
 @pytest.mark.parametrize(
     ("product", "source", "complaint"),
     [
-        ("NOPE", "{synthetic: {seed: 1}}", "desk: PRODUCTS: the rulebook has no 'NOPE'; it knows AAPL, "),
+        ("NOPE", "{synthetic: {seed: 1}}", "desk: spec.products: the rulebook has no 'NOPE'; it knows "),
         ("NIFTY", REPLAY, "bad.csv, line 1, column spot: is missing from the header"),
         ("NIFTY", "{synthetic: {sead: 1}}", "spec.source.synthetic.sead: unknown field; did you mean seed?"),
     ],

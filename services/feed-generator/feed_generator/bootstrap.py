@@ -12,7 +12,7 @@ from feed_generator.buffer import Buffer
 from feed_generator.chassis import log_setup
 from feed_generator.chassis.health import Health
 from feed_generator.config import Settings
-from feed_generator.domain.rulebook import rules
+from feed_generator.domain.rulebook import all_rules
 from feed_generator.domain.shards import mine
 from feed_generator.publisher import Publisher
 from feed_generator.sources import recording
@@ -29,7 +29,7 @@ def source(settings: Settings, start_ns: int) -> Source:
 
     `start_ns` is the first event time of a synthetic market, in ns since the epoch. Raises FeedError.
     """
-    known = {name: rules(name) for name in settings.product_list}
+    known = all_rules(settings.product_list)
     ours = mine(settings.product_list, index=settings.shard_index, count=settings.shard_count)
     if settings.source == "replay":
         (product,) = settings.product_list

@@ -7,7 +7,7 @@ and its expiries on Thursdays; a live feed of 2026 finds 65 and Tuesdays.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -208,14 +208,25 @@ def products() -> list[str]:
 
 
 def rules(product: str) -> ProductRules:
-    """Return the rules of `product`.
+    """Return the rules of one product. Raises as `all_rules` does."""
+    return all_rules([product])[product]
 
-    Raises UnknownProduct, which lists the known products, or BadRulebook.
+
+def all_rules(names: Sequence[str]) -> dict[str, ProductRules]:
+    """Return the rules of each product, by name.
+
+    Raises UnknownProduct, which lists every name that the rulebook lacks and the names that it has, and
+    BadRulebook if the rulebook's data are wrong.
     """
+    known = _data()["products"]
+    if unknown := [name for name in names if name not in known]:
+        listed = ", ".join(map(repr, unknown))
+        raise UnknownProduct(f"PRODUCTS: the rulebook has no {listed}; it knows {', '.join(products())}")
+    return {name: _rules(name, known[name]) for name in names}
+
+
+def _rules(product: str, found: dict[str, Any]) -> ProductRules:
     data = _data()
-    found = data["products"].get(product)
-    if found is None:
-        raise UnknownProduct(f"PRODUCTS: the rulebook has no {product!r}; it knows {', '.join(products())}")
     try:
         return ProductRules(
             product, found, data["exchanges"][found["exchange"]], data["rates"][found["currency"]]
