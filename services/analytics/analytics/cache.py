@@ -1,6 +1,6 @@
 """Read from Redis what the enricher caches, and cache the volatility surface.
 
-Every read concerns one product and finds its keys through `index:{P}`, never with KEYS or SCAN.
+Every read concerns one product. It uses known keys and the index `index:{P}`, never KEYS or SCAN.
 """
 
 from __future__ import annotations
