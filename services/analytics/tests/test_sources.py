@@ -203,9 +203,9 @@ def test_an_unavailable_redis_is_not_called_during_the_cooldown() -> None:
 )
 def test_ready_while_one_of_the_two_answers(make_client: Any, redis_up: bool, storage_up: bool) -> None:
     """Either source is enough to serve."""
-    away = {} if redis_up else {"redis_url": nowhere("redis")}
-    away |= {} if storage_up else {"storage_url": nowhere()}
-    client = make_client(**away)
+    unavailable = {} if redis_up else {"redis_url": nowhere("redis")}
+    unavailable |= {} if storage_up else {"storage_url": nowhere()}
+    client = make_client(**unavailable)
     ready = client.get("/readyz")
     assert ready.status_code == (200 if redis_up or storage_up else 503)
     assert ready.json["checks"] == {"cache_or_storage": "ok" if redis_up or storage_up else "unavailable"}
