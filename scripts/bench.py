@@ -218,7 +218,7 @@ def throughput(system: System, client: redis.Redis, database: Any, messages: int
     seconds, after = time.perf_counter() - started, system.cpu_seconds()
     stored = sum(database[name].count_documents({}) for name in COLLECTIONS)
     if stored != messages:
-        raise SystemExit(f"only {stored} of {messages} messages are stored, so the rates would be wrong")
+        raise SystemExit(f"{stored} of {messages} messages are stored, so the rates would be wrong")
     cpu = {name: 1000 * (after[name] - before[name]) / messages for name in after}
     print(f"throughput: {stored} of {messages} messages stored in {seconds:.2f} s")
     print("  CPU-ms a message: " + ", ".join(f"{name} {spent:.3f}" for name, spent in cpu.items()))
