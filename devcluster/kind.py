@@ -1,6 +1,6 @@
 """A kind cluster with the project's images, for machines that have a container engine.
 
-Machines without an engine use the one-node cluster of `devcluster.node`. Images, chart and tests are equal.
+Machines without an engine use the one-node cluster of `devcluster.node`: same images, chart and tests.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from devcluster.terminal import say
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m devcluster.node", description="one-node Kubernetes")
-    parser.add_argument("--name", default="default", help="the node's name; each has its own state folder")
+    parser.add_argument("--name", default="default", help="the node's name; each has its own state")
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("build", "up", "down", "status", "shell"):
         commands.add_parser(name)

@@ -44,7 +44,7 @@ class ProgramMissing(Exception):
 
 
 def cached(program: str) -> Path | None:
-    """Return the path of a program from the node's cache, else from PATH, else None."""
+    """Return a program's path in the node's cache, which has known versions, else in PATH, else None."""
     built = cache() / "bin" / program
     found = str(built) if built.is_file() else shutil.which(program)
     return Path(found) if found else None

@@ -47,7 +47,7 @@ class Cluster:
         self.core = f"/api/v1/namespaces/{namespace}"
 
     def ask(self, method: str, path: str, body: object = None, kind: str = "application/json") -> Any:
-        """Send one request and return the decoded body. Raises AssertionError for a status from 300 on."""
+        """Send one request and return the decoded body. Raises AssertionError for a status >= 300."""
         status, answer = self.server.request(method, path, body, kind)
         if status >= 300:
             raise AssertionError(f"{method} {path}: {status}: {answer}")
@@ -153,7 +153,7 @@ class Operator:
         wait_until(lambda: self.get(path)[0] == 200, f"operator answers {path}: {self.log()[-2000:]}")
 
     def get(self, path: str) -> tuple[int, str]:
-        """Send a GET request to the operator's HTTP server. Returns status and body; 0 if it is down."""
+        """Send a GET request to the operator. Returns status and body; status 0 if it does not respond."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
                 return answer.status, answer.read().decode()

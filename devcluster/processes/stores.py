@@ -91,7 +91,7 @@ class _Server(ABC):
         if self._process:
             process, self._process = self._process, None
             process.send_signal(how)
-            process.send_signal(signal.SIGCONT)  # wakes a server that a test has stopped
+            process.send_signal(signal.SIGCONT)  # resume a server that a test has paused
             try:
                 process.wait(timeout=30)
             finally:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import kopf
+import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client import Configuration
 
 from deltastream_operator.errors import OperatorError
 
 _CONNECTIONS = 16
+_RELOAD_S = 60.0  # the official client's own period for a service account's token
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _BEARER = "BearerToken"  # the key of the token in the client's configuration
 
@@ -18,21 +22,23 @@ _BEARER = "BearerToken"  # the key of the token in the client's configuration
 async def configuration() -> Configuration:
     """Load the pod's service account, or else the kubeconfig (KUBECONFIG).
 
-    The client reads a service account's token again every minute, because the kubelet rotates it.
-    Raises OperatorError if neither exists or can be used.
+    The client reads the token again every minute. The kubelet rotates a service account's token, and a
+    kubeconfig may name a command whose token expires. Raises OperatorError if neither exists or can be used.
     """
-    loaded = Configuration()
-    loaded.connection_pool_maxsize = _CONNECTIONS
+    # By default the client takes proxies and passwords from the environment and ~/.netrc.
+    loaded = Configuration(connection_pool_maxsize=_CONNECTIONS, client_session_kwargs={"trust_env": False})
     try:
         config.load_incluster_config(client_configuration=loaded)
     except config.ConfigException:
         try:
-            await config.load_kube_config(client_configuration=loaded)
+            await _load_kubeconfig(loaded)
         except config.ConfigException as error:
             raise OperatorError(
                 f"no cluster: this is no pod with a service account, and the kubeconfig (KUBECONFIG)"
                 f" cannot be used: {error}"
             ) from None
+        # The client declares the hook as None.
+        loaded.refresh_api_key_hook = _reload_each_minute()  # type: ignore[assignment]
     return loaded
 
 
@@ -52,7 +58,6 @@ async def for_kopf() -> kopf.ConnectionInfo:
         certificate_path=loaded.cert_file,
         private_key_path=loaded.key_file,
         proxy_url=loaded.proxy,
-        trust_env=True,
     )
 
 
@@ -65,3 +70,26 @@ def namespace() -> str:
     except config.ConfigException:
         return "default"
     return str(active["context"].get("namespace") or "default")
+
+
+def _reload_each_minute() -> Callable[[Configuration], Awaitable[None]]:
+    """Return a hook that the client calls before each request that sends a token."""
+    read_at = time.monotonic()
+
+    async def reload(into: Configuration) -> None:
+        nonlocal read_at
+        if time.monotonic() - read_at > _RELOAD_S:
+            await _load_kubeconfig(into)
+            read_at = time.monotonic()
+
+    return reload
+
+
+async def _load_kubeconfig(into: Configuration) -> None:
+    """Load the kubeconfig into a configuration. Raises ConfigException if it cannot be used."""
+    try:
+        await config.load_kube_config(client_configuration=into, persist_config=False)
+    except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
+        # The client itself checks neither the YAML nor whether the context's user exists.
+        text = " ".join(str(error).split())  # a YAML error has several lines
+        raise config.ConfigException(f"{type(error).__name__}: {text}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,43 @@ def test_outside_a_pod_the_kubeconfig_is_used(elsewhere: Path) -> None:
     assert loaded.host == "https://127.0.0.1:6443"
     assert login.namespace() == "research"
     assert authorization(loaded).lower() == "bearer mine"
+
+
+def test_the_token_of_a_kubeconfig_is_read_again(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command in the kubeconfig may give a token that expires. The file is read again after a minute."""
+    write(elsewhere, {"token": "first"})
+    loaded = asyncio.run(login.configuration())
+    write(elsewhere, {"token": "second"})
+    assert authorization(loaded) == "Bearer first"
+    later = time.monotonic() + 61
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert authorization(loaded) == "Bearer second"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[", "users: [", "current-context: x", "clusters: 1\ncontexts: 2\ncurrent-context: x"]
+)
+def test_a_kubeconfig_that_cannot_be_used_is_an_error_in_one_line(elsewhere: Path, text: str) -> None:
+    """The operator ends with the reason and not with a traceback."""
+    elsewhere.write_text(text)
+    with pytest.raises(OperatorError, match="KUBECONFIG") as caught:
+        asyncio.run(login.configuration())
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_context_without_a_user_is_an_error_in_one_line(elsewhere: Path) -> None:
+    """The official client raises a TypeError there."""
+    write(elsewhere, {"token": "mine"})
+    elsewhere.write_text(elsewhere.read_text().replace("name: u", "name: other"))
+    with pytest.raises(OperatorError, match="KUBECONFIG"):
+        asyncio.run(login.configuration())
+
+
+def test_no_proxy_is_taken_from_the_environment(pod: Path) -> None:
+    """A proxy for the internet in a pod's environment does not reach the API server."""
+    session = asyncio.run(login.configuration()).client_session_kwargs
+    assert session == {"trust_env": False}
+    assert not asyncio.run(login.for_kopf()).trust_env
 
 
 def test_kopf_gets_the_same_connection(pod: Path) -> None:
