@@ -27,8 +27,8 @@ $(BIN)/uv: requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary=:all: --no-deps -r <(sed -n '/^uv==/,/^[a-z]/{/^uv==/p;/^ /p}' requirements/dev.txt)
 	@touch $@
 
-# What the services run with has nothing but their own requirements: one that is missing there fails here,
-# not first in an image, and no process loads what only the tests need.
+# The services run in an environment with only their own requirements. So a missing requirement fails here and
+# not first in an image, and no process loads packages that only the tests need.
 $(RUN)/.stamp: $(BIN)/uv $(RUN_LOCKS)
 	@test -x $(RUN)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(RUN)
 	@$(BIN)/uv pip sync --quiet --python $(RUN)/bin/python --require-hashes $(RUN_LOCKS)
@@ -38,7 +38,7 @@ $(VENV)/.stamp: $(BIN)/uv $(RUN)/.stamp $(RUN_LOCKS) requirements/dev.txt
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(RUN_LOCKS) requirements/dev.txt
 	@touch $@
 
-build: $(VENV)/.stamp ## make the environments: .venv-run for the services, .venv for work on them
+build: $(VENV)/.stamp ## create the environments: .venv-run for the services, .venv for development
 
 lock: build ## recompile every requirements.txt against constraints.txt
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/lock.sh
@@ -62,66 +62,66 @@ clean: ## remove the environment, caches and local state
 	rm -rf $(VENV) $(RUN) $(DELTASTREAM_HOME) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: images
-images: build ## build the nine images; without docker or podman also the stores', into one archive
+images: build ## build the nine images; without docker or podman also the stores' images, into one archive
 	@PYTHONPATH=. $(BIN)/python -m devcluster.images build
 
 .PHONY: base
-base: build ## write k8s/base, k8s/overlays and the chart's table of values again from the chart
+base: build ## render k8s/base, k8s/overlays and the chart's table of values from the chart
 	@PYTHONPATH=. $(BIN)/python scripts/render_base.py
 	@$(BIN)/python scripts/render_values.py
 
 .PHONY: chassis
-chassis: build ## copy services/chassis into the services that import its modules
+chassis: build ## copy the modules of services/chassis into the services that import them
 	@$(BIN)/python scripts/copy_chassis.py
 
-bench: build ## throughput, latency and memory of the real pipeline (BASE=REV: beside that commit's)
+bench: build ## measure throughput, latency and memory of the real pipeline (BASE=REV: compare with that commit)
 	@PYTHONPATH=. $(BIN)/python scripts/$(if $(BASE),compare.py "$(BASE)",bench.py) $(BENCH_ARGS)
 
 .PHONY: bench-operator
-bench-operator: build ## what 200 feeds cost an idle operator, and how soon an edit is in the status
+bench-operator: build ## measure an idle operator with 200 feeds, and the time from an edit to the status
 	@PYTHONPATH=.:operator $(BIN)/python scripts/bench_operator.py
 
 .PHONY: bench-reads
-bench-reads: build ## reads/s and CPU per read through the API gateway (BASE_SERVICES=folder: both in turn)
+bench-reads: build ## measure reads/s and CPU per read of the API gateway (BASE_SERVICES=folder: compare)
 	@PYTHONPATH=. $(BIN)/python scripts/bench_reads.py $(if $(BASE_SERVICES),--base $(BASE_SERVICES)) $(BENCH_ARGS)
 
-run: $(RUN)/.stamp ## run everything here until Ctrl-C: stores, services and FEEDS
+run: $(RUN)/.stamp ## run the whole system on this machine until Ctrl-C: stores, services and FEEDS
 	@exec $(RUN)/bin/python -m deltastream_operator local --feeds "$(FEEDS)"
 
-start: $(RUN)/.stamp ## the same in the background; returns once it is ready
+start: $(RUN)/.stamp ## start the same system in the background; returns once it is ready
 	@$(RUN)/bin/python -m deltastream_operator start --feeds "$(FEEDS)"
 
 stop: $(RUN)/.stamp ## stop what `make start` or `make run` started
 	@$(RUN)/bin/python -m deltastream_operator stop
 
-memory: build ## memory of what `make run` started (MINUTES=10: how it moves)
+memory: build ## print the memory of the local run's processes (MINUTES=10: repeat for 10 minutes)
 	@PYTHONPATH=. $(BIN)/python scripts/memory.py --minutes $(or $(MINUTES),0)
 
-up: build ## install the release with the sample feeds on the cluster at hand; prints its URLs
+up: build ## install the release with the sample feeds on the cluster; prints its URLs
 	@$(CLUSTER) up
 
-down: build ## take the release, its feeds and its data away from the cluster
+down: build ## delete the release, its feeds and its data from the cluster
 	@$(CLUSTER) down
 
-smoke: build ## the in-cluster smoke tests (helm test) with what they say
+smoke: build ## run the smoke tests in the cluster (helm test) and print their logs
 	@$(CLUSTER) smoke
 
-node-build: build ## build what the one-node Kubernetes needs, once, outside the tree (Linux, root, Go)
+node-build: build ## build the one-node Kubernetes into the cache, once (needs Linux, root, Go)
 	@$(NODE) build
 
-node-up: build ## start a one-node Kubernetes in namespaces of its own; prints its KUBECONFIG
+node-up: build ## start a one-node Kubernetes in its own Linux namespaces; prints its KUBECONFIG
 	@$(NODE) up
 
-node-down: build ## end it, with all that is on it
+node-down: build ## stop the one-node Kubernetes and everything on it
 	@$(NODE) down
 
-node-shell: build ## a shell on the node
+node-shell: build ## open a shell on the node
 	@$(NODE) shell
 
-kind-up: build ## the same on kind, where there is a container engine: same images, chart and tests
+kind-up: build ## create a kind cluster with the same images (needs docker or podman, and kind)
 	@$(CLUSTER) kind-up
 
-kind-down: build ## delete that kind cluster
+kind-down: build ## delete the kind cluster
 	@$(CLUSTER) kind-down
 
 logs: ## follow the logs of all processes

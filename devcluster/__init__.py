@@ -1,1 +1,1 @@
-"""A Kubernetes on this machine with the product on it, and the processes that benchmarks and tests start."""
+"""Tools for development: a Kubernetes cluster with the product, and processes for benchmarks and tests."""

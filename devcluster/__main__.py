@@ -1,4 +1,4 @@
-"""`make up`, `make down`, `make smoke` on the cluster at hand; `make kind-up` and `make kind-down`."""
+"""Command line of `make up`, `make down`, `make smoke`, `make kind-up` and `make kind-down`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ FORWARDS = cache() / "forwards.json"
 
 
 def at_hand() -> Cluster:
-    """The cluster of `DELTASTREAM_KUBECONFIG` (`make kind-up` prints it), else the node, which is started."""
+    """Return the cluster of `DELTASTREAM_KUBECONFIG` (`make kind-up` prints it), else the one-node cluster.
+
+    Starts the one-node cluster if it is not running. Raises Refused if the cluster was not made for tests.
+    """
     if given := os.environ.get("DELTASTREAM_KUBECONFIG"):
         return ours(Cluster(Path(given), kubectl(), helm()))
     machine = Machine(NodePaths("default"))
@@ -40,7 +43,7 @@ def at_hand() -> Cluster:
 
 
 def up() -> None:
-    """Install, apply the samples, forward ports to both gateways."""
+    """Install the release, apply the sample feeds and forward ports to both gateways."""
     cluster = release.namespace(at_hand(), release.NAME)
     release.install(cluster)
     cluster.kubectl("apply", f"--filename={release.SAMPLES}")
@@ -60,13 +63,16 @@ def up() -> None:
 
 
 def prepare() -> None:
-    """What the cluster tests need, built once. Says in one line where this machine cannot host a node."""
+    """Build what the cluster tests need, unless it exists.
+
+    If this machine cannot host a node, prints the reason, or raises Refused with CI=true.
+    """
     if os.environ.get("DELTASTREAM_KUBECONFIG"):
         return
     if reason := unsupported():
         if in_ci():
             raise Refused(f"CI=true needs the cluster tests, but {reason}")
-        say(f"the cluster tests are left out: {reason}")
+        say(f"the cluster tests are skipped: {reason}")
         return
     build(say)
     helm()
@@ -75,7 +81,7 @@ def prepare() -> None:
 
 
 def forward() -> None:
-    """Keep port-forwards to both gateways until SIGTERM; prints the ports once they answer."""
+    """Keep port-forwards to both gateways open until SIGTERM. Prints their ports as JSON once they listen."""
     cluster = at_hand().within(release.NAME)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with ExitStack() as stack:
@@ -88,7 +94,7 @@ def forward() -> None:
 
 
 def end_forwards() -> None:
-    """End the port-forwards of the last `up`, if they still run."""
+    """Stop the port-forwards of the last `up`, if they are still running."""
     try:
         pid = json.loads(FORWARDS.read_text())["pid"]
         if b"devcluster" in Path(f"/proc/{pid}/cmdline").read_bytes():
@@ -99,16 +105,16 @@ def end_forwards() -> None:
 
 
 def down() -> None:
-    """Take the release, its feeds and its data away."""
+    """Delete the release, its feeds and its data."""
     end_forwards()
     if not os.environ.get("DELTASTREAM_KUBECONFIG") and not Machine(NodePaths("default")).running:
-        say("no node is running, so there is nothing to take away")
+        say("no node is running, so there is nothing to delete")
         return
     cluster = at_hand().within(release.NAME)
     cluster.kubectl("delete", "deltastreamfeeds", "--all", "--ignore-not-found")
     cluster.helm("uninstall", release.NAME, "--wait", "--ignore-not-found")
     cluster.kubectl("delete", "namespace", release.NAME, "--ignore-not-found")
-    say("the release, its feeds and its data are gone; the cluster stays (make node-down ends the node)")
+    say("the release, its feeds and its data are deleted; the cluster stays (make node-down stops the node)")
 
 
 def main(argv: list[str]) -> int:

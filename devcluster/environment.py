@@ -1,4 +1,4 @@
-"""What the environment decides: where state is kept, and whether this is a run of CI."""
+"""Settings from environment variables: the cache folder, and whether this is a CI run."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def cache() -> Path:
-    """Where tools are kept between runs: `$DELTASTREAM_CACHE`, else `~/.cache/deltastream`."""
+    """Return the folder that keeps tools between runs: `$DELTASTREAM_CACHE`, else `~/.cache/deltastream`."""
     return Path(os.environ.get("DELTASTREAM_CACHE") or Path.home() / ".cache" / "deltastream")
 
 
 def in_ci() -> bool:
-    """With CI=true what cannot be had is a failure, not a reason to skip."""
+    """Return whether CI=true is set. In CI a missing prerequisite fails a test instead of skipping it."""
     return os.environ.get("CI") == "true"

@@ -1,6 +1,6 @@
-"""Programs built from their Go modules into `cache()/bin`: no downloads but the Go module proxy's.
+"""Build programs from their Go modules into `cache()/bin`. Only the Go module proxy is needed for downloads.
 
-Go's checksum database vouches for the sources; a build is kept until another version is asked for.
+Go's checksum database verifies the sources. A build is kept until another version is requested.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from pathlib import Path
 
 from devcluster.environment import cache
 
-# mongodump and mongorestore 100.6.1, the newest version whose sum the checksum database tells.
+# mongodump and mongorestore 100.6.1: the newest version that the checksum database lists.
 MONGO_TOOLS = ("github.com/mongodb/mongo-tools", "v0.0.0-20221102190735-6d9d341edd33")
 
 
 class GoError(Exception):
-    """A program cannot be built; the text says why."""
+    """A program cannot be built. The text says why."""
 
 
 def mongodump() -> Path:
-    """The program, built at first use. Raises GoError."""
+    """Return the path of mongodump, built at first use. Raises GoError if the build fails."""
     return _mongo_tool("mongodump")
 
 
 def mongorestore() -> Path:
-    """The program, built at first use. Raises GoError."""
+    """Return the path of mongorestore, built at first use. Raises GoError if the build fails."""
     return _mongo_tool("mongorestore")
 
 
@@ -38,12 +38,15 @@ def _mongo_tool(name: str) -> Path:
 
 
 def program(name: str, package: str, version: str, tags: str = "") -> Path:
-    """The program of a module's package, built where it is missing or of another version. Raises GoError."""
+    """Return the path of the program `name`, built from the Go package `package` at `version`.
+
+    Builds only if the program is missing or has another version. Raises GoError if the build fails.
+    """
     target = cache() / "bin" / name
     if built(target, version):
         return target
     if shutil.which("go") is None:
-        raise GoError(f"{name} is built from its Go module, and there is no `go` in PATH")
+        raise GoError(f"{name} is built from its Go module, but there is no `go` in PATH; install Go")
     work = cache() / "build" / name
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
@@ -54,7 +57,7 @@ def program(name: str, package: str, version: str, tags: str = "") -> Path:
 
 
 def sources(module: str, version: str) -> Path:
-    """A module's sources, as its releases are made of; read only. Raises GoError."""
+    """Return the folder with a module's released sources; it is read-only. Raises GoError if go fails."""
     cache().mkdir(parents=True, exist_ok=True)
     found = json.loads(go(cache(), "mod", "download", "-json", f"{module}@{version}"))
     return Path(found["Dir"])
@@ -63,8 +66,8 @@ def sources(module: str, version: str) -> Path:
 def compiled(
     work: Path, target: Path, package: str, version: str, *, flags: Sequence[str] = (), tags: str = ""
 ) -> None:
-    """Compile a module's package; the module's folder goes. Raises GoError."""
-    # Built beside and moved: a build that was interrupted leaves nothing that looks finished.
+    """Compile `package` of the module in `work` to `target`, then delete `work`. Raises GoError."""
+    # The program is moved to its place after the build, so an interrupted build leaves no broken program.
     options = ["-trimpath", f"-tags={tags}", "-ldflags", " ".join(["-s", "-w", *flags]), "-o", "out"]
     go(work, "build", *options, package)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -74,13 +77,13 @@ def compiled(
 
 
 def built(target: Path, version: str) -> bool:
-    """Whether the program is there, in this version."""
+    """Return whether the program exists and has this version."""
     stamp = _stamp(target)
     return target.is_file() and stamp.is_file() and stamp.read_text() == version
 
 
 def go(work: Path, *arguments: str) -> str:
-    """What `go` prints. Raises GoError with what it says of an error."""
+    """Run `go` in the folder `work` and return its output. Raises GoError with its error message."""
     env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"}
     done = subprocess.run(["go", *arguments], cwd=work, env=env, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -1,6 +1,6 @@
-"""The same cluster tier where there is a container engine: a kind cluster with the project's images.
+"""A kind cluster with the project's images, for machines that have a container engine.
 
-It is not run on machines without an engine, where the node in a box is; images, chart and tests are the same.
+Machines without an engine use the one-node cluster of `devcluster.node`: same images, chart and tests.
 """
 
 from __future__ import annotations
@@ -21,16 +21,19 @@ NAME = "deltastream"
 
 
 def kubeconfig() -> Path:
-    """Of the cluster that `up` made."""
+    """Return the path of the kubeconfig of the cluster that `up` creates."""
     return cache() / "kind.kubeconfig"
 
 
 def up(say: Say) -> None:
-    """Create it if absent, load newly built images, mark it as made for tests. Raises Refused, ImageError."""
+    """Create the cluster if absent, build and load the images, and mark the cluster as made for tests.
+
+    Raises Refused if a program or a container engine is missing or fails, ImageError if a build fails.
+    """
     _need("kind")
     engine = host.engine()
     if engine is None:
-        raise Refused("neither docker nor podman answers; start one, or use `make node-up`")
+        raise Refused("neither docker nor podman responds; start one, or use `make node-up`")
     build.with_engine(engine, chart_version(), say)
     if NAME not in run(["kind", "get", "clusters"]).split():
         run(["kind", "create", "cluster", "--name", NAME, "--wait", "120s"], timeout=600)
@@ -44,14 +47,14 @@ def up(say: Say) -> None:
 
 
 def down() -> None:
-    """Delete it."""
+    """Delete the cluster."""
     _need("kind")
     run(["kind", "delete", "cluster", "--name", NAME], timeout=300)
     kubeconfig().unlink(missing_ok=True)
 
 
 def _load(engine: str, image: str) -> None:
-    """Through a file: `kind load docker-image` knows no podman."""
+    """Load an image into the cluster from a file, since `kind load docker-image` does not support podman."""
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "image.tar"
         run([engine, "save", f"--output={archive}", image], timeout=600)

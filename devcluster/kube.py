@@ -1,4 +1,4 @@
-"""Talk to the cluster as its users do: kubectl and helm, and port-forwards that come back by themselves."""
+"""Access to a cluster with its users' tools: kubectl, helm and port-forwards that restart automatically."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ MARKER = ("kube-public", "deltastream-test-cluster")
 
 
 class Refused(Exception):
-    """A command failed; the text is what it said."""
+    """A command failed. The text is the command's error output."""
 
 
 def run(argv: Sequence[str], *, stdin: str | None = None, timeout: float = 120) -> str:
-    """The command's standard output. Raises Refused with its standard error."""
+    """Run a command and return its standard output. Raises Refused with its standard error if it fails."""
     done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
     if done.returncode:
         raise Refused(done.stderr.strip() or done.stdout.strip())
@@ -32,7 +32,7 @@ def run(argv: Sequence[str], *, stdin: str | None = None, timeout: float = 120) 
 
 @dataclass(frozen=True)
 class Cluster:
-    """One cluster and one namespace of it."""
+    """One cluster and the namespace in which commands run."""
 
     kubeconfig: Path
     kubectl_program: Path
@@ -40,15 +40,15 @@ class Cluster:
     namespace: str = "default"
 
     def within(self, namespace: str) -> Cluster:
-        """The same cluster, another namespace."""
+        """Return the same cluster with another namespace."""
         return replace(self, namespace=namespace)
 
     def kubectl(self, *arguments: str, stdin: str | None = None, timeout: float = 120) -> str:
-        """kubectl in this namespace. Raises Refused."""
+        """Run kubectl in this namespace and return its output. Raises Refused if it fails."""
         return run([*self._kubectl(), *arguments], stdin=stdin, timeout=timeout)
 
     def helm(self, *arguments: str, timeout: float = 600) -> str:
-        """helm in this namespace. Raises Refused."""
+        """Run helm in this namespace and return its output. Raises Refused if it fails."""
         program = [
             str(self.helm_program),
             "--kubeconfig",
@@ -59,22 +59,25 @@ class Cluster:
         return run([*program, *arguments], timeout=timeout)
 
     def get(self, *arguments: str) -> dict[str, Any]:
-        """An object or a list, as the API has it."""
+        """Return the object or the list that `kubectl get` reads."""
         body: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "--output=json"))
         return body
 
     def items(self, *arguments: str) -> list[dict[str, Any]]:
-        """The objects of a list."""
+        """Return the objects of the list that `kubectl get` reads."""
         found: list[dict[str, Any]] = self.get(*arguments)["items"]
         return found
 
     def apply(self, text: str) -> None:
-        """kubectl apply of YAML or JSON text."""
+        """Apply YAML or JSON text with kubectl."""
         self.kubectl("apply", "--filename=-", stdin=text)
 
     @contextmanager
     def forward(self, target: str, port: int) -> Iterator[int]:
-        """A loopback port that leads to `target` (svc/x, pod/y), started again whenever its pod goes away."""
+        """Forward a free loopback port to `port` of `target` (svc/x, pod/y) and yield the loopback port.
+
+        The port-forward restarts whenever it ends, for example because its pod was deleted.
+        """
         local = free_port()
         stop = threading.Event()
         argv = [*self._kubectl(), "port-forward", "--address=127.0.0.1", target, f"{local}:{port}"]
@@ -99,7 +102,7 @@ class Cluster:
             thread.join(timeout=10)
 
     def is_ours(self) -> bool:
-        """Whether the project's own tests made this cluster."""
+        """Return whether this cluster has the ConfigMap that marks it as made for the project's tests."""
         namespace, name = MARKER
         try:
             self.kubectl("get", "configmap", name, f"--namespace={namespace}", "--request-timeout=5s")
@@ -113,7 +116,7 @@ class Cluster:
 
 
 def ours(cluster: Cluster) -> Cluster:
-    """The cluster, if it was made for tests; else Refused: tests delete things."""
+    """Return the cluster. Raises Refused if it was not made for tests, since the tests delete objects."""
     if not cluster.is_ours():
         raise Refused(
             f"the cluster of {cluster.kubeconfig} was not made by `make node-up` or `make kind-up` "

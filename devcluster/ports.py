@@ -10,13 +10,14 @@ _PORTS = iter(random.SystemRandom().sample(range(15_000, 30_000), 15_000))
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listened on a moment ago, another one at each call.
+    """Return a free TCP port on loopback. Each call in a process returns another port.
 
-    Never the same twice: who asks for several starts its servers later. Below the range from which the kernel
-    takes the ports of outgoing connections: one of those could come between this look and the server's start.
+    Ports never repeat because a caller may request several before it starts the servers. They are below the
+    kernel's range for outgoing connections: such a connection could take the port before the server starts.
+    Raises RuntimeError if no port of the range is left.
     """
     for port in _PORTS:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
-    raise RuntimeError("every port from 15000 to 29999 was given out or is taken")
+    raise RuntimeError("no free port is left: each of 15000 to 29999 was returned before or is in use")

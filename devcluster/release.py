@@ -1,4 +1,4 @@
-"""The product on a cluster: one release in a namespace of its own, as a user would install it."""
+"""Install and test the product on a cluster: one Helm release in its own namespace, as a user installs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GATEWAYS = {"api-gateway": 8000, "socket-gateway": 8002}
 
 
 def namespace(cluster: Cluster, name: str) -> Cluster:
-    """The namespace, made if absent, where only pods that Pod Security calls `restricted` are admitted."""
+    """Create the namespace if absent, with Pod Security level `restricted`, and return its Cluster."""
     labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
     cluster.apply(json.dumps(body))
@@ -23,9 +23,12 @@ def namespace(cluster: Cluster, name: str) -> Cluster:
 
 
 def install(cluster: Cluster, *options: str, within: str = "300s") -> None:
-    """helm upgrade --install, and wait until every pod is Ready. Raises Refused with what is not, and why."""
+    """Run `helm upgrade --install` and wait until every pod is Ready.
+
+    Raises Refused with the pods that are not Ready and the reasons.
+    """
     try:
-        # Without --reset-values an upgrade that names no value keeps those of the last one.
+        # Without --reset-values an upgrade without values keeps those of the previous installation.
         chart = ("upgrade", "--install", NAME, str(CHART), "--reset-values")
         cluster.helm(*chart, "--wait", f"--timeout={within}", *options)
     except Refused as refused:
@@ -33,7 +36,7 @@ def install(cluster: Cluster, *options: str, within: str = "300s") -> None:
 
 
 def unready(cluster: Cluster) -> str:
-    """The pods that are not Ready with what the kubelet says of them; for people who look at a failure."""
+    """Return text for diagnosis: the pods that are not Ready, the kubelet's reasons and the last warnings."""
     lines = []
     for pod in cluster.items("pods"):
         conditions = {c["type"]: c["status"] for c in pod["status"].get("conditions", [])}
@@ -53,13 +56,13 @@ def unready(cluster: Cluster) -> str:
 
 
 def smoke(cluster: Cluster) -> str:
-    """`helm test`: what its Jobs said. Raises Refused with their logs if one failed."""
+    """Run `helm test` and return the logs of its Jobs. Raises Refused with the logs if a Job fails."""
     failure: Refused | None = None
     try:
         cluster.helm("test", NAME, "--timeout=300s")
     except Refused as refused:
         failure = refused
-    # `helm test --logs` fails on Jobs: ask for the pods of the test hooks instead.
+    # `helm test --logs` fails for Jobs, so read the logs of the test hooks' Jobs with kubectl.
     jobs = [job["metadata"] for job in cluster.items("jobs", f"--selector=app.kubernetes.io/instance={NAME}")]
     tests = [job["name"] for job in jobs if "test" in job.get("annotations", {}).get("helm.sh/hook", "")]
     said = [cluster.kubectl("logs", f"job/{name}", "--all-containers") for name in tests]

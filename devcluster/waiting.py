@@ -1,4 +1,4 @@
-"""Waiting for a condition instead of for a time."""
+"""Wait for a condition instead of a fixed time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def wait_until(condition: Callable[[], bool], what: str, within_s: float = 90) -> None:
-    """Return once `condition()` holds; fail naming `what` after `within_s` seconds."""
+    """Return once `condition()` is true. Raises AssertionError with `what` after `within_s` seconds."""
     deadline = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline:

@@ -1,8 +1,8 @@
-"""Throughput, latency and memory of the real pipeline: Redis, subscriber, Celery worker, MongoDB.
+"""`make bench`: measure throughput, latency and memory of Redis, subscriber, Celery worker and MongoDB.
 
-`make bench`. Pushes 42,000 mixed messages (per chain of 42 contracts: 10 quotes and 10 ticks) as fast as
-they are taken, then the default feed's rate and ten times that, and prints what it saw; the last line is
-one JSON object. Nothing is asserted: wall-clock figures of a shared machine are not a test.
+First sends 42,000 mixed messages (per chain of 42 contracts: 10 quotes and 10 ticks) as fast as the pipeline
+accepts them. Then sends at the default feed's rate and at ten times that rate. Prints the results; the last
+line is one JSON object. Asserts nothing, since wall-clock times of a shared machine are not a test.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Body = dict[str, Any]
 
 
 class Tape:
-    """An endless, seeded market of the three kinds in the proportion 1 chain : 10 quotes : 10 ticks."""
+    """An endless, seeded sequence of market messages in the proportion 1 chain : 10 quotes : 10 ticks."""
 
     def __init__(self, seed: int, epoch: int) -> None:
         self._random, self._epoch, self._seq = random.Random(seed), epoch, 0
@@ -117,7 +117,7 @@ def _columns(legs: list[Body]) -> Body:
 
 
 class System:
-    """The stores and the two processes of one enricher, with their CPU and memory."""
+    """The stores, one subscriber and its workers, with methods that read their CPU time and memory."""
 
     def __init__(self, home: Path, workers: int, tree: Path) -> None:
         self.redis, self.mongo = RedisServer(home / "redis"), MongoServer(home / "mongo")
@@ -177,7 +177,7 @@ def encode(body: Body, sent_ns: int) -> bytes:
 
 
 class Cost:
-    """What the enrichers counted since it was last asked (contract `feed-service`)."""
+    """The enrichers' counters since the last call of `print` (contract `feed-service`)."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
@@ -188,7 +188,7 @@ class Cost:
         return [int(value or 0) for value in fields]
 
     def print(self) -> None:
-        """Entries and worker time of a batch."""
+        """Print the mean number of entries and the mean worker time of a batch since the last call."""
         now = self._read()
         batches, entries, busy_us = (new - old for new, old in zip(now, self._last, strict=True))
         self._last = now
@@ -199,7 +199,11 @@ class Cost:
 
 
 def throughput(system: System, client: redis.Redis, database: Any, messages: int) -> dict[str, float]:
-    """Push everything at once and time until the last message is stored and acknowledged."""
+    """Append all messages at once, and measure until the last one is stored and acknowledged.
+
+    Returns stored messages and contracts per second, and CPU milliseconds per message. Exits if the number of
+    stored messages differs from `messages`.
+    """
     tape = iter(Tape(7, 1))
     drawn = [next(tape) for _ in range(messages)]
     contracts = sum({"option_chain": 2 * STRIKES, "option_quote": 1}.get(kind, 0) for kind, _ in drawn)
@@ -214,7 +218,7 @@ def throughput(system: System, client: redis.Redis, database: Any, messages: int
     seconds, after = time.perf_counter() - started, system.cpu_seconds()
     stored = sum(database[name].count_documents({}) for name in COLLECTIONS)
     if stored != messages:
-        raise SystemExit(f"{stored} of {messages} messages stored: the rates would be of another load")
+        raise SystemExit(f"{stored} of {messages} messages are stored, so the rates would be wrong")
     cpu = {name: 1000 * (after[name] - before[name]) / messages for name in after}
     print(f"throughput: {stored} of {messages} messages stored in {seconds:.2f} s")
     print("  CPU-ms a message: " + ", ".join(f"{name} {spent:.3f}" for name, spent in cpu.items()))
@@ -231,7 +235,10 @@ def _acknowledged(client: redis.Redis) -> bool:
 
 
 def latency(client: redis.Redis, rate: int, seconds: float, epoch: int) -> list[float]:
-    """Milliseconds from just before XADD to the arrival of the enriched message, at a steady rate."""
+    """Send at a steady `rate` (messages per second) and return the sorted latencies in milliseconds.
+
+    A latency is the time from just before XADD to the arrival of the enriched message.
+    """
     listener: Any = client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
     listener.subscribe("enriched:underlying", "enriched:option_quote", "enriched:option_chain")
     listener.get_message(timeout=1)
@@ -253,12 +260,12 @@ def latency(client: redis.Redis, rate: int, seconds: float, epoch: int) -> list[
 
 
 def main() -> None:
-    """Run all of it on stores of its own."""
+    """Run the benchmark on its own stores."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=42_000)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--tree", type=Path, default=ROOT, help="whose services; `make build` has been there")
+    parser.add_argument("--tree", type=Path, default=ROOT, help="tree with the services; needs `make build`")
     args = parser.parse_args()
     calibrations = [calibration_ms()]
     with tempfile.TemporaryDirectory(prefix="deltastream-bench-", ignore_cleanup_errors=True) as home:

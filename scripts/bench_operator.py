@@ -1,6 +1,7 @@
-"""`make bench-operator`: what 200 feeds cost an idle operator, and how soon an edit is in the status.
+"""`make bench-operator`: measure an idle operator with 200 feeds, and the time from an edit to the status.
 
-Real API server, etcd, controllers and Redis; no kubelet, so no pods start. The last line is JSON.
+Uses a real API server, etcd, controllers and Redis. There is no kubelet, so no pods start. The last line is
+one JSON object.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def main() -> None:
 def _idle(cluster: Cluster, operator: Operator) -> dict[str, float]:
     pid = operator.process.pid if operator.process else 0
     writes, used, since = written(cluster), processor_s(pid), time.monotonic()
-    time.sleep(WINDOW_S)  # a window, not a wait: asking all the time would be most of the load
+    time.sleep(WINDOW_S)  # measure without polling: polls would be most of the load
     spent, lasted = processor_s(pid) - used, time.monotonic() - since
     return {
         "rss_mb": round(resident_mib(pid), 1),

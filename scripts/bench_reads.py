@@ -1,7 +1,7 @@
-"""Reads a second through the API gateway: 8 connections ask for the latest PCR; storage, analytics behind.
+"""`make bench-reads`: measure reads per second through the API gateway, with storage and analytics behind it.
 
-`make bench-reads`; BASE_SERVICES names another tree's `services` folder, which is then measured in turn
-(A B A B). The last line is one JSON object. Nothing is asserted.
+8 connections read the latest put-call ratio (PCR). BASE_SERVICES names the `services` folder of another tree;
+both are then measured alternately (A B A B). The last line is one JSON object. Asserts nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PATH = "/api/analytics/pcr/NIFTY"
 
 
 def reads(port: int, seconds: float) -> float:
-    """Answers a second over 8 kept-alive connections; every one must be a 200."""
+    """Return responses per second over 8 keep-alive connections. Fails if a response is not a 200."""
     counts = [0] * CONNECTIONS
     until = time.monotonic() + seconds
 

@@ -1,7 +1,7 @@
-"""How fast this machine is at the kinds of work of the pipeline, to read beside every benchmark's figures.
+"""Measure the speed of this machine for the pipeline's kinds of work: every benchmark prints this figure.
 
-A fixed amount of JSON, small NumPy arrays and round trips on loopback. Two figures of two machines, or of
-one machine at two times, compare once each is divided by its calibration.
+The work is a fixed amount of JSON, small NumPy arrays and round trips on loopback. To compare two machines,
+or one machine at two times, divide each benchmark's times by its calibration.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _echo(server: socket.socket) -> None:
 
 
 def calibration_ms() -> float:
-    """Median milliseconds of one round of the mix: it moves with the machine, not with the product."""
+    """Return the median milliseconds of one round. It depends on the machine and not on the product."""
     taken = []
     for _ in range(ROUNDS):
         started = time.perf_counter()

@@ -1,6 +1,6 @@
-"""`make bench BASE=REV`: this tree and that commit in turn, A B A B, measured by this tree's script.
+"""`make bench BASE=REV`: benchmark this tree and commit REV alternately (A B A B), with this tree's script.
 
-The last line is one JSON object: the mean of both, and the ratios of this tree's figures to the base's.
+The last line is one JSON object: the mean figures of both, and the ratios of this tree's to the base's.
 """
 
 from __future__ import annotations
@@ -22,18 +22,21 @@ CACHE = cache() / "bench"
 
 
 def checked_out(revision: str) -> Path:
-    """The folder of that commit with environments of its own; built once."""
+    """Return a folder with that commit and its own environments; built once.
+
+    Raises SystemExit if the commit does not exist or cannot be built.
+    """
     found = subprocess.run(
         ["git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"],
         cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
     if found.returncode:
-        raise SystemExit(f"BASE={revision} is no commit of this repository")
+        raise SystemExit(f"BASE={revision} is not a commit of this repository; pass a commit, branch or tag")
     commit = found.stdout.strip()
     tree = CACHE / commit
     if not tree.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
-        # Renamed once it is whole: an interrupted start leaves no half of a tree.
+        # Rename the folder once it is complete, so that an interrupted run leaves no incomplete tree.
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
             archive = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=True)
             subprocess.run(["tar", "-x", "-C", scratch], input=archive.stdout, check=True)
@@ -45,27 +48,27 @@ def checked_out(revision: str) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """Without what this tree's make has set for its own programs."""
+    """Return the environment without the variables that this tree's make sets for its own programs."""
     own = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONPATH", "DELTASTREAM_HOME", "BASE", "MAKEOVERRIDES")
     return {name: value for name, value in os.environ.items() if name not in own}
 
 
 def measured(tree: Path, arguments: list[str]) -> dict[str, Any]:
-    """The last line of one run of this tree's benchmark on the services of `tree`."""
+    """Run this tree's benchmark on the services of `tree` and return the figures of its last line."""
     command = [sys.executable, str(ROOT / "scripts/bench.py"), "--tree", str(tree), *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
         last = ""
         for last in run.stdout or ():
             print("  " + last, end="", flush=True)
     if run.returncode:
-        raise SystemExit(f"the benchmark of {tree} ended with {run.returncode}")
+        raise SystemExit(f"the benchmark of {tree} failed with exit code {run.returncode}")
     result: dict[str, Any] = json.loads(last)
     rss = {f"rss_mb_{process}": size for process, size in result.pop("rss_mb", {}).items()}
     return result | rss
 
 
 def summary(here: list[dict[str, Any]], base: list[dict[str, Any]]) -> dict[str, Any]:
-    """Means of the figures that both have, and this tree's divided by the base's."""
+    """Return the means of the figures that both trees have, and the ratios of this tree's to the base's."""
     names = [name for name, value in here[0].items() if isinstance(value, int | float) and name in base[0]]
     ours, theirs = ({one: round(mean(run[one] for run in runs), 3) for one in names} for runs in (here, base))
     ratios = {name: round(ours[name] / theirs[name], 3) for name in names if theirs[name]}
@@ -73,7 +76,7 @@ def summary(here: list[dict[str, Any]], base: list[dict[str, Any]]) -> dict[str,
 
 
 def main() -> None:
-    """Build the base, then run both in turn twice."""
+    """Build the base, then run both trees alternately, twice each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("base")
     args, arguments = parser.parse_known_args()

@@ -1,6 +1,6 @@
-"""Copies services/chassis into the services (`make chassis`).
+"""`make chassis`: copy the modules of services/chassis into the services.
 
-A service takes the modules of its package's `chassis` that its own code imports, and those that they import.
+Each service gets the chassis modules that its own code imports, and the modules that these import.
 """
 
 from __future__ import annotations
@@ -13,31 +13,34 @@ ROOT = Path(__file__).parents[1]
 
 
 def services(root: Path) -> list[Path]:
-    """The folder of every service."""
+    """Return the folder of every service."""
     return sorted(path.parent for path in root.glob("services/*/requirements.in"))
 
 
 def package(service: Path) -> Path:
-    """The folder of the service's Python package."""
+    """Return the folder of the service's Python package."""
     return service / service.name.replace("-", "_")
 
 
 def copies(root: Path) -> dict[Path, bytes]:
-    """What every copy must contain. Raises FileNotFoundError for an import that services/chassis has not."""
+    """Return the required content of every copy.
+
+    Raises FileNotFoundError if a service imports a module that services/chassis does not have.
+    """
     origin = root / "services/chassis/chassis"
     made = {}
     for service in services(root):
         folder = package(service) / "chassis"
         for name in {"__init__", *_closure(_taken(service), origin)}:
             made[folder / f"{name}.py"] = (origin / f"{name}.py").read_bytes()
-    # The operator reads the same URLs, and takes nothing else.
+    # The operator needs only the module that reads Redis URLs.
     for path in (root / "operator/deltastream_operator").rglob("redis_urls.py"):
         made[path] = (origin / path.name).read_bytes()
     return made
 
 
 def present(root: Path) -> Iterator[Path]:
-    """Every file in a service's chassis folder."""
+    """Yield every file in the services' chassis folders."""
     for service in services(root):
         for path in (package(service) / "chassis").rglob("*"):
             if path.is_file() and path.parent.name != "__pycache__":
@@ -45,7 +48,7 @@ def present(root: Path) -> Iterator[Path]:
 
 
 def write(root: Path) -> None:
-    """Write the copies, and delete what is no copy from the chassis folders."""
+    """Write the copies, and delete all other files from the chassis folders."""
     made = copies(root)
     for path, content in made.items():
         path.parent.mkdir(exist_ok=True)
@@ -55,7 +58,7 @@ def write(root: Path) -> None:
 
 
 def _taken(service: Path) -> set[str]:
-    """Modules of the chassis that the service's own code imports."""
+    """Return the chassis modules that the service's own code imports."""
     own = package(service)
     sources = [path for path in own.rglob("*.py") if path.relative_to(own).parts[0] != "chassis"]
     return {
@@ -66,7 +69,7 @@ def _taken(service: Path) -> set[str]:
 
 
 def _closure(names: Iterable[str], origin: Path) -> set[str]:
-    """`names` and what they import from each other."""
+    """Return `names` and all modules that these import, directly or indirectly."""
     found, left = set[str](), list(names)
     while left:
         name = left.pop()
@@ -77,7 +80,7 @@ def _closure(names: Iterable[str], origin: Path) -> set[str]:
 
 
 def _imported(path: Path, *, level: int, prefix: str) -> Iterator[str]:
-    """Names after `prefix` in `from {prefix} import name` and `from {prefix}.name import …`."""
+    """Yield `name` of each `from {prefix} import name` and `from {prefix}.name import …` in a file."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.level == level:
             module = node.module or ""

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Compile every requirements.in into a hashed requirements.txt, all against constraints.txt.
+# Compile every requirements.in into a requirements.txt with hashes, with the versions of constraints.txt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-compile() {  # $1 = the .in file; the .txt lands beside it
+compile() {  # $1 = the .in file; the .txt is written next to it
   uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
     --constraint constraints.txt "$1" --output-file "${1%.in}.txt"
 }

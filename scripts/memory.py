@@ -1,7 +1,7 @@
-"""Memory of the running local system, and how it moves: `make memory` beside `make run`.
+"""`make memory`: print the memory of the running local system, once or over time.
 
-Prints proportional set sizes (PSS: a page that n processes share counts 1/n in each), which add up to what
-the system takes from the machine; resident sizes would count shared pages many times. Linux only.
+Prints proportional set sizes (PSS: a page that n processes share counts 1/n in each). Their sum is the memory
+that the system uses. A sum of resident sizes would count shared pages several times. Linux only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MIB = 2**20
 
 
 def sizes(home: Path) -> dict[str, float]:
-    """MiB of each process of the local run in `home`, with its children; and of the local run."""
+    """Return MiB by name, for each process of the local run in `home` with its children, and for the run."""
     recorded = json.loads((home / "run/processes.json").read_text())
     processes = {name: psutil.Process(pid) for name, (pid, _) in recorded.items()}
     local_run = psutil.Process(next(iter(processes.values())).ppid())
@@ -33,7 +33,7 @@ def sizes(home: Path) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=0, help="go on for so long, a line every 30 s")
+    parser.add_argument("--minutes", type=float, default=0, help="repeat for this long, every 30 s")
     args = parser.parse_args()
     home = Path(os.environ.get("DELTASTREAM_HOME", ".local"))
     client = redis.Redis.from_url((home / "secrets/redis_url").read_text().strip())

@@ -1,8 +1,8 @@
-"""Writes k8s/base and k8s/overlays from the chart, for people without Helm: `make base`.
+"""`make base`: write k8s/base and k8s/overlays from the chart, for people without Helm.
 
-The base is the chart's default render without what only Helm can run: no test Jobs, no upgrade hooks, no
-annotations of hooks. An overlay is its values.yaml, the only file there that is written by hand, turned into
-the patches that lead to the render with these values from the base, or from the overlay that it stands on.
+The base is the chart's default render without the parts that only Helm can run: test Jobs, upgrade hooks and
+hook annotations. An overlay is generated from its values.yaml, the only handwritten file in its folder. Its
+patches turn the base, or the overlay that it builds on, into the chart's render with these values.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ K8S = ROOT / "k8s"
 NAME = "deltastream"
 COMPONENT = "app.kubernetes.io/component"
 HOOK = "helm.sh/hook"
-# They say who owns an object, and without Helm they would not be true.
+# Labels that name Helm as the owner of an object. They would be wrong without Helm.
 HELM_LABELS = ("app.kubernetes.io/managed-by", "helm.sh/chart")
-# The Jobs of `helm test` with their NetworkPolicy, which is no hook; and what k8s/crd brings by itself.
+# Components left out: the Jobs of `helm test` with their NetworkPolicy, and the CRD, which is in k8s/crd.
 LEFT_OUT = ("smoke", "crd-upgrade")
 HEADER = "# Written by scripts/render_base.py from charts/deltastream (make base): do not edit.\n"
-# Overlays that stand on another one and not on the base.
+# Overlays that build on another overlay instead of the base.
 STANDS_ON = {"minikube": "kind"}
-# Lists that a strategic merge patch matches by name; every other list is replaced whole.
+# Lists that a strategic merge patch merges by name. It replaces every other list.
 BY_NAME = ("containers", "initContainers", "env")
 
 Object = dict[str, Any]
@@ -38,12 +38,12 @@ Key = tuple[str, str, str]
 
 
 def key(item: Object) -> Key:
-    """What names an object in one namespace."""
+    """Return the key that identifies an object in one namespace."""
     return item["apiVersion"], item["kind"], item["metadata"]["name"]
 
 
 def objects(*options: str) -> list[Object]:
-    """The chart's render as plain objects. Raises SystemExit with what Helm says."""
+    """Render the chart and return its objects without Helm's marks. Exits with Helm's error if it fails."""
     command = [str(tools.helm()), "template", NAME, str(CHART), f"--namespace={NAME}", *options]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
@@ -53,7 +53,7 @@ def objects(*options: str) -> list[Object]:
 
 
 def runs_at_install(item: Object) -> bool:
-    """Whether an installation has the object: no hook, or one of `pre-install`."""
+    """Return whether an installation creates the object: it is no hook, or a `pre-install` hook."""
     if item["metadata"]["labels"][COMPONENT] in LEFT_OUT:
         return False
     hook = item["metadata"].get("annotations", {}).get(HOOK)
@@ -61,9 +61,12 @@ def runs_at_install(item: Object) -> bool:
 
 
 def plain(item: Object) -> Object:
-    """The object without traces of Helm. A Job that was a hook gets a hash into its name and goes by itself:
-    a Job cannot be changed, and no hook deletes the last one before the next is applied. It has no deadline:
-    nobody waits for it, and one that gave up during a slow download would never be started again."""
+    """Return the object without Helm's labels and annotations.
+
+    A Job that was a hook gets a hash in its name and is deleted automatically after an hour: a Job's template
+    is immutable, and without Helm nothing deletes the previous Job. The Job gets no deadline: no command
+    waits for it, and a Job that exceeds its deadline during a slow image download would never restart.
+    """
     meta = item["metadata"]
     annotations = meta.pop("annotations", {})
     kept = {name: value for name, value in annotations.items() if not name.startswith("helm.sh/")}
@@ -79,13 +82,13 @@ def plain(item: Object) -> Object:
 
 
 def namespace() -> Object:
-    """The namespace, which admits only pods that Pod Security calls `restricted`."""
+    """Return the namespace object, with Pod Security level `restricted`."""
     labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("audit", "enforce", "warn")}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAME, "labels": labels}}
 
 
 def patch(old: Any, new: Any, field: str = "") -> Any:
-    """The strategic merge patch from one value to another. Fields that are gone become null."""
+    """Return the strategic merge patch from `old` to `new`. A removed field becomes null."""
     if isinstance(old, dict) and isinstance(new, dict):
         changed = {k: patch(old[k], v, k) if k in old else v for k, v in new.items() if old.get(k) != v}
         return changed | {k: None for k in old if k not in new}
@@ -96,13 +99,13 @@ def patch(old: Any, new: Any, field: str = "") -> Any:
 
 
 def head(item: Object) -> Object:
-    """What a patch needs to find its object."""
+    """Return the fields with which a patch identifies its object."""
     meta = {name: item["metadata"][name] for name in ("name", "namespace")}
     return {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": meta}
 
 
 def patches(base: list[Object], wanted: list[Object]) -> list[Object]:
-    """What changes objects of the base that are still wanted."""
+    """Return the patches of the objects that are in `base` and in `wanted` and differ."""
     after = {key(item): item for item in wanted}
     found = []
     for old in base:
@@ -115,7 +118,7 @@ def patches(base: list[Object], wanted: list[Object]) -> list[Object]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Texts of several lines as blocks; lists indented, as everywhere in this repository."""
+    """YAML dumper in this repository's style: multi-line text as blocks, lists indented."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
         super().increase_indent(flow, indentless=False)
@@ -133,20 +136,20 @@ _Dumper.add_representer(str, _text)
 
 
 def write(path: Path, items: list[Object]) -> None:
-    """One file with all of them."""
+    """Write all objects to one YAML file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     bodies = [yaml.dump(item, Dumper=_Dumper, sort_keys=False, width=120) for item in items]
     path.write_text(HEADER + "---\n".join(bodies))
 
 
 def kustomization(folder: Path, **content: Any) -> None:
-    """The file that kubectl starts from."""
+    """Write the kustomization.yaml of a folder."""
     head = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
     write(folder / "kustomization.yaml", [{**head, **content}])
 
 
 def write_base(folder: Path, base: list[Object]) -> None:
-    """One file a component."""
+    """Write the base: one file per component, the namespace and the kustomization."""
     components: dict[str, list[Object]] = {}
     for item in base:
         components.setdefault(item["metadata"]["labels"][COMPONENT], []).append(item)
@@ -158,12 +161,12 @@ def write_base(folder: Path, base: list[Object]) -> None:
 
 
 def with_values(overlay: str) -> list[Object]:
-    """The render with an overlay's values."""
+    """Return the chart's render with the values of an overlay."""
     return objects("--values", str(K8S / "overlays" / overlay / "values.yaml"))
 
 
 def write_overlay(folder: Path, base: list[Object]) -> None:
-    """What leads from the base, or the overlay below, to the render with the values of the overlay."""
+    """Write patches that turn the base, or the overlay below, into the render with this overlay's values."""
     wanted = with_values(folder.name)
     below = STANDS_ON.get(folder.name)
     start = with_values(below) if below else base
@@ -175,13 +178,13 @@ def write_overlay(folder: Path, base: list[Object]) -> None:
         write(folder / "added.yaml", added)
         resources.append("added.yaml")
     write(folder / "changed.yaml", patches(start, wanted))
-    # Each removal by itself: kubectl 1.32 dies of a file that removes one object and patches the next.
+    # Each removal is a separate patch: kubectl 1.32 crashes if a file removes an object and patches the next.
     alone = [{"patch": yaml.dump(item, sort_keys=False)} for item in removed]
     kustomization(folder, resources=resources, patches=[{"path": "changed.yaml"}, *alone])
 
 
 def write_all(out: Path) -> None:
-    """base/ and overlays/ below `out`; what was generated there before goes first."""
+    """Write base/ and overlays/ below `out`. Deletes the previously generated files first."""
     for old in [*out.glob("base/*.yaml"), *out.glob("overlays/*/*.yaml")]:
         if old.name != "values.yaml":
             old.unlink()

@@ -1,5 +1,6 @@
-"""The images of the product and, where there is no container engine, of what it runs on.
+"""Build the product's images, and without a container engine also the images that it depends on.
 
-With docker or podman: their build of the nine folders. Without: buildah, a Debian in place of the official
-Python, Redis and MongoDB images (no registry is asked), and one OCI archive for `ctr images import`.
+With docker or podman, the engine builds the nine folders. Without an engine, buildah builds them. Images made
+from Debian then replace the official Python, Redis and MongoDB images, so no registry is contacted. The
+result is one OCI archive for `ctr images import`.
 """

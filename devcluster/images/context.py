@@ -1,4 +1,4 @@
-"""What a build sees of a folder: the rules of `.dockerignore`, and one digest over what they let in."""
+"""The build context of a folder: its files after the rules of `.dockerignore`, and a digest of them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 
 def files(folder: Path) -> list[Path]:
-    """The files of the build context, relative and sorted: the last rule that matches decides."""
+    """Return the files of the build context, relative to `folder` and sorted. The last matching rule wins."""
     rules = list(_rules(folder / ".dockerignore"))
     found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return sorted(path for path in found if _admitted(path.as_posix(), rules))
 
 
 def digest(folder: Path, *more: str) -> str:
-    """Changes with the Dockerfile, with any file of the context (name, mode or content), and with `more`."""
+    """Return a hash of the Dockerfile, of the name, mode and content of each context file, and of `more`."""
     total = hashlib.sha256()
     for path in [Path("Dockerfile"), *files(folder)]:
         content = (folder / path).read_bytes()
@@ -35,7 +35,10 @@ def _rules(path: Path) -> Iterator[tuple[bool, re.Pattern[str]]]:
 
 
 def _expression(pattern: str) -> str:
-    """As Docker: `*` and `?` stay in a folder, `**` crosses folders, a folder's rule holds for all in it."""
+    """Translate a pattern as Docker does: `*` and `?` match within a folder, `**` matches across folders.
+
+    A rule for a folder applies to everything in it.
+    """
     text = re.escape(pattern).replace(r"\*\*/", "(.*/)?").replace(r"\*\*", ".*")
     return text.replace(r"\*", "[^/]*").replace(r"\?", "[^/]") + "(/.*)?"
 

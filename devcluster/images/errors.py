@@ -1,5 +1,5 @@
-"""What goes wrong with images, said once."""
+"""The error of image builds."""
 
 
 class ImageError(Exception):
-    """An image cannot be built; the text says why and what to do."""
+    """An image cannot be built. The text says why and what to do."""

@@ -1,4 +1,4 @@
-"""The machine: where state lies, what it can run, and the Debian packages that it lacks."""
+"""Access to the host for image builds: run commands, find a container engine, install Debian packages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from devcluster.terminal import Say
 def run(
     argv: Sequence[str | Path], *, task: str, log: Path | None = None, env: Mapping[str, str] | None = None
 ) -> str:
-    """The command's output. Raises ImageError: `task`, and the end of what the command said."""
+    """Run a command and return its output. Raises ImageError with `task` and the end of the output."""
     done = subprocess.run(
         list(map(str, argv)),
         stdin=subprocess.DEVNULL,
@@ -31,12 +31,12 @@ def run(
         log.write_text(done.stdout + done.stderr)
     if done.returncode:
         last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        raise ImageError(f"{task} failed:\n{last}" + (f"\n(all of it: {log})" if log else ""))
+        raise ImageError(f"{task} failed:\n{last}" + (f"\n(full output: {log})" if log else ""))
     return done.stdout
 
 
 def engine() -> str | None:
-    """The container engine that answers, if any."""
+    """Return "docker" or "podman", whichever responds first; None if neither does."""
     for name in ("docker", "podman"):
         if shutil.which(name) and _quiet([name, "info"]):
             return name
@@ -44,12 +44,12 @@ def engine() -> str | None:
 
 
 def need(command: str, package: str, say: Say) -> None:
-    """Install the Debian package unless its command is there. Raises ImageError where that is impossible."""
+    """Install the Debian package if its command is missing. Raises ImageError if it cannot be installed."""
     if shutil.which(command):
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise ImageError(
-            f"images are built without docker or podman by {command}, which is not in PATH: "
+            f"building images without docker or podman needs {command}, which is not in PATH: "
             f"install the package {package}, or start docker or podman"
         )
     say(f"installing the package {package}")
@@ -63,10 +63,10 @@ def need(command: str, package: str, say: Say) -> None:
 
 
 def need_root() -> None:
-    """Raises ImageError for everybody but root: debootstrap and buildah change root."""
+    """Raise ImageError if the user is not root: debootstrap and buildah use chroot."""
     if os.geteuid() != 0:
         raise ImageError(
-            "images are built without docker or podman only as root: become root, or start docker"
+            "building images without docker or podman needs root: become root, or start docker or podman"
         )
 
 

@@ -1,4 +1,4 @@
-"""buildah with a store of its own in the cache: nothing of the machine's own images is seen or changed."""
+"""Run buildah with its own image store in the cache, separate from the machine's images."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from devcluster.images.host import cache, run
 
 
 class Store:
-    """Images by name. `overlay` shares layers on disk; every layer of `vfs` would be a whole copy."""
+    """The image store. It uses the driver `overlay`, which shares layers on disk; `vfs` copies each layer."""
 
     def __init__(self, root: Path | None = None) -> None:
         self._root = root or cache() / "images" / "store"
         self._logs = cache() / "images" / "log"
 
     def ids(self) -> dict[str, str]:
-        """The id behind every name."""
+        """Return the image id of every name."""
         return {name: image["id"] for image in self._images() for name in image["names"] or []}
 
     def megabytes(self) -> dict[str, float]:
-        """What every name takes unpacked, with its base."""
+        """Return the unpacked size of every image, base included, in MB."""
         units = {"B": 1e-6, "KB": 1e-3, "MB": 1.0, "GB": 1e3}
         sizes = {}
         for image in self._images():
@@ -31,10 +31,10 @@ class Store:
         return sizes
 
     def build(self, name: str, context: Path, *, dockerfile: Path, options: Sequence[str] = ()) -> None:
-        """Build `context`; unchanged layers come from the store, and no registry is asked.
+        """Build `context`. Unchanged layers come from the store; no registry is contacted.
 
-        `docker` is the format that has HEALTHCHECK. The build runs in a chroot and on the host's network:
-        it needs neither a runtime nor interfaces of its own.
+        The format is `docker`, since the OCI format has no HEALTHCHECK. The build runs in a chroot on the
+        host's network, so it needs neither a container runtime nor network interfaces of its own.
         """
         run(
             self._command(
@@ -46,7 +46,7 @@ class Store:
         )
 
     def from_folder(self, name: str, root: Path, environment: dict[str, str]) -> None:
-        """An image of one layer: the folder as its root."""
+        """Create an image with one layer: the content of the folder `root`."""
         container = run(self._command("from", "scratch"), task=f"starting {name}").strip()
         try:
             run(self._command("add", "--quiet", container, str(root), "/"), task=f"filling {name}")
@@ -59,12 +59,12 @@ class Store:
             run(self._command("rm", container), task=f"cleaning up after {name}")
 
     def push(self, name: str, layout: Path) -> None:
-        """Into the OCI layout; layers that are there already are not written again."""
+        """Export an image into the OCI layout. Layers that exist there are not written again."""
         run(self._command("push", "--quiet", name, f"oci:{layout}:{name}"), task=f"exporting {name}")
 
     def prune(self) -> None:
-        """Forget every layer that no name leads to."""
-        run(self._command("rmi", "--prune"), task="removing what is not used any more")
+        """Delete every layer that belongs to no named image."""
+        run(self._command("rmi", "--prune"), task="removing unused layers")
 
     def _images(self) -> list[dict[str, Any]]:
         listing = run(self._command("images", "--json", "--no-trunc"), task="listing the images")

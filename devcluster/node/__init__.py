@@ -1,12 +1,12 @@
-"""A node in a box: one-node Kubernetes in namespaces of its own, without a container engine.
+"""A one-node Kubernetes cluster in Linux namespaces, without a container engine.
 
-`python -m devcluster.node {build,up,down,shell,load,status}`, see `machine.py`. The pieces:
+Commands: `python -m devcluster.node {build,up,down,shell,load,status}`, see `machine.py`. The parts:
 
-- `binaries.py` builds Kubernetes' own programs from their Go modules, `rootfs.py` the node's Debian;
-  both once, into the cache (`paths.py`).
-- `pki.py` makes certificates and kubeconfigs, a new set at each start.
-- `enter.sh` is the first process in the node's namespaces: it makes the node's Debian the only file system
-  that can be seen. `init.py` is then the node's process 1 and starts every component.
-- `relay.py` listens on the host's loopback and connects inside the node: the one way in.
-- `etc/` and `manifests/` are the components' settings and what runs on the node from the start.
+- `binaries.py` builds the Kubernetes programs from their Go modules. `rootfs.py` builds the node's Debian.
+  Both build once, into the cache (`paths.py`).
+- `pki.py` creates certificates and kubeconfigs, a new set at each start.
+- `enter.sh` is the first process in the node's namespaces. It makes the node's Debian the root file system.
+  It then becomes `init.py`, the node's process 1, which starts every component.
+- `relay.py` forwards connections from the host's loopback to the node's API server.
+- `etc/` has the components' settings. `manifests/` has the objects that every node starts with.
 """

@@ -1,4 +1,4 @@
-"""The node's command line. Everything that can be said is one line; Ready is said with the next step."""
+"""Command line of the node. Every message is one line; `up` ends with the KUBECONFIG to export."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from devcluster.terminal import say
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m devcluster.node", description="one-node Kubernetes")
-    parser.add_argument("--name", default="default", help="which node; each has a state of its own")
+    parser.add_argument("--name", default="default", help="the node's name; each has its own state")
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("build", "up", "down", "status", "shell"):
         commands.add_parser(name)

@@ -1,6 +1,6 @@
-"""Kubernetes and its helpers, built from their Go modules into `cache()/bin`.
+"""Build Kubernetes and its helper programs from their Go modules into `cache()/bin`.
 
-No release downloads are needed, only the Go module proxy; its checksum database vouches for the sources.
+The build needs the Go module proxy and no release downloads. Go's checksum database verifies the sources.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from devcluster.node.errors import NodeError
 from devcluster.node.paths import SOURCE
 from devcluster.terminal import Say
 
-KUBERNETES = "1.34.3"  # the last line that takes containerd 1.6 and cgroup v1 without being asked
+KUBERNETES = "1.34.3"  # 1.34 is the last minor version that accepts containerd 1.6 and cgroup v1 by default
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet")
 TOOLS = {
     "coredns": ("github.com/coredns/coredns", "v1.14.3"),
@@ -25,7 +25,10 @@ TOOLS = {
 
 
 def build(say: Say) -> Path:
-    """Build what is missing or outdated: minutes the first time, then nothing. Raises NodeError."""
+    """Build the missing and outdated programs and return their folder. The first build takes minutes.
+
+    Raises NodeError if a build fails.
+    """
     try:
         return _build(say)
     except GoError as error:
@@ -53,13 +56,13 @@ def _build(say: Say) -> Path:
 
 
 def _kubernetes(folder: Path) -> None:
-    """One program that is every component, chosen by the name it is called by (kube/main.go)."""
+    """Build one program with every component. The name by which it is called selects one (kube/main.go)."""
     work = cache() / "build" / "kube"
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(SOURCE / "kube", work)
     go(work, "mod", "init", "deltastream.dev/kube")
     go(work, "mod", "edit", f"-require=k8s.io/kubernetes@v{KUBERNETES}")
-    # k8s.io/kubernetes names its staging modules by folder; outside its own tree they are v0.x.y.
+    # k8s.io/kubernetes refers to its staging modules by folder; other modules must refer to versions v0.x.y.
     module = json.loads(go(work, "mod", "download", "-json", f"k8s.io/kubernetes@v{KUBERNETES}"))
     own = json.loads(go(work, "mod", "edit", "-json", module["GoMod"]))
     staging = [rule["Old"]["Path"] for rule in own["Replace"] if rule["New"]["Path"].startswith("./staging/")]
@@ -79,5 +82,5 @@ def _kubernetes(folder: Path) -> None:
 def _need_go() -> None:
     if shutil.which("go") is None:
         raise NodeError(
-            "the node is built from Go modules, and there is no `go` in PATH; install Go 1.25 or newer"
+            "the node is built from Go modules, but there is no `go` in PATH; install Go 1.25 or newer"
         )

@@ -1,4 +1,4 @@
-"""The cgroup under which the kubelet puts a node's pods, so that two nodes do not share one."""
+"""Create and remove the cgroup for a node's pods, so that two nodes on one machine do not share a cgroup."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ ROOT = Path("/sys/fs/cgroup")
 
 
 def make(name: str) -> None:
-    """Make it in every hierarchy."""
+    """Create the cgroup in every hierarchy."""
     for hierarchy in _hierarchies():
         group = hierarchy / name
         group.mkdir(exist_ok=True)
-        if hierarchy.name == "cpuset":  # v1: an empty cpuset refuses every process
+        if hierarchy.name == "cpuset":  # cgroup v1: a cpuset with empty settings rejects every process
             for setting in ("cpuset.cpus", "cpuset.mems"):
                 (group / setting).write_text((hierarchy / setting).read_text())
 
 
 def remove(name: str) -> bool:
-    """Remove it and all below; False while a process is still in one of them."""
+    """Remove the cgroup and its children. Returns False while one of them still has a process."""
     for hierarchy in _hierarchies():
         for folder, _, _ in os.walk(hierarchy / name, topdown=False):
             try:
@@ -30,7 +30,7 @@ def remove(name: str) -> bool:
 
 
 def _hierarchies() -> list[Path]:
-    """Where cgroups are made: one place on cgroup v2, one a controller on v1."""
+    """Return the roots of the hierarchies: one for cgroup v2, one per controller for v1."""
     if (ROOT / "cgroup.controllers").exists():
         return [ROOT]
     return [path for path in ROOT.iterdir() if (path / "cgroup.procs").exists() and not path.is_symlink()]

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The first process in the node's namespaces. It puts together the node's root file system and makes it the only
-# one, as a container runtime does: from here on nothing of the host's files can be seen or changed, but for the
-# state folder. pivot_root and not chroot, because runc pivots again for every container.
+# The first process in the node's namespaces. It assembles the node's root file system and switches to it, as a
+# container runtime does. Afterwards only the state folder of the host's files can be changed. It uses pivot_root
+# instead of chroot because runc calls pivot_root again for every container.
 set -eu
 root=$1 state=$2 bin=$3 source=$4
 

@@ -1,5 +1,5 @@
-"""What goes wrong with the node, said once."""
+"""The error of building and starting the node."""
 
 
 class NodeError(Exception):
-    """The node cannot be built or started; the text says why and what to do."""
+    """The node cannot be built or started. The text says why and what to do."""

@@ -1,7 +1,8 @@
-"""The node's own images, written as archives without a container engine: each is a few files and a command.
+"""Write the node's own images as an OCI archive, without a container engine.
 
-DNS, the volume provisioner, its helper and the pause container. The names are the public images'; what is in
-them was built here (`binaries.py`) or comes from Debian (busybox).
+The images are DNS, the volume provisioner, its helper and the pause container. Each is a few files and a
+command. They have the names of the public images. Their programs are built here (`binaries.py`) or come from
+Debian (busybox).
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_EPOCH = 0  # times in archives: the same files give the same image
+_EPOCH = 0  # the modification time in archives: a fixed time gives the same files the same digest
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """`files` by their path in the image; `links` to /bin/busybox."""
+    """One image. `files` are by path in the image; `links` are paths of symbolic links to /bin/busybox."""
 
     name: str
     files: dict[str, Path]
@@ -29,7 +30,7 @@ class Image:
 
 
 def catalogue(root: Path, programs: Path) -> list[Image]:
-    """From the node's Debian and the binaries."""
+    """Return the node's images, made from its Debian in `root` and the built programs in `programs`."""
     busybox = {"bin/busybox": root / "bin" / "busybox"}
     applets = ("sh", "mkdir", "rm", "sleep", "cat", "ls", "nc", "wget", "true")
     return [
@@ -54,7 +55,7 @@ def catalogue(root: Path, programs: Path) -> list[Image]:
 
 
 def write(images: Sequence[Image], archive: Path) -> None:
-    """An OCI archive that `ctr images import` takes, replaced only when it would differ."""
+    """Write the images to an OCI archive for `ctr images import`. An identical archive is kept."""
     blobs: dict[str, bytes] = {}
     manifests = [_manifest(image, blobs) for image in images]
     index = {"schemaVersion": 2, "mediaType": _type("index"), "manifests": manifests}
@@ -75,7 +76,7 @@ def write(images: Sequence[Image], archive: Path) -> None:
 
 
 def _manifest(image: Image, blobs: dict[str, bytes]) -> dict[str, Any]:
-    """Adds the image's blobs and returns its entry in the index."""
+    """Add the image's blobs to `blobs` and return its entry in the index."""
     layer = _tar({path: file.read_bytes() for path, file in image.files.items()}, _links(image))
     config = {
         "architecture": "amd64",

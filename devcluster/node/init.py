@@ -1,7 +1,8 @@
-"""Process 1 of the node: starts every component in order, says when the node is Ready or why it is not.
+"""Process 1 of the node: start every component in order, and report whether the node is Ready.
 
-Runs with the node's own Python, standard library only. A component that ends takes the node down, with the
-end of its log in the verdict: a test must fail at once and not wait for a cluster that has lost a part.
+Runs with the node's own Python, so it uses the standard library only. The result goes to the file `verdict`.
+If a component ends, the node stops and the verdict has the end of the component's log. A test then fails at
+once instead of waiting for a broken cluster.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ PROXY = (
     f"--cluster-cidr={PODS}",
     "--proxy-mode=iptables",
     f"--hostname-override={NODE}",
-    "--conntrack-max-per-core=0",  # the host's conntrack table is not ours to size
+    "--conntrack-max-per-core=0",  # do not resize the host's conntrack table
 )
 POLICIES = (
     "/opt/bin/kube-router",
@@ -94,7 +95,7 @@ POLICIES = (
 
 
 class Failed(Exception):
-    """The node cannot go on."""
+    """The node cannot start or continue. The text becomes the verdict."""
 
 
 class Components:
@@ -117,7 +118,7 @@ class Components:
                 )
 
     def wait_for(self, what: str, condition: Callable[[], bool], seconds: float) -> None:
-        """Until it holds. Raises Failed when a component ends or the time is over."""
+        """Wait until the condition is true. Raises Failed if a component ends or after `seconds`."""
         until = time.monotonic() + seconds
         while not condition():
             self.check()
@@ -128,7 +129,10 @@ class Components:
             time.sleep(0.1)
 
     def reap(self) -> None:
-        """Process 1 inherits every orphan: collect them for ever; returns never, raises Failed."""
+        """Collect ended processes forever, since process 1 inherits every orphan.
+
+        Raises Failed when a component ends.
+        """
         pids = {process.pid: name for name, process in self._running.items()}
         while True:
             pid, status = os.wait()
@@ -149,7 +153,7 @@ def _run(*argv: str) -> None:
 
 
 def network() -> None:
-    """An interface of the node's own (a bridge: not every kernel has a dummy device), and routing."""
+    """Create the node's network interface and routes. A bridge, since some kernels have no dummy device."""
     _run("ip", "link", "set", "lo", "up")
     _run("ip", "link", "add", "node0", "type", "bridge")
     _run("ip", "address", "add", f"{ADDRESS}/24", "dev", "node0")
@@ -160,12 +164,12 @@ def network() -> None:
             Path("/proc/sys", key).write_text("1")
         except OSError as error:
             raise Failed(
-                f"/proc/sys/{key} cannot be set ({error.strerror}); is br_netfilter there?"
+                f"/proc/sys/{key} cannot be set ({error.strerror}); check that br_netfilter is loaded"
             ) from error
 
 
 def import_images() -> None:
-    """Every archive in `images/` that this containerd has not taken yet."""
+    """Import every archive in `images/` that containerd has not imported yet."""
     for archive in sorted((STATE / "images").glob("*.tar")):
         stamp = STATE / "containerd" / f"imported.{archive.name}"
         mark = str(archive.stat().st_mtime_ns)
@@ -189,7 +193,7 @@ def _get(path: str) -> bytes | None:
 
 
 def _node() -> dict[str, str]:
-    """The node's conditions as the API server has them; empty while there is no such node."""
+    """Return the node's conditions in the API server; empty while the Node object does not exist."""
     body = _get(f"/api/v1/nodes/{NODE}")
     if body is None:
         return {}
@@ -198,7 +202,7 @@ def _node() -> dict[str, str]:
 
 
 def start(components: Components, cgroup: str) -> None:
-    """Everything up to a node that is Ready."""
+    """Start every component and wait until the node is Ready. Raises Failed if it does not become Ready."""
     network()
     components.start("etcd", ETCD)
     components.start("kube-apiserver", API_SERVER)
@@ -211,12 +215,12 @@ def start(components: Components, cgroup: str) -> None:
     components.start("kubelet", (*KUBELET, f"--cgroup-root=/{cgroup}"))
     components.start("kube-proxy", PROXY)
     components.wait_for("the kubelet registers the node", lambda: "Exists" in _node(), 60)
-    components.start("kube-router", POLICIES)  # ends at once where there is no Node object yet
+    components.start("kube-router", POLICIES)  # exits if its Node object does not exist
     components.wait_for("the node is Ready", lambda: _node().get("Ready") == "True", 60)
 
 
 def main() -> int:
-    """Never returns while all is well: when process 1 ends, so does everything on the node."""
+    """Run until a component ends, then return 1. The kernel kills all other processes when process 1 ends."""
     components = Components()
     socket.sethostname(NODE)
     verdict = STATE / "verdict"

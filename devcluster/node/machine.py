@@ -1,4 +1,4 @@
-"""Start and stop the node from the host: up, down, load, run something inside."""
+"""Control the node from the host: start it, stop it, load images, run commands inside."""
 
 from __future__ import annotations
 
@@ -25,22 +25,26 @@ _START_SECONDS = 120
 
 
 def unsupported() -> str | None:
-    """Why this machine cannot host a node, in one line; None if it can."""
+    """Return one line that says why this machine cannot host a node; None if it can."""
     if sys.platform != "linux":
-        return "a node in a box needs Linux; use `make kind-up` with a container engine"
+        return "the one-node cluster needs Linux; use `make kind-up` with a container engine"
     if os.geteuid() != 0:
-        return "a node in a box needs root; run as root, or use `make kind-up` with a container engine"
+        return "the one-node cluster needs root; run as root, or use `make kind-up` with a container engine"
     if shutil.which("unshare") is None or shutil.which("nsenter") is None:
-        return "a node in a box needs unshare and nsenter (util-linux)"
+        return "the one-node cluster needs unshare and nsenter; install util-linux"
     return None
 
 
 def build(say: Say) -> tuple[Path, Path, Path]:
-    """What every node needs, once: the root file system, the binaries and the images made of them."""
+    """Build what every node needs, unless it exists: the root file system, the programs and the images.
+
+    Returns the folders of the first two and the archive of the images. Raises NodeError if this machine
+    cannot host a node or a build fails.
+    """
     if reason := unsupported():
         raise NodeError(reason)
     root, programs = rootfs.build(say), binaries.build(say)
-    if not (programs / "etcd").exists():  # for tests that need an API server and nothing else
+    if not (programs / "etcd").exists():  # for tests that run an API server without a node
         shutil.copy2(root / "usr" / "bin" / "etcd", programs / "etcd")
     archive = cache() / "images" / "node.tar"
     images.write(images.catalogue(root, programs), archive)
@@ -48,15 +52,18 @@ def build(say: Say) -> tuple[Path, Path, Path]:
 
 
 class Machine:
-    """One node by name. Its state is a folder; its life is one process, `unshare`."""
+    """One node, identified by its name. It keeps its state in a folder and runs as one process, `unshare`."""
 
     def __init__(self, paths: NodePaths) -> None:
         self.paths = paths
 
     def up(self, archives: Sequence[Path], say: Say) -> None:
-        """Start it and wait until it is Ready with `archives` (OCI) imported. Raises NodeError: why not."""
+        """Start the node, import the OCI `archives` and wait until the node is Ready.
+
+        Raises NodeError with the reason if the node runs already or does not become Ready.
+        """
         if self.running:
-            raise NodeError(f"node {self.paths.name} is running already")
+            raise NodeError(f"node {self.paths.name} is running already; stop it with `make node-down`")
         root, programs, own = build(say)
         state = self.paths.state
         self._forget()
@@ -87,13 +94,14 @@ class Machine:
         self._open_relay()
 
     def down(self) -> None:
-        """End it: one signal takes every process, mount and interface along; then its cgroups go."""
+        """Stop the node. One signal ends every process, mount and interface; then its cgroups are removed."""
         if (pid := self._pid()) is not None:
-            family = [pid, *_children(pid)]  # process 1 of the node ends last: the kernel waits for all in it
-            os.kill(pid, signal.SIGKILL)  # unshare blocks TERM
+            # The node's process 1 is the last to end: the kernel waits for the other processes of the node.
+            family = [pid, *_children(pid)]
+            os.kill(pid, signal.SIGKILL)  # unshare blocks SIGTERM
             _until(lambda: not any(map(_alive, family)), 20, f"processes {family} do not end")
         name = self.paths.cgroup
-        # The kernel may need a moment until the last process has left.
+        # The kernel may need a moment to remove the last process from its cgroup.
         _until(lambda: cgroups.remove(name), 20, f"cgroups named {name} cannot be removed")
         self.paths.pids.unlink(missing_ok=True)
 
@@ -103,7 +111,7 @@ class Machine:
 
     @property
     def init_pid(self) -> int:
-        """The node's process 1 as the host numbers it. Raises NodeError if the node is not running."""
+        """Host process id of the node's process 1. Raises NodeError if the node is not running."""
         pid = self._pid()
         children = _children(pid) if pid else []
         if not children:
@@ -111,7 +119,7 @@ class Machine:
         return children[0]
 
     def inside(self, argv: Sequence[str], *, network_only: bool = False) -> list[str]:
-        """The command line that runs `argv` on the node, or just in its network (`network_only`)."""
+        """Return the command that runs `argv` on the node, or only in the node's network (`network_only`)."""
         which = (
             ("--net",)
             if network_only
@@ -120,7 +128,7 @@ class Machine:
         return ["nsenter", f"--target={self.init_pid}", *which, "--", *argv]
 
     def load(self, archive: Path) -> None:
-        """Give a running node the images of an archive."""
+        """Import the images of an archive into the running node. Raises NodeError if the import fails."""
         name = self._offer(archive)
         ctr = ["ctr", "-a", "/run/containerd/containerd.sock", "-n", "k8s.io"]
         done = subprocess.run(
@@ -133,7 +141,10 @@ class Machine:
             raise NodeError(f"{archive} was not imported: {done.stderr.strip()[-300:]}")
 
     def _offer(self, archive: Path) -> str:
-        """Put the archive where the node sees it: a hard link where possible, since it may be a gigabyte."""
+        """Link or copy the archive into the node's state folder and return its file name.
+
+        A hard link is preferred, since an archive may have a gigabyte.
+        """
         target = self.paths.state / "images" / archive.name
         target.unlink(missing_ok=True)
         try:
@@ -143,7 +154,7 @@ class Machine:
         return archive.name
 
     def _forget(self) -> None:
-        """A start begins empty, but for the images that containerd has unpacked already."""
+        """Delete the state of the last run, except the images that containerd has unpacked."""
         for name in ("kubelet", "pv", "pki", "log", "images"):
             shutil.rmtree(self.paths.state / name, ignore_errors=True)
         self.paths.verdict.unlink(missing_ok=True)
@@ -153,7 +164,7 @@ class Machine:
             return self.paths.verdict.exists() or not self.running
 
         try:
-            _until(spoken, _START_SECONDS, f"node {self.paths.name} says nothing; see {self.paths.logs}")
+            _until(spoken, _START_SECONDS, f"node {self.paths.name} did not report; see {self.paths.logs}")
         except NodeError:
             self.down()
             raise
@@ -187,7 +198,10 @@ class Machine:
         self.paths.pids.write_text(json.dumps({"pid": pid, "started": _started(pid)}))
 
     def _pid(self) -> int | None:
-        """The recorded process, if it is still the same one: a number is given again, a start time is not."""
+        """Return the recorded process id if that process still runs.
+
+        The kernel reuses process ids, so the start time is compared too.
+        """
         try:
             record = json.loads(self.paths.pids.read_text())
         except (FileNotFoundError, ValueError):
@@ -208,7 +222,7 @@ def _alive(pid: int) -> bool:
 
 
 def _started(pid: int) -> int:
-    """Start time in clock ticks since boot."""
+    """Return the start time of a process in clock ticks since boot."""
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
 
 

@@ -1,4 +1,4 @@
-"""Where things are kept: a cache that is built once, and one folder a node. All of it outside the tree."""
+"""Paths of the node's files: sources in this folder, state in one folder per node under the cache."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SOURCE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class NodePaths:
-    """The state of one node. Its name tells it from other nodes on this machine."""
+    """Paths of one node's state. The name identifies the node on this machine."""
 
     name: str
 
@@ -22,7 +22,7 @@ class NodePaths:
 
     @property
     def kubeconfig(self) -> Path:
-        """For use on the host, through the relay."""
+        """Kubeconfig for the host; its server address is the relay."""
         return self.state / "kubeconfig"
 
     @property
@@ -35,10 +35,10 @@ class NodePaths:
 
     @property
     def verdict(self) -> Path:
-        """Written by the node's init: `ready`, or why it is not."""
+        """File that the node's init.py writes: `ready`, or the reason why the node is not ready."""
         return self.state / "verdict"
 
     @property
     def cgroup(self) -> str:
-        """The cgroup under which the kubelet puts all pods, so that nodes do not share one."""
+        """Name of the parent cgroup of all pods; each node has its own."""
         return f"deltastream-{self.name}"

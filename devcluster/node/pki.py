@@ -1,4 +1,4 @@
-"""Certificates and kubeconfigs of one node. A new authority at each start: nothing outlives the node."""
+"""Certificates and kubeconfigs of one node. Each start creates a new certificate authority."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ _VALID = timedelta(days=30)
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Whom a certificate names. `group` is what RBAC sees as the group."""
+    """The subject of one certificate.
+
+    `file` is the name of its files, `name` the user and `group` the group in RBAC. `serves` are the DNS names
+    and IP addresses for which it is a server certificate.
+    """
 
     file: str
     name: str
@@ -33,7 +37,7 @@ class Identity:
 
 IDENTITIES = (
     Identity(file="apiserver", name="kube-apiserver", serves=(*API_NAMES, *API_ADDRESSES)),
-    # As kubeadm does: the API server asks the kubelet for logs, exec and port-forward with this.
+    # The API server uses this for logs, exec and port-forward at the kubelet, as kubeadm sets it up.
     Identity(file="apiserver-kubelet", name="kube-apiserver-kubelet-client", group="system:masters"),
     Identity(file="admin", name="admin", group="system:masters"),
     Identity(
@@ -43,7 +47,10 @@ IDENTITIES = (
 
 
 def write(folder: Path, *, now: datetime) -> None:
-    """The authority, every identity and the key that signs service account tokens, as PEM in `folder`."""
+    """Write the authority, every identity and the signing key of service account tokens to `folder` as PEM.
+
+    Certificates are valid for 30 days from `now`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = _name("deltastream-node-ca", None)
@@ -72,7 +79,10 @@ def write(folder: Path, *, now: datetime) -> None:
 
 
 def kubeconfig(pki: Path, *, server: str, identity: str) -> str:
-    """A kubeconfig that points at the files of `identity` in `pki`, as that folder is seen by its reader."""
+    """Return a kubeconfig that refers to the files of `identity` in the folder `pki`.
+
+    `pki` is the path as its user sees it: on the host or inside the node.
+    """
     user = f"{{client-certificate: {pki}/{identity}.crt, client-key: {pki}/{identity}.key}}"
     return f"""apiVersion: v1
 kind: Config

@@ -1,4 +1,4 @@
-"""From a started node to one that the product can be installed on: with its images, DNS and volumes."""
+"""Prepare a node for the product: start it with its images, then install DNS and volumes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MANIFESTS = ("marker.yaml", "dns.yaml", "storage.yaml")
 
 
 def archives() -> list[Path]:
-    """The product's images, if `make images` has built them."""
+    """Return the archives of the product's images that `make images` has built."""
     return sorted((cache() / "images").glob("deltastream*.tar"))
 
 
 def _kubectl(paths: NodePaths, *arguments: str) -> None:
-    """Raises NodeError with what kubectl says."""
+    """Run kubectl. Raises NodeError with its error output if it fails."""
     program = cache() / "bin" / "kubectl"
     argv = [str(program), "--kubeconfig", str(paths.kubeconfig), *arguments]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
@@ -30,7 +30,10 @@ def _kubectl(paths: NodePaths, *arguments: str) -> None:
 
 
 def up(machine: Machine, images: list[Path], say: Say) -> None:
-    """Ready with DNS and storage. A node that runs already is left as it is."""
+    """Start the node with `images` and wait until DNS and storage are ready. A running node is not changed.
+
+    Raises NodeError if the node or a component does not become ready; the node is then stopped.
+    """
     paths = machine.paths
     if machine.running:
         say(f"node {paths.name} is running already; export KUBECONFIG={paths.kubeconfig}")

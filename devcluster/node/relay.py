@@ -1,8 +1,8 @@
-"""The one way into the node: from a listener on the host's loopback to an address inside.
+"""TCP relay from the host's loopback to an address inside the node.
 
-Started with a listening socket as file descriptor 3, which was opened on the host, but running in the node's
-network and process namespaces: what it accepts comes from the host, what it opens is the node's, and it ends
-with the node. Standard library only.
+The relay runs in the node's network and process namespaces, but inherits a listening socket of the host as
+file descriptor 3. So it accepts connections from the host, connects inside the node, and ends with the node.
+It uses the standard library only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def serve(listener: socket.socket, host: str, port: int) -> None:
-    """Relay every connection of `listener` until cancelled; one that the node refuses is closed."""
+    """Relay every connection of `listener` to `host`:`port` until cancelled.
+
+    If the connection inside the node fails, the relay closes the connection from the host.
+    """
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

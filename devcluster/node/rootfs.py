@@ -1,4 +1,4 @@
-"""The node's own Debian: a folder that `enter.sh` makes the root. Nothing is installed on the host for it."""
+"""Build the node's Debian: a folder that `enter.sh` makes the root file system of the node."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from devcluster.terminal import Say
 
 SUITE = "bookworm"
 PACKAGES = (
-    "busybox-static",  # images of the node's own are made of it
+    "busybox-static",  # for the node's own images
     "conntrack",
     "containerd",
     "containernetworking-plugins",
@@ -25,10 +25,10 @@ PACKAGES = (
     "procps",
     "python3",
     "runc",
-    "socat",  # port-forward
+    "socat",  # for port-forward
     "util-linux",
 )
-# Where enter.sh mounts what is not part of the Debian itself.
+# Folders on which enter.sh mounts the node's state, programs and temporary file systems.
 MOUNT_POINTS = (
     "old-root",
     "opt/bin",
@@ -42,12 +42,15 @@ MOUNT_POINTS = (
 
 
 def build(say: Say) -> Path:
-    """The folder; made by debootstrap when it is absent or was made from other packages."""
+    """Return the folder. debootstrap creates it if absent or if the list of packages changed.
+
+    Raises NodeError if debootstrap is not available or fails.
+    """
     key = hashlib.sha256("\n".join((SUITE, *PACKAGES, *MOUNT_POINTS)).encode()).hexdigest()[:12]
     folder = cache() / f"rootfs-{key}"
     if folder.is_dir():
         return folder
-    say("making the node's Debian (once, about a minute)")
+    say("building the node's Debian (once, about a minute)")
     _need_debootstrap(say)
     half = folder.with_suffix(".partial")
     shutil.rmtree(half, ignore_errors=True)
@@ -62,7 +65,7 @@ def build(say: Say) -> Path:
         )
     if done.returncode:
         last = "\n".join(log.read_text().strip().splitlines()[-5:])
-        raise NodeError(f"debootstrap could not make the node's Debian; the end of {log}:\n{last}")
+        raise NodeError(f"debootstrap could not build the node's Debian; the end of {log}:\n{last}")
     for name in MOUNT_POINTS:
         (half / name).mkdir(parents=True, exist_ok=True)
     (half / "etc" / "machine-id").write_text(f"{key:0<32}\n")  # the kubelet reports it
@@ -75,7 +78,7 @@ def _need_debootstrap(say: Say) -> None:
     if shutil.which("debootstrap"):
         return
     if shutil.which("apt-get") is None:
-        raise NodeError("the node's Debian is made by debootstrap, which is not in PATH; install it")
+        raise NodeError("the node's Debian needs debootstrap, which is not in PATH; install it")
     say("installing the package debootstrap")
     for arguments in (
         ["update", "-q"],

@@ -1,1 +1,1 @@
-"""Real processes on loopback, for benchmarks and tests: stores, services, API server, operator."""
+"""Start real processes on loopback for benchmarks and tests: stores, services, API server, operator."""

@@ -1,7 +1,7 @@
-"""A real kube-apiserver with its etcd, alone: no kubelet, no controllers, loopback only, free ports.
+"""Run a real kube-apiserver with its etcd on free loopback ports, without kubelet and controllers.
 
-`stop()` and `start()` take it away and bring it back with its data. Binaries are found in the cache that
-`make node-up` fills, or in PATH.
+`stop()` and `start()` simulate an outage: the data is kept. Programs come from the cache that `make node-up`
+fills, or from PATH.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from devcluster.waiting import wait_until
 
 CRD = Path(__file__).resolve().parents[2] / "k8s/crd/deltastreamfeed.yaml"
 FEEDS = "/apis/deltastream.dev/v1alpha1/namespaces/default/deltastreamfeeds"
-# What service accounts ask for, in one line a call; the tests' own calls are not worth their writing.
+# Log one line for each request of a service account. The tests' own requests are not logged, to save writes.
 AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -40,25 +40,25 @@ CONTROLLERS = "kube-controller-manager"
 
 
 class ProgramMissing(Exception):
-    """A program that runs the API server is nowhere on this machine; the text says how to get it."""
+    """A program of the API server is missing on this machine. The text says how to get it."""
 
 
 def cached(program: str) -> Path | None:
-    """Where the program is: the node's cache first, since its versions are known; else PATH."""
+    """Return a program's path in the node's cache, which has known versions, else in PATH, else None."""
     built = cache() / "bin" / program
     found = str(built) if built.is_file() else shutil.which(program)
     return Path(found) if found else None
 
 
 class ApiServer:
-    """etcd and kube-apiserver, kept under `home`."""
+    """One API server: etcd and kube-apiserver, with data, logs and credentials under `home`."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self.port, self._etcd_port, peer = free_port(), free_port(), free_port()
         self.url = f"https://127.0.0.1:{self.port}"
         self.token = secrets.token_hex(16)
-        self.ca_file = home / "certs/apiserver.crt"  # the server signs its own
+        self.ca_file = home / "certs/apiserver.crt"  # the server's certificate is self-signed
         self.kubeconfig = home / "kubeconfig"
         self.audit_log = home / "audit.log"
         self._peer_url = f"http://127.0.0.1:{peer}"
@@ -77,7 +77,7 @@ class ApiServer:
         (home / "tokens.csv").write_text(f'{self.token},admin,admin,"system:masters"\n')
 
     def start(self) -> None:
-        """Start what does not run and return once the server is ready."""
+        """Start the processes that are not running and return once the server is ready."""
         if not self._etcd:
             self._etcd = self._run("etcd", *self._etcd_flags())
         if not self._server:
@@ -86,18 +86,18 @@ class ApiServer:
         self._write_kubeconfig()
 
     def stop(self) -> None:
-        """Take the API server away; etcd and the data stay."""
+        """Stop the API server. etcd keeps running and keeps the data."""
         end(self._server)
         self._server = None
 
     def close(self) -> None:
-        """End both."""
+        """Stop the API server and etcd."""
         self.stop()
         end(self._etcd)
         self._etcd = None
 
     def ready(self) -> bool:
-        """Whether it takes requests."""
+        """Return whether the server accepts requests."""
         try:
             return self.request("GET", "/readyz")[0] == 200
         except OSError:
@@ -106,7 +106,10 @@ class ApiServer:
     def request(
         self, method: str, path: str, body: object = None, kind: str = "application/json"
     ) -> tuple[int, Any]:
-        """One call as cluster admin: status code and the decoded answer. Raises OSError while it is away."""
+        """Send one request as cluster admin. Returns the status code and the decoded body.
+
+        Raises OSError if the server is unavailable.
+        """
         request = urllib.request.Request(
             self.url + path,
             data=None if body is None else json.dumps(body).encode(),
@@ -121,11 +124,11 @@ class ApiServer:
             return error.code, _decoded(error.read())
 
     def kubectl(self, *words: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run kubectl against this server and no other; `given` is its standard input."""
+        """Run kubectl against this server only. `given` is its standard input."""
         return self._ran([str(cached("kubectl")), *words], given)
 
     def shell(self, line: str) -> subprocess.CompletedProcess[str]:
-        """Run a line that somebody would paste into a shell where kubectl knows this server."""
+        """Run a shell command line in which kubectl uses this server."""
         return self._ran(["sh", "-c", line], None)
 
     def _ran(self, command: list[str], given: str | None) -> subprocess.CompletedProcess[str]:
@@ -153,7 +156,7 @@ class ApiServer:
             f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}",
             f"--token-auth-file={self.home}/tokens.csv", "--authorization-mode=RBAC",
             "--service-cluster-ip-range=10.0.0.0/24", "--endpoint-reconciler-type=none",
-            # Nothing here makes the default service account that pods would be given.
+            # The plugin needs the default service account, which no controller creates here.
             "--disable-admission-plugins=ServiceAccount",
             f"--audit-policy-file={self.home}/audit.json", f"--audit-log-path={self.audit_log}",
         ]  # fmt: skip
@@ -176,7 +179,7 @@ class ApiServer:
 
 
 def end(process: subprocess.Popen[bytes] | None) -> None:
-    """Ask a process to stop, and kill it if it does not."""
+    """Terminate a process, and kill it if it does not end within 20 seconds."""
     if process:
         process.terminate()
         try:
@@ -203,7 +206,7 @@ def _decoded(raw: bytes) -> Any:
 
 @contextlib.contextmanager
 def serving(home: Path) -> Iterator[ApiServer]:
-    """A running server. Raises ProgramMissing."""
+    """Yield a running API server. Raises ProgramMissing if a program is missing."""
     _need(*PROGRAMS)
     server = ApiServer(home)
     try:
@@ -214,7 +217,7 @@ def serving(home: Path) -> Iterator[ApiServer]:
 
 
 def take_feeds(server: ApiServer) -> None:
-    """Teach it our CRD and wait until it has learned it."""
+    """Install the project's CRD and wait until the server serves and explains feeds."""
     applied = server.kubectl("apply", "-f", str(CRD))
     if applied.returncode:
         raise AssertionError(applied.stderr)
@@ -226,9 +229,9 @@ def take_feeds(server: ApiServer) -> None:
 
 @contextlib.contextmanager
 def controlling(server: ApiServer, home: Path) -> Iterator[None]:
-    """kube-controller-manager: garbage collection, Deployments' and StatefulSets' status and pods.
+    """Run kube-controller-manager for garbage collection, Deployments, ReplicaSets and StatefulSets.
 
-    Raises ProgramMissing.
+    Raises ProgramMissing if the program is missing.
     """
     _need(CONTROLLERS)
     with open(home / "log", "ab") as log:

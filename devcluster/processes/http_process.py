@@ -1,4 +1,4 @@
-"""A service as a process that answers HTTP on a port of its own."""
+"""Run a service as a process with an HTTP server on a free port."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from devcluster.ports import free_port
 
 
 class HttpProcess:
-    """Python in a service's folder, with no environment but its settings; killed at the end of `with`."""
+    """A Python process in a service's folder. It is killed at the end of `with`.
+
+    Its environment is PATH, HOME, PORT and the given settings.
+    """
 
     def __init__(self, command: Sequence[str], service: Path, log: Path, **settings: str) -> None:
         self.port, self.log = free_port(), log
@@ -38,20 +41,20 @@ class HttpProcess:
         self.process.wait()
 
     def get(self, path: str, **headers: str) -> tuple[int, str]:
-        """Status and body; 0 while nobody answers."""
+        """Send a GET request. Returns status and body; status 0 if the process does not respond."""
         return self._call(urllib.request.Request(self.url + path, headers=headers))
 
     def post(self, path: str, body: Any) -> tuple[int, str]:
-        """The same, with `body` sent as JSON."""
+        """Send `body` as JSON. Returns status and body; status 0 if the process does not respond."""
         headers = {"Content-Type": "application/json"}
         return self._call(urllib.request.Request(self.url + path, json.dumps(body).encode(), headers))
 
     def lives(self) -> bool:
-        """Whether it answers."""
+        """Return whether the process is live."""
         return self.get("/livez")[0] == 200
 
     def ready(self) -> bool:
-        """Whether it takes requests and so do those that it needs."""
+        """Return whether the process and the services that it needs accept requests."""
         return self.get("/readyz")[0] == 200
 
     def _call(self, request: urllib.request.Request) -> tuple[int, str]:
@@ -66,5 +69,5 @@ class HttpProcess:
 
 
 def gunicorn(service: Path, log: Path, **settings: str) -> HttpProcess:
-    """A Flask service as its image runs it."""
+    """Start a Flask service with gunicorn, as its image does."""
     return HttpProcess(["-m", "gunicorn", "-c", "gunicorn.conf.py", "app:app"], service, log, **settings)

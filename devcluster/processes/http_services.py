@@ -1,4 +1,4 @@
-"""The five HTTP services as processes, joined as in a release, on stores of the caller's."""
+"""Run the five HTTP services as processes, connected as in a release, on the caller's stores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _GRANTS = {"api-gateway": ["storage", "analytics", "logging"], "analytics": ["st
 def http_services(
     home: Path, redis_url: str, mongo_url: str, *, services: Path = SERVICES, **settings: str
 ) -> Iterator[dict[str, HttpProcess]]:
-    """All five by name, each ready. `settings` are for all of them; each ignores what is not its own."""
+    """Yield the five running services by name once each is live.
+
+    `settings` are environment variables for all services. A service ignores variables that it does not read.
+    """
     clients = home / "clients.json"
     clients.write_text(
         json.dumps({name: {"secret": _SECRET, "audiences": grants} for name, grants in _GRANTS.items()})
@@ -43,5 +46,5 @@ def http_services(
             process = gunicorn(services / name, home / f"{name}.log", **{**common, **own})
             running[name] = stack.enter_context(process)
         for name, process in running.items():
-            wait_until(process.lives, f"{name} answers")
+            wait_until(process.lives, f"{name} is live")
         yield running

@@ -1,4 +1,4 @@
-"""200 feeds on a real API server and one operator: what it writes, holds in memory and computes."""
+"""Measure one operator with 200 feeds on a real API server: its writes, memory and CPU time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 @contextmanager
 def own_cluster() -> Iterator[Cluster]:
-    """A namespace on a server of its own with its controllers: the counters are the whole server's."""
+    """Yield a namespace on a new API server with controllers.
+
+    The server is not shared, because its request counters cover all its clients.
+    """
     with tempfile.TemporaryDirectory(prefix="deltastream-many-", ignore_cleanup_errors=True) as home:
         server_home, controllers_home = Path(home, "server"), Path(home, "controllers")
         server_home.mkdir()
@@ -34,23 +37,23 @@ def own_cluster() -> Iterator[Cluster]:
 
 
 def settle(cluster: Cluster, operator: Operator) -> None:
-    """Make the feeds, and return once the operator has told all that there is to tell of them."""
+    """Create the feeds, and return once the operator has reported all statuses and Events."""
     for number in range(FEEDS):
         mode = ("Manual", "Automatic")[number % 2]
         cluster.make_feed(f"f-{number}", products=(f"P{number}",), mode=mode)
-    wait_until(lambda: _settled(cluster) == FEEDS, "every feed is told to have its signals and pods", 300)
-    wait_until(lambda: quiet(cluster, operator), "the Events of it are posted", 120)
+    wait_until(lambda: _settled(cluster) == FEEDS, "every feed's status reports signals and pods", 300)
+    wait_until(lambda: quiet(cluster, operator), "all Events are posted", 120)
 
 
 def quiet(cluster: Cluster, operator: Operator) -> bool:
-    """Whether nothing is written for two ticks of the operator."""
+    """Return whether the operator writes nothing during two of its ticks."""
     before, ticks = written(cluster), operator.ticks()
     wait_until(lambda: operator.ticks() >= ticks + 2, "two ticks", 120)
     return written(cluster) == before
 
 
 def written(cluster: Cluster) -> Counter[str]:
-    """Writing calls, by resource and verb, that the API server has counted of what an operator may write."""
+    """Return the API server's count of write requests, by verb and resource, for the operator's resources."""
     found: Counter[str] = Counter()
     for line in _COUNTER.finditer(cluster.ask("GET", "/metrics")):
         labels = dict(_LABEL.findall(line["labels"]))
@@ -60,30 +63,33 @@ def written(cluster: Cluster) -> Counter[str]:
 
 
 def observed(cluster: Cluster, name: str) -> int:
-    """The generation that the status of a feed speaks of."""
+    """Return the `observedGeneration` of a feed's status; 0 if it has none."""
     return int(cluster.ask("GET", f"{cluster.feeds}/{name}").get("status", {}).get("observedGeneration", 0))
 
 
 def edit(cluster: Cluster, name: str, most: int) -> int:
-    """Change a ceiling that no replicas depend on; the new generation."""
+    """Change `maxReplicas` without an effect on the replicas. Returns the new generation."""
     body = cluster.merge(f"{cluster.feeds}/{name}", {"spec": {"enricher": {"maxReplicas": most}}})
     return int(body["metadata"]["generation"])
 
 
 def resident_mib(pid: int, field: str = "VmRSS") -> float:
-    """Resident memory of a process, now or at most."""
+    """Return the resident memory of a process in MiB: now (`VmRSS`) or at its peak (`VmHWM`)."""
     (line,) = [each for each in Path(f"/proc/{pid}/status").read_text().splitlines() if field in each]
     return int(line.split()[1]) / 1024
 
 
 def processor_s(pid: int) -> float:
-    """Processor time that a process has used."""
+    """Return the CPU time that a process has used, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _settled(cluster: Cluster) -> int:
-    """Feeds whose signals are known and whose pods are counted: no kubelet will ever make them Ready."""
+    """Return the number of feeds whose status reports signals and pods.
+
+    Readiness is not part of it: without a kubelet, pods never become Ready.
+    """
     found = 0
     for body in cluster.ask("GET", cluster.feeds)["items"]:
         status = body.get("status", {})

@@ -1,4 +1,4 @@
-"""The real operator process and a namespace of a real API server for it."""
+"""Run the real operator process in a namespace of a real API server."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from devcluster.processes.api_server import ApiServer
 from devcluster.waiting import wait_until
 
 OPERATOR = Path(__file__).resolve().parents[2] / "operator"
-# No Redis answers there: signals are Unknown, and Manual feeds need none.
+# An address without a Redis: signals are Unknown. Manual feeds need no signals.
 NO_REDIS = "redis://127.0.0.1:1/0"
 
 
 def template(component: str, *containers: str) -> dict[str, Any]:
-    """A pod template as the chart renders it, as small as may be."""
+    """Return a minimal pod template with the labels that the chart renders."""
     return {
         "metadata": {
             "labels": {
@@ -38,7 +38,7 @@ def template(component: str, *containers: str) -> dict[str, Any]:
 
 
 class Cluster:
-    """A namespace of the API server, spoken to as its admin."""
+    """One namespace of the API server, accessed as cluster admin."""
 
     def __init__(self, server: ApiServer, namespace: str) -> None:
         self.server, self.namespace = server, namespace
@@ -47,23 +47,23 @@ class Cluster:
         self.core = f"/api/v1/namespaces/{namespace}"
 
     def ask(self, method: str, path: str, body: object = None, kind: str = "application/json") -> Any:
-        """One call that must succeed."""
+        """Send one request and return the decoded body. Raises AssertionError for a status >= 300."""
         status, answer = self.server.request(method, path, body, kind)
         if status >= 300:
             raise AssertionError(f"{method} {path}: {status}: {answer}")
         return answer
 
     def find(self, path: str) -> dict[str, Any] | None:
-        """The object at `path`, or None."""
+        """Return the object at `path`, or None if it does not exist."""
         status, answer = self.server.request("GET", path)
         return answer if status == 200 else None
 
     def merge(self, path: str, body: object) -> Any:
-        """JSON merge patch."""
+        """Apply a JSON merge patch and return the object."""
         return self.ask("PATCH", path, body, "application/merge-patch+json")
 
     def make_feed(self, name: str = "a", products: tuple[str, ...] = ("NIFTY",), **spec: Any) -> None:
-        """A Manual feed of two enrichers, unless `spec` says otherwise."""
+        """Create a Manual feed with two enrichers. `spec` overrides fields of the spec."""
         base = {
             "mode": "Manual",
             "products": list(products),
@@ -75,42 +75,42 @@ class Cluster:
         self.ask("POST", self.feeds, {**body, "spec": base | spec})
 
     def feed(self, name: str = "a") -> dict[str, Any]:
-        """A feed as it is."""
+        """Return a feed."""
         body: dict[str, Any] = self.ask("GET", f"{self.feeds}/{name}")
         return body
 
     def status(self, name: str = "a") -> dict[str, Any]:
-        """A feed's status, or an empty one."""
+        """Return a feed's status; empty if it has none yet."""
         status: dict[str, Any] = self.feed(name).get("status", {})
         return status
 
     def condition(self, kind: str, name: str = "a") -> dict[str, Any]:
-        """One condition of a feed; empty if there is none yet."""
+        """Return one condition of a feed; empty if the status does not have it yet."""
         found = self.status(name).get("conditions", [])
         return next((condition for condition in found if condition["type"] == kind), {})
 
     def settled(self, name: str = "a") -> bool:
-        """Whether the status speaks of the newest spec."""
+        """Return whether the status describes the newest generation of the spec."""
         body = self.feed(name)
         seen = body.get("status", {}).get("observedGeneration")
         return bool(seen == body["metadata"]["generation"])
 
     def deployment(self, feed: str = "a") -> dict[str, Any] | None:
-        """The enrichers."""
+        """Return the Deployment of the feed's enrichers, or None."""
         return self.find(f"{self.apps}/deployments/{feed}-enricher")
 
     def statefulset(self, feed: str = "a") -> dict[str, Any] | None:
-        """The generators."""
+        """Return the StatefulSet of the feed's generators, or None."""
         return self.find(f"{self.apps}/statefulsets/{feed}-generator")
 
     def enrichers(self, feed: str = "a") -> int | None:
-        """Enrichers that are asked for."""
+        """Return the number of replicas in the enrichers' Deployment, or None if it does not exist."""
         body = self.deployment(feed)
         return None if body is None else body["spec"]["replicas"]
 
 
 def new_namespace(server: ApiServer) -> Cluster:
-    """An empty namespace of this server."""
+    """Create an empty namespace with a random name."""
     name = f"test-{uuid.uuid4().hex[:10]}"
     found = Cluster(server, name)
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
@@ -119,7 +119,7 @@ def new_namespace(server: ApiServer) -> Cluster:
 
 
 class Operator:
-    """`python -m deltastream_operator run`, as in a pod."""
+    """The process `python -m deltastream_operator run`, with the settings of a pod."""
 
     def __init__(self, cluster: Cluster, home: Path) -> None:
         self._home, self.port = home, free_port()
@@ -143,7 +143,7 @@ class Operator:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, ready: bool = True) -> None:
-        """Start it and wait until it is ready, or only until it lives."""
+        """Start the operator and wait until it is ready, or with `ready=False` until it is live."""
         with open(self._home / "operator.log", "ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "deltastream_operator", "run"],
@@ -153,7 +153,7 @@ class Operator:
         wait_until(lambda: self.get(path)[0] == 200, f"operator answers {path}: {self.log()[-2000:]}")
 
     def get(self, path: str) -> tuple[int, str]:
-        """An answer of its own HTTP server; status 0 while it has none."""
+        """Send a GET request to the operator. Returns status and body; status 0 if it does not respond."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
                 return answer.status, answer.read().decode()
@@ -163,23 +163,23 @@ class Operator:
             return 0, ""
 
     def writes(self) -> float:
-        """Writing calls to the API server so far."""
+        """Return the number of write requests that the operator has sent to the API server."""
         lines = self.get("/metrics")[1].splitlines()
         return sum(float(line.split()[-1]) for line in lines if line.startswith("operator_api_writes_total"))
 
     def ticks(self) -> float:
-        """Ticks of the loop so far."""
+        """Return the number of ticks of the operator's loop so far."""
         name = "operator_tick_lateness_seconds_count"
         lines = self.get("/metrics")[1].splitlines()
         return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
     def log(self) -> str:
-        """What it logged."""
+        """Return the operator's log."""
         file = self._home / "operator.log"
         return file.read_text() if file.exists() else ""
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """End it; its exit code."""
+        """Stop the operator with a signal and return its exit code."""
         if self.process is None:
             return 0
         self.process.send_signal(number)

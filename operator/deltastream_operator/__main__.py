@@ -1,9 +1,9 @@
-"""`python -m deltastream_operator local --feeds a.yaml,b.yaml`."""
+"""Entry point of `python -m deltastream_operator COMMAND`."""
 
 import signal
 import sys
 
-# Process 1 of a container does not hear a SIGTERM for which it has no handler yet, and imports take a second.
+# The kernel drops SIGTERM for process 1 of a container until it has a handler, and the imports take a second.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 from deltastream_operator.main import main  # noqa: E402

@@ -1,16 +1,16 @@
-"""What may go wrong and be said in a line; anything else is a bug and keeps its traceback."""
+"""Errors that the command prints as text without a traceback. Any other exception is a bug."""
 
 from __future__ import annotations
 
 
 class OperatorError(Exception):
-    """Ends the local run with one clear line."""
+    """An error that ends the command with one line and the exit code `exit_code`."""
 
     exit_code = 1
 
 
 class FeedError(OperatorError):
-    """Feeds that cannot be taken: every problem on a line of its own."""
+    """Invalid feeds. The message has one line for each problem."""
 
     exit_code = 2
 
@@ -19,10 +19,10 @@ class FeedError(OperatorError):
 
 
 class SettingsError(OperatorError):
-    """Settings that cannot be taken: every problem on a line of its own."""
+    """Invalid settings. The message has one line for each problem."""
 
     exit_code = 2
 
 
 class StopRequested(Exception):
-    """SIGINT or SIGTERM came while waiting for something."""
+    """SIGINT or SIGTERM arrived while the local run waited."""

@@ -1,4 +1,4 @@
-"""Argument parsing, and which program a command belongs to: local, cluster or hooks."""
+"""Parse the arguments and run the command in its program: the local run, the controller or the hooks."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from deltastream_operator.local import settings
 from deltastream_operator.parsing import resource
 
 HOOKS = {
-    "init-secrets": "make the Secrets of a release where they are absent: PLAN.yaml",
+    "init-secrets": "create the Secrets of a release that do not exist yet: PLAN.yaml",
     "apply-crd": "apply a CustomResourceDefinition: FILE",
-    "smoke": "try the product from inside the cluster (settings: environment)",
-    "refused": "prove that no HOST:PORT takes a connection from here",
+    "smoke": "test the installed product from inside the cluster (settings: environment)",
+    "refused": "check that no HOST:PORT accepts a connection from this pod",
 }
 ARGUMENTS: dict[str, int | str] = {"init-secrets": 1, "apply-crd": 1, "refused": "+"}
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,14 +28,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, does in (
         ("local", "run the whole system on this machine until Ctrl-C"),
-        ("start", "the same in the background; returns once it is ready"),
+        ("start", "run the whole system in the background; returns when it is ready"),
     ):
         command = commands.add_parser(name, help=does)
         command.add_argument("--feeds", required=True, help="DeltaStreamFeed files, separated by commas")
-        command.add_argument("--check", action="store_true", help="check the feeds and end")
+        command.add_argument("--check", action="store_true", help="check the feeds, start nothing")
         command.add_argument("--services", type=Path, help=argparse.SUPPRESS)
     commands.add_parser("stop", help="stop the system that runs in DELTASTREAM_HOME")
-    commands.add_parser("run", help="decide for the feeds of a cluster's namespace (settings: environment)")
+    commands.add_parser("run", help="run the controller for the feeds of a namespace (settings: environment)")
     for name, does in HOOKS.items():
         hook = commands.add_parser(name, help=does)
         if name in ARGUMENTS:
@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command. 0 = done, 1 = it could not run, 2 = the feeds or arguments are wrong."""
+    """Run one command. Returns 0 for success, 1 for a failure, 2 for wrong feeds or arguments."""
     args = _parser().parse_args(argv)
     try:
         if args.command in ("run", *HOOKS):
@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _in_cluster(args: argparse.Namespace) -> int:
-    # kopf and aiohttp cost 40 MiB: a local run does without them.
+    # Imported here because kopf and the API server's client cost 40 MiB, which a local run does not need.
     if args.command == "run":
         from deltastream_operator.cluster import run as cluster
         from deltastream_operator.cluster import settings as cluster_settings

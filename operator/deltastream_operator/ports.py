@@ -1,4 +1,4 @@
-"""What the programs need from the world outside, promised before it is built."""
+"""Interfaces that the programs need and that adapters or tests implement."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from deltastream_operator.domain.signals import Reading
 
 
 class Clock(Protocol):
-    """Time, so that tests can move it by hand. Python's `time` module is one."""
+    """A clock that tests can replace. Python's `time` module implements it."""
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
+        """Return seconds since an arbitrary fixed moment. The value never decreases."""
 
     def time(self) -> float:
-        """Seconds since the epoch, for what people read; may jump."""
+        """Return seconds since the Unix epoch, for timestamps. The value may jump."""
 
 
 class SignalSource(Protocol):
-    """Where the load of feeds is read."""
+    """The source of the feeds' load, such as Redis."""
 
     def read(self, feeds: Sequence[str]) -> Mapping[str, Reading]:
-        """One reading for each feed, all of one moment.
+        """Return one reading for each feed, all taken at the same moment.
 
-        Never raises for an outage: then each feed is Unknown with the cause. Blocks for its timeouts at most.
+        An outage raises nothing: each feed is then Unknown with the cause. The call blocks, limited by the
+        timeouts of the source.
         """

@@ -1,7 +1,8 @@
-"""The load of all feeds, read from Redis in one pipeline a tick, and one more for feeds with open work.
+"""Read the load of all feeds from Redis: one pipeline a tick, and two more for feeds with open entries.
 
-Outstanding work is what the stream says, lag plus pending: a Celery queue shows only what nobody has taken.
-Rates are differences of counters that only grow. A key that cannot be read darkens its own feed only.
+The backlog is the stream's lag plus its pending entries. A Celery queue does not show it: the queue lacks the
+tasks that workers have taken. Rates are differences of counters that only grow. A key that cannot be read
+makes only its own feed Unknown.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from deltastream_operator.domain.signals import WAITING, Reading, Signals, Unkno
 from deltastream_operator.ports import Clock
 
 GROUP = "enricher"
-WINDOW_S = 10.0  # long enough that a batch more or less is no trend
+WINDOW_S = 10.0  # long enough that one batch more or less does not look like a trend
 _COUNTERS = ("entries", "batches", "busy_us")
 _BROKER_DATABASE = 1
-# kombu keeps a list for each priority; the separator is its default.
+# kombu keeps one list for each priority. The separator is kombu's default.
 _PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
 _TIMEOUT_S = 1.0
-_COUNTER_MAX = 2**63 - 1  # as far as HINCRBY counts
+_COUNTER_MAX = 2**63 - 1  # the largest value of HINCRBY
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Raw:
-    """What one feed's answers say."""
+    """The numbers in Redis' replies for one feed."""
 
     added: int
     lag: int
@@ -43,7 +44,7 @@ class _Raw:
 
 
 class _UnreadableError(Exception):
-    """A key of one feed that is not what it should be."""
+    """A key of one feed has an unexpected type or value. `unknown` is the reading that results."""
 
     def __init__(self, key: str, why: object) -> None:
         super().__init__(key)
@@ -51,13 +52,16 @@ class _UnreadableError(Exception):
 
 
 class RedisSignals:
-    """`url` is database 0's; the Celery queues are in database 1 of the same server."""
+    """The SignalSource that reads Redis.
+
+    `url` names database 0, which holds the streams. The Celery queues are in database 1 of the same server.
+    """
 
     def __init__(self, url: str, clock: Clock) -> None:
         options: dict[str, Any] = {
             "decode_responses": True,
-            "encoding_errors": "replace",  # anybody's bytes may be in an entry, of which only the id counts
-            "retry": Retry(NoBackoff(), 1),  # for a connection that broke unseen; the next tick asks again
+            "encoding_errors": "replace",  # an entry may hold any bytes; only its id is used
+            "retry": Retry(NoBackoff(), 1),  # one retry for a stale connection; the next tick reads again
             "socket_timeout": _TIMEOUT_S,
             "socket_connect_timeout": _TIMEOUT_S,
         }
@@ -70,25 +74,28 @@ class RedisSignals:
         self._service: dict[str, float] = {}
 
     def read(self, feeds: Sequence[str]) -> Mapping[str, Reading]:
-        """One reading for each feed; an outage makes each Unknown with the cause, a bad key its own feed."""
+        """Return one reading for each feed.
+
+        An outage makes all feeds Unknown. A key that cannot be read makes only its own feed Unknown.
+        """
         for gone in self._history.keys() - set(feeds):
             self._history.pop(gone)
             self._service.pop(gone, None)
-        dark: dict[str, Unknown] = {}
+        unreadable: dict[str, Unknown] = {}
         try:
-            raw = self._streams_of(feeds, dark)
-            oldest = self._oldest(raw, dark)
-            queued = self._queued([feed for feed, one in raw.items() if one.pending or one.lag], dark)
+            raw = self._streams_of(feeds, unreadable)
+            oldest = self._oldest(raw, unreadable)
+            queued = self._queued([feed for feed, one in raw.items() if one.pending or one.lag], unreadable)
         except redis.RedisError as error:
             return dict.fromkeys(feeds, _unknown(error))
         now, wall_ms = self._clock.monotonic(), self._clock.time() * 1000
         return {
-            feed: dark.get(feed)
+            feed: unreadable.get(feed)
             or self._reading(feed, raw[feed], _age_s(oldest.get(feed), wall_ms), queued.get(feed, 0), now)
             for feed in feeds
         }
 
-    def _streams_of(self, feeds: Sequence[str], dark: dict[str, Unknown]) -> dict[str, _Raw]:
+    def _streams_of(self, feeds: Sequence[str], unreadable: dict[str, Unknown]) -> dict[str, _Raw]:
         with self._streams.pipeline(transaction=False) as pipe:
             for feed in feeds:
                 pipe.xinfo_stream(f"feed:{feed}")
@@ -102,11 +109,11 @@ class RedisSignals:
             try:
                 found[feed] = _raw(feed, answers[3 * index : 3 * index + 3])
             except _UnreadableError as error:
-                dark[feed] = error.unknown
+                unreadable[feed] = error.unknown
         return found
 
-    def _oldest(self, raw: Mapping[str, _Raw], dark: dict[str, Unknown]) -> dict[str, str]:
-        """Id of each feed's oldest open entry: a pending one, else the first that nobody has read."""
+    def _oldest(self, raw: Mapping[str, _Raw], unreadable: dict[str, Unknown]) -> dict[str, str]:
+        """Return the id of each feed's oldest open entry: the oldest pending one, else the first unread."""
         pending = [feed for feed, one in raw.items() if one.pending]
         unread = [feed for feed, one in raw.items() if one.lag]
         with self._streams.pipeline(transaction=False) as pipe:
@@ -120,15 +127,15 @@ class RedisSignals:
             try:
                 answer = _checked(f"feed:{feed}", answers[index])
             except _UnreadableError as error:
-                dark[feed] = error.unknown
+                unreadable[feed] = error.unknown
                 continue
             oldest = (answer[0][0] if answer else None) if index < len(unread) else (answer or {}).get("min")
             if oldest:
                 found[feed] = oldest
         return found
 
-    def _queued(self, feeds: Sequence[str], dark: dict[str, Unknown]) -> dict[str, int]:
-        """Celery tasks that wait, of feeds with open entries: other feeds need no task."""
+    def _queued(self, feeds: Sequence[str], unreadable: dict[str, Unknown]) -> dict[str, int]:
+        """Return the number of queued Celery tasks of the given feeds, which are those with open entries."""
         with self._queues.pipeline(transaction=False) as pipe:
             for feed in feeds:
                 for priority in _PRIORITIES:
@@ -141,7 +148,7 @@ class RedisSignals:
             try:
                 found[feed] = sum(_checked(f"enrich.{feed}", length) or 0 for length in lengths)
             except _UnreadableError as error:
-                dark[feed] = error.unknown
+                unreadable[feed] = error.unknown
         return found
 
     def _reading(self, feed: str, raw: _Raw, oldest_s: float, queued: int, now: float) -> Reading:
@@ -150,7 +157,7 @@ class RedisSignals:
             history.clear()
             self._service.pop(feed, None)
             history.append((now, raw))
-            return Unknown(reason="CountersReset", message="Redis has lost its data; rates begin anew")
+            return Unknown(reason="CountersReset", message="Redis has lost data; rates need a second reading")
         while len(history) > 1 and now - history[1][0] >= WINDOW_S:
             history.popleft()
         history.append((now, raw))
@@ -176,7 +183,7 @@ class RedisSignals:
 
 
 def _checked(key: str, answer: Any) -> Any:
-    """The answer; None where there is no such stream, group or list yet. Raises _UnreadableError."""
+    """Return the reply, or None if the stream, group or list does not exist yet. Raises _UnreadableError."""
     if not isinstance(answer, Exception):
         return answer
     if _is_absence(answer):
@@ -185,7 +192,10 @@ def _checked(key: str, answer: Any) -> Any:
 
 
 def _raw(feed: str, answers: Sequence[Any]) -> _Raw:
-    """Three answers as numbers. No stream, group or counters yet are zeros. Raises _UnreadableError."""
+    """Return the numbers in three replies. A stream, group or counter that does not exist yet counts as zero.
+
+    Raises _UnreadableError if a key has an unexpected type or value.
+    """
     stream_key, counters_key = f"feed:{feed}", f"feed:{feed}:service"
     stream, groups = _checked(stream_key, answers[0]), _checked(stream_key, answers[1])
     counters = _checked(counters_key, answers[2]) or (None,) * len(_COUNTERS)
@@ -211,12 +221,15 @@ def _counter(key: str, name: str, value: str | None) -> int:
     if value is None:
         return 0
     if not (value.isascii() and value.isdigit() and len(value) < 20 and int(value) <= _COUNTER_MAX):
-        raise _UnreadableError(key, f"{name} is {value[:30]!r}, and must be a count")
+        raise _UnreadableError(key, f"{name} is {value[:30]!r}; it must be a whole number from 0 to 2^63-1")
     return int(value)
 
 
 def _share_in_use(answer: Any) -> float | None:
-    """Share of `maxmemory` that counts towards it. An older Secret's user may not ask: that is None."""
+    """Return used memory as a share of `maxmemory`, or None without a limit or without the right to ask.
+
+    The Redis user of an older release's Secret has no such right.
+    """
     if isinstance(answer, Exception) or not answer.get("maxmemory"):
         return None
     used = int(answer["used_memory"]) - int(answer.get("mem_not_counted_for_evict", 0))
@@ -238,14 +251,14 @@ def _grew(before: _Raw, after: _Raw) -> bool:
 
 
 def _age_s(entry_id: str | None, wall_ms: float) -> float:
-    """Seconds since Redis took the entry in."""
+    """Return the seconds since Redis stored the entry, or 0 without an entry."""
     if entry_id is None:
         return 0.0
     return max(0.0, (wall_ms - int(entry_id.partition("-")[0])) / 1000)
 
 
 def _unknown(error: redis.RedisError) -> Unknown:
-    """The cause as a reason for the condition, and what to look at."""
+    """Return the reading for an error of Redis: a reason for the condition and a message for the user."""
     text = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
     if isinstance(error, redis.AuthenticationError) or text.startswith(("WRONGPASS", "NOAUTH")):
         return Unknown(reason="RedisRefusedLogin", message=f"Redis: {text}; see REDIS_URL's Secret")

@@ -1,11 +1,11 @@
-"""gunicorn's settings: those of all services in gunicorn_base.py, our own address from config.py."""
+"""gunicorn settings: common ones from gunicorn_base.py, address and limits from config.py."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from analytics.bootstrap import THREADS  # the path above comes first
+from analytics.bootstrap import THREADS  # after the change of sys.path
 from analytics.chassis.gunicorn_base import *  # noqa: F403
 from analytics.chassis.gunicorn_base import address
 from analytics.chassis.http_worker import HttpWorker
@@ -19,4 +19,4 @@ worker_class = HttpWorker.bounded(
     body_bytes=64 << 10,
 )
 threads = THREADS
-graceful_timeout = 10  # seconds; longer than the longest answer
+graceful_timeout = 10  # seconds; exceeds the longest request

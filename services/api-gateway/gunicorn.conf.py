@@ -1,11 +1,11 @@
-"""gunicorn's settings: those of all services in gunicorn_base.py, our own address from config.py."""
+"""gunicorn settings: common ones from gunicorn_base.py, address and limits from config.py."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from api_gateway.bootstrap import THREADS  # the path above comes first
+from api_gateway.bootstrap import THREADS  # after the change of sys.path
 from api_gateway.chassis.gunicorn_base import *  # noqa: F403
 from api_gateway.chassis.gunicorn_base import address
 from api_gateway.chassis.http_worker import HttpWorker
@@ -18,8 +18,8 @@ worker_class = HttpWorker.bounded(
     total=_settings.max_connections,
     per_address=0
     if _settings.trusted_proxies
-    else _settings.max_connections_per_address,  # all connections are the proxies'
+    else _settings.max_connections_per_address,  # behind proxies, all connections share their addresses
     body_bytes=MAX_BODY_BYTES,
 )
 threads = THREADS
-graceful_timeout = 15  # seconds; longer than the longest upstream call
+graceful_timeout = 15  # seconds; exceeds the longest upstream call

@@ -1,4 +1,4 @@
-"""The entry: `gunicorn app:app`."""
+"""Entry point for gunicorn: `gunicorn app:app`."""
 
 from logging_service.bootstrap import create_app
 

@@ -1,11 +1,11 @@
-"""gunicorn's settings: those of all services in gunicorn_base.py, our own address from config.py."""
+"""gunicorn settings: common ones from gunicorn_base.py, address and limits from config.py."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from logging_service.bootstrap import MAX_BODY_BYTES, THREADS  # the path above comes first
+from logging_service.bootstrap import MAX_BODY_BYTES, THREADS  # after the change of sys.path
 from logging_service.chassis.gunicorn_base import *  # noqa: F403
 from logging_service.chassis.gunicorn_base import address
 from logging_service.chassis.http_worker import HttpWorker

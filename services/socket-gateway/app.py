@@ -1,4 +1,4 @@
-"""The entry: `python app.py` serves Socket.IO until SIGTERM."""
+"""Entry point: `python app.py` serves Socket.IO until SIGTERM."""
 
 from gevent import monkey
 

@@ -1,4 +1,4 @@
-"""Prometheus's own judges, from Go modules at first use, without root: promtool, its operator's schemas."""
+"""promtool and the schemas of the Prometheus operator, built from Go modules at first use, without root."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ OPERATOR = ("github.com/prometheus-operator/prometheus-operator", "v0.85.0")
 
 
 def promtool(*arguments: str | Path) -> tuple[bool, str]:
-    """Whether promtool is content, and all that it says."""
+    """Run promtool. Returns whether it succeeded, and its output."""
     needs.go("promtool and its operator's schemas")
-    # Without the clients of every cloud's service discovery: half the time and half the size.
+    # Without service discovery for every cloud, the build takes half the time and half the size.
     tool = program("promtool", PACKAGE, VERSION, tags="remove_all_sd")
     done = subprocess.run([tool, *arguments], capture_output=True, text=True, check=False)
     return done.returncode == 0, done.stdout + done.stderr
 
 
 def schema(plural: str) -> dict[str, Any]:
-    """The Prometheus operator's schema of a kind, as strict as the API server: unknown fields are refused."""
+    """The Prometheus operator's schema of a kind. Like the API server, it rejects unknown fields."""
     needs.go("promtool and its operator's schemas")
     folder = sources(*OPERATOR) / "example" / "prometheus-operator-crd"
     definition = yaml.load((folder / f"monitoring.coreos.com_{plural}.yaml").read_text(), yaml.CSafeLoader)
     (version,) = definition["spec"]["versions"]
     found: dict[str, Any] = _closed(version["schema"]["openAPIV3Schema"])
-    found["properties"]["metadata"] = {"type": "object"}  # the API server's own
+    found["properties"]["metadata"] = {"type": "object"}  # the API server checks it
     return found
 
 

@@ -1,4 +1,4 @@
-"""What alerts and dashboards ask for, and what there is to be asked for: metrics and their labels."""
+"""The PromQL of alerts and dashboards, and the metrics and labels that the code really exports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.chart.render import CHART, ROOT, Object, kind, selected
 RULES = sorted((CHART / "files" / "alerts").glob("*.yaml"))
 DASHBOARDS = sorted((CHART / "files" / "dashboards").glob("*.json"))
 SUFFIXES = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
-# By the Prometheus operator: every target of a ServiceMonitor or a PodMonitor has them.
+# The Prometheus operator adds these labels to every target of a ServiceMonitor or a PodMonitor.
 OF_TARGETS = {"namespace", "pod", "container", "endpoint", "job", "instance"}
 WORDS = {"absent", "and", "by", "histogram_quantile", "increase", "max", "min", "offset", "or", "rate", "sum"}
 WORDS |= {"last_over_time", "unless"}
@@ -29,20 +29,23 @@ _METRIC = re.compile(r"^\w+ = (Counter|Gauge|Histogram)\(", re.MULTILINE)
 
 
 class Selector(NamedTuple):
-    """One `metric{label="value"}` of an expression; matchers by label: operator and value."""
+    """One `metric{label="value"}` of an expression. `matchers` maps a label to its operator and value."""
 
     metric: str
     matchers: dict[str, tuple[str, str]]
 
 
 class Question(NamedTuple):
-    """An expression and where it stands."""
+    """A PromQL expression. `where` names the alert or the panel that contains it."""
 
     where: str
     text: str
 
     def selectors(self) -> list[Selector]:
-        """What it selects. Raises ValueError for a metric without braces: no namespace may be forgotten."""
+        """The selectors of the expression.
+
+        Raises ValueError if a metric has no braces: every selector must name its namespace.
+        """
         rest = _GROUPING.sub(" ", _SELECTOR.sub(" ", self.text))
         rest = re.sub(r"\[[^]]*\]|\boffset \w+", " ", rest)
         if unknown := set(re.findall(r"[a-zA-Z_]\w*", rest)) - WORDS:
@@ -56,23 +59,23 @@ class Question(NamedTuple):
         return found
 
     def groupings(self) -> set[str]:
-        """Labels that something is summed by."""
+        """The labels of all `by (…)` clauses."""
         return {label.strip() for inside in _GROUPING.findall(self.text) for label in inside.split(",")}
 
 
 def alerts() -> list[Object]:
-    """Every rule of every file."""
+    """The alert rules of all files."""
     groups = [group for path in RULES for group in yaml.safe_load(path.read_text())["groups"]]
     return [rule for group in groups for rule in group["rules"]]
 
 
 def dashboard(name: str) -> Any:
-    """A dashboard's JSON."""
+    """Parse a dashboard's JSON file."""
     return json.loads((CHART / "files" / "dashboards" / name).read_text())
 
 
 def questions() -> list[Question]:
-    """Expressions of all alerts, panels and variables."""
+    """The expressions of all alerts and of all dashboard panels."""
     found = [Question(rule["alert"], rule["expr"]) for rule in alerts()]
     for path in DASHBOARDS:
         board = dashboard(path.name)
@@ -85,7 +88,7 @@ def questions() -> list[Question]:
 
 
 class Series(NamedTuple):
-    """What exports a metric, and the labels that the code gives it."""
+    """The component that exports a metric, and the labels that its code sets."""
 
     component: str
     labels: set[str]
@@ -93,7 +96,7 @@ class Series(NamedTuple):
 
 @cache
 def metrics() -> dict[str, Series]:
-    """Each series that the code exports, by name."""
+    """The series that the code exports, by name."""
     found = _series("operator", vars(Metrics()).values())
     for path in sorted(ROOT.glob("services/*/*/**/*.py")):
         service, *module = path.relative_to(ROOT / "services").with_suffix("").parts
@@ -114,7 +117,7 @@ def _series(component: str, values: Iterable[object]) -> dict[str, Series]:
 
 
 class Target(NamedTuple):
-    """A container that a monitor has scraped, and the labels that Prometheus gives its series."""
+    """A container that a monitor selects for scraping, and the labels that Prometheus adds to its series."""
 
     component: str
     container: str
@@ -122,7 +125,7 @@ class Target(NamedTuple):
 
 
 def targets(release: list[Object]) -> list[Target]:
-    """All that the release's monitors have scraped."""
+    """The targets of all monitors of the release."""
     found = []
     for each in kind(release, "ServiceMonitor", "PodMonitor"):
         (pod,) = selected(each["spec"]["selector"]["matchLabels"], release)
@@ -133,6 +136,5 @@ def targets(release: list[Object]) -> list[Target]:
         }
         for endpoint in each["spec"].get("endpoints") or each["spec"]["podMetricsEndpoints"]:
             labels = OF_TARGETS | {rule["targetLabel"] for rule in endpoint.get("relabelings", [])}
-            component = pod.labels["app.kubernetes.io/component"]
-            found.append(Target(component, named[endpoint["port"]], labels))
+            found.append(Target(pod.component, named[endpoint["port"]], labels))
     return found

@@ -1,4 +1,4 @@
-"""The chart as Helm renders it, and the pods that come of it: the operator's templates too."""
+"""Render the chart with Helm, and list the pods that a release creates, those of the operator included."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ CI = sorted((CHART / "ci").glob("*.yaml"))
 NAMESPACE = "trading"
 DIGESTS = Path(__file__).with_name("digests.yaml")
 Object = dict[str, Any]
-# A component's block in values.yaml, and what its pods are labelled with.
+COMPONENT = "app.kubernetes.io/component"  # the label that names a pod's component
+# Each component's block in values.yaml, and the component label of its pods.
 BLOCKS = {
     "operator": "operator",
     "feedGenerator": "feed-generator",
@@ -36,11 +37,11 @@ BLOCKS = {
 
 
 class Refused(Exception):
-    """Helm did not accept the chart or its values; the text is what it said."""
+    """Helm rejected the chart or its values; the text is Helm's output."""
 
 
 class Pod(NamedTuple):
-    """A pod that the release leads to: `owner` names what makes it."""
+    """A pod that the release creates. `owner` names the object or the operator's template that defines it."""
 
     owner: str
     labels: dict[str, str]
@@ -48,13 +49,13 @@ class Pod(NamedTuple):
 
     @property
     def containers(self) -> list[Object]:
-        """All containers, those before the start included."""
+        """All containers, init containers included."""
         return [*self.spec.get("initContainers", []), *self.spec["containers"]]
 
     @property
     def component(self) -> str:
-        """What it is a part of the product as."""
-        return self.labels["app.kubernetes.io/component"]
+        """The value of its component label."""
+        return self.labels[COMPONENT]
 
     @property
     def security(self) -> Object:
@@ -62,10 +63,26 @@ class Pod(NamedTuple):
         found: Object = self.spec.get("securityContext", {})
         return found
 
+    @property
+    def projected(self) -> list[Object]:
+        """The sources of all its projected volumes."""
+        volumes = self.spec["volumes"]
+        return [source for volume in volumes for source in volume.get("projected", {}).get("sources", [])]
+
+    @property
+    def secret_files(self) -> dict[str, set[str]]:
+        """The files that it mounts from Secrets, by the Secret's name."""
+        found: dict[str, set[str]] = {}
+        for source in self.projected:
+            if "secret" in source:
+                paths = {item["path"] for item in source["secret"]["items"]}
+                found.setdefault(source["secret"]["name"], set()).update(paths)
+        return found
+
 
 def helm(*arguments: str) -> str:
-    """What helm prints. Raises Refused with what it says of an error."""
-    # A render lives for a fifth of a second and takes 70 MB: to collect its garbage is a quarter of its work.
+    """Run helm and return its output. Raises Refused with Helm's error text if it fails."""
+    # A render takes a fifth of a second and 70 MB. Garbage collection would be a quarter of its work.
     env = os.environ | {"GOGC": "off"}
     done = subprocess.run([tools.helm(), *arguments], env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -74,12 +91,12 @@ def helm(*arguments: str) -> str:
 
 
 def template(*options: str, release: str = "deltastream", chart: Path = CHART) -> str:
-    """The whole release as YAML, hooks included."""
+    """Render the whole release as YAML, hooks included."""
     return helm("template", release, str(chart), f"--namespace={NAMESPACE}", *options)
 
 
 def objects(text: str) -> list[Object]:
-    """The objects of a render."""
+    """Parse a render into its objects."""
     return [each for each in yaml.load_all(text, yaml.CSafeLoader) if each]
 
 
@@ -90,7 +107,7 @@ def ci(stem: str) -> list[Object]:
 
 
 def name(each: Object) -> str:
-    """Kind and name, for people."""
+    """Kind and name, for messages of failed tests."""
     return f"{each['kind']}/{each['metadata']['name']}"
 
 
@@ -100,7 +117,7 @@ def kind(release: list[Object], *kinds: str) -> list[Object]:
 
 
 def pods(release: list[Object]) -> list[Pod]:
-    """A pod for each workload, hook and template of the operator."""
+    """One pod for each workload, each hook and each pod template that the operator reads."""
     return list(_pods(release))
 
 
@@ -116,16 +133,15 @@ def _pods(release: list[Object]) -> Iterator[Pod]:
 
 
 def selected(selector: dict[str, str], release: list[Object]) -> list[Pod]:
-    """The pods that a selector's labels reach."""
+    """The pods whose labels match a selector."""
     return [pod for pod in pods(release) if selector.items() <= pod.labels.items()]
 
 
 def ends(pod: Pod) -> bool:
-    """Whether the pod does one thing and is done."""
+    """True if the pod runs to completion: it belongs to a Job or a CronJob."""
     return pod.owner.startswith(("Job/", "CronJob/"))
 
 
 def has_token(pod: Pod) -> bool:
-    """Whether the pod gets a token for the API server."""
-    sources = [s for volume in pod.spec["volumes"] for s in volume.get("projected", {}).get("sources", [])]
-    return any("serviceAccountToken" in source for source in sources)
+    """True if the pod gets a token for the API server."""
+    return any("serviceAccountToken" in source for source in pod.projected)

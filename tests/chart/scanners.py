@@ -1,4 +1,4 @@
-"""Scanners in environments of their own, in the cache: their dependencies are none of ours."""
+"""Install scanners into separate virtual environments in the cache, apart from the project's dependencies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KUBERNETES_VALIDATE = "kubernetes-validate==1.37.0"
 
 
 def environment(requirement: str) -> Path:
-    """The `bin` folder of an environment that has the requirement, made at first use."""
+    """Install the requirement at first use. Returns the `bin` folder of its environment."""
     folder = cache() / "venvs" / requirement.replace("==", "-")
     done = folder / ".complete"
     if not done.is_file():

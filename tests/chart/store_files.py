@@ -1,4 +1,4 @@
-"""What a store's pod finds: the files of its ConfigMap and Secret, in a folder instead of at their mounts."""
+"""Write the files of a store's ConfigMap and Secret into a folder, so that a test can start a real store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.chart.render import Object, kind, objects, template
 
 
 class StoreFiles:
-    """The rendered files of one store."""
+    """The rendered files of one store, `redis` or `mongodb`."""
 
     def __init__(self, component: str, *options: str) -> None:
         release = objects(template(*options))
@@ -23,10 +23,13 @@ class StoreFiles:
         plan = yaml.safe_load(_config_map(release, "deltastream-init-secrets")["plan.yaml"])
         (keys,) = [secret["keys"] for secret in plan["secrets"] if secret["name"] == self.name]
         self.secret = fill(keys, {}, random_text)
-        """As the hook would make it."""
+        """The Secret's keys and values, as the init-secrets hook would generate them."""
 
     def write(self, home: Path, moved: dict[str, str]) -> None:
-        """All files into `home`; each text of `moved` that they have is replaced, and each is there."""
+        """Write all files into `home`, with each key of `moved` replaced by its value.
+
+        Fails if a key of `moved` is in none of the files.
+        """
         home.mkdir()
         for key in self._projected():
             (home / key).write_text(self.secret[key])

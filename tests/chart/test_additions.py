@@ -1,4 +1,4 @@
-"""What users add to the chart: variables, volumes, labels, accounts, spread; and what hooks get of it."""
+"""Additions by users: variables, volumes, labels, accounts, spread constraints; which of them reach hooks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import json
 
 import yaml
 
-from tests.chart.render import BLOCKS, ci, kind, name, objects, pods, template
+from tests.chart.render import BLOCKS, COMPONENT, ci, kind, name, objects, pods, template
 
 
-def test_what_is_added_reaches_every_pod_of_its_component() -> None:
-    """Variables, volumes, labels, spread, accounts. A hook's pod gets those of the component whose image it
-    runs, as far as they exist when it runs."""
+def test_additions_reach_every_pod_of_their_component() -> None:
+    """The additions are variables, volumes, labels, spread constraints and accounts.
+
+    A hook's pod gets those of the component whose image it runs, if they exist when the hook runs.
+    """
     before = {"crd-upgrade", "init-secrets"}
     hooks = before | {"smoke", "stranger", "mongodb-init"}
     seen = set()
@@ -19,7 +21,7 @@ def test_what_is_added_reaches_every_pod_of_its_component() -> None:
         seen.add(pod.component)
         for container in pod.spec["containers"]:
             env = {each["name"]: each for each in container.get("env", [])}
-            if pod.component not in {*before, "stranger"}:  # which have no settings
+            if pod.component not in {*before, "stranger"}:  # these read no settings
                 assert env["TZ"]["value"] == "Asia/Kolkata", pod.owner
                 assert "valueFrom" in env["NODE_NAME"], pod.owner
             mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
@@ -36,16 +38,17 @@ def test_what_is_added_reaches_every_pod_of_its_component() -> None:
             assert spread["topologyKey"] == "topology.kubernetes.io/zone", pod.owner
             counted = spread.get("labelSelector", {}).get("matchLabels", {})
             assert counted.items() <= pod.labels.items(), pod.owner
-            assert bool(counted) is not pod.owner.startswith("ConfigMap/"), pod.owner  # the operator's to say
+            # The operator adds the selector to the pods that it creates.
+            assert bool(counted) is not pod.owner.startswith("ConfigMap/"), pod.owner
     assert seen >= set(BLOCKS.values()) | hooks
     for account in kind(ci("all-enabled"), "ServiceAccount"):
-        component = account["metadata"]["labels"]["app.kubernetes.io/component"]
+        component = account["metadata"]["labels"][COMPONENT]
         own = account["metadata"]["annotations"].get("example.com/identity")
         assert own == (None if component in hooks else "options"), name(account)
 
 
-def test_a_hook_before_the_installation_needs_nothing_that_the_installation_brings() -> None:
-    """Its pod waits for every ConfigMap and Secret that it names, and `helm install` waits for the pod."""
+def test_a_pre_install_hook_needs_no_object_that_is_installed_later() -> None:
+    """The hook's pod waits for each ConfigMap and Secret that it names, and `helm install` waits for it."""
     hook = "helm.sh/hook"
     release = ci("all-enabled")
     early = [
@@ -55,17 +58,14 @@ def test_a_hook_before_the_installation_needs_nothing_that_the_installation_brin
     assert {pod.component for pod in pods(early)} == {"crd-upgrade", "init-secrets"}
     for pod in pods(early):
         volumes = pod.spec["volumes"]
-        sources = [
-            *volumes,
-            *(each for one in volumes for each in one.get("projected", {}).get("sources", [])),
-        ]
+        sources = [*volumes, *pod.projected]
         assert {each["configMap"]["name"] for each in sources if "configMap" in each} <= made, pod.owner
         assert not [each for each in sources if "secret" in each], pod.owner
         assert not [each for each in pod.containers if "env" in each or "envFrom" in each], pod.owner
 
 
-def test_a_spread_that_says_what_it_counts_is_left_as_it_is() -> None:
-    """Nothing of the component's own selector gets into it."""
+def test_a_spread_constraint_with_its_own_selector_is_not_changed() -> None:
+    """The chart does not add the component's own selector to it."""
     mine = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
     mine["labelSelector"] = {"matchLabels": {"mine": "x"}}
     for value in ("apiGateway", "workerEnricher"):
@@ -73,7 +73,7 @@ def test_a_spread_that_says_what_it_counts_is_left_as_it_is() -> None:
         assert [mine] in [pod.spec.get("topologySpreadConstraints") for pod in pods(release)], value
 
 
-def test_a_variable_of_the_user_s_replaces_the_chart_s_and_its_file() -> None:
+def test_a_users_variable_replaces_the_charts_variable_and_its_file_variant() -> None:
     mine = [
         {"name": "LOG_LEVEL", "value": "{{ .Values.logLevel | lower }}"},
         {"name": "REDIS_URL", "valueFrom": {"secretKeyRef": {"name": "mine", "key": "url"}}},

@@ -1,4 +1,4 @@
-"""Whatever the schema takes, the chart renders: values are drawn from the schema itself."""
+"""The chart renders any values that its schema accepts. Hypothesis draws the values from the schema."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.chart.render import CHART, name, objects, pods, template
 
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
-# Contradictions between these are templates/00-validate.yaml's to tell; feeds are the definition's.
+# Not drawn: templates/00-validate.yaml reports contradictions between these, and the CRD validates feeds.
 APART = {"enabled", "externalRedis", "externalMongodb", "extraObjects", "feeds", "global", "affinity"}
 APART |= {"parentRefs", "extraEnv", "extraVolumes", "extraVolumeMounts"}
 
@@ -21,7 +21,7 @@ def _drawn(node: dict[str, Any]) -> st.SearchStrategy[Any]:
         return _drawn(SCHEMA["$defs"][node["$ref"].rpartition("/")[2]])
     if "enum" in node:
         return st.sampled_from(node["enum"])
-    # A type that may be null too is drawn as what it is otherwise.
+    # For a type that may also be null, draw the other type.
     match node["type"] if isinstance(node["type"], str) else node["type"][0]:
         case "boolean":
             return st.booleans()
@@ -45,7 +45,7 @@ def _drawn(node: dict[str, Any]) -> st.SearchStrategy[Any]:
 def _text(node: dict[str, Any]) -> st.SearchStrategy[str]:
     if "pattern" not in node:
         return st.sampled_from(["a", "1", "true"])
-    pattern = node["pattern"].replace("$", r"\Z")  # Python's $ would let a line end through
+    pattern = node["pattern"].replace("$", r"\Z")  # Python's $ also matches before a final newline
     drawn = st.from_regex(pattern, alphabet=st.characters(max_codepoint=126, min_codepoint=32))
     return drawn.filter(lambda text: len(text) <= node.get("maxLength", 128))
 
@@ -57,13 +57,13 @@ def _text(node: dict[str, Any]) -> st.SearchStrategy[str]:
     suppress_health_check=list(HealthCheck),
 )
 @given(values=_drawn(SCHEMA))
-def test_values_that_the_schema_takes_always_render(values: dict[str, Any], tmp_path: Any) -> None:
-    # The contradictions that are left: alerts and dashboards need metrics, often enough.
+def test_values_that_the_schema_accepts_always_render(values: dict[str, Any], tmp_path: Any) -> None:
+    # Resolve the remaining contradictions: alerts and dashboards need metrics with a short enough interval.
     if any(values.get(key, {}).get("enabled") for key in ("alerts", "dashboards")):
         values["metrics"] = values.get("metrics", {}) | {"enabled": True, "interval": "1m"}
     values["ingress"] = values.get("ingress", {}) | {"enabled": True}
     values["httpRoute"] = values.get("httpRoute", {}) | {"enabled": True, "parentRefs": [{"name": "public"}]}
-    # Anonymous reads through them need a name, and the policies need the API server's address.
+    # Anonymous reads through an Ingress need a host name, and the policies need the API server's address.
     for gateway in ("apiGateway", "socketGateway"):
         values[gateway] = values.get(gateway, {}) | {"allowedHosts": ["desk.example.com"]}
     policy = values.setdefault("networkPolicy", {})
@@ -75,7 +75,7 @@ def test_values_that_the_schema_takes_always_render(values: dict[str, Any], tmp_
     assert len(pods(release)) >= 10
 
 
-def test_names_of_digits_stay_names() -> None:
+def test_a_name_of_digits_is_rendered_as_a_string() -> None:
     options = ["operator.priorityClassName", "auth.existingSecret", "redis.persistence.storageClass"]
     text = template(*(f"--set-string={option}=17" for option in options))
     assert ": 17\n" not in text

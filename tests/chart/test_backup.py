@@ -25,13 +25,13 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def able() -> None:
-    """The tools can be built here; else skipped with the reason, or failed where CI=true."""
+    """Skip the test with the reason if the tools cannot be built here; with CI=true, fail it."""
     needs.go("mongodump and mongorestore")
 
 
 @pytest.fixture
 def database(able: None, mongo_url: str) -> Iterator[Database[dict[str, Any]]]:
-    """As in the product: unique and compound indexes, and documents that are past their time already."""
+    """A database like the product's: unique and compound indexes, and documents that have already expired."""
     with MongoClient[dict[str, Any]](mongo_url) as client:
         made = client["deltastream"]
         ticks = [{"_id": f"f:{n}", "product": "NIFTY", "seq": n, "at": LONG_AGO} for n in range(2500)]
@@ -40,7 +40,7 @@ def database(able: None, mongo_url: str) -> Iterator[Database[dict[str, Any]]]:
         made.create_collection("audit", capped=True, size=4096)
         made["ticks"].insert_many(ticks)
         made["ticks"].create_index([("product", 1), ("at", -1)], partialFilterExpression={"seq": {"$gt": 5}})
-        # Long enough for no document to go here, where the monitor runs; the drill has none.
+        # So long that this mongod's TTL monitor deletes nothing. The drill's mongod runs without the monitor.
         made["ticks"].create_index("at", expireAfterSeconds=2_000_000_000)
         yield made
 
@@ -55,7 +55,7 @@ def _one_line(said: str) -> str:
     return line
 
 
-def test_a_dump_says_what_it_holds_and_the_drill_finds_all_of_it(backups: Backups) -> None:
+def test_a_dump_reports_its_content_and_the_drill_finds_all_of_it(backups: Backups) -> None:
     code, said = backups.run("backup.sh")
     assert code == 0, said
     assert "3 collections, 2501 documents" in _one_line(said)
@@ -72,10 +72,8 @@ def test_a_dump_says_what_it_holds_and_the_drill_finds_all_of_it(backups: Backup
     assert verdict == f"restore drill of {backups.names()[0]}: all 3 collections are equal"
 
 
-def test_the_drill_counts_documents_that_are_past_their_time(
-    backups: Backups, database: Database[dict[str, Any]]
-) -> None:
-    """A mongod that deletes what has expired would make every drill of an old dump fail."""
+def test_the_drill_counts_expired_documents(backups: Backups, database: Database[dict[str, Any]]) -> None:
+    """If the drill's mongod deleted expired documents, every drill of an old dump would fail."""
     backup = backups.made()
     metadata = backup / "dump" / "deltastream" / "ticks.metadata.json.gz"
     text = gzip.decompress(metadata.read_bytes()).replace(b"2000000000", b"1")
@@ -86,8 +84,10 @@ def test_the_drill_counts_documents_that_are_past_their_time(
     assert "ticks: 2500 documents" in said
 
 
-def test_a_restore_puts_everything_back(backups: Backups, database: Database[dict[str, Any]]) -> None:
-    """Also what was changed and what was dropped; a collection that came later stays."""
+def test_a_restore_brings_back_changed_and_dropped_collections(
+    backups: Backups, database: Database[dict[str, Any]]
+) -> None:
+    """The restore undoes changes and drops. A collection that is newer than the backup stays."""
     backup = backups.made()
     database["ticks"].delete_many({"seq": {"$lt": 1000}})
     database["ticks"].insert_one({"_id": "later"})
@@ -131,7 +131,7 @@ def test_a_truncated_file_whose_checksum_fits_is_found_by_restoring_it(backups: 
     assert "unexpected EOF" in said
 
 
-def test_fewer_documents_than_were_noted_are_told_with_both_numbers(backups: Backups) -> None:
+def test_a_drill_that_finds_too_few_documents_reports_both_numbers(backups: Backups) -> None:
     backup = backups.made()
     noted = backup / "collections"
     noted.write_text(noted.read_text().replace("2500 ", "2501 "))
@@ -140,7 +140,7 @@ def test_fewer_documents_than_were_noted_are_told_with_both_numbers(backups: Bac
     assert code == 1
     assert ": DIFFERENT: 2500 documents restored" in said
     assert said.splitlines()[-1] == (
-        f"restore drill failed: 1 of 3 collections differ from what backup {backup.name} noted"
+        f"restore drill failed: 1 of 3 collections differ from backup {backup.name}"
     )
 
 
@@ -156,23 +156,23 @@ def test_a_document_with_other_content_is_found_by_its_size(backups: Backups) ->
     assert "bytes restored" in said
 
 
-def test_an_empty_folder_is_no_backup(backups: Backups) -> None:
+def test_an_empty_folder_counts_as_no_backup(backups: Backups) -> None:
     for script in ("drill.sh", "restore.sh"):
         code, said = backups.run(script)
         assert code == 1
         assert "there is no backup in " in _one_line(said)
 
 
-def test_a_restore_of_an_unknown_name_tells_the_known_ones(backups: Backups) -> None:
+def test_a_restore_of_an_unknown_name_lists_the_known_ones(backups: Backups) -> None:
     name = backups.made().name
     code, said = backups.run("restore.sh", "20200101T000000Z")
     assert code == 1
     assert _one_line(said).rstrip() == (
-        f"restore failed: there is no backup 20200101T000000Z; there are: {name}"
+        f"restore failed: there is no backup 20200101T000000Z; choose one of: {name}"
     )
 
 
-def test_exactly_the_newest_are_kept(backups: Backups) -> None:
+def test_the_newest_backups_are_kept_and_older_ones_deleted(backups: Backups) -> None:
     first = backups.made().name
     old = backups.aged(9)
     backups.keep = 4
@@ -183,7 +183,7 @@ def test_exactly_the_newest_are_kept(backups: Backups) -> None:
     assert backups.names() == sorted([*old[-2:], first, made])
 
 
-def test_fewer_than_are_kept_stay_all(backups: Backups) -> None:
+def test_no_backup_is_deleted_while_there_are_fewer_than_the_limit(backups: Backups) -> None:
     backups.made()
     old = backups.aged(3)
     backups.made()
@@ -196,7 +196,7 @@ def _wrong_password(backups: Backups) -> str:
 
 
 def _full_disk(backups: Backups) -> str:
-    """No file may grow beyond 8 KiB: a write fails in the middle of the dump, as on a full disk."""
+    """Limit each file to 8 KiB, so that a write fails in the middle of the dump as on a full disk."""
 
     def small() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -214,7 +214,7 @@ def _no_secret(backups: Backups) -> str:
 def _empty_database(backups: Backups) -> str:
     with MongoClient[dict[str, Any]](backups.url) as client:
         client.drop_database("deltastream")
-    return "there is no collection in the database deltastream"
+    return "the database deltastream has no collections; check the database in mongo_url"
 
 
 @pytest.mark.parametrize("break_it", [_wrong_password, _full_disk, _no_secret, _empty_database])
@@ -237,10 +237,10 @@ def test_a_dump_that_fails_says_why_and_deletes_nothing(
     assert backups.names() == before
 
 
-def test_what_a_killed_dump_has_left_is_cleared_and_never_taken_for_a_backup(backups: Backups) -> None:
+def test_remains_of_a_killed_dump_are_deleted_and_never_used_as_a_backup(backups: Backups) -> None:
     name = backups.made().name
     (backups.folder / "20990101T000000Z.partial").mkdir()
-    (backups.folder / "20990102T000000Z").mkdir()  # nothing in it: not whole
+    (backups.folder / "20990102T000000Z").mkdir()  # empty, so incomplete
     code, said = backups.run("drill.sh")
     assert (code, name in said) == (0, True)
     backups.made()
@@ -255,14 +255,14 @@ def test_two_dumps_at_once_do_not_disturb_each_other(backups: Backups) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         code, said = backups.run("backup.sh")
     assert code == 1
-    assert _one_line(said) == "backup failed: another backup is being made"
+    assert _one_line(said) == "backup failed: another backup is running"
 
 
-def test_a_claim_that_cannot_be_written_is_told(backups: Backups) -> None:
+def test_a_volume_that_cannot_be_written_is_reported(backups: Backups) -> None:
     code, said = backups.run("claim.sh")
     assert code == 0
     assert said.startswith("backups: the claim can be written, ")
     backups.folder.rmdir()
     code, said = backups.run("claim.sh")
     assert code == 1
-    assert "cannot write into " in _one_line(said)
+    assert "cannot write to " in _one_line(said)

@@ -1,4 +1,4 @@
-"""Services, budgets and policies reach pods that are there; policies are the table of calls."""
+"""Services, disruption budgets and policies select existing pods; policies open the declared calls only."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import yaml
 
 from tests.chart.render import (
     CHART,
-    CI,
+    COMPONENT,
     Object,
     Pod,
+    ci,
     ends,
     has_token,
     kind,
@@ -26,12 +27,8 @@ CALLS: dict[str, list[str]] = yaml.safe_load((CHART / "values.yaml").read_text()
 OPEN = {"api-gateway", "socket-gateway"}
 PORTS = {"api-gateway": 8000, "auth": 8001, "socket-gateway": 8002, "storage": 8003}
 PORTS |= {"analytics": 8004, "logging-service": 8005, "redis": 6379, "mongodb": 27017}
-# storage's settings ask for it, but its schema is brought up to date without a token.
+# storage's settings require this URL, but updating its schema needs no token.
 NOT_CALLED = {("mongodb-init", "AUTH_URL")}
-
-
-def _component(labels: dict[str, str]) -> str:
-    return labels["app.kubernetes.io/component"]
 
 
 def _selector(each: Object) -> dict[str, str]:
@@ -45,12 +42,12 @@ def _selector(each: Object) -> dict[str, str]:
     return found
 
 
-def test_everything_that_selects_pods_reaches_one(release: list[Object]) -> None:
+def test_every_selector_matches_a_pod(release: list[Object]) -> None:
     for each in kind(release, "Service", "PodDisruptionBudget", "NetworkPolicy", "Deployment", "StatefulSet"):
         assert selected(_selector(each), release), f"{name(each)} selects no pod"
 
 
-def test_a_service_leads_to_a_port_that_its_pods_have(release: list[Object]) -> None:
+def test_a_service_targets_a_port_of_its_pods(release: list[Object]) -> None:
     for each in kind(release, "Service"):
         (pod,) = selected(each["spec"]["selector"], release)
         ports = {port["name"]: port["containerPort"] for port in pod.spec["containers"][0]["ports"]}
@@ -58,7 +55,7 @@ def test_a_service_leads_to_a_port_that_its_pods_have(release: list[Object]) -> 
             assert ports[port["targetPort"]] == port["port"], name(each)
 
 
-def test_every_workload_has_a_budget_that_lets_go_of_broken_pods(release: list[Object]) -> None:
+def test_every_workload_has_a_budget_that_allows_evicting_broken_pods(release: list[Object]) -> None:
     budgets = kind(release, "PodDisruptionBudget")
     for budget in budgets:
         assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow", name(budget)
@@ -68,7 +65,7 @@ def test_every_workload_has_a_budget_that_lets_go_of_broken_pods(release: list[O
             assert len(covering) == 1, pod.owner
 
 
-def test_every_pod_of_the_release_is_denied_everything_first(release: list[Object]) -> None:
+def test_the_deny_all_policy_covers_every_pod_but_stranger(release: list[Object]) -> None:
     (deny,) = [each for each in kind(release, "NetworkPolicy") if name(each).endswith("-deny-all")]
     assert deny["spec"]["policyTypes"] == ["Ingress", "Egress"]
     assert not {"ingress", "egress"} & set(deny["spec"])
@@ -79,22 +76,22 @@ def test_every_pod_of_the_release_is_denied_everything_first(release: list[Objec
 
 
 def _edges(release: list[Object], way: str) -> set[tuple[str, str, int]]:
-    """(caller, callee, port) that the policies of one direction open between pods of the release."""
+    """The (caller, callee, port) that the policies of one direction open between pods of the release."""
     found = set()
     for policy in kind(release, "NetworkPolicy"):
         for rule in policy["spec"].get(way, []):
             for peer in rule.get("to" if way == "egress" else "from", []):
                 if "podSelector" not in peer or "namespaceSelector" in peer:
                     continue
-                here, there = _component(_selector(policy)), _component(peer["podSelector"]["matchLabels"])
+                here, there = _selector(policy)[COMPONENT], peer["podSelector"]["matchLabels"][COMPONENT]
                 for port in rule["ports"]:
                     ends = (here, there) if way == "egress" else (there, here)
                     found.add((*ends, port["port"]))
     return found
 
 
-def test_both_ends_of_every_call_are_opened_and_nothing_else(release: list[Object]) -> None:
-    there = {_component(pod.labels) for pod in pods(release)}
+def test_policies_open_both_ends_of_every_declared_call_and_nothing_else(release: list[Object]) -> None:
+    there = {pod.component for pod in pods(release)}
     stores = {"redis", "mongodb"} & there
     callees = set(PORTS) - {"redis", "mongodb"} | stores
     declared = {
@@ -107,9 +104,9 @@ def test_both_ends_of_every_call_are_opened_and_nothing_else(release: list[Objec
     assert _edges(release, "ingress") == {edge for edge in declared if edge[1] not in OPEN}
 
 
-def test_only_the_gateways_take_any_caller(release: list[Object]) -> None:
+def test_only_the_gateways_accept_any_caller(release: list[Object]) -> None:
     anybody = {
-        _component(_selector(policy))
+        _selector(policy)[COMPONENT]
         for policy in kind(release, "NetworkPolicy")
         for rule in policy["spec"].get("ingress", [])
         if not rule.get("from")
@@ -119,40 +116,39 @@ def test_only_the_gateways_take_any_caller(release: list[Object]) -> None:
 
 def test_only_the_operator_and_hooks_reach_the_api_server(release: list[Object]) -> None:
     reaching = {
-        _component(_selector(policy))
+        _selector(policy)[COMPONENT]
         for policy in kind(release, "NetworkPolicy")
         for rule in policy["spec"].get("egress", [])
         if {"port": 6443, "protocol": "TCP"} in rule.get("ports", [])
     }
-    tokens = {_component(pod.labels) for pod in pods(release) if has_token(pod)}
+    tokens = {pod.component for pod in pods(release) if has_token(pod)}
     assert reaching == tokens
 
 
-def test_whoever_is_called_by_url_is_in_the_table(release: list[Object]) -> None:
-    """A URL in a pod's environment that the table does not allow would only show as a timeout."""
-    services = {each["metadata"]["name"]: _component(_selector(each)) for each in kind(release, "Service")}
+def test_every_url_in_an_environment_is_a_declared_call(release: list[Object]) -> None:
+    """A URL in a pod's environment that the table does not allow would show only as a timeout."""
+    services = {each["metadata"]["name"]: _selector(each)[COMPONENT] for each in kind(release, "Service")}
     for pod in pods(release):
         for container in pod.containers:
             for variable in container.get("env", []):
                 value = variable.get("value", "")
-                used = (_component(pod.labels), variable["name"]) not in NOT_CALLED
+                used = (pod.component, variable["name"]) not in NOT_CALLED
                 if value.startswith("http://") and used:
                     callee = services[value.removeprefix("http://").partition(":")[0]]
                     _allowed(pod, callee, variable["name"])
 
 
 def _allowed(pod: Pod, callee: str, variable: str) -> None:
-    caller = _component(pod.labels)
+    caller = pod.component
     assert callee in CALLS[caller], f"{pod.owner}: {variable} leads to {callee}"
 
 
-def test_external_stores_leave_no_trace_of_the_bundled_ones() -> None:
-    (values,) = [path for path in CI if path.stem == "external-stores"]
-    text = template(f"--values={values}")
+def test_with_external_stores_nothing_of_the_bundled_ones_is_rendered() -> None:
+    text = template(f"--values={CHART / 'ci' / 'external-stores.yaml'}")
     release = objects(text)
     for store in ("redis", "mongodb"):
         assert f"deltastream-{store}" not in text.replace("deltastream-mongodb-init", "")
-        assert not [pod for pod in pods(release) if _component(pod.labels) == store]
+        assert not [pod for pod in pods(release) if pod.component == store]
     assert kind(release, "StatefulSet") == []
     blocks = {
         (rule["to"][0]["ipBlock"]["cidr"], rule["ports"][0]["port"])
@@ -163,16 +159,8 @@ def test_external_stores_leave_no_trace_of_the_bundled_ones() -> None:
     assert {("10.20.0.0/24", 6380), ("10.30.0.0/24", 27018)} <= blocks
 
 
-def test_existing_secrets_are_the_only_ones_that_pods_read() -> None:
-    (values,) = [path for path in CI if path.stem == "existing-secrets"]
-    release = objects(template(f"--values={values}"))
-    read = {
-        source["secret"]["name"]
-        for pod in pods(release)
-        for volume in pod.spec["volumes"]
-        for source in volume.get("projected", {}).get("sources", [])
-        if "secret" in source
-    }
+def test_with_existing_secrets_pods_read_no_others() -> None:
+    read = {name for pod in pods(ci("existing-secrets")) for name in pod.secret_files}
     assert read == {"company-auth", "company-redis", "company-mongodb"}
 
 
@@ -181,7 +169,7 @@ def test_policies_can_be_switched_off_as_a_whole() -> None:
 
 
 @pytest.mark.parametrize("component", sorted(set(CALLS) - {"smoke", "mongodb"}))
-def test_a_call_that_is_taken_off_the_table_is_closed(component: str) -> None:
+def test_a_call_removed_from_the_table_is_blocked(component: str) -> None:
     callee = CALLS[component][0]
     rest = [each for each in CALLS[component] if each != callee]
     option = f"--set-json=networkPolicy.calls.{component}={str(rest).replace(chr(39), chr(34))}"

@@ -1,4 +1,4 @@
-"""The chart in other clusters: OpenShift, IPv6, umbrella charts, mirrors, names that look like numbers."""
+"""The chart in unusual clusters: OpenShift, IPv6, umbrella charts, mirrors, names that look like numbers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _blocks(release: list[Object]) -> set[str]:
 
 
 def _texts(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every value that Kubernetes wants as a string: names, namespaces, labels, addresses, arguments."""
+    """Every value that Kubernetes requires as a string: names, namespaces, labels, addresses, arguments."""
     if isinstance(value, dict):
         for key, inner in value.items():
             wanted = key in ("name", "namespace", "cidr", "image", "serviceName", "value", "host")
@@ -58,8 +58,11 @@ def _texts(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
 @pytest.mark.parametrize(
     "text", ["1e3", "true", "null", "0x10", "123", "on", "a.b", "3-deltastream", "9" * 53]
 )
-def test_names_that_yaml_takes_for_something_else_stay_names(text: str) -> None:
-    """Of a release, its namespace, a feed, DNS' namespace; and a Service's name begins with a letter."""
+def test_names_that_yaml_would_read_as_other_types_stay_strings(text: str) -> None:
+    """This holds for the names of a release, its namespace, a feed and the DNS namespace.
+
+    Every Service's name still begins with a letter.
+    """
     options = ["--set=metrics.enabled=true,backup.enabled=true,ingress.enabled=true"]
     options += [f"--set-string=networkPolicy.dns.namespace={text},global.storageClass={text}"]
     options += [f"--namespace={text.replace('.', '-')}"]
@@ -78,13 +81,13 @@ def test_names_that_yaml_takes_for_something_else_stay_names(text: str) -> None:
         assert SERVICE_NAME.fullmatch(each["metadata"]["name"]), name(each)
 
 
-def test_a_name_of_one_s_own_that_looks_like_a_number_or_nothing_stays_a_name() -> None:
+def test_a_name_override_that_looks_like_null_stays_a_string() -> None:
     release = _rendered("--set-string=fullnameOverride=null", "--set=ingress.enabled=true")
     assert "null" in {each["metadata"]["name"] for each in kind(release, "Ingress")}
 
 
-def test_addresses_of_both_families_are_texts_in_every_policy() -> None:
-    """`::/0` without quotes is no YAML."""
+def test_addresses_of_both_families_are_strings_in_every_policy() -> None:
+    """`::/0` without quotes is invalid YAML."""
     assert "::/0" in _blocks(_rendered("--set-string=networkPolicy.apiServer.cidr=::/0"))
     both = _rendered('--set-json=networkPolicy.apiServer.cidrs=["::/0","fd00::/8"]')
     assert _blocks(both) == {"0.0.0.0/0", "::/0", "fd00::/8"}
@@ -92,19 +95,22 @@ def test_addresses_of_both_families_are_texts_in_every_policy() -> None:
     assert _blocks(ci("ipv6")) == outside
 
 
-def test_every_process_listens_where_it_is_told_to() -> None:
-    """Services and probe servers, the operator's and the feeds' too; by default where the image says."""
+def test_every_process_gets_the_listen_address() -> None:
+    """HOST reaches services and probe servers, those of the operator and the feeds included.
+
+    By default HOST is not set, so the image's default applies.
+    """
     for release, host in ((ci("default"), None), (ci("all-enabled"), "::")):
         for pod in pods(release):
             for container in pod.spec["containers"]:
                 env = {each["name"]: each.get("value") for each in container.get("env", [])}
-                told = None if ends(pod) or pod.component in STORES else host
-                assert env.get("HOST") == told, f"{pod.owner} {container['name']}"
+                expected = None if ends(pod) or pod.component in STORES else host
+                assert env.get("HOST") == expected, f"{pod.owner} {container['name']}"
                 if container["name"] == "mongodb":
                     assert ("--ipv6" in container["command"]) is (host == "::")
 
 
-def test_every_service_has_the_families_that_are_wanted() -> None:
+def test_every_service_has_the_configured_ip_families() -> None:
     for each in kind(ci("all-enabled"), "Service"):
         assert each["spec"]["ipFamilyPolicy"] == "PreferDualStack", name(each)
         assert each["spec"]["ipFamilies"] == ["IPv4", "IPv6"], name(each)
@@ -124,8 +130,8 @@ def test_every_service_has_the_families_that_are_wanted() -> None:
     ],
     ids=["forced", "found", "null"],
 )
-def test_no_pod_names_a_user_where_the_cluster_gives_it(options: list[str]) -> None:
-    """Hooks, Jobs and feeds too; all that `restricted` asks for stays."""
+def test_no_pod_names_a_user_on_openshift(options: list[str]) -> None:
+    """This includes hooks, Jobs and feeds. Every setting that `restricted` requires stays."""
     release = _rendered(*options, "--set=backup.enabled=true")
     assert len(pods(release)) == 19
     for pod in pods(release):
@@ -144,8 +150,8 @@ def test_users_stay_on_openshift_where_that_is_disabled() -> None:
 
 
 @pytest.mark.parametrize("off", ["podSecurityContext=null", "podSecurityContext.enabled=false"])
-def test_a_component_s_security_context_goes_without_the_others(off: str) -> None:
-    """And all of them by one value."""
+def test_a_components_security_context_can_be_removed_alone(off: str) -> None:
+    """The global value removes all of them at once."""
     for block, label in BLOCKS.items():
         if block in ("operator", "workerEnricher", "mongodb"):
             release = _rendered(f"--set={block}.{off}")
@@ -156,19 +162,19 @@ def test_a_component_s_security_context_goes_without_the_others(off: str) -> Non
 
 
 @pytest.mark.parametrize("off", ["containerSecurityContext=null", "containerSecurityContext.enabled=false"])
-def test_containers_security_contexts_can_go_too(off: str) -> None:
+def test_container_security_contexts_can_be_removed(off: str) -> None:
     for pod in pods(_rendered(f"--set={off}", f"--set=auth.{off}")):
         assert not any("securityContext" in container for container in pod.containers), pod.owner
 
 
-def test_a_component_s_key_is_over_the_common_one_and_null_takes_it_away() -> None:
+def test_a_components_key_overrides_the_common_one_and_null_removes_it() -> None:
     own = '--set-json=redis.podSecurityContext={"runAsUser":999,"runAsGroup":null}'
     (redis,) = [pod for pod in pods(_rendered(own)) if pod.component == "redis"]
     common = {key: value for key, value in pods(ci("default"))[0].security.items() if key != "runAsGroup"}
     assert redis.security == common | {"runAsUser": 999}
 
 
-def test_a_mirror_stands_in_for_docker_io_and_another_registry_is_kept() -> None:
+def test_a_mirror_replaces_docker_io_and_other_registries_are_kept() -> None:
     mirror = "mirror.example.com:5000/docker"
     found = _images(ci("shared-values"))
     assert {image.rpartition(":")[0] for image in found} >= {
@@ -188,12 +194,12 @@ def test_a_mirror_stands_in_for_docker_io_and_another_registry_is_kept() -> None
     assert {image.partition("/")[0] for image in own} == {"own.example.com", "m.example.com"}
 
 
-def test_login_secrets_are_those_of_both_places_once() -> None:
+def test_pull_secrets_of_both_values_are_merged_without_duplicates() -> None:
     for pod in pods(ci("shared-values")):
         assert pod.spec["imagePullSecrets"] == [{"name": "mirror-login"}, {"name": "second-login"}], pod.owner
 
 
-def test_a_claim_takes_its_own_class_else_the_shared_one() -> None:
+def test_a_claim_uses_its_own_storage_class_or_else_the_shared_one() -> None:
     release = ci("shared-values")
     claims = [each["spec"]["volumeClaimTemplates"][0] for each in kind(release, "StatefulSet")]
     claims += kind(release, "PersistentVolumeClaim")
@@ -219,7 +225,7 @@ GLOBAL = {
 
 
 def test_an_umbrella_chart_sets_all_of_it_in_its_own_values(tmp_path: Path) -> None:
-    """A parent's null never reaches a chart below it, so that every switch has a value that does."""
+    """A null in a parent chart's values never reaches a subchart, so every switch also has another value."""
     shutil.copytree(CHART, tmp_path / "charts/deltastream")
     (tmp_path / "Chart.yaml").write_text(PARENT)
     below = {"enabled": True, "auth": {"podSecurityContext": {"enabled": False}}}
@@ -235,25 +241,25 @@ def test_an_umbrella_chart_sets_all_of_it_in_its_own_values(tmp_path: Path) -> N
         assert bool(pod.security) is (pod.component != "auth")
 
 
-def test_no_policy_reaches_pods_of_other_charts_of_the_release() -> None:
-    """Under an umbrella chart they have the same instance: deny-all would cut them off."""
+def test_no_policy_selects_pods_of_other_charts_in_the_release() -> None:
+    """Other charts' pods under an umbrella chart share the instance label; deny-all must not match them."""
     for policy in kind(ci("default"), "NetworkPolicy"):
         labels = policy["spec"]["podSelector"]["matchLabels"]
         assert labels.get("app.kubernetes.io/name") == "deltastream" or set(labels.values()) == {"stranger"}
 
 
-def test_no_hosts_at_all_render() -> None:
-    """As null in a values file."""
+def test_null_lists_of_hosts_render() -> None:
+    """Null lists of hosts, as a values file may set them, render."""
     assert _rendered("--set-json=ingress.hosts=null", "--set-json=httpRoute.hostnames=null")
 
 
-def test_null_is_nothing_for_every_setting_that_may_be_empty(tmp_path: Path) -> None:
-    """What people write to take a default away, often of settings that are empty anyway."""
+def test_null_means_empty_for_every_setting_that_may_be_empty(tmp_path: Path) -> None:
+    """Users write null to remove a default, often for settings that are empty anyway."""
     values: Object = {
         block: {key: None for key, value in DEFAULTS[block].items() if value in ({}, [], {"annotations": {}})}
         for block in BLOCKS
     }
-    for block in values.values():  # these say that there is none, not that there is the usual one
+    for block in values.values():  # here null removes the context instead of keeping the default
         del block["podSecurityContext"], block["containerSecurityContext"]
     values |= dict.fromkeys(("global", "commonLabels", "commonAnnotations", "listenAddress", "dnsConfig"))
     values |= {"ipFamilyPolicy": None, "ipFamilies": None, "image": {"pullSecrets": None}}
@@ -263,8 +269,8 @@ def test_null_is_nothing_for_every_setting_that_may_be_empty(tmp_path: Path) -> 
     assert objects(template(f"--values={file}")) == ci("default")
 
 
-def test_a_million_is_no_power_of_ten(tmp_path: Path) -> None:
-    """Numbers of a values file are floats to Helm, and it prints large ones as 1e+06."""
+def test_large_numbers_are_rendered_without_an_exponent(tmp_path: Path) -> None:
+    """Helm reads the numbers of a values file as floats, and would print large ones as 1e+06."""
     file = tmp_path / "values.yaml"
     file.write_text(
         "apiGateway: {rateLimitPerMinute: 1000000}\n"

@@ -1,4 +1,4 @@
-"""MongoDB with the files that the chart renders, against a real mongod."""
+"""A real mongod with the files that the chart renders."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ POD = {
     "POD_IP": "10.1.2.3",
     "SUBDOMAIN": "deltastream-mongodb.trading.svc",
 }
-# A stranger to DNS: the name leads to what the last pod had until it was asked three times. Of a pod with two
-# addresses `hosts` tells the IPv6 one alone, as the C library's getent does.
+# A fake getent. The first two lookups return the previous pod's address, as a stale DNS record would. For a
+# pod with two addresses, `hosts` returns only the IPv6 one, as the C library's getent does.
 GETENT = f"""#!/bin/sh
 echo "$2" >> "$0.asked"
 test "$1" = hosts && echo "fd00::3 $2" && exit
@@ -34,7 +34,7 @@ echo "{POD["POD_IP"]} STREAM"
 
 
 class ChartMongo(MongoServer):
-    """A mongod that starts with the rendered files; only places and the port are others."""
+    """A mongod that starts with the rendered files. Only paths and the port differ."""
 
     def __init__(self, home: Path, *options: str) -> None:
         super().__init__(home)
@@ -47,7 +47,7 @@ class ChartMongo(MongoServer):
         (home / "getent").chmod(0o755)
 
     def prepare(self) -> subprocess.CompletedProcess[str]:
-        """What the init container does."""
+        """Run the init container's script."""
         env = POD | {"PATH": f"{self.home}:{os.environ['PATH']}"}
         command = ["sh", str(self.home / "prepare.sh")]
         return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
@@ -60,13 +60,13 @@ class ChartMongo(MongoServer):
 
     def _answers(self) -> bool:
         try:
-            with self.client() as stranger:
-                return bool(stranger.admin.command("hello")["ok"])
+            with self.client() as anonymous:
+                return bool(anonymous.admin.command("hello")["ok"])
         except PyMongoError:
             return False
 
     def init(self, **env: str) -> None:
-        """What the chart's Job does."""
+        """Initiate the replica set and create its users, as the chart's Job does."""
         secret = self.files.secret
         env |= {
             "PATH": os.environ["PATH"],
@@ -83,7 +83,7 @@ class ChartMongo(MongoServer):
     def client(
         self, user: str = "", password: str = "", database: str = "admin"
     ) -> MongoClient[dict[str, int]]:
-        """Somebody with this password, or a stranger."""
+        """A client that logs in as `user`, or an unauthenticated client if `user` is empty."""
         login = f"{user}:{password}@" if user else ""
         url = f"mongodb://{login}127.0.0.1:{self.port}/?authSource={database}"
         return MongoClient(url, directConnection=True, serverSelectionTimeoutMS=5000)
@@ -99,7 +99,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> ChartMongo:
 
 @pytest.fixture(scope="module")
 def member(prepared: ChartMongo) -> Iterator[ChartMongo]:
-    """As the chart's Job leaves it: a set of one, with the two users of the Secret."""
+    """A mongod after the chart's Job: a replica set with one member and the two users of the Secret."""
     try:
         prepared.start()
         prepared.init()
@@ -108,28 +108,28 @@ def member(prepared: ChartMongo) -> Iterator[ChartMongo]:
         prepared.stop()
 
 
-def test_it_waits_until_its_own_name_leads_to_it(prepared: ChartMongo) -> None:
+def test_it_waits_until_its_name_resolves_to_its_own_address(prepared: ChartMongo) -> None:
     asked = (prepared.home / "getent.asked").read_text().splitlines()
     assert asked == [f"{POD['POD_NAME']}.{POD['SUBDOMAIN']}"] * 3
 
 
-def test_the_key_is_for_mongod_alone(prepared: ChartMongo) -> None:
-    """mongod does not start with one that the group can read."""
+def test_only_mongod_can_read_the_key(prepared: ChartMongo) -> None:
+    """mongod does not start with a key that the group can read."""
     key = prepared.home / "key/keyfile"
     assert key.stat().st_mode & 0o077 == 0
     assert key.read_text() == prepared.files.secret["keyfile"]
 
 
-def test_it_is_a_member_with_the_cache_that_the_values_say(member: ChartMongo) -> None:
+def test_it_is_a_member_with_the_configured_cache_size(member: ChartMongo) -> None:
     with member.client("root", member.files.secret["root-password"]) as root:
         assert root.admin.command("hello")["setName"] == "deltastream"
         cache = root.admin.command("serverStatus")["wiredTiger"]["cache"]["maximum bytes configured"]
         assert cache == 300 * 2**20
 
 
-def test_a_stranger_reads_nothing(member: ChartMongo) -> None:
-    with member.client() as stranger, pytest.raises(OperationFailure, match="requires authentication"):
-        stranger.list_database_names()
+def test_an_unauthenticated_client_reads_nothing(member: ChartMongo) -> None:
+    with member.client() as anonymous, pytest.raises(OperationFailure, match="requires authentication"):
+        anonymous.list_database_names()
 
 
 def test_the_services_password_opens_their_database_and_no_other(member: ChartMongo) -> None:
@@ -140,8 +140,8 @@ def test_the_services_password_opens_their_database_and_no_other(member: ChartMo
 
 
 @pytest.mark.parametrize("address", ["", "::"])
-def test_it_listens_on_ipv6_where_that_is_wanted(tmp_path: Path, address: str) -> None:
-    """On IPv4 in either case: an empty listenAddress is IPv4's."""
+def test_it_listens_on_ipv6_if_configured(tmp_path: Path, address: str) -> None:
+    """mongod listens on IPv4 in both cases: an empty listenAddress means IPv4 only."""
     mongod = ChartMongo(tmp_path / "mongodb", f"--set-string=listenAddress={address}")
     assert mongod.prepare().returncode == 0
     with mongod:

@@ -1,4 +1,4 @@
-"""Monitors and rules by the schemas of the Prometheus operator's own definitions."""
+"""Monitors and alert rules are valid by the schemas of the Prometheus operator's CRDs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alerts and dashboards: promtool's word, metrics that exist, labels that the monitors give."""
+"""Alerts and dashboards pass promtool, and use only metrics and labels that exist."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ UNIT_TESTS = sorted((Path(__file__).parent / "alerts").glob("*.yaml"))
 ALERTS = [rule["alert"] for rule in alerts()]
 ON = ("--set=metrics.enabled=true,alerts.enabled=true,dashboards.enabled=true",)
 ALL = f"--values={CHART / 'ci' / 'all-enabled.yaml'}"
-UP = Series("", set())  # Prometheus's own, of every target
+UP = Series("", set())  # Prometheus itself adds `up` for every target
 by_promtool = pytest.mark.timeout(900)  # the first run builds it
 
 
@@ -49,10 +49,10 @@ def _boards(release: list[Object]) -> list[Object]:
 
 
 @by_promtool
-def test_promtool_takes_the_files_what_the_chart_makes_of_them_and_every_panel(tmp_path: Path) -> None:
+def test_promtool_accepts_the_rule_files_the_rendered_rules_and_every_panel(tmp_path: Path) -> None:
     (made,) = kind(_rendered(*ON), "PrometheusRule")
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(made["spec"]))
-    # The panels' expressions as rules, with what Grafana would put in for the variables.
+    # The panels' expressions as rules, with the value that Grafana would insert for the variable.
     panels = [
         {"record": f"panel:{number}", "expr": re.sub(r"\$__rate_interval", "5m", asked.text)}
         for number, asked in enumerate(questions())
@@ -60,21 +60,21 @@ def test_promtool_takes_the_files_what_the_chart_makes_of_them_and_every_panel(t
     ]
     (tmp_path / "panels.yaml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": panels}]}))
     for files in (RULES, [tmp_path / "rules.yaml"], [tmp_path / "panels.yaml"]):
-        content, told = promtool("check", "rules", "--lint=all", "--lint-fatal", *files)
-        assert content, told
+        passed, output = promtool("check", "rules", "--lint=all", "--lint-fatal", *files)
+        assert passed, output
 
 
 @by_promtool
 @pytest.mark.parametrize("tests", UNIT_TESTS, ids=lambda path: path.stem)
 def test_alerts_fire_when_they_should_and_only_then(tests: Path) -> None:
-    content, told = promtool("test", "rules", tests)
-    assert content, told
+    passed, output = promtool("test", "rules", tests)
+    assert passed, output
 
 
 @by_promtool
 @pytest.mark.parametrize("alert", ALERTS)
-def test_a_unit_test_misses_an_alert_whose_metric_has_another_name(alert: str, tmp_path: Path) -> None:
-    """Each alert's tests are about its expression: with metrics that do not exist they fail."""
+def test_an_alerts_unit_tests_fail_if_its_metric_has_another_name(alert: str, tmp_path: Path) -> None:
+    """Each alert's unit tests really depend on its expression: with metrics that do not exist they fail."""
     (rules,) = [path for path in RULES if f"alert: {alert}\n" in path.read_text()]
     content = yaml.safe_load(rules.read_text())
     for rule in content["groups"][0]["rules"]:
@@ -83,9 +83,9 @@ def test_a_unit_test_misses_an_alert_whose_metric_has_another_name(alert: str, t
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(content))
     tests = yaml.safe_load((Path(__file__).parent / "alerts" / rules.name).read_text())
     (tmp_path / "tests.yaml").write_text(yaml.safe_dump(tests | {"rule_files": ["rules.yaml"]}))
-    good, told = promtool("test", "rules", tmp_path / "tests.yaml")
-    assert not good
-    assert f"alertname: {alert}," in told
+    passed, output = promtool("test", "rules", tmp_path / "tests.yaml")
+    assert not passed
+    assert f"alertname: {alert}," in output
 
 
 def test_every_alert_is_tested_firing_and_silent() -> None:
@@ -100,27 +100,27 @@ def test_every_alert_is_tested_firing_and_silent() -> None:
 
 
 @pytest.mark.parametrize("rule", alerts(), ids=lambda rule: rule["alert"])
-def test_an_alert_says_how_bad_it_is_and_where_and_what_to_do(rule: Object) -> None:
+def test_an_alert_has_a_severity_its_namespace_and_a_runbook(rule: Object) -> None:
     assert rule["labels"]["severity"] in ("warning", "critical")
     assert set(rule["annotations"]) == {"summary", "description", "runbook"}
     assert "$labels.namespace" in rule["annotations"]["description"]
     asked = Question(rule["alert"], rule["expr"])
-    told = set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"])))
-    # What a rule is summed by is all that its alerts can name; absent() has its matchers.
-    assert told <= (asked.groupings() or set(asked.selectors()[0].matchers))
-    assert asked.groupings() - {"le", "namespace"} <= told
+    named = set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"])))
+    # An alert has only the labels that its rule is grouped by. With absent() it has those of the matchers.
+    assert named <= (asked.groupings() or set(asked.selectors()[0].matchers))
+    assert asked.groupings() - {"le", "namespace"} <= named
     assert rule["annotations"]["runbook"] == f"docs/alerts.md#{rule['alert'].lower()}"
 
 
-def test_there_is_a_section_of_the_runbook_for_each_alert_with_a_command() -> None:
+def test_each_alert_has_a_runbook_section_with_a_command() -> None:
     sections = re.split(r"^#+ ", (ROOT / "docs" / "alerts.md").read_text(), flags=re.MULTILINE)
-    told = {text.partition("\n")[0]: text for text in sections if text.startswith("DeltaStream")}
-    assert sorted(told) == sorted(ALERTS)
-    assert [alert for alert, text in told.items() if "`kubectl " not in text] == []
+    found = {text.partition("\n")[0]: text for text in sections if text.startswith("DeltaStream")}
+    assert sorted(found) == sorted(ALERTS)
+    assert [alert for alert, text in found.items() if "`kubectl " not in text] == []
 
 
 @pytest.mark.parametrize("asked", questions(), ids=lambda asked: asked.where)
-def test_metrics_and_labels_that_are_asked_for_exist(asked: Question) -> None:
+def test_metrics_and_labels_of_alerts_and_dashboards_exist(asked: Question) -> None:
     _exists(asked, targets(_rendered(*ON)))
 
 
@@ -134,7 +134,7 @@ def _exists(asked: Question, scraped: list[Target]) -> None:
         assert asked.groupings() - {"le"} <= known, selector.metric
         assert set(selector.matchers) <= known, selector.metric
         for label, (_, value) in selector.matchers.items():
-            # The series of a namespace, a feed and a container are the monitors'; a status is HTTP's.
+            # The monitors set namespace, feed and container; a status is an HTTP status code.
             if label not in ("namespace", "feed", "container", "status"):
                 assert f'"{value}"' in _source(component), f"{selector.metric} {label}={value}"
 
@@ -156,7 +156,7 @@ def _source(component: str) -> str:
     ],
     ids=["metric", "grouping", "label", "value", "no namespace"],
 )
-def test_what_does_not_exist_is_found(text: str) -> None:
+def test_a_missing_metric_or_label_is_found(text: str) -> None:
     with pytest.raises((AssertionError, KeyError, ValueError)):
         _exists(Question("made up", text), targets(_rendered(*ON)))
 
@@ -167,14 +167,14 @@ def test_every_alert_is_about_the_namespace_of_the_release() -> None:
             assert selector.matchers["namespace"] == ("=", NAMESPACE), rule["alert"]
 
 
-def test_a_target_that_is_down_is_told_for_every_container_that_is_scraped() -> None:
+def test_the_target_down_alert_covers_every_scraped_container() -> None:
     (rule,) = [rule for rule in alerts() if rule["alert"] == "DeltaStreamTargetDown"]
     (selector,) = Question(rule["alert"], rule["expr"]).selectors()
     sign, value = selector.matchers["container"]
     assert (sign, value.split("|")) == ("=~", sorted(target.container for target in targets(_rendered(*ON))))
 
 
-def test_nothing_is_rendered_before_it_is_switched_on() -> None:
+def test_monitors_alerts_and_dashboards_are_off_by_default() -> None:
     assert kind(_rendered(), "PrometheusRule", "ServiceMonitor", "PodMonitor") == []
     assert _boards(_rendered()) == []
 
@@ -188,18 +188,21 @@ def test_alerts_have_the_labels_given_and_not_those_left_out() -> None:
     assert len({group["name"] for group in groups}) == len(RULES)
 
 
-def test_the_schema_knows_every_alert_that_can_be_left_out() -> None:
+def test_the_schema_lists_every_alert_that_can_be_left_out() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())
     assert schema["properties"]["alerts"]["properties"]["without"]["items"]["enum"] == sorted(ALERTS)
 
 
-def test_dashboards_reach_grafana_as_they_are() -> None:
+def test_dashboards_reach_grafana_unchanged() -> None:
     boards = _boards(_rendered(ALL))
     texts = [text for each in boards for text in each["data"].values()]
     assert [json.loads(text) for text in texts] == [dashboard(path.name) for path in DASHBOARDS]
     for each in boards:
         assert {"grafana_dashboard": "1", "team": "options"}.items() <= each["metadata"]["labels"].items()
-        annotations = {"grafana_folder": "DeltaStream", "example.com/desk": "options"}  # the common one too
+        annotations = {
+            "grafana_folder": "DeltaStream",
+            "example.com/desk": "options",
+        }  # and the common one
         assert each["metadata"]["annotations"] == annotations
     (first, *_) = _boards(_rendered(*ON))
     assert first["metadata"]["labels"]["grafana_dashboard"] == "1"
@@ -207,7 +210,7 @@ def test_dashboards_reach_grafana_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("name", [path.name for path in DASHBOARDS])
-def test_a_dashboard_asks_whom_and_where_first_and_its_panels_do_not_overlap(name: str) -> None:
+def test_a_dashboard_has_its_variables_and_its_panels_do_not_overlap(name: str) -> None:
     board = dashboard(name)
     variables = {each["name"]: each for each in board["templating"]["list"]}
     assert variables["datasource"]["query"] == "prometheus"
@@ -233,7 +236,7 @@ def _cells(place: dict[str, Any]) -> set[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("name", [path.name for path in DASHBOARDS])
-def test_a_dashboards_choices_come_from_metrics_that_exist(name: str) -> None:
+def test_a_dashboards_variables_query_existing_metrics(name: str) -> None:
     for variable in dashboard(name)["templating"]["list"]:
         if variable["type"] == "query":
             found = re.fullmatch(r"label_values\((\w+)(?:\{.*\})?, (\w+)\)", variable["query"]["query"])
@@ -242,5 +245,5 @@ def test_a_dashboards_choices_come_from_metrics_that_exist(name: str) -> None:
             assert label in metrics()[metric].labels | {"namespace"}
 
 
-def test_dashboards_have_ids_of_their_own() -> None:
+def test_dashboards_have_different_ids() -> None:
     assert len({dashboard(path.name)["uid"] for path in DASHBOARDS}) == len(DASHBOARDS) == 2

@@ -1,4 +1,4 @@
-"""The chart's table of ports (templates/_ports.tpl) agrees with whoever else names a port."""
+"""The chart's table of ports (templates/_ports.tpl) agrees with every other file that names a port."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import pytest
 from devcluster.images.catalogue import SERVICES
 from devcluster.release import GATEWAYS
 
-from tests.chart.render import CHART, ROOT, Object, kind, objects, pods, template
+from tests.chart.render import CHART, COMPONENT, ROOT, Object, kind, objects, pods, template
 
-COMPONENT = "app.kubernetes.io/component"
-# Names of the local run's variables that are not the service's own.
+# Services whose port variable in the local run is not named after the service.
 LOCAL = {"logging-service": "LOGGING_PORT"}
 
 
@@ -33,7 +32,7 @@ def called() -> dict[str, int]:
 
 def opened(component: str) -> list[str]:
     """The ports of a component's containers."""
-    found = [pod for pod in pods(release()) if pod.labels[COMPONENT] == component]
+    found = [pod for pod in pods(release()) if pod.component == component]
     ports = {
         port["containerPort"] for pod in found for each in pod.containers for port in each.get("ports", [])
     }
@@ -42,28 +41,28 @@ def opened(component: str) -> list[str]:
 
 @pytest.mark.parametrize("image", [*SERVICES, "operator"])
 def test_an_image_exposes_the_ports_of_its_pods(image: str) -> None:
-    """Rule: outside Kubernetes an image listens where its pod does."""
+    """Rule: outside Kubernetes an image listens on the same ports as its pod."""
     folder = ROOT / image if image == "operator" else ROOT / "services" / image
     (exposed,) = re.findall(r"^EXPOSE (.+)\n", (folder / "Dockerfile").read_text(), re.MULTILINE)
     assert opened(image) == exposed.split()
 
 
-def test_a_service_is_called_where_its_pod_listens() -> None:
-    """Rule: nothing translates a port."""
+def test_a_service_has_the_ports_of_its_pods() -> None:
+    """Rule: a Service's port equals its pod's port."""
     assert {component: [str(port)] for component, port in called().items()} == {
         component: opened(component) for component in called()
     }
 
 
 def test_the_stores_files_name_the_ports_of_the_table() -> None:
-    """Rule: the two files are plain, so that the tests can start real stores with them."""
+    """Rule: the two files contain no templates, so that the tests can start real stores with them."""
     (redis,) = re.findall(r"^port (\d+)\n", (CHART / "files/redis.conf").read_text(), re.MULTILINE)
     (mongodb,) = re.findall(r"^ *port: (\d+)\n", (CHART / "files/mongod.conf").read_text(), re.MULTILINE)
     assert {"redis": int(redis), "mongodb": int(mongodb)}.items() <= called().items()
 
 
 def test_the_local_run_and_make_up_have_the_same_ports() -> None:
-    """Rule: a client is the same against either. The operator's tests compare .env.example with its code."""
+    """Rule: a client needs no other ports. The operator's tests compare .env.example with its code."""
     local = dict(re.findall(r"^([A-Z_]+_PORT)=(\d+)\n", (ROOT / ".env.example").read_text(), re.MULTILINE))
     services = {name: port for name, port in called().items() if name in SERVICES}
     variables = {LOCAL.get(name, f"{name.upper().replace('-', '_')}_PORT"): name for name in services}
@@ -71,7 +70,7 @@ def test_the_local_run_and_make_up_have_the_same_ports() -> None:
     assert GATEWAYS.items() <= services.items()
 
 
-def test_no_template_but_the_table_names_a_port() -> None:
+def test_only_the_table_of_ports_names_a_port() -> None:
     """Rule: a port is changed in one place."""
     numbers = {
         port for each in [*called(), "operator", "feed-generator", "worker-enricher"] for port in opened(each)

@@ -1,4 +1,4 @@
-"""The chart's README says what values.yaml says."""
+"""The chart's README documents the values in values.yaml."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VALUES = (CHART / "values.yaml").read_text()
 
 
 def test_the_table_is_the_one_of_todays_values() -> None:
-    """`make base` was run after the last change of values.yaml."""
+    """Fails if `make base` was not run after the last change of values.yaml."""
     assert render_values.rendered(README, VALUES) == README
 
 

@@ -1,4 +1,4 @@
-"""Redis with the files that the chart renders: settings, users, probes, against a real server."""
+"""A real Redis with the files that the chart renders: its settings, users and probes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from devcluster.waiting import wait_until
 from tests.chart.chart_redis import ChartRedis
 
 pytestmark = pytest.mark.timeout(300)  # the first run installs redis-cli
-# For the tests' own look at the server: none of the chart's users may ask for settings.
+# An extra user for the tests, because none of the chart's users may read settings.
 INSPECTOR = "user inspector on >inspector ~* &* +@all\n"
-# What the protocol itself allows to anybody.
+# Commands that Redis allows without any right.
 ANYBODY = {"auth", "hello", "quit", "reset"}
 READS = {"hgetall", "hmget", "info", "llen", "xlen", "xpending", "xrange"}
 READS |= {"xinfo|consumers", "xinfo|groups", "xinfo|help", "xinfo|stream"}
@@ -43,7 +43,7 @@ def _inspected(home: Path, *options: str) -> Iterator[redis.Redis]:
 
 @pytest.fixture(params=[256, 1001])
 def sized(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[int, redis.Redis]]:
-    """A server whose container has so many MiB, and somebody who may ask it for its settings."""
+    """The container's memory in MiB, and a client of that server that may read its settings."""
     for client in _inspected(tmp_path / "redis", f"--set=redis.memoryMi={request.param}"):
         yield request.param, client
 
@@ -53,22 +53,22 @@ def inspector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]
     yield from _inspected(tmp_path_factory.mktemp("inspected") / "redis")
 
 
-def test_a_full_server_refuses_and_what_it_took_is_on_disk(sized: tuple[int, redis.Redis]) -> None:
+def test_a_full_server_rejects_writes_and_accepted_writes_are_on_disk(sized: tuple[int, redis.Redis]) -> None:
     mib, client = sized
-    told = client.config_get("maxmemory*", "append*", "save")
+    settings = client.config_get("maxmemory*", "append*", "save")
     wanted = {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "everysec", "save": ""}
-    assert {key: told[key] for key in wanted} == wanted
-    most = int(str(told["maxmemory"])) / 2**20
+    assert {key: settings[key] for key in wanted} == wanted
+    most = int(str(settings["maxmemory"])) / 2**20
     assert most == mib * 3 // 4
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-def test_it_listens_on_both_families_as_far_as_there_are_both(server: ChartRedis, address: str) -> None:
+def test_it_listens_on_ipv4_and_ipv6(server: ChartRedis, address: str) -> None:
     with redis.Redis(host=address, port=server.port) as client, pytest.raises(redis.AuthenticationError):
         client.ping()
 
 
-def test_each_url_of_the_secret_leads_to_its_own_database(server: ChartRedis) -> None:
+def test_each_url_of_the_secret_selects_its_own_database(server: ChartRedis) -> None:
     for database in range(3):
         with redis.Redis.from_url(server.url(database), decode_responses=True) as client:
             client.set("here", database)
@@ -86,7 +86,7 @@ def test_a_service_cannot_take_the_server_over(server: ChartRedis, command: str)
         client.execute_command(*command.split())
 
 
-def test_the_operator_reads_what_it_steers_by(server: ChartRedis) -> None:
+def test_the_operator_can_read_every_scaling_signal(server: ChartRedis) -> None:
     with redis.Redis.from_url(server.url()) as services:
         services.xadd("feed:india", {"n": 1})
         services.xgroup_create("feed:india", "enrichers", id="0")
@@ -105,14 +105,14 @@ def test_the_operator_reads_what_it_steers_by(server: ChartRedis) -> None:
 
 
 def _commands(client: redis.Redis) -> Iterator[tuple[str, int]]:
-    """Every command of the server, those below another by both names, with how many words it needs."""
-    for told in client.execute_command("COMMAND").values():
-        for name, arity, *_ in told["subcommands"] or [(told["name"], told["arity"])]:
+    """Each command of the server, a subcommand as `command|subcommand`, and the number of words it needs."""
+    for each in client.execute_command("COMMAND").values():
+        for name, arity, *_ in each["subcommands"] or [(each["name"], each["arity"])]:
             yield name, abs(arity)
 
 
 def _may(client: redis.Redis, user: str) -> set[str]:
-    """What the server would let the user do."""
+    """The commands that the user may run."""
     found = set()
     for name, words in _commands(client):
         command = name.split("|")
@@ -122,32 +122,32 @@ def _may(client: redis.Redis, user: str) -> set[str]:
     return found
 
 
-def test_the_operator_may_do_nothing_else(inspector: redis.Redis) -> None:
+def test_the_operator_may_run_no_other_command(inspector: redis.Redis) -> None:
     assert _may(inspector, "operator") == READS | ANYBODY | {"exec", "multi", "ping", "select"}
 
 
-def test_nobody_comes_in_without_a_password(server: ChartRedis) -> None:
-    with redis.Redis(port=server.port) as stranger:
+def test_a_client_without_a_password_is_rejected(server: ChartRedis) -> None:
+    with redis.Redis(port=server.port) as anonymous:
         with pytest.raises(redis.exceptions.AuthenticationError):
-            stranger.get("here")
+            anonymous.get("here")
         with pytest.raises(redis.exceptions.AuthenticationError):
-            stranger.execute_command("AUTH", "default", "")
+            anonymous.execute_command("AUTH", "default", "")
 
 
-def test_probes_hold_while_it_serves(server: ChartRedis) -> None:
+def test_probes_succeed_while_it_serves(server: ChartRedis) -> None:
     assert server.probes() == {"startup": 0, "liveness": 0, "readiness": 0}
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[ChartRedis]:
-    """A server to be stopped."""
+    """A server of its own for a test that stops it."""
     running = ChartRedis(tmp_path / "redis")
     running.start()
     yield running
     running.kill()
 
 
-def test_a_server_that_reads_its_file_is_alive_and_not_ready(own: ChartRedis) -> None:
+def test_a_server_that_loads_its_data_is_alive_but_not_ready(own: ChartRedis) -> None:
     with redis.Redis.from_url(own.url()) as client, client.pipeline(transaction=False) as many:
         for number in range(14_000):
             many.set(f"key:{number}", "value")
@@ -156,20 +156,20 @@ def test_a_server_that_reads_its_file_is_alive_and_not_ready(own: ChartRedis) ->
     own.slow = True
     own.start()
     assert own.probes() == {"startup": 0, "liveness": 0, "readiness": 1}
-    wait_until(lambda: own.probe("readinessProbe").returncode == 0, "it is ready once it has read it")
+    wait_until(lambda: own.probe("readinessProbe").returncode == 0, "it is ready once it has loaded its data")
 
 
-def test_a_password_that_has_changed_since_the_start_takes_nothing_away(own: ChartRedis) -> None:
+def test_probes_still_succeed_after_the_password_file_changes(own: ChartRedis) -> None:
     (own.home / "operator-password").write_text("another")
     assert own.probes() == {"startup": 0, "liveness": 0, "readiness": 0}
 
 
-def test_a_dead_server_is_neither(own: ChartRedis) -> None:
+def test_a_dead_server_fails_every_probe(own: ChartRedis) -> None:
     own.kill()
     assert own.probes() == {"startup": 1, "liveness": 1, "readiness": 1}
 
 
-def test_a_server_that_hangs_is_neither_and_the_probe_says_so_in_its_time(own: ChartRedis) -> None:
+def test_a_hanging_server_fails_the_probes_within_their_timeout(own: ChartRedis) -> None:
     os.kill(own.pid, signal.SIGSTOP)
     try:
         said = own.probe("livenessProbe"), own.probe("readinessProbe")

@@ -1,4 +1,4 @@
-"""The users that the chart renders carry the whole pipeline, and may do nothing to the server."""
+"""The chart's Redis users have every right that the pipeline needs, and no right to administer the server."""
 
 from __future__ import annotations
 
@@ -13,18 +13,13 @@ from redis.exceptions import NoPermissionError
 
 from tests.chart.chart_redis import ChartRedis
 from tests.support.pipelines import Pipelines, open_entries
-from tests.support.tls import redis_programs
+from tests.support.redis7 import Redis7
 
 pytestmark = pytest.mark.timeout(300)  # the first run installs redis-cli
 
 
-class ChartRedis7(ChartRedis):
-    """With Redis' own program."""
-
-    def _command(self) -> list[str]:
-        programs, environment = redis_programs()
-        settings = (f"{name}={value}" for name, value in environment.items())
-        return ["env", *settings, str(programs / "redis-server"), *super()._command()[1:]]
+class ChartRedis7(Redis7, ChartRedis):
+    """The same server, run by Debian's Redis 7 instead of the wheel's Valkey."""
 
 
 @pytest.fixture(scope="module", params=[ChartRedis, ChartRedis7])
@@ -33,10 +28,10 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield running
 
 
-def test_generator_subscriber_and_worker_lack_no_right(
+def test_generator_subscriber_and_worker_have_every_right_they_need(
     server: ChartRedis, tmp_path: Path, mongo_url: str
 ) -> None:
-    """Messages are stored, rubbish is set aside, and the operator may look: no NOPERM in any log."""
+    """Messages are stored, an invalid one becomes a dead letter, and no process logs a missing right."""
     urls = {"redis_url": server.url(), "broker_url": server.url(1), "mongo_url": mongo_url}
     with (
         redis.Redis.from_url(server.url()) as services,
@@ -51,7 +46,9 @@ def test_generator_subscriber_and_worker_lack_no_right(
         wait_until(lambda: open_entries(operator, "a") == 0, "drained")
         assert services.xlen("dlq:a") == 1
         feed.check_accounts("a")
-        assert feed.last_metric("a", "feed_redis_memory_ratio")[""] > 0, "it may ask for memory"
+        assert feed.last_metric("a", "feed_redis_memory_ratio")[""] > 0, (
+            "the generator may read Redis' memory use"
+        )
         assert feed.ended == []
         log = feed.log("a")
         assert [line for line in log.splitlines() if "NOPERM" in line or "NoPermission" in line] == []
@@ -90,8 +87,8 @@ FORBIDDEN = {
 @pytest.mark.parametrize(
     ("user", "command"), [(user, each) for user in FORBIDDEN for each in FORBIDDEN[user]]
 )
-def test_no_user_may_do_more_than_its_work(server: ChartRedis, user: str, command: str) -> None:
-    """Refused for the right, not for the arguments."""
+def test_a_user_may_not_run_a_command_outside_its_role(server: ChartRedis, user: str, command: str) -> None:
+    """Redis refuses the command because of the missing right, not because of its arguments."""
     url = server.url() if user == "app" else server.operator_url
     with redis.Redis.from_url(url) as client, pytest.raises(NoPermissionError):
         client.execute_command(*command.split())

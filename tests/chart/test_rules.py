@@ -1,4 +1,4 @@
-"""What must hold in every release that the chart makes, whatever its values: pods and their names."""
+"""Rules that hold in every release of the chart, whatever its values: for pods, volumes, probes and names."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import yaml
 from tests.chart.render import (
     CHART,
     CI,
+    COMPONENT,
     ROOT,
     Object,
     Pod,
@@ -27,20 +28,16 @@ from tests.chart.render import (
 
 # Only these may talk to the API server.
 TOKENS = {"operator", "init-secrets", "crd-upgrade", "smoke"}
-LONGEST = "r" * 53  # Helm takes no longer name of a release
+LONGEST = "r" * 53  # the longest release name that Helm accepts
 
 
-def _component(pod: Pod) -> str:
-    return pod.labels["app.kubernetes.io/component"]
-
-
-def test_there_is_a_pod_for_every_component(release: list[Object]) -> None:
+def test_every_component_has_a_pod(release: list[Object]) -> None:
     ours = {path.parent.name for path in (ROOT / "services").glob("*/Dockerfile")} | {"operator"}
     assert len(ours) == 9
-    assert ours <= {_component(pod) for pod in pods(release)}
+    assert ours <= {pod.component for pod in pods(release)}
 
 
-def test_every_object_is_there_once_and_says_its_namespace(release: list[Object]) -> None:
+def test_every_object_is_unique_and_names_its_namespace(release: list[Object]) -> None:
     seen = Counter(name(each) for each in release)
     assert [each for each, times in seen.items() if times > 1] == []
     cluster_wide = {"ClusterRole", "ClusterRoleBinding"}
@@ -52,7 +49,7 @@ def test_every_object_is_there_once_and_says_its_namespace(release: list[Object]
 
 
 def test_no_variable_is_set_twice(release: list[Object]) -> None:
-    """Server-side apply refuses a second one, and no linter says so."""
+    """Server-side apply refuses a duplicate variable, and no linter reports it."""
     for pod in pods(release):
         for container in pod.containers:
             times = Counter(variable["name"] for variable in container.get("env", []))
@@ -72,7 +69,7 @@ def test_every_mount_has_a_volume_and_every_volume_a_mount(release: list[Object]
         assert mounts == volumes, pod.owner
 
 
-def test_every_file_that_a_container_is_told_of_is_mounted(release: list[Object]) -> None:
+def test_every_path_in_a_containers_settings_is_mounted(release: list[Object]) -> None:
     for pod in pods(release):
         for container in pod.containers:
             folders = tuple(mount["mountPath"] for mount in container["volumeMounts"])
@@ -90,13 +87,7 @@ def _paths(container: Object) -> list[str]:
 
 def test_every_key_of_a_secret_that_a_variable_names_is_projected(release: list[Object]) -> None:
     for pod in pods(release):
-        projected = {
-            item["path"]
-            for volume in pod.spec["volumes"]
-            for source in volume.get("projected", {}).get("sources", [])
-            if "secret" in source
-            for item in source["secret"]["items"]
-        }
+        projected = {path for paths in pod.secret_files.values() for path in paths}
         wanted = {
             Path(variable["value"]).name
             for container in pod.containers
@@ -104,14 +95,12 @@ def test_every_key_of_a_secret_that_a_variable_names_is_projected(release: list[
             if variable["name"].endswith("_FILE") and variable["value"].startswith("/run/secrets/")
         }
         assert wanted <= projected, pod.owner
-        told = str([container.get("command") for container in pod.containers])
+        commands = str([container.get("command") for container in pod.containers])
         files = (
-            {"users.acl", "operator-password", "keyfile"}
-            if _component(pod) in ("redis", "mongodb")
-            else set()
+            {"users.acl", "operator-password", "keyfile"} if pod.component in ("redis", "mongodb") else set()
         )
-        authorities = {"redis-ca.crt", "mongodb-ca.crt"}  # test_tls.py says whose
-        assert projected - wanted - authorities <= files, f"{pod.owner} {told}"
+        authorities = {"redis-ca.crt", "mongodb-ca.crt"}  # test_tls.py checks which pods get them
+        assert projected - wanted - authorities <= files, f"{pod.owner} {commands}"
 
 
 def test_config_maps_and_accounts_that_pods_name_exist(release: list[Object]) -> None:
@@ -125,7 +114,7 @@ def test_config_maps_and_accounts_that_pods_name_exist(release: list[Object]) ->
                 used.add(volume["configMap"]["name"])
                 content = maps[volume["configMap"]["name"]]
                 assert {item["key"] for item in volume["configMap"].get("items", [])} <= set(content)
-    # No pod of ours reads a dashboard: Grafana does. The user's own is read by whom the user wants.
+    # Grafana reads the dashboards; no pod of the release does. Users add the `-extra` maps for their own use.
     others = {each for each in maps if "-dashboard-" in each}
     assert {each for each in set(maps) - used if not each.endswith("-extra")} == others
 
@@ -135,7 +124,7 @@ def test_every_pod_is_hardened(release: list[Object]) -> None:
         whole = pod.spec["securityContext"]
         assert whole["runAsNonRoot"] is True, pod.owner
         users = {whole.get(key) for key in ("runAsUser", "runAsGroup", "fsGroup")}
-        assert users in ({10001}, {None}), pod.owner  # none where the cluster gives them
+        assert users in ({10001}, {None}), pod.owner  # None on OpenShift, where the cluster assigns ids
         assert whole["seccompProfile"] == {"type": "RuntimeDefault"}, pod.owner
         assert pod.spec["enableServiceLinks"] is False, pod.owner
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod.spec), pod.owner
@@ -147,12 +136,12 @@ def test_every_pod_is_hardened(release: list[Object]) -> None:
             assert own["capabilities"] == {"drop": ["ALL"]}, pod.owner
 
 
-def test_every_container_asks_for_what_it_needs_and_has_a_limit(release: list[Object]) -> None:
+def test_every_container_has_requests_and_limits(release: list[Object]) -> None:
     for pod in pods(release):
         for container in pod.containers:
             for amounts in ("requests", "limits"):
-                told = container["resources"][amounts]
-                assert set(told) == {"cpu", "memory", "ephemeral-storage"}, pod.owner
+                given = container["resources"][amounts]
+                assert set(given) == {"cpu", "memory", "ephemeral-storage"}, pod.owner
 
 
 def test_every_scratch_volume_has_a_limit(release: list[Object]) -> None:
@@ -166,7 +155,7 @@ def test_every_scratch_volume_has_a_limit(release: list[Object]) -> None:
 def test_only_the_operator_and_hooks_get_a_token(release: list[Object]) -> None:
     for pod in pods(release):
         assert pod.spec["automountServiceAccountToken"] is False, pod.owner
-        assert has_token(pod) is (_component(pod) in TOKENS), pod.owner
+        assert has_token(pod) is (pod.component in TOKENS), pod.owner
     for account in kind(release, "ServiceAccount"):
         assert account["automountServiceAccountToken"] is False
 
@@ -178,14 +167,17 @@ def test_every_long_running_container_has_three_probes_with_a_port_that_exists(r
         for container in pod.spec["containers"]:
             ports = {key for port in container["ports"] for key in (port["name"], port["containerPort"])}
             for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-                told = container[probe]
-                how = told.get("httpGet") or told.get("tcpSocket")
+                settings = container[probe]
+                how = settings.get("httpGet") or settings.get("tcpSocket")
                 assert how is None or how["port"] in ports, f"{pod.owner} {probe}"
 
 
-def test_what_takes_requests_waits_until_nobody_sends_it_any(release: list[Object]) -> None:
-    """Endpoints go while the pod stops: who closes at once refuses connections at every rollout."""
-    services = {_component(pod): pod for pod in pods(release) if _serves_http(pod)}
+def test_an_http_service_keeps_serving_until_its_endpoint_is_removed(release: list[Object]) -> None:
+    """Kubernetes removes a pod's endpoint while the pod stops.
+
+    A service that closes its port at once would refuse connections at every rollout.
+    """
+    services = {pod.component: pod for pod in pods(release) if _serves_http(pod)}
     assert len(services) == 6
     for component, pod in services.items():
         (container,) = pod.spec["containers"]
@@ -195,22 +187,22 @@ def test_what_takes_requests_waits_until_nobody_sends_it_any(release: list[Objec
 
 def _serves_http(pod: Pod) -> bool:
     ports = [port["name"] for container in pod.spec["containers"] for port in container.get("ports", [])]
-    return pod.owner.startswith("Deployment/") and ports == ["http"] and _component(pod) != "operator"
+    return pod.owner.startswith("Deployment/") and ports == ["http"] and pod.component != "operator"
 
 
-def test_the_gateway_stays_in_its_service_while_what_is_behind_it_is_away(release: list[Object]) -> None:
+def test_the_api_gateway_stays_ready_while_an_upstream_is_unavailable(release: list[Object]) -> None:
     paths = {
-        _component(pod): pod.spec["containers"][0]["readinessProbe"]["httpGet"]["path"]
+        pod.component: pod.spec["containers"][0]["readinessProbe"]["httpGet"]["path"]
         for pod in pods(release)
         if _serves_http(pod)
     }
     assert {component for component, path in paths.items() if path != "/readyz"} == {"api-gateway"}
 
 
-def test_a_pod_that_cannot_start_keeps_no_other_feed_s_pod_on_its_node(release: list[Object]) -> None:
-    """In percent of all feeds' pods: one broken of twenty leaves room for others."""
+def test_a_broken_feed_pod_does_not_block_evictions_of_other_feeds_pods(release: list[Object]) -> None:
+    """The limit is a percentage of all feeds' pods: with 1 of 20 broken, others can still be evicted."""
     found = {
-        each["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"]: each["spec"]["maxUnavailable"]
+        each["spec"]["selector"]["matchLabels"][COMPONENT]: each["spec"]["maxUnavailable"]
         for each in kind(release, "PodDisruptionBudget")
     }
     assert {component for component, most in found.items() if most != 1} == {
@@ -228,13 +220,13 @@ def test_ports_of_a_pod_have_different_names_and_numbers(release: list[Object]) 
 
 
 @pytest.mark.parametrize("values", CI, ids=lambda path: path.stem)
-def test_a_second_render_is_the_same_to_the_byte(values: Path) -> None:
+def test_two_renders_are_byte_equal(values: Path) -> None:
     assert template(f"--values={values}") == template(f"--values={values}")
 
 
 @pytest.mark.parametrize("values", CI, ids=lambda path: path.stem)
 def test_a_new_version_changes_no_selector_and_no_claim(values: Path, tmp_path: Path) -> None:
-    """Kubernetes refuses a change of either, so that the upgrade would fail."""
+    """Kubernetes refuses to change selectors and claims, so the upgrade would fail."""
     newer = tmp_path / "deltastream"
     shutil.copytree(CHART, newer)
     about = yaml.safe_load((newer / "Chart.yaml").read_text())
@@ -261,17 +253,17 @@ def _unchangeable(release: list[Object]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("values", CI, ids=lambda path: path.stem)
-def test_names_fit_with_the_longest_name_of_a_release(values: Path) -> None:
+def test_names_fit_with_the_longest_release_name(values: Path) -> None:
     for each in objects(template(f"--values={values}", release=LONGEST)):
-        # A StatefulSet's pods carry its name, a number and a hash in a label; a CronJob's Jobs its name and
-        # a time.
+        # A StatefulSet's pods have a label with its name, a number and a hash. A CronJob's Jobs have its name
+        # and a time.
         limit = 52 if each["kind"] in ("StatefulSet", "CronJob") else 63
         assert len(each["metadata"]["name"]) <= limit, name(each)
         for value in each["metadata"].get("labels", {}).values():
             assert len(value) <= 63, name(each)
 
 
-# all-enabled names its objects itself.
+# all-enabled is left out because it sets fullnameOverride.
 @pytest.mark.parametrize(
     "values", [path for path in CI if path.stem != "all-enabled"], ids=lambda path: path.stem
 )
@@ -287,7 +279,7 @@ def test_two_long_releases_do_not_share_a_name(values: Path) -> None:
     assert first & second == set()
 
 
-def test_copies_of_files_are_the_files() -> None:
+def test_copied_files_equal_their_originals() -> None:
     for copy, original in [
         ("crds/deltastreamfeed.yaml", "k8s/crd/deltastreamfeed.yaml"),
         ("files/smoke/recording.csv", "k8s/samples/data/nifty_2024-06-21_close.csv"),

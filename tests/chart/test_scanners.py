@@ -1,6 +1,6 @@
-"""What others say of the chart: checkov, and Kubernetes' own schemas from 1.30 to 1.37.
+"""The chart passes checkov and the Kubernetes schemas of versions 1.30 to 1.37.
 
-Each scanner is started once for the releases of all ci values files: its start takes longer than its work.
+Each scanner starts once for the releases of all ci values files: its start takes longer than its work.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.chart.scanners import CHECKOV, KUBERNETES_VALIDATE, environment
 
 pytestmark = pytest.mark.timeout(300)  # the first run installs the scanner
 VERSIONS = [f"1.{minor}" for minor in range(30, 38)]
-# Their schemas are CustomResourceDefinitions: the chart's own, the Gateway API's, the Prometheus operator's.
+# Kubernetes has no schema for these: the chart, the Gateway API and the Prometheus operator define them.
 OWN_KINDS = {"DeltaStreamFeed", "HTTPRoute", "PodMonitor", "PrometheusRule", "ServiceMonitor"}
 
 
@@ -41,7 +41,7 @@ def _made_by_the_operator(release: list[Object]) -> list[Object]:
 
 
 def _checkov(folder: Path, releases: dict[str, list[Object]]) -> dict[str, Any]:
-    """The results of one run; in each, `file_path` is `/<release>.yaml`."""
+    """Run checkov once over all releases. In each result, `file_path` is `/<release>.yaml`."""
     for stem, release in releases.items():
         (folder / f"{stem}.yaml").write_text(yaml.safe_dump_all(release))
     command = [environment(CHECKOV) / "checkov", f"--directory={folder}", "--framework=kubernetes"]
@@ -54,10 +54,10 @@ def _checkov(folder: Path, releases: dict[str, list[Object]]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def releases() -> dict[str, list[Object]]:
-    """What each ci values file leads to, the operator's pods included; each release is named like its file.
+    """The objects of each ci values file, the operator's pods included. Each release is named after its file.
 
-    checkov leads NetworkPolicies to pods by their labels alone, across files and namespaces: under one name,
-    a release without its policies would pass by those of another.
+    checkov matches NetworkPolicies to pods by labels alone, across files and namespaces. If all releases had
+    the same name, a release without policies would pass because of another release's policies.
     """
     made = {}
     for values in CI:
@@ -70,7 +70,7 @@ def releases() -> dict[str, list[Object]]:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory, releases: dict[str, list[Object]]) -> dict[str, Any]:
-    """What checkov says of all of them."""
+    """The results of checkov for all releases."""
     return _checkov(tmp_path_factory.mktemp("checkov"), releases)
 
 
@@ -78,19 +78,19 @@ def results(tmp_path_factory: pytest.TempPathFactory, releases: dict[str, list[O
 def test_checkov_finds_nothing_and_skips_nothing(
     values: Path, releases: dict[str, list[Object]], results: dict[str, Any]
 ) -> None:
-    def told(which: str) -> list[str]:
+    def found(which: str) -> list[str]:
         mine = [each for each in results[which] if each["file_path"] == f"/{values.stem}.yaml"]
         return [f"{each['check_id']} {each['resource']}" for each in mine]
 
-    failed = told("failed_checks")
+    failed = found("failed_checks")
     if values.stem == "openshift":
-        # checkov wants a high number of the user, which there the cluster gives.
+        # checkov requires a high user id; on OpenShift the cluster assigns it.
         assert {each.partition(" ")[0] for each in failed} == {"CKV_K8S_40"}
     else:
         assert failed == []
-    assert told("skipped_checks") == []
+    assert found("skipped_checks") == []
     assert results["parsing_errors"] == []
-    scanned = {each.partition(" ")[2] for each in told("passed_checks")}
+    scanned = {each.partition(" ")[2] for each in found("passed_checks")}
     workloads = kind(releases[values.stem], "Deployment", "StatefulSet", "Job", "CronJob", "Pod")
     missed = {f"{each['kind']}.{NAMESPACE}.{each['metadata']['name']}" for each in workloads} - scanned
     assert missed == set()
@@ -99,7 +99,7 @@ def test_checkov_finds_nothing_and_skips_nothing(
 def test_checkov_would_find_a_container_that_may_write_and_pods_without_a_network_policy(
     tmp_path: Path, releases: dict[str, list[Object]]
 ) -> None:
-    """In a release beside one that has what the other lacks."""
+    """The faults are found although another release in the same run has none of them."""
     good = kind(releases["default"], "NetworkPolicy", "Pod")
     bad = copy.deepcopy(kind(releases["minimal"], "Pod"))
     for pod in bad:
@@ -110,7 +110,7 @@ def test_checkov_would_find_a_container_that_may_write_and_pods_without_a_networ
 
 
 def _problems(given: dict[str, list[Object]]) -> dict[str, list[str]]:
-    """What is wrong with the objects under each name."""
+    """Validate lists of objects by name. Returns the problems by the same names."""
     program = Path(__file__).with_name("validate.py")
     command = [environment(KUBERNETES_VALIDATE) / "python", program, *VERSIONS]
     done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False)
@@ -121,10 +121,10 @@ def _problems(given: dict[str, list[Object]]) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def problems() -> dict[str, list[str]]:
-    """What is wrong with what each ci values file leads to, kinds that are not Kubernetes' own left out."""
+    """The problems of each ci values file's objects, without the kinds that have no Kubernetes schema."""
     given = {}
     for values in CI:
-        release = objects(template(f"--values={values}"))  # all of one name: what is equal is looked at once
+        release = objects(template(f"--values={values}"))  # same name: cached
         known = [each for each in release if each["kind"] not in OWN_KINDS]
         given[values.stem] = [*known, *_made_by_the_operator(release)]
     return _problems(given)
@@ -139,7 +139,7 @@ def test_an_unknown_kind_and_an_unknown_field_are_found() -> None:
     (first, *_) = kind(objects(template()), "Deployment")
     wrong = {"kind": [first | {"kind": "Deploymint"}], "field": [first | {"spec": {"replcias": 1}}]}
     found = _problems(wrong | {"good": [first]})
-    assert {name: len(told) for name, told in found.items()} == {
+    assert {name: len(problems) for name, problems in found.items()} == {
         "kind": len(VERSIONS),
         "field": len(VERSIONS),
         "good": 0,

@@ -1,4 +1,4 @@
-"""values.schema.json takes every value that values.yaml documents, and nothing else."""
+"""values.schema.json accepts every value that values.yaml documents, and nothing else."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ FREE |= KNOWN
 # `enabled` is the condition of a chart that includes this one; it has no default here.
 UNDOCUMENTED = {("enabled",)}
 Path_ = tuple[str, ...]
-# The rest of a chart that includes this one may read it; no template here does.
+# No template of this chart reads it; a chart that includes this one may.
 NOT_READ = {("global",)}
-# What every component has: test_elsewhere looks for each in every pod, in one render instead of a hundred.
+# Keys that every component has. test_additions.py and test_elsewhere.py check them in every pod with one
+# render instead of a hundred.
 OF_EVERY_COMPONENT = {"podLabels", "podSecurityContext", "containerSecurityContext", "serviceAccount"}
 OF_EVERY_COMPONENT |= {"topologySpreadConstraints", "extraEnv", "extraVolumes", "extraVolumeMounts"}
-# Releases that a key can show in: what one does not render, another does.
+# Releases in which a changed key can show: what one of them does not render, another does.
 SHOWN_IN = ["all-enabled", "default", "external-stores"]
-# A value of a key is changed to the first of these that the schema takes.
+# A key's value is changed to the first of these that the schema accepts.
 OTHERS: list[Any] = [
     True,
     False,
@@ -113,23 +114,23 @@ def _properties(node: dict[str, Any], path: Path_ = ()) -> Iterator[Path_]:
 CLOSED = [path for path in _maps(VALUES) if not (FREE - KNOWN) & set(path) and not KNOWN & set(path[:-1])]
 
 
-def test_the_schema_is_a_schema_and_takes_the_defaults() -> None:
+def test_the_schema_is_valid_and_accepts_the_defaults() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert _errors(VALUES) == []
 
 
 @pytest.mark.parametrize("path", CLOSED, ids=lambda path: ".".join(path) or "root")
-def test_a_key_that_nothing_reads_is_refused_at_every_level(path: Path_) -> None:
+def test_an_unknown_key_is_refused_at_every_level(path: Path_) -> None:
     (error,) = _errors(_with((*path, "surprise"), 1))
     assert error.startswith(".".join(("$", *path)) + ":")
     assert "surprise" in error
 
 
-def test_the_schema_knows_what_the_values_document_and_no_more() -> None:
+def test_the_schema_has_exactly_the_documented_keys() -> None:
     documented = {path for path in _maps(VALUES) if path} | set(_leaves(VALUES))
     documented = {path for path in documented if not FREE & set(path[:-1])}
     known = set(_properties(SCHEMA)) - UNDOCUMENTED
-    # A component that calls nobody has no line in the table.
+    # Redis calls no other component, so the table has no line for it.
     known -= {("networkPolicy", "calls", "redis")}
     assert known == documented
 
@@ -148,7 +149,7 @@ def _shown_in(stem: str) -> tuple[Path, dict[str, Any], str]:
 
 
 def _is_read(path: Path_) -> bool:
-    """Whether another value gives another release, or is refused by a template."""
+    """True if another value changes the release, or if a template refuses it."""
     fits = jsonschema.Draft202012Validator(SCHEMA).evolve(schema=_at(path)).is_valid
     others = [value for value in OTHERS if fits(value) and value != _at_path(VALUES, path)]
     assert others, f"OTHERS has no value for {'.'.join(path)}"
@@ -157,7 +158,7 @@ def _is_read(path: Path_) -> bool:
         other = next((value for value in others if value != _at_path(given, path)), None)
         setting = f"--set-json={'.'.join(path)}={json.dumps(other)}"
         try:
-            # A refusal by the schema, which no template has a part in, would pass for one by a template.
+            # Skip the schema: its refusal would count as one by a template.
             changed = template(f"--values={file}", setting, "--skip-schema-validation")
         except Refused:
             return True
@@ -234,7 +235,7 @@ def test_every_key_is_read_by_a_template() -> None:
     ],
     ids=str,
 )
-def test_a_wrong_value_is_refused_where_it_is(path: Path_, value: Any) -> None:
+def test_a_wrong_value_is_refused_with_its_path(path: Path_, value: Any) -> None:
     errors = _errors(_with(path, value))
     assert errors
     assert all(error.startswith(".".join(("$", *path))) for error in errors), errors
@@ -255,7 +256,7 @@ def test_a_chart_that_includes_this_one_may_set_global_and_enabled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ("redis.enabled=false", "externalRedis.existingSecret"),
         ("mongodb.enabled=false", "externalMongodb.existingSecret"),
@@ -283,8 +284,8 @@ def test_a_chart_that_includes_this_one_may_set_global_and_enabled() -> None:
         ),
     ],
 )
-def test_contradictions_are_told_with_the_key_to_set(options: str, told: str) -> None:
-    with pytest.raises(Refused, match=told):
+def test_contradictions_are_refused_with_the_key_to_set(options: str, message: str) -> None:
+    with pytest.raises(Refused, match=message):
         template(f"--set={options}")
 
 
@@ -296,6 +297,6 @@ def test_contradictions_are_told_with_the_key_to_set(options: str, told: str) ->
         "ingress.enabled=false",
     ],
 )
-def test_anonymous_reads_through_an_ingress_need_a_name(more: str) -> None:
-    """Rule: any name will do, and none is needed where nobody comes from outside."""
+def test_anonymous_reads_through_an_ingress_need_a_host_name(more: str) -> None:
+    """Rule: any host name is enough, and none is needed without an Ingress."""
     template("--set=ingress.enabled=true,apiGateway.anonymousRead=true", f"--set={more}")

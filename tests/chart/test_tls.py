@@ -1,4 +1,4 @@
-"""Both stores with TLS as the chart renders them, against real servers, and the CA in every client's pod."""
+"""Both stores with TLS as the chart configures them, on real servers, and the CA in each client's pod."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.chart.render import CHART, Pod, Refused, objects, pods, template
+from tests.chart.render import CHART, Refused, objects, pods, template
 from tests.chart.test_mongodb import ChartMongo
 from tests.chart.test_redis import ChartRedis
 from tests.support import needs
@@ -27,7 +27,7 @@ CLIENT_FILES = "/run/secrets/deltastream"
 
 
 def _give(home: Path, store: str) -> None:
-    """The files of the Secret that `tlsSecret` names, as they lie in the pod, but in `home`."""
+    """Write the files of the Secret that `tlsSecret` names into `home`, under their names in the pod."""
     made = Certificates(home / "made")
     for source, name in ((made.certificate, "tls.crt"), (made.key, "tls.key"), (made.ca, f"{store}-ca.crt")):
         shutil.copy(source, home / name)
@@ -42,7 +42,7 @@ def _move(file: Path, **places: str) -> None:
 
 
 class TlsChartRedis(ChartRedis):
-    """The chart's Redis with redis.tlsSecret; Debian's program, since the wheel's has no TLS."""
+    """The chart's Redis with redis.tlsSecret. It runs Debian's program, because the wheel's has no TLS."""
 
     def __init__(self, home: Path) -> None:
         super().__init__(home, "--set=redis.tlsSecret=redis-tls")
@@ -104,26 +104,26 @@ def tls_mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsChartMong
         yield mongod
 
 
-def test_each_url_of_the_made_secret_leads_to_a_redis_with_tls(tls_redis: TlsChartRedis) -> None:
-    """The URLs name TLS and the CA: nothing else has to be set."""
+def test_each_url_of_the_generated_secret_connects_to_redis_with_tls(tls_redis: TlsChartRedis) -> None:
+    """The URLs include TLS and the CA, so that clients need no other setting."""
     for database, url in enumerate([*(tls_redis.url(each) for each in range(3)), tls_redis.operator_url]):
         assert url.startswith("rediss://")
         with redis.Redis.from_url(url) as client:
             assert client.ping(), database
 
 
-def test_probes_hold_while_a_redis_serves_with_tls(tls_redis: TlsChartRedis) -> None:
+def test_probes_succeed_while_a_redis_serves_with_tls(tls_redis: TlsChartRedis) -> None:
     assert tls_redis.probes() == {"startup": 0, "liveness": 0, "readiness": 0}
 
 
-def test_a_redis_with_tls_answers_nobody_in_clear(tls_redis: TlsChartRedis) -> None:
+def test_a_redis_with_tls_rejects_plain_connections(tls_redis: TlsChartRedis) -> None:
     once = Retry(NoBackoff(), 0)
     with redis.Redis(port=tls_redis.port, retry=once) as plain, pytest.raises(redis.ConnectionError):
         plain.ping()
 
 
-def test_the_made_url_leads_to_a_mongodb_with_tls(tls_mongo: TlsChartMongo) -> None:
-    """The URL as the services get it; only the place is another."""
+def test_the_generated_url_connects_to_a_mongodb_with_tls(tls_mongo: TlsChartMongo) -> None:
+    """The URL is the one that the services get. Only the address and the path of the CA differ."""
     url = tls_mongo.files.secret["mongo_url"].replace(CLIENT_FILES, str(tls_mongo.home))
     host = "deltastream-mongodb-0.deltastream-mongodb.trading.svc:27017"
     assert host in url
@@ -131,14 +131,14 @@ def test_the_made_url_leads_to_a_mongodb_with_tls(tls_mongo: TlsChartMongo) -> N
         app["deltastream"]["ticks"].insert_one({"n": 1})
 
 
-def test_a_mongodb_with_tls_answers_nobody_in_clear(tls_mongo: TlsChartMongo) -> None:
+def test_a_mongodb_with_tls_rejects_plain_connections(tls_mongo: TlsChartMongo) -> None:
     quick = {"serverSelectionTimeoutMS": 500}
     with MongoClient[Any]("127.0.0.1", tls_mongo.port, **quick) as plain, pytest.raises(PyMongoError):
         plain.admin.command("hello")
 
 
 def test_a_backup_is_made_over_tls(tmp_path: Path) -> None:
-    """mongodump reads the same URL as the services, and verifies with the same CA."""
+    """mongodump reads the same URL as the services, and verifies the server with the same CA."""
     needs.go("mongodump and mongorestore")
     with TlsMongo(tmp_path / "mongod") as server:
         with MongoClient[Any](server.url) as client:
@@ -149,17 +149,6 @@ def test_a_backup_is_made_over_tls(tmp_path: Path) -> None:
         assert (code, "1 documents" in said) == (0, True), said
 
 
-def _projected(pod: Pod) -> dict[str, set[str]]:
-    """Files of the pod's Secrets, by the Secret's name."""
-    found: dict[str, set[str]] = {}
-    for volume in pod.spec["volumes"]:
-        for source in volume.get("projected", {}).get("sources", []):
-            if "secret" in source:
-                paths = {item["path"] for item in source["secret"]["items"]}
-                found.setdefault(source["secret"]["name"], set()).update(paths)
-    return found
-
-
 @pytest.mark.parametrize(
     ("options", "redis_keys", "mongodb_keys"),
     [
@@ -168,12 +157,14 @@ def _projected(pod: Pod) -> dict[str, set[str]]:
     ],
     ids=["bundled", "external"],
 )
-def test_whoever_has_a_stores_url_has_its_ca(options: list[str], redis_keys: str, mongodb_keys: str) -> None:
-    """In every pod: services, hooks, jobs and what the operator makes of its templates."""
+def test_each_pod_with_a_stores_url_mounts_its_ca(
+    options: list[str], redis_keys: str, mongodb_keys: str
+) -> None:
+    """The rule holds for every pod: services, hooks, jobs, and the pods that the operator creates."""
     release = objects(template(*options, "--set=backup.enabled=true"))
     seen = set()
     for pod in pods(release):
-        files = _projected(pod)
+        files = pod.secret_files
         wanted = {
             f"{store}-ca.crt"
             for store, name in (("redis", redis_keys), ("mongodb", mongodb_keys))
@@ -202,6 +193,6 @@ def test_whoever_has_a_stores_url_has_its_ca(options: list[str], redis_keys: str
     ],
 )
 def test_a_ca_in_the_wrong_place_is_refused(values: str, said: str) -> None:
-    """A value that would do nothing is no protection."""
+    """A CA that the chart would ignore must not look like protection."""
     with pytest.raises(Refused, match=said):
         template(f"--set={values}")

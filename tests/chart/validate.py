@@ -1,4 +1,8 @@
-"""Runs in kubernetes-validate's environment: named lists of objects as JSON, and as JSON what is wrong."""
+"""Validate Kubernetes objects against the schemas of the versions given as arguments.
+
+Runs in the environment of kubernetes-validate. Reads lists of objects by name as JSON from standard input,
+and prints the lists of problems by the same names as JSON.
+"""
 
 import copy
 import json
@@ -7,7 +11,7 @@ from functools import cache
 
 from kubernetes_validate import utils
 
-# Without this every object reads a megabyte of definitions again.
+# Without this cache, each object would read a megabyte of definitions again.
 utils.schema_contents = cache(utils.schema_contents)
 
 versions = sys.argv[1:]
@@ -15,7 +19,7 @@ versions = sys.argv[1:]
 
 @cache
 def problems(text):
-    """What is wrong with an object; releases have many in common."""
+    """The problems of an object. Cached, because releases have many objects in common."""
     each, found = json.loads(text), []
     for version in versions:
         try:
@@ -28,8 +32,8 @@ def problems(text):
     return found
 
 
-told = {
+result = {
     name: [problem for each in objects for problem in problems(json.dumps(each))]
     for name, objects in json.load(sys.stdin).items()
 }
-print(json.dumps(told))
+print(json.dumps(result))

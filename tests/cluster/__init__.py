@@ -1,1 +1,1 @@
-"""The product on a real Kubernetes that devcluster stands up."""
+"""Tests of the product on a real Kubernetes cluster that devcluster starts."""

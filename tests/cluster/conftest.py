@@ -1,6 +1,7 @@
-"""The cluster of a test run: the node in a box with the project's images, or one made by `make kind-up`.
+"""The cluster of a test run: the one-node cluster with the project's images, or one made by `make kind-up`.
 
-Scope package, so that the node ends with this folder and takes no memory from the tests after it.
+The fixtures have the scope package, so that the node ends with this folder and frees its memory for later
+tests.
 """
 
 from __future__ import annotations
@@ -26,21 +27,21 @@ from tests.support import needs
 
 @pytest.fixture(scope="session")
 def able() -> None:
-    """This machine can host a node; else skipped with the reason, or failed where CI=true."""
+    """Skip the test with the reason if this machine cannot host a node; with CI=true, fail it."""
     if reason := unsupported():
         needs.lacking(reason)
 
 
 @pytest.fixture(scope="package")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """A cluster made for these tests, or that of `DELTASTREAM_KUBECONFIG` if made for tests (kind)."""
+    """A new one-node cluster, or that of `DELTASTREAM_KUBECONFIG` if it was made for tests (kind)."""
     if given := os.environ.get("DELTASTREAM_KUBECONFIG"):
         yield ours(Cluster(Path(given), kubectl(), helm()))
         return
     request.getfixturevalue("able")
     machine = Machine(NodePaths("test"))
     with _alone(machine.paths):
-        machine.down()  # what a run that was killed has left
+        machine.down()  # remains of a killed run
         up(machine, archives(), say)
         yield ours(Cluster(machine.paths.kubeconfig, kubectl(), helm()))
         machine.down()
@@ -48,7 +49,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
 @contextmanager
 def _alone(paths: NodePaths) -> Iterator[None]:
-    """No other test run on this machine has the node; else this one fails rather than end that node."""
+    """Lock the node for this test run. Fails if another run uses it, instead of ending that run's node."""
     paths.state.mkdir(parents=True, exist_ok=True)
     with (paths.state / "in-use").open("w") as lock:
         try:
@@ -60,15 +61,15 @@ def _alone(paths: NodePaths) -> Iterator[None]:
 
 @pytest.fixture(scope="package")
 def machine(cluster: Cluster) -> Machine:
-    """The node itself, for what only it can do, such as cutting the API server off."""
+    """The node itself, for tests that need its network or processes, such as blocking the API server."""
     if os.environ.get("DELTASTREAM_KUBECONFIG"):
-        pytest.skip("only the node in a box lets a test reach into its network")
+        pytest.skip("only the one-node cluster lets a test reach into its network")
     return Machine(NodePaths("test"))
 
 
 @pytest.fixture(scope="package")
 def installed_pods(cluster: Cluster) -> list[dict[str, Any]]:
-    """The release's pods as its first install left them, before any test had its way with them."""
+    """The release's pods right after the first install, before any test changes them."""
     made = namespace(cluster, NAME)
     install(made, within="120s")
     return made.items("pods", f"--selector=app.kubernetes.io/instance={NAME}")
@@ -76,5 +77,5 @@ def installed_pods(cluster: Cluster) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="package")
 def system(cluster: Cluster, installed_pods: list[dict[str, Any]]) -> Cluster:
-    """The release with the chart's defaults, installed as a user would."""
+    """The namespace of the release, which is installed with the chart's defaults."""
     return cluster.within(NAME)

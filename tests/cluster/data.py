@@ -1,4 +1,4 @@
-"""The two stores of a release, reached from outside through port-forwards, for exact accounting."""
+"""Access to the two stores of a release through port-forwards, to account for every message."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.support.contracts import example
 
 
 def secret(cluster: Cluster, name: str) -> dict[str, str]:
-    """A Secret's values."""
+    """The decoded values of a Secret."""
     data = cluster.get("secret", name).get("data", {})
     return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
 
 @contextmanager
 def redis_client(cluster: Cluster) -> Iterator[redis.Redis]:
-    """Redis as the services see it (database 0)."""
+    """A client of Redis with the services' credentials (database 0)."""
     url = urlsplit(secret(cluster, f"{NAME}-redis")["redis_url"])
     with (
         cluster.forward(f"svc/{NAME}-redis", 6379) as port,
@@ -41,7 +41,7 @@ def redis_client(cluster: Cluster) -> Iterator[redis.Redis]:
 
 @contextmanager
 def database(cluster: Cluster) -> Iterator[Database[dict[str, Any]]]:
-    """The application's database."""
+    """The application's database in MongoDB."""
     url = urlsplit(secret(cluster, f"{NAME}-mongodb")["mongo_url"])
     with cluster.forward(f"svc/{NAME}-mongodb", 27017) as port:
         client: MongoClient[dict[str, Any]] = MongoClient(
@@ -58,7 +58,7 @@ def database(cluster: Cluster) -> Iterator[Database[dict[str, Any]]]:
 
 
 def append(client: redis.Redis, feed: str, count: int, *, product: str) -> set[tuple[int, int]]:
-    """Put `count` option quotes of a recording into a feed's stream in one go; their names."""
+    """Append `count` option quotes of a recording to a feed's stream in one pipeline. Returns their mids."""
     body = example("market-option_quote") | {"feed": feed, "product": product}
     body["symbol"] = body["symbol"].replace("NIFTY", product)
     epoch, now = int(time.time()), time.time_ns()

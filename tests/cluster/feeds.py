@@ -1,4 +1,4 @@
-"""DeltaStreamFeeds of the tests: made, waited for, looked at, taken away."""
+"""Create, inspect, wait for and delete the DeltaStreamFeeds of the tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ API_VERSION, KIND, PLURAL = "deltastream.dev/v1alpha1", "DeltaStreamFeed", "delt
 
 
 def feed(name: str, **spec: Any) -> dict[str, Any]:
-    """A feed; `spec` over a small synthetic market in Manual with one enricher."""
+    """A DeltaStreamFeed: a small synthetic market in mode Manual with one enricher, overridden by `spec`."""
     base: dict[str, Any] = {
         "mode": "Manual",
         "products": ["SPY"],
@@ -27,7 +27,7 @@ def feed(name: str, **spec: Any) -> dict[str, Any]:
 
 @contextmanager
 def applied(cluster: Cluster, body: dict[str, Any]) -> Iterator[str]:
-    """The feed in the cluster for the time of the block; its name. Gone with its pods afterwards."""
+    """Apply the feed for the time of the block, and yield its name. Afterwards delete it and its pods."""
     name: str = body["metadata"]["name"]
     cluster.apply(json.dumps(body))
     try:
@@ -38,26 +38,26 @@ def applied(cluster: Cluster, body: dict[str, Any]) -> Iterator[str]:
 
 
 def children(cluster: Cluster, name: str) -> list[str]:
-    """Everything that exists for a feed, as kind/name."""
+    """All objects that belong to a feed, as kind/name."""
     kinds = "deployments,statefulsets,replicasets,pods,controllerrevisions"
     found = cluster.items(kinds, f"--selector=deltastream.dev/feed={name}")
     return sorted(f"{item['kind']}/{item['metadata']['name']}" for item in found)
 
 
 def pods(cluster: Cluster, name: str, component: str) -> list[dict[str, Any]]:
-    """The pods of one component of a feed that are not on their way out."""
+    """The pods of one component of a feed, without those that are being deleted."""
     selector = f"--selector=deltastream.dev/feed={name},app.kubernetes.io/component={component}"
     return [pod for pod in cluster.items("pods", selector) if "deletionTimestamp" not in pod["metadata"]]
 
 
 def status(cluster: Cluster, name: str) -> dict[str, Any]:
-    """The feed's status; empty before the operator's first visit."""
+    """The feed's status; empty before the operator first reconciles it."""
     found: dict[str, Any] = cluster.get(PLURAL, name).get("status", {})
     return found
 
 
 def condition(cluster: Cluster, name: str, kind: str) -> dict[str, Any]:
-    """One condition; empty if it is not there."""
+    """The feed's condition of this type; empty if the feed has none."""
     for found in status(cluster, name).get("conditions", []):
         if found["type"] == kind:
             return dict(found)
@@ -65,12 +65,12 @@ def condition(cluster: Cluster, name: str, kind: str) -> dict[str, Any]:
 
 
 def patch(cluster: Cluster, name: str, spec: dict[str, Any]) -> None:
-    """Merge into the spec."""
+    """Merge a patch into the feed's spec."""
     cluster.kubectl("patch", PLURAL, name, "--type=merge", "--patch", json.dumps({"spec": spec}))
 
 
 def ready(cluster: Cluster, name: str, within_s: float = 60) -> None:
-    """Wait as a user would; fails with the feed's conditions."""
+    """Wait until the feed is Ready, with `kubectl wait` as a user would. A failure shows its conditions."""
     try:
         cluster.kubectl("wait", f"{PLURAL}/{name}", "--for=condition=Ready", f"--timeout={within_s:.0f}s")
     except Refused as refused:

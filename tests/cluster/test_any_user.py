@@ -1,4 +1,4 @@
-"""The release as OpenShift would run it: every pod as a user without a name, in the group root."""
+"""The release as OpenShift runs it: every pod runs as a user without a name, in the group root."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from devcluster.kube import Cluster
 from devcluster.release import NAME, install, namespace, smoke
 
 pytestmark = pytest.mark.timeout(600)
-# What restricted-v2 writes into pods that name no user: one of the namespace's range, which no image knows.
+# OpenShift's restricted-v2 gives such an id to pods that name no user. No image has an entry for it.
 USER = 1_000_700_000
 GIVEN = f'--set-json=podSecurityContext={{"runAsUser":{USER},"runAsGroup":null,"fsGroup":{USER}}}'
 DEPLOYMENTS = (
@@ -22,7 +22,7 @@ DEPLOYMENTS = (
 
 
 def test_everything_works_as_a_user_that_no_image_knows(cluster: Cluster) -> None:
-    """Hooks, stores, services, the operator, and the feed of `helm test` with its pods."""
+    """This covers hooks, stores, services, the operator, and the feed of `helm test` with its pods."""
     own = namespace(cluster, "any-user")
     try:
         install(own, GIVEN)

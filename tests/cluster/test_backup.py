@@ -1,4 +1,4 @@
-"""Backups on a real node: dumped, drilled, restored, with the rights and the network that the chart gives."""
+"""Backup, restore drill and restore on a real node, with the chart's permissions and network policies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONNECT = f"timeout 5 bash -c '</dev/tcp/{NAME}-mongodb/27017'"
 
 @pytest.fixture(scope="module")
 def backed_up(system: Cluster) -> Iterator[Cluster]:
-    """The release of all tests with backups on and some documents to find again; off again afterwards."""
+    """The release with backups enabled and some marked documents. Backups are disabled again afterwards."""
     install(system, "--set=backup.enabled=true", within="120s")
     with database(system) as stored:
         stored[MARKED].insert_many([{"_id": n, "text": "x" * n} for n in range(500)])
@@ -33,12 +33,15 @@ def backed_up(system: Cluster) -> Iterator[Cluster]:
     with database(system) as stored:
         stored.drop_collection(MARKED)
     install(system, within="120s")
-    system.kubectl("delete", "pvc", CLAIM)  # `helm` keeps it
+    system.kubectl("delete", "pvc", CLAIM)  # helm does not delete it
     wait_until(lambda: system.items("pods,jobs", OURS) == [], "no Job of it is left")
 
 
 def _job(cluster: Cluster, cronjob: str, name: str, **changes: Any) -> tuple[bool, str]:
-    """A Job by hand, as docs/backup.md says, perhaps with another command or Secret: (succeeded, its log)."""
+    """Run a Job by hand, as docs/backup.md says, with `changes` to its container or Secret.
+
+    Returns whether it succeeded, and its log.
+    """
     body = json.loads(
         cluster.kubectl("create", "job", name, f"--from=cronjob/{cronjob}", "--dry-run=client", "-o=json")
     )
@@ -67,8 +70,8 @@ def _connect(*, attempts: int) -> list[str]:
     return ["bash", "-c", f"{tries}; echo not connected"]
 
 
-def test_the_claim_is_bound_and_tried_when_the_release_is_made(backed_up: Cluster) -> None:
-    """Where volumes wait for their first pod, nothing else would bind it before the night."""
+def test_the_claim_is_bound_and_tested_when_the_release_is_installed(backed_up: Cluster) -> None:
+    """If volumes wait for their first pod, only this Job binds the claim before the first backup at night."""
     assert backed_up.get("pvc", CLAIM)["status"]["phase"] == "Bound"
     jobs = [job["metadata"]["name"] for job in backed_up.items("jobs", OURS)]
     (tried,) = [job for job in jobs if job.startswith(f"{BACKUP}-claim-")]
@@ -76,7 +79,7 @@ def test_the_claim_is_bound_and_tried_when_the_release_is_made(backed_up: Cluste
     assert "can be written" in backed_up.kubectl("logs", f"job/{tried}")
 
 
-def test_the_drill_of_a_dump_counts_what_is_in_mongodb(backed_up: Cluster) -> None:
+def test_the_drill_of_a_dump_counts_the_documents_of_mongodb(backed_up: Cluster) -> None:
     with database(backed_up) as stored:
         there = {name: stored[name].count_documents({}) for name in stored.list_collection_names()}
     succeeded, said = _job(backed_up, BACKUP, "backup-now")
@@ -90,7 +93,7 @@ def test_the_drill_of_a_dump_counts_what_is_in_mongodb(backed_up: Cluster) -> No
     assert f"all {len(there)} collections are equal" in said
 
 
-def test_a_restore_brings_back_what_was_lost(backed_up: Cluster) -> None:
+def test_a_restore_brings_back_lost_documents(backed_up: Cluster) -> None:
     succeeded, said = _job(backed_up, BACKUP, "backup-before-loss")
     assert succeeded, said
     with database(backed_up) as stored:
@@ -118,15 +121,15 @@ def test_a_wrong_password_fails_the_job_in_one_line(backed_up: Cluster) -> None:
 
 
 def test_the_drill_cannot_reach_mongodb_and_the_backup_can(backed_up: Cluster) -> None:
-    """A policy engine learns of a new pod a moment after it runs, so both pods try more than once."""
+    """The network policies apply to a new pod only after a moment, so both pods try more than once."""
     succeeded, said = _job(backed_up, BACKUP, "reach", command=_connect(attempts=30))
     assert (succeeded, said.splitlines()[-1]) == (True, "connected")
     succeeded, said = _job(backed_up, DRILL, "reach-not", command=_connect(attempts=8))
     assert (succeeded, said.splitlines()[-1]) == (True, "not connected")
 
 
-def test_backups_outlive_being_switched_off(backed_up: Cluster) -> None:
-    """And are there again with the next switch on."""
+def test_backups_are_kept_while_backups_are_disabled(backed_up: Cluster) -> None:
+    """The old backups are there when backups are enabled again."""
     succeeded, said = _job(backed_up, BACKUP, "backup-kept")
     assert succeeded, said
     install(backed_up, within="120s")

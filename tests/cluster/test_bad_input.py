@@ -1,4 +1,4 @@
-"""What is wrong is named where its user looks, and the other feeds go on."""
+"""Errors in a feed are reported where its user looks for them, and other feeds are not affected."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.timeout(400)
 
 @pytest.fixture(scope="module")
 def bystander(system: Cluster) -> Iterator[str]:
-    """A feed that has nothing to do with the mistakes."""
+    """A valid feed that must not be affected."""
     with applied(system, feed("bystander", products=["QQQ"])) as name:
         ready(system, name)
         yield name
 
 
 def _says(cluster: Cluster, name: str, *words: str) -> None:
-    """Wait until the feed is not Ready for a reason that contains all the words."""
+    """Wait until the feed is not Ready and the condition contains all the words."""
 
     def said() -> bool:
         found = condition(cluster, name, "Ready")
@@ -48,7 +48,7 @@ def _replay(name: str, config_map: str) -> dict[str, object]:
 
 
 def test_a_malformed_recording_is_named_by_its_line(system: Cluster, bystander: str) -> None:
-    """The generator's own sentence reaches the feed's condition."""
+    """The generator's error message appears in the feed's condition."""
     _config_map(system, "torn", **{"recording.csv": "strike,nonsense\n1,2\n"})
     with applied(system, _replay("torn", "torn")) as name:
         _says(system, name, "recording.csv")
@@ -56,28 +56,28 @@ def test_a_malformed_recording_is_named_by_its_line(system: Cluster, bystander: 
 
 
 def test_a_config_map_that_does_not_exist_is_named(system: Cluster, bystander: str) -> None:
-    """The pod cannot start; its feed says which ConfigMap is missing."""
+    """The pod cannot start. The feed's condition names the missing ConfigMap."""
     with applied(system, _replay("absent", "no-such-recording")) as name:
         _says(system, name, "no-such-recording")
         ready(system, bystander, 5)
 
 
 def test_an_unknown_product_is_named(system: Cluster, bystander: str) -> None:
-    """It fits the schema, but the generator does not know it."""
+    """The product is valid by the schema, but the generator does not know it."""
     with applied(system, feed("odd", products=["PHLOGISTON"])) as name:
         _says(system, name, "PHLOGISTON")
         ready(system, bystander, 5)
 
 
-def test_a_product_of_another_feed_is_refused_to_the_younger_one(system: Cluster, bystander: str) -> None:
-    """The cache is keyed by product; the feed that makes it keeps it."""
+def test_a_product_of_an_older_feed_is_refused_to_a_newer_one(system: Cluster, bystander: str) -> None:
+    """The cache is keyed by product, so only one feed may make a product: the older one."""
     with applied(system, feed("rival", products=["QQQ"])) as name:
         _says(system, name, "QQQ", bystander)
         ready(system, bystander, 5)
 
 
 def test_an_image_that_does_not_exist_is_named(system: Cluster, bystander: str) -> None:
-    """Feeds that run keep their pods and stay Ready; why the rollout cannot go on is in Stalled."""
+    """Running feeds keep their pods and stay Ready. Stalled says why the rollout cannot proceed."""
     system.helm("upgrade", NAME, str(CHART), "--set=workerEnricher.image.tag=no-such-tag")
 
     def stalled() -> str:
@@ -92,12 +92,12 @@ def test_an_image_that_does_not_exist_is_named(system: Cluster, bystander: str) 
         assert [found.get("Ready") for found in conditions].count("True") == 2
     finally:
         install(system)
-    wait_until(lambda: not stalled(), "the rollout goes on")
+    wait_until(lambda: not stalled(), "the rollout proceeds")
     ready(system, bystander)
 
 
 def test_a_secret_without_the_needed_key_is_named_by_an_event(system: Cluster, bystander: str) -> None:
-    """The kubelet says which key; the old pod goes on serving."""
+    """The kubelet's event names the key. The old pod keeps serving."""
     keys = {"jwt_previous_secret": "", "client_analytics": "x"}
     body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "half"}, "stringData": keys}
     system.apply(json.dumps(body))
@@ -114,10 +114,10 @@ def test_a_secret_without_the_needed_key_is_named_by_an_event(system: Cluster, b
         install(system)
 
 
-def test_a_redis_that_refuses_the_operators_password_is_said_and_scales_nothing_down(
+def test_a_redis_that_refuses_the_operators_password_is_reported_and_scales_nothing_down(
     system: Cluster, bystander: str
 ) -> None:
-    """Unknown is not zero: the feed keeps its replicas and MetricsAvailable says why."""
+    """An unknown backlog does not count as zero: the feed keeps its replicas. MetricsAvailable says why."""
     secret = system.get("secret", f"{NAME}-redis")
     right = secret["data"]["operator_redis_url"]
     wrong = base64.b64encode(base64.b64decode(right).replace(b"@", b"x@", 1)).decode()

@@ -1,4 +1,4 @@
-"""The stores' pods die under load: data and pipeline come back, nothing lost, nothing doubled."""
+"""The stores' pods are killed under load. Data and pipeline recover; no message is lost or duplicated."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import redis
 from devcluster.kube import Cluster
 from devcluster.waiting import wait_until
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
 from tests.cluster.data import database, redis_client
 from tests.cluster.feeds import applied, feed, ready
@@ -17,6 +18,7 @@ from tests.support.audit import Audit, doubled, lost, stored
 
 pytestmark = pytest.mark.timeout(400)
 NAME = "steady"
+KEY_NOT_FOUND = 211  # a member that has just started does not have the keys yet that sign cluster times
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def stores(system: Cluster) -> Iterator[Database[dict[str, Any]]]:
 def audit(system: Cluster, client: redis.Redis) -> Iterator[Audit]:
     body = feed(NAME, products=["MSFT", "TSLA"], source={"synthetic": {"seed": 3, "messagesPerSecond": 200}})
     made = Audit(client, [NAME])
-    made.start()  # before the feed: what is stored is trimmed within a second
+    made.start()  # before the feed: stored entries are trimmed within a second
     with applied(system, body):
         ready(system, NAME)
         yield made
@@ -43,10 +45,10 @@ def audit(system: Cluster, client: redis.Redis) -> Iterator[Audit]:
 
 
 @pytest.mark.parametrize("victim", ["redis", "mongodb"])
-def test_a_deleted_store_comes_back_with_its_data_and_nothing_is_lost_or_doubled(
+def test_a_deleted_store_recovers_its_data_and_no_message_is_lost_or_duplicated(
     system: Cluster, audit: Audit, stores: Database[dict[str, Any]], victim: str
 ) -> None:
-    """Exact accounting by mid; the pod is killed without grace."""
+    """The pod is killed without a grace period, and every mid is accounted for."""
     noted = audit.appended[NAME]
     before = len(noted)
     wait_until(lambda: len(noted) > before + 400, "under load")
@@ -54,7 +56,16 @@ def test_a_deleted_store_comes_back_with_its_data_and_nothing_is_lost_or_doubled
     after = len(noted)
     wait_until(lambda: len(noted) > after + 1000, "messages flow again")
     due = set(noted)
-    wait_until(lambda: due <= stored(stores, NAME).keys(), "all of them are stored")
+
+    def all_stored() -> bool:
+        try:
+            return due <= stored(stores, NAME).keys()
+        except OperationFailure as error:
+            if error.code != KEY_NOT_FOUND:
+                raise
+            return False
+
+    wait_until(all_stored, "all of them are stored")
     found = stored(stores, NAME)
     assert doubled(found) == []
     assert lost(due, found) == []

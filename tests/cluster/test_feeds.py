@@ -1,4 +1,4 @@
-"""A feed from `kubectl apply` to `kubectl delete`, as its user sees it."""
+"""The life of a feed from `kubectl apply` to `kubectl delete`, as its user sees it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def test_an_applied_feed_runs_within_thirty_seconds_and_a_deleted_one_leaves_nothing(system: Cluster) -> None:
-    """Pods Running and the feed Ready; then no child is left and nothing is stuck."""
+    """The pods are Running and the feed is Ready. After the deletion no child object is left."""
     with applied(system, feed("first")) as name:
         ready(system, name, 30)
         phases = [
@@ -29,7 +29,7 @@ def test_an_applied_feed_runs_within_thirty_seconds_and_a_deleted_one_leaves_not
 
 
 def test_kubectl_scale_drives_the_enrichers_in_manual(system: Cluster) -> None:
-    """Through the feed's own scale subresource, up and down."""
+    """The feed's scale subresource scales up and down."""
     with applied(system, feed("scaled")) as name:
         ready(system, name)
         for replicas in (3, 1):
@@ -49,7 +49,7 @@ def test_kubectl_scale_drives_the_enrichers_in_manual(system: Cluster) -> None:
 
 
 def test_a_feed_is_shown_with_its_mode_and_replicas(system: Cluster) -> None:
-    """`kubectl get dsf` has what one looks for, and nothing that moves by the second."""
+    """`kubectl get dsf` shows the important columns, and no value that changes every second."""
     with applied(system, feed("shown")) as name:
         ready(system, name)
         header, line = system.kubectl("get", "dsf", name).strip().splitlines()
@@ -59,8 +59,8 @@ def test_a_feed_is_shown_with_its_mode_and_replicas(system: Cluster) -> None:
         assert name in system.kubectl("get", "deltastream")
 
 
-def test_explain_is_the_manual(system: Cluster) -> None:
-    """Every field of an enricher has a sentence."""
+def test_kubectl_explain_describes_every_field(system: Cluster) -> None:
+    """Every field of an enricher has a description."""
     text = system.kubectl("explain", "dsf.spec.enricher")
     assert "concurrencyPerReplica" in text
     assert "<no description>" not in system.kubectl("explain", "dsf.spec", "--recursive=false")
@@ -88,8 +88,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_bad_feed_is_refused_by_the_name_of_its_field(system: Cluster, case: str) -> None:
-    """By the API server itself, before anything runs."""
+def test_a_bad_feed_is_refused_with_the_name_of_the_field(system: Cluster, case: str) -> None:
+    """The API server itself refuses it, before anything runs."""
     body, field = REFUSED[case]
     with pytest.raises(Refused) as refused, applied(system, body):
         pass
@@ -97,7 +97,7 @@ def test_a_bad_feed_is_refused_by_the_name_of_its_field(system: Cluster, case: s
 
 
 def test_an_edit_is_observed_with_its_generation(system: Cluster) -> None:
-    """observedGeneration says which spec the status speaks of; Ready waits for its pods."""
+    """observedGeneration says which spec the status describes. Ready waits for that spec's pods."""
     with applied(system, feed("edited")) as name:
         ready(system, name)
         patch(system, name, {"source": {"synthetic": {"messagesPerSecond": 30}}})
@@ -108,25 +108,27 @@ def test_an_edit_is_observed_with_its_generation(system: Cluster) -> None:
         ready(system, name)
         (generator,) = pods(system, name, "feed-generator")
         variable = {"name": "MESSAGES_PER_SECOND", "value": "30"}
-        assert variable in generator["spec"]["containers"][0]["env"], "Ready is of the new pod"
+        assert variable in generator["spec"]["containers"][0]["env"], "Ready describes the new pod"
 
 
-def test_a_paused_feed_is_left_alone_until_the_pause_ends(system: Cluster) -> None:
-    """Nothing is written to its workloads while the annotation stands."""
+def test_a_paused_feed_is_not_changed_until_the_pause_ends(system: Cluster) -> None:
+    """The operator writes nothing to its workloads while the annotation is set."""
     with applied(system, feed("paused")) as name:
         ready(system, name)
         system.kubectl("annotate", f"dsf/{name}", "deltastream.dev/paused=true")
-        wait_until(lambda: condition(system, name, "Paused").get("status") == "True", "it says so")
+        wait_until(lambda: condition(system, name, "Paused").get("status") == "True", "Paused is True")
         patch(system, name, {"enricher": {"replicas": 2}})
         generation = system.get(PLURAL, name)["metadata"]["generation"]
-        wait_until(lambda: status(system, name).get("observedGeneration") == generation, "the edit is seen")
+        wait_until(
+            lambda: status(system, name).get("observedGeneration") == generation, "the edit is observed"
+        )
         assert len(pods(system, name, "worker-enricher")) == 1
         system.kubectl("annotate", f"dsf/{name}", "deltastream.dev/paused-")
-        wait_until(lambda: len(pods(system, name, "worker-enricher")) == 2, "the edit is carried out")
+        wait_until(lambda: len(pods(system, name, "worker-enricher")) == 2, "the edit is applied")
 
 
-def test_a_generator_count_changes_without_a_product_being_made_twice(system: Cluster) -> None:
-    """More products than one generator takes: all old ones stop before the new division starts."""
+def test_two_generators_never_make_the_same_product_when_their_number_changes(system: Cluster) -> None:
+    """With more products than one generator can make, all old generators stop before the new ones start."""
     body = feed("sharded", products=["SPY", "QQQ"], generator={"minReplicas": 1, "maxReplicas": 2})
     with applied(system, body) as name:
         ready(system, name)

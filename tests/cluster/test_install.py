@@ -1,4 +1,4 @@
-"""The release from install over upgrade to uninstall and back, on a real node, all pods `restricted`."""
+"""Install, upgrade, uninstall and reinstall of the release on a real node, with Pod Security `restricted`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ACCOUNT = {"email": "desk@example.com", "password": "correct horse battery"}
 
 
 def _pods(cluster: Cluster) -> dict[str, str]:
-    """The uid of each long-running pod by name."""
+    """The uid of each long-running pod, by the pod's name."""
     found = cluster.items(
         "pods", f"--selector=app.kubernetes.io/instance={NAME}", "--field-selector=status.phase=Running"
     )
@@ -63,33 +63,33 @@ def _status(port: int, path: str) -> int:
 def test_the_defaults_install_into_a_restricted_namespace_and_every_pod_is_ready(
     system: Cluster, installed_pods: list[dict[str, Any]]
 ) -> None:
-    """The fixture has waited for `helm install --wait --timeout 120s`; here: what it saw right after."""
+    """The fixture runs `helm install --wait --timeout 120s`. This test checks the pods right after it."""
     enforced = system.get("namespace", NAME)["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
     assert enforced == "restricted"
     components = {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in installed_pods}
     assert components >= COMPONENTS
     for pod in installed_pods:
         name, states = pod["metadata"]["name"], pod["status"]["containerStatuses"]
-        of_a_job = pod["metadata"]["ownerReferences"][0]["kind"] == "Job"  # it may just be ending
+        of_a_job = pod["metadata"]["ownerReferences"][0]["kind"] == "Job"  # it may be ending
         assert of_a_job or all(state["ready"] for state in states), name
         assert sum(state["restartCount"] for state in states) == 0, name
 
 
 def test_helm_test_sends_a_chain_through_and_reads_it_at_both_gateways(system: Cluster) -> None:
-    """The smoke Jobs, as `make smoke` runs them."""
+    """This runs the smoke Jobs in the same way as `make smoke`."""
     said = smoke(system)
     assert "0.9155" in said
     assert "23400" in said
 
 
 def test_an_upgrade_restarts_only_what_it_changes_and_keeps_passwords_and_accounts(system: Cluster) -> None:
-    """One service's setting: one Deployment's pods are new, Secrets and stores are the same."""
+    """After a change to one service's setting, only its pods are new; Secrets and stores are the same."""
     with system.forward(f"svc/{NAME}-api-gateway", 8000) as port:
         assert _post(port, "/api/auth/register", ACCOUNT)[0] in (201, 409)
     secrets = {name: secret(system, f"{NAME}-{name}") for name in ("redis", "mongodb", "auth")}
     before = _pods(system)
     install(system, "--set=analytics.logLevel=DEBUG", within="120s")
-    wait_until(lambda: len(_pods(system)) == len(before), "the old pods have left")
+    wait_until(lambda: len(_pods(system)) == len(before), "the old pods are gone")
     after = _pods(system)
     changed = set(after.values()) - set(before.values())
     assert {name for name, uid in after.items() if uid in changed} == {
@@ -98,8 +98,8 @@ def test_an_upgrade_restarts_only_what_it_changes_and_keeps_passwords_and_accoun
     assert {name: secret(system, f"{NAME}-{name}") for name in secrets} == secrets
 
 
-def test_an_uninstall_leaves_what_its_notes_say_and_a_new_install_finds_the_old_data(system: Cluster) -> None:
-    """Volumes and Secrets stay; everything else goes; an account of before can log in again."""
+def test_an_uninstall_keeps_volumes_and_secrets_and_a_new_install_finds_the_data(system: Cluster) -> None:
+    """Volumes and Secrets stay, all else is deleted. An old account can log in after the reinstall."""
     with system.forward(f"svc/{NAME}-api-gateway", 8000) as port:
         assert _post(port, "/api/auth/register", ACCOUNT)[0] in (201, 409)
     system.helm("uninstall", NAME, "--wait", "--timeout=120s")
@@ -123,14 +123,14 @@ def test_an_uninstall_leaves_what_its_notes_say_and_a_new_install_finds_the_old_
     ]
     install(system, within="120s")
     with system.forward(f"svc/{NAME}-api-gateway", 8000) as port:
-        # Its pod is Ready by itself: the network policies may not yet let it reach auth's new pod.
-        wait_until(lambda: _status(port, "/readyz") == 200, "the gateway reaches all behind it")
+        # The gateway's pod is Ready without auth. Network policies may not yet let it reach auth's new pod.
+        wait_until(lambda: _status(port, "/readyz") == 200, "the gateway reaches all upstreams")
         status, body = _post(port, "/api/auth/login", ACCOUNT)
     assert (status, "token" in body) == (200, True)
 
 
 def test_a_chart_with_contradictions_is_refused_with_all_of_them_at_once(system: Cluster) -> None:
-    """Before anything is sent to the cluster."""
+    """Helm refuses it before it sends anything to the cluster."""
     with pytest.raises(Refused) as refused:
         install(system, "--set=redis.enabled=false", "--set=mongodb.enabled=false", within="10s")
     assert "externalRedis" in str(refused.value)

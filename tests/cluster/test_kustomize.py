@@ -1,4 +1,4 @@
-"""The same product without Helm: `kubectl apply -k` of an overlay, in the namespace that it brings along."""
+"""The product without Helm: `kubectl apply -k` of an overlay, in the namespace that the overlay creates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OVERLAY = ROOT / "k8s" / "overlays" / "kind"
 
 @pytest.fixture
 def without_release(system: Cluster) -> Iterator[Cluster]:
-    """The release's namespace while the release is away; it comes back with the test's end."""
+    """The release's namespace with the release uninstalled. The release is installed again afterwards."""
     system.kubectl("delete", "namespace", NAME, "--timeout=180s", timeout=200)
     yield system
     system.kubectl("delete", f"--kustomize={OVERLAY}", "--ignore-not-found", "--timeout=180s", timeout=200)
@@ -25,7 +25,7 @@ def without_release(system: Cluster) -> Iterator[Cluster]:
 
 
 def test_an_overlay_is_applied_in_one_go_and_runs_a_feed(without_release: Cluster) -> None:
-    """Twice: a second apply, with the Jobs done, is refused nothing and changes nothing that runs."""
+    """A second apply, after the Jobs have ended, succeeds and changes no workload."""
     cluster = without_release
     cluster.kubectl("apply", f"--kustomize={OVERLAY}")
     first = _generations(cluster)
@@ -39,7 +39,7 @@ def test_an_overlay_is_applied_in_one_go_and_runs_a_feed(without_release: Cluste
 
 
 def _generations(cluster: Cluster) -> dict[str, int]:
-    """How often the spec of each workload was changed."""
+    """The generation of each workload: how often its spec changed."""
     return {
         f"{item['kind']}/{item['metadata']['name']}": item["metadata"]["generation"]
         for item in cluster.items("deployments,statefulsets")

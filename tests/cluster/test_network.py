@@ -1,4 +1,4 @@
-"""Every component against every other: a connection opens exactly where the chart's table declares a call."""
+"""A connection between two components opens exactly if the chart's table declares the call."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _values() -> dict[str, Any]:
 
 
 def _pods(cluster: Cluster) -> dict[str, dict[str, Any]]:
-    """A running pod of each component."""
+    """One running pod of each component, by component."""
     selector = f"--selector=app.kubernetes.io/instance={NAME}"
     found = cluster.items("pods", selector, "--field-selector=status.phase=Running")
     return {pod["metadata"]["labels"]["app.kubernetes.io/component"]: pod for pod in found}
@@ -62,7 +62,7 @@ def _pods(cluster: Cluster) -> dict[str, dict[str, Any]]:
 def _reaches(
     cluster: Cluster, source: str, pod: dict[str, Any], targets: list[tuple[str, str, int]]
 ) -> set[str]:
-    """Names of the targets that take a connection from inside the pod."""
+    """The names of the targets to which the pod can connect."""
     execute = ("exec", pod["metadata"]["name"], f"--container={pod['spec']['containers'][0]['name']}", "--")
     if source in STORES:
         flat = [f"{name},{host},{port}" for name, host, port in targets]
@@ -71,7 +71,7 @@ def _reaches(
 
 
 def test_connections_open_exactly_where_a_call_is_declared(system: Cluster) -> None:
-    """The gateways take any caller; everything else is refused or times out."""
+    """The gateways accept any caller. Every other connection is refused or times out."""
     policy = _values()
     with applied(system, feed("wired")) as name:
         ready(system, name)
@@ -90,7 +90,7 @@ def test_connections_open_exactly_where_a_call_is_declared(system: Cluster) -> N
 
 
 def test_a_pod_without_the_labels_reaches_only_the_gateways(system: Cluster) -> None:
-    """Its own traffic is not restricted, so what refuses it is the other end."""
+    """No policy restricts this pod's own traffic, so it is the other pods' policies that refuse it."""
     pods = _pods(system)
     image = pods["operator"]["spec"]["containers"][0]["image"]
     targets = [(component, pods[component]["status"]["podIP"], port) for component, port in PORTS.items()]

@@ -1,4 +1,4 @@
-"""The node in a box: it starts, keeps to itself, says why it failed, and leaves nothing."""
+"""The one-node cluster starts, does not touch its host, reports why it failed, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ pytestmark = pytest.mark.timeout(300)  # a start may take 120 s, and one test ne
 
 @pytest.fixture(scope="module")
 def bare(able: None) -> Iterator[Machine]:
-    """A node of its own, no images, no DNS; the other fixtures say whether it runs."""
+    """A separate node without images and DNS. The other fixtures decide whether it runs."""
     made = Machine(NodePaths("bare"))
-    made.down()  # what a run that was killed has left
+    made.down()  # remains of a killed run
     yield made
     made.down()
 
 
 @pytest.fixture
 def machine(bare: Machine) -> Machine:
-    """The node before its start; a test may leave it running for the next."""
+    """The node before its start. A test may leave it running for the next test."""
     bare.down()
     return bare
 
 
 @pytest.fixture
 def running_machine(bare: Machine) -> Machine:
-    """The node after its start, for tests that only look at it: one that was left running will do."""
+    """A running node for tests that only read from it. It may be one that an earlier test left running."""
     if not bare.running:
         bare.up([], _quiet)
     return bare
@@ -50,7 +50,7 @@ def running_machine(bare: Machine) -> Machine:
 
 @pytest.fixture
 def doomed_machine(running_machine: Machine) -> Iterator[Machine]:
-    """A running node that no other test gets after this one."""
+    """A running node for a test that destroys it. No later test uses it."""
     yield running_machine
     running_machine.down()
 
@@ -60,7 +60,7 @@ def _quiet(_: str) -> None:
 
 
 def _host() -> dict[str, object]:
-    """What a node could spoil on its host."""
+    """The state of the host that a node could change."""
     config = Path.home() / ".kube" / "config"
     return {
         "interfaces": sorted(os.listdir("/sys/class/net")),
@@ -72,7 +72,7 @@ def _host() -> dict[str, object]:
 
 
 def _processes(namespace: str) -> list[str]:
-    """Processes in a pid namespace."""
+    """The names of the processes in a pid namespace."""
     found = []
     for entry in Path("/proc").iterdir():
         try:
@@ -84,7 +84,7 @@ def _processes(namespace: str) -> list[str]:
 
 
 def test_a_node_is_ready_touches_nothing_of_its_host_and_one_signal_removes_it(machine: Machine) -> None:
-    """Ready, then gone with every process, mount, interface and cgroup."""
+    """The node becomes Ready. After the signal no process, mount, interface or cgroup of it is left."""
     before = _host()
     machine.up([], _quiet)
     cluster = Cluster(machine.paths.kubeconfig, kubectl(), helm())
@@ -103,7 +103,7 @@ def test_a_node_is_ready_touches_nothing_of_its_host_and_one_signal_removes_it(m
 
 
 def test_a_node_starts_again_empty_after_it_was_stopped(machine: Machine) -> None:
-    """The second start works like the first and knows nothing of it."""
+    """The second start works like the first and finds no data of it."""
     for _ in range(2):
         machine.down()
         machine.up([], _quiet)
@@ -119,13 +119,13 @@ def test_a_running_node_is_not_started_twice(running_machine: Machine) -> None:
 
 
 def test_tests_refuse_a_cluster_that_they_did_not_make(running_machine: Machine) -> None:
-    """The marker is what `node-up` adds; a bare API server has none."""
+    """`node-up` and `kind-up` put a marker into the cluster. This bare node has none."""
     with pytest.raises(Refused, match="was not made by"):
         ours(Cluster(running_machine.paths.kubeconfig, kubectl(), helm()))
 
 
 def test_a_connection_into_the_node_ends_with_it(doomed_machine: Machine) -> None:
-    """A client that waits for an answer is not left hanging."""
+    """A client that waits for an answer sees the connection close."""
     cluster = Cluster(doomed_machine.paths.kubeconfig, kubectl(), helm())
     server = cluster.kubectl("config", "view", "--output=jsonpath={.clusters[0].cluster.server}")
     subprocess.run(doomed_machine.inside(["pkill", "--signal=STOP", "--exact", "kube-apiserver"]), check=True)
@@ -136,21 +136,21 @@ def test_a_connection_into_the_node_ends_with_it(doomed_machine: Machine) -> Non
             assert connection.recv(1) == b""
 
 
-def test_a_component_that_ends_takes_the_node_down_and_is_named_with_its_last_words(
+def test_a_component_that_ends_stops_the_node_and_is_named(
     doomed_machine: Machine,
 ) -> None:
-    """A cluster that lost a part must fail at once, not time out."""
-    # KILL: an etcd that is asked to stop hangs up on the others first, and one of those may end before it.
-    # The node may take pkill along before it has ended; the verdict tells whether it did its work.
+    """A cluster that lost a component must fail at once instead of timing out."""
+    # SIGKILL, because etcd closes its connections on SIGTERM, and another component could end before it.
+    # check=False, because the node may end pkill too. The verdict shows whether the kill worked.
     subprocess.run(doomed_machine.inside(["pkill", "--signal=KILL", "--exact", "etcd"]), check=False)
     wait_until(lambda: not doomed_machine.running, "the node is gone")
     assert doomed_machine.paths.verdict.read_text().startswith("etcd ended with status")
 
 
-def test_a_node_that_cannot_start_says_which_component_failed_and_leaves_nothing(
+def test_a_node_that_cannot_start_names_the_failed_component_and_leaves_nothing(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Here: a settings file that the kubelet refuses."""
+    """In this test the kubelet refuses its configuration file."""
     broken = machine.paths.state.parent / "broken-source"
     subprocess.run(["rm", "-rf", str(broken)], check=True)
     subprocess.run(["cp", "-r", str(SOURCE), str(broken)], check=True)
@@ -162,8 +162,8 @@ def test_a_node_that_cannot_start_says_which_component_failed_and_leaves_nothing
     assert not list(cgroups.ROOT.rglob(machine.paths.cgroup))
 
 
-def test_a_recorded_pid_that_another_process_has_got_is_not_killed(machine: Machine) -> None:
-    """Numbers are given again; the start time tells."""
+def test_a_recorded_pid_that_another_process_reuses_is_not_killed(machine: Machine) -> None:
+    """Process ids are reused, so the start time identifies the process."""
     machine.paths.state.mkdir(parents=True, exist_ok=True)
     with subprocess.Popen(["sleep", "60"]) as other:
         machine.paths.pids.write_text(json.dumps({"pid": other.pid, "started": 1}))

@@ -1,4 +1,4 @@
-"""The operator in real life: edits, its own death, an API server that is away, other hands."""
+"""The operator under edits, a kill, an unavailable API server, and other clients that change its objects."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def api(system: Cluster) -> k8s.CustomObjectsApi:
 
 
 def test_each_edit_is_observed_once_and_in_order(system: Cluster, api: k8s.CustomObjectsApi) -> None:
-    """Every generation appears once as the observed one, in order. How fast is for a benchmark."""
+    """Every generation is observed once and in order. `make bench-operator` measures how fast."""
     where = (GROUP, VERSION, system.namespace, PLURAL)
     with applied(system, feed("quick")) as name:
         ready(system, name)
@@ -53,7 +53,7 @@ def test_each_edit_is_observed_once_and_in_order(system: Cluster, api: k8s.Custo
 
 
 def _workloads(cluster: Cluster, name: str) -> dict[str, tuple[int, int]]:
-    """Generation and replicas of everything the operator made: what a change would move."""
+    """Generation and replicas of every workload of a feed: any change would show in them."""
     found = cluster.items("deployments,statefulsets", f"--selector=deltastream.dev/feed={name}")
     return {
         f"{item['kind']}/{item['metadata']['name']}": (
@@ -69,8 +69,8 @@ def _operator_pods(cluster: Cluster) -> list[str]:
     return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
 
-def test_a_killed_operator_decides_again_and_changed_nothing_by_dying(system: Cluster) -> None:
-    """Killed with -9 while its feeds carry messages; an edit made meanwhile is carried out."""
+def test_a_killed_operator_resumes_and_its_death_changes_nothing(system: Cluster) -> None:
+    """The operator is killed with -9 while a feed runs. An edit made meanwhile is applied."""
     with applied(system, feed("survivor", enricher={"replicas": 2, "maxReplicas": 4})) as name:
         ready(system, name)
         before = _workloads(system, name)
@@ -87,8 +87,8 @@ def test_a_killed_operator_decides_again_and_changed_nothing_by_dying(system: Cl
 
 
 @contextmanager
-def _api_server_away(machine: Machine) -> Iterator[None]:
-    """Pods cannot reach the API server, neither old connections nor new ones; the tests can."""
+def _api_server_unavailable(machine: Machine) -> Iterator[None]:
+    """Block the API server for pods, on old and new connections. The tests can still reach it."""
     rule = ["INPUT", "-i", "cni0", "-p", "tcp", "--dport", "6443", "-j", "DROP"]
     subprocess.run(machine.inside(["iptables", "--insert", *rule]), check=True)
     try:
@@ -97,13 +97,13 @@ def _api_server_away(machine: Machine) -> Iterator[None]:
         subprocess.run(machine.inside(["iptables", "--delete", *rule]), check=True)
 
 
-def test_an_edit_made_while_the_api_server_was_away_is_carried_out_after_its_return(
+def test_an_edit_made_while_the_api_server_is_unavailable_is_applied_later(
     system: Cluster, machine: Machine
 ) -> None:
-    """15 seconds away; kopf alone would never come back to this edit."""
+    """The API server is unavailable for 15 seconds. kopf alone would never process this edit."""
     with applied(system, feed("patient")) as name:
         ready(system, name)
-        with _api_server_away(machine):
+        with _api_server_unavailable(machine):
             until = time.monotonic() + 15
             patch(system, name, {"enricher": {"replicas": 2}})
             wait_until(lambda: time.monotonic() > until, "15 s are over")
@@ -113,8 +113,8 @@ def test_an_edit_made_while_the_api_server_was_away_is_carried_out_after_its_ret
         )
 
 
-def test_another_hand_on_the_replicas_is_named_and_not_fought(system: Cluster) -> None:
-    """`kubectl scale` of an owned Deployment: ReplicasContested says who."""
+def test_another_client_that_sets_replicas_is_named_and_not_overridden(system: Cluster) -> None:
+    """After `kubectl scale` of an owned Deployment, ReplicasContested names the field manager."""
     with applied(system, feed("contested")) as name:
         ready(system, name)
         system.kubectl("scale", f"deployment/{name}-enricher", "--replicas=2")

@@ -15,10 +15,10 @@ MESSAGES = 20_000
 
 
 def test_a_backlog_scales_up_then_down_and_every_message_is_stored_once(system: Cluster) -> None:
-    """The decision's numbers are in the status and in an Event.
+    """The status and an Event contain the numbers behind the decision.
 
-    The feed stands without enrichers until the backlog is there: a running one may empty the stream before
-    the operator reads it, on a machine that is fast enough.
+    The feed has no enrichers until the backlog exists. On a fast machine a running enricher could empty the
+    stream before the operator reads it.
     """
     body = feed(
         "burst",

@@ -1,4 +1,4 @@
-"""What `skaffold dev` does to a cluster, done with its own settings: there is no skaffold program here."""
+"""The steps of `skaffold dev` on a cluster, with the settings of skaffold.yaml but without skaffold."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SERVICE = "api-gateway"
 
 
 def _deployed(cluster: Cluster) -> list[str]:
-    """Helm's options: each image by repository and tag as the node has it, and the dev profile's flags."""
+    """Helm's options: the repository and tag of each image on the node, and the dev profile's flags."""
     (release,) = CONFIG["deploy"]["helm"]["releases"]
     (profile,) = [each for each in CONFIG["profiles"] if each["name"] == "dev"]
     images = cluster.items("pods", f"--selector=app.kubernetes.io/component={SERVICE}")
@@ -37,7 +37,7 @@ def _deployed(cluster: Cluster) -> list[str]:
 
 @pytest.fixture
 def in_dev(system: Cluster) -> Iterator[Cluster]:
-    """The release as the dev profile deploys it, then as it was."""
+    """The release as the dev profile deploys it. Afterwards it is restored."""
     install(system, *_deployed(system), within="180s")
     yield system
     install(system, within="180s")
@@ -54,7 +54,7 @@ def _pod(cluster: Cluster) -> dict[str, Any]:
 
 
 def _sync_and_hook() -> tuple[str, list[str]]:
-    """Where the dev profile puts changed files, and what it runs in the container afterwards."""
+    """The folder into which the dev profile copies changed files, and the command that it runs afterwards."""
     (profile,) = [each for each in CONFIG["profiles"] if each["name"] == "dev"]
     (artifact,) = [a for a in profile["build"]["artifacts"] if a["image"] == f"deltastream/{SERVICE}"]
     (folder,) = {rule["dest"] for rule in artifact["sync"]["manual"]}
@@ -62,10 +62,13 @@ def _sync_and_hook() -> tuple[str, list[str]]:
     return folder, hook["container"]["command"]
 
 
-def test_changed_code_gets_into_a_running_container_and_runs(in_dev: Cluster) -> None:
-    """As skaffold syncs: a tar into the container, then the hook; the container restarts, the pod stays."""
+def test_changed_code_is_copied_into_a_running_container_and_runs(in_dev: Cluster) -> None:
+    """Like skaffold, the test unpacks a tar in the container and runs the hook.
+
+    The container restarts and the pod stays.
+    """
     wait_until(lambda: len(in_dev.items("pods", f"--selector=app.kubernetes.io/component={SERVICE}")) == 1,
-               "the pod of before has left", 90)  # fmt: skip
+               "the old pod is gone", 90)  # fmt: skip
     folder, command = _sync_and_hook()
     before, mark = _pod(in_dev), f"synced-{uuid.uuid4().hex}"
     changed = (ROOT / "services" / SERVICE / "app.py").read_text() + f'\nprint("{mark}", flush=True)\n'

@@ -1,4 +1,4 @@
-"""Services share no code: each has its own copies of services/chassis, and only while they stay equal."""
+"""Services share no code. Each has its own copies of modules from services/chassis, and they stay equal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SERVICES = [path.name for path in copy_chassis.services(ROOT)]
 
 
 def differences(root: Path) -> list[str]:
-    """Copies that are not there or not equal, and files that are no copies, by path."""
+    """The paths of missing copies, of changed copies and of files that are not copies."""
     made = copy_chassis.copies(root)
     there = {path: path.read_bytes() for path in {*copy_chassis.present(root), *made} if path.exists()}
     wrong = {path for path in made.keys() | there.keys() if made.get(path) != there.get(path)}
@@ -44,13 +44,13 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_every_copy_is_byte_equal_to_its_origin() -> None:
-    """A fix in one copy must reach all. `make chassis` makes the copies again."""
+    """A fix must reach all copies. `make chassis` writes them again."""
     assert len(SERVICES) == 8
     assert differences(ROOT) == []
 
 
-def test_the_chassis_holds_only_what_services_repeat() -> None:
-    """What one service needs is its own module."""
+def test_each_chassis_module_is_used_by_more_than_one_service() -> None:
+    """A module that only one service needs belongs to that service."""
     takers = Counter(path.stem for path in copy_chassis.copies(ROOT) if path.parent.name == "chassis")
     origins = {path.stem for path in (ROOT / "services/chassis/chassis").glob("*.py")}
     assert {name for name in origins if takers[name] < 2} == set()
@@ -64,8 +64,8 @@ def test_the_operator_reads_a_redis_url_as_the_services_do() -> None:
     ]
 
 
-def test_a_service_takes_what_it_imports_and_what_that_imports(tree: Path) -> None:
-    """No list to keep: the imports are the statement."""
+def test_a_service_gets_the_modules_that_it_imports_directly_or_indirectly(tree: Path) -> None:
+    """The imports decide which modules are copied, so there is no list to maintain."""
     found = sorted(str(path.relative_to(tree / "services")) for path in copy_chassis.present(tree))
     assert found == [
         *(f"one-two/one_two/chassis/{name}.py" for name in ("__init__", "a", "b")),
@@ -83,8 +83,8 @@ def test_a_service_takes_what_it_imports_and_what_that_imports(tree: Path) -> No
         "operator/deltastream_operator/redis_urls.py",
     ],
 )
-def test_a_changed_or_strange_file_is_found_and_mended(path: str, tree: Path) -> None:
-    """A comparison that finds nothing compares nothing."""
+def test_a_changed_or_unknown_file_is_found_and_repaired(path: str, tree: Path) -> None:
+    """Proves that the comparison can fail."""
     (tree / path).write_text("print('mine')\n")
     assert differences(tree) == [path]
     copy_chassis.write(tree)
@@ -92,13 +92,13 @@ def test_a_changed_or_strange_file_is_found_and_mended(path: str, tree: Path) ->
 
 
 def test_a_missing_copy_is_found(tree: Path) -> None:
-    """And a whole folder too."""
+    """This also holds for a whole missing folder."""
     shutil.rmtree(tree / "services/three/three/chassis")
     assert differences(tree) == [f"services/three/three/chassis/{name}.py" for name in ("__init__", "c")]
 
 
 def test_an_import_without_an_origin_is_named(tree: Path) -> None:
-    """The message has the path of the module that is not there."""
+    """The message contains the path of the missing module."""
     (tree / "services/three/app.py").write_text("from three.chassis import absent")
     with pytest.raises(FileNotFoundError, match=r"services/chassis/chassis/absent\.py"):
         copy_chassis.copies(tree)

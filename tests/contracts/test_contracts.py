@@ -1,4 +1,4 @@
-"""The schemas are valid and documented, and every golden example holds to its schema."""
+"""The schemas are valid and documented, and every golden example is valid by its schema."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_schema_is_valid_and_describes_every_property(name: str) -> None:
 
 
 @pytest.mark.parametrize("path", sorted((CONTRACTS / "examples").glob("*.json")), ids=lambda p: p.name)
-def test_a_golden_example_holds_to_its_schema(path: Path) -> None:
+def test_a_golden_example_is_valid_by_its_schema(path: Path) -> None:
     """Both sides of a message test against these examples, so they must be right."""
     validator(path.name.split(".")[0]).validate(json.loads(path.read_text()))
 
@@ -56,8 +56,8 @@ def _typed(node: dict[str, Any], *names: str) -> bool:
 
 
 @pytest.mark.parametrize("name", schema_names())
-def test_every_text_and_number_of_a_schema_is_bounded(name: str) -> None:
-    """What has no bound can fill a store, or overflow whoever reads it."""
+def test_every_string_and_number_of_a_schema_is_bounded(name: str) -> None:
+    """An unbounded value can fill a store or overflow its reader."""
     for node in _nodes(validator(name).schema):
         if not isinstance(node.get("type", ""), (str, list)) or "enum" in node or "const" in node:
             continue
@@ -69,10 +69,11 @@ def test_every_text_and_number_of_a_schema_is_bounded(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", schema_names())
-def test_no_pattern_of_a_schema_takes_a_character_too_many(name: str) -> None:
-    """`$` is the end in ECMA and Go, in Python also before a last newline: a `not` beside it is exact in all.
+def test_no_pattern_of_a_schema_matches_an_extra_character(name: str) -> None:
+    """A pattern must not match a value with an extra character at either end, nor a very long one.
 
-    Every value of the golden examples that a pattern rules is tried with more at either end, and much more.
+    In ECMAScript and Go, `$` matches only at the end; in Python it also matches before a final newline. The
+    schemas therefore add a `not` that forbids newlines. The test takes its values from the golden examples.
     """
     for node in _nodes(validator(name).schema):
         pattern = node.get("pattern")

@@ -1,4 +1,4 @@
-"""The gateway's word for a caller's address, as auth judges it."""
+"""auth trusts the caller's address in a request only if the API gateway signed it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ SECRET, NOW = "the-gateways-own-secret", 1_700_000_000.0
 CLIENTS = Clients({"api-gateway": Client(secret=SECRET, audiences=["storage"])})
 
 
-def believed(headers: dict[str, str], path: str = "/login") -> str:
-    """The address that auth takes for the caller's."""
+def caller_address(headers: dict[str, str], path: str = "/login") -> str:
+    """The caller's address, as auth sees it for a request with these headers."""
     seen: dict[str, Any] = {}
 
     def app(environ: dict[str, Any], _start: Callable[..., Any]) -> Iterable[bytes]:
@@ -30,9 +30,12 @@ def believed(headers: dict[str, str], path: str = "/login") -> str:
 
 
 @pytest.mark.parametrize("address", ["10.1.1.1", "2001:db8::1"])
-def test_the_gateways_word_is_believed(address: str) -> None:
-    """Limits then count its callers, not the gateway."""
-    assert believed(Forwarded("api-gateway", SECRET, clock=lambda: NOW).headers("/login", address)) == address
+def test_an_address_signed_by_the_gateway_is_trusted(address: str) -> None:
+    """auth then counts rate limits by the gateway's callers, not by the gateway."""
+    assert (
+        caller_address(Forwarded("api-gateway", SECRET, clock=lambda: NOW).headers("/login", address))
+        == address
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,20 +48,22 @@ def test_the_gateways_word_is_believed(address: str) -> None:
         ("api-gateway", SECRET, 0, "/register"),
     ],
 )
-def test_no_other_word_is(client: str, secret: str, late_s: float, path: str) -> None:
-    """By the shared secret, for this path, now."""
-    word = Forwarded(client, secret, clock=lambda: NOW - late_s).headers(path, "10.1.1.1")
-    assert believed(word) == "127.0.0.1"
+def test_a_wrong_secret_client_time_or_path_is_not_trusted(
+    client: str, secret: str, late_s: float, path: str
+) -> None:
+    """The signature must use the shared secret, name this path and be recent."""
+    headers = Forwarded(client, secret, clock=lambda: NOW - late_s).headers(path, "10.1.1.1")
+    assert caller_address(headers) == "127.0.0.1"
 
 
 @pytest.mark.parametrize("changed", [{"X-Forwarded-For": "10.1.1.2"}, {"X-Forwarded-Proof": "x"}])
-def test_a_changed_word_is_not_believed(changed: dict[str, str]) -> None:
-    """The proof covers the address."""
-    word = Forwarded("api-gateway", SECRET, clock=lambda: NOW).headers("/login", "10.1.1.1")
-    assert believed({**word, **changed}) == "127.0.0.1"
+def test_a_changed_address_or_signature_is_not_trusted(changed: dict[str, str]) -> None:
+    """The signature covers the address."""
+    headers = Forwarded("api-gateway", SECRET, clock=lambda: NOW).headers("/login", "10.1.1.1")
+    assert caller_address({**headers, **changed}) == "127.0.0.1"
 
 
-def test_only_an_address_is_believed() -> None:
-    """Whatever a client with a secret sends, limits are named after addresses."""
+def test_only_an_ip_address_is_trusted() -> None:
+    """Even a client with a secret can send only an IP address: rate limits use it as their key."""
     word = Forwarded("api-gateway", SECRET, clock=lambda: NOW).headers("/login", "10.1.1.1, 10.1.1.2")
-    assert believed(word) == "127.0.0.1"
+    assert caller_address(word) == "127.0.0.1"

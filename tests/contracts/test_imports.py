@@ -1,4 +1,4 @@
-"""The product and its tooling stand without the tests: nothing outside a folder `tests` imports `tests`."""
+"""The product and its tooling work without the tests: nothing outside a `tests` folder imports `tests`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCES = sorted(
 
 
 def _imported(source: str) -> Iterator[str]:
-    """Every module that the source imports, at its top or later."""
+    """Every module that the source imports, at module level or inside functions."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -46,7 +46,7 @@ def test_the_makefile_runs_no_module_of_the_tests() -> None:
     "source",
     ["import tests.support.tools", "from tests import support", "def late():\n    from tests.x import y"],
 )
-def test_an_import_of_tests_is_found_wherever_it_stands(source: str) -> None:
-    """Rule: the check above rejects what it is for."""
+def test_an_import_of_tests_is_found_in_any_form(source: str) -> None:
+    """Rule: the check above rejects imports of the tests in every form."""
     assert _of_tests(source)
     assert not _of_tests(source.replace("tests", "testsuite"))

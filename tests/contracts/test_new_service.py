@@ -1,4 +1,4 @@
-"""docs/new-service.md is true: the service that it spells out is made by it, started, asked and stopped."""
+"""docs/new-service.md is correct: the tests create its example service, start it, call it and stop it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FILE = re.compile(r"^`(services/greeting/[^`]+)`\n```(?:python)?\n(.*?)^```$", r
 
 
 def make(root: Path) -> Path:
-    """A tree that holds the chassis, our tools' settings and the guide's service with its copies."""
+    """Create a tree with the chassis, the tool settings, and the guide's service with its chassis copies."""
     shutil.copytree(ROOT / "services/chassis", root / "services/chassis")
     shutil.copy(ROOT / "pyproject.toml", root)
     for name, content in FILE.findall(GUIDE):
@@ -42,14 +42,14 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def greeting(tree: Path) -> Iterator[HttpProcess]:
-    """The service as its image would run it."""
+    """The service, started as its image would start it."""
     with key_server() as auth, gunicorn(tree / "services/greeting", tree / "log", AUTH_URL=auth) as process:
         wait_until(process.ready, "the ninth service is ready")
         yield process
 
 
-def test_it_keeps_the_rules_of_the_tree(tree: Path) -> None:
-    """ruff and mypy --strict with our settings, and copies of what it imports only."""
+def test_it_passes_the_linters_and_copies_only_what_it_imports(tree: Path) -> None:
+    """It passes ruff and mypy --strict with this tree's settings, and copies only modules that it imports."""
     for command in (
         ("ruff", "check", "--no-cache", "services/greeting"),
         ("ruff", "format", "--check", "--no-cache", "services/greeting"),
@@ -65,8 +65,8 @@ def test_it_keeps_the_rules_of_the_tree(tree: Path) -> None:
     assert "redis_urls" not in taken
 
 
-def test_it_answers_who_has_a_token(greeting: HttpProcess) -> None:
-    """The route, and one of the guide's promises each: problems, a token, the path's pattern."""
+def test_it_answers_requests_with_a_token_only(greeting: HttpProcess) -> None:
+    """Checks the route and the guide's promises: problem documents, the token, the path's pattern."""
     token = {"Authorization": f"Bearer {access_token('deltastream-api')}"}
     status, body = greeting.get("/greetings/NIFTY", **token)
     assert (status, json.loads(body)["greeting"]) == (200, "Hello, NIFTY")
@@ -83,7 +83,7 @@ def test_it_answers_who_has_a_token(greeting: HttpProcess) -> None:
 
 
 def test_it_names_every_wrong_setting(tree: Path) -> None:
-    """A line each, and exit code 2."""
+    """It prints one line for each wrong setting and exits with 2."""
     settings = {"AUTH_URL": "auth", "LOG_LEVEL": "loud"}
     with gunicorn(tree / "services/greeting", tree / "refused", **settings) as process:
         assert process.process.wait(60) == 2
@@ -92,7 +92,7 @@ def test_it_names_every_wrong_setting(tree: Path) -> None:
 
 
 def test_it_ends_cleanly_and_is_removed_with_its_folder(tmp_path: Path) -> None:
-    """SIGTERM is answered with 0; there is nothing else of it in the tree."""
+    """It exits with 0 after SIGTERM, and its folder is all that it adds to the tree."""
     service = make(tmp_path) / "services/greeting"
     with gunicorn(service, tmp_path / "log") as process:
         wait_until(process.ready, "the ninth service is ready")

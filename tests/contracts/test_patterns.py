@@ -1,4 +1,4 @@
-"""Patterns of names: none takes a character too many, and each name has one pattern in the whole product."""
+"""Patterns of names match no extra character, and each kind of name has one pattern in the whole product."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SEARCHING = {"match", "search", "compile", "fullmatch", "findall", "finditer", "
 
 
 def _dollars(tree: ast.AST, *, callee: str, argument: str | None) -> Iterator[str]:
-    """Texts that end in an unescaped `$` and are given to `callee`: positional, or as keyword `argument`."""
+    """Strings ending in an unescaped `$` that `callee` gets, by position or as the keyword `argument`."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
@@ -41,9 +41,9 @@ def _dollars(tree: ast.AST, *, callee: str, argument: str | None) -> Iterator[st
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_pattern_that_python_searches_ends_in_a_dollar(path: Path) -> None:
-    """`re` and msgspec take "NIFTY\\n" for `NIFTY$`: fullmatch or `\\Z` does not.
+    """With `NIFTY$`, `re` and msgspec also accept "NIFTY\\n"; with fullmatch or `\\Z` they do not.
 
-    pydantic is left out: its `pattern` is Rust's, where `$` is the end (see the test below).
+    pydantic is left out: it uses Rust's engine, where `$` matches only at the end (see the test below).
     """
     tree = ast.parse(path.read_text())
     assert list(_dollars(tree, callee=" ".join(SEARCHING), argument=None)) == []
@@ -51,15 +51,15 @@ def test_no_pattern_that_python_searches_ends_in_a_dollar(path: Path) -> None:
 
 
 def test_the_search_for_dollars_finds_one() -> None:
-    """A checker that finds nothing checks nothing."""
+    """Proves that the search can find a violation."""
     planted = ast.parse("import re\nre.compile('^a$').match(x)\nMeta(pattern='^b$')\nField(pattern='^c$')")
     assert list(_dollars(planted, callee="compile", argument=None)) == ["^a$"]
     assert list(_dollars(planted, callee="Meta", argument="pattern")) == ["^b$"]
 
 
 @pytest.mark.parametrize("wrong", ["NIFTY\n", "\nNIFTY", "NIFTY\0", "A" * 1000])
-def test_the_end_of_a_pydantic_pattern_is_the_end(wrong: str) -> None:
-    """What the settings and bodies of the services rely on."""
+def test_a_dollar_in_a_pydantic_pattern_matches_only_at_the_end(wrong: str) -> None:
+    """The services' settings and request bodies rely on this."""
     with pytest.raises(ValidationError):
         TypeAdapter(Annotated[str, Field(pattern="^[A-Z]{1,20}$")]).validate_python(wrong)
 
@@ -76,7 +76,7 @@ def _patterns(node: Any) -> Iterator[str]:
 
 
 def _of_names(text: str) -> Iterator[str]:
-    """Patterns among a module's texts that begin as a product does, without their anchors."""
+    """The patterns in a module's strings that start like a product's pattern, without their anchors."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             pattern = re.sub(r"^\^|(\$|\\Z)$", "", node.value)
@@ -91,7 +91,7 @@ def _wanted() -> set[str]:
 
 
 def test_products_and_symbols_have_one_pattern_in_contract_gateway_and_services() -> None:
-    """What one service stores, every other can be asked for."""
+    """Every service accepts the names that another one stores."""
     wanted = _wanted()
     found = {str(path.relative_to(ROOT)): set(_of_names(path.read_text())) for path in SOURCES}
     assert {path: patterns - wanted for path, patterns in found.items() if patterns - wanted} == {}
@@ -103,15 +103,15 @@ def test_products_and_symbols_have_one_pattern_in_contract_gateway_and_services(
     ]
 
 
-def test_the_search_for_patterns_of_names_finds_another() -> None:
-    """Anchors make no difference; bounds do."""
+def test_the_search_for_name_patterns_finds_a_different_one() -> None:
+    """The search ignores anchors and notices other bounds."""
     module = 'A = "^[A-Z0-9&-]{1,20}$"\nB = r"[A-Z0-9&-]{1,9}\\Z"\nC = "`symbol` must match ^[A-Z]$"'
     assert list(_of_names(module)) == ["[A-Z0-9&-]{1,20}", "[A-Z0-9&-]{1,9}"]
 
 
 @pytest.mark.parametrize("file", SCHEMAS, ids=lambda path: path.name)
 def test_every_contract_has_the_same_patterns_of_products_and_symbols(file: Path) -> None:
-    """A market message, the enriched one and the document name the same contract."""
+    """A market message, the enriched message and the document must accept the same names."""
     said = {pattern for pattern in _patterns(json.loads(file.read_text())) if pattern.startswith("^[A-Z0-9")}
     assert said <= {f"^{pattern}$" for pattern in _wanted()}
 
@@ -120,7 +120,7 @@ def test_every_contract_has_the_same_patterns_of_products_and_symbols(file: Path
     "file", ["charts/deltastream/values.schema.json", "charts/deltastream/crds/deltastreamfeed.yaml"]
 )
 def test_every_pattern_of_the_chart_is_anchored_at_both_ends(file: str) -> None:
-    """Helm and the API server use Go's engine, where `$` is the end of the text: anchors are all it takes."""
+    """Helm and the API server use Go's engine, where `$` matches only at the end, so anchors are enough."""
     text = (ROOT / file).read_text()
     patterns = list(_patterns(json.loads(text) if file.endswith(".json") else yaml.safe_load(text)))
     assert len(patterns) > 4

@@ -1,4 +1,4 @@
-"""Every service loads its settings the same way: all problems at once, then exit code 2."""
+"""Every service loads its settings the same way: it reports all problems at once and exits with code 2."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JWT = "q3t6w9z$C&F)J@NcRfUjXn2r5u7x!A%D"
 
 
 class Start(NamedTuple):
-    """How a service starts, what it must be given, and one of its secrets."""
+    """How to start a service, its required settings, and one of its secrets."""
 
     argv: tuple[str, ...]
     needed: Mapping[str, str]
@@ -48,7 +48,7 @@ def service(request: pytest.FixtureRequest) -> str:
 
 
 def refused(service: str, **environ: str) -> list[str]:
-    """Start the service's process with settings that it refuses; the lines that it prints."""
+    """Start the service's process with settings that it refuses. Returns the lines that it prints."""
     argv, needed, _ = STARTS[service]
     done = subprocess.run(
         [sys.executable, *argv],
@@ -63,13 +63,13 @@ def refused(service: str, **environ: str) -> list[str]:
     return done.stderr.splitlines()
 
 
-def test_every_service_is_asked() -> None:
-    """A ninth joins the table."""
+def test_every_service_is_in_the_table() -> None:
+    """Fails if a service is missing in the table above."""
     assert STARTS.keys() == {path.parent.name for path in SERVICES.glob("*/requirements.in")}
 
 
 def test_two_wrong_variables_are_two_lines(service: str) -> None:
-    """Each names its variable; the secret's value is in none."""
+    """Each line names its variable. No line shows the secret's value."""
     secret = STARTS[service].secret
     lines = refused(service, **{"PORT": "high", secret: "http://:hunter2@h"})
     assert sorted(line.partition("=")[0] for line in lines) == sorted(["PORT", secret])
@@ -78,7 +78,7 @@ def test_two_wrong_variables_are_two_lines(service: str) -> None:
 
 
 def test_a_bad_file_is_named_by_its_own_variable(service: str, tmp_path: Path) -> None:
-    """An empty one and one that is not there; neither path nor content is shown."""
+    """This covers an empty file and a missing one. The message shows neither path nor content."""
     variable = f"{STARTS[service].secret}_FILE"
     path = tmp_path / "hunter2"
     (missing,) = refused(service, **{variable: str(path)})

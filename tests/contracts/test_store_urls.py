@@ -1,6 +1,7 @@
-"""A store's URL means the same to every client of a store, TLS included.
+"""Every client of a store reads its URL in the same way, TLS included.
 
-Which URLs are refused is in services/chassis/tests/test_store_urls.py; here are samples, for each client.
+services/chassis/tests/test_store_urls.py checks all URLs that are refused. This module checks samples for
+each client.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ OTHERS: Mapping[str, str] = {
 
 
 class Reader:
-    """One service's reading of one variable, and what connects with it."""
+    """Loads one service's settings with one URL variable, and connects with the service's own client."""
 
     def __init__(
         self, name: str, variable: str, load: Callable[[], Any], ping: Callable[[Any], object]
@@ -81,18 +82,18 @@ class Reader:
 
 
 def _limits_of_the_gateway(settings: Any) -> None:
-    doors, app = Blueprint("auth", __name__), Flask(__name__)
-    doors.add_url_rule("/", view_func=lambda: "")
+    blueprint, app = Blueprint("auth", __name__), Flask(__name__)
+    blueprint.add_url_rule("/", view_func=lambda: "")
     api_gateway.limits.install(
         app,
         redis_url=settings.redis_url.get_secret_value(),
         reads=[],
-        auth=doors,
+        auth=blueprint,
         caller=lambda: "a",
         reads_per_minute=9,
         auth_per_minute=9,
     )
-    app.register_blueprint(doors)
+    app.register_blueprint(blueprint)
     _counted_in_redis(app)
 
 
@@ -109,7 +110,7 @@ def _limits_of_auth(settings: Any) -> None:
 def _counted_in_redis(app: Flask) -> None:
     (limiter,) = app.extensions["limiter"]
     app.test_client().get("/")
-    limiter.storage.storage.ping()  # what it falls back to in an outage answers any request
+    limiter.storage.storage.ping()  # the in-memory fallback would hide an outage
     assert limiter.limiter.storage is limiter.storage
 
 
@@ -225,7 +226,7 @@ def tls_mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsMongo]:
 def test_every_client_of_redis_connects_with_each_form(
     reader: Reader, form: str, tls_redis: TlsRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What redis-py, Celery or flask-limiter take works for all of them, TLS included."""
+    """A form that redis-py, Celery or flask-limiter accepts works for all of them, TLS included."""
     made = tls_redis.certificates
     url = form.format(
         password=PASSWORD, port=tls_redis.port, ca=made.ca, cert=made.certificate, key=made.key,
@@ -234,16 +235,18 @@ def test_every_client_of_redis_connects_with_each_form(
     reader.connect(monkeypatch, url)
 
 
-def test_no_client_of_redis_trusts_a_stranger(
+def test_no_client_of_redis_trusts_an_unknown_certificate(
     reader: Reader, tls_redis: TlsRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without options a rediss:// URL verifies the certificate; kombu's own default does not."""
+    """A rediss:// URL without options verifies the certificate, although kombu's own default does not."""
     with pytest.raises((redis.ConnectionError, OperationalError), match=r"(?i)certificate"):
         reader.connect(monkeypatch, tls_redis.unverified)
 
 
-def test_no_client_of_redis_says_a_word_before_tls(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first bytes for a rediss:// URL are a ClientHello: no AUTH and no HELLO in clear."""
+def test_no_client_of_redis_sends_plain_text_before_tls(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first bytes for a rediss:// URL are a TLS ClientHello, not AUTH or HELLO in plain text."""
     with Eavesdropper() as wire, suppress(redis.RedisError, OperationalError, OSError):
         reader.connect(monkeypatch, f"rediss://:hunter2@127.0.0.1:{wire.port}/0")
     assert wire.greeted_in_tls, wire.heard
@@ -252,10 +255,10 @@ def test_no_client_of_redis_says_a_word_before_tls(reader: Reader, monkeypatch: 
 @pytest.mark.parametrize(
     "url", ["http://:hunter@h", "redis://user:12/hunter@h", "rediss://:hunter@h/0?ssl_cert_reqs=maybe"]
 )
-def test_a_redis_url_that_cannot_work_ends_the_start(
+def test_an_invalid_redis_url_ends_the_start(
     reader: Reader, url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """One message names the variable; nothing shows the password."""
+    """One message names the variable. The password is not shown."""
     with pytest.raises((SystemExit, cluster_settings.SettingsError)) as caught:
         reader.value(monkeypatch, url)
     said = str(caught.value) + capfd.readouterr().err
@@ -263,10 +266,10 @@ def test_a_redis_url_that_cannot_work_ends_the_start(
     assert "hunter" not in said
 
 
-def test_a_url_is_read_alike_everywhere(
+def test_every_client_reads_a_url_in_the_same_way(
     reader: Reader, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """All hand redis-py the same text."""
+    """All clients pass the same URL to redis-py."""
     assert reader.value(monkeypatch, "redis://u:p%2Fw@[::1]:6380/3/") == "redis://u:p%2Fw@[::1]:6380/3"
     assert reader.value(monkeypatch, "redis+socket:///r.sock?virtual_host=2") == "unix:///r.sock?db=2"
 
@@ -274,7 +277,7 @@ def test_a_url_is_read_alike_everywhere(
 def test_celery_takes_no_broker_from_the_environment(
     tls_redis: TlsRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Celery prefers its variables to what it is given: the URL of a `_FILE` would never have been used."""
+    """Celery prefers its environment variables to its arguments, and would ignore the URL from a `_FILE`."""
     for name in ("CELERY_BROKER_URL", "CELERY_BROKER_WRITE_URL", "CELERY_BROKER_READ_URL"):
         monkeypatch.setenv(name, "redis://:stale@127.0.0.1:1/0")
     monkeypatch.setenv("CELERY_RESULT_BACKEND", "rediss://127.0.0.1:1/2")
@@ -291,32 +294,34 @@ def test_celery_takes_no_broker_from_the_environment(
 def test_every_client_of_mongodb_connects_with_tls(
     mongo_reader: Reader, options: str, tls_mongo: TlsMongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PyMongo's options for TLS work, in its own words."""
+    """PyMongo's TLS options work under PyMongo's names."""
     plain = tls_mongo.url.partition("&tls=")[0]
     mongo_reader.connect(monkeypatch, f"{plain}&{options.format(ca=tls_mongo.certificates.ca)}")
 
 
-def test_a_client_of_mongodb_trusts_no_stranger(tls_mongo: TlsMongo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the CA a URL with TLS verifies the certificate, and fails."""
+def test_a_client_of_mongodb_trusts_no_unknown_certificate(
+    tls_mongo: TlsMongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A URL with TLS but without the CA verifies the certificate and fails."""
     storage_reader = next(each for each in MONGO if each.name == "storage")
     with pytest.raises(PyMongoError, match=r"(?i)certificate"):
         storage_reader.connect(monkeypatch, tls_mongo.url.partition("&tlsCAFile=")[0])
 
 
-def test_no_client_of_mongodb_says_a_word_before_tls(
+def test_no_client_of_mongodb_sends_plain_text_before_tls(
     mongo_reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first bytes for a URL with tls=true are a ClientHello."""
+    """The first bytes for a URL with tls=true are a TLS ClientHello."""
     with Eavesdropper() as wire, suppress(PyMongoError):
         mongo_reader.connect(monkeypatch, f"mongodb://u:hunter@127.0.0.1:{wire.port}/d?tls=true")
     assert wire.greeted_in_tls, wire.heard
 
 
 @pytest.mark.parametrize("url", ["http://u:hunter@h/d", "mongodb://u:hunter@h/d?tls=yes"])
-def test_a_mongodb_url_that_cannot_work_ends_the_start(
+def test_an_invalid_mongodb_url_ends_the_start(
     mongo_reader: Reader, url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """PyMongo only warns of an option that it does not know, and speaks in clear."""
+    """PyMongo only warns about an unknown option and would connect without TLS."""
     with pytest.raises(SystemExit) as caught:
         mongo_reader.value(monkeypatch, url)
     said = str(caught.value) + capfd.readouterr().err
@@ -324,7 +329,7 @@ def test_a_mongodb_url_that_cannot_work_ends_the_start(
     assert "hunter" not in said
 
 
-def test_a_mongodb_url_is_handed_on_as_it_is(mongo_reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No client reads another one than was written."""
+def test_a_mongodb_url_is_passed_on_unchanged(mongo_reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every client gets the URL exactly as it is configured."""
     url = "mongodb://u:p%2Fw@a:1,b:2,[::1]:3/d?replicaSet=r&authSource=admin&tls=true"
     assert mongo_reader.value(monkeypatch, url) == url

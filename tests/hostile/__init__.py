@@ -1,1 +1,1 @@
-"""Attacks by a client on running servers, while a well-behaved client is served."""
+"""Attacks on running servers. During each attack, well-behaved clients must still be served."""

@@ -1,4 +1,4 @@
-"""Room for the connections that the attacks open at once, five services at a time."""
+"""Raise the limit of open files: the attacks open many connections to five services at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NEEDED = 10_000
 
 @pytest.fixture(scope="package", autouse=True)
 def _open_files() -> None:
-    """Raises the soft limit as far as it goes: with 1,024 an attack would be smaller than it says."""
+    """Raise the soft limit as far as allowed. With 1,024 files, attacks would open too few connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < NEEDED:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(NEEDED, hard), hard))

@@ -1,4 +1,4 @@
-"""One attack on one server, and what must hold after it."""
+"""Run one attack against one server, and check what must hold during and after it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from tests.hostile.resources import Resources
 from tests.hostile.target import Attack, Target
 from tests.hostile.witness import BOUND, PACE_S, Witness
 
-CALM = 8  # answers before the attack, from which the usual gap is known
+CALM = 8  # number of answers before the attack that define the usual gap
 SECRET = "never-in-a-log"  # attacks that send a token send this one
 
 
 def endure(target: Target, attack: Attack, witnesses: Sequence[Witness]) -> None:
-    """Run the attack; fail if a witness waited, something stayed behind, or a token is in the log."""
+    """Run the attack.
+
+    Fails if a witness waited too long, if memory or files stay in use, or if a token is in the server's log.
+    """
     before = Resources(target.process)
     calm_since = time.monotonic()
     _wait_for(witnesses, calm_since, CALM)

@@ -1,4 +1,4 @@
-"""Raw HTTP as an attacker sends it, and what a witness sees meanwhile."""
+"""Raw HTTP requests of an attacker, and a measure of how fast other clients are served."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WITNESSED = 30
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back before the connection ended."""
+    """The server's response to a raw request."""
 
     status: int
     headers: dict[str, str]
@@ -23,7 +23,7 @@ class Answer:
 
 
 def post(path: str, *headers: str, body: bytes = b"") -> bytes:
-    """A POST of JSON; the body and its length are the caller's."""
+    """A POST with content type JSON. The caller gives the body and the header with its length."""
     lines = [f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json", *headers]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
@@ -33,7 +33,7 @@ def chunked(path: str, body: bytes) -> bytes:
 
 
 def half_requests(path: str) -> dict[str, bytes]:
-    """Every shape of a request that does not end."""
+    """Every kind of incomplete request, by name."""
     return {
         "silent": b"",
         "request line": f"POST {path}".encode(),
@@ -57,19 +57,19 @@ def connect(port: int, *, receive_buffer: int | None = None) -> socket.socket:
 
 @contextlib.contextmanager
 def held(port: int, data: bytes, count: int) -> Iterator[None]:
-    """`count` connections that sent `data` and stay."""
+    """Keep `count` connections open that have sent `data`."""
     with contextlib.ExitStack() as stack:
         for _ in range(count):
             one = stack.enter_context(connect(port))
-            with contextlib.suppress(OSError):  # cut to make room is an answer too
+            with contextlib.suppress(OSError):  # the server may close it to make room
                 one.sendall(data)
         yield
 
 
 def answer(port: int, data: bytes, *, half_close: bool = False) -> Answer:
-    """The answer to raw bytes. Fails if none comes in 20 s."""
+    """Send raw bytes and return the response. Fails if none arrives within 20 s."""
     with connect(port) as one:
-        with contextlib.suppress(OSError):  # refused before it was all sent
+        with contextlib.suppress(OSError):  # the server may refuse before all is sent
             one.sendall(data)
             if half_close:
                 one.shutdown(socket.SHUT_WR)
@@ -79,7 +79,10 @@ def answer(port: int, data: bytes, *, half_close: bool = False) -> Answer:
 
 
 def witness(port: int, path: str, *, host: str = "127.0.0.1") -> float:
-    """Seconds that 30 requests take in turn, each on a connection of its own; all must be answered."""
+    """Send 30 requests one after the other, each on a new connection. Returns the seconds that they take.
+
+    Fails if one of them is answered with a server error.
+    """
     started = time.monotonic()
     for _ in range(WITNESSED):
         with contextlib.closing(http.client.HTTPConnection(host, port, timeout=20)) as connection:
@@ -95,7 +98,7 @@ def nested(depth: int) -> bytes:
 
 
 def json_bodies() -> dict[str, bytes]:
-    """What a JSON parser may stumble over."""
+    """Bodies that may break a JSON parser or its caller, by name."""
     return {
         "no JSON": b"{",
         "bad UTF-8": b'{"email": "\xff\xfe"}',

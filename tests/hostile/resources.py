@@ -1,16 +1,16 @@
-"""What an attack must not leave behind in a server."""
+"""Check that an attack leaves no memory and no open files behind in a server."""
 
 from __future__ import annotations
 
 import psutil
 from devcluster.waiting import wait_until
 
-MEMORY_MIB = 16  # an allocator keeps some; 15,000 forgotten objects of 350 bytes a second would not fit
-FILES = 4  # probes that are just being answered
+MEMORY_MIB = 16  # the allocator may keep some; a leak of 15,000 objects of 350 bytes a second exceeds it
+FILES = 4  # connections of probes that are being answered
 
 
 class Resources:
-    """Memory and open files of a process and its children, and a wait until they are back."""
+    """Memory and open files of a process and its children, measured when the object is created."""
 
     def __init__(self, process: psutil.Process) -> None:
         self._process = process
@@ -26,7 +26,10 @@ class Resources:
         return sum(one.num_fds() for one in family), sum(one.memory_info().rss for one in family)
 
     def wait_until_back(self) -> None:
-        """Fail also if a process died and another took its place: a fresh one holds nothing."""
+        """Wait until memory and open files are back to their first values.
+
+        Fails also if a process was replaced, because a new process would always pass.
+        """
         assert self._members() == self._family, "a process of the server ended"
 
         def back() -> bool:

@@ -1,4 +1,4 @@
-"""What an attack needs to know of a server, and the table of all attacks."""
+"""The description of a server under attack, and the table of all attacks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psutil
 
 @dataclass(frozen=True)
 class Target:
-    """A server on loopback. `token` opens it, if it wants one."""
+    """A server on loopback. `token` authenticates a client, if the server requires that."""
 
     port: int
     process: psutil.Process
@@ -22,7 +22,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Attack:
-    """`of` is "http" for any HTTP server, "socket" for Socket.IO; `run` is bounded in count and time."""
+    """One attack. `of` is "http" for any HTTP server or "socket" for Socket.IO. `run` ends on its own."""
 
     name: str
     kind: str
@@ -34,7 +34,7 @@ ATTACKS: list[Attack] = []
 
 
 def attack(kind: str, of: str = "http") -> Callable[[Callable[[Target], None]], Callable[[Target], None]]:
-    """Put a function into the table under its own name."""
+    """Register the decorated function in the table of attacks under its own name."""
 
     def register(run: Callable[[Target], None]) -> Callable[[Target], None]:
         ATTACKS.append(Attack(run.__name__, kind, of, run))
@@ -44,5 +44,5 @@ def attack(kind: str, of: str = "http") -> Callable[[Callable[[Target], None]], 
 
 
 def attacks_on(*of: str) -> list[Attack]:
-    """The attacks of these sorts, in the order of their modules."""
+    """The attacks for these types of server, in the order of their modules."""
     return [one for one in ATTACKS if one.of in of]

@@ -1,4 +1,4 @@
-"""Hostile HTTP at every service: nobody is starved, nothing is a 500, and what was taken comes back."""
+"""Hostile HTTP against every service: other clients are served, no answer is a 500, resources are freed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Running = dict[str, HttpProcess]
 
 @dataclass(frozen=True)
 class Stage:
-    """A service under attack and who else asks it."""
+    """A service under attack and its two witnesses."""
 
     target: Target
     asks: Witness
@@ -48,7 +48,7 @@ class Stage:
 
 
 SECRET = "s3cret-that-no-log-may-hold"
-# Where each service reads a body; storage and analytics refuse it without reading.
+# The path at which each service reads a body. storage and analytics refuse a body without reading it.
 PATHS = {
     "auth": "/login",
     "storage": "/products",
@@ -56,16 +56,16 @@ PATHS = {
     "logging-service": "/logs",
     "api-gateway": "/api/auth/login",
 }
-RATIO = 30  # how much longer a witness' requests may take, all together
+RATIO = 30  # by this factor a witness' requests may take longer in total
 
 
 @pytest.fixture(scope="module")
 def running(
     tmp_path_factory: pytest.TempPathFactory, _redis_server: RedisServer, _mongo_server: MongoServer
 ) -> Iterator[Running]:
-    """The services on a dual-stack socket."""
+    """The services, each listening on a dual-stack socket."""
     with MongoClient(_mongo_server.url) as mongo:
-        mongo.drop_database("deltastream")  # whatever the tests before left in it
+        mongo.drop_database("deltastream")  # earlier tests may have left data
         mongo["deltastream"]["users"].create_index("email", unique=True)
         mongo["deltastream"].create_collection("logs", capped=True, size=1 << 20)
     settings = {"HOST": "::", "AUTH_RATE_LIMIT_PER_MINUTE": "100000", "LIMIT_LOGIN_ADDRESS": "100000"}
@@ -80,7 +80,7 @@ def worker(process: HttpProcess) -> psutil.Process:
 
 
 def assert_refused(got: Answer, status: int | None = None) -> None:
-    """The client's fault, told as a problem with the headers of every answer."""
+    """Check that the answer is a problem document for a client error, with the headers of every answer."""
     assert 400 <= got.status < 500, got
     assert status in (None, got.status), got
     assert got.headers["content-type"] == "application/problem+json", got
@@ -90,7 +90,7 @@ def assert_refused(got: Answer, status: int | None = None) -> None:
 
 @pytest.fixture(scope="module")
 def stages(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Stage]]:
-    """Each service, and a witness that asks it for what goes through the application's threads."""
+    """Each service with two witnesses: `/livez`, and `/readyz`, which uses the application's threads."""
     home = tmp_path_factory.mktemp("witnesses")
     with contextlib.ExitStack() as stack:
         yield [
@@ -104,8 +104,8 @@ def stages(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.mark.parametrize("attack", attacks_on("http"), ids=lambda one: one.name)
-def test_everybody_else_is_served(stages: list[Stage], attack: Attack) -> None:
-    """No client takes a service from the others, and nothing of it stays; all five at the same time."""
+def test_other_clients_are_served_during_an_attack(stages: list[Stage], attack: Attack) -> None:
+    """No attack keeps others from being served or leaves resources behind. All five services run at once."""
     with ThreadPoolExecutor(len(stages)) as pool:
         for done in [pool.submit(endure, one.target, attack, [one.asks, one.probes]) for one in stages]:
             done.result()
@@ -113,7 +113,7 @@ def test_everybody_else_is_served(stages: list[Stage], attack: Attack) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_flood_of_connections_makes_room_for_others(running: Running, name: str) -> None:
-    """One address has at most 128 connections; who waits longest in silence goes first."""
+    """One address may have at most 128 connections. The server closes the longest idle one first."""
     port, process = running[name].port, worker(running[name])
     quiet = witness(port, "/livez")
     before = process.num_fds(), process.memory_full_info().uss
@@ -124,8 +124,8 @@ def test_a_flood_of_connections_makes_room_for_others(running: Running, name: st
     assert process.memory_full_info().uss < before[1] + (16 << 20)
 
 
-def test_a_dribble_does_not_move_a_deadline(running: Running) -> None:
-    """The whole head and the whole body have one each: a byte now and then buys no time."""
+def test_single_bytes_do_not_extend_a_deadline(running: Running) -> None:
+    """The whole head and the whole body each have one deadline. Sending single bytes does not extend it."""
 
     def dribbled(port: int, data: bytes) -> Answer:
         with connect(port) as one:
@@ -158,7 +158,7 @@ def test_a_dribble_does_not_move_a_deadline(running: Running) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_answer_to_head_has_no_body(running: Running, name: str) -> None:
-    """The next answer on the connection begins where the head of this one ends."""
+    """With a body, the client would read it as the start of the next answer on the connection."""
     for path in ("/livez", "/no-such-page"):
         with connect(running[name].port) as one:
             one.sendall(f"HEAD {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
@@ -171,7 +171,7 @@ def test_an_answer_to_head_has_no_body(running: Running, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_request_that_waits_for_100_continue_is_answered(running: Running, name: str) -> None:
-    """A refusal does not wait for the body, and a request without a body has none to wait for."""
+    """The server refuses an oversized body before it is sent, and answers a request without a body."""
     expect = "Expect: 100-continue"
     got = answer(running[name].port, post(PATHS[name], expect, "Content-Length: 99999999"))
     assert got.status == 413, got
@@ -248,8 +248,11 @@ PATH_BYTES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_no_request_is_refused(running: Running, name: str) -> None:
-    """400 and its kin, never a 500: whatever two parsers could read in two ways, in every service."""
+def test_malformed_requests_are_refused(running: Running, name: str) -> None:
+    """Every service answers with a client error, never with 500.
+
+    This covers all requests that two parsers could read in different ways.
+    """
     port = running[name].port
     for kind, made in MALFORMED.items():
         got = answer(port, made(PATHS[name]))
@@ -262,8 +265,8 @@ def test_what_is_no_request_is_refused(running: Running, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_odd_but_whole_requests_are_answered(running: Running, name: str) -> None:
-    """Chunk extensions and harmless trailers are allowed; odd paths, queries and ids are no fault of ours."""
+def test_odd_but_complete_requests_are_answered(running: Running, name: str) -> None:
+    """Chunk extensions and harmless trailers are allowed. Odd paths, queries and ids give no server error."""
     port = running[name].port
     for body in (
         b"2;a=b\r\n{}\r\n0\r\n\r\n",
@@ -281,8 +284,8 @@ def test_odd_but_whole_requests_are_answered(running: Running, name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["auth", "logging-service", "api-gateway"])
-def test_bodies_that_parsers_stumble_over_are_refused(running: Running, name: str) -> None:
-    """With or without a length; the client's fault every time."""
+def test_bodies_that_may_break_a_parser_are_refused(running: Running, name: str) -> None:
+    """The answer is a client error, whether the body has a length or is chunked."""
     port, path = running[name].port, PATHS[name]
     for kind, body in json_bodies().items():
         for data in (
@@ -295,7 +298,7 @@ def test_bodies_that_parsers_stumble_over_are_refused(running: Running, name: st
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/health", "/metrics", "/nothing"])
 def test_every_answer_carries_the_same_headers(running: Running, path: str) -> None:
-    """Also probes, metrics and what does not exist: the request's id, and nothing that sniffs."""
+    """Every answer has the request's id and `nosniff`: those of probes, metrics and unknown paths too."""
     for process in running.values():
         asked = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: mine-1\r\n\r\n"
         got = answer(process.port, asked.encode())
@@ -305,14 +308,17 @@ def test_every_answer_carries_the_same_headers(running: Running, path: str) -> N
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_dual_stack_socket_serves_both(running: Running, name: str) -> None:
+def test_a_dual_stack_socket_serves_ipv4_and_ipv6(running: Running, name: str) -> None:
     """HOST=:: listens on ::1 and on 127.0.0.1."""
     assert witness(running[name].port, "/livez", host="::1") > 0
     assert witness(running[name].port, "/livez") > 0
 
 
 def test_many_logins_at_once_leave_the_service_alive(running: Running) -> None:
-    """Few are hashed, few wait, the rest are told to come again; probes and keys are served throughout."""
+    """auth hashes a few passwords at a time, lets a few wait, and answers the rest with 503 and Retry-After.
+
+    Probes and public keys are served throughout.
+    """
     port = running["auth"].port
     quiet = witness(port, "/livez") + witness(port, "/.well-known/jwks.json")
     start = threading.Barrier(61)
@@ -333,7 +339,7 @@ def test_many_logins_at_once_leave_the_service_alive(running: Running) -> None:
 
 
 def test_no_log_holds_a_credential_of_a_malformed_request(running: Running) -> None:
-    """A request line that is none is told by its kind, not by its text."""
+    """The log names the kind of a malformed request line, not its text."""
     for process in running.values():
         for made in (*MALFORMED.values(), *UNFINISHED.values()):
             answer(process.port, made("/livez"), half_close=True)
@@ -341,8 +347,11 @@ def test_no_log_holds_a_credential_of_a_malformed_request(running: Running) -> N
         assert "Traceback" not in Path(process.log).read_text()
 
 
-def test_half_requests_do_not_keep_a_service_from_ending(running: Running) -> None:
-    """SIGTERM: what was asked is answered, what was not asked whole is dropped. Comes last: it ends one."""
+def test_incomplete_requests_do_not_keep_a_service_from_ending(running: Running) -> None:
+    """After SIGTERM a service answers complete requests and drops incomplete ones.
+
+    This test comes last, because it ends a service.
+    """
     process = running["logging-service"]
     with held(process.port, half_requests("/logs")["body"], 20):
         process.process.terminate()

@@ -1,4 +1,4 @@
-"""The Socket.IO gateway under every attack."""
+"""The socket gateway serves its clients during every attack."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SERVICE = Path(__file__).parents[2] / "services/socket-gateway"
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, list[Witness]]]:
-    """The gateway, one client that has a WebSocket, and one that asks `/livez` on new connections."""
+    """The gateway with two witnesses: one on a WebSocket, one that requests `/livez` on new connections."""
     home = tmp_path_factory.mktemp("socket-gateway")
     with ExitStack() as stack:
         store = stack.enter_context(RedisServer(home / "redis"))
@@ -40,6 +40,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, li
 
 
 @pytest.mark.parametrize("attack", attacks_on("http", "socket"), ids=lambda one: one.name)
-def test_everybody_else_is_served(stage: tuple[Target, list[Witness]], attack: Attack) -> None:
-    """No client takes the gateway from the others, and nothing of it stays."""
+def test_other_clients_are_served_during_an_attack(
+    stage: tuple[Target, list[Witness]], attack: Attack
+) -> None:
+    """No attack keeps other clients from being served or leaves resources behind."""
     endure(stage[0], attack, stage[1])

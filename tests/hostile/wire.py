@@ -1,4 +1,4 @@
-"""Raw sockets and WebSocket frames: what no well-behaved library would send."""
+"""Raw sockets and WebSocket frames, to send bytes that no well-behaved library sends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def connect(port: int) -> socket.socket:
 
 @contextlib.contextmanager
 def sockets(target: Target, count: int) -> Iterator[list[socket.socket]]:
-    """Open connections, closed at the end; fewer if the server takes no more."""
+    """Open up to `count` connections, fewer if the server refuses some. They are closed at the end."""
     with contextlib.ExitStack() as stack:
         opened = []
         for _ in range(count):
@@ -34,7 +34,7 @@ def sockets(target: Target, count: int) -> Iterator[list[socket.socket]]:
 
 
 def answers(target: Target, request: bytes) -> bytes:
-    """All that a server says to these bytes until it closes, or is silent for 2 s."""
+    """Send bytes. Returns everything that the server sends until it closes or is silent for 2 s."""
     with connect(target.port) as one:
         one.settimeout(2)
         said = b""
@@ -46,7 +46,7 @@ def answers(target: Target, request: bytes) -> bytes:
 
 
 def frame(payload: bytes = b"", opcode: int = 1, *, fin: bool = True) -> bytes:
-    """A WebSocket frame as a client sends it, with a mask of zeros."""
+    """A WebSocket frame of a client, with a mask of zeros."""
     size = len(payload)
     first = bytes([(0x80 if fin else 0) | opcode])
     if size < 126:
@@ -57,7 +57,7 @@ def frame(payload: bytes = b"", opcode: int = 1, *, fin: bool = True) -> bytes:
 
 
 def websocket(port: int) -> socket.socket:
-    """A connection after the WebSocket handshake, before Socket.IO's CONNECT."""
+    """Open a connection up to the WebSocket handshake, without Socket.IO's CONNECT."""
     one = connect(port)
     one.sendall(
         b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
@@ -77,7 +77,7 @@ def websocket(port: int) -> socket.socket:
 
 
 def flood(one: socket.socket, piece: bytes, seconds: float = HOLD_S) -> bool:
-    """Write `piece` again and again; True if the server cut the connection."""
+    """Write `piece` repeatedly for `seconds`. Returns True if the server closed the connection."""
     until = time.monotonic() + seconds
     block = piece * max(1, 16384 // len(piece))
     one.settimeout(0.2)
@@ -85,7 +85,7 @@ def flood(one: socket.socket, piece: bytes, seconds: float = HOLD_S) -> bool:
         try:
             one.send(block)
         except TimeoutError:
-            if _ended(one):  # nothing is taken any more: full for a moment, or the server's end is closed
+            if _ended(one):  # the buffer is full, or the server has closed the connection
                 return True
         except OSError:
             return True

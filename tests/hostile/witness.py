@@ -1,7 +1,8 @@
-"""A well-behaved client in a process of its own: notes when it was served.
+"""A well-behaved client that runs in its own process and records when the server answers it.
 
-`python -m tests.hostile.witness PORT PATH`: a GET of PATH on a new connection, or with the PATH `socket.io` a
-request and its answer over one WebSocket, at a steady pace. Prints the monotonic time of each answer.
+`python -m tests.hostile.witness PORT PATH` requests PATH at a steady pace, each time on a new connection.
+With the PATH `socket.io` it sends requests over one WebSocket instead. It prints the monotonic time of each
+answer.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from typing import Self
 from tests.hostile.wire import connect, frame, websocket
 
 PACE_S = 0.125  # below the gateway's rate of ten requests a second
-BOUND = 16  # paces without an answer: 2 s; a frozen server of the old kind was silent for 7 s and more
+BOUND = 16  # allowed gap in paces, which is 2 s; earlier versions froze for 7 s and more
 
 
 class Witness:
-    """Runs inside `with`."""
+    """The witness process. Use it with `with`: the process starts at once and is killed at the end."""
 
     def __init__(self, port: int, path: str, out: Path) -> None:
         self._out = out
@@ -43,7 +44,7 @@ class Witness:
         return [float(line) for line in self._out.read_text().splitlines(keepends=True) if line[-1] == "\n"]
 
     def longest_gap(self, since: float, until: float) -> float:
-        """Seconds of the longest silence in a stretch of time."""
+        """The longest time without an answer between `since` and `until`, in seconds."""
         times = [since, *(at for at in self.served() if since < at < until), until]
         return max(later - earlier for earlier, later in itertools.pairwise(times))
 

@@ -1,1 +1,1 @@
-"""The images' rules, checked without an engine. What a cluster sees of them is in tests/cluster."""
+"""Tests of the images that need no container engine. tests/cluster runs the images in a cluster."""

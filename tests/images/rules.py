@@ -1,4 +1,4 @@
-"""What docs/kubernetes.md says of every Dockerfile, as one function that names what a text breaks."""
+"""The rules of docs/kubernetes.md for every Dockerfile. `broken` names the rules that a Dockerfile breaks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LABELS = ("title", "description", "version", "vendor", "licenses", "base.name")
 
 @dataclass(frozen=True)
 class Line:
-    """One instruction of the Dockerfile, its continuation lines joined; `stage` counts from 0."""
+    """One instruction of a Dockerfile with its continuation lines joined. `stage` counts from 0."""
 
     stage: int
     word: str
@@ -21,7 +21,7 @@ class Line:
 
 
 def instructions(text: str) -> list[Line]:
-    """The Dockerfile without comments."""
+    """Parse a Dockerfile into its instructions, without comments."""
     kept = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
     lines: list[Line] = []
     stage = -1
@@ -40,17 +40,17 @@ def broken(text: str) -> list[str]:
 
 
 def environment(lines: list[Line]) -> dict[str, str]:
-    """The variables of the last stage."""
+    """The environment variables of the last stage."""
     return dict(re.findall(r'(\w+)="?([^"\s]*)"?', " ".join(_last(lines, "ENV"))))
 
 
 def health_command(lines: list[Line]) -> list[str]:
-    """What HEALTHCHECK runs; empty if it has no exec form."""
+    """The command of HEALTHCHECK; empty if it is not in exec form."""
     return _exec(" ".join(_last(lines, "HEALTHCHECK")).partition("CMD ")[2])
 
 
 def command(lines: list[Line]) -> list[str]:
-    """What the image runs by itself: ENTRYPOINT and CMD."""
+    """The command that the image runs by default: ENTRYPOINT and CMD."""
     return [word for name in ("ENTRYPOINT", "CMD") for rest in _last(lines, name) for word in _exec(rest)]
 
 

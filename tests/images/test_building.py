@@ -36,14 +36,14 @@ def put(folder: Path, *names: str) -> None:
     ],
 )
 def test_the_last_rule_that_matches_decides(tmp_path: Path, rules: str, admitted: list[str]) -> None:
-    """`.dockerignore` as Docker reads it."""
+    """Our reading of `.dockerignore` gives the same files as Docker's."""
     put(tmp_path, "a.py", "p/b.py", "p/b.md", "p/c/d.pyc")
     (tmp_path / ".dockerignore").write_text(f".dockerignore\n{rules}")
     assert [path.as_posix() for path in context.files(tmp_path) if path.name != ".dockerignore"] == admitted
 
 
-def test_a_digest_changes_with_what_goes_in_and_with_nothing_else(tmp_path: Path) -> None:
-    """It decides whether an image is built."""
+def test_a_digest_changes_only_with_the_files_that_go_in(tmp_path: Path) -> None:
+    """The digest decides whether an image is built again."""
     put(tmp_path, "Dockerfile", "app.py", "tests/test_app.py")
     (tmp_path / ".dockerignore").write_text("*\n!app.py\n")
     first = context.digest(tmp_path)
@@ -61,7 +61,7 @@ def test_a_digest_changes_with_what_goes_in_and_with_nothing_else(tmp_path: Path
 
 
 def blob(layout: Path, content: bytes) -> dict[str, object]:
-    """Put a blob into the layout; its descriptor."""
+    """Write a blob into the layout. Returns its descriptor."""
     digest = hashlib.sha256(content).hexdigest()
     (layout / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
     (layout / "blobs" / "sha256" / digest).write_bytes(content)
@@ -69,7 +69,7 @@ def blob(layout: Path, content: bytes) -> dict[str, object]:
 
 
 def make_layout(folder: Path) -> Layout:
-    """Images a and b share a layer; an image c has lost its name to a newer one."""
+    """Create a layout in which images a and b share a layer, and c has lost its name to a newer image."""
     base = blob(folder, b"base layer")
     entries = []
     for name in ("a", "b", "c"):
@@ -84,7 +84,7 @@ def make_layout(folder: Path) -> Layout:
 
 
 def test_an_archive_has_a_shared_layer_once_and_a_name_for_containerd(tmp_path: Path) -> None:
-    """`ctr images import` goes by the annotation."""
+    """`ctr images import` reads an image's name from the annotation."""
     layout = make_layout(tmp_path / "layout")
     layout.keep({"a", "b"})
     layout.write(tmp_path / "images.tar")
@@ -100,8 +100,8 @@ def test_an_archive_has_a_shared_layer_once_and_a_name_for_containerd(tmp_path: 
     assert len(names) == len(set(names))
 
 
-def test_an_archive_of_other_images_is_told(tmp_path: Path) -> None:
-    """It is written again when, and only when, it differs, wherever the last build has written its own."""
+def test_an_archive_of_other_images_is_detected(tmp_path: Path) -> None:
+    """The archive is written again exactly when its images differ from the layout's."""
     layout = make_layout(tmp_path / "layout")
     layout.keep({"a", "b"})
     assert not layout.is_in(tmp_path / "images.tar")
@@ -111,16 +111,16 @@ def test_an_archive_of_other_images_is_told(tmp_path: Path) -> None:
     assert not layout.is_in(tmp_path / "images.tar")
 
 
-def test_what_no_kept_image_needs_is_dropped(tmp_path: Path) -> None:
-    """A layout that only grew would fill the disk."""
+def test_blobs_that_no_kept_image_needs_are_deleted(tmp_path: Path) -> None:
+    """A layout that only grows would fill the disk."""
     layout = make_layout(tmp_path)
     layout.keep({"b"})
     assert layout.names() == {"b"}
     assert len(list((tmp_path / "blobs" / "sha256").iterdir())) == 4
 
 
-def test_a_link_to_the_old_archive_keeps_the_old_one(tmp_path: Path) -> None:
-    """A node that runs holds its archive by a hard link: writing into it would change it under its hands."""
+def test_a_new_archive_does_not_change_hard_links_to_the_old_one(tmp_path: Path) -> None:
+    """A running node keeps its archive by a hard link, so a new archive must not overwrite the old file."""
     layout = make_layout(tmp_path / "layout")
     archive = tmp_path / "images.tar"
     archive.write_text("old")
@@ -132,16 +132,16 @@ def test_a_link_to_the_old_archive_keeps_the_old_one(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.partial"))
 
 
-def test_what_fails_is_named_with_what_it_said(tmp_path: Path) -> None:
-    """One message: the task, the end of the output, and where the rest is."""
+def test_a_failed_command_is_reported_with_its_output(tmp_path: Path) -> None:
+    """The error message contains the task, the end of the output, and the path of the full log."""
     with pytest.raises(ImageError, match=r"(?s)building x failed:.*no such wheel.*build\.log"):
         host.run(
             ["sh", "-c", "echo no such wheel >&2; exit 3"], task="building x", log=tmp_path / "build.log"
         )
 
 
-def test_only_an_engine_that_answers_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A docker command without its service, as on many machines, is no engine."""
+def test_only_an_engine_that_responds_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A docker command without a running service, which many machines have, is skipped."""
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     for name, code in (("docker", 1), ("podman", 0)):
         (tmp_path / name).write_text(f"#!/bin/sh\nexit {code}\n")
@@ -149,10 +149,10 @@ def test_only_an_engine_that_answers_is_used(tmp_path: Path, monkeypatch: pytest
     assert host.engine() == "podman"
 
 
-def test_with_an_engine_the_nine_folders_are_built_as_they_are(
+def test_with_an_engine_the_nine_folders_are_built_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No stand-in, no archive: the engine fetches what it lacks itself."""
+    """No stand-in and no archive is needed: the engine pulls missing images itself."""
     (tmp_path / "docker").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n')
     (tmp_path / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
@@ -163,10 +163,10 @@ def test_with_an_engine_the_nine_folders_are_built_as_they_are(
     assert "docker.io/deltastream/operator:7" in capsys.readouterr().out
 
 
-def test_a_missing_tag_is_asked_for(
+def test_without_a_chart_the_tag_is_required(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without a chart there is no version to take."""
+    """The default tag is the chart's version, so without a chart the tag is required."""
     monkeypatch.setattr(catalogue, "CHART", tmp_path / "Chart.yaml")
     assert command.main(["build"]) == 1
     assert "--tag" in capsys.readouterr().err
@@ -175,7 +175,7 @@ def test_a_missing_tag_is_asked_for(
 
 
 def test_without_root_or_engine_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line instead of a debootstrap that fails half way."""
+    """One error line appears before anything starts, instead of a debootstrap that fails half way."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(ImageError, match="as root"):
         host.need_root()

@@ -1,4 +1,4 @@
-"""What goes into an image, and that it is enough to run."""
+"""The files that go into an image, and a check that the service can import everything it needs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def package(folder: Path) -> str:
 
 @each_folder
 def test_only_the_package_and_its_entry_go_in(folder: Path) -> None:
-    """Tests, documents, requirements.in and whatever lies around stay out."""
+    """Tests, documents, requirements.in and stray files stay out."""
     taken = context.files(folder)
     outside = {path.as_posix() for path in taken if path.parts[0] != package(folder)}
     assert outside <= ENTRIES
@@ -35,8 +35,8 @@ def test_only_the_package_and_its_entry_go_in(folder: Path) -> None:
 
 
 @each_folder
-def test_all_of_the_package_goes_in(folder: Path) -> None:
-    """No rule leaves out what the service reads, be it Python or data."""
+def test_the_whole_package_goes_in(folder: Path) -> None:
+    """No ignore rule leaves out a file of the package, neither Python nor data."""
     root = folder / package(folder)
     have = {path.relative_to(folder) for path in root.rglob("*") if path.is_file() and path.suffix != ".pyc"}
     assert have <= set(context.files(folder))
@@ -48,7 +48,7 @@ package, *allowed = json.loads(sys.argv[1])
 owners = importlib.metadata.packages_distributions()
 normal = lambda name: name.lower().replace("_", "-").replace(".", "-")
 
-class Absent:  # every finder, without what is not in the image: as there, nothing is found
+class Absent:  # wraps a finder and hides the packages that are not in the image
     def __init__(self, finder):
         self.finder = finder
     def __getattr__(self, name):
@@ -67,7 +67,7 @@ for module in pkgutil.walk_packages(importlib.import_module(package).__path__, p
 
 
 def _import_all(folder: Path, requirements: list[str]) -> subprocess.CompletedProcess[str]:
-    """Every module of the package, while nothing else than `requirements` can be imported."""
+    """Import every module of the package in a process that finds no packages but `requirements`."""
     return subprocess.run(
         [sys.executable, "-c", _IMPORT_ALL, json.dumps([package(folder), *requirements])],
         capture_output=True,
@@ -84,14 +84,14 @@ def _requirements(folder: Path) -> list[str]:
 
 
 @each_folder
-def test_an_image_lacks_no_module(folder: Path) -> None:
-    """What only another service requires is missing in the image (as kombu's `packaging` was)."""
+def test_an_image_contains_every_imported_module(folder: Path) -> None:
+    """A package that only another service requires is not in the image, as once kombu's `packaging`."""
     done = _import_all(folder, _requirements(folder))
     assert done.returncode == 0, done.stderr[-600:]
 
 
-def test_a_module_that_no_requirement_brings_is_noticed() -> None:
-    """The check sees what a fresh environment would see."""
+def test_a_module_that_no_requirement_provides_is_found() -> None:
+    """The check finds what a fresh environment would lack."""
     folder = next(folder for folder in FOLDERS if folder.name == "worker-enricher")
     done = _import_all(folder, [name for name in _requirements(folder) if name != "packaging"])
     assert "No module named 'packaging" in done.stderr
@@ -99,5 +99,5 @@ def test_a_module_that_no_requirement_brings_is_noticed() -> None:
 
 @each_folder
 def test_no_image_needs_an_installer(folder: Path) -> None:
-    """The Dockerfiles remove pip and setuptools, which therefore nothing may require."""
+    """The Dockerfiles remove pip and setuptools, so no service may require them."""
     assert not {"pip", "setuptools"} & set(_requirements(folder))

@@ -1,4 +1,4 @@
-"""Every Dockerfile keeps the rules, and the rules find what breaks them."""
+"""Every Dockerfile keeps the rules, and each rule finds a planted violation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ each_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: fold
 
 
 def test_the_nine_folders_have_a_dockerfile_and_no_other() -> None:
-    """A service that is added becomes an image, and is in the catalogue."""
+    """Fails if a new service has no Dockerfile or is missing in the catalogue."""
     services = sorted(path.parent for path in (ROOT / "services").glob("*/requirements.in"))
     assert [folder.name for folder in services] == sorted(SERVICES)
     found = sorted(path for path in (*ROOT.glob("services/*/Dockerfile"), *ROOT.glob("operator/Dockerfile")))
@@ -69,13 +69,13 @@ def test_a_dockerfile_keeps_every_rule(folder: Path) -> None:
     ],
 )
 def test_a_planted_violation_is_found(broken: str, old: str, new: str) -> None:
-    """A checker that nothing fails checks nothing."""
+    """Proves that each rule can fail."""
     assert old in GOOD
     assert broken in rules.broken(GOOD.replace(old, new))
 
 
 @each_folder
-def test_the_image_starts_and_asks_what_is_in_it(folder: Path) -> None:
+def test_the_commands_of_an_image_name_existing_files(folder: Path) -> None:
     """Modules and files that ENTRYPOINT, CMD and HEALTHCHECK name exist."""
     lines = rules.instructions((folder / "Dockerfile").read_text())
     for command in (rules.command(lines), rules.health_command(lines)):
@@ -92,8 +92,8 @@ def test_the_image_starts_and_asks_what_is_in_it(folder: Path) -> None:
 @pytest.mark.parametrize(
     "folder", [ROOT / "services" / name for name in SERVICES], ids=lambda folder: folder.name
 )
-def test_a_service_asks_its_health_by_its_own_module(folder: Path) -> None:
-    """Of the ports that it listens on, by default the one in PORT."""
+def test_a_services_health_check_is_its_own_module(folder: Path) -> None:
+    """The health check calls the service on the port that it listens on, by default PORT."""
     package = folder.name.replace("-", "_")
     command = rules.health_command(rules.instructions((folder / "Dockerfile").read_text()))
     assert command[:3] == ["python", "-m", f"{package}.chassis.health"]
@@ -103,7 +103,7 @@ def test_a_service_asks_its_health_by_its_own_module(folder: Path) -> None:
     "folder", [ROOT / "services" / name for name in SERVICES], ids=lambda folder: folder.name
 )
 def test_an_http_image_listens_on_the_port_of_its_settings(folder: Path) -> None:
-    """The port that the documents name; the two without one take that of their metrics."""
+    """The port is the documented one. The two services without an HTTP port use their metrics port."""
     package = folder.name.replace("-", "_")
     default = re.search(
         r"port: [^\n]*?(?:Field\((\d+)|= (\d+)\n)", (folder / package / "config.py").read_text()
@@ -114,7 +114,7 @@ def test_an_http_image_listens_on_the_port_of_its_settings(folder: Path) -> None
 
 
 def test_hadolint_finds_nothing() -> None:
-    """With no rule ignored, in the stand-ins too."""
+    """No rule is ignored, in the stand-ins neither."""
     files = [*DOCKERFILES, *STANDINS.glob("*/Dockerfile")]
     assert not [path for path in files if "hadolint ignore" in path.read_text()]
     assert not list(ROOT.glob(".hadolint*"))
@@ -122,8 +122,8 @@ def test_hadolint_finds_nothing() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_hadolint_is_asked(tmp_path: Path) -> None:
-    """It finds an unpinned package, so its silence says something."""
+def test_hadolint_finds_a_planted_violation(tmp_path: Path) -> None:
+    """hadolint finds an unpinned package, so an empty result above is a proof."""
     (tmp_path / "Dockerfile").write_text("FROM debian:12\nRUN apt-get install -y curl\n")
     assert "DL3008" in _hadolint(str(tmp_path / "Dockerfile")).stdout
 

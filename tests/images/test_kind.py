@@ -1,4 +1,4 @@
-"""`make kind-up` with stand-ins for kind, engine and kubectl, which are not here: what it has them do."""
+"""`make kind-up` calls kind, the container engine and kubectl correctly. Here fakes record the calls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ echo "$(basename "$0") $*" >> "$(dirname "$0")/calls"
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of programs that note how they were called."""
+    """A folder of fake programs that record their arguments."""
     for name in ("docker", "kind", "kubectl"):
         (tmp_path / name).write_text(PROGRAM)
         (tmp_path / name).chmod(0o755)
@@ -27,7 +27,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_image_that_the_engine_built_is_loaded_into_the_cluster(programs: Path) -> None:
-    """The release pulls nothing of ours: it is in no registry."""
+    """The product's images are in no registry, so the cluster cannot pull them."""
     kind.up(lambda _: None)
     calls = (programs / "calls").read_text().splitlines()
     for recipe in products(chart_version()):
@@ -37,7 +37,7 @@ def test_every_image_that_the_engine_built_is_loaded_into_the_cluster(programs: 
     assert any(call.startswith("kubectl") and "marker.yaml" in call for call in calls)
 
 
-def test_without_an_engine_it_says_so_before_anything_is_made(programs: Path) -> None:
+def test_without_an_engine_it_fails_before_it_creates_anything(programs: Path) -> None:
     (programs / "docker").write_text("#!/bin/sh\nexit 1\n")
     with pytest.raises(Refused, match="neither docker nor podman"):
         kind.up(lambda _: None)

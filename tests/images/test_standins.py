@@ -1,4 +1,4 @@
-"""The entries of the stores' stand-ins behave as the official images' do where the chart relies on it."""
+"""The entry points of the stores' stand-ins behave like the official images' where the chart relies on it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from devcluster.images.catalogue import STANDINS
 
 
 def entry(store: str, program: str, arguments: list[str], folder: Path) -> str:
-    """What the entry, not being root, would run: the program is one that prints its arguments."""
+    """The command that the entry point runs as a non-root user, printed by a fake program."""
     (folder / program).write_text('#!/bin/sh\necho "$(basename "$0") $*"\n')
     (folder / program).chmod(0o755)
     (folder / "id").write_text("#!/bin/sh\necho 10001\n")
@@ -35,13 +35,13 @@ def entry(store: str, program: str, arguments: list[str], folder: Path) -> str:
         (["/nowhere.conf"], "redis-server /nowhere.conf --protected-mode no"),
     ],
 )
-def test_redis_is_unprotected_unless_told(arguments: list[str], runs: str, tmp_path: Path) -> None:
-    """As in the official build, whose default is the opposite of Debian's."""
+def test_redis_runs_unprotected_by_default(arguments: list[str], runs: str, tmp_path: Path) -> None:
+    """The official image disables protected mode by default; Debian's package enables it."""
     assert entry("redis", "redis-server", arguments, tmp_path) == runs
 
 
-def test_a_redis_file_may_protect(tmp_path: Path) -> None:
-    """An argument would win over the file."""
+def test_a_redis_file_may_enable_protected_mode(tmp_path: Path) -> None:
+    """The entry point adds no argument then, because an argument would override the file."""
     (tmp_path / "redis.conf").write_text("port 7\nprotected-mode yes\n")
     file = str(tmp_path / "redis.conf")
     assert entry("redis", "redis-server", ["redis-server", file], tmp_path) == f"redis-server {file}"
@@ -56,12 +56,12 @@ def test_a_redis_file_may_protect(tmp_path: Path) -> None:
         (["mongod", "--config", "/etc/mongod.conf"], "mongod --config /etc/mongod.conf"),
     ],
 )
-def test_mongod_listens_for_all_unless_told(arguments: list[str], runs: str, tmp_path: Path) -> None:
-    """A file is told to say it itself, as the chart's does."""
+def test_mongod_listens_on_all_addresses_by_default(arguments: list[str], runs: str, tmp_path: Path) -> None:
+    """With a configuration file, the file itself must set the address, as the chart's does."""
     assert entry("mongo", "mongod", arguments, tmp_path) == runs
 
 
 @pytest.mark.parametrize(("store", "program"), [("redis", "redis-server"), ("mongo", "mongod")])
-def test_another_command_runs_as_it_is(store: str, program: str, tmp_path: Path) -> None:
+def test_another_command_runs_unchanged(store: str, program: str, tmp_path: Path) -> None:
     """Probes and jobs call other programs in the same image."""
     assert entry(store, program, ["echo", "hello"], tmp_path) == "hello"

@@ -1,4 +1,4 @@
-"""One system for all integration tests: the default feeds, and one more that gives load."""
+"""One running system for all integration tests: the default feeds, and the feed `load`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.local_system import DEFAULT_FEEDS, LocalSystem, running
 
 @pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSystem]:
-    """What `make run FEEDS=…` starts, once every feed has delivered; it ends with this folder."""
+    """The system that `make run FEEDS=…` starts, after every feed has delivered. All tests here share it."""
     feeds = f"{DEFAULT_FEEDS},{Path(__file__).with_name('load.yaml')}"
     with running(tmp_path_factory.mktemp("system"), feeds) as started:
         wait_until(lambda: len(known(started)) == 12, "all products are stored")
@@ -21,6 +21,6 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSystem]:
 
 
 def known(system: LocalSystem) -> list[str]:
-    """Products with stored data."""
+    """The products that have stored data."""
     _, answer = system.call("/api/data/products")
     return answer["products"] if answer else []

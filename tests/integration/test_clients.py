@@ -1,4 +1,4 @@
-"""Clients as users write them, against the running system."""
+"""Example clients of users work against the running system."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVENTS = (
 
 
 class Desk:
-    """A Socket.IO client that does what the original example does, and keeps what it hears."""
+    """A Socket.IO client that behaves like the original's example and keeps the events that it receives."""
 
     def __init__(self, url: str) -> None:
         self.io = socketio.Client(reconnection=False)
@@ -46,7 +46,7 @@ class Desk:
     def wait_for(
         self, event: str, matching: Callable[[dict[str, Any]], bool] = lambda _: True
     ) -> dict[str, Any]:
-        """The next such event; others before it are dropped."""
+        """Wait for the next such event and return it. Other events before it are dropped."""
         while True:
             name, data = self.heard.get(timeout=30)
             assert name != "error", data
@@ -67,8 +67,11 @@ def connect(system: LocalSystem) -> Iterator[Callable[[], Desk]]:
         desk.io.disconnect()
 
 
-def test_the_original_socket_client_hears_what_it_listens_for(connect: Callable[[], Desk]) -> None:
-    """Connect, subscribe product and chain, get_products: every event, with the documented fields."""
+def test_the_originals_socket_client_receives_its_events(connect: Callable[[], Desk]) -> None:
+    """The client connects, subscribes to a product and a chain and sends get_products.
+
+    It receives every event with the documented fields.
+    """
     desk = connect()
     assert desk.wait_for("connected")["client_id"]
     desk.subscribe("NIFTY")
@@ -91,8 +94,8 @@ def test_the_original_socket_client_hears_what_it_listens_for(connect: Callable[
     assert chain["total_call_oi"] > chain["total_put_oi"] > 0
 
 
-def test_a_snapshot_goes_to_the_asker_alone(connect: Callable[[], Desk]) -> None:
-    """Two clients in one room: the second's subscription sends the first nothing but live events."""
+def test_a_snapshot_goes_only_to_the_client_that_subscribes(connect: Callable[[], Desk]) -> None:
+    """Two clients subscribe to one product. The second subscription sends the first client no snapshot."""
     first, second = connect(), connect()
     first.subscribe("NIFTY")
     first.wait_for("chain_update", lambda chain: chain.get("snapshot") is True)
@@ -106,8 +109,8 @@ def test_a_snapshot_goes_to_the_asker_alone(connect: Callable[[], Desk]) -> None
         live = following
 
 
-def test_the_original_curl_script_and_collection_find_their_answers(system: LocalSystem) -> None:
-    """Their requests, their passwords and the fields that they pick."""
+def test_the_originals_curl_script_and_collection_still_work(system: LocalSystem) -> None:
+    """Their requests and passwords work, and the answers have the fields that they read."""
     wait_until(lambda: bool((system.call("/api/data/chain/NIFTY")[1] or {}).get("chains")), "a stored chain")
     assert system.call("/health")[0] == 200
     assert "NIFTY" in system.get("/api/data/products")["products"]
@@ -125,12 +128,12 @@ def test_the_original_curl_script_and_collection_find_their_answers(system: Loca
     status, session = system.call("/api/auth/login", {"email": account["email"], "password": "test123"})
     assert status == 200
     assert system.call("/api/auth/verify", {}, session["token"])[0] == 200
-    assert system.call("/api/analytics/max-pain/NIFTY?expiry=2025-01-25")[0] == 404  # it names no such chain
+    assert system.call("/api/analytics/max-pain/NIFTY?expiry=2025-01-25")[0] == 404  # no such chain is stored
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_curl_example_runs_to_its_end(system: LocalSystem) -> None:
-    """Every request of it succeeds."""
+    """Every request of the example succeeds."""
     done = subprocess.run(
         [ROOT / "examples/curl-examples.sh"],
         env={**os.environ, "BASE_URL": system.url("")},
@@ -142,8 +145,8 @@ def test_the_curl_example_runs_to_its_end(system: LocalSystem) -> None:
     assert done.stdout.count("GET /") == 8
 
 
-def test_every_request_of_the_collection_is_a_route(system: LocalSystem) -> None:
-    """The collection and the gateway's own document agree."""
+def test_every_request_of_the_collection_is_documented(system: LocalSystem) -> None:
+    """Every request of the collection is in the gateway's OpenAPI document."""
     collection = json.loads((ROOT / "examples/postman-collection.json").read_text())
     document = system.get("/api/openapi.json")
     requests = [item for part in collection["item"] for item in part.get("item", [part])]

@@ -1,4 +1,4 @@
-"""kill -9 of every part, one at a time, under load: nothing lost, nothing doubled, delivery goes on."""
+"""kill -9 of every kind of process, one at a time, under load: no message is lost or duplicated."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from devcluster.waiting import wait_until
 from tests.support.audit import Audit, doubled, lost, stored
 from tests.support.local_system import LocalSystem
 
-pytestmark = pytest.mark.timeout(400)  # longer than a test's waits together
+pytestmark = pytest.mark.timeout(400)  # longer than all waits of one test together
 FEEDS = ("load", "synthetic", "nifty-replay")
 VICTIMS = ("load-worker-0", "load-subscriber-0", "load-generator-0", "redis", "mongod")
-BEAT_NS = round(1e9 * 3.1 * 4 / 300)  # of the feed `load`: 3.1 messages a product, 4 products, 300 a second
+BEAT_NS = round(1e9 * 3.1 * 4 / 300)  # of feed `load`: 3.1 messages a product, 4 products, 300 a second
 
 
 class Client:
-    """A Socket.IO client of all products, connected once and never again."""
+    """A Socket.IO client that receives all products. It connects once and never reconnects."""
 
     def __init__(self, url: str) -> None:
         self._io = socketio.Client(reconnection=False)
@@ -35,7 +35,7 @@ class Client:
             self._newest[event["product"]] = event["ts"]
 
     def newest(self, product: str) -> int:
-        """Event time of the last tick that arrived."""
+        """The event time of the last tick of a product, or 0 before the first."""
         with self._lock:
             return self._newest.get(product, 0)
 
@@ -61,18 +61,18 @@ def audit(system: LocalSystem) -> Iterator[Audit]:
 
 @pytest.fixture(scope="module")
 def killed() -> list[str]:
-    """Whom the tests of this module have killed."""
+    """The names of the processes that the tests of this module have killed so far."""
     return []
 
 
 @pytest.mark.parametrize("victim", VICTIMS)
-def test_a_killed_process_loses_and_doubles_nothing(
+def test_a_killed_process_loses_and_duplicates_no_message(
     system: LocalSystem, client: Client, audit: Audit, killed: list[str], victim: str
 ) -> None:
-    """Exact accounting by mid over all feeds, and the same socket hears of ticks made after the kill."""
+    """Every mid of all feeds is accounted for, and the same socket receives ticks from after the kill."""
     before = len(audit.appended["load"])
     wait_until(lambda: len(audit.appended["load"]) > before + 600, "under load")
-    wait_until(lambda: client.newest("MSFT") > 0, "the socket hears, or any tick would do below")
+    wait_until(lambda: client.newest("MSFT") > 0, "the socket receives ticks before the kill")
     heard = client.newest("MSFT")
     killed.append(victim)
     system.kill(victim)
@@ -89,8 +89,8 @@ def test_a_killed_process_loses_and_doubles_nothing(
         assert [connection.xlen(f"dlq:{feed}") for feed in FEEDS] == [0, 0, 0]
 
 
-def test_no_generator_left_a_tick_out(system: LocalSystem, audit: Audit, killed: list[str]) -> None:
-    """While Redis was away, too: the ticks of each run are one beat apart, none is missing."""
+def test_no_generator_skipped_a_tick(system: LocalSystem, audit: Audit, killed: list[str]) -> None:
+    """The ticks of each generator run are one beat apart, also while Redis was unavailable."""
     with system.database() as database:
         for product in ("MIDCPNIFTY", "SPX", "MSFT", "NVDA"):
             of_product = {"product": product}
@@ -104,8 +104,8 @@ def test_no_generator_left_a_tick_out(system: LocalSystem, audit: Audit, killed:
                 assert {after - before for before, after in itertools.pairwise(times)} == {BEAT_NS}
 
 
-def test_bars_are_exact_after_all_that(system: LocalSystem, audit: Audit) -> None:
-    """Each closed bar is what the stored ticks make, whatever was replayed or reordered."""
+def test_bars_are_exact_after_all_kills(system: LocalSystem, audit: Audit) -> None:
+    """Each closed bar equals the bar computed from the stored ticks, whatever was replayed or reordered."""
     with system.database() as database:
 
         def differences() -> list[Any]:
@@ -122,7 +122,7 @@ def test_bars_are_exact_after_all_that(system: LocalSystem, audit: Audit) -> Non
 
 
 def _closed_minutes(database: Any, product: str) -> dict[int, tuple[float, float, float, float]]:
-    """Open, high, low and close by the start of the minute, of all minutes but the last."""
+    """Open, high, low and close of each minute except the last, by the start of the minute."""
     minutes: dict[int, list[float]] = {}
     for tick in database.underlying_ticks.find({"product": product}).sort("ts", 1):
         minutes.setdefault(tick["ts"] // 60_000_000_000 * 60, []).append(tick["price"])

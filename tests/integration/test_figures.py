@@ -1,4 +1,4 @@
-"""The recordings' known figures, at the end of the whole path: file, stream, worker, stores, REST."""
+"""The recordings' known figures are right after the whole path: file, stream, worker, stores, REST."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLOSE, EXPIRY_DAY = "2024-06-27", "2024-06-20"
 
 
 def stored_chain(system: LocalSystem, expiry: str) -> dict[str, Any]:
-    """The newest stored chain of NIFTY, as the REST gateway gives it."""
+    """The newest stored chain of NIFTY for an expiry, read through the API gateway."""
     path = f"/api/data/chain/NIFTY?expiry={expiry}"
     wait_until(lambda: bool((system.call(path)[1] or {}).get("chains")), "a chain is stored")
     chain: dict[str, Any] = system.get(path)["chains"][0]
@@ -25,7 +25,7 @@ def stored_chain(system: LocalSystem, expiry: str) -> dict[str, Any]:
 
 
 def test_the_close_of_21_june_2024(system: LocalSystem) -> None:
-    """Ratios, max pain, forward, straddle and volatility at the money, as computed by hand (quant.md)."""
+    """Ratios, max pain, forward, straddle and at-the-money volatility are as computed by hand (quant.md)."""
     chain = stored_chain(system, CLOSE)
     assert chain["forward"] == pytest.approx(23465.65, abs=0.5)
     assert chain["atm_straddle_price"] == pytest.approx(255.88, abs=0.01)
@@ -37,7 +37,7 @@ def test_the_close_of_21_june_2024(system: LocalSystem) -> None:
 
 
 def test_calls_and_puts_near_the_money_agree(system: LocalSystem) -> None:
-    """The forward is right exactly where both sides of a strike imply one volatility."""
+    """The forward is right exactly if call and put of a strike imply the same volatility."""
     chain = stored_chain(system, CLOSE)
     gaps = [
         abs(call["iv"] - put["iv"])
@@ -48,8 +48,8 @@ def test_calls_and_puts_near_the_money_agree(system: LocalSystem) -> None:
     assert max(gaps) <= 0.001
 
 
-def test_what_is_cached_and_stored_meets_the_contracts(system: LocalSystem) -> None:
-    """Of every feed, American and European: the last documents and values are of their schemas."""
+def test_cached_and_stored_values_are_valid_by_the_contracts(system: LocalSystem) -> None:
+    """Checks the latest documents and cached values of every feed, with American and European options."""
     stored_chain(system, CLOSE)
     with system.database() as database:
         for name in ("underlying_ticks", "option_quotes", "option_chains"):
@@ -73,7 +73,7 @@ def expiry_day(tmp_path: Path) -> Iterator[LocalSystem]:
 
 
 def test_three_hours_before_expiry_on_20_june_2024(expiry_day: LocalSystem) -> None:
-    """The expiry-day sample by itself."""
+    """The figures of the expiry-day sample, which runs alone."""
     chain = stored_chain(expiry_day, EXPIRY_DAY)
     assert chain["forward"] == pytest.approx(23599.44, abs=0.5)
     assert chain["atm_straddle_price"] == pytest.approx(57.40, abs=0.01)

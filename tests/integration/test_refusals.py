@@ -1,4 +1,4 @@
-"""Feeds that cannot run are refused before anything is started."""
+"""The local run refuses invalid feeds before it starts any process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REPLAY = "{replay: {path: bad.csv, asOf: '2024-06-21T15:30:00+05:30'}}"
 @pytest.mark.parametrize(
     ("product", "source", "complaint"),
     [
-        ("NOPE", "{synthetic: {seed: 1}}", "desk: PRODUCTS: the rulebook has no 'NOPE'; it knows AAPL, "),
+        ("NOPE", "{synthetic: {seed: 1}}", "desk: spec.products: the rulebook has no 'NOPE'; it knows "),
         ("NIFTY", REPLAY, "bad.csv, line 1, column spot: is missing from the header"),
         ("NIFTY", "{synthetic: {sead: 1}}", "spec.source.synthetic.sead: unknown field; did you mean seed?"),
     ],
@@ -33,7 +33,7 @@ REPLAY = "{replay: {path: bad.csv, asOf: '2024-06-21T15:30:00+05:30'}}"
 def test_a_feed_that_cannot_run_is_one_line_and_nothing_starts(
     tmp_path: Path, product: str, source: str, complaint: str
 ) -> None:
-    """Exit status 2, the field or the file's line named, and no state left behind."""
+    """It exits with 2, names the field or the line of the file, and leaves no state behind."""
     (tmp_path / "bad.csv").write_text("expiry,strike\n2024-06-27,23500\n")
     feed = tmp_path / "desk.yaml"
     feed.write_text(FEED.format(product=product, source=source))

@@ -1,4 +1,4 @@
-"""A Redis that answers and refuses every write: generator, subscriber and worker wait it out."""
+"""Generator, subscriber and worker wait while Redis answers but refuses every write."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from tests.support.refusing import REFUSALS
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("code", REFUSALS)
 @pytest.mark.parametrize("make", [RedisServer, Redis7])
-def test_refused_writes_are_an_outage_and_no_delivery(
+def test_refused_writes_count_as_an_outage_and_not_as_a_delivery(
     make: Any, code: str, tmp_path: Path, mongo_url: str
 ) -> None:
-    """The same processes go on by themselves, and every message is accounted for."""
+    """The same processes continue when writes work again, and every message is accounted for."""
     with make(tmp_path / "redis") as server, redis.Redis.from_url(server.url()) as client:
         urls = {"redis_url": server.url(), "broker_url": server.url(1), "mongo_url": mongo_url}
         with closing(Pipelines(tmp_path, {"a": "NIFTY"}, **urls)) as feed:
             feed.start_generators(2000)
-            # The second delivery would be the last, and it would come at once.
+            # Settings under which the second delivery comes at once and would be the last.
             feed.start_enrichers(CLAIM_IDLE_MS="100", MAX_DELIVERIES="2")
             for _ in range(3):
                 before = feed.stored("a")
@@ -40,7 +40,7 @@ def test_refused_writes_are_an_outage_and_no_delivery(
                     )
             feed.stop_generators()
             wait_until(lambda: open_entries(client, "a") == 0, "drained")
-            assert feed.ended == [], "nobody crashed"
-            assert client.xlen("dlq:a") == 0, "a refusal is not a delivery"
+            assert feed.ended == [], "no process crashed"
+            assert client.xlen("dlq:a") == 0, "a refused write does not count as a delivery"
             feed.check_accounts("a")
             assert "store_unavailable" in feed.log("a"), "a worker had a batch in hand"

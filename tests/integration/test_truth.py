@@ -1,4 +1,4 @@
-"""The enricher against the generator's truth."""
+"""The volatilities that the enricher computes agree with those that the generator used for its prices."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ START_NS = 1_795_500_000_000_000_000
 
 
 def quotes(seed: int, wanted: int) -> list[dict[str, Any]]:
-    """That many quotes of a market of European options."""
+    """`wanted` quotes of a synthetic market of European options."""
     market = SyntheticMarket(
         feed="synthetic",
         rules=[rules(name) for name in PRODUCTS],
@@ -37,8 +37,8 @@ def quotes(seed: int, wanted: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("seed", [7, 8])
-def test_an_unrounded_price_gives_back_the_volatility_it_was_made_with(seed: int) -> None:
-    """To 1e-9, by code that shares nothing with the generator's pricer."""
+def test_an_unrounded_price_implies_the_volatility_of_its_generator(seed: int) -> None:
+    """The error is at most 1e-9. The enricher's code shares nothing with the generator's pricer."""
     drawn = quotes(seed, 4000)
     truth = {
         name: np.array([quote["truth"][name] for quote in drawn])
@@ -61,7 +61,7 @@ def test_an_unrounded_price_gives_back_the_volatility_it_was_made_with(seed: int
 
 
 def test_after_rounding_the_true_volatility_lies_between_those_of_bid_and_ask(system: LocalSystem) -> None:
-    """On the running system: every stored chain, every strike, the out-of-the-money side."""
+    """Checks the out-of-the-money option at every strike of every stored chain of the running system."""
     european = {"feed": {"$in": ["synthetic", "load"]}, "exercise": "European"}
     with system.database() as database:
         wait_until(lambda: database.option_chains.count_documents(european) >= 60, "60 chains")

@@ -1,1 +1,1 @@
-"""k8s/: what people without Helm apply."""
+"""Tests of k8s/, the manifests for users without Helm."""

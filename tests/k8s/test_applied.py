@@ -1,4 +1,4 @@
-"""What `kubectl apply -k` meets: a real API server with its validation and Pod Security."""
+"""`kubectl apply -k` of each overlay against a real API server with its validation and Pod Security."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ K8S = Path(__file__).resolve().parents[2] / "k8s"
 
 
 def apply(server: ApiServer, folder: str, *options: str) -> str:
-    """What kubectl says. A warning is a failure, since Pod Security warns of what it will refuse."""
+    """Apply a folder and return kubectl's output.
+
+    A warning is a failure, because Pod Security warns about pods that it will refuse.
+    """
     done = server.kubectl("apply", "-k", str(K8S / folder), "--validate=strict", *options)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -21,21 +24,21 @@ def apply(server: ApiServer, folder: str, *options: str) -> str:
 
 @pytest.fixture
 def server(api_server: ApiServer) -> ApiServer:
-    """With the namespace, for a dry run cannot see the one that it would make."""
+    """The API server with the namespace already created, because a dry run does not create it."""
     applied = api_server.kubectl("apply", "-f", str(K8S / "base/namespace.yaml"))
     assert applied.returncode == 0, applied.stderr
     return api_server
 
 
 @pytest.mark.parametrize("folder", ["base", "overlays/kind", "overlays/minikube", "overlays/prod"])
-def test_all_of_it_is_taken_without_a_warning(server: ApiServer, folder: str) -> None:
-    """No unknown field, no pod that `restricted` would refuse."""
+def test_every_object_is_accepted_without_a_warning(server: ApiServer, folder: str) -> None:
+    """The manifests have no unknown field, and no pod that `restricted` would refuse."""
     said = apply(server, folder, "--dry-run=server")
     assert "deployment.apps/deltastream-operator" in said
 
 
-def test_a_pod_that_is_not_restricted_would_be_seen(server: ApiServer) -> None:
-    """The namespace's labels work on this server, so that the silence above means something."""
+def test_a_pod_that_is_not_restricted_is_reported(server: ApiServer) -> None:
+    """The namespace's labels take effect on this server, so the absence of warnings above is a proof."""
     made = server.kubectl(
         "create", "deployment", "lax", "--image=test", "--namespace=deltastream", "--dry-run=server"
     )
@@ -43,14 +46,14 @@ def test_a_pod_that_is_not_restricted_would_be_seen(server: ApiServer) -> None:
 
 
 def generations(server: ApiServer) -> list[tuple[str, int]]:
-    """Of all Deployments and StatefulSets: how often what they want was changed."""
+    """The generation of each Deployment and StatefulSet: how often its spec changed."""
     got = server.kubectl("get", "deployments,statefulsets", "--namespace=deltastream", "--output=json")
     items = json.loads(got.stdout)["items"]
     return [(item["metadata"]["name"], item["metadata"]["generation"]) for item in items]
 
 
-def test_a_second_time_changes_nothing(server: ApiServer) -> None:
-    """No pod is started again, and no Job is refused as immutable."""
+def test_a_second_apply_changes_nothing(server: ApiServer) -> None:
+    """No pod restarts, and no Job is refused as immutable."""
     apply(server, "base")
     before = generations(server)
     apply(server, "base")
@@ -58,8 +61,8 @@ def test_a_second_time_changes_nothing(server: ApiServer) -> None:
     assert generations(server) == before
 
 
-def test_another_version_is_taken_over_the_first(server: ApiServer) -> None:
-    """With another pull policy in every pod; the Jobs have other names then, since no Job can be changed."""
+def test_a_changed_version_can_be_applied_over_the_first(server: ApiServer) -> None:
+    """Every pod gets another pull policy. The Jobs get other names, because a Job cannot be changed."""
     apply(server, "base")
     said = apply(server, "overlays/kind")
     assert "deployment.apps/deltastream-auth configured" in said

@@ -1,4 +1,4 @@
-"""k8s/base and k8s/overlays are what the chart renders, as plain objects that kubectl builds."""
+"""k8s/base and k8s/overlays are up to date: kubectl builds from them the objects that the chart renders."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def generated(folder: Path) -> dict[str, bytes]:
 
 
 def pod_templates(items: dict[Key, Object]) -> list[Object]:
-    """Every pod that these objects lead to, those that the operator makes included."""
+    """The template of every pod of these objects, those that the operator creates included."""
     jobs = [item.get("spec", {}).get("jobTemplate", item).get("spec", {}) for item in items.values()]
     own = [spec["template"] for spec in jobs if "template" in spec]
     workloads = items["ConfigMap", "deltastream-feed-workloads"]["data"]
@@ -52,8 +52,8 @@ def containers(items: dict[Key, Object]) -> list[Object]:
     return [c for spec in specs for c in spec["containers"] + spec.get("initContainers", [])]
 
 
-def test_the_files_are_those_that_the_chart_gives_today(tmp_path: Path) -> None:
-    """`make base` was run after the last change of the chart or of an overlay's values."""
+def test_the_files_are_up_to_date_with_the_chart(tmp_path: Path) -> None:
+    """Fails if `make base` was not run after the last change of the chart or of an overlay's values."""
     render_base.write_all(tmp_path)
     assert generated(K8S) == generated(tmp_path)
 
@@ -78,8 +78,8 @@ def test_the_namespace_admits_only_restricted_pods() -> None:
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
-def test_the_base_has_no_trace_of_helm_and_no_tests() -> None:
-    """Nothing that only Helm would run, nor a claim that Helm owns it."""
+def test_the_base_has_no_helm_metadata_and_no_test_hooks() -> None:
+    """It contains no object that only Helm would run, and no label that says that Helm manages it."""
     text = "".join(content.decode() for content in generated(K8S).values())
     assert "helm.sh" not in text
     assert "managed-by: Helm" not in text
@@ -87,8 +87,8 @@ def test_the_base_has_no_trace_of_helm_and_no_tests() -> None:
     assert not {name for name in names if "smoke" in name or "stranger" in name or "crd-upgrade" in name}
 
 
-def test_the_job_that_makes_the_secrets_runs_with_all_that_it_needs() -> None:
-    """Its account, rights, plan and way to the API server are there; it makes each Secret that is mounted."""
+def test_the_job_that_creates_the_secrets_has_all_that_it_needs() -> None:
+    """Its account, role, plan and network policy exist, and it creates each Secret that a pod mounts."""
     base = built("base")
     (job,) = [o for (kind, name), o in base.items() if kind == "Job" and "-init-secrets-" in name]
     pod = job["spec"]["template"]["spec"]
@@ -106,7 +106,7 @@ def test_the_job_that_makes_the_secrets_runs_with_all_that_it_needs() -> None:
 
 
 def test_a_changed_job_gets_another_name() -> None:
-    """A Job cannot be changed: with the same name the second apply would be refused."""
+    """A Job cannot be changed: under the same name the second apply would be refused."""
     names = [{n for kind, n in built(folder) if kind == "Job"} for folder in ("base", "overlays/kind")]
     assert len(names[0]) == 2
     assert not names[0] & names[1]
@@ -114,27 +114,27 @@ def test_a_changed_job_gets_another_name() -> None:
 
 @pytest.mark.parametrize("overlay", ["kind", "minikube"])
 def test_on_a_local_cluster_no_image_is_pulled(overlay: str) -> None:
-    """The pods that the operator makes included."""
+    """This includes the pods that the operator creates."""
     assert {c["imagePullPolicy"] for c in containers(built(f"overlays/{overlay}"))} == {"Never"}
 
 
 def test_minikube_is_kind_with_two_other_services() -> None:
-    """What loads images into a node is said once."""
+    """The settings for images that are loaded into a node exist only in the kind overlay."""
     folder = K8S / "overlays/minikube"
     assert yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"] == ["../kind"]
     changed = yaml.safe_load_all((folder / "changed.yaml").read_text())
     assert {(item["kind"], *item["spec"]) for item in changed} == {("Service", "type")}
 
 
-def test_minikube_has_the_two_doors_as_node_ports() -> None:
+def test_minikube_has_both_gateways_as_node_ports() -> None:
     found = built("overlays/minikube")
     types = {name: o["spec"].get("type") for (kind, name), o in found.items() if kind == "Service"}
     exposed = {name for name, kind in types.items() if kind == "NodePort"}
     assert exposed == {"deltastream-api-gateway", "deltastream-socket-gateway"}
 
 
-def test_prod_has_three_members_of_mongodb_that_everybody_knows() -> None:
-    """The set, the Job that initiates it and the URL in the Secret name the same three."""
+def test_prod_has_three_mongodb_members_in_every_place_that_names_them() -> None:
+    """The StatefulSet, the Job that initiates the replica set and the Secret's URL name the same three."""
     found = built("overlays/prod")
     assert found["StatefulSet", "deltastream-mongodb"]["spec"]["replicas"] == 3
     member = "deltastream-mongodb-{}.deltastream-mongodb.deltastream.svc:27017"
@@ -154,14 +154,14 @@ def test_prod_has_two_replicas_of_every_http_service_and_bigger_volumes() -> Non
 
 
 def test_a_patch_names_only_what_differs() -> None:
-    """Fields that are gone become null; containers are found by name."""
+    """Removed fields become null; containers are matched by name."""
     old = {"kept": 1, "gone": 2, "containers": [{"name": "a", "image": "x"}, {"name": "b", "image": "x"}]}
     new = {"kept": 1, "containers": [{"name": "a", "image": "x"}, {"name": "b", "image": "y"}]}
     assert render_base.patch(old, new) == {"containers": [{"name": "b", "image": "y"}], "gone": None}
 
 
-def test_a_removal_is_a_patch_by_itself() -> None:
-    """kubectl 1.32 dies of a file that removes one object and patches the next."""
+def test_a_removal_is_a_patch_file_of_its_own() -> None:
+    """kubectl 1.32 crashes on a patch file that removes one object and patches the next."""
     for overlay in OVERLAYS:
         folder = K8S / "overlays" / overlay
         assert "$patch" not in (folder / "changed.yaml").read_text()

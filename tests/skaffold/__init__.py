@@ -1,1 +1,1 @@
-"""skaffold.yaml, without skaffold."""
+"""Tests of skaffold.yaml that need no skaffold program."""

@@ -1,4 +1,4 @@
-"""skaffold.yaml builds the nine images, and the chart takes what it builds."""
+"""skaffold.yaml builds the nine images, and the chart runs the images that it builds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def release() -> Object:
 
 
 def artifacts(owner: Object) -> dict[str, str]:
-    """Image to context."""
+    """The build context of each image."""
     return {a["image"]: a["context"] for a in owner["build"]["artifacts"]}
 
 
@@ -56,7 +56,7 @@ def render(*options: str) -> str:
 
 
 def images(text: str) -> set[str]:
-    """All images of a render, those of the pods that the operator makes included."""
+    """All images of a render, those of the pods that the operator creates included."""
     return set(re.findall(r'^\s*image: "?([^\s"]+)"?$', text, re.MULTILINE))
 
 
@@ -88,7 +88,7 @@ def test_it_is_valid_against_the_schema_of_its_version() -> None:
 
 @pytest.mark.parametrize("profile", ["", "dev"])
 def test_it_builds_every_folder_that_has_a_dockerfile(profile: str) -> None:
-    """A profile replaces the list, so it has to have all of it."""
+    """A profile replaces the whole list of artifacts, so it must contain every image."""
     found = artifacts(dev() if profile else config())
     assert found == {f"deltastream/{Path(folder).name}": folder for folder in folders()}
     assert len(found) == 9
@@ -108,8 +108,8 @@ def test_every_pod_gets_the_image_that_was_built() -> None:
     assert ours == {f"registry.test/{name}:of-{name}" for name in names}
 
 
-def test_the_doors_are_forwarded() -> None:
-    """To the ports of Services that exist."""
+def test_both_gateways_are_forwarded() -> None:
+    """The forwards target existing ports of existing Services."""
     items = [item for item in yaml.safe_load_all(render()) if item and item["kind"] == "Service"]
     ports = {item["metadata"]["name"]: [p["port"] for p in item["spec"]["ports"]] for item in items}
     forwarded = {forward["resourceName"]: [forward["port"]] for forward in config()["portForward"]}
@@ -118,15 +118,18 @@ def test_the_doors_are_forwarded() -> None:
     assert {forward["namespace"] for forward in config()["portForward"]} == {release()["namespace"]}
 
 
-def test_no_patch_names_a_place_by_its_index() -> None:
-    """It would change something else as soon as the list does."""
+def test_no_patch_uses_a_list_index() -> None:
+    """A patch with an index would change something else as soon as the list changes."""
     paths = [patch["path"] for profile in config()["profiles"] for patch in profile.get("patches", [])]
     assert paths == ["/deploy/helm/flags"]
     assert "flags" not in config()["deploy"]["helm"]
 
 
-def test_in_dev_every_container_of_ours_can_take_changed_code() -> None:
-    """/app is a volume that begins as the image's /app; the root stays read-only. Stores have none."""
+def test_in_dev_every_container_of_the_product_can_receive_changed_code() -> None:
+    """/app is a volume that starts as a copy of the image's /app. The root file system stays read-only.
+
+    The stores' containers have no such volume.
+    """
     (patch,) = dev()["patches"]
     assert patch["value"]["install"] == patch["value"]["upgrade"]
     ours = 0
@@ -147,12 +150,12 @@ def test_in_dev_every_container_of_ours_can_take_changed_code() -> None:
     assert ours == 10  # nine images; the enricher runs two containers
 
 
-def test_outside_dev_the_code_is_the_images() -> None:
+def test_outside_dev_the_code_comes_from_the_image() -> None:
     containers = [container for pod in pods(render()) for container in pod["containers"]]
     assert not [c["name"] for c in containers for m in c["volumeMounts"] if m["mountPath"] == "/app"]
 
 
-def test_in_dev_changed_code_goes_where_the_image_has_it() -> None:
+def test_in_dev_changed_code_is_synced_to_the_images_folders() -> None:
     """Each image's WORKDIR holds its context's folders; the restart makes the process read them."""
     for artifact in dev()["build"]["artifacts"]:
         dockerfile = (ROOT / artifact["context"] / "Dockerfile").read_text()

@@ -1,4 +1,4 @@
-"""Exact accounting: what was appended to the streams against what is stored, message by message."""
+"""Compare the messages appended to the streams with the stored ones, message by message."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ COLLECTIONS = ("underlying_ticks", "option_quotes", "option_chains")
 
 
 def parse(mid: str) -> tuple[int, int]:
-    """Epoch and number within it."""
+    """Split a `mid` into its epoch and its sequence number."""
     epoch, _, seq = mid.partition(":")
     return int(epoch), int(seq)
 
 
 class Audit(threading.Thread):
-    """Notes the mid of every entry of some feeds' streams, by reading them beside the enrichers.
+    """A thread that records the mid of every entry in the streams of some feeds.
 
-    It belongs to no consumer group, so it changes nothing; while Redis is away it waits.
+    It reads without a consumer group, so it does not affect the enrichers. It retries while Redis is down.
     """
 
     def __init__(self, client: redis.Redis, feeds: Iterable[str]) -> None:
@@ -51,7 +51,7 @@ class Audit(threading.Thread):
 
 
 def stored(database: Database[dict[str, Any]], feed: str) -> Counter[tuple[int, int]]:
-    """How often each message of a feed is stored, over all collections."""
+    """Count how often each message of a feed is stored, over all collections."""
     return Counter(
         parse(document["mid"])
         for name in COLLECTIONS
@@ -60,7 +60,10 @@ def stored(database: Database[dict[str, Any]], feed: str) -> Counter[tuple[int, 
 
 
 def lost(appended: set[tuple[int, int]], found: Counter[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Messages up to the last appended one of each epoch that are not stored: names have no holes."""
+    """Return the messages that are not stored, up to the last appended message of each epoch.
+
+    Sequence numbers have no gaps, so this includes messages that the audit itself did not read.
+    """
     last: dict[int, int] = defaultdict(int)
     for epoch, seq in appended:
         last[epoch] = max(last[epoch], seq)
@@ -69,5 +72,5 @@ def lost(appended: set[tuple[int, int]], found: Counter[tuple[int, int]]) -> lis
 
 
 def doubled(found: Counter[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Messages that are stored more than once."""
+    """Return the messages that are stored more than once."""
     return sorted(mid for mid, count in found.items() if count > 1)

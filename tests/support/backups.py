@@ -1,4 +1,4 @@
-"""The chart's backup scripts as its pods run them: tools in PATH, settings in the environment."""
+"""Run the chart's backup scripts as its pods do: tools in PATH, settings in the environment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "charts" / "deltastream" / "file
 
 @dataclass
 class Backups:
-    """A folder of backups. `run` gives the exit code and what the script printed."""
+    """A folder of backups and the settings of the scripts: the database's `url` and how many to `keep`."""
 
     home: Path
     url: str
@@ -34,15 +34,15 @@ class Backups:
 
     @property
     def folder(self) -> Path:
-        """What the claim is to a pod."""
+        """The folder that replaces the pod's volume."""
         return self.home / "backups"
 
     def names(self) -> list[str]:
-        """What lies in the folder, hidden files aside."""
+        """Return the sorted names in the folder, without hidden files."""
         return sorted(path.name for path in self.folder.iterdir() if not path.name.startswith("."))
 
     def run(self, script: str, *arguments: str) -> tuple[int, str]:
-        """Run it with an empty scratch folder."""
+        """Run a script with an empty scratch folder. Returns its exit code and its output."""
         scratch = self.home / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
@@ -67,13 +67,13 @@ class Backups:
         return done.returncode, done.stdout
 
     def made(self) -> Path:
-        """A backup that succeeded; its folder."""
+        """Create a backup and return its folder. Fails the test if the script fails."""
         code, said = self.run("backup.sh")
         assert code == 0, said
         return self.folder / said.split()[1].rstrip(":")
 
     def aged(self, count: int) -> list[str]:
-        """Whole backups of days long past, made of the newest; their names, oldest first."""
+        """Create `count` old, complete backups as copies of the newest. Returns their names, oldest first."""
         newest = self.folder / self.names()[-1]
         names = [f"202001{day:02}T021500Z" for day in range(1, count + 1)]
         for name in names:
@@ -82,6 +82,6 @@ class Backups:
 
 
 def summed(backup: Path) -> None:
-    """Write the checksums again, as if the backup had been made as it now is."""
+    """Write the checksums of the backup's present content."""
     command = "find . -type f ! -name SHA256SUMS | sort | xargs sha256sum > SHA256SUMS"
     subprocess.run(["bash", "-c", command], cwd=backup, check=True)

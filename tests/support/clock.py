@@ -1,10 +1,10 @@
-"""A clock that stands still unless a test moves it."""
+"""A clock for tests that moves only when a test sets it."""
 
 from __future__ import annotations
 
 
 class Clock:
-    """Monotonic seconds."""
+    """A monotonic clock in seconds."""
 
     def __init__(self, now: float = 100.0) -> None:
         self.now = now

@@ -1,4 +1,4 @@
-"""Reading services/contracts from tests."""
+"""Read the schemas and examples of services/contracts in tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CONTRACTS = Path(__file__).parents[2] / "services" / "contracts"
 
 
 def schema_names() -> list[str]:
-    """Names of all contracts, e.g. "market-option_chain"."""
+    """Return the names of all contracts, for example "market-option_chain"."""
     return sorted(path.name.removesuffix(".schema.json") for path in (CONTRACTS / "schemas").iterdir())
 
 
@@ -28,7 +28,7 @@ def _registry() -> Registry[Any]:
 
 @cache
 def validator(name: str) -> Draft202012Validator:
-    """The validator of one contract; `validate(instance)` raises with the field that breaks it."""
+    """Return the validator of one contract. Its `validate(instance)` raises an error that names the field."""
     schema = json.loads((CONTRACTS / "schemas" / f"{name}.schema.json").read_text())
     return Draft202012Validator(
         schema, registry=_registry(), format_checker=Draft202012Validator.FORMAT_CHECKER
@@ -36,14 +36,14 @@ def validator(name: str) -> Draft202012Validator:
 
 
 def example(name: str, number: int = 1) -> dict[str, Any]:
-    """A fresh copy of a golden example; most contracts have one, some two."""
+    """Return a new copy of an example of a contract. Most contracts have one example, some have two."""
     suffix = "" if number == 1 else f".{number}"
     loaded: dict[str, Any] = json.loads((CONTRACTS / "examples" / f"{name}{suffix}.json").read_text())
     return loaded
 
 
 def shown(document: dict[str, Any]) -> dict[str, Any]:
-    """A document of MongoDB as its contract shows it: ids in hex, times in RFC 3339."""
+    """Convert a MongoDB document to the form of its contract: ids in hex, times in RFC 3339."""
 
     def show(value: Any) -> Any:
         if isinstance(value, datetime):

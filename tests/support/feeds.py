@@ -1,4 +1,4 @@
-"""Feeds and signals with memorable defaults; a test names only what it is about."""
+"""Builders of feeds, signals and statuses with defaults, so that a test sets only what it tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IDLE = Signals(
 
 
 def a_feed(mode: Mode = "Automatic", *, products: int = 1, **enricher: Any) -> Feed:
-    """A synthetic feed `a` of P0, P1, …; the keywords are its enricher's."""
+    """Return a synthetic feed `a` with products P0, P1, …. The keywords are fields of its enricher."""
     return Feed(
         name="a",
         products=tuple(f"P{n}" for n in range(products)),
@@ -30,12 +30,12 @@ def a_feed(mode: Mode = "Automatic", *, products: int = 1, **enricher: Any) -> F
 
 
 def load(**numbers: Any) -> Signals:
-    """The signals of a feed that is idle but for what is named."""
+    """Return the signals of an idle feed with `numbers` replaced."""
     return replace(IDLE, **numbers)
 
 
 def serving(generators: int, enrichers: int) -> Facts:
-    """Everything that exists is ready."""
+    """Return the facts of a feed whose replicas are all ready and updated."""
     return Facts(
         generator=Observed(replicas=generators, ready=generators, updated=generators),
         enricher=Observed(replicas=enrichers, ready=enrichers, updated=enrichers),
@@ -45,20 +45,20 @@ def serving(generators: int, enrichers: int) -> Facts:
 def decided(
     feed: Feed | None = None, reading: Reading = IDLE, enrichers: int | None = 1, at: datetime = NOON
 ) -> Decision:
-    """About feed `a` with one generator, Automatic unless another feed is given."""
+    """Return the decision for feed `a` with one generator; the default feed is Automatic."""
     return decide(feed or a_feed(), reading, Current(generator=1, enricher=enrichers), at)
 
 
 def wrote(
     decision: Decision, facts: Facts, previous: dict[str, Any] | None = None, generation: int = 1
 ) -> dict[str, Any]:
-    """The status that follows on `previous`."""
+    """Return the status that the operator writes after the status `previous`."""
     return status.build(
         previous or {}, decision, facts, generation=generation, selector="deltastream.dev/feed=a"
     )
 
 
 def of(built: dict[str, Any], kind: str) -> dict[str, Any]:
-    """The condition of this type."""
+    """Return the condition of this type."""
     found: dict[str, Any] = next(row for row in built["conditions"] if row["type"] == kind)
     return found

@@ -1,4 +1,4 @@
-"""The whole system as a user starts it: the local run in a process of its own, on free ports."""
+"""Start the whole system as a user does: the local run in its own process, on free ports."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 ROOT = Path(__file__).resolve().parents[2]
-_RUN = ROOT / ".venv-run/bin/python"  # what `make run` uses; an environment made by hand has only one
+_RUN = ROOT / ".venv-run/bin/python"  # used by `make run`; absent in a handmade environment
 PYTHON = str(_RUN) if _RUN.exists() else sys.executable
 PORTS = ("API_GATEWAY", "AUTH", "SOCKET_GATEWAY", "STORAGE", "ANALYTICS", "LOGGING")
 DEFAULT_FEEDS = "k8s/samples/nifty-replay.yaml,k8s/samples/synthetic.yaml"
 
 
 class LocalSystem:
-    """One running system. Names of processes are the local run's: `redis`, `nifty-replay-generator-0`, …"""
+    """One running system. The local run names its processes: `redis`, `nifty-replay-generator-0`, …"""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self.ports = {name: free_port() for name in PORTS}
 
     def env(self) -> dict[str, str]:
-        """The environment that a local run of this home is started with."""
+        """Return the environment for starting a local run in this home."""
         return {
             **os.environ,
             **{f"{name}_PORT": str(port) for name, port in self.ports.items()},
@@ -47,7 +47,10 @@ class LocalSystem:
         return f"http://127.0.0.1:{self.ports[service]}{path}"
 
     def call(self, path: str, body: Any = None, token: str | None = None) -> tuple[int, Any]:
-        """The gateway's status and JSON, (0, None) if it does not answer; a body makes it a POST."""
+        """Send a GET request to the API gateway, or a POST request if there is a body.
+
+        Returns status and decoded JSON; (0, None) if the gateway does not respond.
+        """
         request = urllib.request.Request(
             self.url(path),
             None if body is None else json.dumps(body).encode(),
@@ -63,13 +66,13 @@ class LocalSystem:
             return 0, None
 
     def get(self, path: str) -> Any:
-        """The JSON of an answer that must be a 200."""
+        """Send a GET request and return the JSON. Fails the test if the status is not 200."""
         status, answer = self.call(path)
         assert status == 200, (path, status, answer)
         return answer
 
     def pids(self) -> dict[str, int]:
-        """Who runs now, by name."""
+        """Return the ids of the running processes by name."""
         try:
             recorded = json.loads((self.home / "run/processes.json").read_text())
         except (OSError, ValueError):
@@ -77,7 +80,7 @@ class LocalSystem:
         return {name: int(pid) for name, (pid, _) in recorded.items()}
 
     def kill(self, name: str) -> None:
-        """kill -9 one process, and wait until the local run has started it again."""
+        """Kill one process with SIGKILL, and wait until the local run has restarted it."""
         old = self.pids()[name]
         psutil.Process(old).kill()
         wait_until(
@@ -99,7 +102,7 @@ class LocalSystem:
 
 @contextmanager
 def running(home: Path, feeds: str = DEFAULT_FEEDS) -> Iterator[LocalSystem]:
-    """A system from its start to its end; a local run that does not end cleanly fails the test."""
+    """Start a system, yield it and stop it. Fails the test if the local run does not end cleanly."""
     system = LocalSystem(home)
     home.mkdir(parents=True, exist_ok=True)
     command = [PYTHON, "-m", "deltastream_operator", "local", "--feeds", feeds]

@@ -1,4 +1,4 @@
-"""What a test needs and this machine may lack: a skip with the reason on a desk, a failure with CI=true."""
+"""Prerequisites that may be missing on this machine: the test is skipped, or fails with CI=true."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from devcluster.processes.api_server import ProgramMissing
 
 
 def lacking(reason: str) -> NoReturn:
-    """End the test, or all that use the fixture, with the reason."""
+    """Skip the test, or the tests of the fixture, with the reason. With CI=true fail instead."""
     if in_ci():
         pytest.fail(f"with CI=true everything has to run, but {reason}")
     pytest.skip(reason)
@@ -21,7 +21,7 @@ def lacking(reason: str) -> NoReturn:
 
 @contextmanager
 def api_server_programs() -> Iterator[None]:
-    """Run the block, which starts an API server or its controllers, where their programs are at hand."""
+    """Run a block that starts an API server or its controllers; skip the test if programs are missing."""
     try:
         yield
     except ProgramMissing as missing:
@@ -29,6 +29,6 @@ def api_server_programs() -> Iterator[None]:
 
 
 def go(for_what: str) -> None:
-    """Go, which `for_what` is made with."""
+    """Skip the test if Go is missing, which builds `for_what`."""
     if shutil.which("go") is None:
-        lacking(f"there is no `go` in PATH, and {for_what} come from Go modules")
+        lacking(f"there is no `go` in PATH, and {for_what} are built from Go modules")

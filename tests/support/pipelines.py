@@ -1,4 +1,4 @@
-"""Generators and enrichers of several feeds as real processes on a test's own stores, and their accounts."""
+"""Run generators and enrichers of several feeds as real processes, and count their messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLLECTIONS = {
     "option_quote": "option_quotes",
     "option_chain": "option_chains",
 }
-# A generator that leaves its metrics behind: they end with its process.
+# A generator that writes its metrics to a file when it ends, so that a test can read them afterwards.
 _GENERATOR = """
 import atexit, os, runpy
 from prometheus_client import REGISTRY, write_to_textfile
@@ -33,7 +33,10 @@ runpy.run_module("feed_generator", run_name="__main__")
 
 
 class Pipelines:
-    """The processes of `products` (feed: its product) in `home`, and what they leave in the stores."""
+    """The processes of some feeds, and their messages in the stores.
+
+    `products` maps each feed to its product. Logs are in `home`.
+    """
 
     def __init__(
         self, home: Path, products: Mapping[str, str], *, redis_url: str, broker_url: str, mongo_url: str
@@ -46,7 +49,7 @@ class Pipelines:
         self._ports: dict[str, int] = {}
 
     def start_generators(self, messages_per_second: int) -> None:
-        """One synthetic generator a feed."""
+        """Start one synthetic generator per feed."""
         for feed, product in self.products.items():
             self._ports[feed] = free_port()
             generator = self._start(
@@ -61,14 +64,14 @@ class Pipelines:
             self._generators.append(generator)
 
     def stop_generators(self) -> None:
-        """End them as a rollout does: what they made is sent."""
+        """Stop the generators with SIGTERM, as a rollout does. They send all their messages first."""
         for generator in self._generators:
             generator.send_signal(signal.SIGTERM)
         assert [generator.wait(60) for generator in self._generators] == [0] * len(self._generators)
         self.running = [process for process in self.running if process not in self._generators]
 
     def start_enrichers(self, **env: str) -> None:
-        """A subscriber and a worker a feed."""
+        """Start a subscriber and a worker per feed."""
         for feed in self.products:
             for role in ("subscriber", "worker"):
                 self._start(
@@ -94,15 +97,15 @@ class Pipelines:
 
     @property
     def ended(self) -> list[int]:
-        """The exit codes of processes that nobody stopped."""
+        """Exit codes of the processes that ended without being stopped."""
         return [process.returncode for process in self.running if process.poll() is not None]
 
     def log(self, feed: str) -> str:
-        """What the feed's processes logged."""
+        """Return the log of the feed's processes."""
         return (self._home / f"{feed}.log").read_text()
 
     def metric(self, feed: str, name: str) -> float:
-        """A running generator's metric, all kinds together; nan while it does not answer."""
+        """Return a running generator's metric, summed over all kinds; nan if it does not respond."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._ports[feed]}/metrics", timeout=5) as answer:
                 return sum(_samples(answer.read().decode(), name).values())
@@ -110,16 +113,19 @@ class Pipelines:
             return float("nan")
 
     def last_metric(self, feed: str, name: str) -> dict[str, float]:
-        """What a generator that has ended had counted, by kind."""
+        """Return the last values of a metric of a generator that has ended, by kind."""
         return _samples((self._home / f"{feed}.prom").read_text(), name)
 
     def stored(self, feed: str) -> int:
-        """How many of its messages are in MongoDB."""
+        """Return the number of the feed's messages in MongoDB."""
         database = self._mongo.get_default_database()
         return sum(database[name].count_documents({"feed": feed}) for name in COLLECTIONS.values())
 
     def check_accounts(self, feed: str) -> dict[str, int]:
-        """Made = stored + conflated + dropped, each sequence number stored once; returns stored by kind."""
+        """Check that made = stored + conflated + dropped, and that each sequence number is stored once.
+
+        Returns the number of stored messages by kind.
+        """
         database = self._mongo.get_default_database()
         stored = {
             kind: [
@@ -144,13 +150,13 @@ class Pipelines:
 
 
 def open_entries(client: redis.Redis, feed: str) -> int:
-    """Entries that are undelivered or unacknowledged; -1 while nobody has read the stream."""
+    """Return the number of undelivered and unacknowledged entries; -1 if the stream has no consumer group."""
     groups: Any = client.xinfo_groups(f"feed:{feed}")
     return sum(int(group["pending"]) + int(group["lag"] or 0) for group in groups) if groups else -1
 
 
 def _samples(text: str, name: str) -> dict[str, float]:
-    """A metric's values by kind; by "" where it has no kinds."""
+    """Return a metric's values by the label `kind`, or by "" if it has no such label."""
     families = text_string_to_metric_families(text)
     samples = [sample for family in families for sample in family.samples if sample.name == name]
     return {sample.labels.get("kind", ""): sample.value for sample in samples}

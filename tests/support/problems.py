@@ -1,4 +1,4 @@
-"""The shape of every error that a service answers."""
+"""Check the error responses of services."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from werkzeug.test import TestResponse
 
 
 def assert_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
-    """The answer is a problem (RFC 9457) that carries the request's id."""
+    """Assert that the response is a problem (RFC 9457) with the request's id. Returns its body."""
     assert answer.status_code == status, answer.text
     assert answer.content_type == "application/problem+json", answer.content_type
     body: dict[str, Any] = answer.json

@@ -1,4 +1,4 @@
-"""Redis 7.0 itself, from Debian's packages: the wheel of the other tests holds Valkey."""
+"""Run Redis 7.0 from Debian's packages. The other tests use a wheel that contains Valkey."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.tls import redis_programs
 
 
 class Redis7(RedisServer):
-    """As RedisServer, with Redis' own program."""
+    """A RedisServer that runs Redis instead of Valkey."""
 
     def _command(self) -> list[str]:
         programs, environment = redis_programs()

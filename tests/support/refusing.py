@@ -1,4 +1,4 @@
-"""Makes a running Redis refuse every write for a while, as a full disk or a lost replica does."""
+"""Make a running Redis reject every write for a while, as after a full disk or a lost replica."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from devcluster.waiting import wait_until
 
 @contextmanager
 def without_its_disk(server: RedisServer) -> Iterator[None]:
-    """MISCONF: a snapshot fails, and the setting stop-writes-on-bgsave-error stands at its default."""
+    """Cause MISCONF errors: a snapshot fails while stop-writes-on-bgsave-error has its default."""
     with redis.Redis.from_url(server.url(), decode_responses=True) as client:
-        client.config_set("save", "3600 1000000")  # with no such setting a failed snapshot stops no write
-        in_its_place = server.home / "dump.rdb"  # a folder, which not even root can replace by a file
+        client.config_set("save", "3600 1000000")  # a failed snapshot blocks writes only if `save` is set
+        in_its_place = server.home / "dump.rdb"  # a folder: not even root can rename a file over it
         in_its_place.unlink(missing_ok=True)
         in_its_place.mkdir()
         try:
@@ -33,7 +33,7 @@ def _snapshot(client: redis.Redis, ends: str) -> None:
 
 @contextmanager
 def without_its_replica(server: RedisServer) -> Iterator[None]:
-    """NOREPLICAS: it asks for a replica and has none."""
+    """Cause NOREPLICAS errors: Redis requires a replica and has none."""
     with redis.Redis.from_url(server.url()) as client:
         client.config_set("min-replicas-to-write", 1)
         yield

@@ -1,7 +1,7 @@
-"""Real stores for tests: one Redis and one mongod a session, on free ports, with passwords.
+"""Pytest plugin (see `addopts`) with real stores: one Redis and one mongod per session, with passwords.
 
-A pytest plugin (see `addopts`). `redis_url` and `mongo_url` hand a test an empty store each.
-Tests that kill a Redis take `own_redis`; any other store of their own is `with MongoServer(home) as server`.
+The fixtures `redis_url` and `mongo_url` give a test an empty store. A test that stops or kills Redis uses
+`own_redis`. A test that needs another store of its own uses `with MongoServer(home) as server`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _mongo_server(_stores_home: Path) -> Iterator[MongoServer]:
 
 @pytest.fixture
 def redis_url(_redis_server: RedisServer) -> str:
-    """URL of db 0 of an empty Redis (all databases are flushed and the statistics reset first)."""
+    """URL of database 0 of an empty Redis: all databases are flushed and the statistics are reset."""
     with redis.Redis.from_url(_redis_server.url()) as client:
         client.flushall()
         client.config_resetstat()
@@ -53,13 +53,13 @@ def mongo_url(_mongo_server: MongoServer) -> str:
 
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis of the test's own, which it may kill, stop and start."""
+    """A Redis for one test, which may kill, stop and start it."""
     with RedisServer(tmp_path / "redis") as server:
         yield server
 
 
 @pytest.fixture(autouse=True)
 def _no_inherited_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A developer's own settings must not decide whether a test passes."""
+    """Remove the developer's own settings, so that they do not affect a test."""
     for name in ("REDIS_URL", "MONGO_URL", "JWT_SECRET", "CELERY_BROKER_URL", "ANONYMOUS_READ"):
         monkeypatch.delenv(name, raising=False)

@@ -1,5 +1,7 @@
-"""Stores that speak TLS alone, with certificates of a CA made for the test, and a listener that keeps what a
-client says first."""
+"""Stores that accept only TLS, with certificates of a test CA.
+
+Also a listener that records the first bytes of a client.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +24,15 @@ from devcluster.processes.stores import PASSWORD, MongoServer, RedisServer
 
 from tests.support import needs
 
-# The wheel's server is built without TLS. These are Debian's programs and the libraries that they need.
+# Debian's Redis and the libraries that it needs. The server in the wheel is built without TLS.
 _PACKAGES = ("redis-server", "redis-tools", "libjemalloc2", "liblzf1")
 
 
 class Certificates:
-    """`ca`, `certificate`, `key` and `both` (certificate and key) in `home`, for `names` and the loopback."""
+    """Certificate files in `home`, valid for `names` and loopback.
+
+    The files are `ca`, `certificate`, `key` and `both` (certificate and key).
+    """
 
     def __init__(self, home: Path, *names: str) -> None:
         home.mkdir(parents=True, exist_ok=True)
@@ -76,9 +81,10 @@ def _signed(
 
 
 def redis_programs() -> tuple[Path, dict[str, str]]:
-    """The folder of a redis-server and a redis-cli that speak TLS, and the environment that they need.
+    """Return the folder of a redis-server and a redis-cli with TLS, and the environment that they need.
 
-    Debian's packages are unpacked into the cache at first use; nothing is installed.
+    The first use unpacks Debian's packages into the cache; nothing is installed. Skips the test if the
+    packages are not available.
     """
     root = tools.cache() / "redis-with-tls"
     if not (root / ".complete").is_file():
@@ -89,7 +95,7 @@ def redis_programs() -> tuple[Path, dict[str, str]]:
         apt = ["apt-get", "-q", "-o", "APT::Sandbox::User=root"]
         download = [*apt, "download", *_PACKAGES]
         if subprocess.run(download, cwd=root, capture_output=True, check=False).returncode != 0:
-            subprocess.run([*apt, "update"], capture_output=True, check=False)  # a fresh machine has no lists
+            subprocess.run([*apt, "update"], capture_output=True, check=False)  # it may have no lists
             subprocess.run(download, cwd=root, capture_output=True, check=False)
         for package in root.glob("*.deb"):
             subprocess.run(["dpkg-deb", "--extract", package, root], check=True)
@@ -101,7 +107,7 @@ def redis_programs() -> tuple[Path, dict[str, str]]:
 
 
 class TlsRedis(RedisServer):
-    """Redis that listens with TLS, and on a socket file, but never in clear."""
+    """Redis that listens with TLS and on a Unix socket, but not on a plain TCP port."""
 
     def __init__(self, home: Path, *names: str) -> None:
         super().__init__(home)
@@ -123,7 +129,7 @@ class TlsRedis(RedisServer):
 
     @property
     def unverified(self) -> str:
-        """Its URL without the CA: nobody may connect with it."""
+        """URL without the CA. Clients must refuse to connect with it."""
         return self.url().partition("?")[0]
 
     def _answers(self) -> bool:
@@ -135,7 +141,7 @@ class TlsRedis(RedisServer):
 
 
 class TlsMongo(MongoServer):
-    """mongod that takes connections with TLS alone."""
+    """mongod that accepts only TLS connections."""
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)
@@ -157,7 +163,7 @@ class TlsMongo(MongoServer):
 
 
 class Eavesdropper:
-    """Accepts connections on loopback, answers nothing, and keeps what the first of each says first."""
+    """A listener that accepts one connection on loopback, records its first bytes and sends nothing."""
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -174,7 +180,7 @@ class Eavesdropper:
         self._thread.join()
 
     def _listen(self) -> None:
-        with self._socket:  # closed at once: a second try is refused and need not wait
+        with self._socket:  # closed after the first connection, so that a retry is refused at once
             connection, _ = self._socket.accept()
         with connection:
             connection.settimeout(30)
@@ -182,5 +188,5 @@ class Eavesdropper:
 
     @property
     def greeted_in_tls(self) -> bool:
-        """Whether it was a TLS record of a handshake that holds a ClientHello."""
+        """Whether the recorded bytes begin with a TLS ClientHello."""
         return self.heard[:2] == b"\x16\x03" and self.heard[5:6] == b"\x01"

@@ -1,4 +1,4 @@
-"""Access tokens as auth makes them, and a server that publishes the key to them."""
+"""Access tokens like those of the auth service, and a server that publishes their public key."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def access_token(
     issuer: str = ISSUER,
     key: Ed25519PrivateKey = KEY,
 ) -> str:
-    """A person's for the API, a service's for any other audience.
+    """Return a signed token: of a user for the API's audience, of a service for any other audience.
 
-    Kept to the contract but for what a test asks for: a forger names another issuer or has another key.
+    The claims follow the contract. For a forged token a test passes another issuer or another key.
     """
     now = int(time.time())
     claims = {
@@ -47,7 +47,7 @@ def access_token(
 
 
 def subject_of(authorization: str, audience: str) -> str | None:
-    """Whom an Authorization header names to a service of this audience; None if its token does not hold."""
+    """Return the subject of an Authorization header's token; None if it is invalid for the audience."""
     token = authorization.removeprefix("Bearer ")
     try:
         claims = jwt.decode(token, KEY.public_key(), algorithms=["EdDSA"], audience=audience, issuer=ISSUER)
@@ -57,14 +57,14 @@ def subject_of(authorization: str, audience: str) -> str | None:
 
 
 def jwks() -> dict[str, Any]:
-    """What auth answers at /.well-known/jwks.json."""
+    """Return the auth service's response at /.well-known/jwks.json."""
     jwk = json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(KEY.public_key()))
     return {"keys": [{**jwk, "kid": "k1", "use": "sig", "alg": "EdDSA"}]}
 
 
 @contextmanager
 def key_server() -> Iterator[str]:
-    """The URL of an auth service that publishes the key and does nothing else."""
+    """Run a server that only publishes the key as the auth service does, and yield its URL."""
     body = json.dumps(jwks()).encode()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,1 +1,1 @@
-"""The controller: follows the feeds of a namespace and writes their workloads and status."""
+"""The controller: watches the feeds of a namespace and reconciles their workloads and status."""

@@ -1,11 +1,11 @@
-"""Whose each product is, by what the table knows: asked at every piece of news, seldom new."""
+"""Decide which feeds are refused because they list a product of another feed. The result is cached."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from deltastream_operator.cluster.watching.made import Made
+from deltastream_operator.cluster.watching.produced import Produced
 from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.domain.observed import Problem
 from deltastream_operator.domain.products import Claim, taken
@@ -13,18 +13,21 @@ from deltastream_operator.domain.products import Claim, taken
 
 @dataclass
 class Claims:
-    """The answer is kept for as long as feeds claim, and generators make, the same."""
+    """The refused feeds, recomputed only when the claims or the produced products change."""
 
     table: Table
-    made: Made
+    produced: Produced
     _news: int = -1
-    """The table's count of news at the last look."""
+    """The table's change counter at the last call."""
     _claims: list[Claim] = field(default_factory=list)
     _made: dict[str, frozenset[str]] = field(default_factory=dict)
     _refused: Mapping[str, Problem] = field(default_factory=dict)
 
     def refused(self) -> Mapping[str, Problem]:
-        """Feeds that want another's product. A feed whose answer changes is due: what is free is taken up."""
+        """Return the refused feeds with their problems.
+
+        A feed whose result changes becomes due, so that it takes up a product that has become free.
+        """
         if self._news == self.table.news:
             return self._refused
         self._news = self.table.news
@@ -35,7 +38,7 @@ class Claims:
             for name, known in self.table.feeds.items()
             if known.feed
         ]
-        made = self.made.by_feed()
+        made = self.produced.by_feed()
         if (claims, made) != (self._claims, self._made):
             before, self._refused = self._refused, taken(claims, made)
             self._claims, self._made = claims, made

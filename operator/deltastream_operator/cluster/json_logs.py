@@ -1,4 +1,4 @@
-"""JSON lines on stderr, kopf's and aiohttp's among them."""
+"""Configure JSON log lines on stderr, also for the loggers of kopf and aiohttp."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import structlog
 
 
 def configure(level: str) -> None:
-    """One object a line: time, level, event, and what belongs to it. No payloads, no secrets."""
+    """Log one JSON object a line: time, level, event and its fields. `level` names a logging level."""
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -35,5 +35,5 @@ def configure(level: str) -> None:
     )
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level)
-    # Every watch event is a line of kopf's at this level; what matters is said by the loop.
+    # At INFO kopf logs every watch event. The loop logs the events that matter.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)

@@ -1,7 +1,8 @@
-"""The one loop that decides for all feeds: every 2 seconds with fresh signals, and at once on news.
+"""The control loop: reconcile every feed each 2 seconds with fresh signals, and a changed feed at once.
 
-It has its own retry and its own look at the API server, since a watch can die silently and kopf does not
-repeat a handler that failed: an edit made while the API server was away is found by the list at its return.
+The loop retries failed reconciliations itself, because kopf does not repeat a failed handler. It also lists
+the API server's objects itself, because a watch can die silently: the list after an outage finds an edit that
+was made during the outage.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import structlog
 
 from deltastream_operator.cluster.claims import Claims
 from deltastream_operator.cluster.metrics import Metrics
-from deltastream_operator.cluster.readings import Readings
-from deltastream_operator.cluster.visit import Visitor
+from deltastream_operator.cluster.reconcile import Reconciler
+from deltastream_operator.cluster.signal_reader import SignalReader
 from deltastream_operator.cluster.watching.resync import resync
 from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.domain.signals import WAITING, Reading, Unknown
@@ -33,11 +34,11 @@ log = structlog.get_logger()
 
 @dataclass
 class Loop:
-    """`ticked_at` (monotonic) is what liveness looks at."""
+    """The control loop of one namespace. The liveness probe reads `ticked_at`, in monotonic seconds."""
 
     table: Table
     claims: Claims
-    visitor: Visitor
+    reconciler: Reconciler
     signals: SignalSource
     api: Api
     metrics: Metrics
@@ -46,15 +47,15 @@ class Loop:
     ticked_at: float = 0.0
     listed: bool = False
     _readings: Mapping[str, Reading] = field(default_factory=dict)
-    _reader: Readings = field(init=False)
+    _reader: SignalReader = field(init=False)
     _failures: dict[str, int] = field(default_factory=dict)
     _retry_at: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._reader = Readings(self.signals)
+        self._reader = SignalReader(self.signals)
 
     async def run(self) -> None:
-        """For ever."""
+        """Run until cancelled."""
         next_tick = self.clock.monotonic()
         while True:
             now = self.clock.monotonic()
@@ -62,9 +63,9 @@ class Loop:
                 self.metrics.lateness.observe(now - next_tick)
                 next_tick = max(next_tick + TICK_S, now + TICK_S / 2)
                 await self._read()
-                self.ticked_at = self.clock.monotonic()  # it may have waited for Redis: slow is alive
+                self.ticked_at = self.clock.monotonic()  # waiting for Redis is slow, but the loop is alive
                 self.table.due |= self.table.feeds.keys()
-            await self._visit_due()
+            await self._reconcile_due()
             self.ticked_at = self.clock.monotonic()
             wait = min([next_tick, *self._retry_at.values()]) - self.ticked_at
             with contextlib.suppress(TimeoutError):
@@ -73,15 +74,15 @@ class Loop:
     async def _read(self) -> None:
         feeds = sorted(self.table.feeds)
         if feeds:
-            self._readings = await self._reader.of(feeds)
+            self._readings = await self._reader.read(feeds)
         for reading in self._readings.values():
             if isinstance(reading, Unknown):
                 self.metrics.signal_errors.labels(reading.reason).inc()
 
-    async def _visit_due(self) -> None:
+    async def _reconcile_due(self) -> None:
         self.table.woken.clear()
         if not self.listed:
-            return  # who makes a product is known only once the workloads are
+            return  # the owner of a product is known only after the workloads are listed
         refused, now = self.claims.refused(), self.clock.monotonic()
         due = {name for name in self.table.due if self._retry_at.get(name, 0) <= now}
         due |= {name for name, at in self._retry_at.items() if at <= now}
@@ -89,16 +90,16 @@ class Loop:
         for name in sorted(due):
             self._retry_at.pop(name, None)
             if body := self.table.gone.pop(name, None):
-                self.visitor.part(body, self._readings.get(name, WAITING))
+                self.reconciler.report_deletion(body, self._readings.get(name, WAITING))
             try:
                 moment = datetime.fromtimestamp(self.clock.time(), UTC)
-                await self.visitor.visit(name, self._readings, refused, moment)
+                await self.reconciler.reconcile(name, self._readings, refused, moment)
             except Exception as error:
-                # One feed's trouble, whatever it is, must not keep the others from being visited.
+                # An error of any kind in one feed must not keep the loop from the other feeds.
                 self._postpone(name, error)
             else:
                 self._failures.pop(name, None)
-            # An API server that does not answer costs seconds a feed: slow is alive.
+            # An API server that does not answer delays each feed by seconds, but the loop is alive.
             self.ticked_at = self.clock.monotonic()
             if name not in self.table.feeds:
                 self._forget(name)
@@ -117,10 +118,10 @@ class Loop:
         self._retry_at.pop(name, None)
         self._readings = {feed: last for feed, last in self._readings.items() if feed != name}
         self.metrics.forget(name)
-        self.visitor.forget({known.body["metadata"]["uid"] for known in self.table.feeds.values()})
+        self.reconciler.forget({known.body["metadata"]["uid"] for known in self.table.feeds.values()})
 
     async def watch_the_api(self) -> None:
-        """For ever: is the API server there? At its return, and every 5 minutes, compare with lists."""
+        """Check the API server until cancelled. List all objects after an outage and every 5 minutes."""
         away, listed_at = True, 0.0
         while True:
             now = self.clock.monotonic()

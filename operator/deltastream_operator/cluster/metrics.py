@@ -1,4 +1,4 @@
-"""What the operator tells Prometheus: per feed, never per symbol."""
+"""The operator's Prometheus metrics. Labels name feeds, never symbols."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from deltastream_operator.domain.signals import Reading, Unknown
 
 
 class Metrics:
-    """One registry a process."""
+    """The metrics of one process, with a registry of its own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         of, labels = self.registry, ["feed", "component"]
         self._desired = Gauge("operator_desired_replicas", "Replicas decided", labels, registry=of)
-        self._asked = Gauge("operator_asked_replicas", "Replicas asked for", labels, registry=of)
+        self._asked = Gauge("operator_asked_replicas", "Replicas requested", labels, registry=of)
         self._ready = Gauge("operator_ready_replicas", "Replicas that serve", labels, registry=of)
         self._lag = Gauge("operator_stream_lag_entries", "Entries not yet read", ["feed"], registry=of)
-        self._pending = Gauge("operator_stream_pending_entries", "Entries in work", ["feed"], registry=of)
+        self._pending = Gauge("operator_stream_pending_entries", "Pending entries", ["feed"], registry=of)
         self._oldest = Gauge("operator_oldest_seconds", "Age of the oldest open entry", ["feed"], registry=of)
         self._shown: dict[tuple[str, str], tuple[float, ...]] = {}
         self.decisions = Counter(
@@ -32,9 +32,9 @@ class Metrics:
         self.api_writes = Counter(
             "operator_api_writes", "Writing calls to the API server", ["verb"], registry=of
         )
-        self.visit_errors = Counter("operator_visit_errors", "Visits of a feed that failed", registry=of)
+        self.visit_errors = Counter("operator_visit_errors", "Failed reconciliations of a feed", registry=of)
         self.repairs = Counter(
-            "operator_watch_repairs", "Feeds whose change a list told, not a watch", registry=of
+            "operator_watch_repairs", "Feeds whose change a list found and the watch missed", registry=of
         )
         self.events_dropped = Counter("operator_events_dropped", "Events that were not posted", registry=of)
         self.lateness = Histogram(
@@ -45,14 +45,14 @@ class Metrics:
         )
 
     def wrote(self, verb: str) -> None:
-        """One writing call to the API server."""
+        """Count a writing call to the API server."""
         self.api_writes.labels(verb).inc()
 
     def show(self, feed: str, decision: Decision, facts: Facts) -> None:
-        """A feed's replicas as they are now."""
+        """Set the replicas of a feed."""
         for component in COMPONENTS:
             choice, ready = decision.of(component), facts.of(component).ready
-            # A recommendation and a pause leave the workload as it is.
+            # A recommendation and a pause leave the workload unchanged.
             asked = choice.before or 0 if choice.target is None else choice.target
             if self._is_news(feed, component, choice.desired, asked, ready):
                 self._desired.labels(feed, component).set(choice.desired)
@@ -60,7 +60,7 @@ class Metrics:
                 self._ready.labels(feed, component).set(ready)
 
     def show_undecided(self, feed: str, current: Current, facts: Facts) -> None:
-        """The replicas of a feed whose spec cannot be carried out: what ran runs on."""
+        """Set the replicas of a feed whose spec cannot be applied. Its workloads keep running."""
         for component in COMPONENTS:
             self._shown.pop((feed, component), None)
             self._desired.remove(feed, component)
@@ -68,7 +68,7 @@ class Metrics:
             self._ready.labels(feed, component).set(facts.of(component).ready)
 
     def show_load(self, feed: str, reading: Reading) -> None:
-        """A feed's load. One that is not known has no series: an alert would judge a number of long ago."""
+        """Set a feed's load. An unknown load has no series, because alerts would use an outdated value."""
         if isinstance(reading, Unknown):
             self._shown.pop((feed, "load"), None)
             for gauge in (self._lag, self._pending, self._oldest):
@@ -81,13 +81,13 @@ class Metrics:
         self._oldest.labels(feed).set(reading.oldest_seconds)
 
     def _is_news(self, feed: str, what: str, *values: float) -> bool:
-        """Whether a feed's series say something else by now: to look each up at every tick costs."""
+        """Return whether the values changed. Unchanged series are skipped: label lookups are expensive."""
         known = self._shown.get((feed, what))
         self._shown[feed, what] = values
         return known != values
 
     def forget(self, feed: str) -> None:
-        """A feed that is gone has no series."""
+        """Remove the series of a deleted feed."""
         for what in (*COMPONENTS, "load"):
             self._shown.pop((feed, what), None)
         for gauge in (self._lag, self._pending, self._oldest):

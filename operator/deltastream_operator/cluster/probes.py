@@ -1,4 +1,7 @@
-"""/livez, /readyz and /metrics, in the event loop that they speak of: one that hangs answers nobody."""
+"""Serve /livez, /readyz, /health and /metrics.
+
+The server shares the event loop with the controller, so a loop that hangs fails its probes.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,9 @@ async def served(
     ready: Callable[[], str | None],
     registry: CollectorRegistry,
 ) -> AsyncIterator[int]:
-    """Serve for the time of the block; the port. `live` and `ready` say what is wrong, or None.
+    """Serve while the block runs, and yield the port.
 
-    The host `::` is every address of both families.
+    `live` and `ready` return a problem or None. The host `::` listens on all addresses, IPv4 and IPv6.
     """
 
     def answer(problem: str | None) -> web.Response:
@@ -54,6 +57,6 @@ async def served(
 def _site(runner: web.AppRunner, host: str, port: int) -> web.BaseSite:
     if host != "::":
         return web.TCPSite(runner, host, port)
-    # asyncio makes a socket of its own deaf to IPv4, by which a node of two families may probe.
+    # A socket that asyncio creates for `::` accepts only IPv6, but a dual-stack node may probe by IPv4.
     both = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
     return web.SockSite(runner, both)

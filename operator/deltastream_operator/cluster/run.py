@@ -1,4 +1,4 @@
-"""The operator in a cluster: its collaborators made and joined in one place, run until asked to stop."""
+"""Build the controller from its parts and run it until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from deltastream_operator.cluster import json_logs, probes
 from deltastream_operator.cluster.claims import Claims
 from deltastream_operator.cluster.loop import TICK_S, Loop
 from deltastream_operator.cluster.metrics import Metrics
+from deltastream_operator.cluster.reconcile import Reconciler
 from deltastream_operator.cluster.settings import ClusterSettings
-from deltastream_operator.cluster.visit import Visitor
 from deltastream_operator.cluster.watching import handlers
-from deltastream_operator.cluster.watching.made import Made
 from deltastream_operator.cluster.watching.mounts import Mounts
+from deltastream_operator.cluster.watching.produced import Produced
 from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.cluster.writing.events import Events
 from deltastream_operator.cluster.writing.workloads import Workloads
@@ -33,24 +33,20 @@ log = structlog.get_logger()
 
 
 def run(settings: ClusterSettings) -> None:
-    """Until SIGTERM or SIGINT. Raises OperatorError when there is no cluster to work on."""
+    """Run the operator until SIGTERM or SIGINT. Raises OperatorError if no cluster is configured."""
     json_logs.configure(settings.log_level)
     asyncio.run(_run(settings))
 
 
 async def _run(settings: ClusterSettings) -> None:
-    kopf_settings = handlers.settings()
-
-    def connect() -> kopf.ConnectionInfo:
-        return login.connected(kopf_settings)
-
+    configuration = await login.configuration()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     table, metrics, namespace = Table(), Metrics(), settings.namespace
-    async with Api(connect, metrics.wrote) as api:
+    async with Api(configuration, metrics.wrote) as api:
         events = Events(api=api, clock=time, namespace=namespace, feeds=table.feeds, metrics=metrics)
-        visitor = Visitor(
+        reconciler = Reconciler(
             api=api,
             table=table,
             workloads=Workloads(api=api, table=table, namespace=namespace, templates=settings.templates),
@@ -61,8 +57,8 @@ async def _run(settings: ClusterSettings) -> None:
         )
         loop = Loop(
             table=table,
-            claims=Claims(table, Made(table)),
-            visitor=visitor,
+            claims=Claims(table, Produced(table)),
+            reconciler=reconciler,
             signals=RedisSignals(settings.redis_url, time),
             api=api,
             metrics=metrics,
@@ -74,14 +70,14 @@ async def _run(settings: ClusterSettings) -> None:
         async def watch() -> None:
             await kopf.operator(
                 registry=handlers.registry(table),
-                settings=kopf_settings,
+                settings=handlers.settings(),
                 standalone=True,
                 namespaces=[namespace],
                 stop_flag=stop,
-                # By itself kopf looks the user up, and a cluster may run us as a user that has no name.
+                # kopf's default contains the user's name, and in a cluster the user may have no name.
                 identity=cast(Any, names.MANAGER),
             )
-            stop.set()  # kopf takes the signals over and returns when one comes
+            stop.set()  # kopf replaces the signal handlers and returns after a signal
 
         async with probes.served(
             settings.host,
@@ -100,7 +96,7 @@ def _stalled(age: float) -> str | None:
 
 
 async def _until(stop: asyncio.Event, *coroutines: Coroutine[Any, Any, None]) -> None:
-    """Run all until asked to stop; one that ends by itself ends the process, to be started again."""
+    """Run all coroutines until `stop` is set. Raises if one ends earlier; the pod is then restarted."""
     tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     asked = asyncio.ensure_future(stop.wait())
     done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -109,4 +105,4 @@ async def _until(stop: asyncio.Event, *coroutines: Coroutine[Any, Any, None]) ->
     await asyncio.wait([asked, *tasks], timeout=5)
     for task in done:
         if task is not asked and not stop.is_set():
-            raise task.exception() or OperatorError("a part of the operator ended by itself")
+            raise task.exception() or OperatorError("a part of the operator ended unexpectedly")

@@ -1,4 +1,4 @@
-"""Settings of the operator in a cluster, from the environment: a bad one names variable, value and rule."""
+"""Read the controller's settings from environment variables. Errors name the variable, value and rule."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterSettings:
-    """`templates` are the chart's pod templates."""
+    """The controller's settings. `templates` are the chart's pod templates by component."""
 
     namespace: str
     redis_url: str
@@ -30,11 +30,11 @@ class ClusterSettings:
 
 
 def load(environ: Mapping[str, str]) -> ClusterSettings:
-    """Raises SettingsError with every problem at once."""
+    """Return the settings. Raises SettingsError, which lists every problem."""
     problems: list[str] = []
     namespace = environ.get("WATCH_NAMESPACE") or _read(_NAMESPACE_FILE)
     if not namespace:
-        problems.append("WATCH_NAMESPACE: must be set outside a pod")
+        problems.append("WATCH_NAMESPACE: must be set if the operator does not run in a pod")
     redis_url, variable = environ.get("REDIS_URL", ""), "REDIS_URL"
     if path := environ.get("REDIS_URL_FILE"):
         redis_url, variable = _read(Path(path)), "REDIS_URL_FILE"

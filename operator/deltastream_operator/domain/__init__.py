@@ -1,1 +1,1 @@
-"""What a feed is and how much capacity it wants: standard library only, no I/O."""
+"""Feeds and the capacity that they need. Uses only the standard library and does no I/O."""

@@ -1,4 +1,4 @@
-"""Load to replicas, before any bound: how many generators the products need, how many enrichers the load."""
+"""Compute replicas before any bound: generators from the products, enrichers from the load."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from deltastream_operator.domain.signals import Signals
 
 # Measured with scripts/bench.py on 2 shared, busy cores (2026-11-25): batches of 1, 3, 11, 30 and 250 entries
 # took 5.0, 7.9, 14.4, 21.9 and 40.6 ms of worker time. Least squares: 5.8 ms a batch and 167 µs an entry.
-# The ratio of the two is kept, not the times: it depends little on the machine.
+# The constant is the ratio of the two and not the times, because the ratio depends little on the machine.
 BATCH_OVERHEAD_ENTRIES = 35.0
-# What an entry takes in a full batch as long as no batch was counted yet.
+# Worker time of an entry in a full batch, assumed until the first batch is counted.
 ASSUMED_SERVICE_S = 0.000_2
-# The enricher's BATCH_ENTRIES: batches grow up to it under load.
+# The enricher's BATCH_ENTRIES. Under load, batches grow up to this size.
 FULL_BATCH_ENTRIES = 256
 
 
 @dataclass(frozen=True, kw_only=True)
 class Demand:
-    """Enrichers wanted, as fractions of a replica, and the sentences that say why."""
+    """The enrichers that the load needs, as fractions of a replica, with an explanation in `steps`."""
 
     arrivals: float
     catch_up: float
@@ -27,10 +27,11 @@ class Demand:
 
 
 def service_seconds(*, entries: int, batches: int, busy_us: int) -> float | None:
-    """Worker time an entry takes in a full batch, from what the enrichers counted; None without entries.
+    """Return the worker time in seconds that an entry takes in a full batch, or None without entries.
 
-    busy / entries would not do: with little to do batches are small, an entry then carries a batch's whole
-    overhead, and more replicas make batches smaller still: one enricher too many would ask for the next.
+    The arguments are increments of the enrichers' counters. The quotient busy / entries would be wrong: under
+    low load batches are small, so each entry bears the overhead of a whole batch. More replicas make batches
+    even smaller, so the quotient would rise with every enricher that it asks for.
     """
     if entries <= 0 or batches <= 0 or busy_us <= 0:
         return None
@@ -39,13 +40,13 @@ def service_seconds(*, entries: int, batches: int, busy_us: int) -> float | None
 
 
 def generators(feed: Feed) -> int:
-    """Generators that the products need: never more than products, or one would idle."""
+    """Return the generators that the products need. More generators than products would idle."""
     per: Generator = feed.generator
     return min(-(-len(feed.products) // per.products_per_replica), len(feed.products))
 
 
 def enrichers(spec: Enricher, signals: Signals) -> Demand:
-    """Enrichers for what arrives, and on top those that work off what waits within catchUpSeconds."""
+    """Return the enrichers for the arrivals, plus those that process the backlog within catchUpSeconds."""
     known = signals.service_seconds
     service = ASSUMED_SERVICE_S if known is None else known
     slots, target = spec.concurrency_per_replica, spec.target
@@ -57,9 +58,9 @@ def enrichers(spec: Enricher, signals: Signals) -> Demand:
         arrivals=arrivals,
         catch_up=catch_up,
         steps=(
-            f"{signals.arrivals_per_second:.1f} arrivals/s at {each} each, {slots} at once, "
-            f"{target.utilization_percent} % busy: {arrivals:.2f}",
-            f"backlog {signals.backlog} ({signals.lag} unread, {signals.pending} in work) "
+            f"{signals.arrivals_per_second:.1f} arrivals/s at {each} each, concurrency {slots}, "
+            f"target {target.utilization_percent} % busy: {arrivals:.2f}",
+            f"backlog {signals.backlog} ({signals.lag} unread, {signals.pending} pending) "
             f"within {target.catch_up_seconds} s: {catch_up:.2f}",
         ),
     )

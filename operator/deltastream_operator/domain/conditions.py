@@ -1,9 +1,9 @@
-"""A feed's conditions, all six fields of metav1.Condition, present from the first visit on.
+"""A feed's conditions, with all six fields of metav1.Condition, set at the first reconciliation.
 
-Ready is the summary and does not flap: once everything of a generation served, it stays True while
-replicas come and go or one of them is in trouble, as long as each component has one that serves. Stalled and
-Reconciling are kstatus' words, so that `kubectl wait`, Flux and Argo CD understand them; of two that are True
-kstatus takes the first in the list, and what cannot go on is not in progress.
+Ready is the summary and does not flap. Once everything of a generation has served, Ready stays True while
+replicas are added or removed or one of them fails, as long as each component has one that serves. Stalled
+and Reconciling follow kstatus, so that `kubectl wait`, Flux and Argo CD understand them. kstatus uses the
+first True condition in the list, so Stalled precedes Reconciling.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from deltastream_operator.domain.signals import WAITING, Unknown
 Status = Literal["True", "False", "Unknown"]
 MESSAGE_MAX = 1024
 _FULL = "RedisNearlyFull"
-# Of Redis' maxmemory. Generators pause and go on around 0.8 (feed_generator.pressure): at that very share the
-# condition would change with each of their pauses. It is set at the first share and goes below the second:
-# a memory that moves around one of them would write the status of every feed at each crossing.
+# Shares of Redis' maxmemory at which RedisNearlyFull is set and cleared. Generators pause and resume around
+# 0.8 (feed_generator.pressure); at that threshold the condition would change with each pause. There are two
+# thresholds because, with one, a usage around it would write the status of every feed at each crossing.
 NEARLY_FULL, ROOM_AGAIN = 0.75, 0.65
 
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """A condition as it is now; when it became so is known only beside the old ones (`merge`)."""
+    """A condition without its transition time, which `merge` takes from the previous conditions."""
 
     type: str
     status: Status
@@ -40,7 +40,10 @@ class Condition:
 def merge(
     old: Sequence[Mapping[str, object]], new: Sequence[Condition], now: datetime, generation: int
 ) -> list[dict[str, object]]:
-    """The list to write: lastTransitionTime moves only where status does; types we do not know stay."""
+    """Return the list to write. Conditions of types that the operator does not know are kept.
+
+    lastTransitionTime changes only when the condition's status changes.
+    """
     before = {str(condition.get("type")): condition for condition in old}
     merged: list[dict[str, object]] = []
     for condition in new:
@@ -60,13 +63,13 @@ def merge(
 
 
 def stamp(moment: datetime) -> str:
-    """A metav1.Time: seconds, UTC."""
+    """Return a metav1.Time: UTC, in whole seconds."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def refused(problem: Problem) -> list[Condition]:
-    """The conditions of a feed whose spec cannot be carried out: no decision was made."""
-    unread = "the spec cannot be carried out"
+    """Return the conditions of a feed whose spec cannot be applied, so that no decision was made."""
+    unread = "the spec cannot be applied"
     return [
         Condition(type="Ready", status="False", reason=problem.reason, message=problem.message),
         Condition(type="SpecValid", status="False", reason=problem.reason, message=problem.message),
@@ -82,7 +85,7 @@ def refused(problem: Problem) -> list[Condition]:
 def of(
     decision: Decision, facts: Facts, old: Sequence[Mapping[str, object]], generation: int
 ) -> list[Condition]:
-    """The conditions that follow from a decision and what was seen."""
+    """Return the conditions that follow from a decision and the observed state."""
     paused = Problem(reason="PausedByAnnotation", message=decision.paused) if decision.paused else None
     missing = [] if paused else _missing(decision, facts)
     settled = facts.held or Problem(reason="Settled", message="everything runs as decided")
@@ -92,22 +95,22 @@ def of(
         Condition(type="SpecValid", status="True", reason="SpecRead", message="the spec is valid"),
         _metrics(decision, old),
         _limited(decision),
-        _trouble("Paused", paused, "NotPaused", "no annotation asks for it"),
-        _trouble("ReplicasContested", facts.contested, "SoleOwner", "nobody else writes the replicas"),
-        _trouble("Stalled", facts.stalled, "NotStalled", "nothing stands in the way"),
+        _trouble("Paused", paused, "NotPaused", "no annotation pauses the feed"),
+        _trouble("ReplicasContested", facts.contested, "SoleOwner", "no other manager owns the replicas"),
+        _trouble("Stalled", facts.stalled, "NotStalled", "nothing blocks progress"),
         _trouble("Reconciling", moving, settled.reason, settled.message),
     ]
 
 
 def _trouble(type: str, problem: Problem | None, reason: str, message: str) -> Condition:
-    """True with the problem, False with `reason` where there is none."""
+    """Return a condition that is True with the problem, or False with `reason` without one."""
     if problem is None:
         return Condition(type=type, status="False", reason=reason, message=message)
     return Condition(type=type, status="True", reason=problem.reason, message=problem.message)
 
 
 def _missing(decision: Decision, facts: Facts) -> list[str]:
-    """Components that are not yet as decided."""
+    """Return a line for each component that does not match the decision yet."""
     lines = []
     for component in COMPONENTS:
         seen, wanted = facts.of(component), _wanted(decision, facts, component)
@@ -130,7 +133,7 @@ def _whole(seen: Observed, wanted: int) -> bool:
 def _was_ready(
     decision: Decision, facts: Facts, old: Sequence[Mapping[str, object]], generation: int
 ) -> bool:
-    """Whether all of this generation served once, as the last status says."""
+    """Return whether, by the last status, everything of this generation has served once."""
     ready = next((row for row in old if row.get("type") == "Ready" and row.get("status") == "True"), None)
     if ready is None:
         return False
@@ -138,7 +141,10 @@ def _was_ready(
 
 
 def _only_scaled(decision: Decision, facts: Facts) -> bool:
-    """Whether another scaler's new number of enrichers is all that there is to do: each is a generation."""
+    """Return whether only an external scaler's change of the enrichers is outstanding.
+
+    Each such change increases the generation, and must not make the feed lose Ready.
+    """
     generator, enricher = facts.generator, facts.enricher
     return (
         decision.enricher.reason == "ExternalReplicas"
@@ -149,20 +155,20 @@ def _only_scaled(decision: Decision, facts: Facts) -> bool:
 
 
 def _ready(decision: Decision, facts: Facts, moving: Problem | None, was_ready: bool) -> Condition:
-    dark = [
+    down = [
         f"{component}: 0 of {facts.of(component).replicas or decision.of(component).target} ready"
         for component in COMPONENTS
         if facts.of(component).ready == 0
         and (facts.of(component).replicas or decision.of(component).target or 0) > 0
     ]
-    why = Problem(reason="NotServing", message="; ".join(dark)) if dark else None if was_ready else moving
-    if facts.stalled and (dark or not was_ready):
-        why = facts.stalled  # why it is so, and not only that it is
+    why = Problem(reason="NotServing", message="; ".join(down)) if down else None if was_ready else moving
+    if facts.stalled and (down or not was_ready):
+        why = facts.stalled  # the cause is more useful than the fact
     if why:
         return Condition(type="Ready", status="False", reason=why.reason, message=why.message)
-    message = "all that is wanted serves"
+    message = "all replicas serve"
     if facts.held:
-        message = "what runs serves; not all of the spec is carried out"
+        message = "all running replicas serve; a part of the spec is not applied"
     return Condition(type="Ready", status="True", reason="Serving", message=message)
 
 
@@ -173,11 +179,11 @@ def _metrics(decision: Decision, old: Sequence[Mapping[str, object]]) -> Conditi
         was_full = any(row.get("reason") == _FULL for row in old if row.get("type") == "MetricsAvailable")
         limit = ROOM_AGAIN if was_full else NEARLY_FULL
         if reading.redis_memory is not None and reading.redis_memory >= limit:
-            # No figure of now: the message would change, and be written, at every tick.
+            # The current usage is left out: the message would change, and be written, at every tick.
             reason = _FULL
             message = (
                 f"Redis used over {NEARLY_FULL:.0%} of its maxmemory and is not below {ROOM_AGAIN:.0%} yet:"
-                " generators pause until enrichers have made room, or somebody else's keys are gone"
+                " generators pause until the enrichers free memory or unrelated keys are removed"
             )
         return Condition(type="MetricsAvailable", status="True", reason=reason, message=message)
     status: Status = "Unknown" if reading.reason == WAITING.reason else "False"

@@ -1,6 +1,6 @@
-"""The decision: spec, signals and what runs now in, replicas and the reason out. Pure: ask it twice.
+"""Decide a feed's replicas from its spec, its signals and its current replicas. A pure function.
 
-The stages write down what they did; their sentences are the status and the Event.
+Each stage adds a sentence on what it did. Status and Events show these sentences.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ Reason = Literal[
 
 @dataclass(frozen=True, kw_only=True)
 class Current:
-    """Replicas that are asked for now; None where nobody has asked for any: the workload is not made yet."""
+    """The current `spec.replicas` of each workload; None if the workload does not exist yet."""
 
     generator: int | None = None
     enricher: int | None = None
 
     def of(self, component: Component) -> int | None:
-        """The replicas of one component."""
+        """Return the replicas of one component."""
         return self.generator if component == "generator" else self.enricher
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """One component's replicas and why."""
+    """The decided replicas of one component and the reason."""
 
     component: Component
     before: int | None
     desired: int
-    """What is right."""
+    """The replicas that the component should have."""
     target: int | None
-    """What to bring about now; None: leave the workload exactly as it is."""
+    """The replicas to apply now; None leaves the workload unchanged."""
     reason: Reason
     limited_by: Limit | None = None
     steps: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """One line for a status or an Event: from, to, reason and every stage's sentence."""
+        """Return one line for a status or an Event: from, to, reason and the sentence of every stage."""
         before = "none" if self.before is None else str(self.before)
         verb = "" if self.target is not None else " (recommended)"
         if self.reason == "Paused":
@@ -58,7 +58,7 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """Both components' choices, made at `at` from `reading`."""
+    """The choices for both components, made at time `at` from `reading`."""
 
     at: datetime
     generator: Choice
@@ -67,15 +67,15 @@ class Decision:
     paused: str | None = None
 
     def of(self, component: Component) -> Choice:
-        """The choice of one component."""
+        """Return the choice for one component."""
         return self.generator if component == "generator" else self.enricher
 
 
 def decide(feed: Feed, reading: Reading, current: Current, now: datetime) -> Decision:
-    """What the feed's components should be, and what to do about it.
+    """Return the replicas that the feed's components should have, and those to apply now.
 
-    Unknown signals never scale down. A paused feed and one in Recommend are left alone; Recommend makes
-    workloads that do not exist yet, at `enricher.replicas` or else the minimum, and then only speaks.
+    Unknown signals never scale down. A paused feed is left unchanged. Mode Recommend only creates workloads
+    that do not exist yet, at `enricher.replicas` or else at `minReplicas`; then it changes nothing.
     """
     paused = feed.pause.active(now)
     if paused:
@@ -113,7 +113,7 @@ def _generator(feed: Feed, before: int | None) -> Choice:
     spec = feed.generator
     wanted = capacity.generators(feed)
     steps = [f"{len(feed.products)} product(s), {spec.products_per_replica} each: {wanted}"]
-    # A generator without a product would idle: products bound the floor too.
+    # A generator without a product would idle, so minReplicas counts only up to the number of products.
     floor = min(spec.min_replicas, len(feed.products))
     desired, limit = _clamp(wanted, floor, spec.max_replicas, steps)
     return Choice(
@@ -141,12 +141,12 @@ def _enricher(feed: Feed, reading: Reading, before: int | None) -> Choice:
         desired, limit = _clamp(wanted, spec.min_replicas, spec.max_replicas, steps)
     elif isinstance(reading, Unknown):
         reason, held = "SignalsUnknown", before or 0
-        steps.append(f"{reading.message}: {held} held")
+        steps.append(f"{reading.message}: stays at {held}")
         desired, limit = _clamp(held, spec.min_replicas, spec.max_replicas, steps)
     else:
         demand = capacity.enrichers(spec, reading)
         wanted, base = math.ceil(demand.arrivals + demand.catch_up), math.ceil(demand.arrivals)
-        steps += [*demand.steps, f"together, rounded up: {wanted}"]
+        steps += [*demand.steps, f"sum, rounded up: {wanted}"]
         desired, limit = _clamp(wanted, spec.min_replicas, spec.max_replicas, steps)
         reason = "BacklogCatchUp" if wanted > base else "ArrivalRate"
         if limit == "MinReplicas":

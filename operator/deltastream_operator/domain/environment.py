@@ -1,4 +1,4 @@
-"""What a feed's processes are told: the environment of its generators and enrichers, wherever they run."""
+"""The environment variables of a feed's generators and enrichers, on one machine and in a cluster."""
 
 from __future__ import annotations
 
@@ -15,33 +15,34 @@ SPEC_FIELDS: Mapping[str, str] = {
     "CONCURRENCY": "enricher.concurrencyPerReplica",
     **dict.fromkeys(_SOURCE, "source"),
 }
-"""The field of the feed's spec that a variable comes from; FEED and SHARD_COUNT come from none."""
+"""The field of the feed's spec that sets each variable. No field sets FEED and SHARD_COUNT."""
 
 
 def environment(feed: Feed, component: Component, *, shards: int, recording: str) -> dict[str, str]:
-    """The variables of every process of a component, but not SHARD_INDEX: each generator has its own.
+    """Return the variables that all processes of a component share.
 
-    `shards` is the number of generators, `recording` the path of a replay's file where they run.
+    SHARD_INDEX is not among them, because it differs for each generator. `shards` is the number of
+    generators. `recording` is the path of the replayed file where the generators run.
     """
     if component == "enricher":
         return {"FEED": feed.name, "CONCURRENCY": str(feed.enricher.concurrency_per_replica)}
     source = feed.source
-    told = {
+    variables = {
         "FEED": feed.name,
         "PRODUCTS": ",".join(feed.products),
         "SHARD_COUNT": str(shards),
         "SPEED_PERCENT": str(source.speed_percent),
     }
     if isinstance(source, Replay):
-        told |= {
+        variables |= {
             "SOURCE": "replay",
             "REPLAY_PATH": recording,
             "REPLAY_INTERVAL_MILLIS": str(source.interval_millis),
             "REPLAY_LOOP": source.loop,
         }
-        return told | ({"REPLAY_AS_OF": source.as_of} if source.as_of else {})
-    return told | {
+        return variables | ({"REPLAY_AS_OF": source.as_of} if source.as_of else {})
+    return variables | {
         "SOURCE": "synthetic",
         "SEED": str(source.seed),
-        "MESSAGES_PER_SECOND": str(source.messages_per_second),  # the feed's: a shard makes its share
+        "MESSAGES_PER_SECOND": str(source.messages_per_second),  # of the whole feed
     }

@@ -1,4 +1,7 @@
-"""A DeltaStreamFeed's spec as values. `parsing/resource.py` reads it and checks it; the CRD says the same."""
+"""The spec of a DeltaStreamFeed as values.
+
+`parsing/resource.py` reads and validates it with the same rules as the CRD.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from typing import Literal
 
 from deltastream_operator.domain.pause import NOT_ASKED, PauseRequest
 
+# The resource's type, as the CRD declares it.
+API_VERSION, KIND = "deltastream.dev/v1alpha1", "DeltaStreamFeed"
+
 Component = Literal["generator", "enricher"]
 COMPONENTS: tuple[Component, ...] = ("generator", "enricher")
 Mode = Literal["Automatic", "Recommend", "Manual", "External"]
@@ -16,7 +22,7 @@ MODES: tuple[Mode, ...] = ("Automatic", "Recommend", "Manual", "External")
 
 @dataclass(frozen=True, kw_only=True)
 class Synthetic:
-    """A seeded market model."""
+    """A source that simulates a market. The same seed gives the same market."""
 
     seed: int = 0
     speed_percent: int = 100
@@ -25,7 +31,7 @@ class Synthetic:
 
 @dataclass(frozen=True, kw_only=True)
 class ConfigMapRef:
-    """Where a cluster keeps the recording: a ConfigMap of the feed's namespace and a key of it."""
+    """The ConfigMap in the feed's namespace, and its key, that hold the recording in a cluster."""
 
     name: str
     key: str = "recording.csv"
@@ -33,7 +39,7 @@ class ConfigMapRef:
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
-    """A recorded chain; `as_of` is the time of a recording that has no timestamps."""
+    """A source that replays a recorded chain. `as_of` is the time of a recording without timestamps."""
 
     as_of: str | None = None
     config_map: ConfigMapRef | None = None
@@ -45,7 +51,7 @@ class Replay:
 
 @dataclass(frozen=True, kw_only=True)
 class Generator:
-    """Scales by products, never by queue: a generator that lags must not be multiplied."""
+    """Generators scale with the products, never with the backlog: one that lags must not be multiplied."""
 
     min_replicas: int = 1
     max_replicas: int = 8
@@ -54,7 +60,7 @@ class Generator:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """How much of the enrichers' time arrivals may take, and how fast what waits is to be worked off."""
+    """The share of enricher time for arrivals (percent) and the time to process the backlog (seconds)."""
 
     utilization_percent: int = 70
     catch_up_seconds: int = 30
@@ -62,7 +68,7 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Enricher:
-    """Each replica is a pair: subscriber and Celery worker. `replicas` serves Manual and External."""
+    """Each replica is a subscriber and a Celery worker. Modes Manual and External need `replicas`."""
 
     min_replicas: int = 1
     max_replicas: int = 20
@@ -73,7 +79,7 @@ class Enricher:
 
 @dataclass(frozen=True, kw_only=True)
 class Feed:
-    """One feed: a stream of its own, its generators and its enrichers."""
+    """One market stream with its generators and enrichers, identified by its name."""
 
     name: str
     products: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Whether a process still answers: the samples of its probe in, the verdict out."""
+"""Decide from the results of a probe whether a process hangs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A probe as a pod has it: `failures` in a row are a hang, once a first answer has ended the start."""
+    """The settings of a probe, as in a pod. Times are in seconds.
+
+    A process hangs if it does not answer within `start_s` of its start or, after its first good answer, if
+    `failures` probes fail in a row.
+    """
 
     period_s: float = 10
     timeout_s: float = 5
@@ -17,10 +21,10 @@ class Rule:
 
 
 class Liveness:
-    """One run of a process, from its start at `now`. Times are those of a monotonic clock.
+    """The probe results of one run of a process that started at `now`. Times are from a monotonic clock.
 
-    A gap between two looks (a laptop that slept, a debugger on the local run) costs one sample at most: only
-    one is open at a time, and whoever looks reads an answer that has come before counting it as overdue.
+    A gap between two polls (a laptop that slept, a debugger on the local run) causes one failure at most.
+    Only one request is open at a time, and the caller reads an arrived reply before it checks `overdue`.
     """
 
     def __init__(self, rule: Rule, now: float) -> None:
@@ -28,26 +32,26 @@ class Liveness:
         self._asked_at: float | None = None
         self._next_at = now
         self._failures = 0
-        self.answered_at: float | None = None  # the last time
-        self.silent_since: float | None = None  # when the first question of the row was asked
+        self.answered_at: float | None = None  # time of the last good answer
+        self.silent_since: float | None = None  # when the first of the requests that failed in a row was sent
         self.hung = False
 
     def due(self, now: float) -> bool:
-        """Whether to ask now."""
+        """Return whether to send a request now."""
         return self._asked_at is None and now >= self._next_at
 
     def asked(self, now: float) -> None:
-        """A question is on its way."""
+        """Record that a request was sent."""
         self._asked_at = now
         starting = self.answered_at is None
         self._next_at = now + (self._rule.start_period_s if starting else self._rule.period_s)
 
     def overdue(self, now: float) -> bool:
-        """Whether the open question has waited for long enough."""
+        """Return whether the open request has exceeded the timeout."""
         return self._asked_at is not None and now - self._asked_at >= self._rule.timeout_s
 
     def answered(self, now: float, *, well: bool) -> None:
-        """The open question is closed: answered well, or badly or not at all."""
+        """Record the result of the open request. `well` is False for a bad reply, an error or a timeout."""
         asked_at, self._asked_at = self._asked_at, None
         if well:
             if self.answered_at is None:

@@ -1,4 +1,4 @@
-"""What was seen of a feed's workloads, and what is wrong with it."""
+"""The observed state of a feed's workloads and the problems found."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deltastream_operator.domain.feed import Component
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """`replicas` exist, `ready` of them serve, `updated` of them are of the newest template."""
+    """Pod counts of one workload: all `replicas`, the `ready` ones and the ones of the newest template."""
 
     replicas: int
     ready: int
@@ -18,7 +18,7 @@ class Observed:
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """A CamelCase `reason` and a message that names the cause and the fix."""
+    """A problem: a CamelCase `reason` for a condition and a message that names the cause and the fix."""
 
     reason: str
     message: str
@@ -26,17 +26,17 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """All that was seen of one feed, beside its signals."""
+    """The observed state of one feed, without its signals."""
 
     generator: Observed
     enricher: Observed
     stalled: Problem | None = None
-    """Why the workloads make no progress: an image that does not exist, a crash and its last words."""
+    """Why the workloads make no progress, such as a missing image or a crash with the end of its output."""
     contested: Problem | None = None
-    """Who else writes the replicas."""
+    """The other field manager that owns the replicas."""
     held: Problem | None = None
-    """What of the spec is not carried out because nothing is to be changed."""
+    """The fields of the spec that are not applied because of a pause or mode Recommend."""
 
     def of(self, component: Component) -> Observed:
-        """What was seen of one component."""
+        """Return the observed counts of one component."""
         return self.generator if component == "generator" else self.enricher

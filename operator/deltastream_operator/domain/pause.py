@@ -1,4 +1,4 @@
-"""Pausing by annotation: the operator keeps its hands off a feed, for good or until a moment."""
+"""Pause a feed by annotations: the operator changes nothing, either without limit or until a time."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ PAUSED_UNTIL = "deltastream.dev/paused-until"
 
 @dataclass(frozen=True, kw_only=True)
 class PauseRequest:
-    """What the annotations ask for. `problem` says which of them cannot be read."""
+    """The pause that the annotations request. `problem` names annotations that cannot be read."""
 
     paused: bool = False
     until: datetime | None = None
     problem: str | None = None
 
     def active(self, now: datetime) -> str | None:
-        """Why the feed is paused at `now`, or None.
+        """Return why the feed is paused at `now`, or None if it is not.
 
-        An annotation that cannot be read pauses too: whoever wrote it wanted the operator to hold still.
+        An annotation that cannot be read pauses the feed too, because its author wanted a pause.
         """
         if self.problem:
             return self.problem
         if self.paused:
-            return f"{PAUSED} is true; remove the annotation to go on"
+            return f"{PAUSED} is true; remove the annotation to resume"
         if self.until and now < self.until:
-            return f"{PAUSED_UNTIL} is {self.until.isoformat()}; it goes on by itself then"
+            return f"{PAUSED_UNTIL} is {self.until.isoformat()}; the feed resumes automatically at that time"
         return None
 
 
@@ -36,7 +36,7 @@ NOT_ASKED = PauseRequest()
 
 
 def read(annotations: Mapping[str, str]) -> PauseRequest:
-    """The request that a resource's annotations make."""
+    """Return the pause that a resource's annotations request."""
     problems: list[str] = []
     asked = annotations.get(PAUSED, "false")
     if asked not in ("true", "false"):

@@ -1,6 +1,7 @@
-"""A product belongs to one feed: the cache is keyed by product.
+"""Decide which feed owns each product. A product has one feed, because the cache is keyed by product.
 
-Who makes it keeps it; what nobody makes belongs to who came first.
+A feed keeps a product that its generators produce.
+Any other product belongs to the oldest feed that lists it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _NOTHING: Mapping[str, frozenset[str]] = {}
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Claim:
-    """A feed's claim on its products; the older is the lesser. `created` is RFC 3339 in UTC."""
+    """A feed's claim on its products. Older claims sort first. `created` is RFC 3339 in UTC."""
 
     created: str
     name: str
@@ -24,11 +25,12 @@ class Claim:
 
 
 def taken(claims: Iterable[Claim], made: Mapping[str, frozenset[str]] = _NOTHING) -> Mapping[str, Problem]:
-    """Feeds that want a product of another feed, with what to do about it.
+    """Return the feeds that list a product of another feed, each with its problem and the fix.
 
-    `made` is what each feed's generators make now, whatever its spec says: an edit may be refused, paused or
-    on its way. That stays with who makes it; what nobody makes belongs to the oldest that names it. A refused
-    feed owns nothing more: the other products that it names stay free for the next.
+    `made` maps each feed to the products that its generators produce now. These can differ from its spec: an
+    edit may be refused, paused or not yet rolled out. A feed keeps the products that it produces; other
+    products go to the oldest feed that lists them. A refused feed gets no further product: the other products
+    in its spec stay available to the next feed.
     """
     by_age = sorted(claims)
     owners: dict[str, str] = {}
@@ -55,14 +57,14 @@ def taken(claims: Iterable[Claim], made: Mapping[str, frozenset[str]] = _NOTHING
 def _owned(product: str, owner: str, asked: Mapping[str, set[str]]) -> str:
     if product in asked.get(owner, ()):
         return f"{product} (feed {owner})"
-    return f"{product} (feed {owner}, whose generators still make it)"
+    return f"{product} (feed {owner}, whose generators still produce it)"
 
 
 def not_for_a_cluster(feed: Feed) -> Problem | None:
-    """What a local run takes and a cluster cannot: a recording that is only a path."""
+    """Return the problem of a feed that can run only locally, because its recording is a path; else None."""
     if isinstance(feed.source, Replay) and feed.source.config_map is None:
         return Problem(
             reason="NoRecording",
-            message="spec.source.replay.configMapRef: is required in a cluster (path is the local run's)",
+            message="spec.source.replay.configMapRef: is required in a cluster (path is for a local run)",
         )
     return None

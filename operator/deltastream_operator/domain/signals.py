@@ -1,4 +1,4 @@
-"""What is known of a feed's load at one moment; or that nothing is known, which is never zero."""
+"""A feed's load at one moment, or Unknown. An unknown load is never treated as zero."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Signals:
-    """A feed's load. Every number is finite and not negative: the adapter refuses others."""
+    """A feed's load. Every number is finite and not negative; the adapter ensures this."""
 
     lag: int
-    """Entries of the stream that no enricher has taken yet."""
+    """Entries of the stream that no enricher has read yet."""
     pending: int
-    """Entries that an enricher has taken and not yet acknowledged."""
+    """Entries that an enricher has read and not yet acknowledged."""
     oldest_seconds: float
-    """Age of the oldest entry that is not acknowledged, 0 if there is none."""
+    """Age of the oldest entry that is not acknowledged; 0 without such an entry."""
     queued_tasks: int
-    """Tasks waiting in the feed's Celery queue. They call workers to entries that are counted above."""
+    """Tasks in the feed's Celery queue. Their entries are already counted in `lag` or `pending`."""
     arrivals_per_second: float
     service_seconds: float | None
-    """Worker time that an entry takes in a full batch; None before the first batch."""
+    """Worker time of an entry in a full batch, in seconds; None before the first batch."""
     redis_memory: float | None = None
-    """Share of Redis' `maxmemory` in use; None without such a limit, or without the right to ask."""
+    """Share of Redis' `maxmemory` in use, 0 to 1; None without a limit or without the right to ask."""
 
     @property
     def backlog(self) -> int:
-        """All outstanding work, counted once."""
+        """Return all entries that are not processed: lag plus pending."""
         return self.lag + self.pending
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown:
-    """No reading. `reason` is CamelCase for the condition, `message` says what to look at."""
+    """No reading. `reason` is CamelCase for the condition; `message` tells the user what to check."""
 
     reason: str
     message: str

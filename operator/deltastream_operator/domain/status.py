@@ -1,4 +1,4 @@
-"""The whole status of a feed as one object, the same every time nothing has changed."""
+"""Build a feed's whole status. The result is equal to the previous status when nothing has changed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from deltastream_operator.domain.signals import Reading, Unknown
 
 DECISIONS_KEPT = 10
 TEXT_MAX = 1024
-# Reasons that may take turns from one tick to the next while nothing changes.
+# Reasons that may alternate from one tick to the next while the replicas stay the same.
 _PASSING = frozenset({"ArrivalRate", "BacklogCatchUp", "MinReplicas"})
 
 
 def changes(previous: Mapping[str, Any], decision: Decision) -> list[Choice]:
-    """The choices that are news: other replicas than the last decision's, or another kind of reason.
+    """Return the choices to announce with an Event.
 
-    Each is worth an Event. A passing change of reason with the same replicas is none.
+    Their replicas or their kind of reason differ from the last decision. A change between the reasons in
+    `_PASSING` with the same replicas is not announced.
     """
     return [
         _since(previous.get(choice.component) or {}, choice)
@@ -35,7 +36,7 @@ def changes(previous: Mapping[str, Any], decision: Decision) -> list[Choice]:
 def build(
     previous: Mapping[str, Any], decision: Decision, facts: Facts, *, generation: int, selector: str
 ) -> dict[str, Any]:
-    """The status to write after `previous`. Equal to it if there is nothing to say."""
+    """Return the status that follows `previous`; it is equal to `previous` if nothing changed."""
     kept = list(previous.get("decisions") or [])
     news = {choice.component: choice for choice in changes(previous, decision)}
     decisions = (kept + [_record(choice, decision) for choice in news.values()])[-DECISIONS_KEPT:]
@@ -67,23 +68,24 @@ def refused(
     generation: int,
     selector: str,
 ) -> dict[str, Any]:
-    """The status of a feed whose spec cannot be carried out (unreadable, a product taken, no recording).
+    """Return the status of a feed whose spec cannot be applied.
 
-    What ran keeps running and keeps being told; nothing is decided.
+    The spec is unreadable, lists a product of another feed, or lacks a recording. The workloads keep running
+    and their replicas stay in the status, but nothing is decided.
     """
     old = list(previous.get("conditions") or [])
     built: dict[str, Any] = {**previous, "observedGeneration": generation}
     for component in COMPONENTS:
         seen = facts.of(component)
-        told = {"replicas": seen.replicas, "readyReplicas": seen.ready}
-        built[component] = {**(previous.get(component) or {}), **told}
+        last = {"replicas": seen.replicas, "readyReplicas": seen.ready}
+        built[component] = {**(previous.get(component) or {}), **last}
     built["enricher"]["selector"] = selector
     built["conditions"] = conditions.merge(old, conditions.refused(problem), now, generation)
     return built
 
 
 def inputs(reading: Reading) -> dict[str, int]:
-    """The numbers of a reading as the status shows them: whole, with their units in the names."""
+    """Return the numbers of a reading for the status: integers, with units in the names."""
     if isinstance(reading, Unknown):
         return {}
     numbers = {
@@ -99,31 +101,37 @@ def inputs(reading: Reading) -> dict[str, int]:
 
 
 def left_behind(feed: str, reading: Reading) -> tuple[str, bool]:
-    """What a deleted feed leaves in Redis, by its last reading; and whether somebody should look at it."""
+    """Return what a deleted feed leaves in Redis by its last reading, and whether this needs attention.
+
+    The second value is True if messages are left or if the load is unknown.
+    """
     if isinstance(reading, Unknown):
-        return f"what it leaves in its stream is not known: {reading.message}", True
+        return f"the number of messages left in its stream is unknown: {reading.message}", True
     if reading.backlog == 0:
-        return "all its messages were handled", False
-    parts = f"{reading.lag} not taken yet, {reading.pending} pending"
-    stays = f"they stay in its stream: a feed named {feed} would handle them"
-    return f"{reading.backlog} messages were not handled ({parts}); {stays}", True
+        return "all its messages were processed", False
+    parts = f"{reading.lag} unread, {reading.pending} pending"
+    stays = f"they stay in its stream: a new feed named {feed} would process them"
+    return f"{reading.backlog} messages were not processed ({parts}); {stays}", True
 
 
-def _since(told: Mapping[str, Any], choice: Choice) -> Choice:
-    """The choice from the number that was told last, if it is carried out already: its telling had failed."""
-    if choice.before == choice.desired and "desiredReplicas" in told:
-        return replace(choice, before=told["desiredReplicas"])
+def _since(last: Mapping[str, Any], choice: Choice) -> Choice:
+    """Return the choice with `before` from the last status, if the choice is applied already.
+
+    That happens when the replicas were applied and the write of the status failed.
+    """
+    if choice.before == choice.desired and "desiredReplicas" in last:
+        return replace(choice, before=last["desiredReplicas"])
     return choice
 
 
-def _is_news(told: Mapping[str, Any], choice: Choice) -> bool:
-    if told.get("desiredReplicas") != choice.desired or "reason" not in told:
+def _is_news(last: Mapping[str, Any], choice: Choice) -> bool:
+    if last.get("desiredReplicas") != choice.desired or "reason" not in last:
         return True
-    if choice.reason == "SignalsUnknown":  # MetricsAvailable tells it; the replicas' reason stays
+    if choice.reason == "SignalsUnknown":  # MetricsAvailable reports it; the replicas keep their reason
         return False
-    if told["reason"] in _PASSING and choice.reason in _PASSING:
+    if last["reason"] in _PASSING and choice.reason in _PASSING:
         return False
-    return bool(told["reason"] != choice.reason)
+    return bool(last["reason"] != choice.reason)
 
 
 def _record(choice: Choice, decision: Decision) -> dict[str, Any]:

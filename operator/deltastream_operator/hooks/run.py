@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
-import kopf
 import yaml
 
 from deltastream_operator.errors import OperatorError
@@ -62,11 +61,8 @@ async def _apply_crd(api: Api, file: Path) -> None:
 
 
 def _with_api(work: Callable[[Api], Awaitable[None]]) -> int:
-    def connect() -> kopf.ConnectionInfo:
-        return login.connected(kopf.OperatorSettings())
-
     async def whole() -> None:
-        async with Api(connect, lambda _: None) as api:
+        async with Api(await login.configuration(), lambda _: None) as api:
             await work(api)
 
     try:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deltastream_operator.domain.feed import Component
+from deltastream_operator.domain.feed import API_VERSION, Component
 
-GROUP, VERSION, PLURAL, KIND = "deltastream.dev", "v1alpha1", "deltastreamfeeds", "DeltaStreamFeed"
-API_VERSION = f"{GROUP}/{VERSION}"
+GROUP, VERSION = API_VERSION.split("/")
+PLURAL = "deltastreamfeeds"
 FEED_LABEL = f"{GROUP}/feed"
 COMPONENT_LABEL = "app.kubernetes.io/component"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"

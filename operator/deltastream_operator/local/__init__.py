@@ -1,1 +1,1 @@
-"""The whole system on one machine, its processes as workloads."""
+"""The local run: the whole system as processes on one machine."""

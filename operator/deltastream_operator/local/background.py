@@ -1,4 +1,4 @@
-"""`start` and `stop`: a local run without a terminal."""
+"""The commands `start` and `stop`: run the local system in the background."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ DOWN_WITHIN_S = 120.0
 
 
 def start(feeds: str, root: Path, table: Path | None) -> str:
-    """Start a local run and return what it says once it is ready. Raises OperatorError with its log's end."""
+    """Start a local run, wait until it is ready and return its output.
+
+    `root` is DELTASTREAM_HOME, `table` an optional file with other commands for the services. Raises
+    OperatorError with the end of the log if the run does not become ready.
+    """
     home = Home(root)
     home.create()
     if pid := home.running_pid():
@@ -46,17 +50,17 @@ def start(feeds: str, root: Path, table: Path | None) -> str:
         local_run.terminate()
         local_run.wait()
         raise OperatorError("interrupted; nothing is left running") from None
-    # All that it said: also what it found on the disk and mended, or what is lost.
+    # All of its output: it may also report repaired or lost files.
     return "\n".join([*tail(log, 100, began), "  stop it with make stop"])
 
 
 def stop(root: Path) -> str:
-    """Stop the local run of this home and wait until it has stopped everything."""
+    """Stop the local run of this home and wait for its end. Raises OperatorError after a timeout."""
     home = Home(root)
     pid = home.running_pid()
     if pid is None:
         return f"nothing runs in {home.root}"
-    with contextlib.suppress(ProcessLookupError):  # it ends by itself just now
+    with contextlib.suppress(ProcessLookupError):  # it has just ended
         os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + DOWN_WITHIN_S
     while home.running_pid() is not None:

@@ -1,4 +1,4 @@
-"""One live line a product, read from the cache that the enrichers write."""
+"""Show one live line for each product, read from the cache that the enrichers write."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ HEAD = f"{'product':<12}{'price':>12}  {'expiry':<11}{'PCR':>7}{'max pain':>11}{
 
 
 class Board:
-    """Reads the lines; rates are what the stream grew by since the last reading."""
+    """Builds the live lines. A rate is the stream's growth since the previous call, per second."""
 
     def __init__(self, client: Redis, feeds: Sequence[Feed], monotonic: Callable[[], float]) -> None:
         self._redis, self._feeds, self._now = client, feeds, monotonic
         self._counts: dict[str, tuple[float, int]] = {}
 
     def lines(self) -> dict[str, str | None]:
-        """Product to its line, None while nothing is cached of it. Raises redis.RedisError."""
+        """Return each product's line, or None if nothing is cached for it yet. Raises redis.RedisError."""
         result: dict[str, str | None] = {}
         for feed in self._feeds:
             rate = self._rate(feed.name)
@@ -69,9 +69,9 @@ def _number(value: Any, form: str) -> str:
 
 
 class Screen:
-    """Messages scroll; below them, on a terminal, the lines refresh in place."""
+    """Prints messages. On a terminal the live lines stay below them and refresh in place."""
 
-    PERIOD_S = 30.0  # between two printings where nothing can be refreshed
+    PERIOD_S = 30.0  # between two prints of a line, if the output is not a terminal
 
     def __init__(self, out: TextIO, monotonic: Callable[[], float], *, width: int = 110) -> None:
         self._out, self._now, self._width = out, monotonic, width
@@ -86,7 +86,7 @@ class Screen:
         self._draw(self._drawn)
 
     def show(self, lines: dict[str, str | None]) -> None:
-        """Refresh the lines; where that cannot be, print each when first seen and then now and again."""
+        """Refresh the lines. Without a terminal, print each line at once and then every PERIOD_S seconds."""
         if self._tty:
             self._erase()
             waiting = [product for product, line in lines.items() if line is None]
@@ -102,7 +102,7 @@ class Screen:
                 self._printed[product] = now + self.PERIOD_S
 
     def close(self) -> None:
-        """Take the live lines off the screen."""
+        """Remove the live lines from the screen."""
         self._erase()
         self._drawn = []
 

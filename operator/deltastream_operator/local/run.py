@@ -1,4 +1,4 @@
-"""The whole system on one machine: builds the collaborators and walks through start, watch and stop."""
+"""Build the local system and run it: start, watch and stop its processes."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ READY_WITHIN_S, FAILURES_AT_START, REFRESH_S, DECIDE_S = 120.0, 3, 1.0, 2.0
 
 
 class Local:
-    """One local system."""
+    """One local system: its stores, its services and the processes of its feeds."""
 
     def __init__(self, feeds: Sequence[Feed], settings: Settings, services: Services, screen: Screen) -> None:
         self._feeds, self._settings, self._services, self._screen = feeds, settings, services, screen
         self._home = services.home
         self._home.say = screen.say
-        self._told = ""
+        self._reported = ""
         self._supervisor = Supervisor(time, screen.say)
         self._wakeups = Wakeups()
         self._ports: dict[str, int] = {}
@@ -44,7 +44,10 @@ class Local:
         self._scaling = Scaling(feeds, self._workloads.apply, screen.say, lambda: datetime.now(UTC))
 
     def run(self) -> None:
-        """Start, watch until SIGINT or SIGTERM, stop. Raises OperatorError; nothing is left running."""
+        """Start the system, watch it until SIGINT or SIGTERM, and stop it.
+
+        Raises OperatorError if it cannot run. No process is left running in any case.
+        """
         with self._home.lock(), self._wakeups.handling(self._on_signal):
             try:
                 self._prepare()
@@ -61,28 +64,28 @@ class Local:
         self._stop_asked += 1
 
     def _pause(self, seconds: float = 0.1) -> None:
-        """Wait for a signal, the end of a child or the time; note who runs."""
+        """Wait for a signal, the end of a child or the timeout. Record the running processes on disk."""
         self._wakeups.wait(seconds)
         running = {name: process.pid for name, process in self._supervisor.processes.items() if process.pid}
         if running != self._recorded:
             self._recorded = running
             record = {name: [pid, started_at(pid)] for name, pid in running.items()}
             self._try(lambda: self._home.write_json("processes.json", record))
-        if self._stop_asked > 1:  # asked again: no more grace
+        if self._stop_asked > 1:  # a second signal ends the grace period
             self._supervisor.kill_all()
 
     def _try(self, upkeep: Callable[[], None]) -> None:
-        """Do what a system that serves can do without: a full disk is said once and ends nothing."""
+        """Do upkeep on which a running system does not depend. An error (a full disk) is reported once."""
         try:
             upkeep()
         except OSError as error:
-            self._tell(str(unusable(self._home.root, error)))
+            self._report(str(unusable(self._home.root, error)))
         except OperatorError as error:
-            self._tell(str(error))
+            self._report(str(error))
 
-    def _tell(self, problem: str) -> None:
-        if problem != self._told:
-            self._told = problem
+    def _report(self, problem: str) -> None:
+        if problem != self._reported:
+            self._reported = problem
             self._screen.say(problem)
 
     def _step(self, seconds: float = 0.1) -> None:
@@ -94,8 +97,8 @@ class Local:
     def _prepare(self) -> None:
         stale = kill_leftovers(recorded(self._home.read_json("processes.json")))
         if stale:
-            self._screen.say(f"ended what a killed local run had left: {', '.join(stale)}")
-        stores.redis_binary(), stores.mongo_binary()  # both are looked for before anything starts
+            self._screen.say(f"ended processes of a killed local run: {', '.join(stale)}")
+        stores.redis_binary(), stores.mongo_binary()  # raises early if one is not installed
         data.check(self._home)
         self._ports = {**self._settings.ports, **self._settings.store_ports}
         for owner, port in self._ports.items():
@@ -107,18 +110,18 @@ class Local:
         self._home.write_json("ports.json", {store: self._ports[store] for store in STORE_PORTS})
 
     def _kept_port(self, store: str, last: object) -> int:
-        """The store's port of the last start; another one, which is said, where that cannot be."""
+        """Return the store's port of the last start, or a free one, with a message, if it is unusable."""
         if type(last) is not int or not 1 <= last <= 65535:
-            trouble = f"{last!r:.40} is no port"
+            trouble = f"{last!r:.40} is not a port"
         elif last in self._ports.values():
-            trouble = f"port {last} is given twice"
+            trouble = f"port {last} is assigned twice"
         elif not net.is_free(last):
             trouble = f"port {last} is in use by another program"
         else:
             return last
         port = net.free_port(self._ports.values())
         if last is not None:
-            self._screen.say(f"{self._home.run / 'ports.json'}: {store}: {trouble}: {port} is taken instead")
+            self._screen.say(f"{self._home.run / 'ports.json'}: {store}: {trouble}: using {port} instead")
         return port
 
     def _port(self, name: str) -> int:
@@ -145,7 +148,7 @@ class Local:
         watched = ["socket-gateway", "logging-service", *probed]
         ready_urls = ",".join(f"{name}=http://127.0.0.1:{self._port(name)}/readyz" for name in watched)
         for service in HTTP:
-            gateway = service == "api-gateway"  # it is ready only when all is: alive is enough at first
+            gateway = service == "api-gateway"  # ready only after the feeds: wait for /livez
             extra = {"READY_URLS": ready_urls} if gateway else None
             path = "/livez" if gateway else "/readyz"
             self._supervisor.start(
@@ -170,7 +173,7 @@ class Local:
                 if process.failures >= FAILURES_AT_START:
                     log = process.command.log
                     raise OperatorError(
-                        f"{name} does not start; log {log}:" + _indented(process.last_words(8))
+                        f"{name} does not start; log {log}:" + _indented(process.last_lines(8))
                     )
             if time.monotonic() > deadline:
                 log = self._home.logs / f"{what}.log"
@@ -204,10 +207,10 @@ class Local:
         due = decide_at = bound_at = 0.0
         while True:
             self._step(0.2)
-            if time.monotonic() >= bound_at:  # most of all in an outage, when everybody logs errors
+            if time.monotonic() >= bound_at:  # also in an outage of Redis, when every process logs errors
                 bound_at = time.monotonic() + REFRESH_S
                 self._try(lambda: logs.bound(self._home.logs))
-            if self._silent("redis"):  # each reading would wait in vain, and everything else with it
+            if self._silent("redis"):  # each read would block this thread until its timeout
                 continue
             if time.monotonic() >= decide_at:
                 decide_at = time.monotonic() + DECIDE_S
@@ -215,11 +218,11 @@ class Local:
             if time.monotonic() < due:
                 continue
             due = time.monotonic() + REFRESH_S
-            with contextlib.suppress(RedisError, ValueError):  # it is being started again: the lines stay
+            with contextlib.suppress(RedisError, ValueError):  # Redis restarts: the lines stay as they are
                 self._screen.show(board.lines())
 
     def _silent(self, name: str) -> bool:
-        """Whether the last question to this process went without a good answer."""
+        """Return whether the last probe of this process failed."""
         process = self._supervisor.processes.get(name)
         return bool(process and process.probe and process.probe.life.silent_since)
 
@@ -247,9 +250,12 @@ def _indented(lines: Sequence[str]) -> str:
 
 
 def check_runnable(feeds: Sequence[Feed], services: Services) -> None:
-    """What a feed may lack here only, and what its generator would refuse. Raises FeedError."""
+    """Check that each feed can run on this machine and that its generator accepts it.
+
+    Raises FeedError with all problems.
+    """
     problems = [
-        f"{feed.name}: spec.source.replay.path: is required for a local run (a ConfigMap is the cluster's)"
+        f"{feed.name}: spec.source.replay.path: is required for a local run (a ConfigMap is for a cluster)"
         for feed in feeds
         if isinstance(feed.source, Replay) and feed.source.path is None
     ]
@@ -260,7 +266,7 @@ def check_runnable(feeds: Sequence[Feed], services: Services) -> None:
 
 
 def services_of(settings: Settings, root: Path, table_file: Path | None = None) -> Services:
-    """The services' commands; tests put tiny ones in place of the real."""
+    """Return the services' commands. `table_file` replaces them with small programs in tests."""
     home = Home(settings.home)
     if not table_file:
         return Services(root=root, home=home, settings=settings)
@@ -272,7 +278,7 @@ def services_of(settings: Settings, root: Path, table_file: Path | None = None) 
 
 
 def build(feeds: Sequence[Feed], settings: Settings, root: Path, table_file: Path | None = None) -> Local:
-    """The one place that lists the collaborators."""
+    """Build the local system with all its parts and create its folders."""
     services = services_of(settings, root, table_file)
     services.home.create()
     width = shutil.get_terminal_size((110, 24)).columns

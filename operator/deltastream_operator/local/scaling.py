@@ -1,4 +1,4 @@
-"""Deciding for all feeds of a local run, with the same `decide()` as in a cluster."""
+"""Decide for all feeds of a local run, with the same `decide()` as in a cluster."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from deltastream_operator.domain.decide import Choice, Current, decide
 from deltastream_operator.domain.feed import Component, Feed
 from deltastream_operator.domain.signals import WAITING, Reading
 
-ORDER: tuple[Component, ...] = ("enricher", "generator")  # of starting: readers first
+ORDER: tuple[Component, ...] = ("enricher", "generator")  # start order: readers first
 
 
 class Scaling:
-    """Knows what was asked for, and asks for what is decided; `apply` may be asked for the same twice."""
+    """Keeps the requested replicas and applies decisions. `apply` must be idempotent."""
 
     def __init__(
         self,
@@ -24,21 +24,21 @@ class Scaling:
     ) -> None:
         self._feeds, self._apply, self._say, self._now = feeds, apply, say, now
         self._asked: dict[str, dict[Component, int | None]] = {feed.name: {} for feed in feeds}
-        self._told: dict[tuple[str, Component], int] = {}
+        self._announced: dict[tuple[str, Component], int] = {}
 
     def first(self, feed: Feed) -> dict[Component, int]:
-        """Replicas to start with, before anything is known of the load."""
+        """Return the replicas to start with, before the load is known."""
         decision = decide(feed, WAITING, Current(), self._now())
         return {component: decision.of(component).target or 0 for component in ORDER}
 
     def start(self) -> None:
-        """Ask for the first replicas of every feed."""
+        """Apply the first replicas of every feed."""
         for component in ORDER:
             for feed in self._feeds:
                 self._ask(feed, component, self.first(feed)[component])
 
     def tick(self, readings: Mapping[str, Reading]) -> None:
-        """Decide once for every feed; whatever changes is said with its reason."""
+        """Decide once for every feed. Print each change with its reason."""
         for feed in self._feeds:
             asked = self._asked[feed.name]
             current = Current(generator=asked.get("generator"), enricher=asked.get("enricher"))
@@ -51,9 +51,9 @@ class Scaling:
         if choice.target is not None and choice.target != choice.before:
             self._say(f"{feed.name}: {choice.text()}")
             self._ask(feed, choice.component, choice.target)
-        elif choice.desired != self._told.get(key, choice.before):
+        elif choice.desired != self._announced.get(key, choice.before):
             self._say(f"{feed.name}: {choice.text()}")
-        self._told[key] = choice.desired
+        self._announced[key] = choice.desired
 
     def _ask(self, feed: Feed, component: Component, replicas: int) -> None:
         self._apply(feed, component, replicas)

@@ -1,22 +1,23 @@
-"""What each service is run with: one table of commands, one of environments."""
+"""The commands and environments of the services in a local run."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deltastream_operator.domain.environment import environment
+from deltastream_operator.domain.environment import SPEC_FIELDS, environment
 from deltastream_operator.domain.feed import Component, Feed, Replay
 from deltastream_operator.local.settings import Settings
 from deltastream_operator.local.state import stores
 from deltastream_operator.local.state.home import Home
-from deltastream_operator.local.supervision.asking import livez
 from deltastream_operator.local.supervision.net import answers
+from deltastream_operator.local.supervision.probes import livez
 from deltastream_operator.local.supervision.processes import Command
 
 PYTHON = sys.executable
@@ -37,29 +38,38 @@ TABLE: dict[str, tuple[str, tuple[str, ...], float]] = {
 }
 HTTP = ("auth", "storage", "analytics", "logging-service", "socket-gateway", "api-gateway")
 CLIENTS = {"api-gateway": ["storage", "analytics", "logging"], "analytics": ["storage"]}
-# One BLAS thread a process: its arrays are small, and each thread would cost a buffer of its own.
+# One BLAS thread a process: the arrays are small, and each thread would need its own buffer.
 _NUMERIC = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+# The generator's texts name its variables at the start of a line or in brackets. A feed's author sets fields.
+_VARIABLE = re.compile(r"(?:^|(?<=\())[A-Z_]+(?=[:=)])")
+_FIELDS = {**SPEC_FIELDS, "REPLAY_AS_OF": "source.replay.asOf", "REPLAY_PATH": "source.replay.path"}
 
 
 def base_env(folder: Path | None = None) -> dict[str, str]:
-    """What every child gets; nothing else of our own environment reaches it."""
+    """Return the variables that every child gets. Children inherit no others from this process."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     if folder is not None:
         kept["PYTHONPATH"] = str(folder)
     return {**kept, "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
 
 
+def _field(found: re.Match[str]) -> str:
+    """Return the field of the feed's spec for a variable's name; a name that no field sets stays as it is."""
+    return f"spec.{_FIELDS[found[0]]}" if found[0] in _FIELDS else found[0]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Commands of the services of one local system."""
+    """Builds the commands of one local system's processes."""
 
-    root: Path  # the folder that holds services/
+    root: Path  # the folder that contains services/
     home: Home
     settings: Settings
     table: Mapping[str, tuple[str, tuple[str, ...], float]] = field(default_factory=lambda: TABLE)
 
     def write_secrets(self, redis_port: int, mongo_port: int) -> None:
-        """Everything the services read through X_FILE variables."""
+        """Write the secrets that the services read through X_FILE variables."""
         home = self.home
         home.secret("jwt_secret", least=32)
         for name, database in (("redis_url", 0), ("celery_broker_url", 1), ("celery_result_backend", 2)):
@@ -80,7 +90,11 @@ class Services:
         extra: Mapping[str, str] | None = None,
         path: str = "/readyz",
     ) -> Command:
-        """The command of one process; `path` answers 200 once it serves."""
+        """Return the command of one process.
+
+        `kind` is a key of the table, `port` its HTTP port or 0 for none, `extra` more variables. The process
+        is ready when `path` returns status 200.
+        """
         folder, argv, grace_s = self.table[kind]
         cwd = self.root / "services" / folder
         name = name or kind
@@ -100,14 +114,19 @@ class Services:
         )
 
     def refusal(self, feed: Feed) -> str | None:
-        """Why the generator would not take this feed (an unknown product, a malformed recording), or None."""
+        """Return why the generator refuses this feed (unknown products, a malformed recording), or None.
+
+        The text names fields of the feed's spec.
+        """
         folder, argv, _ = self.table["check"]
         cwd = self.root / "services" / folder
-        told = environment_of(feed, "generator", index=0, replicas=1)
-        env = {**base_env(cwd), **told, "REDIS_URL": "redis://127.0.0.1"}
+        variables = environment_of(feed, "generator", index=0, replicas=1)
+        env = {**base_env(cwd), **variables, "REDIS_URL": "redis://127.0.0.1"}
         done = subprocess.run(argv, env=env, cwd=cwd, capture_output=True, text=True, check=False)  # noqa: S603
-        said = done.stderr.strip().splitlines() or [f"its check ended with status {done.returncode}"]
-        return said[-1].removeprefix("feed-generator: ") if done.returncode else None
+        lines = done.stderr.strip().splitlines() or [f"its check ended with status {done.returncode}"]
+        if done.returncode == 0:
+            return None
+        return _VARIABLE.sub(_field, lines[-1].removeprefix("feed-generator: "))
 
     def _env(self, kind: str) -> dict[str, str]:
         settings, ports = self.settings, self.settings.ports
@@ -124,7 +143,7 @@ class Services:
                 **redis,
                 **mongo,
                 **self._files("jwt_secret", "service_clients"),
-                "PASSWORD_MIN_LENGTH": "7",  # the original's examples register with 7 characters
+                "PASSWORD_MIN_LENGTH": "7",  # the original's examples register passwords of 7 characters
             },
             "storage": {**mongo, **auth},
             "migrate": {**mongo, **auth},
@@ -155,7 +174,7 @@ class Services:
 
 
 def environment_of(feed: Feed, component: Component, *, index: int, replicas: int) -> dict[str, str]:
-    """What tells a process here its feed, and a generator its share of the products."""
+    """Return the variables of a feed's process on this machine. `index` is a generator's SHARD_INDEX."""
     recording = feed.source.path if isinstance(feed.source, Replay) else ""
-    told = environment(feed, component, shards=replicas, recording=str(recording))
-    return told | ({"SHARD_INDEX": str(index)} if component == "generator" else {})
+    variables = environment(feed, component, shards=replicas, recording=str(recording))
+    return variables | ({"SHARD_INDEX": str(index)} if component == "generator" else {})

@@ -1,4 +1,4 @@
-"""The local run's few settings: environment first, then `.env` in the working directory."""
+"""Read the local run's settings from the environment, then from `.env` in the working directory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAMES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """`ports` of the HTTP services; `store_ports` only where one is asked for."""
+    """The local run's settings. `store_ports` has only the stores whose port is set."""
 
     home: Path
     ports: Mapping[str, int]
@@ -40,7 +40,7 @@ class Settings:
 
 
 def read_dotenv(file: Path) -> dict[str, str]:
-    """NAME=value lines; comments and empty lines are skipped. Raises OperatorError."""
+    """Return the NAME=value lines of a file, without comments. Raises OperatorError for other lines."""
     values: dict[str, str] = {}
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines() if file.is_file() else []
@@ -54,20 +54,20 @@ def read_dotenv(file: Path) -> dict[str, str]:
         if not equals or not name.strip():
             raise OperatorError(f"{file}: line {number}: must be NAME=value")
         if not text.replace("\t", " ").isprintable():
-            raise OperatorError(f"{file}: line {number}: holds a control character")
+            raise OperatorError(f"{file}: line {number}: contains a control character; remove it")
         values[name.strip()] = value.strip().strip("'\"")
     return values
 
 
 def load(environ: Mapping[str, str], dotenv: Mapping[str, str]) -> Settings:
-    """Validated settings. Raises OperatorError naming variable, value and rule."""
+    """Return validated settings. Raises OperatorError, which names the variable, its value and the rule."""
     given = {name: value for name in NAMES if (value := environ.get(name) or dotenv.get(name))}
     ports = {service: _port(given, name) or default for service, (name, default) in HTTP_PORTS.items()}
     store_ports = {store: port for store, name in STORE_PORTS.items() if (port := _port(given, name))}
     owners: dict[int, str] = {}
     for owner, port in [*ports.items(), *store_ports.items()]:
         if port in owners:
-            raise OperatorError(f"port {port} is given to {owners[port]} and to {owner}: change one")
+            raise OperatorError(f"port {port} is set for {owners[port]} and for {owner}: change one")
         owners[port] = owner
     anonymous = given.get("ANONYMOUS_READ", "true").lower()
     if anonymous not in ("true", "false"):

@@ -1,4 +1,4 @@
-"""A feed's components as processes of this machine."""
+"""Run a feed's components as processes on this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from deltastream_operator.local.supervision.processes import Command, Supervisor
 
 
 class LocalWorkloads:
-    """Generators as a process each, enrichers as a pair of subscriber and worker."""
+    """Starts one process for each generator, and a subscriber and a worker for each enricher."""
 
     def __init__(
         self,
@@ -22,12 +22,12 @@ class LocalWorkloads:
         self._supervisor, self._services, self._port, self._pause = supervisor, services, port, pause
 
     def names(self, feed: Feed, component: Component, replicas: int) -> list[str]:
-        """Names of the processes that so many replicas are."""
+        """Return the names of the processes of `replicas` replicas."""
         kinds = ("generator",) if component == "generator" else ("subscriber", "worker")
         return [f"{feed.name}-{kind}-{index}" for index in range(replicas) for kind in kinds]
 
     def apply(self, feed: Feed, component: Component, replicas: int) -> None:
-        """Start what is missing, stop what is too many or has changed."""
+        """Start missing processes. Stop surplus ones and those whose command has changed."""
         wanted = {command.name: command for command in self._commands(feed, component, replicas)}
         running = self._supervisor.processes
         surplus = [

@@ -1,1 +1,1 @@
-"""Text from outside, read strictly: YAML, and the feeds in it."""
+"""Strict parsers for YAML and for the feeds in it."""

@@ -1,4 +1,4 @@
-"""A mapping read field by field; what is wrong or unknown is noted, never raised."""
+"""Read a mapping field by field and collect all problems instead of raising the first."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from deltastream_operator.parsing.strict_yaml import shown
 
 
 class Problems:
-    """Problem lines of one document, each led by where it is, unless that is clear (`where` is empty)."""
+    """The problems of one document. Each line starts with the place `where`, unless that is empty."""
 
     def __init__(self, where: str) -> None:
         self._lead = f"{where}: " if where else ""
         self.lines: list[str] = []
 
     def note(self, path: str, text: str) -> None:
-        """Note a problem of the field at `path`."""
+        """Add a problem of the field at `path`."""
         self.lines.append(f"{self._lead}{path}: {text}" if path else f"{self._lead}{text}")
 
 
 class Fields:
-    """Take every known field, then `close()`: what is left is unknown."""
+    """The fields of a mapping. Take every known field, then call `close()`: the rest is unknown."""
 
     def __init__(self, value: object, path: str, problems: Problems, *, present: bool = True) -> None:
         self._path, self._problems, self.present = path, problems, present
@@ -37,20 +37,20 @@ class Fields:
         return ".".join(part for part in (self._path, name) if part)
 
     def problem(self, name: str, text: str) -> None:
-        """Note a problem of field `name`, or of the mapping itself if it is empty."""
+        """Add a problem of field `name`, or of the mapping itself if `name` is empty."""
         self._problems.note(self._at(name), text)
 
     def has(self, name: str) -> bool:
-        """Whether the field is given and not yet taken."""
+        """Return whether the field is present and not yet taken."""
         return self._left.get(name) is not None
 
     def take(self, name: str) -> object:
-        """The field's raw value; None if absent or null."""
+        """Take the field's raw value. Returns None if it is absent or null."""
         self._known.append(name)
         return self._left.pop(name, None)
 
     def mapping(self, name: str, *, required: bool = False) -> Fields:
-        """The mapping in field `name`; an empty one if it is absent."""
+        """Take the mapping in field `name`. Returns an empty one if it is absent."""
         value = self.take(name)
         if value is None and required and self.present:
             self.problem(name, "is required")
@@ -62,7 +62,7 @@ class Fields:
         return value is None
 
     def texts(self, name: str) -> dict[str, str]:
-        """The mapping of text to text in field `name`; an empty one if it is absent."""
+        """Take the mapping of text to text in field `name`. Returns an empty one if it is absent."""
         value = self.take(name)
         if value is not None and not isinstance(value, Mapping):
             self.problem(name, f"must be a mapping, not {_shown(value)}")
@@ -74,7 +74,7 @@ class Fields:
         return {key: entry for key, entry in given.items() if isinstance(entry, str)}
 
     def constant(self, name: str, wanted: str) -> None:
-        """The field must be exactly `wanted`."""
+        """Take a field that must equal `wanted`."""
         value = self.take(name)
         if value != wanted:
             self.problem(
@@ -83,7 +83,7 @@ class Fields:
             )
 
     def choice(self, name: str, allowed: Sequence[str], default: str) -> str:
-        """One of `allowed`."""
+        """Take a field that must be one of `allowed`. Returns `default` if it is absent or wrong."""
         value = self.take(name)
         if value is None:
             return default
@@ -93,7 +93,7 @@ class Fields:
         return value
 
     def integer(self, name: str, least: int, most: int, default: int | None = None) -> int:
-        """A whole number of `least`..`most`; required if there is no default."""
+        """Take a whole number from `least` to `most`. The field is required if there is no default."""
         value = self.take(name)
         if self._missing(name, value, required=default is None):
             return least if default is None else default
@@ -103,7 +103,7 @@ class Fields:
         return value
 
     def text(self, name: str, pattern: re.Pattern[str], rule: str, *, required: bool = True) -> str | None:
-        """Text that matches `pattern` as a whole; None if it is absent or wrong (noted)."""
+        """Take text that matches `pattern` completely. Returns None if it is absent or wrong."""
         value = self.take(name)
         if self._missing(name, value, required) or self._bad_text(name, value, pattern, rule):
             return None
@@ -112,7 +112,7 @@ class Fields:
     def text_set(
         self, name: str, pattern: re.Pattern[str], rule: str, at_most: int
     ) -> tuple[str, ...] | None:
-        """A list of 1..`at_most` different texts."""
+        """Take a list of 1 to `at_most` different texts. Returns None if it is absent or wrong."""
         value = self.take(name)
         if self._missing(name, value, required=True):
             return None
@@ -135,7 +135,7 @@ class Fields:
         return True
 
     def close(self) -> None:
-        """Note every field that was not asked for."""
+        """Add a problem for every field that was not taken."""
         for name in self._left:
             near = difflib.get_close_matches(str(name)[:100], self._known, n=1)
             known = f"did you mean {near[0]}?" if near else f"known are {', '.join(self._known)}"
@@ -153,5 +153,5 @@ def _shown(value: object) -> str:
 
 
 def _digits(value: int) -> str:
-    """`repr` of an integer; CPython refuses to print more than 4,300 digits."""
+    """Return the `repr` of an integer. CPython refuses to print more than 4,300 digits."""
     return repr(value) if value.bit_length() < 1000 else "a huge number"

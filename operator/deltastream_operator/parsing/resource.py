@@ -1,4 +1,4 @@
-"""YAML to Feed: every problem of every file at once, each with file, field path and the fix."""
+"""Read feeds from YAML files or API objects. Reports all problems, each with file, field and fix."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 from deltastream_operator.domain import pause
 from deltastream_operator.domain.feed import (
+    API_VERSION,
+    KIND,
     MODES,
     ConfigMapRef,
     Enricher,
@@ -24,8 +26,7 @@ from deltastream_operator.errors import FeedError
 from deltastream_operator.parsing.fields import Fields, Problems
 from deltastream_operator.parsing.strict_yaml import YamlError, documents, text_of
 
-# Fields, bounds and defaults are those of k8s/crd/deltastreamfeed.yaml; a test asks a real API server.
-API_VERSION, KIND = "deltastream.dev/v1alpha1", "DeltaStreamFeed"
+# Fields, bounds and defaults equal those of k8s/crd/deltastreamfeed.yaml. A test compares with an API server.
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")
 _CONFIG_MAP = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
@@ -34,7 +35,7 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d
 
 
 def load(files: Sequence[Path]) -> list[Feed]:
-    """The feeds of all files, in their order. Raises FeedError with every problem found."""
+    """Return the feeds of all files in order. Raises FeedError with all problems."""
     problems: list[str] = []
     feeds: list[tuple[str, Feed]] = []
     for file in files:
@@ -55,7 +56,7 @@ def load(files: Sequence[Path]) -> list[Feed]:
 
 
 def parse(text: str, file: Path) -> tuple[list[Feed], list[str]]:
-    """The good feeds of one file's text, and the problems of the others."""
+    """Return the valid feeds of one file's text, and the problems of the others."""
     try:
         bodies = documents(text)
     except YamlError as error:
@@ -72,9 +73,9 @@ def parse(text: str, file: Path) -> tuple[list[Feed], list[str]]:
 
 
 def from_cluster(body: Mapping[str, object]) -> tuple[Feed | None, list[str]]:
-    """The feed of a resource that an API server holds, or why it cannot be carried out.
+    """Return the feed of an API object, or None and the problems.
 
-    The API server has checked it against the CRD; only what that cannot say is found here.
+    The API server has validated it against the CRD. Only rules that the CRD cannot express fail here.
     """
     noted = Problems("")
     fields = Fields(body, "", noted)
@@ -111,13 +112,16 @@ def _feed(top: Fields, folder: Path) -> Feed | None:
     metadata = top.mapping("metadata", required=True)
     name = metadata.text("name", NAME, "a DNS label of at most 40 characters: a-z, 0-9 and -")
     annotations = metadata.texts("annotations")
-    metadata.texts("labels"), metadata.take("namespace")  # the cluster's business, harmless here
+    metadata.texts("labels"), metadata.take("namespace")  # used only in a cluster
     metadata.close()
     return _spec(name, annotations, top, folder)
 
 
 def _spec(name: str | None, annotations: object, top: Fields, folder: Path | None) -> Feed | None:
-    """The feed of `spec`; `folder` is what a recording's path starts from, None where there are no files."""
+    """Return the feed of `spec`, or None if it is invalid.
+
+    `folder` is the base of a recording's relative path; None for an API object, which has no files.
+    """
     spec = top.mapping("spec", required=True)
     top.close()
     mode = _mode(spec.choice("mode", MODES, "Automatic"))
@@ -187,8 +191,8 @@ def _generator(fields: Fields) -> Generator:
 def _source(fields: Fields, folder: Path | None) -> Synthetic | Replay | None:
     given = [kind for kind in ("synthetic", "replay") if fields.has(kind)]
     if fields.present and len(given) != 1:
-        said = "both are given" if given else "neither is given"
-        fields.problem("", f"exactly one of synthetic and replay is needed; {said}")
+        count = "both are given" if given else "neither is given"
+        fields.problem("", f"exactly one of synthetic and replay is needed; {count}")
     synthetic, replay = fields.mapping("synthetic"), fields.mapping("replay")
     fields.close()
     if given == ["synthetic"]:
@@ -230,7 +234,7 @@ def _replay(fields: Fields, folder: Path | None) -> Replay:
     speed = fields.integer("speedPercent", 1, 100_000, 100)
     loop = fields.choice("loop", ("Forever", "Once"), "Forever")
     fields.close()
-    # NB: Path.resolve() and is_file() raise where links go in circles or a name is too long.
+    # Not Path.resolve() and is_file(), which raise for a loop of links or a name that is too long.
     path = Path(os.path.abspath(folder / csv)) if csv and folder else None
     if path and not os.path.isfile(path):
         fields.problem("path", f"no file {path}; give a CSV's path relative to the folder of this YAML")

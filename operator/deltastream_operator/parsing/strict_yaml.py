@@ -1,7 +1,7 @@
-"""YAML as kubectl takes it, minus its traps: events of the parser in, JSON-like values out.
+"""Parse YAML as kubectl does, without its dangerous features. Returns JSON-like values.
 
-PyYAML's constructors are not used: a tag calls one with whatever stands there, and merge keys, dates and
-aliases mean more than JSON can say. Every refusal names its line.
+The module reads PyYAML's events and does not use its constructors, which a tag in the text can select. Tags,
+merge keys and aliases are refused, and dates stay text. Every error names its line.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import yaml
 
-MAX_BYTES = 1_000_000  # as much as a resource may hold in a cluster
+MAX_BYTES = 1_000_000  # the limit of a resource in a cluster
 MAX_DEPTH, MAX_VALUES = 32, 20_000
-_MAX_DIGITS = 400  # more than any field takes, and few enough to convert and to print
+_MAX_DIGITS = 400  # more than any field allows, and few enough to convert and print
 
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"(yes|Yes|YES|true|True|TRUE|on|On|ON)|no|No|NO|false|False|FALSE|off|Off|OFF")
@@ -25,16 +25,16 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
 class YamlError(Exception):
-    """The text is no YAML, or not one of the kind that is taken."""
+    """The text is not YAML or uses a feature that this parser refuses."""
 
 
 def documents(text: str) -> list[object]:
-    """Every document of the text that is not empty. Raises YamlError."""
+    """Return the documents of the text that are not empty. Raises YamlError."""
     if len(text) > MAX_BYTES:
         raise YamlError(f"is larger than {MAX_BYTES:,} characters")
     try:
         loader = yaml.SafeLoader(text)
-    except yaml.reader.ReaderError as error:  # it looks at the whole text at once
+    except yaml.reader.ReaderError as error:  # PyYAML checks all characters at the start
         line = text.count("\n", 0, error.position) + 1
         raise YamlError(f"line {line}: not YAML: holds the character U+{error.character:04X}") from None
     try:
@@ -50,7 +50,7 @@ def documents(text: str) -> list[object]:
 
 
 def read(file: Path) -> object:
-    """The one document of a file. Raises YamlError without the file's name."""
+    """Return the only document of a file. Raises YamlError; its text lacks the file's name."""
     found = documents(text_of(file))
     if len(found) != 1:
         raise YamlError(f"must be one document, not {len(found)}")
@@ -58,7 +58,7 @@ def read(file: Path) -> object:
 
 
 def text_of(file: Path) -> str:
-    """A file's text, of which no more than needed is read. Raises YamlError without the file's name."""
+    """Return a file's text. Reads at most 4 MB. Raises YamlError; its text lacks the file's name."""
     try:
         with file.open("rb") as opened:
             raw = opened.read(4 * MAX_BYTES + 1)
@@ -72,7 +72,7 @@ def text_of(file: Path) -> str:
 
 
 class _Open:
-    """A mapping or list that is not closed yet."""
+    """A mapping or list whose end has not been parsed."""
 
     def __init__(self, *, mapping: bool) -> None:
         self.mapping: dict[str, object] | None = {} if mapping else None
@@ -83,7 +83,7 @@ class _Open:
         return self.list if self.mapping is None else self.mapping
 
     def add(self, value: object, line: int) -> None:
-        """Take the next entry, key or value of a key."""
+        """Add the next list entry, key or value."""
         if self.mapping is None:
             self.list.append(value)
         elif self.key is not None:
@@ -137,7 +137,7 @@ def _scalar(event: yaml.ScalarEvent, line: int) -> object:
     text: str = event.value
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise YamlError(f"line {line}: holds half a surrogate pair, which is no character")
-    if not event.implicit[0]:  # it is quoted
+    if not event.implicit[0]:  # a quoted scalar
         return text
     for pattern, make in _PLAIN:
         if found := pattern.fullmatch(text):
@@ -157,7 +157,7 @@ def _integer(found: re.Match[str]) -> object:
     return sign * int(digits, base)
 
 
-# A date stays text, as in JSON, and so does what only YAML 1.1 reads as a number (1:30 is 90 there).
+# A date stays text, as in JSON. So does text that only YAML 1.1 reads as a number (1:30 is 90 there).
 _PLAIN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], object]], ...] = (
     (_NULL, lambda _: None),
     (_BOOL, lambda found: found[1] is not None),
@@ -168,7 +168,7 @@ _PLAIN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], object]], ...] = 
 
 
 def shown(text: str) -> str:
-    """Text of the file, fit for one line of a terminal."""
+    """Return text of the file, shortened and escaped for one line of a terminal."""
     cut = text if len(text) <= 60 else text[:57] + "..."
     return cut if cut.isprintable() else repr(cut)
 

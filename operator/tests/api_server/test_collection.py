@@ -46,7 +46,7 @@ def test_a_deleted_feed_takes_its_workloads_along(cluster: Cluster, operator: Op
         if event["reason"] == "FeedDeleted"
     ]
     assert len(told) == 1, "the stream outlives the feed: the Event says what is left in it"
-    assert told[0].startswith("what it leaves in its stream is not known: ")
+    assert told[0].startswith("the number of messages left in its stream is unknown: ")
 
 
 def test_a_feed_made_again_at_once_gets_new_workloads(cluster: Cluster, operator: Operator) -> None:

@@ -17,7 +17,7 @@ from tests.support import needs
 FEEDS = 200
 TICKS = 8
 EDITS = 20
-RSS_MAX_MIB = 120
+RSS_MAX_MIB = 150
 
 
 @pytest.fixture

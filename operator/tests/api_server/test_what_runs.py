@@ -17,9 +17,7 @@ def test_an_edit_in_recommend_is_said_and_not_carried_out(cluster: Cluster, oper
     before = cluster.statefulset(), cluster.deployment()
     cluster.merge(f"{cluster.feeds}/a", {"spec": {"products": ["NIFTY", "SPY"]}})
     wait_until(lambda: cluster.condition("Reconciling").get("reason") == "HeldByMode", "it is said")
-    assert cluster.condition("Reconciling")["message"] == (
-        "mode Recommend: not carried out: generator: products"
-    )
+    assert cluster.condition("Reconciling")["message"] == ("mode Recommend: not applied: generator: products")
     generations = [body and body["metadata"]["generation"] for body in before]
     now = cluster.statefulset(), cluster.deployment()
     assert [body and body["metadata"]["generation"] for body in now] == generations
@@ -75,7 +73,7 @@ def test_a_product_that_is_made_is_refused_to_others_until_it_is_free(
     assert "first" in cluster.condition("Ready", "second")["message"]
     assert cluster.deployment("second") is None
     cluster.ask("DELETE", f"{cluster.feeds}/first")
-    still = "feed first, whose generators still make it"
+    still = "feed first, whose generators still produce it"
     wait_until(lambda: still in cluster.condition("Ready", "second")["message"], "it waits for them")
     assert cluster.deployment("second") is None
     cluster.ask("DELETE", f"{cluster.apps}/statefulsets/first-generator")  # nobody collects here

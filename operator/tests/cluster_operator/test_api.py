@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import kopf
 import pytest
 from aiohttp import web
+from kubernetes.aio.client import Configuration
 
 from deltastream_operator.kubernetes.api import PAGE, Api, ApiError
 
@@ -26,8 +26,8 @@ def asked(answer: Answer, ask: Callable[[Api], Awaitable[Any]]) -> Any:
         try:
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
-            info = kopf.ConnectionInfo(server=f"http://127.0.0.1:{runner.addresses[0][1]}")
-            async with Api(lambda: info, lambda verb: None) as api:
+            server = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            async with Api(Configuration(host=server), lambda verb: None) as api:
                 return await ask(api)
         finally:
             await runner.cleanup()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deltastream_operator.cluster.claims import Claims
-from deltastream_operator.cluster.watching.made import Made
+from deltastream_operator.cluster.watching.produced import Produced
 from deltastream_operator.cluster.watching.table import Table
 
 
@@ -22,7 +22,7 @@ def test_the_younger_of_two_feeds_is_refused() -> None:
     table = Table()
     saw(table, "older", "NIFTY", created=8)
     saw(table, "younger", "NIFTY", "SPY", created=9)
-    refused = Claims(table, Made(table)).refused()
+    refused = Claims(table, Produced(table)).refused()
     assert list(refused) == ["younger"]
     assert "NIFTY (feed older)" in refused["younger"].message
 
@@ -32,7 +32,7 @@ def test_a_feed_whose_answer_changes_is_due() -> None:
     table = Table()
     for hour, (name, product) in enumerate((("a", "NIFTY"), ("b", "NIFTY"), ("c", "SPY"))):
         saw(table, name, product, created=hour)
-    claims = Claims(table, Made(table))
+    claims = Claims(table, Produced(table))
     assert list(claims.refused()) == ["b"]
     table.due.clear()
     saw(table, "a", "DAX", version=2)
@@ -46,4 +46,4 @@ def test_a_feed_that_cannot_be_read_claims_nothing() -> None:
     saw(table, "broken")
     saw(table, "b", "NIFTY", created=1)
     assert table.feeds["broken"].problems
-    assert Claims(table, Made(table)).refused() == {}
+    assert Claims(table, Produced(table)).refused() == {}

@@ -12,7 +12,7 @@ from structlog.testing import CapturingLogger
 
 from deltastream_operator.cluster.metrics import Metrics
 from deltastream_operator.cluster.watching.table import read_feed
-from deltastream_operator.cluster.writing.events import SUPPRESS_S, WAITING_MAX, Events
+from deltastream_operator.cluster.writing.events import QUEUE_MAX, SUPPRESS_S, Events
 from deltastream_operator.kubernetes.api import ApiError
 
 FEEDS = {"a": read_feed({"metadata": {"name": "a", "uid": "u-1"}})}
@@ -35,7 +35,7 @@ class Recorder:
 async def drain(events: Events) -> None:
     """Post what waits."""
     task = asyncio.ensure_future(events.post())
-    while not events._waiting.empty():
+    while not events._queue.empty():
         await asyncio.sleep(0)
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -63,9 +63,9 @@ def test_the_same_news_is_told_once_in_thirty_minutes(clock: Any) -> None:
     recorder = Recorder()
     events = made(recorder, clock)
     for message in ("up", "up", "down"):
-        events.tell("a", "ArrivalRate", message)
+        events.report("a", "ArrivalRate", message)
     clock.now += SUPPRESS_S
-    events.tell("a", "ArrivalRate", "up")
+    events.report("a", "ArrivalRate", "up")
     assert posted(events, recorder) == ["up", "down", "up"]
     assert recorder.created[0]["involvedObject"]["uid"] == "u-1"
     assert recorder.created[0]["involvedObject"]["kind"] == "DeltaStreamFeed"
@@ -75,10 +75,10 @@ def test_news_of_a_feed_that_is_gone_is_nobodys(clock: Any) -> None:
     """Rule: never raises."""
     recorder = Recorder()
     events = made(recorder, clock)
-    events.tell("gone", "ArrivalRate", "up")
+    events.report("gone", "ArrivalRate", "up")
     assert posted(events, recorder) == []
     body = {"metadata": {"name": "gone", "uid": "u-2"}}
-    events.tell_of(body, "FeedDeleted", "nothing is left")
+    events.report_for(body, "FeedDeleted", "nothing is left")
     assert posted(events, recorder) == ["nothing is left"], "what it left behind still is news"
 
 
@@ -87,12 +87,12 @@ def test_an_outage_drops_news_counts_and_logs_them(clock: Any, monkeypatch: pyte
     recorder, said = Recorder(away=True), CapturingLogger()
     monkeypatch.setattr("deltastream_operator.cluster.writing.events.log", said)
     events = made(recorder, clock)
-    for number in range(WAITING_MAX + 3):
-        events.tell("a", "ArrivalRate", f"{number}")
+    for number in range(QUEUE_MAX + 3):
+        events.report("a", "ArrivalRate", f"{number}")
     assert dropped(events) == 3
     assert posted(events, recorder) == []
-    assert [call.args for call in said.calls] == [("event_not_posted",)] * (WAITING_MAX + 3)
-    assert dropped(events) == WAITING_MAX + 3
+    assert [call.args for call in said.calls] == [("event_not_posted",)] * (QUEUE_MAX + 3)
+    assert dropped(events) == QUEUE_MAX + 3
 
 
 def test_what_was_not_posted_may_be_told_again(clock: Any) -> None:
@@ -101,13 +101,13 @@ def test_what_was_not_posted_may_be_told_again(clock: Any) -> None:
     events = made(recorder, clock)
 
     async def twice() -> None:
-        for number in range(WAITING_MAX + 1):
-            events.tell("a", "ArrivalRate", f"{number}")
+        for number in range(QUEUE_MAX + 1):
+            events.report("a", "ArrivalRate", f"{number}")
         await drain(events)
         recorder.away = False
-        for number in (0, WAITING_MAX):
-            events.tell("a", "ArrivalRate", f"{number}")
+        for number in (0, QUEUE_MAX):
+            events.report("a", "ArrivalRate", f"{number}")
         await drain(events)
 
     asyncio.run(twice())
-    assert [event["message"] for event in recorder.created] == ["0", f"{WAITING_MAX}"]
+    assert [event["message"] for event in recorder.created] == ["0", f"{QUEUE_MAX}"]

@@ -12,7 +12,7 @@ from devcluster.processes.operator_process import template
 from tests.support.feeds import NOON
 
 from deltastream_operator.cluster.metrics import Metrics
-from deltastream_operator.cluster.visit import Visitor
+from deltastream_operator.cluster.reconcile import Reconciler
 from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.cluster.writing.workloads import Workloads
 from deltastream_operator.domain.signals import Unknown
@@ -77,19 +77,19 @@ class Server:
 class Quiet:
     """Events that nobody reads."""
 
-    def tell(self, *_: object, **__: object) -> None:
+    def report(self, *_: object, **__: object) -> None:
         """Told."""
 
 
-def made(server: Server) -> Visitor:
-    """A visitor of feed `a`."""
+def made(server: Server) -> Reconciler:
+    """A reconciler of feed `a`."""
     table = Table()
     table.saw_feed("ADDED", BODY)
     templates: Any = {
         "generator": template("feed-generator", "generator"),
         "enricher": template("worker-enricher", "subscriber", "worker"),
     }
-    return Visitor(
+    return Reconciler(
         api=server,  # type: ignore[arg-type]
         table=table,
         workloads=Workloads(api=server, table=table, namespace="market", templates=templates),  # type: ignore[arg-type]
@@ -100,10 +100,10 @@ def made(server: Server) -> Visitor:
     )
 
 
-def visited(visitor: Visitor) -> ApiError | None:
+def visited(reconciler: Reconciler) -> ApiError | None:
     """One visit; what it raised."""
     try:
-        asyncio.run(visitor.visit("a", {"a": AWAY}, {}, NOON))
+        asyncio.run(reconciler.reconcile("a", {"a": AWAY}, {}, NOON))
     except ApiError as error:
         return error
     return None
@@ -142,16 +142,16 @@ def test_a_write_that_met_another_is_only_tried_again() -> None:
 def test_a_decision_whose_telling_failed_is_told_from_what_was_told_last() -> None:
     """Rule: the replicas are written before the status; the retry must not say "from 6 to 6"."""
     server = Server()
-    visitor = made(server)
-    assert visited(visitor) is None
+    reconciler = made(server)
+    assert visited(reconciler) is None
     edited = {**BODY, "metadata": {**BODY["metadata"], "generation": 2, "resourceVersion": "99"}}
-    visitor.table.saw_feed("MODIFIED", {**edited, "spec": {**BODY["spec"], "enricher": {"replicas": 9}}})
+    reconciler.table.saw_feed("MODIFIED", {**edited, "spec": {**BODY["spec"], "enricher": {"replicas": 9}}})
     server.fails["status"] = ApiError(500, "etcdserver: leader changed")
-    assert visited(visitor)
+    assert visited(reconciler)
     assert server.replicas("deployments") == 9
     del server.fails["status"]
     with contextlib.suppress(ApiError):
-        visited(visitor)
+        visited(reconciler)
     last = server.status["lastDecision"]
     assert (last["from"], last["to"]) == (6, 9)
     assert last["message"].startswith("enricher 6 -> 9: ManualReplicas")

@@ -69,7 +69,7 @@ def workloads() -> tuple[Workloads, Server]:
 
 def bring(made: Workloads, feed: Feed, owner: dict[str, Any] = OWNER, target: int = 2) -> None:
     """The enrichers, one step."""
-    asyncio.run(made.bring(feed, "enricher", target, owner))
+    asyncio.run(made.reconcile(feed, "enricher", target, owner))
 
 
 def tell(made: Workloads, **numbers: int) -> None:
@@ -168,7 +168,7 @@ def test_what_an_edit_would_change_is_named_by_its_fields() -> None:
     """Rule: where nothing is changed, the status must say what is not as the spec has it."""
     made, _ = workloads()
     feed = a_feed(replicas=2, products=2)
-    asyncio.run(made.bring(feed, "generator", 1, OWNER))
+    asyncio.run(made.reconcile(feed, "generator", 1, OWNER))
     bring(made, feed)
     assert [made.held_back(feed, component, OWNER) for component in COMPONENTS] == [None, None]
     edited = {"metadata": OWNER["metadata"] | {"generation": 2}}

@@ -20,7 +20,7 @@ from deltastream_operator.local.services import TABLE, Services, base_env
 from deltastream_operator.local.settings import load
 from deltastream_operator.local.state import stores
 from deltastream_operator.local.state.home import Home
-from deltastream_operator.local.supervision.asking import Asked, livez, mongod_hello, redis_ping
+from deltastream_operator.local.supervision.probes import PendingRequest, livez, mongod_hello, redis_ping
 from deltastream_operator.local.supervision.processes import Command, Supervisor
 
 SERVER = Path(__file__).with_name("fake_service.py")
@@ -103,7 +103,7 @@ def test_a_stopped_process_is_killed_after_its_grace_and_comes_back(bench: Bench
     bench.ask_in_vain("worker")
     log = bench.folder / "worker.log"
     assert bench.said == [
-        "worker hangs, no good answer to GET /livez within 5 s, 3 times in a row: it is ended "
+        "worker hangs: no good answer to GET /livez within 5 s, 3 times in a row; it is ended "
         f"(SIGTERM, SIGKILL after 20 s) and started again; log {log}"
     ]
     assert bench.pid("worker") == pid
@@ -171,11 +171,11 @@ def test_answers_that_came_while_nobody_looked_count(bench: Bench) -> None:
 
 
 def _has_reply(probe: Any) -> bool:
-    asked = probe._asked
+    asked = probe._pending
     if asked is None:
         return True
     asked.answer()
-    return bool(asked.so_far())
+    return bool(asked.shows_life())
 
 
 def test_while_nobody_answers_nobody_is_started_again(bench: Bench) -> None:
@@ -187,12 +187,12 @@ def test_while_nobody_answers_nobody_is_started_again(bench: Bench) -> None:
     for _ in range(5):
         bench.ask_in_vain("a", "b", "c")
     assert bench.said == [
-        "no process answers: the machine seems overloaded; none is started again until one does"
+        "no process answers: the machine seems overloaded; no process is restarted until one answers"
     ]
     assert {name: bench.pid(name) for name in "abc"} == pids
     os.kill(pids["c"], signal.SIGCONT)
     bench.ask_in_vain("a", "b")
-    assert bench.said[1].startswith("a hangs, no good answer to GET /livez")
+    assert bench.said[1].startswith("a hangs: no good answer to GET /livez")
     for name in "ab":
         os.kill(pids[name], signal.SIGCONT)
 
@@ -259,7 +259,7 @@ def test_a_store_that_hangs_is_started_again(store: str, bench: Bench) -> None:
         assert bench.said == []
         bench.ask_in_vain(store)
     what = "PING" if store == "redis" else "hello"
-    assert bench.said[0].startswith(f"{store} hangs, no good answer to {what} within 4 s, 4 times in a row")
+    assert bench.said[0].startswith(f"{store} hangs: no good answer to {what} within 4 s, 4 times in a row")
     bench.clock.now += 30
     bench.until_ended(store, pid)
     bench.clock.now += 0.5
@@ -270,7 +270,7 @@ def test_a_store_that_hangs_is_started_again(store: str, bench: Bench) -> None:
 def reply(answer: bytes, ask: Callable[[int], Any], *, close: bool = False) -> bool | None:
     """What a server that says `answer` is taken for."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        asked = Asked(ask(server.getsockname()[1]))
+        asked = PendingRequest(ask(server.getsockname()[1]))
         try:
             assert asked.answer() is None
             peer = server.accept()[0]
@@ -298,7 +298,7 @@ def test_what_shows_life_and_what_does_not() -> None:
         assert reply(word, redis_ping) is True
     assert reply(b"", redis_ping, close=True) is False
     assert reply(b"\x2a\0\0\0", mongod_hello) is None
-    refused = Asked(livez(free_port()))
+    refused = PendingRequest(livez(free_port()))
     wait_until(lambda: refused.answer() is False, "nobody listens")
     refused.close()
 

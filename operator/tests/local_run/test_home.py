@@ -160,7 +160,7 @@ def test_a_secret_that_is_none_is_told_with_its_file(content: bytes, what: str, 
     path.chmod(0o600)
     with pytest.raises(OperatorError) as caught:
         home.secret("jwt_secret", least=32)
-    assert str(caught.value) == f"{path}: {what}: restore it, or remove it to have a new one made"
+    assert str(caught.value) == f"{path}: {what}: restore it, or remove it to get a new one"
 
 
 def test_a_pipe_in_place_of_a_secret_blocks_nothing(home: Home) -> None:
@@ -176,7 +176,7 @@ def test_a_secret_that_others_can_read_is_closed_and_told(home: Home, said: list
     assert home.secret("jwt_secret") == "a" * 40
     assert (home.secrets / "jwt_secret").stat().st_mode & 0o777 == 0o600
     assert said == [
-        f"{home.secrets}/jwt_secret could be read by others (mode 644): now it is for its owner alone"
+        f"{home.secrets}/jwt_secret was readable by other users (mode 644): now only its owner can read it"
     ]
 
 
@@ -188,7 +188,7 @@ def test_a_secret_that_is_lost_is_made_anew_and_told(tmp_path: Path, home: Home,
     again = Home(tmp_path / "home", said.append)
     again.create()
     assert (again.secret("jwt_secret") != first[0], again.secret("redis_password")) == (True, first[1])
-    assert said == [f"{home.secrets}/jwt_secret was missing: a new one is made"]
+    assert said == [f"{home.secrets}/jwt_secret was missing: a new one was created"]
 
 
 def test_any_password_and_any_path_reach_redis_as_they_are(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_record_that_is_none_is_said_and_made_anew(content: bytes, home: Home,
     """Nothing in it is worth a refusal to start."""
     (home.run / "ports.json").write_bytes(content)
     assert home.read_json("ports.json") == {}
-    assert said == [f"{home.run}/ports.json is not what was written there: it is made anew"]
+    assert said == [f"{home.run}/ports.json is damaged: it is created again"]
 
 
 @pytest.fixture
@@ -285,7 +285,8 @@ def test_data_that_redis_would_not_find_ends_the_start(
     with pytest.raises(OperatorError) as caught:
         data.check(home)
     assert str(caught.value) == (
-        f"{home.redis_data / MANIFEST}: {what}, and Redis finds its data by it: restore it from a copy, "
+        f"{home.redis_data / MANIFEST}: {what}, and Redis needs it to find its data: "
+        "restore it from a backup, "
         f"or remove {home.redis_data / AOF} to start without data"
     )
 
@@ -332,8 +333,8 @@ def test_a_start_with_broken_records_says_so_and_serves(local_run: Any) -> None:
     assert local_run.end(signal.SIGINT) == 0
     said = local_run.output.read_text()
     ports = local_run.state / "run/ports.json"
-    assert f"{ports}: redis: 99999999 is no port: {kept['redis']} is taken instead" in said
-    assert f"{ports}: mongod: port {taken} is given twice: {kept['mongod']} is taken instead" in said
+    assert f"{ports}: redis: 99999999 is not a port: using {kept['redis']} instead" in said
+    assert f"{ports}: mongod: port {taken} is assigned twice: using {kept['mongod']} instead" in said
     assert "Traceback" not in said
 
 

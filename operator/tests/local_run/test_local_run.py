@@ -87,7 +87,7 @@ def test_processes_of_a_dead_local_run_are_found_by_their_record(local_run: Any)
     finally:
         left.kill()
         left.wait()
-    assert "ended what a killed local run had left: redis" in local_run.output.read_text()
+    assert "ended processes of a killed local run: redis" in local_run.output.read_text()
     local_run.end(signal.SIGINT)
 
 
@@ -164,7 +164,7 @@ def test_up_returns_when_ready_and_down_stops_all(local_run: Any) -> None:
     (local_run.state / "run/ports.json").write_text("{")
     result = local_run.run(*local_run.local("start"))
     assert result.returncode == 0, result.stderr
-    assert "ports.json is not what was written there: it is made anew" in result.stdout
+    assert "ports.json is damaged: it is created again" in result.stdout
     assert f"http://localhost:{local_run.ports['API_GATEWAY_PORT']}/api/docs" in result.stdout
     assert "anonymous reads are on" in result.stdout
     assert local_run.pids()

@@ -26,7 +26,7 @@ def test_the_environment_wins_over_the_file_and_both_over_defaults(tmp_path: Pat
     [
         ("AUTH_PORT", "x", "AUTH_PORT='x': must be a port, 1 to 65535"),
         ("REDIS_PORT", "0", "REDIS_PORT='0': must be a port, 1 to 65535"),
-        ("AUTH_PORT", "8000", "port 8000 is given to api-gateway and to auth: change one"),
+        ("AUTH_PORT", "8000", "port 8000 is set for api-gateway and for auth: change one"),
         ("ANONYMOUS_READ", "maybe", "ANONYMOUS_READ='maybe': must be true or false"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL='LOUD': must be DEBUG, INFO, WARNING or ERROR"),
     ],

@@ -122,7 +122,9 @@ def test_the_application_can_do_nothing_outside_its_database(running: Stores) ->
             client.other.things.insert_one({})
     with MongoClient("127.0.0.1", running.mongo_port) as stranger, pytest.raises(OperationFailure):
         stranger.deltastream.c.find_one()
-    assert "was made with another password" in (mongo_setup.ensure_user(running.mongo_port, "x", "y") or "")
+    assert "was created with another password" in (
+        mongo_setup.ensure_user(running.mongo_port, "x", "y") or ""
+    )
 
 
 def test_a_lost_password_of_mongod_is_replaced_by_its_administrator(running: Stores) -> None:

@@ -10,7 +10,7 @@ import pytest
 import redis
 from devcluster.processes.stores import RedisServer
 
-from deltastream_operator.cluster.readings import READ_MAX_S
+from deltastream_operator.cluster.signal_reader import READ_MAX_S
 from deltastream_operator.domain.signals import Reading, Signals, Unknown
 from deltastream_operator.redis_signals import RedisSignals
 

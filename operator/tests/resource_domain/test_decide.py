@@ -117,8 +117,9 @@ def test_every_stage_is_in_the_text() -> None:
     feed = a_feed(max_replicas=5, target=Target(utilization_percent=50, catch_up_seconds=2))
     reading = load(arrivals_per_second=2500.0, lag=1900, pending=100)
     assert decide(feed, reading, Current(enricher=1), NOON).enricher.text() == (
-        "enricher 1 -> 5: BacklogCatchUp: 2500.0 arrivals/s at 1000 µs each, 1 at once, 50 % busy: 5.00; "
-        "backlog 2000 (1900 unread, 100 in work) within 2 s: 1.00; together, rounded up: 6; "
+        "enricher 1 -> 5: BacklogCatchUp: 2500.0 arrivals/s at 1000 µs each, concurrency 1, "
+        "target 50 % busy: 5.00; "
+        "backlog 2000 (1900 unread, 100 pending) within 2 s: 1.00; sum, rounded up: 6; "
         "lowered to maxReplicas 5"
     )
 

@@ -18,7 +18,7 @@ def test_without_annotations_nothing_is_paused() -> None:
 
 def test_paused_lasts_until_it_is_removed() -> None:
     """And the reason says how to go on."""
-    assert read({PAUSED: "true"}).active(NOON) == f"{PAUSED} is true; remove the annotation to go on"
+    assert read({PAUSED: "true"}).active(NOON) == f"{PAUSED} is true; remove the annotation to resume"
 
 
 def test_paused_until_ends_by_itself() -> None:

@@ -44,7 +44,7 @@ def test_a_refused_feed_keeps_what_its_generators_make() -> None:
     made = {"z": frozenset({"NIFTY"}), "b": frozenset({"SPY"})}
     problems = taken([OLD, running, waiting], made)
     assert list(problems) == ["b", "c"]
-    assert "SPY (feed b, whose generators still make it)" in problems["c"].message
+    assert "SPY (feed b, whose generators still produce it)" in problems["c"].message
 
 
 def test_what_a_feed_no_longer_names_is_its_own_while_it_is_made() -> None:

@@ -114,11 +114,11 @@ def test_an_edit_that_nobody_carries_out_is_said() -> None:
     """Recommend changes nothing: no progress to wait for, and not everything is as the spec has it."""
     feed = replace(a_feed(), mode="Recommend")
     before = wrote(decided(feed), serving(1, 1))
-    held = Problem(reason="HeldByMode", message="mode Recommend: not carried out: generator: products")
+    held = Problem(reason="HeldByMode", message="mode Recommend: not applied: generator: products")
     built = wrote(decided(feed), replace(serving(1, 1), held=held), before, generation=2)
     told = of(built, "Reconciling")
     assert (told["status"], told["reason"], told["message"]) == ("False", held.reason, held.message)
     ready = of(built, "Ready")
     assert (ready["status"], ready["message"]) == (
-        "True", "what runs serves; not all of the spec is carried out",
+        "True", "all running replicas serve; a part of the spec is not applied",
     )  # fmt: skip

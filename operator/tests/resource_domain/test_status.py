@@ -208,9 +208,9 @@ def test_long_messages_are_cut_to_what_an_api_server_takes() -> None:
 @pytest.mark.parametrize(
     ("reading", "text", "warning"),
     [
-        (load(lag=0, pending=0), "all its messages were handled", False),
-        (load(lag=90, pending=30), "120 messages were not handled (90 not taken yet, 30 pending)", True),
-        (AWAY, "what it leaves in its stream is not known: Redis: connection refused", True),
+        (load(lag=0, pending=0), "all its messages were processed", False),
+        (load(lag=90, pending=30), "120 messages were not processed (90 unread, 30 pending)", True),
+        (AWAY, "the number of messages left in its stream is unknown: Redis: connection refused", True),
     ],
 )
 def test_a_deleted_feed_says_what_it_leaves(reading: Reading, text: str, warning: bool) -> None:

@@ -1,3 +1,3 @@
-"""Questions over cached and stored chains: ratios, surface, max pain, build-up and bars."""
+"""Ratios, max pain, build-up, volatility surface and bars, from cached and stored data."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The one place where analytics' collaborators are made and joined."""
+"""Build analytics' objects from its settings and connect them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from analytics.chassis.bearer import Verifier
 from analytics.chassis.health import Health
 from analytics.chassis.service_token import ServiceToken
 from analytics.config import Settings, load
-from analytics.routes import EXTENSION, Known, routes
+from analytics.routes import EXTENSION, Readers, routes
 from analytics.sources import Sources
 
 SERVICE = AUDIENCE = "analytics"
@@ -21,19 +21,20 @@ WSGIApp = Callable[..., Iterable[bytes]]
 
 
 def create_app(settings: Settings | None = None) -> WSGIApp:
-    """The whole service as WSGI."""
+    """Return analytics as a WSGI application. Reads the environment if `settings` is None."""
     settings = settings or load()
     log_setup.configure(SERVICE, __version__, settings.log_level)
-    # A thread each, and the probe. Nothing connects before gunicorn forks.
+    # One connection per thread and one for the readiness probe. Clients connect on first use,
+    # which is after gunicorn has forked.
     redis = cache.Cache(cache.connect(settings.redis_url.get_secret_value(), connections=THREADS + 1))
     sources = Sources(redis, _storage(settings))
     app = Flask(__name__, static_folder=None)
-    app.extensions[EXTENSION] = Known(sources, redis)
+    app.extensions[EXTENSION] = Readers(sources, redis)
     errors.install(app)
     _install_hooks(app, Verifier(f"{settings.auth_url}/.well-known/jwks.json", AUDIENCE))
     app.register_blueprint(routes)
-    # One check for both: either is enough to serve, and a pod that is taken out while one of them is away
-    # would make the fallback worthless.
+    # One check covers both sources, because either is enough to serve. Two checks would make the pod unready
+    # when one source is unavailable, and the fallback would be useless.
     health = Health(SERVICE, {"cache_or_storage": sources.ping})
     return health.middleware(log_setup.RequestContext(app.wsgi_app))
 

@@ -1,4 +1,7 @@
-"""What the enricher keeps in Redis, found by its index: never KEYS or SCAN, never more than one product."""
+"""Read from Redis what the enricher caches, and cache the volatility surface.
+
+Every read concerns one product. It uses known keys and the index `index:{P}`, never KEYS or SCAN.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,14 @@ SURFACE_S = 5
 T = TypeVar("T")
 
 
-class CacheAway(Exception):
-    """Redis does not answer."""
+class CacheUnavailable(Exception):
+    """Redis is unavailable."""
 
 
 def connect(url: str, *, connections: int) -> redis.Redis:
-    """A client that opens nothing before its first use and answers or fails within about a second.
+    """Return a client that connects on first use. Each call returns or fails within about a second.
 
-    redis-py's own retries with growing pauses are off: storage is the second try.
+    The retries of redis-py, with their growing pauses, are off: analytics asks storage instead.
     """
     pool = redis.BlockingConnectionPool.from_url(
         url,
@@ -40,84 +43,89 @@ def connect(url: str, *, connections: int) -> redis.Redis:
 
 
 class Cache:
-    """Reads the cached values. Every method but `keep_surface` raises CacheAway while Redis is away.
+    """Reads cached values, and stores the volatility surface.
 
-    After a failure nothing is asked for `rest_s` seconds: a Redis that hangs would else take its whole
-    timeout from every request.
+    Every method except `ping` and `cache_surface` raises CacheUnavailable if Redis is unavailable. After a
+    failure no method except `ping` calls Redis for `cooldown_s` seconds. Otherwise every request would wait
+    for the whole timeout of a Redis that hangs.
     """
 
     def __init__(
-        self, client: redis.Redis, *, rest_s: float = 1.0, clock: Callable[[], float] = time.monotonic
+        self, client: redis.Redis, *, cooldown_s: float = 1.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._redis: Any = client  # redis-py's reply types fit neither its sync nor its async client
-        self._rest_s, self._clock = rest_s, clock
-        self._away_until = float("-inf")
+        self._cooldown_s, self._clock = cooldown_s, clock
+        self._cooldown_until = float("-inf")
 
     def ping(self) -> None:
+        """Return if Redis answers. Raises redis.RedisError otherwise."""
         self._redis.ping()
 
     def expiries(self, product: str) -> list[str]:
-        """Expiries in the product's index, ascending."""
-        fields = self._asked(lambda: self._redis.hkeys(f"index:{product}"))
+        """Return the expiries in the product's index, ascending."""
+        fields = self._call(lambda: self._redis.hkeys(f"index:{product}"))
         return sorted(name[6:].decode() for name in fields if name.startswith(b"chain:"))
 
     def ratio(self, product: str, expiry: str) -> Json | None:
+        """Return the newest ratios of an expiry, or None."""
         return self._value(f"latest:pcr:{product}:{expiry}")
 
     def ratios(self, product: str) -> list[tuple[str, Json]]:
-        """(expiry, ratios) of every live expiry, ascending."""
-        return self._every(product, "pcr")
+        """Return (expiry, ratios) of every live expiry, ascending."""
+        return self._by_expiry(product, "pcr")
 
     def chain(self, product: str, expiry: str) -> Json | None:
+        """Return the newest chain of an expiry, or None."""
         return self._value(f"latest:chain:{product}:{expiry}")
 
     def chains(self, product: str) -> list[tuple[str, Json]]:
-        """(expiry, chain) of every live expiry, ascending."""
-        return self._every(product, "chain")
+        """Return (expiry, chain) of every live expiry, ascending."""
+        return self._by_expiry(product, "chain")
 
     def bars(self, product: str, minutes: int) -> list[Json]:
-        """Bars of one length, in no order; the enricher keeps at most 500."""
-        found = self._asked(lambda: self._redis.hvals(f"ohlc:{product}:{minutes}m"))
+        """Return the bars of `minutes` each, in any order. The enricher keeps at most 500."""
+        found = self._call(lambda: self._redis.hvals(f"ohlc:{product}:{minutes}m"))
         return list(_decoded(found))
 
     def surface(self, product: str) -> Json | None:
+        """Return the cached volatility surface, or None."""
         return self._value(f"volatility_surface:{product}")
 
-    def keep_surface(self, product: str, surface: Json) -> None:
-        """Keep it for SURFACE_S seconds, if Redis answers: it can be made again."""
+    def cache_surface(self, product: str, surface: Json) -> None:
+        """Cache the surface for SURFACE_S seconds. Ignores an outage: the surface can be computed again."""
         text = orjson.dumps(surface)
         try:
-            self._asked(lambda: self._redis.set(f"volatility_surface:{product}", text, ex=SURFACE_S))
-        except CacheAway:
+            self._call(lambda: self._redis.set(f"volatility_surface:{product}", text, ex=SURFACE_S))
+        except CacheUnavailable:
             return
 
     def _value(self, key: str) -> Json | None:
-        return next(_decoded([self._asked(lambda: self._redis.get(key))]), None)
+        return next(_decoded([self._call(lambda: self._redis.get(key))]), None)
 
-    def _every(self, product: str, kind: str) -> list[tuple[str, Json]]:
+    def _by_expiry(self, product: str, kind: str) -> list[tuple[str, Json]]:
         expiries = self.expiries(product)
         if not expiries:
             return []
-        # The index lives as long as any of its expiries: what of it is gone has not been seen for a day.
+        # The index may name an expiry whose value is gone: the value expires after a day without a chain.
         keys = [f"latest:{kind}:{product}:{expiry}" for expiry in expiries]
-        texts = self._asked(lambda: self._redis.mget(keys))
+        texts = self._call(lambda: self._redis.mget(keys))
         found = zip(expiries, texts, strict=True)
         return [(expiry, value) for expiry, text in found for value in _decoded([text])]
 
-    def _asked(self, question: Callable[[], T]) -> T:
-        if self._clock() < self._away_until:
-            raise CacheAway
+    def _call(self, command: Callable[[], T]) -> T:
+        if self._clock() < self._cooldown_until:
+            raise CacheUnavailable
         try:
-            return question()
+            return command()
         except redis.RedisError as error:
-            self._away_until = self._clock() + self._rest_s
-            metrics.CACHE_AWAY.inc()
-            structlog.get_logger("cache").warning("cache_away", error=type(error).__name__)
-            raise CacheAway from error
+            self._cooldown_until = self._clock() + self._cooldown_s
+            metrics.CACHE_UNAVAILABLE.inc()
+            structlog.get_logger("cache").warning("cache_unavailable", error=type(error).__name__)
+            raise CacheUnavailable from error
 
 
 def _decoded(texts: Iterable[bytes | None]) -> Iterator[Json]:
-    """The objects among `texts`; what is none counts as not there, and is counted."""
+    """Yield the JSON objects among `texts`. Skip absent values, and log and count anything else."""
     for text in texts:
         if text is None:
             continue
@@ -129,4 +137,4 @@ def _decoded(texts: Iterable[bytes | None]) -> Iterator[Json]:
             yield value
         else:
             metrics.BROKEN.labels("cache").inc()
-            structlog.get_logger("cache").error("broken_value", reason="no JSON object")
+            structlog.get_logger("cache").error("broken_value", reason="not a JSON object")

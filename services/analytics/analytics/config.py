@@ -1,4 +1,4 @@
-"""Every setting of analytics, read from the environment once, at start."""
+"""Settings of analytics, read from the environment once at start."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ _SECRETS = ("REDIS_URL", "SERVICE_CLIENT_SECRET")
 
 
 class Settings(BaseModel):
-    """Names are the environment variables' names in lower case."""
+    """Settings. Each field is the environment variable of the same name in upper case."""
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8004, ge=1, le=65535, description="Port to listen on.")
-    max_connections: int = Field(512, ge=8, le=4096, description="Most connections at the same time.")
+    max_connections: int = Field(512, ge=8, le=4096, description="Most simultaneous connections.")
     max_connections_per_address: int = Field(
-        128, ge=1, le=4096, description="Most connections from one address (IPv6: one /64)."
+        128, ge=1, le=4096, description="Most simultaneous connections from one address (IPv6: one /64)."
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Lowest level to log."
+    )
     redis_url: SecretStr = Field(
-        SecretStr("redis://localhost:6379/0"), description="The cache that the enricher fills."
+        SecretStr("redis://localhost:6379/0"), description="Redis with the values that the enricher caches."
     )
-    auth_url: HttpUrl = Field("http://localhost:8001", description="The auth service: keys and our tokens.")
-    storage_url: HttpUrl = Field("http://localhost:8003", description="The storage service.")
-    service_client_id: str = Field("analytics", min_length=1, description="Who analytics is towards auth.")
-    service_client_secret: SecretStr = Field(min_length=1, description="Its secret.")
+    auth_url: HttpUrl = Field("http://localhost:8001", description="URL of auth.")
+    storage_url: HttpUrl = Field("http://localhost:8003", description="URL of storage.")
+    service_client_id: str = Field("analytics", min_length=1, description="Analytics' client id at auth.")
+    service_client_secret: SecretStr = Field(min_length=1, description="The secret of that client.")
 
     @field_validator("redis_url")
     @classmethod
@@ -37,5 +39,5 @@ class Settings(BaseModel):
 
 
 def load() -> Settings:
-    """The settings, or an end of the process (2) that names variable, value and rule."""
+    """Return the settings. If any is invalid, print variable, value and rule and exit with status 2."""
     return environment.load(Settings, _SECRETS)

@@ -1,4 +1,4 @@
-"""What can go wrong, and the one table that says how it is answered (RFC 9457)."""
+"""Analytics' errors, and the table that maps each to a status and a code (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from analytics.chassis.problems import BadInput, ServiceError
 
 
 class UnknownProduct(ServiceError):
-    """Neither the cache nor storage has what was asked about the product."""
+    """Neither the cache nor storage has the requested data of the product."""
 
 
 class UnknownExpiry(ServiceError):
-    """The product is known, the expiry is not."""
+    """The product is known, but the requested expiry is not."""
 
 
 class SourcesUnavailable(ServiceError):
-    """The cache has no answer and storage gives none, so nothing can be said: neither a number nor a 404."""
+    """The cache has no data and storage failed, so analytics cannot tell whether the data exists."""
 
 
 class StorageUnavailable(ServiceError):
-    """Only storage could answer this, and it does not."""
+    """The request needs storage, and storage failed."""
 
 
-# Codes of errors that Flask raises itself are in chassis/problems.py.
+# chassis/problems.py has the codes of Flask's own errors.
 TABLE: problems.Table = {
     BadInput: (400, "bad_input"),
     UnknownProduct: (404, "unknown_product"),
@@ -36,7 +36,7 @@ TABLE: problems.Table = {
 
 
 def install(app: Flask) -> None:
-    """Answer every error of `app` as a problem."""
+    """Make `app` answer every error as a problem."""
 
     tokens = {Unauthorized: problems.unauthorized, KeysUnavailable: problems.no_keys}
     problems.install(app, "analytics", TABLE, tokens)

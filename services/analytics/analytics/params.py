@@ -1,4 +1,4 @@
-"""What callers may send: path segments and query strings, by the contracts' rules."""
+"""Validate path segments and query strings by the rules of the contracts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TIME = re.compile(
 
 
 def product(segment: str) -> str:
-    """A product of the path. Raises BadInput."""
+    """Return the product in a path. Raises BadInput if it is invalid."""
     if not _PRODUCT.fullmatch(segment):
         raise BadInput(("product", f"must match {_PRODUCT.pattern}"))
     return segment
@@ -47,11 +47,14 @@ def _expiry(value: str) -> str:
             return date.fromisoformat(value).isoformat()
     except ValueError:
         pass
-    raise ValueError("must be a date of the calendar, YYYY-MM-DD")
+    raise ValueError("must be a calendar date, YYYY-MM-DD")
 
 
 def _nanoseconds(value: object) -> int:
-    """RFC 3339 to nanoseconds since the epoch; UTC when it has no offset; clamped to the contracts' `ts`."""
+    """Convert an RFC 3339 time to nanoseconds since the epoch. A time without an offset is UTC.
+
+    The result is clamped to the range that the contracts allow for `ts`.
+    """
     parts = _TIME.fullmatch(str(value))
     try:
         if parts is None:
@@ -84,18 +87,21 @@ Flag = Annotated[bool, BeforeValidator(_flag)]
 
 
 class Query(BaseModel):
-    """A query string. An unknown parameter is refused: a misspelt filter that is ignored gives a wrong
-    answer that looks right."""
+    """Base of all query strings.
+
+    Unknown parameters are refused: if a misspelt filter were ignored, the response would look right but be
+    wrong.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class NoQuery(Query):
-    """Nothing."""
+    """No parameters."""
 
 
 class PcrQuery(Query):
-    """`start` and `end` are inclusive event times of the history."""
+    """Parameters of /pcr. `start` and `end` are inclusive event times and bound the history."""
 
     expiry: Expiry | None = None
     history: Flag | None = None
@@ -111,17 +117,21 @@ class PcrQuery(Query):
 
     @property
     def wants_history(self) -> bool:
-        """Asked for, or implied by a parameter that only a history can obey."""
+        """True if `history` asks for it, or else if a parameter is present that only a history uses."""
         if self.history is not None:
             return self.history
         return (self.start, self.end, self.limit) != (None, None, None)
 
 
 class ExpiryQuery(Query):
+    """Parameters of the routes that read one chain."""
+
     expiry: Expiry
 
 
 class OhlcQuery(Query):
+    """Parameters of /ohlc. `window` is in minutes."""
+
     window: Window = 5
     limit: Limit = 100
 
@@ -130,7 +140,7 @@ Q = TypeVar("Q", bound=Query)
 
 
 def parse(model: type[Q], args: MultiDict[str, str]) -> Q:
-    """The query string as `model`. Raises BadInput naming every parameter that breaks its rule."""
+    """Read a query string as `model`. Raises BadInput, which names every invalid parameter and its rule."""
     twice = [name for name, values in args.lists() if len(values) > 1]
     if twice:
         raise BadInput(*((name, "must be given once") for name in twice))
@@ -148,5 +158,5 @@ def _named(error: Any) -> tuple[str, str]:
         rule = "must be given"
     if error["loc"]:
         return str(error["loc"][0]), rule
-    field, _, rule = rule.partition(": ")  # a rule over several fields names the first
+    field, _, rule = rule.partition(": ")  # the text of a rule over several fields starts with a field's name
     return field, rule

@@ -1,4 +1,4 @@
-"""The routes: what they take, and the shape of what they give."""
+"""The HTTP routes: validate the parameters, read the data and return the JSON response."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import orjson
 from flask import Blueprint, Response, current_app, request
 
 from analytics import params
-from analytics.cache import Cache, CacheAway
+from analytics.cache import Cache, CacheUnavailable
 from analytics.domain import bars, buildup, max_pain, pcr, surface
 from analytics.domain.values import Broken, Json
 from analytics.errors import UnknownProduct
-from analytics.sources import Sources, sound
+from analytics.sources import Sources, valid
 
 EXTENSION = "deltastream.analytics"
-HISTORY = 100  # stored ratios of an answer, unless said
+HISTORY = 100  # default limit of stored ratios in a response
 routes = Blueprint("routes", __name__)
 
 
 @dataclass(frozen=True)
-class Known:
-    """What the routes ask."""
+class Readers:
+    """The objects that the routes read from."""
 
     sources: Sources
     cache: Cache
 
 
-def _known() -> Known:
-    found: Known = current_app.extensions[EXTENSION]
+def _readers() -> Readers:
+    found: Readers = current_app.extensions[EXTENSION]
     return found
 
 
@@ -39,10 +39,13 @@ def _json(answer: Json) -> Response:
 
 @routes.get("/pcr/<product>")
 def ratios(product: str) -> Response:
-    """Put/call ratios: `latest` is a list by expiry, or the object of the expiry asked for (as the original
-    had it); `history` only if asked for."""
+    """Return put/call ratios.
+
+    `latest` is a list ordered by expiry. If the request names an expiry, `latest` is the object of that
+    expiry, as in the original. `history` is present only on request.
+    """
     name, query = params.product(product), params.parse(params.PcrQuery, request.args)
-    sources = _known().sources
+    sources = _readers().sources
     answer: Json = {"product": name}
     if query.expiry is None:
         found, source = sources.ratios(name)
@@ -62,38 +65,38 @@ def ratios(product: str) -> Response:
 
 @routes.get("/volatility-surface/<product>")
 def volatility_surface(product: str) -> Response:
-    """Implied volatilities by expiry and strike, at most five seconds old."""
+    """Return implied volatilities by expiry and strike, at most SURFACE_S seconds old."""
     name = params.product(product)
     params.parse(params.NoQuery, request.args)
-    known = _known()
-    with suppress(CacheAway, Broken):
-        if kept := known.cache.surface(name):
-            return _json(surface.answer(kept))
-    smiles = list(sound("surface", known.sources.chains(name), surface.smile))
+    readers = _readers()
+    with suppress(CacheUnavailable, Broken):
+        if cached := readers.cache.surface(name):
+            return _json(surface.answer(cached))
+    smiles = list(valid("surface", readers.sources.chains(name), surface.smile))
     if not smiles:
-        raise UnknownProduct(f"no option chain with volatilities is known of {name}")
-    made = surface.surface(name, smiles)
-    known.cache.keep_surface(name, made)
-    return _json(surface.answer(made))
+        raise UnknownProduct(f"no option chain of {name} with volatilities is known")
+    built = surface.surface(name, smiles)
+    readers.cache.cache_surface(name, built)
+    return _json(surface.answer(built))
 
 
 @routes.get("/max-pain/<product>")
 def pain(product: str) -> Response:
-    """The strike at which holders of options lose most."""
+    """Return the strike at which option holders lose most."""
     name, query = params.product(product), params.parse(params.ExpiryQuery, request.args)
-    return _json(max_pain.answer(*_known().sources.chain(name, query.expiry)))
+    return _json(max_pain.answer(*_readers().sources.chain(name, query.expiry)))
 
 
 @routes.get("/oi-buildup/<product>")
 def oi_buildup(product: str) -> Response:
-    """Open interest in, at and out of the money, and the build-up of every strike."""
+    """Return open interest in, at and out of the money, and the build-up of every strike."""
     name, query = params.product(product), params.parse(params.ExpiryQuery, request.args)
-    return _json(buildup.answer(*_known().sources.chain(name, query.expiry)))
+    return _json(buildup.answer(*_readers().sources.chain(name, query.expiry)))
 
 
 @routes.get("/ohlc/<product>")
 def ohlc(product: str) -> Response:
-    """Bars of the underlying, newest first; the first one is still open while ticks come."""
+    """Return bars of the underlying, newest first. During the session the first bar is still changing."""
     name, query = params.product(product), params.parse(params.OhlcQuery, request.args)
-    found, complete = _known().sources.bars(name, query.window, query.limit)
+    found, complete = _readers().sources.bars(name, query.window, query.limit)
     return _json(bars.answer(name, query.window, found, complete=complete))

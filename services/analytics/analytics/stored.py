@@ -1,4 +1,4 @@
-"""Storage over HTTP: what to ask when the cache has nothing, and all that is history."""
+"""HTTP client of storage, for history and for data that the cache lacks."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from analytics.domain.values import Json, rfc3339_ns
 
 AUDIENCE = "storage"
 TOKEN_WAIT_S = 3.0
-_TIMEOUT = urllib3.Timeout(connect=0.5, read=4.0)  # storage gives its own queries 3 s
+_TIMEOUT = urllib3.Timeout(connect=0.5, read=4.0)  # longer than storage's own query timeout of 3 s
 
 
 class StorageFailed(Exception):
-    """Storage gave no usable answer. `reason`: unavailable, timeout, refused, invalid or no_token."""
+    """Storage gave no usable response. `reason` is unavailable, timeout, refused, invalid or no_token."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -31,12 +31,15 @@ class StorageFailed(Exception):
 
 
 def pool(connections: int) -> urllib3.PoolManager:
-    """Kept-alive connections, at most `connections` a host; opens none before its first use."""
+    """Return a pool of kept-alive connections, at most `connections` per host, opened on first use."""
     return urllib3.PoolManager(num_pools=4, maxsize=connections, block=True)
 
 
 class Storage:
-    """The questions. Every method raises StorageFailed within seconds when storage does not answer."""
+    """Calls storage's routes.
+
+    Every method raises StorageFailed within seconds if storage gives no usable response.
+    """
 
     def __init__(
         self,
@@ -46,12 +49,12 @@ class Storage:
         *,
         trace: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        """`trace` gives the headers that tie our calls to the request at hand."""
+        """`trace` returns the headers that link calls of storage to the current request."""
         self._http, self._url, self._tokens, self._trace = http, url, tokens, trace
         self._fetching = threading.Lock()
 
     def ping(self) -> None:
-        """Return if storage is ready."""
+        """Return if storage is ready. Raises StorageFailed or, if it cannot connect, urllib3's HTTPError."""
         timeout = urllib3.Timeout(connect=0.3, read=0.5)
         answer = self._http.request("GET", f"{self._url}/readyz", timeout=timeout, retries=False)
         if answer.status != 200:
@@ -66,7 +69,7 @@ class Storage:
         end: int | None = None,
         limit: int,
     ) -> list[Json]:
-        """Stored ratios, newest first; `start` and `end` in nanoseconds, inclusive."""
+        """Return stored ratios, newest first; `start` and `end` are in nanoseconds, inclusive."""
         query: dict[str, Any] = {"limit": limit}
         if expiry is not None:
             query["expiry"] = expiry
@@ -76,17 +79,17 @@ class Storage:
         return self._list("/pcr/{}", product, "history", query)
 
     def chain(self, product: str, expiry: str) -> Json | None:
-        """The newest chain of an expiry, with a list a column."""
+        """Return the newest chain of an expiry, with one list per column, or None."""
         query = {"expiry": expiry, "limit": 1, "shape": "columns"}
         found = self._list("/option/chain/{}", product, "chains", query)
         return found[0] if found else None
 
     def bars(self, product: str, minutes: int, limit: int) -> list[Json]:
-        """Bars, newest first."""
+        """Return the newest bars of `minutes` each, newest first."""
         return self._list("/ohlc/{}", product, "bars", {"window": minutes, "limit": limit})
 
     def expiries(self, product: str) -> list[str]:
-        """Expiries with stored chains, ascending."""
+        """Return the expiries with stored chains, ascending."""
         found = self._get("/expiries/{}", product, {}).get("expiries")
         if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
             raise self._failed("invalid")
@@ -116,8 +119,8 @@ class Storage:
         return body
 
     def _send(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
-        # A kept-alive connection that storage closed meanwhile deserves a second try; a timeout does not:
-        # the query would run twice on a database that is slow already.
+        # Retry once if storage has closed a kept-alive connection. Do not retry a timeout: the query would
+        # run twice on a database that is already slow.
         again = Retrying(
             retry=retry_if_exception_type((exceptions.NewConnectionError, exceptions.ProtocolError)),
             stop=stop_after_attempt(2),
@@ -141,7 +144,8 @@ class Storage:
             raise self._failed("unavailable") from error
 
     def _token(self) -> dict[str, str]:
-        # ServiceToken serves one at a time; while auth hangs, the others must not queue for minutes.
+        # ServiceToken serves one thread at a time. While auth hangs, the other threads must not queue for
+        # minutes.
         if not self._fetching.acquire(timeout=TOKEN_WAIT_S):
             raise self._failed("no_token")
         try:

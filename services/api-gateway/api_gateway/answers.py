@@ -1,7 +1,7 @@
-"""What upstreams answer, for the document: the fields callers may rely on.
+"""Response models for the OpenAPI document: the fields that clients may rely on.
 
-Only described here, never enforced at run time: an upstream's bytes pass through unchanged, and its own
-tests keep its promise. Every model allows more fields than it names.
+The gateway does not enforce these models at run time. It passes upstream responses through unchanged, and the
+tests of each upstream verify its responses. Every model allows additional fields.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from api_gateway.models import said
+from api_gateway.models import documented
 
 
 class Open(BaseModel):
@@ -18,135 +18,149 @@ class Open(BaseModel):
 
 
 class FieldError(BaseModel):
-    field: str = said(description="The parameter or member.", example="limit")
-    rule: str = said(description="The rule it breaks.", example="Input should be a valid integer")
+    field: str = documented(description="The parameter or member.", example="limit")
+    rule: str = documented(description="The rule it breaks.", example="Input should be a valid integer")
 
 
 class Problem(Open):
     """An error (RFC 9457)."""
 
-    type: str = said(description="Kind of problem; about:blank when `code` says it all.")
-    title: str = said(description="The status in words.", example="Bad Request")
-    status: int = said(description="HTTP status.", example=400)
-    detail: str = said(description="What is wrong, for people.")
-    code: str = said(description="What is wrong, for programs; stable.", example="bad_input")
-    request_id: str = said(description="Id of the request in all logs (also the header X-Request-ID).")
+    type: str = documented(description="Type of the problem; about:blank if `code` identifies it.")
+    title: str = documented(description="Reason phrase of the status.", example="Bad Request")
+    status: int = documented(description="HTTP status.", example=400)
+    detail: str = documented(description="Explanation for people.")
+    code: str = documented(description="Stable error code for programs.", example="bad_input")
+    request_id: str = documented(description="Request id in all logs (also the header X-Request-ID).")
 
 
 class User(Open):
-    id: str = said(description="Account id.")
-    email: str = said(description="Address of the account.", example="test@example.com")
+    id: str = documented(description="Account id.")
+    email: str = documented(description="Email address.", example="test@example.com")
 
 
 class Session(Open):
-    token: str = said(description="Access token, valid 10 minutes: Authorization: Bearer <token>.")
+    token: str = documented(description="Access token, valid 10 minutes: Authorization: Bearer <token>.")
     user: User
 
 
 class Verified(Open):
-    valid: bool = said(description="Whether the token holds.")
+    valid: bool = documented(description="Whether the token is valid.")
 
 
 class Refreshed(Open):
-    token: str = said(description="A new access token.")
+    token: str = documented(description="A new access token.")
 
 
 class Products(Open):
-    products: list[str] = said(description="Products with stored data.", example=["NIFTY", "BANKNIFTY"])
+    products: list[str] = documented(description="Products with stored data.", example=["NIFTY", "BANKNIFTY"])
 
 
 class Tick(Open):
-    product: str = said(description="Product symbol.", example="NIFTY")
-    price: float = said(description="Price, in the product's currency per share.", example=23501.1)
-    timestamp: str = said(description="Event time (RFC 3339, UTC).", example="2024-06-21T09:59:59.000Z")
+    product: str = documented(description="Product symbol.", example="NIFTY")
+    price: float = documented(description="Price, in the product's currency per share.", example=23501.1)
+    timestamp: str = documented(description="Event time (RFC 3339, UTC).", example="2024-06-21T09:59:59.000Z")
 
 
 class Ticks(Open):
-    product: str = said(description="Product symbol.", example="NIFTY")
-    count: int = said(description="Length of `ticks`.", example=1)
-    ticks: list[Tick] = said(description="Newest first.")
+    product: str = documented(description="Product symbol.", example="NIFTY")
+    count: int = documented(description="Length of `ticks`.", example=1)
+    ticks: list[Tick] = documented(description="Newest first.")
 
 
 class Chain(Open):
-    product: str = said(description="Product symbol.", example="NIFTY")
-    expiry: str = said(description="Expiry date (YYYY-MM-DD).", example="2024-06-27")
-    spot_price: float = said(description="Price of the underlying, per share.", example=23501.1)
-    pcr_oi: float | None = said(None, description="Put over call open interest.", example=0.789)
-    pcr_volume: float | None = said(None, description="Put over call volume.", example=0.863)
-    atm_strike: float | None = said(None, description="Strike nearest the money, per share.")
-    atm_straddle_price: float | None = said(None, description="Call plus put at atm_strike, per share.")
-    max_pain_strike: float | None = said(None, description="Strike at which holders lose most, per share.")
-    total_call_oi: int | None = said(None, description="Open interest of all calls, in oi_unit.")
-    total_put_oi: int | None = said(None, description="Open interest of all puts, in oi_unit.")
-    calls: Any = said(None, description="One row a strike, calls.")
-    puts: Any = said(None, description="One row a strike, puts.")
-    timestamp: str = said(description="Event time (RFC 3339, UTC).", example="2024-06-21T09:59:59.000Z")
+    product: str = documented(description="Product symbol.", example="NIFTY")
+    expiry: str = documented(description="Expiry date (YYYY-MM-DD).", example="2024-06-27")
+    spot_price: float = documented(description="Price of the underlying, per share.", example=23501.1)
+    pcr_oi: float | None = documented(None, description="Put/call ratio of open interest.", example=0.789)
+    pcr_volume: float | None = documented(None, description="Put/call ratio of volume.", example=0.863)
+    atm_strike: float | None = documented(None, description="At-the-money strike, per share.")
+    atm_straddle_price: float | None = documented(
+        None, description="Call plus put price at atm_strike, per share."
+    )
+    max_pain_strike: float | None = documented(
+        None, description="Strike with the lowest total payout, per share."
+    )
+    total_call_oi: int | None = documented(None, description="Open interest of all calls, in oi_unit.")
+    total_put_oi: int | None = documented(None, description="Open interest of all puts, in oi_unit.")
+    calls: Any = documented(None, description="Calls, one row per strike.")
+    puts: Any = documented(None, description="Puts, one row per strike.")
+    timestamp: str = documented(description="Event time (RFC 3339, UTC).", example="2024-06-21T09:59:59.000Z")
 
 
 class Chains(Open):
-    product: str = said(description="Product symbol.", example="NIFTY")
-    count: int = said(description="Length of `chains`.", example=1)
-    chains: list[Chain] = said(description="Newest first.")
+    product: str = documented(description="Product symbol.", example="NIFTY")
+    count: int = documented(description="Length of `chains`.", example=1)
+    chains: list[Chain] = documented(description="Newest first.")
 
 
 class Expiries(Open):
-    product: str = said(description="Product symbol.", example="NIFTY")
-    expiries: list[str] = said(description="Expiry dates, ascending.", example=["2024-06-27"])
+    product: str = documented(description="Product symbol.", example="NIFTY")
+    expiries: list[str] = documented(description="Expiry dates, ascending.", example=["2024-06-27"])
 
 
 class Quote(Open):
-    symbol: str = said(description="Contract symbol.", example="NIFTY20240627C23500")
-    bid: float | None = said(None, description="Best bid, per share.", example=118.0)
-    ask: float | None = said(None, description="Best ask, per share.", example=118.5)
-    iv: float | None = said(None, description="Implied volatility at the mid, annualised.", example=0.1061)
-    delta: float | None = said(None, description="Change of the price per change of the spot.")
-    timestamp: str = said(description="Event time (RFC 3339, UTC).", example="2024-06-21T09:59:59.000Z")
+    symbol: str = documented(description="Contract symbol.", example="NIFTY20240627C23500")
+    bid: float | None = documented(None, description="Best bid, per share.", example=118.0)
+    ask: float | None = documented(None, description="Best ask, per share.", example=118.5)
+    iv: float | None = documented(
+        None, description="Implied volatility at the mid, annualised.", example=0.1061
+    )
+    delta: float | None = documented(
+        None, description="Change of the option price per unit change of the spot price."
+    )
+    timestamp: str = documented(description="Event time (RFC 3339, UTC).", example="2024-06-21T09:59:59.000Z")
 
 
 class Quotes(Open):
-    symbol: str = said(description="Contract symbol.", example="NIFTY20240627C23500")
-    count: int = said(description="Length of `quotes`.", example=1)
-    quotes: list[Quote] = said(description="Newest first.")
+    symbol: str = documented(description="Contract symbol.", example="NIFTY20240627C23500")
+    count: int = documented(description="Length of `quotes`.", example=1)
+    quotes: list[Quote] = documented(description="Newest first.")
 
 
 class Pcr(Open):
-    product: str = said(description="Product symbol.", example="NIFTY")
-    latest: Any = said(
+    product: str = documented(description="Product symbol.", example="NIFTY")
+    latest: Any = documented(
         None,
-        description="Ratios per expiry (a list), or those of the expiry asked for (an object).",
+        description="Latest ratios: a list with one entry per expiry, or one object if `expiry` is given.",
     )
-    history: list[dict[str, Any]] = said([], description="Stored ratios, newest first, if asked for.")
+    history: list[dict[str, Any]] = documented(
+        [], description="Stored ratios, newest first; empty unless requested."
+    )
 
 
 class Smile(Open):
-    expiry: str = said(description="Expiry date (YYYY-MM-DD).", example="2024-06-27")
-    strikes: list[float] = said(description="Strikes, per share.", example=[23450.0, 23500.0])
-    call_ivs: list[float | None] = said(description="Implied volatilities of calls, annualised.")
-    put_ivs: list[float | None] = said(description="Implied volatilities of puts, annualised.")
-    avg_iv: float | None = said(None, description="Mean of those that exist, annualised.", example=0.1061)
+    expiry: str = documented(description="Expiry date (YYYY-MM-DD).", example="2024-06-27")
+    strikes: list[float] = documented(description="Strikes, per share.", example=[23450.0, 23500.0])
+    call_ivs: list[float | None] = documented(description="Implied volatilities of calls, annualised.")
+    put_ivs: list[float | None] = documented(description="Implied volatilities of puts, annualised.")
+    avg_iv: float | None = documented(
+        None, description="Mean of the available volatilities, annualised.", example=0.1061
+    )
 
 
 class Surface(Open):
-    product: str = said(description="Product symbol.", example="NIFTY")
-    expiries: list[Smile] = said(description="By expiry, ascending.")
+    product: str = documented(description="Product symbol.", example="NIFTY")
+    expiries: list[Smile] = documented(description="One smile per expiry, ascending.")
 
 
 class MaxPain(Open):
-    product: str = said(description="Product symbol.", example="NIFTY")
-    expiry: str = said(description="Expiry date (YYYY-MM-DD).", example="2024-06-27")
-    max_pain_strike: float | None = said(description="Strike at which holders lose most, per share.")
-    spot_price: float | None = said(description="Price of the underlying, per share.", example=23501.1)
-    distance_from_spot: float | None = said(None, description="max_pain_strike - spot_price, per share.")
-    distance_pct: float | None = said(None, description="The same in percent of the spot.")
+    product: str = documented(description="Product symbol.", example="NIFTY")
+    expiry: str = documented(description="Expiry date (YYYY-MM-DD).", example="2024-06-27")
+    max_pain_strike: float | None = documented(description="Strike with the lowest total payout, per share.")
+    spot_price: float | None = documented(description="Price of the underlying, per share.", example=23501.1)
+    distance_from_spot: float | None = documented(
+        None, description="max_pain_strike - spot_price, per share."
+    )
+    distance_pct: float | None = documented(None, description="distance_from_spot in percent of spot_price.")
 
 
 class OiBuildup(Open):
-    product: str = said(description="Product symbol.", example="NIFTY")
-    expiry: str = said(description="Expiry date (YYYY-MM-DD).", example="2024-06-27")
-    spot_price: float | None = said(None, description="Price of the underlying, per share.")
-    call_buildup: dict[str, Any] = said(description="Open interest of calls: itm, atm, otm; in oi_unit.")
-    put_buildup: dict[str, Any] = said(description="Open interest of puts: itm, atm, otm; in oi_unit.")
+    product: str = documented(description="Product symbol.", example="NIFTY")
+    expiry: str = documented(description="Expiry date (YYYY-MM-DD).", example="2024-06-27")
+    spot_price: float | None = documented(None, description="Price of the underlying, per share.")
+    call_buildup: dict[str, Any] = documented(description="Call open interest: itm, atm, otm; in oi_unit.")
+    put_buildup: dict[str, Any] = documented(description="Put open interest: itm, atm, otm; in oi_unit.")
 
 
 class Ohlc(Open):
-    product: str = said(description="Product symbol.", example="NIFTY")
+    product: str = documented(description="Product symbol.", example="NIFTY")

@@ -1,4 +1,4 @@
-"""The one place where the gateway's collaborators are made and joined."""
+"""Build the gateway's objects from its settings and connect them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WSGIApp = Callable[..., Iterable[bytes]]
 
 
 class _Json(JSONProvider):
-    """orjson: stricter (no NaN) and safe against deep nesting, which the standard library is not."""
+    """Flask's JSON by orjson: it rejects NaN and, unlike the standard library, survives deep nesting."""
 
     def dumps(self, obj: Any, **_kwargs: Any) -> str:
         return orjson.dumps(obj).decode()
@@ -41,12 +41,13 @@ class _Json(JSONProvider):
 
 
 def create_app(settings: Settings | None = None) -> WSGIApp:
-    """The whole gateway as WSGI."""
+    """Return the gateway as a WSGI application. Reads the environment if `settings` is None."""
     settings = settings or load()
     log_setup.configure(SERVICE, __version__, settings.log_level)
     if settings.anonymous_read:
         structlog.get_logger("start").warning(
-            "anonymous_read", meaning="data and analytics are served without a token: for a local run only"
+            "anonymous_read",
+            meaning="data and analytics are served without a token; use this for a local run only",
         )
     app = _flask_app(settings)
     health = Health(SERVICE, readiness.Sweep(_targets(settings)).checks())
@@ -72,12 +73,12 @@ def _flask_app(settings: Settings) -> Flask:
     app.json = _Json(app)
     for blueprint in (routes.auth, routes.data, routes.analytics):
         app.register_api(blueprint)
-    docs.install(app, docs.finished(app.api_doc, anonymous_read=settings.anonymous_read))
+    docs.install(app, docs.completed(app.api_doc, anonymous_read=settings.anonymous_read))
     app.extensions[proxy.EXTENSION] = _proxy(settings)
 
-    # The order of these is the order in which a request meets them.
+    # Hooks run in the order of their installation.
     errors.install(app)
-    # Without tokens a page of any site could read through a name that it points at this address.
+    # DNS rebinding: any web site can point its own host name at this address and read what needs no token.
     hosts = {*edge.LOOPBACK, *settings.allowed_hosts} if settings.anonymous_read else None
     edge.install(app, cors_origins=settings.cors_origins, hosts=hosts)
     jwks_url = f"{settings.auth_url}/.well-known/jwks.json"
@@ -110,7 +111,7 @@ def _proxy(settings: Settings) -> proxy.Proxy:
 
 
 def _targets(settings: Settings) -> dict[str, Callable[[], object]]:
-    """All that must answer before the gateway calls itself ready."""
+    """Return a check for each dependency that must answer before the gateway is ready."""
     urls = {
         "auth": f"{settings.auth_url}/readyz",
         "storage": f"{settings.storage_url}/readyz",

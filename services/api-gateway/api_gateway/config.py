@@ -1,4 +1,4 @@
-"""Every setting of the gateway, read from the environment once, at start."""
+"""Settings of the gateway, read from the environment once at start."""
 
 from __future__ import annotations
 
@@ -19,31 +19,35 @@ def _commas(value: object) -> object:
 
 
 class Settings(BaseModel):
-    """Names are the environment variables' names in lower case."""
+    """Settings. Each field is the environment variable of the same name in upper case."""
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
-    max_connections: int = Field(512, ge=8, le=4096, description="Most connections at the same time.")
+    max_connections: int = Field(512, ge=8, le=4096, description="Most simultaneous connections.")
     max_connections_per_address: int = Field(
-        128, ge=1, le=4096, description="Most connections from one address (IPv6: one /64)."
+        128, ge=1, le=4096, description="Most simultaneous connections from one address (IPv6: one /64)."
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
-    redis_url: SecretStr = Field(SecretStr("redis://localhost:6379/0"), description="Counters of the limits.")
-    auth_url: HttpUrl = Field("http://localhost:8001", description="The auth service.")
-    storage_url: HttpUrl = Field("http://localhost:8003", description="The storage service.")
-    analytics_url: HttpUrl = Field("http://localhost:8004", description="The analytics service.")
-    service_client_id: str = Field("api-gateway", description="Who the gateway is towards auth.")
-    service_client_secret: SecretStr = Field(min_length=1, description="Its secret.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Lowest level to log."
+    )
+    redis_url: SecretStr = Field(
+        SecretStr("redis://localhost:6379/0"), description="Redis for the rate limits."
+    )
+    auth_url: HttpUrl = Field("http://localhost:8001", description="URL of auth.")
+    storage_url: HttpUrl = Field("http://localhost:8003", description="URL of storage.")
+    analytics_url: HttpUrl = Field("http://localhost:8004", description="URL of analytics.")
+    service_client_id: str = Field("api-gateway", description="The gateway's client id at auth.")
+    service_client_secret: SecretStr = Field(min_length=1, description="The secret of that client.")
     anonymous_read: bool = Field(False, description="Serve data and analytics without a token.")
-    cors_origins: list[str] = Field([], description="Origins that may read the answers.")
+    cors_origins: list[str] = Field([], description="Web origins that may read responses.")
     allowed_hosts: list[str] = Field(
-        [], description="Names in Host, besides loopback's, that anonymous reads may use."
+        [], description="Host names, besides loopback names, that anonymous reads may use."
     )
-    trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies whose X-Forwarded-* are believed.")
-    rate_limit_per_minute: int = Field(600, ge=1, description="Reads an account, or an address, may make.")
-    auth_rate_limit_per_minute: int = Field(30, ge=1, description="Calls of /api/auth from one address.")
-    ready_urls: dict[str, HttpUrl] = Field({}, description="What else /readyz asks.")
-    upstream_max_bytes: int = Field(16 << 20, ge=1024, description="Largest answer taken from an upstream.")
+    trusted_proxies: int = Field(0, ge=0, le=10, description="Number of trusted proxies in front.")
+    rate_limit_per_minute: int = Field(600, ge=1, description="Reads per account or address.")
+    auth_rate_limit_per_minute: int = Field(30, ge=1, description="/api/auth calls per address.")
+    ready_urls: dict[str, HttpUrl] = Field({}, description="Further URLs that /readyz checks.")
+    upstream_max_bytes: int = Field(16 << 20, ge=1024, description="Largest upstream response.")
 
     @field_validator("redis_url")
     @classmethod
@@ -85,5 +89,5 @@ class Settings(BaseModel):
 
 
 def load() -> Settings:
-    """The settings, or an end of the process (2) that names variable, value and rule."""
+    """Return the settings. If any is invalid, print variable, value and rule and exit with status 2."""
     return environment.load(Settings, _SECRETS)

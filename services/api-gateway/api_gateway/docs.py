@@ -1,4 +1,4 @@
-"""The API's document, generated from the routes, and the page that shows it."""
+"""The OpenAPI document, generated from the routes, and the Swagger UI page that shows it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import orjson
 from flask import Blueprint, Flask, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-_ASSETS = str(files("flask_openapi3_swagger") / "templates" / "swagger")  # read from disk: no CDN
+_ASSETS = str(
+    files("flask_openapi3_swagger") / "templates" / "swagger"
+)  # served by the gateway, not by a CDN
 _CSP = "; ".join(
     (
         "default-src 'none'",
@@ -41,7 +43,7 @@ _START = 'SwaggerUIBundle({url: "/api/openapi.json", dom_id: "#swagger-ui", deep
 
 _HEALTH = {
     "tags": ["Health"],
-    "summary": "Whether everything serves (also /readyz; /livez asks only for the gateway itself).",
+    "summary": "Readiness of the gateway and its dependencies (also /readyz); /livez checks only itself.",
     "operationId": "health",
     "responses": {
         status: {
@@ -52,25 +54,25 @@ _HEALTH = {
                         "type": "object",
                         "required": ["status", "service", "checks"],
                         "properties": {
-                            "status": {"enum": ["healthy", "unhealthy"], "description": "The sum."},
-                            "service": {"const": "api-gateway", "description": "Who answers."},
+                            "status": {"enum": ["healthy", "unhealthy"], "description": "Overall."},
+                            "service": {"const": "api-gateway", "description": "This service."},
                             "checks": {
                                 "type": "object",
                                 "additionalProperties": {"enum": ["ok", "unavailable"]},
-                                "description": "Each dependency.",
+                                "description": "State of each dependency.",
                             },
                         },
                     }
                 }
             },
         }
-        for status, description in (("200", "Everything serves."), ("503", "Something does not."))
+        for status, description in (("200", "All are ready."), ("503", "At least one is unavailable."))
     },
 }
 
 
 def install(app: Flask, document: dict[str, Any]) -> None:
-    """Serve `document` at /api/openapi.json and, to each client in its own way, at /api/docs."""
+    """Serve `document` at /api/openapi.json, and at /api/docs as JSON or, to browsers, as a page."""
     content = orjson.dumps(document)
     pages = Blueprint("docs", __name__, static_folder=_ASSETS, static_url_path="/api/docs/assets")
 
@@ -80,7 +82,7 @@ def install(app: Flask, document: dict[str, Any]) -> None:
 
     @pages.get("/api/docs")
     def docs() -> Response:
-        # The original answered JSON, so only who prefers HTML gets the page; curl's */* does not.
+        # The original answers JSON here. Only a client that prefers HTML gets the page; curl sends */*.
         kind = request.accept_mimetypes.best_match(("application/json", "text/html"), "application/json")
         answer = openapi() if kind == "application/json" else Response(_PAGE, content_type="text/html")
         if kind == "text/html":
@@ -99,8 +101,8 @@ def install(app: Flask, document: dict[str, Any]) -> None:
     app.register_blueprint(pages)
 
 
-def finished(document: dict[str, Any], *, anonymous_read: bool) -> dict[str, Any]:
-    """The generated document with what the generator cannot say."""
+def completed(document: dict[str, Any], *, anonymous_read: bool) -> dict[str, Any]:
+    """Complete the generated document: optional bodies, optional tokens and /health. Returns `document`."""
     for path in document["paths"].values():
         for operation in path.values():
             body = operation.get("requestBody")

@@ -1,4 +1,4 @@
-"""What happens to every request at the gateway: sizes, origins, headers, one metric."""
+"""Checks and headers of every request: host name, sizes, CORS, response headers and the request metric."""
 
 from __future__ import annotations
 
@@ -17,31 +17,32 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header, without port and brackets; empty if it is none."""
+    """Return the name in a Host header without port and brackets, or "" if the header is malformed."""
     try:
         parts = urlsplit(f"//{host}")
-        _ = parts.port  # raises for what is no port
+        _ = parts.port  # raises ValueError if the port is invalid
     except ValueError:
         return ""
     return (parts.hostname or "") if parts.netloc == host and "@" not in host else ""
 
 
 def install(app: Flask, *, cors_origins: Collection[str], hosts: Collection[str] | None = None) -> None:
-    """Install its hooks; before the limits, so that what is refused here costs nobody a request.
+    """Install the hooks on `app`.
 
-    `hosts` are the names by which the gateway may be asked (None: any).
+    Call it before the rate limits are installed: a request that is refused here then counts against no limit.
+    `cors_origins` are the allowed web origins; `hosts` the allowed names in Host (None: any).
     """
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
 
-    def ours() -> None:
+    def check_host() -> None:
         if hosts is not None and host_name(request.host) not in hosts:
-            raise ForeignHost("while reads are anonymous, Host must be localhost or a name in ALLOWED_HOSTS")
+            raise ForeignHost("with ANONYMOUS_READ, Host must be localhost or a name in ALLOWED_HOSTS")
 
-    def bounded() -> None:
+    def check_size() -> None:
         if len(request.query_string) > MAX_QUERY_BYTES:
             raise QueryTooLong(f"the query string is longer than {MAX_QUERY_BYTES} bytes")
-        if request.get_data():  # 413 when it is too long, with or without a Content-Length
-            request.get_json()  # 400 or 415 when it is no JSON
+        if request.get_data():  # 413 if the body is too long, with or without a Content-Length
+            request.get_json()  # 400 or 415 if the body is not JSON
 
     def allowed_origin() -> str | None:
         origin = request.headers.get("Origin")
@@ -70,9 +71,10 @@ def install(app: Flask, *, cors_origins: Collection[str], hosts: Collection[str]
             response.headers["Cache-Control"] = "no-store"
         return response
 
-    # What a token opened is for no shared cache. Flask calls the newest hook first, `finish` before this one.
+    # Shared caches must not store responses to authorised requests. Flask calls the newest after_request hook
+    # first, so `finish` runs before this one.
     answers.install(app, metrics.REQUESTS, cache_control="private, no-cache")
-    app.before_request(ours)
-    app.before_request(bounded)
+    app.before_request(check_host)
+    app.before_request(check_size)
     app.before_request(preflight)
     app.after_request(finish)

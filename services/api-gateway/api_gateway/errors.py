@@ -1,4 +1,4 @@
-"""What can go wrong, and the one table that says how it is answered (RFC 9457)."""
+"""The gateway's errors, and the table that maps each to a status and a code (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from api_gateway.chassis.problems import ServiceError
 
 
 class QueryTooLong(ServiceError):
-    """The query string is over the limit."""
+    """The query string exceeds the limit."""
 
 
 class ForeignHost(ServiceError):
-    """Asked by a name that may be anybody's (DNS rebinding)."""
+    """The Host header has a name that is not allowed, as in a DNS rebinding attack."""
 
 
 class UpstreamError(ServiceError):
-    """An upstream gave no answer that may be passed on."""
+    """An upstream gave no response that the gateway can return to the client."""
 
     def __init__(self, upstream: str, detail: str) -> None:
         super().__init__(detail, upstream=upstream)
@@ -27,18 +27,18 @@ class UpstreamError(ServiceError):
 
 
 class UpstreamUnavailable(UpstreamError):
-    """It cannot be reached, or its circuit is open."""
+    """The upstream cannot be reached, or its circuit breaker is open."""
 
 
 class UpstreamTimeout(UpstreamError):
-    """It was reached and did not answer in time."""
+    """The upstream was reached but did not answer in time."""
 
 
 class UpstreamInvalid(UpstreamError):
-    """It answered something that the contract does not know: refused our token, no JSON, too large."""
+    """The response breaks the contract: the gateway's token refused, not JSON, or too large."""
 
 
-# Codes of errors that Flask raises itself are in chassis/problems.py.
+# chassis/problems.py has the codes of Flask's own errors.
 TABLE: problems.Table = {
     QueryTooLong: (414, "query_too_long"),
     ForeignHost: (421, "foreign_host"),
@@ -52,7 +52,7 @@ _RULES = {"extra_forbidden": "is not a parameter of this route", "missing": "mus
 
 
 def bad_input(error: ValidationError) -> Response:
-    """400 that names every field that breaks its rule, without repeating its value."""
+    """Return a 400 problem that names every invalid field and its rule, but not the value."""
     errors = [
         {
             "field": ".".join(map(str, one["loc"])) or "body",
@@ -65,7 +65,7 @@ def bad_input(error: ValidationError) -> Response:
 
 
 def install(app: Flask) -> None:
-    """Answer every error of `app` as a problem."""
+    """Make `app` answer every error as a problem."""
 
     tokens = {Unauthorized: problems.unauthorized, KeysUnavailable: problems.no_keys}
     problems.install(app, "the gateway", TABLE, tokens)

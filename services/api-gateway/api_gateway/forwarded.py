@@ -1,4 +1,4 @@
-"""Tells auth whose request it is, with a proof that the gateway says so."""
+"""Sign the caller's address for auth, so that auth can trust it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 
 class Forwarded:
-    """Signs the caller's address with the gateway's client secret: auth believes nobody else.
+    """Signs the caller's address with the gateway's client secret.
 
-    auth's forwarded.py is the other half.
+    auth ignores an X-Forwarded-For header without such a proof. auth's forwarded.py verifies it.
     """
 
     def __init__(self, client_id: str, client_secret: str, *, clock: Callable[[], float]) -> None:
@@ -18,7 +18,7 @@ class Forwarded:
         self._key = hashlib.sha256(client_secret.encode()).digest()
 
     def headers(self, path: str, address: str) -> dict[str, str]:
-        """The headers of a call of `path` for the caller at `address`."""
+        """Return the headers of a call to `path` on behalf of the caller at `address`."""
         at = str(int(self._clock()))
         message = "\n".join(("forwarded v1", at, path, address)).encode()
         proof = hmac.new(self._key, message, hashlib.sha256).hexdigest()

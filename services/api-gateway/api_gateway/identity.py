@@ -1,4 +1,4 @@
-"""Who asks: the account behind a user's token, or an address."""
+"""Identify the caller of a request: by the account in its token, else by its address."""
 
 from __future__ import annotations
 
@@ -10,38 +10,39 @@ from api_gateway.chassis.addresses import network
 from api_gateway.chassis.bearer import KeysUnavailable, Unauthorized, Verifier
 
 AUDIENCE = "deltastream-api"
-READS = frozenset({"data", "analytics"})  # the blueprints that need a user
+READS = frozenset({"data", "analytics"})  # the blueprints that need a user's token
 
 
 class Identity:
-    """Judges the token of a read once; the limits ask first, then the route.
+    """Verifies the token of a request, once per request.
 
-    The order matters: a refused token must cost its sender's address a request before it is refused.
+    Rate limits call `caller` before `admit` refuses an invalid token. So requests with invalid tokens count
+    against the sender's address.
     """
 
     def __init__(self, verifier: Verifier, *, anonymous_read: bool) -> None:
         self._verifier, self._anonymous_read = verifier, anonymous_read
 
     def caller(self) -> str:
-        """The key of the limits: the account if the token holds, else the address."""
-        claims = self._judged()
+        """Return the rate limit key: the account if the token is valid, else the address."""
+        claims = self._verified()
         return f"account:{claims['sub']}" if isinstance(claims, dict) else address()
 
     def admit(self) -> None:
-        """Let the request of a read through. Raises Unauthorized or KeysUnavailable."""
+        """Check the token if the current request is a read. Raises Unauthorized or KeysUnavailable."""
         if request.blueprint in READS and request.method != "OPTIONS":
-            claims = self._judged()
+            claims = self._verified()
             if isinstance(claims, Exception):
                 raise claims
 
-    def _judged(self) -> dict[str, Any] | Exception | None:
-        """The claims, None for an allowed anonymous read, or why not."""
-        if "judged" not in g:
-            g.judged = self._judge()
-        judged: dict[str, Any] | Exception | None = g.judged
-        return judged
+    def _verified(self) -> dict[str, Any] | Exception | None:
+        """Return the token's claims, None for an allowed anonymous read, or the error that refuses it."""
+        if "claims_or_error" not in g:
+            g.claims_or_error = self._verify()
+        found: dict[str, Any] | Exception | None = g.claims_or_error
+        return found
 
-    def _judge(self) -> dict[str, Any] | Exception | None:
+    def _verify(self) -> dict[str, Any] | Exception | None:
         authorization = request.headers.get("Authorization")
         if authorization is None and self._anonymous_read:
             return None
@@ -52,5 +53,5 @@ class Identity:
 
 
 def address() -> str:
-    """The caller's address; of IPv6 the /64, since one host owns all of it."""
+    """Return the rate limit key of the caller's address. For IPv6 it is the /64, which one host owns."""
     return f"address:{network(request.remote_addr or '') or 'unknown'}"

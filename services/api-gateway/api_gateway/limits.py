@@ -1,4 +1,4 @@
-"""How often one caller may ask: flask-limiter on Redis, shared by all replicas."""
+"""Rate limits per caller: flask-limiter with counters in Redis that all replicas share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WINDOW_S = 60
 
 
 def wait_s(limiter: Limiter) -> int:
-    """Seconds until the window that was used up ends; the whole window if Redis has gone since."""
+    """Return the seconds until the exhausted window ends, or a whole window if Redis is unavailable."""
     try:
         window = limiter.current_limit
         return max(1, round(window.reset_at - time.time())) if window else WINDOW_S
@@ -36,21 +36,21 @@ def install(
     reads_per_minute: int,
     auth_per_minute: int,
 ) -> None:
-    """Limit `reads` by caller and `auth` by address.
+    """Limit `reads` per caller and `auth` per address.
 
-    OUTAGE POLICY: while Redis is away, each replica counts in its own memory (fail open up to the number
-    of replicas, never without a limit); such requests are counted in gateway_limits_fallback_total.
+    OUTAGE POLICY: while Redis is unavailable, each replica counts in its own memory. A caller can then send
+    at most the limit times the number of replicas. gateway_limits_fallback_total counts these requests.
     """
     pool = ConnectionPool.from_url(redis_url, socket_connect_timeout=0.25, socket_timeout=0.5)
     limiter = Limiter(
         key_func=caller,
-        storage_uri="redis://",  # the kind of storage; limits' own reading of a URL knows no unix://
+        storage_uri="redis://",  # only selects the storage; limits cannot parse unix://, hence the pool
         storage_options={
             "key_prefix": "limits:api",
             "connection_pool": pool,  # type: ignore[dict-item]
         },
         in_memory_fallback_enabled=True,
-        headers_enabled=False,  # they would add Retry-After to every answer
+        headers_enabled=False,  # flask-limiter would add Retry-After to every response
     )
     for blueprint in reads:
         limiter.shared_limit(f"{reads_per_minute} per minute", scope="reads")(blueprint)
@@ -58,7 +58,7 @@ def install(
     limiter.init_app(app)
 
     def refused(error: RateLimitExceeded) -> Response:
-        answer = problem(429, "rate_limited", f"more than {error.limit.limit}; try again later")
+        answer = problem(429, "rate_limited", f"more than {error.limit.limit}; wait as Retry-After says")
         answer.headers["Retry-After"] = str(wait_s(limiter))
         return answer
 

@@ -1,4 +1,4 @@
-"""What callers may send: paths, queries and bodies, with the contracts' patterns."""
+"""Request models: path parameters, queries and bodies, with the patterns of the contracts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
-from pydantic import model_validator as whole
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
 
 PRODUCT = r"^[A-Z0-9&-]{1,20}$"
 SYMBOL = r"^[A-Z0-9&-]{1,20}[0-9]{8}[CP][0-9]{1,10}(\.[0-9]{1,10})?$"
@@ -30,7 +37,7 @@ def _real_time(value: object) -> object:
 
 
 def _utc(value: datetime) -> datetime:
-    # A time without an offset is UTC, as everything on our wires.
+    # A time without an offset is UTC, as in all contracts.
     aware = value if value.tzinfo else value.replace(tzinfo=UTC)
     try:
         return aware.astimezone(UTC)
@@ -38,14 +45,14 @@ def _utc(value: datetime) -> datetime:
         raise ValueError("must be a time between the years 1 and 9999") from None
 
 
-def said(default: Any = ..., *, description: str, example: Any = None, **rules: Any) -> Any:
-    """A field with its description and, if given, an example for the document."""
+def documented(default: Any = ..., *, description: str, example: Any = None, **rules: Any) -> Any:
+    """Return a pydantic field with a description and an optional example for the OpenAPI document."""
     extra = {"example": example} if example is not None else None
     return Field(default, description=description, json_schema_extra=extra, **rules)
 
 
 Expiry = Annotated[
-    date, BeforeValidator(_real_date), said(description="Expiry date of the contracts (YYYY-MM-DD).")
+    date, BeforeValidator(_real_date), documented(description="Expiry date of the contracts (YYYY-MM-DD).")
 ]
 Time = Annotated[
     datetime,
@@ -56,7 +63,7 @@ Time = Annotated[
 
 
 class ProductPath(BaseModel):
-    product: str = said(
+    product: str = documented(
         pattern=PRODUCT,
         description="Product (underlying) symbol, upper case.",
         example="NIFTY",
@@ -64,7 +71,7 @@ class ProductPath(BaseModel):
 
 
 class SymbolPath(BaseModel):
-    symbol: str = said(
+    symbol: str = documented(
         pattern=SYMBOL,
         description="Contract symbol: product, expiry as YYYYMMDD, C or P, strike.",
         example="NIFTY20240627C23500",
@@ -72,7 +79,7 @@ class SymbolPath(BaseModel):
 
 
 def _without_null(schema: dict[str, Any]) -> None:
-    """A query string has no null: an optional parameter is one that may be absent."""
+    """Remove null from the schema: an optional query parameter may be absent but cannot be null."""
     for value in schema.get("properties", {}).values():
         for choice in value.pop("anyOf", []):
             value.update(choice if choice != {"type": "null"} else {})
@@ -81,20 +88,20 @@ def _without_null(schema: dict[str, Any]) -> None:
 
 
 class Query(BaseModel):
-    """A query string. A parameter without a value counts as absent; an unknown one is refused.
+    """A query string. A parameter with an empty value counts as absent.
 
-    Refused, not dropped: a misspelt filter that is ignored gives a wrong answer that looks right.
+    Unknown parameters are refused. If a misspelt filter were ignored, a wrong result would look right.
     """
 
     model_config = ConfigDict(extra="forbid", json_schema_extra=_without_null)
 
-    @whole(mode="before")
+    @model_validator(mode="before")
     @classmethod
     def _drop_empty(cls, given: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in given.items() if value != ""}
 
     def given(self) -> dict[str, str]:
-        """What the caller gave, in canonical form, for the upstream."""
+        """Return the parameters that the caller gave, in canonical form, for the upstream."""
         values = self.model_dump(mode="json", exclude_unset=True)
         return {
             name: str(value).lower() if isinstance(value, bool) else str(value)
@@ -107,17 +114,17 @@ class NoQuery(Query):
 
 
 def _limit(default: int, what: str) -> Any:
-    return said(
+    return documented(
         default,
-        description=f"Most {what} to return, newest first: 1 to 1000; values outside are clamped.",
+        description=f"Most {what} to return, newest first: 1 to 1000; other values are clamped.",
         example=5,
     )
 
 
 def _bound(what: str) -> Any:
-    return said(
+    return documented(
         None,
-        description=f"{what} (ISO 8601; UTC unless it has an offset).",
+        description=f"{what} (ISO 8601; UTC if it has no offset).",
         example="2024-06-21T09:15:00Z",
     )
 
@@ -129,7 +136,7 @@ class TicksQuery(Query):
 
 
 class ChainsQuery(Query):
-    expiry: Expiry | None = said(None, description="Only this expiry (YYYY-MM-DD); all if absent.")
+    expiry: Expiry | None = documented(None, description="Only this expiry (YYYY-MM-DD); all if absent.")
     limit: int = _limit(10, "chains")
 
 
@@ -138,58 +145,61 @@ class QuotesQuery(Query):
 
 
 class PcrQuery(Query):
-    expiry: Expiry | None = said(None, description="Only this expiry (YYYY-MM-DD); all if absent.")
-    history: bool = said(False, description="Also return stored ratios, newest first.")
+    expiry: Expiry | None = documented(None, description="Only this expiry (YYYY-MM-DD); all if absent.")
+    history: bool = documented(False, description="Also return stored ratios, newest first.")
     start: Time | None = _bound("Earliest event time of the history, inclusive")
     end: Time | None = _bound("Latest event time of the history, inclusive")
     limit: int = _limit(100, "stored ratios")
 
 
 class ExpiryQuery(Query):
-    expiry: Expiry = said(
+    expiry: Expiry = documented(
         description="Expiry date of the contracts (YYYY-MM-DD).",
         example="2024-06-27",
     )
 
 
 class OhlcQuery(Query):
-    window: Literal["1", "5", "15", "60"] = said("5", description="Length of a bar, in minutes.")
+    window: Literal["1", "5", "15", "60"] = documented("5", description="Length of a bar, in minutes.")
     limit: int = _limit(100, "bars")
 
 
 class Body(BaseModel):
-    """A JSON body; members that the API does not know are not passed on."""
+    """A JSON body. Unknown members are not forwarded."""
 
     def given(self) -> dict[str, Any]:
+        """Return the members that the caller gave."""
         return self.model_dump(exclude_unset=True)
 
 
 class Register(Body):
-    email: str = said(
+    email: str = documented(
         max_length=254,
-        description="Address to log in with.",
+        description="Email address to log in with.",
         example="test@example.com",
     )
-    password: str = said(max_length=1024, description="Password; auth's rules apply.", example="test123")
-    name: str = said("", max_length=200, description="Name to show.", example="Test User")
+    password: str = documented(
+        max_length=1024, description="Password; auth checks its rules.", example="test123"
+    )
+    name: str = documented("", max_length=200, description="Display name.", example="Test User")
 
 
 class Login(Body):
-    email: str = said(
+    email: str = documented(
         max_length=254,
-        description="Address of the account.",
+        description="Email address of the account.",
         example="test@example.com",
     )
-    password: str = said(max_length=1024, description="Its password.", example="test123")
+    password: str = documented(max_length=1024, description="Password of the account.", example="test123")
 
 
 class Refresh(Body):
-    """The refresh token of the last register, login or refresh. Each can be used once."""
+    """The refresh token from the last register, login or refresh. Each token can be used once."""
 
-    refresh_token: str = said("", max_length=4096, description="The refresh token.")
+    refresh_token: str = documented("", max_length=4096, description="The refresh token.")
 
-    @whole(mode="before")
+    @model_validator(mode="before")
     @classmethod
     def _may_be_absent(cls, given: Any) -> Any:
-        # Clients of the original send no body, only their bearer token; auth decides what that is worth.
+        # Clients of the original send no body, only their bearer token; auth decides whether to accept it.
         return {} if given is None else given

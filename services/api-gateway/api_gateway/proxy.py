@@ -1,4 +1,4 @@
-"""What a route does: call the service behind it and hand its answer back."""
+"""Forward a request to the upstream of its route and return the upstream's response."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOKEN_WAIT_S = 3.0
 
 @dataclass
 class Proxy:
-    """The upstreams and the gateway's own tokens for them."""
+    """The upstreams, and the gateway's own tokens for them."""
 
     auth: Upstream
     storage: Upstream
@@ -33,20 +33,24 @@ class Proxy:
     _fetching: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self, upstream: Upstream, template: str, value: str, query: Query) -> Response:
-        """GET `template` with the encoded `value` in it, in the gateway's own name.
+        """Send GET to `upstream` with the gateway's own token and return the response.
 
-        The user's token stays here: an upstream that leaks its requests leaks nobody's account.
+        The path is `template` with the URL-encoded `value` in it. The user's token is not forwarded, so an
+        upstream that leaks its requests leaks no account. Raises an UpstreamError.
         """
         path = template.format(quote(value, safe=""))
         if given := query.given():
             path += f"?{urlencode(given)}"
         answer = upstream.call("GET", path, headers=self._token(upstream.name) | _trace())
-        if answer.status in (401, 403):  # ours was refused, and the caller can do nothing about it
+        if answer.status in (401, 403):  # the gateway's token: not the caller's fault, hence 502
             raise UpstreamInvalid(upstream.name, f"{upstream.name} refused the gateway's own token")
         return _response(answer)
 
     def account(self, path: str, body: Mapping[str, Any] | None = None) -> Response:
-        """POST to auth, which is the one service that has to see the user's token."""
+        """Send POST to auth with the user's token and return the response. Raises an UpstreamError.
+
+        auth is the only service that receives the user's token.
+        """
         headers = _trace() | self.forwarded.headers(path, request.remote_addr or "")
         if authorization := request.headers.get("Authorization"):
             headers["Authorization"] = authorization
@@ -56,19 +60,19 @@ class Proxy:
         return _response(self.auth.call("POST", path, headers=headers, body=content))
 
     def _token(self, audience: str) -> dict[str, str]:
-        # ServiceToken serves one at a time; while auth hangs, the others must not queue for minutes.
+        # ServiceToken serves one thread at a time; while auth hangs, other threads must not queue for minutes
         if not self._fetching.acquire(timeout=TOKEN_WAIT_S):
-            raise UpstreamUnavailable("auth", "auth gives the gateway no token in time")
+            raise UpstreamUnavailable("auth", "auth did not give the gateway a token in time")
         try:
             return self.tokens.header(audience)
         except TokenUnavailable as error:
-            raise UpstreamUnavailable("auth", "auth gives the gateway no token") from error
+            raise UpstreamUnavailable("auth", "auth did not give the gateway a token") from error
         finally:
             self._fetching.release()
 
 
 def proxy() -> Proxy:
-    """The proxy of the running app."""
+    """Return the proxy of the current Flask app."""
     found: Proxy = current_app.extensions[EXTENSION]
     return found
 

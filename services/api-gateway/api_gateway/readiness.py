@@ -1,4 +1,4 @@
-"""Whether everything serves: one parallel sweep over all that must answer."""
+"""Readiness: check all dependencies in parallel."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import structlog
 import urllib3
 
-SWEEP_S = 1.5  # /readyz has to answer within 2 s
+SWEEP_S = 1.5  # because /readyz must answer within 2 s
 
 
 def answers_ok(http: urllib3.PoolManager, url: str) -> Callable[[], object]:
-    """A check that `url` answers 200."""
+    """Return a check that raises unless `url` answers 200."""
 
     def check() -> None:
         timeout = urllib3.Timeout(connect=0.5, read=1.0)
@@ -30,9 +30,10 @@ def answers_ok(http: urllib3.PoolManager, url: str) -> Callable[[], object]:
 
 
 class Sweep:
-    """Runs `targets` side by side and keeps what they said for half a second.
+    """Runs the checks `targets` in parallel and caches the results for half a second.
 
-    Health asks for one after another; the first question sweeps, the others read.
+    Health calls its checks one after another: the first call runs all targets, the others read the cache.
+    `within_s` is the time limit of a run, in seconds.
     """
 
     def __init__(
@@ -46,11 +47,11 @@ class Sweep:
         self._lock = threading.Lock()
         self._until = float("-inf")
         self._bad: frozenset[str] = frozenset()
-        # Threads start with the first sweep, in the worker: the master's would not survive its fork.
+        # The pool starts its threads on first use, in gunicorn's worker: threads do not survive a fork.
         self._threads = ThreadPoolExecutor(max(1, len(targets)), thread_name_prefix="readiness")
 
     def checks(self) -> dict[str, Callable[[], object]]:
-        """What to give to Health: a check for each target."""
+        """Return a check for each target, for Health."""
         return {name: lambda name=name: self._check(name) for name in self._targets}  # type: ignore[misc]
 
     def _check(self, name: str) -> None:

@@ -1,4 +1,7 @@
-"""The routes. Each says what it takes and where that goes; docs.py turns them into the document."""
+"""The REST routes: each validates its input and forwards it to one upstream path.
+
+The OpenAPI document is generated from these routes (docs.py).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from api_gateway.proxy import proxy
 
 
 def problems(*statuses: int) -> dict[str | int, Any]:
-    """The errors of a route, for the document."""
+    """Return the error responses of a route, for the OpenAPI document."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {status: {"content": {"application/problem+json": {"schema": schema}}} for status in statuses}
 
@@ -37,7 +40,7 @@ data = APIBlueprint(
     "data",
     __name__,
     url_prefix="/api/data",
-    abp_tags=[Tag(name="Data", description="What is stored.")],
+    abp_tags=[Tag(name="Data", description="Stored market data.")],
     abp_security=BEARER,
     abp_responses=_READ,
     operation_id_callback=_operation_id,
@@ -46,7 +49,7 @@ analytics = APIBlueprint(
     "analytics",
     __name__,
     url_prefix="/api/analytics",
-    abp_tags=[Tag(name="Analytics", description="What follows from it.")],
+    abp_tags=[Tag(name="Analytics", description="Analytics computed from market data.")],
     abp_security=BEARER,
     abp_responses=_READ,
     operation_id_callback=_operation_id,
@@ -55,7 +58,7 @@ analytics = APIBlueprint(
 
 @auth.post("/register", responses={201: answers.Session})
 def register(body: models.Register) -> Response:
-    """Make an account and log in."""
+    """Create an account and log in."""
     return proxy().account("/register", body.given())
 
 
@@ -67,7 +70,7 @@ def login(body: models.Login) -> Response:
 
 @auth.post("/verify", responses={200: answers.Verified}, security=BEARER)
 def verify() -> Response:
-    """Whether the bearer token holds."""
+    """Check whether the bearer token is valid."""
     return proxy().account("/verify")
 
 
@@ -85,59 +88,59 @@ def logout(body: models.Refresh) -> Response:
 
 @data.get("/products", responses={200: answers.Products})
 def products(query: models.NoQuery) -> Response:
-    """Products with stored data."""
+    """List the products with stored data."""
     return proxy().read(proxy().storage, "/products", "", query)
 
 
 @data.get("/underlying/<product>", responses={200: answers.Ticks})
 def underlying(path: models.ProductPath, query: models.TicksQuery) -> Response:
-    """Ticks of the underlying."""
+    """Get price ticks of an underlying."""
     return proxy().read(proxy().storage, "/underlying/{}", path.product, query)
 
 
 @data.get("/chain/<product>", responses={200: answers.Chains})
 def chain(path: models.ProductPath, query: models.ChainsQuery) -> Response:
-    """Option chains with their analytics."""
+    """Get option chains with their analytics."""
     return proxy().read(proxy().storage, "/option/chain/{}", path.product, query)
 
 
 @data.get("/expiries/<product>", responses={200: answers.Expiries})
 def expiries(path: models.ProductPath, query: models.NoQuery) -> Response:
-    """Expiries with stored chains."""
+    """List the expiries with stored chains."""
     return proxy().read(proxy().storage, "/expiries/{}", path.product, query)
 
 
 @data.get("/quote/<symbol>", responses={200: answers.Quotes})
 def quote(path: models.SymbolPath, query: models.QuotesQuery) -> Response:
-    """Quotes of one contract."""
+    """Get quotes of one contract."""
     return proxy().read(proxy().storage, "/option/quote/{}", path.symbol, query)
 
 
 @analytics.get("/pcr/<product>", responses={200: answers.Pcr})
 def pcr(path: models.ProductPath, query: models.PcrQuery) -> Response:
-    """Put/call ratios, now and stored."""
+    """Get the latest and, on request, stored put/call ratios."""
     return proxy().read(proxy().analytics, "/pcr/{}", path.product, query)
 
 
 @analytics.get("/volatility-surface/<product>", responses={200: answers.Surface})
 def volatility_surface(path: models.ProductPath, query: models.NoQuery) -> Response:
-    """Implied volatilities by expiry and strike."""
+    """Get implied volatilities by expiry and strike."""
     return proxy().read(proxy().analytics, "/volatility-surface/{}", path.product, query)
 
 
 @analytics.get("/max-pain/<product>", responses={200: answers.MaxPain})
 def max_pain(path: models.ProductPath, query: models.ExpiryQuery) -> Response:
-    """The strike at which holders of options lose most."""
+    """Get the max pain strike: the strike at which option holders together receive least."""
     return proxy().read(proxy().analytics, "/max-pain/{}", path.product, query)
 
 
 @analytics.get("/oi-buildup/<product>", responses={200: answers.OiBuildup})
 def oi_buildup(path: models.ProductPath, query: models.ExpiryQuery) -> Response:
-    """Open interest in, at and out of the money."""
+    """Get open interest in, at and out of the money."""
     return proxy().read(proxy().analytics, "/oi-buildup/{}", path.product, query)
 
 
 @analytics.get("/ohlc/<product>", responses={200: answers.Ohlc})
 def ohlc(path: models.ProductPath, query: models.OhlcQuery) -> Response:
-    """Bars of the underlying."""
+    """Get OHLC bars of an underlying."""
     return proxy().read(proxy().analytics, "/ohlc/{}", path.product, query)

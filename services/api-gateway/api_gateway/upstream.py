@@ -1,4 +1,4 @@
-"""Calls of other services: pooled, bounded in time and size, and cut short while one is down."""
+"""HTTP calls to upstream services: pooled, limited in time and size, with a circuit breaker each."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _JSON = ("application/json", "application/problem+json")
 
 
 def pool(threads: int) -> urllib3.PoolManager:
-    """Kept-alive connections, at most `threads` an upstream."""
+    """Return a pool of keep-alive connections, at most `threads` per upstream."""
     return urllib3.PoolManager(num_pools=8, maxsize=threads, block=True)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What an upstream said; the body is passed on byte by byte."""
+    """An upstream's response. The gateway returns the body unchanged."""
 
     status: int
     headers: dict[str, str]
@@ -40,9 +40,9 @@ class Answer:
 
 
 class Breaker:
-    """Opens for `open_s` seconds after `after` failures in a row; then one call tries again.
+    """Circuit breaker: opens for `open_s` seconds after `after` consecutive failures, then allows one call.
 
-    Without it, an upstream that hangs would hold every thread of the gateway for its whole timeout.
+    Without it, an upstream that hangs would block every thread of the gateway until its timeout.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class Breaker:
         self._gauge.set(0)
 
     def allows(self) -> bool:
-        """Whether a call may go out now."""
+        """Return whether a call may be sent now."""
         with self._lock:
             if self._failures < self._after:
                 return True
             if self._clock() < self._retry_at:
                 return False
-            self._retry_at = self._clock() + self._open_s  # this caller tries, the others go on waiting
+            self._retry_at = self._clock() + self._open_s  # only this caller may try
             return True
 
     def succeeded(self) -> None:
@@ -103,20 +103,20 @@ class Upstream:
     def call(
         self, method: str, path: str, *, headers: Mapping[str, str], body: bytes | None = None
     ) -> Answer:
-        """The upstream's answer to `path` (encoded already). Raises an UpstreamError."""
+        """Send a request and return the response. `path` is URL-encoded. Raises an UpstreamError."""
         if not self._breaker.allows():
             metrics.UPSTREAM_ERRORS.labels(self.name, "open").inc()
-            raise UpstreamUnavailable(self.name, f"{self.name} is down; it is tried again in a few seconds")
+            raise UpstreamUnavailable(self.name, f"{self.name} is down; try again in a few seconds")
         started = time.monotonic()
-        with self._judged():
+        with self._outcome_recorded():
             response = self._send(method, self._url + path, headers, body)
             try:
                 content = self._read(response, started + self._read_s)
             except BaseException:
-                response.close()  # a half-read connection is not used again,
+                response.close()  # a half-read connection cannot be reused
                 raise
             finally:
-                response.release_conn()  # NB: but its place must be given back, or the pool runs dry
+                response.release_conn()  # NB: also after close(), or the pool loses a slot
         metrics.UPSTREAM_SECONDS.labels(self.name).observe(time.monotonic() - started)
         return self._accepted(response, content)
 
@@ -139,7 +139,7 @@ class Upstream:
         try:
             return once()
         except (NewConnectionError, ProtocolError):
-            # A kept-alive connection that the upstream closed meanwhile looks like this too.
+            # The upstream may have closed an idle keep-alive connection. Only a GET is safe to repeat.
             if method != "GET":
                 raise
             return once()
@@ -152,17 +152,17 @@ class Upstream:
             size += len(chunk)
             if size > self._max_bytes:
                 raise UpstreamInvalid(self.name, f"{self.name} answered more than {self._max_bytes} bytes")
-            if time.monotonic() > deadline:  # the socket's own timeout is per chunk
-                raise UpstreamTimeout(self.name, f"{self.name} took too long to finish its answer")
+            if time.monotonic() > deadline:  # the socket's timeout limits each chunk, not the whole
+                raise UpstreamTimeout(self.name, f"{self.name} did not finish its response in time")
         return b"".join(chunks)
 
     @contextmanager
-    def _judged(self) -> Iterator[None]:
-        """Turn failures into our errors, and tell the breaker and the metrics."""
+    def _outcome_recorded(self) -> Iterator[None]:
+        """Translate failures into UpstreamErrors and record each outcome in the breaker and the metrics."""
         try:
             yield
         except UpstreamInvalid:
-            self._breaker.succeeded()  # it is up, whatever it says
+            self._breaker.succeeded()  # it answered, so it is up
             self._failed("invalid")
             raise
         except UpstreamTimeout:
@@ -180,7 +180,7 @@ class Upstream:
         except HTTPError as error:
             self._breaker.failed()
             self._failed("unavailable", error)
-            raise UpstreamUnavailable(self.name, f"the call of {self.name} failed") from error
+            raise UpstreamUnavailable(self.name, f"the call to {self.name} failed") from error
         else:
             self._breaker.succeeded()
 
@@ -195,7 +195,7 @@ class Upstream:
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         complaint = None
         if kind not in _JSON and content:
-            complaint = "answered something else than JSON"
+            complaint = "answered with a type other than JSON"
         elif response.status < 200 or 300 <= response.status < 400:
             complaint = f"answered with status {response.status}"
         elif response.status >= 500 and kind != "application/problem+json":

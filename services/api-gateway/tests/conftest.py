@@ -1,4 +1,4 @@
-"""A gateway for tests: the real app on the real Redis, with small real HTTP servers in place of upstreams."""
+"""Fixtures: the gateway's app with a real Redis and small HTTP servers as upstreams."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROW = {"strike": 23450.0, "open_interest": 2100000, "iv": 0.106}
 
 @dataclass
 class Seen:
-    """A request that a stub received."""
+    """A request that a stub upstream received."""
 
     method: str
     target: str
@@ -41,7 +41,10 @@ def answer(status: int, body: Any, kind: str = "application/json", **headers: st
 
 @dataclass
 class Stub:
-    """An upstream on a port of its own. `answers` replaces what a path gives; `audience` wants our token."""
+    """A stub upstream on its own port.
+
+    `answers` maps a path to its response. If `audience` is set, the stub requires the gateway's token for it.
+    """
 
     audience: str | None
     answers: dict[str, Answer | Callable[[BaseHTTPRequestHandler], None]]
@@ -88,7 +91,7 @@ class Stub:
             daemon_threads = True
 
             def handle_error(self, *args: object) -> None:
-                """A gateway that hangs up is what some tests are about."""
+                """Ignore a closed connection: some tests make the gateway close it."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -114,7 +117,7 @@ def problem(status: int, code: str) -> dict[str, Any]:
 
 
 def grant(form: dict[str, str]) -> Answer:
-    """auth's /token: client credentials for one audience."""
+    """The response of auth's /token: a token for one audience if the client credentials are right."""
     if (form["client_id"], form["client_secret"]) != ("api-gateway", SECRET):
         return answer(401, problem(401, "unauthorized"), PROBLEM)
     made = access_token(form["audience"])
@@ -176,7 +179,7 @@ def _analytics_answers() -> dict[str, Any]:
 
 @dataclass
 class Gateway:
-    """The stubs, and apps in front of them."""
+    """The stub upstreams, and gateway apps in front of them."""
 
     auth: Stub
     storage: Stub
@@ -184,7 +187,7 @@ class Gateway:
     redis_url: str
 
     def app(self, **settings: Any) -> Any:
-        """The real app; settings as in config.py."""
+        """Return the gateway's app. `settings` override those of config.py."""
         defaults: dict[str, Any] = {
             "redis_url": self.redis_url,
             "auth_url": self.auth.url,
@@ -198,7 +201,7 @@ class Gateway:
         app = self.app(**settings)
 
         def with_address(environ: dict[str, Any], start_response: Any) -> Any:
-            environ.setdefault("REMOTE_ADDR", "127.0.0.1")  # as a server does
+            environ.setdefault("REMOTE_ADDR", "127.0.0.1")  # as a real server does
             return app(environ, start_response)
 
         return Client(with_address)
@@ -224,7 +227,7 @@ def client(gateway: Gateway) -> Client:
 
 @pytest.fixture
 def user() -> dict[str, str]:
-    """Headers of a user who is logged in."""
+    """Request headers of a logged-in user."""
     return {"Authorization": f"Bearer {access_token('deltastream-api')}"}
 
 

@@ -1,4 +1,4 @@
-"""Who may read, how often, and which token travels where."""
+"""Access: which callers may read, the rate limits, and which token each upstream receives."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PRODUCTS = "/api/data/products"
 
 
 def test_a_read_needs_a_token(client: Any) -> None:
-    """Without one: 401, and the scheme that is expected."""
+    """A read without a token gets 401 and the expected scheme."""
     got = client.get(PRODUCTS)
     assert (got.status_code, got.json["code"]) == (401, "unauthorized")
     assert got.headers["WWW-Authenticate"] == "Bearer"
 
 
 def test_an_anonymous_read_has_to_be_allowed(gateway: Any) -> None:
-    """ANONYMOUS_READ opens the reads, for local runs."""
+    """With ANONYMOUS_READ, for local runs, a read needs no token."""
     assert gateway.client(anonymous_read=True).get(PRODUCTS).status_code == 200
 
 
@@ -48,7 +48,7 @@ def test_an_anonymous_read_has_to_be_allowed(gateway: Any) -> None:
     ],
 )
 def test_anonymous_reads_are_answered_to_own_names_only(gateway: Any, host: str, status: int) -> None:
-    """DNS rebinding: a page of any site can point its own name at this address, and read as that origin."""
+    """Anonymous reads accept only known host names: DNS rebinding lets any site use its own name."""
     client = gateway.client(anonymous_read=True, allowed_hosts="desk.example")
     got = client.get(PRODUCTS, headers={"Host": host})
     assert got.status_code == status, got.text
@@ -57,14 +57,14 @@ def test_anonymous_reads_are_answered_to_own_names_only(gateway: Any, host: str,
 
 
 def test_with_tokens_any_host_is_answered(gateway: Any, user: Any) -> None:
-    """A rebound page has no token to send."""
+    """With tokens, any host name is accepted: a page that uses DNS rebinding has no token to send."""
     assert gateway.client().get(PRODUCTS, headers={**user, "Host": "evil.example"}).status_code == 200
 
 
 @pytest.mark.parametrize("anonymous", [False, True])
 @pytest.mark.parametrize("kind", ["garbage", "expired", "other audience", "forged", "basic"])
 def test_a_bad_token_is_always_refused(gateway: Any, anonymous: bool, kind: str) -> None:
-    """Who shows a token means it: falling back to anonymous would hide that it does not hold."""
+    """An invalid token is refused, also if anonymous reads are allowed: the client must learn of it."""
     tokens = {
         "garbage": "Bearer x",
         "expired": f"Bearer {access_token('deltastream-api', lifetime_s=-120)}",
@@ -79,14 +79,14 @@ def test_a_bad_token_is_always_refused(gateway: Any, anonymous: bool, kind: str)
 
 
 def test_without_keys_no_token_is_judged(gateway: Any, user: Any) -> None:
-    """An outage of auth is 503, not a refusal that would log everybody out."""
+    """If auth is down, a read gets 503. A 401 would log all users out."""
     client = gateway.client(auth_url="http://127.0.0.1:9")
     got = client.get(PRODUCTS, headers=user)
     assert (got.status_code, got.json["code"], got.json["upstream"]) == (503, "upstream_unavailable", "auth")
 
 
 def test_the_users_token_never_leaves(gateway: Any, client: Any, user: Any) -> None:
-    """Storage sees the gateway's own token (the stub checks it), and nothing of the user's."""
+    """Storage receives the gateway's own token (the stub checks it) and no header of the user."""
     assert client.get(PRODUCTS, headers={**user, "Cookie": "a=b", "X-Secret": "c"}).status_code == 200
     (seen,) = gateway.storage.seen
     assert user["Authorization"] not in seen.headers.values()
@@ -94,20 +94,20 @@ def test_the_users_token_never_leaves(gateway: Any, client: Any, user: Any) -> N
 
 
 def test_a_refused_service_token_is_not_the_users_fault(gateway: Any, client: Any, user: Any) -> None:
-    """401 would send people to the log-in page for a fault of ours."""
+    """If an upstream refuses the gateway's token, the user gets 502. A 401 would ask the user to log in."""
     gateway.storage.audience = "logging"
     got = client.get(PRODUCTS, headers=user)
     assert (got.status_code, got.json["code"], got.json["upstream"]) == (502, "upstream_invalid", "storage")
 
 
 def test_a_wrong_client_secret_is_an_outage(gateway: Any, user: Any) -> None:
-    """Auth gives no token: the read fails as 503 and names auth."""
+    """If auth refuses the gateway's credentials, a read gets 503 and the name auth."""
     got = gateway.client(service_client_secret="wrong").get(PRODUCTS, headers=user)
     assert (got.status_code, got.json["upstream"]) == (503, "auth")
 
 
 def test_reads_are_limited_per_account(gateway: Any) -> None:
-    """One account's reads share a limit over all routes and replicas; another account has its own."""
+    """All routes and replicas share one limit per account. Another account has its own limit."""
     replicas = [gateway.client(rate_limit_per_minute=2) for _ in range(2)]
     first, second = ({"Authorization": f"Bearer {access_token('deltastream-api', c * 32)}"} for c in "ab")
     assert replicas[0].get(PRODUCTS, headers=first).status_code == 200
@@ -119,7 +119,7 @@ def test_reads_are_limited_per_account(gateway: Any) -> None:
 
 
 def test_refused_tokens_are_limited_per_address(gateway: Any) -> None:
-    """Guessing is not free: bad tokens use up their sender's address."""
+    """Requests with invalid tokens count against the sender's address, which limits guessing."""
     client = gateway.client(rate_limit_per_minute=1)
     bad = {"Authorization": "Bearer x"}
     assert client.get(PRODUCTS, headers=bad).status_code == 401
@@ -133,7 +133,7 @@ def test_refused_tokens_are_limited_per_address(gateway: Any) -> None:
     [("2001:db8::1", "2001:db8::2", True), ("2001:db8::1", "2001:db8:0:1::1", False)],
 )
 def test_an_ipv6_network_is_one_address(gateway: Any, first: str, second: str, shared: bool) -> None:
-    """A host owns its whole /64, so the limit is on that."""
+    """One host owns a whole IPv6 /64, so all addresses of a /64 share one limit."""
     client = gateway.client(rate_limit_per_minute=1, anonymous_read=True)
     assert client.get(PRODUCTS, environ_base={"REMOTE_ADDR": first}).status_code == 200
     got = client.get(PRODUCTS, environ_base={"REMOTE_ADDR": second})
@@ -141,7 +141,7 @@ def test_an_ipv6_network_is_one_address(gateway: Any, first: str, second: str, s
 
 
 def test_log_ins_are_limited_per_address(gateway: Any, user: Any) -> None:
-    """/api/auth has a limit of its own; reads do not use it up."""
+    """/api/auth has its own limit. Reads do not count against it."""
     client = gateway.client(auth_rate_limit_per_minute=1)
     assert client.get(PRODUCTS, headers=user).status_code == 200
     body = {"email": "a@b.c", "password": "x"}
@@ -151,7 +151,7 @@ def test_log_ins_are_limited_per_address(gateway: Any, user: Any) -> None:
 
 @pytest.mark.parametrize(("hops", "status"), [(0, 429), (1, 200)])
 def test_a_forwarded_address_counts_only_behind_trusted_proxies(gateway: Any, hops: int, status: int) -> None:
-    """Else anybody could have as many addresses as he can count."""
+    """X-Forwarded-For is ignored without trusted proxies: a caller could otherwise claim any address."""
     client = gateway.client(rate_limit_per_minute=1, anonymous_read=True, trusted_proxies=hops)
     client.get(PRODUCTS, headers={"X-Forwarded-For": "10.0.0.1"})
     assert client.get(PRODUCTS, headers={"X-Forwarded-For": "10.0.0.2"}).status_code == status
@@ -161,7 +161,7 @@ def test_a_forwarded_address_counts_only_behind_trusted_proxies(gateway: Any, ho
 def test_limits_survive_a_redis_that_takes_no_writes(
     gateway: Any, user: Any, own_redis: RedisServer, setting: tuple[str, str]
 ) -> None:
-    """Full, or without its replicas: counted in memory, and nobody gets an error for it."""
+    """If Redis refuses writes (full, or too few replicas), limits are counted in memory, without errors."""
     with redis.Redis.from_url(own_redis.url()) as store:
         store.config_set(*setting)
     client = gateway.client(redis_url=own_redis.url(), rate_limit_per_minute=2)
@@ -169,7 +169,7 @@ def test_limits_survive_a_redis_that_takes_no_writes(
 
 
 def test_limits_survive_redis(gateway: Any, user: Any, own_redis: RedisServer) -> None:
-    """Redis away: counted in memory and in a metric; Redis back: counted there again."""
+    """While Redis is down, limits are counted in memory, and a metric counts those requests."""
     client = gateway.client(redis_url=own_redis.url(), rate_limit_per_minute=2)
     assert client.get(PRODUCTS, headers=user).status_code == 200
     own_redis.kill()

@@ -1,4 +1,4 @@
-"""The document says what the gateway does: all of it, and nothing else."""
+"""The OpenAPI document describes every route of the gateway, and the gateway conforms to it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 @pytest.mark.parametrize("accept", [None, "*/*", "application/json", "application/json, text/html"])
 def test_programs_get_json(client: Any, accept: str | None) -> None:
-    """The original answered JSON at /api/docs, and curl still gets it."""
+    """A program such as curl gets JSON at /api/docs, as from the original."""
     got = client.get("/api/docs", headers={"Accept": accept} if accept else {})
     assert got.json["openapi"] == "3.1.0"
     assert got.json == client.get("/api/openapi.json").json
 
 
 def test_browsers_get_a_page_with_assets_of_our_own(client: Any) -> None:
-    """Works offline: every asset is served by the gateway, and the page's policy allows no other."""
+    """The page works offline: the gateway serves every asset, and the content policy allows no other."""
     got = client.get("/api/docs", headers={"Accept": BROWSER})
     assert got.content_type.startswith("text/html")
     assert "script-src 'self'" in got.headers["Content-Security-Policy"]
@@ -47,13 +47,13 @@ def test_browsers_get_a_page_with_assets_of_our_own(client: Any) -> None:
 
 
 def test_the_root_leads_to_the_document(client: Any) -> None:
-    """Until there is a page."""
+    """`/` redirects to the API documentation."""
     got = client.get("/")
     assert (got.status_code, got.headers["Location"]) == (302, "/api/docs")
 
 
 def test_every_route_is_in_the_document(client: Any) -> None:
-    """The document is made from the routes, so a route that is missing was made around it."""
+    """Every Flask route is in the document, also one that was not added through flask-openapi3."""
     rules = _flask_app(Settings(service_client_secret="x")).url_map.iter_rules()
     routes = {
         (re.sub("<(.+?)>", r"{\1}", rule.rule), method.lower())
@@ -67,7 +67,7 @@ def test_every_route_is_in_the_document(client: Any) -> None:
 
 
 def test_everything_is_described(client: Any) -> None:
-    """Parameters and fields have a description, operations a summary and a unique id."""
+    """Every parameter and field has a description, every operation a summary and a unique id."""
     document = client.get("/api/openapi.json").json
     operations = [operation for ops in document["paths"].values() for operation in ops.values()]
     assert len({one["operationId"] for one in operations}) == len(operations)
@@ -80,7 +80,7 @@ def test_everything_is_described(client: Any) -> None:
 
 @pytest.mark.parametrize("anonymous", [False, True])
 def test_reads_say_that_they_want_a_token(gateway: Any, anonymous: bool) -> None:
-    """Unless they do not."""
+    """Reads declare that they need a token; with anonymous reads, that the token is optional."""
     document = gateway.client(anonymous_read=anonymous).get("/api/openapi.json").json
     expected = [{"bearer": []}, {}] if anonymous else [{"bearer": []}]
     assert document["paths"]["/api/data/products"]["get"]["security"] == expected
@@ -88,7 +88,7 @@ def test_reads_say_that_they_want_a_token(gateway: Any, anonymous: bool) -> None
 
 
 def test_the_gateway_does_what_the_document_says(gateway: Any, user: Any) -> None:
-    """Bounded fuzzing of every operation: no 5xx, and statuses, types and bodies as documented."""
+    """Fuzzing of every operation yields no 5xx; statuses, types and bodies are as documented."""
     app = gateway.app(rate_limit_per_minute=100_000, auth_rate_limit_per_minute=100_000)
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app)
     schema.validate()

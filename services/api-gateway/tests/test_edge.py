@@ -1,4 +1,4 @@
-"""Ids, origins, headers, metrics and readiness: what every request meets."""
+"""What applies to every request: request ids, CORS, headers, metrics and readiness."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DESK = "https://desk.example:8443"
 
 
 def test_ids_go_all_the_way(gateway: Any, client: Any, user: Any) -> None:
-    """The caller's request id and trace reach the upstream, and the id comes back."""
+    """The caller's request id and trace context reach the upstream; the response repeats the id."""
     got = client.get(PRODUCTS, headers={**user, "X-Request-ID": "desk-42", "traceparent": TRACE})
     assert got.headers["X-Request-ID"] == "desk-42"
     (seen,) = gateway.storage.seen
@@ -25,7 +25,7 @@ def test_ids_go_all_the_way(gateway: Any, client: Any, user: Any) -> None:
 
 
 def test_a_malformed_id_is_replaced(gateway: Any, client: Any, user: Any) -> None:
-    """Ids end up in logs; what is not an id does not. A problem carries the one that was used."""
+    """A malformed request id is replaced, because ids are logged. A problem contains the new id."""
     got = client.get("/api/data/quote/x", headers={**user, "X-Request-ID": "a b{}", "traceparent": "x"})
     assert got.headers["X-Request-ID"] != "a b{}"
     assert got.json["request_id"] == got.headers["X-Request-ID"]
@@ -33,7 +33,7 @@ def test_a_malformed_id_is_replaced(gateway: Any, client: Any, user: Any) -> Non
 
 @pytest.mark.parametrize("path", [PRODUCTS, "/nothing"])
 def test_an_allowed_origin_may_read_even_errors(gateway: Any, path: str) -> None:
-    """Without the header a browser hides the problem from the page."""
+    """Errors have CORS headers too; without them a browser hides the error from the page."""
     client = gateway.client(cors_origins=DESK)
     got = client.get(path, headers={"Origin": DESK})
     assert got.status_code in (401, 404)
@@ -42,7 +42,7 @@ def test_an_allowed_origin_may_read_even_errors(gateway: Any, path: str) -> None
 
 
 def test_a_preflight_needs_no_token(gateway: Any) -> None:
-    """Browsers send it without one."""
+    """A CORS preflight needs no token, because browsers send none with it."""
     asked = {"Origin": DESK, "Access-Control-Request-Method": "GET"}
     got = gateway.client(cors_origins=DESK).options(PRODUCTS, headers=asked)
     assert got.status_code == 204
@@ -52,21 +52,21 @@ def test_a_preflight_needs_no_token(gateway: Any) -> None:
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", f"{DESK}.evil.example"])
 def test_another_origin_gets_nothing(gateway: Any, origin: str) -> None:
-    """The list is exact: no wildcards, no suffixes."""
+    """Origins are compared exactly, without wildcards or suffixes; other origins get no CORS headers."""
     asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
     got = gateway.client(cors_origins=DESK).options(PRODUCTS, headers=asked)
     assert not [name for name, _ in got.headers if name.startswith("Access-Control")]
 
 
 def test_answers_are_not_sniffed_or_shared(client: Any, user: Any) -> None:
-    """Browsers take the type as given, and shared caches keep nothing."""
+    """Browsers must not sniff the content type, and shared caches must not store responses."""
     got = client.get(PRODUCTS, headers=user)
     assert got.headers["X-Content-Type-Options"] == "nosniff"
     assert got.headers["Cache-Control"] == "private, no-cache"
 
 
 def test_requests_are_counted_by_template(client: Any, user: Any) -> None:
-    """Labels are ours: symbols and odd methods must not make new series."""
+    """Labels are route templates: symbols and unknown methods must not create new time series."""
     client.get("/api/data/underlying/NIFTY", headers=user)
     client.open("/nothing/at/all", method="BREW")
     text = client.get("/metrics").text
@@ -78,7 +78,7 @@ def test_requests_are_counted_by_template(client: Any, user: Any) -> None:
 
 @pytest.mark.parametrize("path", ["/readyz", "/health"])
 def test_ready_when_everything_serves(gateway: Any, path: str) -> None:
-    """/health is the original's name for it."""
+    """The gateway is ready if all dependencies are. /health, the name of the original, answers the same."""
     client = gateway.client(ready_urls=f"socket-gateway={gateway.auth.url}/readyz")
     got = client.get(path)
     assert (got.status_code, got.json["status"], got.json["service"]) == (200, "healthy", "api-gateway")
@@ -87,7 +87,7 @@ def test_ready_when_everything_serves(gateway: Any, path: str) -> None:
 
 
 def test_readiness_can_be_asked_for_ever(gateway: Any) -> None:
-    """A check gives its connection back, also when many share a host."""
+    """A check returns its connection to the pool, also if several checks share a host."""
     check = answers_ok(urllib3.PoolManager(maxsize=1, block=True), f"{gateway.auth.url}/readyz")
     for _ in range(3):
         check()
@@ -95,7 +95,7 @@ def test_readiness_can_be_asked_for_ever(gateway: Any) -> None:
 
 @pytest.mark.parametrize("which", ["auth", "storage", "analytics"])
 def test_not_ready_while_something_does_not_serve(gateway: Any, client: Any, which: str) -> None:
-    """503 and the name; the gateway itself stays alive."""
+    """If a dependency is not ready, /readyz answers 503 and names it; /livez still answers 200."""
     getattr(gateway, which).ready = 503
     got = client.get("/readyz")
     assert (got.status_code, got.json["status"]) == (503, "unhealthy")
@@ -104,14 +104,14 @@ def test_not_ready_while_something_does_not_serve(gateway: Any, client: Any, whi
 
 
 def test_not_ready_without_redis_or_an_extra(gateway: Any) -> None:
-    """READY_URLS and Redis count like the services."""
+    """Redis and the READY_URLS count for readiness like the services."""
     client = gateway.client(redis_url="redis://127.0.0.1:9/0", ready_urls="worker=http://127.0.0.1:9/readyz")
     checks = client.get("/readyz").json["checks"]
     assert (checks["redis"], checks["worker"], checks["auth"]) == ("unavailable", "unavailable", "ok")
 
 
 def test_a_silent_dependency_is_unavailable(gateway: Any) -> None:
-    """One that takes the connection and never answers."""
+    """A dependency that accepts the connection and never answers is unavailable."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/readyz"
         got = gateway.client(ready_urls=f"worker={url}").get("/readyz")
@@ -120,7 +120,7 @@ def test_a_silent_dependency_is_unavailable(gateway: Any) -> None:
 
 
 def test_dependencies_are_asked_side_by_side() -> None:
-    """Silent ones do not add up: here each answers only once all have been asked."""
+    """Checks run in parallel: here each one answers only after all have started."""
     everybody = threading.Barrier(12, timeout=30)
     targets = {f"dependency-{n}": everybody.wait for n in range(everybody.parties)}
     for check in Sweep(targets, within_s=60).checks().values():

@@ -1,4 +1,4 @@
-"""Every route reaches its service with what the caller gave, and nothing else."""
+"""Routes: each forwards exactly the caller's input to its upstream, and refuses invalid input."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROUTES = [
 def test_a_read_reaches_its_service_and_comes_back_unchanged(
     gateway: Any, client: Any, user: Any, path: str, service: str, target: str
 ) -> None:
-    """The original's shapes pass through byte by byte."""
+    """A read returns the upstream's body unchanged, byte for byte."""
     stub = getattr(gateway, service)
     got = client.get(path, headers=user)
     assert got.status_code == 200, got.text
@@ -37,7 +37,7 @@ def test_a_read_reaches_its_service_and_comes_back_unchanged(
     ("query", "passed"),
     [
         ("underlying/NIFTY?limit=5", "limit=5"),
-        ("underlying/NIFTY?limit=5000", "limit=5000"),  # clamped there
+        ("underlying/NIFTY?limit=5000", "limit=5000"),  # storage clamps it
         ("underlying/NIFTY?start=2024-06-21T09:15:00", "start=2024-06-21T09%3A15%3A00Z"),
         ("underlying/NIFTY?end=2024-06-21T14:45:00%2B05:30", "end=2024-06-21T09%3A15%3A00Z"),
         ("chain/NIFTY?expiry=2024-06-27&limit=1", "expiry=2024-06-27&limit=1"),
@@ -48,19 +48,19 @@ def test_a_read_reaches_its_service_and_comes_back_unchanged(
 def test_query_parameters_are_passed_on(
     gateway: Any, client: Any, user: Any, query: str, passed: str
 ) -> None:
-    """The original dropped them; here they arrive, in canonical form, and absent ones stay absent."""
+    """Query parameters are forwarded in canonical form (the original drops them); absent ones stay absent."""
     assert client.get(f"/api/data/{query}", headers=user).status_code == 200
     assert gateway.storage.seen[0].target.partition("?")[2] == passed
 
 
 def test_a_boolean_is_passed_on_as_the_original_spelt_it(gateway: Any, client: Any, user: Any) -> None:
-    """`history=True` means true, whatever its case."""
+    """A boolean is accepted in any case: `history=True` means true."""
     client.get("/api/analytics/pcr/NIFTY?history=True&expiry=2024-06-27", headers=user)
     assert gateway.analytics.seen[0].target == "/pcr/NIFTY?expiry=2024-06-27&history=true"
 
 
 def test_a_path_segment_is_encoded_anew(gateway: Any, client: Any, user: Any) -> None:
-    """`&` belongs to symbols such as M&M and must not become a delimiter upstream."""
+    """A path value is encoded for the upstream: `&` in symbols such as M&M must not become a delimiter."""
     assert client.get("/api/data/underlying/M%26M", headers=user).json["product"] == "M&M"
     assert gateway.storage.seen[0].target == "/underlying/M%26M"
 
@@ -84,7 +84,7 @@ def test_a_path_segment_is_encoded_anew(gateway: Any, client: Any, user: Any) ->
     ],
 )
 def test_bad_input_is_refused_by_name(gateway: Any, client: Any, user: Any, path: str, field: str) -> None:
-    """400 says which parameter breaks its rule, and no upstream is asked."""
+    """Invalid input gets 400 with the name of the parameter, and no upstream is called."""
     got = client.get(path, headers=user)
     assert (got.status_code, got.content_type) == (400, "application/problem+json")
     assert got.json["code"] == "bad_input"
@@ -95,7 +95,7 @@ def test_bad_input_is_refused_by_name(gateway: Any, client: Any, user: Any, path
 
 @pytest.mark.parametrize("action", ["register", "login", "refresh", "logout", "verify"])
 def test_an_account_call_reaches_auth(gateway: Any, client: Any, user: Any, action: str) -> None:
-    """Body and bearer token go to auth, which is the one service that must see them."""
+    """Body and bearer token are forwarded to auth, the only service that may receive them."""
     body = {"email": "test@example.com", "password": "test123", "refresh_token": "r1"}
     got = client.post(f"/api/auth/{action}", json=body, headers=user)
     assert got.status_code == (201 if action == "register" else 200)
@@ -111,7 +111,7 @@ def test_an_account_call_reaches_auth(gateway: Any, client: Any, user: Any, acti
 
 @pytest.mark.parametrize("action", ["refresh", "logout"])
 def test_the_original_refresh_without_a_body_reaches_auth(gateway: Any, client: Any, action: str) -> None:
-    """Old clients send only their token; auth says what that is worth."""
+    """Clients of the original send only a bearer token; the gateway forwards this and auth decides."""
     assert client.post(f"/api/auth/{action}").status_code == 200
     assert gateway.auth.seen[0].body == b"{}"
 
@@ -133,7 +133,7 @@ def test_the_original_refresh_without_a_body_reaches_auth(gateway: Any, client: 
 def test_a_bad_body_is_refused(
     gateway: Any, client: Any, body: bytes, kind: str, status: int, field: str | None
 ) -> None:
-    """Whatever it is, it is a 4xx problem, and auth never sees it."""
+    """An invalid body gets a 4xx problem and is not forwarded to auth."""
     got = client.post("/api/auth/login", data=body, content_type=kind)
     assert (got.status_code, got.json["status"]) == (status, status)
     assert field is None or [one["field"] for one in got.json["errors"]] == [field]
@@ -141,13 +141,13 @@ def test_a_bad_body_is_refused(
 
 
 def test_a_long_query_is_refused(client: Any, user: Any) -> None:
-    """Nothing here needs more than 2 KiB."""
+    """A query string over 2 KiB gets 414: no route needs more."""
     got = client.get("/api/data/products?x=" + "y" * 2048, headers=user)
     assert (got.status_code, got.json["code"]) == (414, "query_too_long")
 
 
 def test_the_wrong_way_in_is_a_problem(client: Any) -> None:
-    """404 and 405 look like every other error."""
+    """404 and 405 are problems like every other error."""
     assert client.get("/nothing").json["code"] == "not_found"
     got = client.get("/api/auth/login")
     assert (got.status_code, got.json["code"]) == (405, "method_not_allowed")

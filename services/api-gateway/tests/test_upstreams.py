@@ -1,4 +1,4 @@
-"""An upstream that is down, slow, too large or wrong is answered plainly and holds nobody up."""
+"""Upstream failures: each gets its own error, and a slow or broken upstream blocks no other request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PRODUCTS = "/api/data/products"
 
 
 def test_a_dead_upstream_is_503_and_named(gateway: Any, user: Any) -> None:
-    """The problem says which service is away."""
+    """If an upstream is down, the problem names it; other upstreams still answer."""
     client = gateway.client(storage_url=f"http://127.0.0.1:{free_port()}")
     got = client.get(PRODUCTS, headers=user)
     assert (got.status_code, got.content_type) == (503, "application/problem+json")
@@ -27,7 +27,7 @@ def test_a_dead_upstream_is_503_and_named(gateway: Any, user: Any) -> None:
 
 
 def test_a_dead_auth_is_503_and_named(gateway: Any) -> None:
-    """The same for the calls that change something."""
+    """If auth is down, a login gets 503 and the name auth."""
     client = gateway.client(auth_url=f"http://127.0.0.1:{free_port()}")
     got = client.post("/api/auth/login", json={"email": "a@b.c", "password": "x"})
     assert (got.status_code, got.json["upstream"]) == (503, "auth")
@@ -36,7 +36,7 @@ def test_a_dead_auth_is_503_and_named(gateway: Any) -> None:
 def test_an_upstreams_problem_passes_through(
     gateway: Any, client: Any, user: Any, make_answer: Any, make_problem: Any
 ) -> None:
-    """Status and body are the upstream's own; it knows best what it could not do."""
+    """A problem from an upstream is returned unchanged, with Retry-After but without cookies."""
     kind = "application/problem+json"
     gateway.storage.answers["/products"] = make_answer(
         503, make_problem(503, "store_unavailable"), kind, **{"Retry-After": "7", "Set-Cookie": "a=b"}
@@ -53,7 +53,7 @@ def test_an_upstreams_problem_passes_through(
 def test_an_answer_out_of_contract_is_502(
     gateway: Any, client: Any, user: Any, make_answer: Any, status: int, kind: str
 ) -> None:
-    """A trace, a proxy's page or a redirect does not reach the caller."""
+    """A stack trace, a proxy's HTML page or a redirect is not returned to the caller, who gets 502."""
     gateway.storage.answers["/products"] = make_answer(
         status, {"trace": "secret"}, kind, Location="http://127.0.0.1:9/"
     )
@@ -63,14 +63,14 @@ def test_an_answer_out_of_contract_is_502(
 
 
 def test_an_answer_too_large_is_502(gateway: Any, user: Any, make_answer: Any) -> None:
-    """An upstream cannot fill the gateway's memory."""
+    """A response over the size limit gets 502, so an upstream cannot fill the gateway's memory."""
     gateway.storage.answers["/products"] = make_answer(200, {"products": ["N" * 5000]})
     got = gateway.client(upstream_max_bytes=4096).get(PRODUCTS, headers=user)
     assert (got.status_code, got.json["code"]) == (502, "upstream_invalid")
 
 
 def test_bad_answers_do_not_use_up_the_pool(gateway: Any) -> None:
-    """A place in the pool comes back even if its answer was given up half-way."""
+    """An aborted response returns its connection slot to the pool."""
     one = Upstream("auth", gateway.auth.url, pool(1), max_bytes=10)
     for _ in range(3):
         with pytest.raises(UpstreamInvalid, match="more than 10 bytes"):
@@ -78,14 +78,14 @@ def test_bad_answers_do_not_use_up_the_pool(gateway: Any) -> None:
 
 
 def test_a_log_in_is_never_sent_twice(gateway: Any, client: Any) -> None:
-    """Only reads are tried again."""
+    """A failed login is not retried: only reads are."""
     gateway.auth.answers["/login"] = lambda handler: handler.connection.shutdown(socket.SHUT_RDWR)
     got = client.post("/api/auth/login", json={"email": "a@b.c", "password": "x"})
     assert (got.status_code, len(gateway.auth.seen)) == (503, 1)
 
 
 def test_a_read_is_tried_once_more(gateway: Any, client: Any, user: Any) -> None:
-    """A connection that was closed under us (a restart, an idle limit) costs the caller nothing."""
+    """A read is retried once if the upstream closes the connection (a restart, an idle limit)."""
     good = gateway.storage.answers["/products"]
     calls: list[int] = []
 
@@ -103,7 +103,7 @@ def test_a_read_is_tried_once_more(gateway: Any, client: Any, user: Any) -> None
 
 @pytest.fixture
 def silent() -> Any:
-    """A port that accepts and never answers."""
+    """URL of a port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
@@ -113,13 +113,13 @@ def upstream(url: str, **options: Any) -> Upstream:
 
 
 def test_a_silent_upstream_times_out(silent: str) -> None:
-    """It was reached, so it is a timeout, and it is not asked again."""
+    """An upstream that accepts the connection and never answers is a timeout, without a retry."""
     with pytest.raises(UpstreamTimeout):
         upstream(silent, read_s=0.05).call("GET", "/", headers={})
 
 
 def test_a_trickling_upstream_times_out() -> None:
-    """A byte now and then would satisfy a socket's timeout for ever; the whole answer has one deadline."""
+    """The whole response has one deadline: slow single bytes would never reach the socket's timeout."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def trickle() -> None:
@@ -139,7 +139,7 @@ def test_a_trickling_upstream_times_out() -> None:
 
 
 def test_a_timeout_is_504(gateway: Any, user: Any, silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And says of whom."""
+    """An upstream timeout gets 504 and the upstream's name."""
     monkeypatch.setattr(
         Upstream.__init__, "__kwdefaults__", {"connect_s": 1.0, "read_s": 0.05, "breaker": None}
     )
@@ -148,7 +148,7 @@ def test_a_timeout_is_504(gateway: Any, user: Any, silent: str, monkeypatch: pyt
 
 
 def test_a_circuit_opens_and_closes() -> None:
-    """After failures in a row calls fail at once; after a pause one call tries, and success closes it."""
+    """Consecutive failures open the circuit; after a pause one call may try, and its success closes it."""
     now = [0.0]
     breaker = Breaker("storage", after=2, open_s=3, clock=lambda: now[0])
     breaker.failed()
@@ -167,7 +167,7 @@ def test_a_circuit_opens_and_closes() -> None:
 
 
 def test_an_open_circuit_asks_nobody() -> None:
-    """The caller hears it at once, while the upstream recovers in peace."""
+    """While the circuit is open, calls fail immediately and the upstream is not called."""
     breaker = Breaker("storage", after=1)
     one = upstream(f"http://127.0.0.1:{free_port()}", breaker=breaker)
     for reason in ("cannot be reached", "is down"):
@@ -176,7 +176,7 @@ def test_an_open_circuit_asks_nobody() -> None:
 
 
 def test_connections_are_kept(gateway: Any, client: Any, user: Any) -> None:
-    """Keep-alive: reads in a row share one connection."""
+    """Consecutive reads share one keep-alive connection."""
     ports: set[int] = set()
     good = gateway.storage.answers["/products"]
 
@@ -191,6 +191,6 @@ def test_connections_are_kept(gateway: Any, client: Any, user: Any) -> None:
 
 
 def test_the_pool_is_bounded() -> None:
-    """No more connections to an upstream than threads that could use them."""
+    """The pool has at most one connection per thread for each upstream."""
     made: urllib3.PoolManager = pool(3)
     assert (made.connection_pool_kw["maxsize"], made.connection_pool_kw["block"]) == (3, True)

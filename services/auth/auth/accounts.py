@@ -1,4 +1,4 @@
-"""Accounts in MongoDB: registering, and checking who logs in."""
+"""Accounts in MongoDB: registration, and the password check of a login."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from auth.passwords import MAX_LENGTH, Passwords, normalised
 
 @dataclass(frozen=True)
 class User:
-    """An account as others may see it."""
+    """The public data of an account."""
 
     id: str
     email: str
@@ -29,7 +29,7 @@ class User:
 
 
 class Accounts:
-    """The collection `users`. That an email is unique is the index's word, never a look before a write."""
+    """The collection `users`. MongoDB's unique index, not a query before the write, keeps emails unique."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Accounts:
         self._min_length, self._now = min_length, now
 
     def register(self, email: str, password: str, name: str) -> User:
-        """A new account. Raises BadInput, EmailTaken or Busy."""
+        """Create an account. Raises BadInput (password length), EmailTaken or Busy."""
         if not self._min_length <= len(normalised(password)) <= MAX_LENGTH:
             raise BadInput(("password", f"must have {self._min_length} to {MAX_LENGTH} characters"))
         user = User(secrets.token_hex(16), email, name)
@@ -61,7 +61,10 @@ class Accounts:
         return user
 
     def log_in(self, email: str, password: str) -> User:
-        """The account behind both. Raises BadCredentials, after equal work whatever is wrong, or Busy."""
+        """Return the account with this email and password. Raises BadCredentials or Busy.
+
+        An unknown email costs the same work as a wrong password, so the response time reveals no account.
+        """
         found = self._users.find_one({"email": email})
         stored = found["password_hash"] if found else None
         if not self._passwords.check(stored, password) or found is None:
@@ -75,7 +78,7 @@ class Accounts:
         return _user(found) if found else None
 
     def ready(self) -> None:
-        """Raises unless the unique index on email is there: without it an email could have two accounts."""
+        """Raise LookupError if the unique index on email is missing: an email could get two accounts."""
         indexes = self._users.index_information().values()
         if not any(index["key"] == [("email", 1)] and index.get("unique") for index in indexes):
             raise LookupError("users has no unique index on email: run storage's migrate")
@@ -84,8 +87,8 @@ class Accounts:
         try:
             renewed = self._passwords.hash(password)
         except Busy:
-            return  # the login holds; the next one tries again
-        # Only over the hash that was checked: a password changed meanwhile must stay changed.
+            return  # the login is valid; the next login retries
+        # Replace only the hash that was checked: the password may have changed in the meantime.
         self._users.update_one(
             {"_id": found["_id"], "password_hash": found["password_hash"]},
             {"$set": {"password_hash": renewed}},

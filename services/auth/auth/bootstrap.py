@@ -1,4 +1,4 @@
-"""The one place where auth's collaborators are made and joined."""
+"""Build auth's objects from its settings and connect them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from auth.sessions import Sessions
 
 SERVICE = "auth"
 THREADS = 8
-FREE_THREADS = 3  # never wait for a password: tokens, keys and readiness go on
+FREE_THREADS = 3  # never wait for password hashing, so that tokens, keys and readiness stay available
 MAX_BODY_BYTES = 16 << 10
 WSGIApp = Callable[..., Iterable[bytes]]
 
@@ -38,7 +38,10 @@ def create_app(
     clock: Callable[[], float] = time.time,
     hasher: PasswordHasher | None = None,
 ) -> WSGIApp:
-    """The whole service as WSGI. `clock` gives epoch seconds."""
+    """Return auth as a WSGI application.
+
+    Reads the environment if `settings` is None. `clock` returns seconds since the Unix epoch.
+    """
     settings = settings or load()
     log_setup.configure(SERVICE, __version__, settings.log_level)
     give_memory_back()
@@ -47,7 +50,7 @@ def create_app(
         return datetime.fromtimestamp(clock(), UTC)
 
     secret, previous = settings.jwt_secret.get_secret_value(), settings.jwt_previous_secret
-    # Majority: an answered registration or rotation survives a change of the primary.
+    # With majority writes a confirmed registration or token rotation survives a failover.
     database = _client(settings).get_default_database("deltastream", write_concern=WriteConcern(w="majority"))
     passwords = Passwords(
         hasher or owasp_hasher(),
@@ -78,13 +81,13 @@ def create_app(
     app.wsgi_app = forwarded(app.wsgi_app, service_clients, clock)  # type: ignore[method-assign]
     if hops := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops)  # type: ignore[method-assign]
-    # Redis is no condition of readiness: without it limits are counted in memory (limits.py).
+    # Readiness does not depend on Redis: without it limits are counted in memory (limits.py).
     health = Health(SERVICE, {"mongo": accounts.ready})
     return health.middleware(log_setup.RequestContext(app.wsgi_app))
 
 
 def _client(settings: Settings) -> MongoClient[dict[str, Any]]:
-    """A client that opens nothing before its first use, so that it may be made before gunicorn forks."""
+    """Return a MongoDB client that connects on first use: it is created before gunicorn forks."""
     return MongoClient(
         settings.mongo_url.get_secret_value(),
         connect=False,
@@ -93,14 +96,14 @@ def _client(settings: Settings) -> MongoClient[dict[str, Any]]:
         connectTimeoutMS=1_000,
         socketTimeoutMS=5_000,
         waitQueueTimeoutMS=1_000,
-        maxPoolSize=THREADS + 1,  # and the probe
+        maxPoolSize=THREADS + 1,  # one more for the readiness probe
         appname=SERVICE,
     )
 
 
 def _install_hooks(app: Flask) -> None:
     def bounded() -> None:
-        request.get_data()  # 413 here, before a limit looks into the body
+        request.get_data()  # raises 413 before a rate limit parses the body
 
     app.before_request(bounded)
     answers.install(app, metrics.REQUESTS, cache_control="no-store")

@@ -1,4 +1,4 @@
-"""Services that may have tokens of their own (OAuth 2 client credentials)."""
+"""Service clients: services that may get their own tokens (OAuth 2 client credentials)."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ ClientId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 
 
 class Clients:
-    """Checks a client's secret in constant time, also for a client that does not exist."""
+    """The service clients. Secrets are compared in constant time, also for unknown clients."""
 
     def __init__(self, clients: Mapping[str, Client]) -> None:
         self._clients = {
             name: (_digest(client.secret), frozenset(client.audiences)) for name, client in clients.items()
         }
-        self._nobody = (_digest(secrets.token_urlsafe(32)), frozenset[Audience]())
+        self._unknown_client = (_digest(secrets.token_urlsafe(32)), frozenset[Audience]())
 
     def admit(self, client_id: str, secret: str, audience: Audience) -> str:
-        """The subject of the client's token. Raises BadClient or AudienceRefused."""
-        expected, audiences = self._clients.get(client_id, self._nobody)
+        """Check the credentials and return the subject for the token. Raises BadClient or AudienceRefused."""
+        expected, audiences = self._clients.get(client_id, self._unknown_client)
         if not hmac.compare_digest(expected, _digest(secret)):
             raise BadClient("client_id or client_secret is wrong")
         if audience not in audiences:
@@ -46,8 +46,8 @@ class Clients:
         return f"service:{client_id}"
 
     def key(self, client_id: str) -> bytes:
-        """The key that a client signs with; nobody's for a client that does not exist."""
-        return self._clients.get(client_id, self._nobody)[0]
+        """Return the key with which a client signs, or a random key for an unknown client."""
+        return self._clients.get(client_id, self._unknown_client)[0]
 
 
 def _digest(secret: str) -> bytes:

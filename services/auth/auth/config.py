@@ -1,4 +1,4 @@
-"""Every setting of auth, read from the environment once, at start."""
+"""Settings of auth, read from the environment once at start."""
 
 from __future__ import annotations
 
@@ -14,54 +14,58 @@ _SECRETS = ("JWT_SECRET", "JWT_PREVIOUS_SECRET", "MONGO_URL", "REDIS_URL", "SERV
 
 
 class Settings(BaseModel):
-    """Names are the environment variables' names in lower case."""
+    """Settings. Each field is the environment variable of the same name in upper case."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8001, ge=1, le=65535, description="Port to listen on.")
-    max_connections: int = Field(512, ge=8, le=4096, description="Most connections at the same time.")
+    max_connections: int = Field(512, ge=8, le=4096, description="Most simultaneous connections.")
     max_connections_per_address: int = Field(
-        128, ge=1, le=4096, description="Most connections from one address (IPv6: one /64)."
+        128, ge=1, le=4096, description="Most simultaneous connections from one address (IPv6: one /64)."
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Lowest level to log."
+    )
     mongo_url: SecretStr = Field(
         SecretStr("mongodb://localhost:27017/deltastream"),
-        description="MongoDB; the database is the path, `deltastream` unless given.",
+        description="URL of MongoDB; its path is the database, by default `deltastream`.",
     )
-    redis_url: SecretStr = Field(SecretStr("redis://localhost:6379/0"), description="Counters of the limits.")
-    jwt_secret: SecretStr = Field(description="The signing key is derived from it; random, 32 bytes or more.")
+    redis_url: SecretStr = Field(
+        SecretStr("redis://localhost:6379/0"), description="Redis for the rate limits."
+    )
+    jwt_secret: SecretStr = Field(description="Random secret, 32 bytes or more, for the signing key.")
     jwt_previous_secret: SecretStr | None = Field(
-        None, description="During a rotation: tokens of the key derived from it stay valid."
+        None, description="The old secret during a rotation; tokens signed with its key stay valid."
     )
-    access_token_seconds: int = Field(600, ge=60, le=3600, description="Life of an access token.")
-    refresh_token_days: int = Field(30, ge=1, le=365, description="Life of a refresh token.")
+    access_token_seconds: int = Field(600, ge=60, le=3600, description="Lifetime of an access token.")
+    refresh_token_days: int = Field(30, ge=1, le=365, description="Lifetime of a refresh token.")
     service_clients: Json[dict[ClientId, Client]] = Field(
-        {}, description='JSON: {client_id: {"secret": ..., "audiences": [...]}}; none, no service tokens.'
+        {}, description='JSON: {client_id: {"secret": ..., "audiences": [...]}}; empty: no service tokens.'
     )
     password_min_length: int = Field(12, ge=7, le=128, description="Shortest password of a new account.")
     hash_concurrency: int = Field(
         2, ge=1, le=8, description="Passwords hashed at the same time; each takes 19 MiB."
     )
-    hash_wait_ms: int = Field(2000, ge=0, le=10_000, description="Longest wait for a place to hash.")
-    limit_login_address: int = Field(60, ge=1, description="Logins a minute from one address.")
+    hash_wait_ms: int = Field(2000, ge=0, le=10_000, description="Longest wait to hash a password.")
+    limit_login_address: int = Field(60, ge=1, description="Logins per minute from one address.")
     limit_login_account: int = Field(
-        10, ge=1, description="Logins a minute for one account from one address."
+        10, ge=1, description="Logins per minute for one account from one address."
     )
     limit_login_strangers: int = Field(
-        60, ge=1, description="Logins a minute for one account from all addresses that it does not know."
+        60, ge=1, description="Logins per minute for one account from all unknown addresses together."
     )
-    limit_register_address: int = Field(30, ge=1, description="Registrations a minute from one address.")
+    limit_register_address: int = Field(30, ge=1, description="Registrations per minute from one address.")
     limit_register_account: int = Field(
-        5, ge=1, description="Registrations a minute of one email from one address."
+        5, ge=1, description="Registrations per minute of one email from one address."
     )
-    limit_refresh_address: int = Field(120, ge=1, description="Refreshes a minute from one address.")
-    limit_refresh_account: int = Field(30, ge=1, description="Refreshes a minute of one account.")
-    limit_token_address: int = Field(120, ge=1, description="Service tokens a minute to one address.")
+    limit_refresh_address: int = Field(120, ge=1, description="Refreshes per minute from one address.")
+    limit_refresh_account: int = Field(30, ge=1, description="Refreshes per minute of one account.")
+    limit_token_address: int = Field(120, ge=1, description="Service tokens per minute and address.")
     limit_token_account: int = Field(
-        60, ge=1, description="Service tokens a minute for one client at one address."
+        60, ge=1, description="Service tokens per minute for one client at one address."
     )
-    trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies whose X-Forwarded-For is believed.")
+    trusted_proxies: int = Field(0, ge=0, le=10, description="Number of trusted proxies in front.")
 
     @field_validator("jwt_secret", "jwt_previous_secret")
     @classmethod
@@ -73,7 +77,7 @@ class Settings(BaseModel):
     @field_validator("jwt_previous_secret", mode="before")
     @classmethod
     def _none(cls, value: object) -> object:
-        return value or None  # an empty one is how a template says "none"
+        return value or None  # templates set an empty value if there is no previous secret
 
     @field_validator("mongo_url")
     @classmethod
@@ -87,5 +91,5 @@ class Settings(BaseModel):
 
 
 def load() -> Settings:
-    """The settings, or an end of the process (2) that names variable, value and rule."""
+    """Return the settings. If any is invalid, print variable, value and rule and exit with status 2."""
     return environment.load(Settings, _SECRETS)

@@ -1,4 +1,4 @@
-"""Which networks are known devices of an account: a login that succeeded came from there lately."""
+"""Known devices: the networks from which an account has recently logged in."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ DAYS = 30
 
 
 class Devices:
-    """Remembered in Redis under a keyed digest, which gives away neither account nor network.
+    """Known devices in Redis, under a keyed digest that reveals neither account nor network.
 
-    OUTAGE POLICY: without Redis nobody is known; strangers still log in within their limit.
+    OUTAGE POLICY: without Redis no device is known, so all logins share the limit for unknown addresses.
     """
 
     def __init__(self, redis_url: str, salt: bytes) -> None:
@@ -22,11 +22,12 @@ class Devices:
         self._redis = redis.Redis.from_url(redis_url, socket_connect_timeout=0.25, socket_timeout=0.5)
 
     def remember(self, account: str, network: str) -> None:
-        """A login to `account` from `network` succeeded."""
+        """Remember `network` as a known device of `account` for `DAYS` days after a successful login."""
         with contextlib.suppress(RedisError):
             self._redis.set(self._key(account, network), 1, ex=DAYS * 86_400)
 
     def known(self, account: str, network: str) -> bool:
+        """Return whether `network` is a known device of `account`."""
         try:
             return bool(self._redis.exists(self._key(account, network)))
         except RedisError:

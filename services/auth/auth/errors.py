@@ -1,4 +1,4 @@
-"""What can go wrong, and the one table that says how it is answered (RFC 9457)."""
+"""auth's errors, and the table that maps each to a status and a code (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from auth.chassis.problems import BadInput, ServiceError
 
 
 class EmailTaken(ServiceError):
-    """The account exists."""
+    """An account with this email already exists."""
 
 
 class BadCredentials(ServiceError):
-    """Email or password do not hold; which of the two is not said."""
+    """Email or password is wrong. The error does not reveal which."""
 
 
 class BadToken(ServiceError):
-    """A token that does not hold; why is not said."""
+    """A token is not valid. The error does not reveal why."""
 
 
 class BadClient(ServiceError):
-    """Client id or secret do not hold."""
+    """Client id or secret is wrong."""
 
 
 class AudienceRefused(ServiceError):
-    """The client holds, but may not call that service."""
+    """The client's credentials are right, but it may not call that service."""
 
 
 class NotJson(ServiceError):
-    """The body is not declared as JSON."""
+    """The request's content type is not JSON."""
 
 
 class Busy(ServiceError):
-    """Every place to hash a password is taken."""
+    """Too many passwords are being hashed or waiting."""
 
 
-# Codes of errors that Flask raises itself are in chassis/problems.py.
+# chassis/problems.py has the codes of Flask's own errors.
 TABLE: problems.Table = {
     BadInput: (400, "bad_input"),
     EmailTaken: (409, "email_taken"),
@@ -53,7 +53,7 @@ TABLE: problems.Table = {
 
 
 def install(app: Flask) -> None:
-    """Answer every error of `app` as a problem."""
+    """Make `app` answer every error as a problem."""
 
     def bad_body(error: ValidationError) -> Response:
         errors = [
@@ -67,7 +67,7 @@ def install(app: Flask) -> None:
         return problems.problem(400, "bad_input", detail, errors=errors)
 
     def store_away(error: PyMongoError) -> Response:
-        # NB: never the text of these errors: it may repeat a document.
+        # NB: log only the type of the error: its text may contain a document.
         structlog.get_logger("errors").error("store_unavailable", error=type(error).__name__)
         return problems.problem(503, "store_unavailable", "the accounts cannot be reached")
 

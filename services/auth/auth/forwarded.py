@@ -1,7 +1,7 @@
-"""Whose request it is: the address that a service with a client secret vouches for, else the peer's.
+"""Determine the caller's address: X-Forwarded-For if a service client signed it, else the TCP peer.
 
-Anybody who reaches auth can write X-Forwarded-For; with NetworkPolicies off or in a local run that is
-everybody. The gateway's forwarded.py is the other half.
+Any client that reaches auth can send X-Forwarded-For. Without NetworkPolicies, or in a local run, this is any
+process. The API gateway's forwarded.py creates the signature.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 
 from auth.clients import Clients
 
-_FRESH_S = 300  # clocks of two nodes may differ
+_FRESH_S = 300  # seconds; the clocks of two nodes may differ
 _PROOF = re.compile(r"([a-z0-9-]{1,40}) ([0-9]{1,12}) ([0-9a-f]{64})")
 
 
 def forwarded(
     app: Callable[..., Iterable[bytes]], clients: Clients, clock: Callable[[], float]
 ) -> Callable[..., Iterable[bytes]]:
-    """WSGI middleware: REMOTE_ADDR becomes X-Forwarded-For where X-Forwarded-Proof holds."""
+    """WSGI middleware: set REMOTE_ADDR to X-Forwarded-For if X-Forwarded-Proof is valid."""
 
     def proved(environ: dict[str, Any]) -> bool:
         parts = _PROOF.fullmatch(environ.get("HTTP_X_FORWARDED_PROOF", ""))

@@ -1,4 +1,4 @@
-"""The signing keys: derived from secrets, published as JWKS, used for access tokens."""
+"""Signing keys for access tokens: derived from the secrets and published as JWKS."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 ISSUER = "deltastream-auth"
-PEOPLE = "deltastream-api"
+USER_AUDIENCE = "deltastream-api"
 ALGORITHM = "EdDSA"
 _SALT = b"deltastream-auth"
 _INFO = b"deltastream access token signing key, ed25519, v1"  # changing it changes every key
 
 
 def derive(secret: str, info: bytes) -> bytes:
-    """32 bytes for one purpose (HKDF-SHA256, RFC 5869)."""
+    """Derive a key of 32 bytes for the purpose `info` (HKDF-SHA256, RFC 5869)."""
     return HKDF(hashes.SHA256(), 32, _SALT, info).derive(secret.encode())
 
 
 class KeyRing:
-    """Signs with the current secret's key; verifies with it and the previous one's."""
+    """Signs with the key of the current secret; verifies with the keys of both secrets.
+
+    `lifetime_s` is the lifetime of an access token in seconds.
+    """
 
     def __init__(
         self, secret: str, previous: str | None, *, lifetime_s: int, clock: Callable[[], float]
@@ -40,7 +43,7 @@ class KeyRing:
         self.lifetime_s, self._clock = lifetime_s, clock
 
     def jwks(self) -> dict[str, Any]:
-        """The public keys, current first (RFC 7517, RFC 8037)."""
+        """Return the public keys, the current one first (RFC 7517, RFC 8037)."""
         return {
             "keys": [
                 {
@@ -56,7 +59,7 @@ class KeyRing:
         }
 
     def issue(self, subject: str, audience: str, **more: str) -> tuple[str, int]:
-        """A fresh access token and its expiry (epoch seconds)."""
+        """Return a new access token and its expiry in epoch seconds. `more` are additional claims."""
         now = int(self._clock())
         expires = now + self.lifetime_s
         claims = {
@@ -71,7 +74,7 @@ class KeyRing:
         return jwt.encode(claims, self._private, algorithm=ALGORITHM, headers={"kid": self._kid}), expires
 
     def verify(self, token: str) -> dict[str, Any] | None:
-        """The claims of a person's token that holds, else None."""
+        """Return the claims of a user's access token, or None if it is not valid."""
         try:
             public = self._publics.get(jwt.get_unverified_header(token).get("kid", ""))
             if public is None:
@@ -79,8 +82,8 @@ class KeyRing:
             claims: dict[str, Any] = jwt.decode(
                 token,
                 public,
-                algorithms=[ALGORITHM],  # fixed here: the token's own header never chooses
-                audience=PEOPLE,
+                algorithms=[ALGORITHM],  # fixed: a token must not choose its own algorithm
+                audience=USER_AUDIENCE,
                 issuer=ISSUER,
                 leeway=30,
                 options={"require": ["exp", "iat", "iss", "aud", "sub", "jti"]},

@@ -1,4 +1,4 @@
-"""How often may be tried: flask-limiter on Redis, shared by all replicas, by address and by account."""
+"""Rate limits by address and by account: flask-limiter with counters in Redis that all replicas share."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from auth.chassis.addresses import network
 from auth.chassis.problems import problem
 from auth.config import Settings
 from auth.devices import Devices
-from auth.models import lowered
+from auth.models import normalised_email
 
 WINDOW_S = 60
 View = Callable[..., Any]
 
 
 def address() -> str:
-    """The caller's address; of IPv6 the /64, since one host owns all of it."""
+    """Return the rate limit key of the caller's address. For IPv6 it is the /64, which one host owns."""
     return f"address:{network(request.remote_addr or '') or 'unknown'}"
 
 
 class Limits:
-    """Wraps the views.
+    """Adds rate limits to the views.
 
     A login is counted three times: for its address; for its account and address together; and, unless the
-    address is a known device of the account, for the account over all addresses. So nobody can lock an
-    owner out from elsewhere, and guessing one password from many places has a bound all the same.
+    address is a known device of the account, for the account over all addresses. So an attacker at another
+    address cannot lock an owner out, and guesses from many addresses are still limited.
 
-    OUTAGE POLICY: while Redis is away, each replica counts in its own memory (fail open up to the number
-    of replicas, never without a limit); such requests are counted in auth_limits_fallback_total.
+    OUTAGE POLICY: while Redis is unavailable, each replica counts in its own memory. A caller can then send
+    at most the limit times the number of replicas. auth_limits_fallback_total counts these requests.
     """
 
     def __init__(
@@ -50,18 +50,18 @@ class Limits:
         self._strangers = settings.limit_login_strangers
         self._limiter = Limiter(
             key_func=address,
-            storage_uri="redis://",  # the kind of storage; limits' own reading of a URL knows no unix://
+            storage_uri="redis://",  # only selects the storage; limits cannot parse unix://, hence the pool
             storage_options={
                 "key_prefix": "limits:auth",
                 "connection_pool": pool,  # type: ignore[dict-item]
             },
             in_memory_fallback_enabled=True,
-            headers_enabled=False,  # they would add Retry-After to every answer
+            headers_enabled=False,  # flask-limiter would add Retry-After to every response
         )
         accounts = {
-            "login": lambda: self._named("email"),
-            "register": lambda: self._named("email"),
-            "token": lambda: self._named("client_id"),
+            "login": lambda: self._account_from("email"),
+            "register": lambda: self._account_from("email"),
+            "token": lambda: self._account_from("client_id"),
             "refresh": self._owner_of_token,
         }
         self._rules = {
@@ -74,7 +74,10 @@ class Limits:
         }
 
     def limited(self, name: str, view: View) -> View:
-        """`view`, limited by address and by account (a login also over all strangers to the account)."""
+        """Return `view` with the limits of the route `name`.
+
+        They apply per address and per account; a login is also limited per account over unknown addresses.
+        """
         by_address, by_account, account = self._rules[name]
         outer = self._limiter.shared_limit(f"{by_address} per minute", scope=name, key_func=address)
         inner = self._limiter.shared_limit(f"{by_account} per minute", scope=name, key_func=account)
@@ -83,19 +86,19 @@ class Limits:
             strangers = self._limiter.shared_limit(
                 f"{self._strangers} per minute",
                 scope="login-strangers",
-                key_func=lambda: self._account(lowered(_given("email"))),
-                exempt_when=lambda: self._devices.known(lowered(_given("email")), address()),
+                key_func=lambda: self._account(normalised_email(_body_text("email"))),
+                exempt_when=lambda: self._devices.known(normalised_email(_body_text("email")), address()),
             )
             wrapped = strangers(wrapped)
         limited: View = outer(wrapped)
         return limited
 
     def install(self, app: Flask) -> None:
-        """Answer 429, and count what was counted in memory."""
+        """Install the limits on `app`: the 429 response, and the metric of the fallback to memory."""
         self._limiter.init_app(app)
 
         def refused(_error: RateLimitExceeded) -> Response:
-            answer = problem(429, "rate_limited", "too many tries; wait and try again")
+            answer = problem(429, "rate_limited", "too many requests; wait as Retry-After says")
             answer.headers["Retry-After"] = str(self._wait_s())
             return answer
 
@@ -114,25 +117,25 @@ class Limits:
         except RedisError:
             return WINDOW_S
 
-    def _named(self, field: str) -> str:
-        value = _given(field)
-        return self._account(f"{lowered(value)}\n{address()}") if value else address()
+    def _account_from(self, field: str) -> str:
+        value = _body_text(field)
+        return self._account(f"{normalised_email(value)}\n{address()}") if value else address()
 
     def _owner_of_token(self) -> str:
         try:
-            owner = self._owner(_given("refresh_token"))
-        except PyMongoError:  # NB: flask-limiter would take any error here for an outage of Redis
+            owner = self._owner(_body_text("refresh_token"))
+        except PyMongoError:  # NB: flask-limiter treats any error here as an outage of Redis
             owner = None
         return self._account(owner) if owner else address()
 
     def _account(self, name: str) -> str:
-        """A name that Redis and the logs may see: it does not give the email away."""
+        """Return the rate limit key of an account: a keyed digest, so Redis and the logs see no email."""
         digest = hashlib.blake2b(name.encode("utf-8", "replace"), key=self._salt, digest_size=16)
         return f"account:{digest.hexdigest()}"
 
 
-def _given(field: str) -> str:
-    """A text of the body, which may be anything; empty if it is none."""
+def _body_text(field: str) -> str:
+    """Return a string from the unvalidated body (at most 256 characters), or "" if there is none."""
     try:
         body = request.get_json(silent=True)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""What callers may send."""
+"""Request models: the JSON bodies that callers may send, and the rules for emails and names."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-# Deliberately simple: only a message proves an address. Bounded before it is matched, and linear.
+# Deliberately simple: only a message can prove that an address exists. Length is limited before matching, and
+# matching takes linear time.
 _LOCAL = r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}"
 _DOMAIN = r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
 _ASCII_EMAIL = re.compile(f"{_LOCAL}@{_DOMAIN}", re.ASCII)
 _EMAIL = re.compile(rf"[^\s@\x00-\x1f\x7f]{{1,64}}@{_DOMAIN}", re.ASCII)
-# Drawn as nothing, though Unicode counts them as letters, marks or symbols.
+# Characters that are invisible, although Unicode classifies them as letters, marks or symbols.
 _BLANK = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 
 
-def lowered(value: str) -> str:
-    """An address as it is stored and compared."""
+def normalised_email(value: str) -> str:
+    """Return an email address in the form in which it is stored and compared."""
     return unicodedata.normalize("NFKC", value).strip().lower()
 
 
-def _shown(value: str) -> bool:
-    """Whether every character can be seen, or is a plain space: none controls, hides or turns the others."""
+def _is_visible(value: str) -> bool:
+    """Return whether every character is visible or a plain space, without control or direction characters."""
     kinds = (unicodedata.category(char) for char in value if char != " ")
     return not _BLANK.search(value) and not any(kind[0] in "CZ" for kind in kinds)
 
 
 def _email(value: str) -> str:
-    address = lowered(value)
+    address = normalised_email(value)
     domain = address.rpartition("@")[2]
     if len(address) > 254 or not _EMAIL.fullmatch(address) or ".." in domain:
         raise ValueError("must be an email address of at most 254 characters")
@@ -39,7 +40,7 @@ def _email(value: str) -> str:
 
 
 def _new_email(value: str) -> str:
-    """Letters of other scripts can look like these; the address of an account must not be mistaken."""
+    """Allow only ASCII in new addresses: letters of other scripts can look the same."""
     address = value.strip(" ").lower()
     local, _, domain = address.rpartition("@")
     if len(address) > 254 or not value.isascii() or not _ASCII_EMAIL.fullmatch(address):
@@ -51,22 +52,22 @@ def _new_email(value: str) -> str:
 
 def _name(value: str) -> str:
     name = unicodedata.normalize("NFC", value).strip(" ")
-    if not _shown(name):
-        raise ValueError("must not hold control, invisible or direction characters")
+    if not _is_visible(name):
+        raise ValueError("must not contain control, invisible or direction characters")
     if unicodedata.normalize("NFKC", name) != name:
-        raise ValueError("must be in plain letters: no fullwidth, ligature or styled forms (Unicode NFKC)")
+        raise ValueError("must use plain letters, not fullwidth, ligature or styled forms (Unicode NFKC)")
     return name
 
 
 NewEmail = Annotated[str, Field(max_length=254), AfterValidator(_new_email)]
 Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
-# Bounded before it is normalised; the rules of new passwords are in accounts.py.
+# Limits the length before normalisation. The rules for new passwords are in accounts.py.
 Password = Annotated[str, Field(min_length=1, max_length=512)]
 Opaque = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class Body(BaseModel):
-    """A JSON object; members that are not known are ignored, as the original did. No value in errors."""
+    """A JSON object. Unknown members are ignored, as in the original. Errors contain no values."""
 
     model_config = ConfigDict(extra="ignore", strict=True, hide_input_in_errors=True)
 

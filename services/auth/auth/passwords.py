@@ -1,4 +1,4 @@
-"""Passwords: Argon2id with OWASP's parameters, bounded in memory, equal for known and unknown accounts."""
+"""Password hashing: Argon2id with OWASP's parameters and a limit on simultaneous hashes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ MAX_LENGTH = 128
 MEMORY_KIB, PASSES, LANES = 19_456, 2, 1  # OWASP's Password Storage Cheat Sheet, Argon2id
 
 
-_M_MMAP_THRESHOLD = -3  # of glibc's mallopt
+_M_MMAP_THRESHOLD = -3  # a parameter of glibc's mallopt
 
 
 def give_memory_back() -> None:
-    """Make every hash's 19 MiB a mapping of its own, which ends with the hash.
+    """Make glibc return the 19 MiB of each hash to the system when the hash is done.
 
-    glibc else raises its threshold at the first one and keeps 19 MiB for each thread that ever hashed
-    (seen: 194 MB instead of 50). Elsewhere than on glibc nothing is done.
+    By default glibc raises its mmap threshold after the first hash and keeps 19 MiB for each thread that has
+    hashed (measured: 194 MB instead of 50). Without glibc this function does nothing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -38,56 +38,59 @@ def owasp_hasher() -> PasswordHasher:
 
 
 def normalised(password: str) -> str:
-    """NFKC: the same password typed on another keyboard stays the same."""
+    """Return the password in Unicode form NFKC, so that it does not depend on the keyboard."""
     return unicodedata.normalize("NFKC", password)
 
 
 class Passwords:
-    """Hashes and checks, at most `at_once` at a time. Raises Busy.
+    """Hashes and checks passwords, at most `at_once` at a time. Raises Busy at the limit.
 
-    At most `waiting` callers wait `wait_s` for a place: each holds a thread, and the rest of the service
-    needs some.
+    At most `waiting` callers wait up to `wait_s` seconds. Each of them blocks a thread, and the rest of the
+    service needs threads too.
     """
 
     def __init__(self, hasher: PasswordHasher, *, at_once: int, waiting: int, wait_s: float) -> None:
         self._hasher, self._wait_s = hasher, wait_s
-        self._places = threading.BoundedSemaphore(at_once)
+        self._slots = threading.BoundedSemaphore(at_once)
         self._callers = threading.BoundedSemaphore(at_once + waiting)
-        self._nobodys = hasher.hash(secrets.token_urlsafe(32))
+        self._random_hash = hasher.hash(secrets.token_urlsafe(32))
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """A place to hash in: each hash takes 19 MiB, so that logins at once must not be without bound."""
+    def slot(self) -> Iterator[None]:
+        """Hold one of the `at_once` slots: each hash takes 19 MiB. Raises Busy if no slot is available."""
         if not self._callers.acquire(blocking=False):
             raise self._refused()
         try:
-            if not self._places.acquire(timeout=self._wait_s):
+            if not self._slots.acquire(timeout=self._wait_s):
                 raise self._refused()
             try:
                 yield
             finally:
-                self._places.release()
+                self._slots.release()
         finally:
             self._callers.release()
 
     @staticmethod
     def _refused() -> Busy:
         metrics.HASH_REFUSED.inc()
-        return Busy("too many logins at this moment; try again")
+        return Busy("too many logins at the moment; try again")
 
     def hash(self, password: str) -> str:
-        with self.place():
+        with self.slot():
             return self._hasher.hash(normalised(password))
 
     def check(self, stored: str | None, password: str) -> bool:
-        """Whether it is the password. Without an account (None) the same work is done for nobody's hash."""
-        with self.place():
+        """Return whether `password` matches the hash `stored`. Raises Busy.
+
+        Without an account (`stored` is None) it checks a random hash, so that both cases take the same time.
+        """
+        with self.slot():
             try:
-                self._hasher.verify(stored or self._nobodys, normalised(password))
+                self._hasher.verify(stored or self._random_hash, normalised(password))
             except (VerificationError, InvalidHashError):
                 return False
         return stored is not None
 
     def outdated(self, stored: str) -> bool:
-        """Whether the hash was made with other parameters than today's."""
+        """Return whether the hash was created with other than the current parameters."""
         return self._hasher.check_needs_rehash(stored)

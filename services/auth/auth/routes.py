@@ -1,4 +1,4 @@
-"""The routes: what each takes, does and answers."""
+"""The HTTP routes of auth: each validates its body, calls the domain objects and builds the response."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from auth.accounts import Accounts, User
 from auth.clients import Clients
 from auth.devices import Devices
 from auth.errors import BadCredentials, BadToken, NotJson
-from auth.keys import PEOPLE, KeyRing
+from auth.keys import USER_AUDIENCE, KeyRing
 from auth.limits import Limits, address
 from auth.sessions import Sessions
 
@@ -22,7 +22,7 @@ BodyT = TypeVar("BodyT", bound=models.Body)
 
 @dataclass(frozen=True)
 class Routes:
-    """The views, with their collaborators."""
+    """The views and the objects that they use."""
 
     accounts: Accounts
     sessions: Sessions
@@ -43,7 +43,7 @@ class Routes:
         app.add_url_rule("/.well-known/jwks.json", "jwks", self.jwks, methods=["GET"])
 
     def register(self) -> Any:
-        """A new account, logged in. Its answer is the original's, and more."""
+        """Create an account and log in. The response contains the original's fields and more."""
         given = _body(models.Register)
         user = self.accounts.register(given.email, given.password, given.name)
         self.devices.remember(given.email, address())
@@ -51,7 +51,7 @@ class Routes:
         return {"message": "User registered successfully", "user_id": user.id, **session}, 201
 
     def login(self) -> Any:
-        """Tokens for email and password."""
+        """Exchange email and password for tokens."""
         given = _body(models.Login)
         try:
             user = self.accounts.log_in(given.email, given.password)
@@ -63,21 +63,21 @@ class Routes:
         return self._session(user, self.sessions.begin(user.id))
 
     def refresh(self) -> Any:
-        """The next pair of tokens; the one that was given is used up."""
+        """Exchange a refresh token for the next pair of tokens. The given token cannot be used again."""
         user_id, following = self.sessions.rotate(_body(models.Refresh).refresh_token)
         user = self.accounts.by_id(user_id)
-        if user is None:  # the account went, its tokens did not
+        if user is None:  # the account was deleted, its tokens were not
             self.sessions.end(following)
             raise BadToken("the refresh token is not valid: log in again")
         return self._session(user, following)
 
     def logout(self) -> Any:
-        """End the login; also when it has ended already."""
+        """End the login. Idempotent."""
         self.sessions.end(_body(models.Refresh).refresh_token)
         return Response(status=204)
 
     def verify(self) -> Any:
-        """Whose token it is."""
+        """Return the user id and email of the bearer token. Raises BadToken."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         claims = self.keys.verify(token.strip()) if scheme.lower() == "bearer" else None
         if claims is None:
@@ -85,22 +85,22 @@ class Routes:
         return {"valid": True, "user_id": claims["sub"], "email": claims.get("email")}
 
     def token(self) -> Any:
-        """A service's token for one other service."""
+        """Issue a service client's token for one other service."""
         given = _body(models.ClientCredentials)
         subject = self.clients.admit(given.client_id, given.client_secret, given.audience)
         made, _ = self.keys.issue(subject, given.audience)
         return {"access_token": made, "token_type": "Bearer", "expires_in": self.keys.lifetime_s}
 
     def jwks(self) -> Any:
-        """The keys that tokens are verified with."""
+        """Return the public keys that verify tokens."""
         answer = jsonify(self.keys.jwks())
         answer.headers["Cache-Control"] = "public, max-age=300"
         return answer
 
     def _session(self, user: User, refresh_token: str) -> dict[str, Any]:
-        access, expires = self.keys.issue(user.id, PEOPLE, email=user.email)
+        access, expires = self.keys.issue(user.id, USER_AUDIENCE, email=user.email)
         return {
-            "token": access,  # the original's name
+            "token": access,  # the name in the original
             "access_token": access,
             "token_type": "Bearer",
             "refresh_token": refresh_token,
@@ -111,7 +111,7 @@ class Routes:
 
 
 def _plain(method: Any) -> Any:
-    """A function of its own for flask-limiter, which writes to it and names limits after it."""
+    """Wrap a method in a function: flask-limiter sets attributes on it and names limits after it."""
 
     def view() -> Any:
         return method()
@@ -121,7 +121,7 @@ def _plain(method: Any) -> Any:
 
 
 def _body(model: type[BodyT]) -> BodyT:
-    """The body, judged. Raises NotJson or pydantic's ValidationError."""
+    """Return the validated body. Raises NotJson or pydantic's ValidationError."""
     if not request.is_json:
         raise NotJson("the body must be JSON: Content-Type: application/json")
     return model.model_validate_json(request.get_data())

@@ -1,13 +1,13 @@
-"""Which JWT_SECRET is good enough to sign everybody's tokens."""
+"""Rules that JWT_SECRET must satisfy, because it signs all tokens."""
 
 from __future__ import annotations
 
 import re
 
 LEAST_BYTES = 32
-_LEAST_LEFT = 16  # characters that must be left of a secret without its guessable words
+_LEAST_LEFT = 16  # characters that must remain after the guessable words are removed
 _LEAST_DISTINCT = 8
-# Longest first, so that "changeme" goes before "change". Separators are gone before these are looked for.
+# Longest first, so that "changeme" is removed before "change". Separators are removed before the search.
 _WORDS = (
     "abcdefghijklmnopqrstuvwxyz|0123456789abcdef|supersecret|development|deltastream|1234567890|production|"
     "changethis|replaceme|localhost|insecure|changeme|12345678|testing|private|password|default|example|"
@@ -18,10 +18,10 @@ _GUESSABLE = re.compile(_WORDS)
 
 
 def broken_rule(secret: str) -> str | None:
-    """The rule that `secret` breaks, without the secret; None if it is good.
+    """Return the rule that `secret` breaks (without the secret), or None if it is acceptable.
 
-    Known defaults are refused however they are padded, joined or repeated: without guessable words there
-    must be enough left to be random.
+    Known defaults are refused even if padded, joined or repeated: what remains without guessable words must
+    be long enough to be random.
     """
     if len(secret.encode()) < LEAST_BYTES:
         return f"must be at least {LEAST_BYTES} bytes (make one with: openssl rand -base64 48)"

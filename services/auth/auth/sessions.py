@@ -1,4 +1,4 @@
-"""Refresh tokens: opaque, stored as hashes, single use, in families that fall together."""
+"""Refresh tokens: opaque, stored as hashes, used once, and revoked together with their family."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _hashed(token: str) -> str:
 
 
 class Sessions:
-    """The collection `refresh_tokens`. A family is everything that descends from one login."""
+    """The collection `refresh_tokens`. A family is all refresh tokens that descend from one login."""
 
     def __init__(
         self, tokens: Collection[dict[str, Any]], *, lifetime: timedelta, now: Callable[[], datetime]
@@ -27,33 +27,36 @@ class Sessions:
         self._tokens, self._lifetime, self._now = tokens, lifetime, now
 
     def begin(self, user_id: str) -> str:
-        """The first token of a new family."""
+        """Start a new family and return its first token."""
         return self._issue(user_id, secrets.token_hex(16))
 
     def rotate(self, token: str) -> tuple[str, str]:
-        """The user's id and the next token. Raises BadToken; a used token takes its family with it."""
+        """Exchange a token for the next one of its family. Returns the user's id and the new token.
+
+        Raises BadToken if the token is not valid. If it was used before, its whole family is revoked.
+        """
         now, key = self._now(), _hashed(token)
-        # One atomic step decides who uses the token: of two callers, one finds it unused.
+        # The update is atomic: of two simultaneous callers, only one finds the token unused.
         found = self._tokens.find_one_and_update(
             {"_id": key, "used_at": None, "revoked": False, "expires_at": {"$gt": now}},
             {"$set": {"used_at": now}},
         )
         if found is None:
-            self._punish_reuse(key)
+            self._revoke_if_reused(key)
             raise BadToken("the refresh token is not valid: log in again")
-        following = self._issue(found["user_id"], found["family"])
-        # NB: a reuse may have revoked the family just before the new token was in it.
+        next_token = self._issue(found["user_id"], found["family"])
+        # NB: a second use may have revoked the family just before the new token was inserted.
         if self._tokens.find_one({"_id": key, "revoked": True}, {"_id": 1}):
             self._revoke(found["family"])
-        return found["user_id"], following
+        return found["user_id"], next_token
 
     def end(self, token: str) -> None:
-        """Revoke the token's family; nothing if there is none."""
+        """Revoke the token's family. Does nothing for an unknown token."""
         if found := self._tokens.find_one({"_id": _hashed(token)}, {"family": 1}):
             self._revoke(found["family"])
 
     def owner(self, token: str) -> str | None:
-        """The id of the user whose token it is or was."""
+        """Return the id of the token's user, also for a used token, or None if the token is unknown."""
         found = self._tokens.find_one({"_id": _hashed(token)}, {"user_id": 1})
         return found["user_id"] if found else None
 
@@ -72,8 +75,8 @@ class Sessions:
         )
         return token
 
-    def _punish_reuse(self, key: str) -> None:
-        # Whoever comes second, thief or owner, one of the two holds a stolen token.
+    def _revoke_if_reused(self, key: str) -> None:
+        # Two parties hold the token, and one of them stole it.
         reused = self._tokens.find_one({"_id": key, "used_at": {"$ne": None}}, {"family": 1})
         if reused:
             metrics.REFRESH_REUSED.inc()

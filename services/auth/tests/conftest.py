@@ -1,4 +1,4 @@
-"""The real app on the real stores, its clock in the test's hand."""
+"""Fixtures: auth's app with real stores and a clock that the test controls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EMAIL, PASSWORD = "trader@example.com", "correct horse 7 staple"
 
 
 class Clock:
-    """Epoch seconds, moved by hand; starts at the real time, since verifiers use theirs."""
+    """A clock in epoch seconds that the test sets. It starts at the real time, which token verifiers use."""
 
     def __init__(self) -> None:
         self.at = time.time()
@@ -29,7 +29,7 @@ class Clock:
 
 
 class Counting(PasswordHasher):
-    """Argon2id in its smallest form; counts what it does."""
+    """Argon2id with the smallest parameters; counts the verifications."""
 
     def __init__(self, **changes: Any) -> None:
         super().__init__(**{"time_cost": 1, "memory_cost": 8, "parallelism": 1, **changes})
@@ -41,7 +41,7 @@ class Counting(PasswordHasher):
 
 
 class Auth:
-    """Apps on one pair of stores."""
+    """Creates apps on one MongoDB and one Redis."""
 
     def __init__(self, mongo_url: str, redis_url: str) -> None:
         self.mongo_url, self.redis_url = mongo_url, redis_url
@@ -55,7 +55,7 @@ class Auth:
         app = create_app(Settings(**{**defaults, **settings}), clock=self.clock, hasher=hasher)
 
         def with_address(environ: dict[str, Any], start_response: Any) -> Any:
-            environ.setdefault("REMOTE_ADDR", "127.0.0.1")  # as a server does
+            environ.setdefault("REMOTE_ADDR", "127.0.0.1")  # as a real server does
             return app(environ, start_response)
 
         return Client(with_address)
@@ -81,7 +81,7 @@ def account() -> dict[str, str]:
 
 @pytest.fixture
 def session(client: Client, account: dict[str, str]) -> dict[str, Any]:
-    """What /register answered for `account`."""
+    """The response of /register for `account`."""
     got = client.post("/register", json=account)
     assert got.status_code == 201, got.text
     answer: dict[str, Any] = got.json

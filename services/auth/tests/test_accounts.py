@@ -1,4 +1,4 @@
-"""Registering and logging in."""
+"""Registration and login."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from auth.passwords import Passwords, owasp_hasher
 
 
 def test_registering_gives_an_account_and_a_session(auth: Any, session: Any, account: Any) -> None:
-    """The original's clients read `token` and `user`."""
+    """A registration returns an account and a session, with the fields `token` and `user` of the original."""
     assert session["token"] == session["access_token"]
     assert session["user"] == {"id": session["user_id"], "email": account["email"], "name": ""}
     assert session["expires_in"] == 600
@@ -24,7 +24,7 @@ def test_registering_gives_an_account_and_a_session(auth: Any, session: Any, acc
 
 
 def test_what_is_stored_keeps_the_contracts(auth: Any, session: Any) -> None:
-    """Accounts with Argon2id, refresh tokens by their hash."""
+    """Stored accounts and refresh tokens match the contracts; a refresh token is stored only as its hash."""
     (user,), (token,) = auth.db["users"].find(), auth.db["refresh_tokens"].find()
     validator("document-users").validate(shown(user))
     validator("document-refresh_tokens").validate(shown(token))
@@ -32,12 +32,12 @@ def test_what_is_stored_keeps_the_contracts(auth: Any, session: Any) -> None:
 
 
 def test_the_products_hasher_has_owasps_parameters() -> None:
-    """Argon2id, 19 MiB, two passes, one lane."""
+    """The product hashes with Argon2id, 19 MiB, two passes, one lane."""
     assert owasp_hasher().hash("x").startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 def test_an_email_has_one_account(auth: Any, client: Any, account: Any) -> None:
-    """Also when two register at once, and however the address is written."""
+    """An email gets one account, also with simultaneous registrations and with another spelling."""
     with ThreadPoolExecutor(4) as pool:
         got = list(pool.map(lambda _: client.post("/register", json=account).status_code, range(4)))
     assert sorted(got) == [201, 409, 409, 409]
@@ -81,7 +81,7 @@ def test_an_email_has_one_account(auth: Any, client: Any, account: Any) -> None:
     ],
 )
 def test_a_bad_field_is_named(client: Any, account: Any, field: str, value: object) -> None:
-    """400 says which field and which rule, and does not repeat the value."""
+    """400 names the invalid field and its rule, but not the value."""
     given = {k: v for k, v in {**account, field: value}.items() if v is not None}
     got = client.post("/register", json=given)
     assert (got.status_code, got.json["code"]) == (400, "bad_input")
@@ -91,7 +91,7 @@ def test_a_bad_field_is_named(client: Any, account: Any, field: str, value: obje
 
 
 def test_the_originals_password_may_be_allowed(auth: Any) -> None:
-    """Its example clients use "test123"."""
+    """PASSWORD_MIN_LENGTH=7 allows "test123", the password of the original's example clients."""
     got = auth.client(password_min_length=7).post(
         "/register", json={"email": "a@example.com", "password": "test123", "name": "Test User"}
     )
@@ -99,7 +99,7 @@ def test_the_originals_password_may_be_allowed(auth: Any) -> None:
 
 
 def test_a_login_takes_what_was_registered(client: Any, session: Any, account: Any) -> None:
-    """The address in any case; the password in any Unicode form of the same characters."""
+    """A login accepts the email in any case, and the password in any Unicode form of the same characters."""
     got = client.post("/login", json={**account, "email": account["email"].upper()})
     assert (got.status_code, got.json["user"]) == (200, session["user"])
     composed = {"email": "b@example.com", "password": "caf\u00e9 caf\u00e9 caf\u00e9"}
@@ -111,7 +111,7 @@ def test_a_login_takes_what_was_registered(client: Any, session: Any, account: A
 def test_an_unknown_account_looks_like_a_wrong_password(
     auth: Any, client: Any, session: Any, account: Any
 ) -> None:
-    """The same answer after the same work, so that nobody can ask who is a customer."""
+    """An unknown email gets the same response after the same work as a wrong password."""
     answers, works = [], []
     for given in ({**account, "password": "wrong password"}, {**account, "email": "x@example.com"}):
         before = auth.hasher.verified
@@ -124,7 +124,7 @@ def test_an_unknown_account_looks_like_a_wrong_password(
 
 
 def test_a_hash_follows_new_parameters(auth: Any, session: Any, account: Any, counting: Any) -> None:
-    """At the next login, and only then is the password at hand."""
+    """After a change of the parameters, the next login stores a new hash."""
     stronger = auth.client(hasher=counting(time_cost=2))
     assert stronger.post("/login", json=account).status_code == 200
     assert ",t=2," in auth.db["users"].find_one()["password_hash"]
@@ -132,17 +132,17 @@ def test_a_hash_follows_new_parameters(auth: Any, session: Any, account: Any, co
 
 
 def test_hashing_is_bounded(counting: Any) -> None:
-    """Who finds every place taken is refused and counted, and the place comes back."""
+    """A caller beyond the limit is refused and counted; a finished hash frees its slot."""
     passwords = Passwords(counting(), at_once=1, waiting=1, wait_s=0)
     before = REGISTRY.get_sample_value("auth_hash_refused_total") or 0
-    with passwords.place(), pytest.raises(Busy):
+    with passwords.slot(), pytest.raises(Busy):
         passwords.hash("x")
     assert REGISTRY.get_sample_value("auth_hash_refused_total") == before + 1
     assert passwords.check(passwords.hash("x"), "x")
 
 
 def test_a_full_house_is_503(auth: Any, account: Any, counting: Any) -> None:
-    """With Retry-After; the logins that have a place go on."""
+    """A login beyond the limit gets 503 with Retry-After; the running login succeeds."""
     import threading
 
     inside, go = threading.Event(), threading.Event()
@@ -165,7 +165,7 @@ def test_a_full_house_is_503(auth: Any, account: Any, counting: Any) -> None:
 
 
 def test_readiness_needs_the_unique_index(auth: Any, client: Any) -> None:
-    """Without the migration an email could get two accounts."""
+    """Without the unique index on email auth is not ready: an email could get two accounts."""
     assert client.get("/readyz").status_code == 200
     auth.db["users"].drop_indexes()
     unready = auth.client().get("/readyz")

@@ -1,4 +1,4 @@
-"""Limits, errors and what the logs may know."""
+"""Rate limits, error responses, and the absence of secrets in the logs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def login(client: Any, email: str, address: str = "127.0.0.1", **headers: str) -
 
 
 def test_an_account_is_limited_from_all_addresses(auth: Any) -> None:
-    """Guessing one password from many places; other accounts go on."""
+    """Logins for one account from many addresses share a limit; other accounts are not affected."""
     client = auth.client(limit_login_strangers=2)
     got = [login(client, "a@example.com", f"10.0.0.{n}").status_code for n in range(3)]
     assert got == [401, 401, 429]
@@ -38,7 +38,7 @@ def test_an_account_is_limited_from_all_addresses(auth: Any) -> None:
 
 
 def test_an_address_is_limited_over_all_accounts(auth: Any) -> None:
-    """Guessing many accounts from one place; IPv6 counts by /64."""
+    """Logins for many accounts from one address share a limit; IPv6 counts per /64."""
     client = auth.client(limit_login_address=2)
     got = [login(client, f"{n}@example.com", f"2001:db8::{n}") for n in range(1, 4)]
     assert [one.status_code for one in got] == [401, 401, 429]
@@ -47,7 +47,7 @@ def test_an_address_is_limited_over_all_accounts(auth: Any) -> None:
 
 
 def test_wrong_logins_elsewhere_do_not_lock_the_owner_out(auth: Any, account: Any) -> None:
-    """A known device logs in while strangers have used up their own limits, also of the whole account."""
+    """A known device can log in after unknown addresses have used up their limits for the account."""
     client = auth.client(limit_login_account=2, limit_login_strangers=3)
     home = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.1"}}
     assert client.post("/register", json=account, **home).status_code == 201
@@ -60,14 +60,14 @@ def test_wrong_logins_elsewhere_do_not_lock_the_owner_out(auth: Any, account: An
 
 
 def test_a_known_device_has_a_limit_too(auth: Any, account: Any) -> None:
-    """Who guesses from the owner's own network gets no further than from elsewhere."""
+    """Guesses from the owner's own network are limited like those from other networks."""
     client = auth.client(limit_login_account=2)
     assert client.post("/register", json=account).status_code == 201
     assert [login(client, account["email"]).status_code for _ in range(3)] == [401, 401, 429]
 
 
 def test_wrong_secrets_elsewhere_do_not_lock_a_service_out(auth: Any, service_clients: str) -> None:
-    """Else anybody could take every service's tokens away."""
+    """Wrong client secrets from other addresses do not block the service client itself."""
     client = auth.client(service_clients=service_clients, limit_token_account=2)
     given = {"grant_type": "client_credentials", "client_id": "api-gateway", "audience": "storage"}
 
@@ -80,7 +80,7 @@ def test_wrong_secrets_elsewhere_do_not_lock_a_service_out(auth: Any, service_cl
 
 
 def test_a_forwarded_address_without_proof_is_not_believed(auth: Any) -> None:
-    """Also on loopback, where everybody on the machine may call."""
+    """X-Forwarded-For without a proof is ignored, also from loopback."""
     client = auth.client(limit_login_address=1)
     for n, expected in ((1, 401), (2, 429)):
         headers = {
@@ -93,21 +93,21 @@ def test_a_forwarded_address_without_proof_is_not_believed(auth: Any) -> None:
 
 @pytest.mark.parametrize("route", ["register", "refresh", "token"])
 def test_the_other_routes_are_limited_too(auth: Any, route: str) -> None:
-    """Also for bodies that make no sense."""
+    """The other routes are limited too, also for malformed bodies."""
     client = auth.client(**{f"limit_{route}_address": 1})
     assert client.post(f"/{route}", data="[" * 9000, content_type="application/json").status_code == 400
     assert client.post(f"/{route}", json={}).status_code == 429
 
 
 def test_refreshes_are_limited_by_account(auth: Any, client: Any, session: Any) -> None:
-    """The account is the token's owner."""
+    """Refreshes are limited per account: the owner of the token."""
     client = auth.client(limit_refresh_account=1)
     token = client.post("/refresh", json={"refresh_token": session["refresh_token"]}).json["refresh_token"]
     assert client.post("/refresh", json={"refresh_token": token}).status_code == 429
 
 
 def test_counters_are_in_redis_without_emails(auth: Any, client: Any) -> None:
-    """Replicas share them under their own prefix."""
+    """The counters in Redis have auth's own prefix and contain no emails."""
     login(client, "a@example.com")
     with redis.Redis.from_url(auth.redis_url) as store:
         names = [name.decode() for name in store.scan_iter()]
@@ -121,7 +121,7 @@ def test_counters_are_in_redis_without_emails(auth: Any, client: Any) -> None:
 def test_a_redis_that_takes_no_writes_stops_no_login(
     auth: Any, own_redis: RedisServer, setting: tuple[str, str]
 ) -> None:
-    """Full, or without its replicas: limits are counted in memory, and nobody gets an error for it."""
+    """If Redis refuses writes (full, or too few replicas), limits are counted in memory, without errors."""
     with redis.Redis.from_url(own_redis.url()) as store:
         store.config_set(*setting)
     client = auth.client(redis_url=own_redis.url(), limit_login_address=2)
@@ -129,7 +129,7 @@ def test_a_redis_that_takes_no_writes_stops_no_login(
 
 
 def test_without_redis_limits_are_counted_in_memory(auth: Any) -> None:
-    """Nobody is locked out, nothing is without a limit, and the metric says so."""
+    """Without Redis limits are counted in memory, and a metric counts those requests."""
     client = auth.client(redis_url="redis://127.0.0.1:9/0", limit_login_address=2)
     before = REGISTRY.get_sample_value("auth_limits_fallback_total") or 0
     got = [login(client, f"{n}@example.com").status_code for n in range(3)]
@@ -140,7 +140,7 @@ def test_without_redis_limits_are_counted_in_memory(auth: Any) -> None:
 
 @pytest.mark.parametrize(("hops", "last"), [(0, 429), (1, 401)])
 def test_forwarded_addresses_count_only_from_trusted_proxies(auth: Any, hops: int, last: int) -> None:
-    """By default the header is what anybody can write."""
+    """X-Forwarded-For is ignored by default, because any client can send it."""
     client = auth.client(trusted_proxies=hops, limit_login_address=1)
     for n, expected in ((1, 401), (2, last)):
         headers = {"X-Forwarded-For": f"10.1.1.{n}"}
@@ -148,7 +148,7 @@ def test_forwarded_addresses_count_only_from_trusted_proxies(auth: Any, hops: in
 
 
 def test_ipv4_on_a_dual_stack_socket_is_no_ipv6_network(auth: Any) -> None:
-    """Else all IPv4 callers would share the limit of ::ffff:0:0/64."""
+    """An IPv4-mapped address counts as IPv4; otherwise all IPv4 callers would share one /64."""
     client = auth.client(limit_login_address=1)
     got = [login(client, f"{n}@example.com", f"::ffff:192.0.2.{n}").status_code for n in (1, 2)]
     assert got == [401, 401]
@@ -171,13 +171,13 @@ def test_ipv4_on_a_dual_stack_socket_is_no_ipv6_network(auth: Any) -> None:
 def test_every_error_is_a_problem(
     client: Any, method: str, path: str, sent: dict[str, Any], status: int, code: str
 ) -> None:
-    """RFC 9457, with a stable code and the id of the request."""
+    """Every error is an RFC 9457 problem with a stable code and the request id."""
     got = client.open(path, method=method, **sent)
     assert_problem(got, status, code)
 
 
 def test_without_the_store_it_is_503(auth: Any, capsys: Any) -> None:
-    """An outage is no refusal, and its text stays inside."""
+    """Without MongoDB a login gets 503, and neither response nor log contains the address or password."""
     client = auth.client(mongo_url="mongodb://someone:pass-word@127.0.0.1:9/deltastream")
     got = login(client, "a@example.com")
     assert (got.status_code, got.json["code"], got.headers["Retry-After"]) == (503, "store_unavailable", "1")
@@ -186,7 +186,7 @@ def test_without_the_store_it_is_503(auth: Any, capsys: Any) -> None:
 
 
 def test_logs_know_no_secrets(auth: Any, account: Any, capsys: Any) -> None:
-    """No email, password or token in any line, whatever goes wrong."""
+    """No log line contains an email, a password or a token, also after errors."""
     client = auth.client(limit_login_account=4)
     session = client.post("/register", json=account).json
     client.post("/register", json=account)
@@ -199,18 +199,18 @@ def test_logs_know_no_secrets(auth: Any, account: Any, capsys: Any) -> None:
     client.post("/logout", json={"refresh_token": session["refresh_token"]})
     for _ in range(4):
         client.post("/login", json=account)
-    auth.db["users"].update_one({}, {"$unset": {"password_hash": ""}})  # an error that nobody foresaw
+    auth.db["users"].update_one({}, {"$unset": {"password_hash": ""}})  # cause an unexpected error
     broken = auth.client(limit_login_account=100).post("/login", json=account)
     assert (broken.status_code, broken.json["code"]) == (500, "internal_error")
-    said = capsys.readouterr().err
-    assert said.count('"event": "request"') >= 14
+    output = capsys.readouterr().err
+    assert output.count('"event": "request"') >= 14
     names = [account["email"], "trader", account["password"], "a wrong password"]
     for secret in [*names, session["token"], session["refresh_token"]]:
-        assert secret not in said
+        assert secret not in output
 
 
 def test_answers_with_tokens_are_not_kept(client: Any, account: Any) -> None:
-    """no-store, and nothing that sniffs."""
+    """Responses with tokens have `no-store` and `nosniff`."""
     got = client.post("/register", json=account)
     assert got.headers["Cache-Control"] == "no-store"
     assert got.headers["X-Content-Type-Options"] == "nosniff"

@@ -1,4 +1,4 @@
-"""Refresh tokens: single use, in families."""
+"""Refresh tokens: used once, and revoked as families."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def refresh(client: Any, token: str) -> Any:
 
 
 def test_a_refresh_gives_the_next_pair(client: Any, session: Any) -> None:
-    """New tokens of the same account, and again with these."""
+    """A refresh returns new tokens of the same account, which can be refreshed in turn."""
     first = refresh(client, session["refresh_token"])
     assert first.status_code == 200
     assert first.json["user"] == session["user"]
@@ -20,7 +20,7 @@ def test_a_refresh_gives_the_next_pair(client: Any, session: Any) -> None:
 
 
 def test_a_used_token_takes_its_family_with_it(client: Any, session: Any, account: Any) -> None:
-    """One of the two who hold it is a thief; another login of the account stays."""
+    """A second use revokes the token's family, since one user stole it; other logins stay valid."""
     other = client.post("/login", json=account).json["refresh_token"]
     following = refresh(client, session["refresh_token"]).json["refresh_token"]
     assert refresh(client, session["refresh_token"]).status_code == 401
@@ -29,7 +29,7 @@ def test_a_used_token_takes_its_family_with_it(client: Any, session: Any, accoun
 
 
 def test_of_uses_at_once_exactly_one_wins(auth: Any, client: Any, account: Any, session: Any) -> None:
-    """And since the token was used twice, what the winner got falls with the family."""
+    """Of simultaneous uses one succeeds; its new token is revoked too, because the old one was used twice."""
     for _ in range(5):
         token = client.post("/login", json=account).json["refresh_token"]
         with ThreadPoolExecutor(4) as pool:
@@ -41,7 +41,7 @@ def test_of_uses_at_once_exactly_one_wins(auth: Any, client: Any, account: Any, 
 
 
 def test_every_refusal_reads_the_same(auth: Any, client: Any, session: Any) -> None:
-    """Unknown, expired, ended or of a lost account: the answer tells nothing apart."""
+    """Tokens that are unknown, expired, revoked or of a deleted account get the same response."""
     refusals = [refresh(client, "unknown")]
     ended = refresh(client, session["refresh_token"]).json["refresh_token"]
     client.post("/logout", json={"refresh_token": ended})
@@ -59,13 +59,13 @@ def test_every_refusal_reads_the_same(auth: Any, client: Any, session: Any) -> N
 
 
 def test_a_token_lives_thirty_days(auth: Any, client: Any, session: Any) -> None:
-    """A second before its end it still is good."""
+    """A refresh token is valid until one second before its end."""
     auth.clock.at += 30 * 86_400 - 1
     assert refresh(client, session["refresh_token"]).status_code == 200
 
 
 def test_logout_ends_the_family_and_may_be_repeated(client: Any, session: Any) -> None:
-    """204 each time, also for a token that never was; also with a token of the family used already."""
+    """Logout revokes the family and is idempotent; it accepts unknown and used tokens too."""
     following = refresh(client, session["refresh_token"]).json["refresh_token"]
     for token in (session["refresh_token"], session["refresh_token"], "never-was"):
         got = client.post("/logout", json={"refresh_token": token})

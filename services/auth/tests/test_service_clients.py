@@ -1,4 +1,4 @@
-"""Services get tokens of one audience each."""
+"""Service clients: each token has one audience."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JWT_SECRET = "w7Xo2c9Qz4Lr8Vt1Bn6Hk3Md5Fg0Js-unit"
 
 @pytest.fixture
 def service(auth: Any) -> Any:
-    """An app that knows the client api-gateway, for storage only."""
+    """An app with the service client api-gateway, which may call only storage."""
     return auth.client(
         service_clients=json.dumps({"api-gateway": {"secret": SECRET, "audiences": ["storage"]}})
     )
@@ -35,7 +35,7 @@ def ask(client: Any, **changes: str) -> Any:
 
 
 def test_a_client_gets_a_token_of_its_audience(service: Any) -> None:
-    """Signed like any other; the subject names the client."""
+    """A service client gets a signed token for its audience; the subject names the client."""
     got = ask(service)
     assert (got.status_code, got.json["token_type"], got.json["expires_in"]) == (200, "Bearer", 600)
     (jwk,) = service.get("/.well-known/jwks.json").json["keys"]
@@ -55,13 +55,13 @@ def test_a_client_gets_a_token_of_its_audience(service: Any) -> None:
     ],
 )
 def test_everything_else_is_refused(service: Any, changes: dict[str, str], status: int, code: str) -> None:
-    """A service never gets a token of people, nor of a service that it has no business with."""
+    """A service client gets no token for users or for a service that it may not call."""
     got = ask(service, **changes)
     assert (got.status_code, got.json["code"]) == (status, code)
 
 
 def test_an_unknown_client_looks_like_a_wrong_secret(service: Any) -> None:
-    """The answers are equal."""
+    """An unknown client gets the same response as a wrong secret."""
     first, second = ask(service, client_secret="wrong").json, ask(service, client_id="nobody").json
     assert {**first, "request_id": ""} == {**second, "request_id": ""}
 
@@ -78,7 +78,7 @@ def test_an_unknown_client_looks_like_a_wrong_secret(service: Any) -> None:
     ],
 )
 def test_a_bad_file_stops_the_start(tmp_path: Path, content: str, monkeypatch: Any, capsys: Any) -> None:
-    """One line that names the variable and never a secret, beside the line of another problem."""
+    """An invalid file stops the start with one line per invalid variable, without secrets."""
     path = tmp_path / "clients.json"
     path.write_text(content)
     monkeypatch.setenv("JWT_SECRET", JWT_SECRET)
@@ -86,16 +86,16 @@ def test_a_bad_file_stops_the_start(tmp_path: Path, content: str, monkeypatch: A
     monkeypatch.setenv("PORT", "x")
     with pytest.raises(SystemExit) as stopped:
         load()
-    port, said = capsys.readouterr().err.splitlines()
+    port, output = capsys.readouterr().err.splitlines()
     assert stopped.value.code == 2
     assert port.startswith("PORT=")
-    assert said.startswith("SERVICE_CLIENTS_FILE=(secret): ")
-    assert "tiny-one" not in said
-    assert "long-enough-secret-x" not in said
+    assert output.startswith("SERVICE_CLIENTS_FILE=(secret): ")
+    assert "tiny-one" not in output
+    assert "long-enough-secret-x" not in output
 
 
 def test_a_missing_file_stops_the_start(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
-    """A typing error must not start a service that refuses everybody."""
+    """A missing file stops the start: a service without clients would refuse all of them."""
     monkeypatch.setenv("JWT_SECRET", JWT_SECRET)
     monkeypatch.setenv("SERVICE_CLIENTS_FILE", str(tmp_path / "none.json"))
     with pytest.raises(SystemExit):

@@ -1,4 +1,4 @@
-"""Settings: what starts the service and what does not."""
+"""The process: settings, start and shutdown."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ GOOD = "w7Xo2c9Qz4Lr8Vt1Bn6Hk3Md5Fg0Js-unit"
     ],
 )
 def test_a_guessable_secret_does_not_start(weak: str, monkeypatch: Any, capsys: Any) -> None:
-    """Defaults also padded, repeated or joined; one line, exit 2, and the value stays unsaid."""
+    """A guessable secret stops the start with status 2 and one line, without the value."""
     monkeypatch.setenv("JWT_SECRET", weak)
     with pytest.raises(SystemExit) as stopped:
         load()
-    said = capsys.readouterr().err
+    output = capsys.readouterr().err
     assert stopped.value.code == 2
-    assert said.startswith("JWT_SECRET=(secret): must be")
-    assert said.count("\n") == 1
-    rule = said.partition(": ")[2]
-    assert len(weak) < 8 or weak not in said
+    assert output.startswith("JWT_SECRET=(secret): must be")
+    assert output.count("\n") == 1
+    rule = output.partition(": ")[2]
+    assert len(weak) < 8 or weak not in output
     assert rule.startswith("must be")
 
 
 @pytest.mark.parametrize("make", [secrets.token_urlsafe, secrets.token_hex])
 def test_a_random_secret_starts(make: Any, monkeypatch: Any) -> None:
-    """What the usual tools make is never taken for a default."""
+    """Secrets from the usual random generators are always accepted."""
     for _ in range(200):
         monkeypatch.setenv("JWT_SECRET", make(32))
         load()
 
 
 def test_a_secret_file_wins(tmp_path: Path, monkeypatch: Any) -> None:
-    """JWT_SECRET_FILE over JWT_SECRET; the newline at its end does not count."""
+    """JWT_SECRET_FILE takes precedence over JWT_SECRET; its final newline is ignored."""
     path = tmp_path / "jwt"
     path.write_text(GOOD + "\n")
     monkeypatch.setenv("JWT_SECRET", "secret")
@@ -71,7 +71,7 @@ def test_a_secret_file_wins(tmp_path: Path, monkeypatch: Any) -> None:
     ("name", "value"), [("PASSWORD_MIN_LENGTH", "6"), ("PORT", "x"), ("MONGO_URL", "http://x")]
 )
 def test_a_bad_value_is_named(name: str, value: str, monkeypatch: Any, capsys: Any) -> None:
-    """Variable and rule, in a line."""
+    """An invalid value stops the start with a line that names the variable."""
     monkeypatch.setenv("JWT_SECRET", GOOD)
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit):
@@ -80,7 +80,7 @@ def test_a_bad_value_is_named(name: str, value: str, monkeypatch: Any, capsys: A
 
 
 def test_every_setting_and_route_is_in_the_readme() -> None:
-    """Docs that miss a knob are wrong docs."""
+    """The README documents every setting and route."""
     text = (SERVICE / "README.md").read_text()
     assert not [name for name in Settings.model_fields if f"`{name.upper()}`" not in text]
     routes = ("register", "login", "verify", "refresh", "logout", "token", ".well-known/jwks.json")
@@ -88,14 +88,14 @@ def test_every_setting_and_route_is_in_the_readme() -> None:
 
 
 def test_gunicorn_refuses_a_default_with_code_2(tmp_path: Path) -> None:
-    """The whole process, as an orchestrator sees it."""
+    """gunicorn exits with status 2 and one line if the secret is a default."""
     with gunicorn(SERVICE, tmp_path / "log", JWT_SECRET="changeme" * 6) as service:
         assert service.process.wait(30) == 2
     assert service.log.read_text().count("\n") == 1
 
 
 def test_gunicorn_serves_and_ends_cleanly(auth: Any, account: Any, tmp_path: Path) -> None:
-    """Ready, a new account, and 0 on SIGTERM."""
+    """auth under gunicorn becomes ready, creates an account, and exits with 0 on SIGTERM."""
     settings = {"MONGO_URL": auth.mongo_url, "REDIS_URL": auth.redis_url, "JWT_SECRET": GOOD}
     with gunicorn(SERVICE, tmp_path / "log", **settings) as service:
         wait_until(service.ready, "auth is ready")

@@ -1,4 +1,4 @@
-"""Access tokens and the keys that sign them."""
+"""Access tokens and their signing keys."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def keys(client: Any) -> dict[str, Any]:
-    """The published keys by kid."""
+    """Return the published keys by kid."""
     return {key["kid"]: jwt.PyJWK(key).key for key in client.get("/.well-known/jwks.json").json["keys"]}
 
 
 def test_a_token_keeps_the_contract(client: Any, session: Any, account: Any) -> None:
-    """EdDSA with a published key; ten minutes; the audience of people."""
+    """A user's token matches the contract: EdDSA with a published key, ten minutes, the users' audience."""
     header = jwt.get_unverified_header(session["token"])
     claims = jwt.decode(
         session["token"], keys(client)[header["kid"]], algorithms=["EdDSA"], audience="deltastream-api"
@@ -38,27 +38,27 @@ def test_a_token_keeps_the_contract(client: Any, session: Any, account: Any) -> 
 
 
 def test_verify_says_whose_token_it_is(client: Any, session: Any, account: Any) -> None:
-    """As the original did."""
+    """/verify returns user id and email, as in the original."""
     got = client.post("/verify", headers=bearer(session["token"]))
     expected = {"valid": True, "user_id": session["user_id"], "email": account["email"]}
     assert (got.status_code, got.json) == (200, expected)
 
 
 def test_the_key_follows_from_the_secret(auth: Any) -> None:
-    """Replicas and restarts with one secret agree on the key; another secret is another key."""
+    """The key depends only on the secret, so replicas and restarts agree on it."""
     assert keys(auth.client()).keys() == keys(auth.client()).keys()
     assert keys(auth.client()).keys() != keys(auth.client(jwt_secret=OTHER)).keys()
 
 
 def test_the_jwks_has_no_private_part(client: Any) -> None:
-    """`d` would be the key itself."""
+    """The JWKS contains no private key (`d`)."""
     got = client.get("/.well-known/jwks.json")
     assert all(key.keys() == {"kty", "crv", "use", "alg", "kid", "x"} for key in got.json["keys"])
     assert got.headers["Cache-Control"] == "public, max-age=300"
 
 
 def test_a_rotation_keeps_tokens_until_the_old_secret_goes(auth: Any, session: Any, account: Any) -> None:
-    """With JWT_PREVIOUS_SECRET old tokens hold and new ones get the new key; without it they do not."""
+    """With JWT_PREVIOUS_SECRET old tokens stay valid and new ones use the new key; later they are refused."""
     from_conftest = auth.client()  # the old secret
     old = from_conftest.post("/login", json=account).json["token"]
     secret = type(auth).client.__globals__["SECRET"]
@@ -72,7 +72,7 @@ def test_a_rotation_keeps_tokens_until_the_old_secret_goes(auth: Any, session: A
 
 
 def unsigned(claims: dict[str, Any], header: dict[str, Any], key: bytes = b"") -> str:
-    """A token by hand: PyJWT refuses to make the bad ones."""
+    """Build a token by hand, because PyJWT refuses to build invalid ones."""
     import hashlib
     import hmac
 
@@ -86,7 +86,7 @@ def unsigned(claims: dict[str, Any], header: dict[str, Any], key: bytes = b"") -
 
 @pytest.mark.parametrize("kind", ["none", "HS256", "kid of ours", "no kid", "service's", "cut", "basic", ""])
 def test_what_we_did_not_sign_for_people_is_refused(client: Any, session: Any, auth: Any, kind: str) -> None:
-    """The token never chooses the algorithm; the published key is no HMAC secret."""
+    """Tokens that auth did not sign for users are refused; a token cannot choose its algorithm."""
     header = jwt.get_unverified_header(session["token"])
     claims = jwt.decode(session["token"], options={"verify_signature": False})
     (jwk,) = client.get("/.well-known/jwks.json").json["keys"]
@@ -111,7 +111,7 @@ def test_what_we_did_not_sign_for_people_is_refused(client: Any, session: Any, a
 
 
 def test_a_token_ends(auth: Any, client: Any, session: Any, account: Any) -> None:
-    """Ten minutes and the leeway after its issue it is refused."""
+    """A token is refused ten minutes plus the leeway after its issue."""
     auth.clock.at -= 631
     old = client.post("/login", json=account).json["token"]
     assert client.post("/verify", headers=bearer(old)).status_code == 401

@@ -1,6 +1,6 @@
-"""Liveness, readiness and metrics as WSGI: a middleware for HTTP services, a small server for others.
+"""Liveness, readiness and metrics endpoints: WSGI middleware for HTTP services, a small server for others.
 
-`python -m {package}.chassis.health [PORT ...]` asks this machine's processes, for an image's HEALTHCHECK.
+`python -m {package}.chassis.health [PORT ...]` probes local processes. The images' HEALTHCHECK runs it.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 WSGIApp = Callable[..., Iterable[bytes]]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # any address: this machine's
+_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where to reach a wildcard
 
 
 class Health:
     """Answers `/livez`, `/readyz` (alias `/health`) and `/metrics`.
 
-    `checks` name a dependency each; a check returns if the dependency answers and raises if not.
-    A check must bound its own time. Results are kept for one second, so probes stay cheap.
-    With `stalled_after_s`, liveness fails once `beat()` was not called for that long.
+    `checks` maps a dependency's name to a function that returns if the dependency answers and raises if not.
+    A check must have its own timeout. Results are cached for one second, so that probes stay cheap.
+    With `stalled_after_s` (seconds), liveness fails if `beat()` has not been called for that long.
     """
 
     def __init__(
@@ -51,15 +51,15 @@ class Health:
         self._seen: tuple[float, dict[str, str]] | None = None
 
     def beat(self) -> None:
-        """Say that the service's loop is alive."""
+        """Record that the service's main loop is alive."""
         self._last_beat = self._clock()
 
     def live(self) -> bool:
-        """Whether the loop ticked lately (always, for a service that has no loop)."""
+        """Return whether the main loop called `beat` recently. Always true without `stalled_after_s`."""
         return self._stalled_after_s is None or self._clock() - self._last_beat <= self._stalled_after_s
 
     def readiness(self) -> dict[str, str]:
-        """Every dependency's name with "ok" or "unavailable"."""
+        """Return the state of each dependency by name: "ok" or "unavailable"."""
         with self._lock:
             if self._seen is None or self._clock() - self._seen[0] > 1:
                 self._seen = (self._clock(), {name: self._run(name) for name in self._checks})
@@ -68,13 +68,13 @@ class Health:
     def _run(self, name: str) -> str:
         try:
             self._checks[name]()
-        except Exception as error:  # whatever a client library raises, the answer is the same
+        except Exception as error:  # each client library has its own errors; all mean "unavailable"
             structlog.get_logger("health").warning("not_ready", dependency=name, error=type(error).__name__)
             return "unavailable"
         return "ok"
 
     def middleware(self, app: WSGIApp) -> WSGIApp:
-        """Answer the probes and pass everything else on to `app`."""
+        """Return a WSGI application that answers the probes and passes other requests to `app`."""
 
         def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             path = environ.get("PATH_INFO", "")
@@ -93,7 +93,7 @@ class Health:
         return wrapped
 
     def serve(self, host: str, port: int) -> WSGIServer:
-        """Serve only the probes, from a daemon thread; `shutdown()` on the result ends it."""
+        """Serve only the probes, in a daemon thread. Call `shutdown()` on the returned server to stop it."""
 
         def not_found(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             headers = _headers(environ)
@@ -112,7 +112,7 @@ class Health:
 
 
 def _headers(environ: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What every answer carries; the caller's id of the request if it is one."""
+    """Return the headers of every response. A caller's request id is kept if it is well-formed."""
     given = environ.get("HTTP_X_REQUEST_ID", "")
     request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
     return [
@@ -123,15 +123,18 @@ def _headers(environ: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """A thread a connection, at most 32: one more closes the oldest, so that a prober always gets in."""
+    """Uses one thread per connection, at most 32. A further connection closes the oldest one.
+
+    Idle peers therefore cannot block the probes.
+    """
 
     daemon_threads = True
     most = 32
-    request_queue_size = 2 * most  # with socketserver's 5 a prober waits seconds behind a burst of others
+    request_queue_size = 2 * most  # with socketserver's default of 5, a probe waits seconds behind a burst
 
     def server_bind(self) -> None:
-        self._open: dict[socket.socket, None] = {}  # in the order of their coming
-        if self.address_family == socket.AF_INET6:  # `::` is for IPv4 too
+        self._open: dict[socket.socket, None] = {}  # ordered from oldest to newest
+        if self.address_family == socket.AF_INET6:  # `::` also accepts IPv4
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         super().server_bind()
 
@@ -141,7 +144,7 @@ class _Server(ThreadingMixIn, WSGIServer):
             oldest = next(iter(self._open))
             del self._open[oldest]
             with contextlib.suppress(OSError):
-                oldest.shutdown(socket.SHUT_RDWR)  # its thread sees the end and closes it
+                oldest.shutdown(socket.SHUT_RDWR)  # its thread reads the end of the stream and closes it
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
@@ -149,7 +152,7 @@ class _Server(ThreadingMixIn, WSGIServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A peer that leaves is no fault, and a traceback may repeat what it sent."""
+        """Print nothing: a peer may disconnect at any time, and a traceback may repeat what it sent."""
 
 
 def _server_class(host: str) -> type[_Server]:
@@ -158,14 +161,14 @@ def _server_class(host: str) -> type[_Server]:
 
 
 class _Quiet(WSGIRequestHandler):
-    timeout = 5  # seconds of silence
-    default_request_version = "HTTP/1.0"  # with 0.9 the answer to a malformed request would have no head
+    timeout = 5  # seconds without data
+    default_request_version = "HTTP/1.0"  # with 0.9 the answer to a malformed request has no headers
 
     def log_message(self, format: str, *args: object) -> None:
-        """Probes are not worth a log line, and a malformed one may hold a token."""
+        """Log nothing: probes are frequent, and a malformed request may contain a token."""
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """A malformed request; nothing of it is repeated."""
+        """Answer a malformed request. The response repeats nothing of it."""
         self.close_connection = True
         self.send_response(code)
         for name, value in _headers({}):
@@ -177,7 +180,7 @@ class _Quiet(WSGIRequestHandler):
 
 
 def main(ports: list[str]) -> int:
-    """0 if the process behind every port (by default `PORT`) says that it is alive; else 1 and why not."""
+    """Probe /livez on each port (default: `PORT`). Returns 0 if all answer 200, else 1 after a message."""
     host = os.environ.get("HOST", "")
     for port in ports or [os.environ.get("PORT", "")]:
         try:

@@ -1,8 +1,8 @@
-"""What a MongoDB URL means: what PyMongo reads in it, in every service.
+"""Check MongoDB URLs at start: PyMongo must understand every option.
 
-What PyMongo would only warn of and leave out (`tls=yes`, `tsl=true`, an option given twice) is refused at the
-start: it may be the option that asks for TLS. The refusal tells nothing of the URL: any part may belong to a
-password that is not percent-encoded.
+PyMongo only warns about an option that it does not understand (`tls=yes`, `tsl=true`, an option given twice)
+and ignores it. The ignored option may be the one that enables TLS, so such a URL is an error here. Error
+texts show no part of the URL: any part may belong to a password that is not percent-encoded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FORM: Final = "mongodb://user:password@host:port/database?option=value"
 
 
 def checked(url: str) -> str:
-    """The URL. Raises ValueError with the rule."""
+    """Return the URL unchanged. Raises ValueError with the broken rule if the URL is invalid."""
     if not url.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("must be a mongodb:// or mongodb+srv:// URL")
     if any(char.isspace() or not char.isprintable() for char in url):
@@ -29,11 +29,11 @@ def checked(url: str) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)
-            # PyMongo's advice on Amazon DocumentDB and Azure Cosmos DB.
+            # PyMongo's advice about Amazon DocumentDB and Azure Cosmos DB is not an error.
             warnings.filterwarnings("ignore", message="You appear to be connected to a")
             client: MongoClient[dict[str, object]] = MongoClient(
                 url, connect=False
-            )  # no look into DNS either
+            )  # connect=False: no DNS lookup either
             client.close()
             parts = urlsplit(url)
     except OSError:
@@ -50,7 +50,7 @@ def checked(url: str) -> str:
     encrypted = any(option.startswith(turn_on) for option in options)
     encrypted |= url.startswith("mongodb+srv:") and {"tls=false", "ssl=false"}.isdisjoint(options)
     if not encrypted and any(option.startswith("tls") and option != "tls=false" for option in options):
-        raise ValueError("must have tls=true with its other options for TLS, which do not turn it on")
+        raise ValueError("must have tls=true: the other TLS options do not turn TLS on")
     if not encrypted and "authmechanism=plain" in options:
-        raise ValueError("must have tls=true with authMechanism=PLAIN, which sends the password as it is")
+        raise ValueError("must have tls=true with authMechanism=PLAIN, which sends the password unencrypted")
     return url

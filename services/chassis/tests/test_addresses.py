@@ -1,4 +1,4 @@
-"""What counts as one sender."""
+"""Tests for client addresses: which addresses count as one sender."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from chassis import addresses
     ],
 )
 def test_a_sender_is_an_ipv4_address_or_an_ipv6_network(address: str, network: str | None) -> None:
-    """However the address is written: a second spelling would be a second budget."""
+    """All spellings of an address map to one sender, else each spelling has its own rate limit."""
     assert addresses.network(address) == network
 
 
@@ -41,5 +41,5 @@ def test_a_sender_is_an_ipv4_address_or_an_ipv6_network(address: str, network: s
     ],
 )
 def test_a_mapped_address_is_the_ipv4_address(address: str, plain: str) -> None:
-    """Other services and logs see the address that the peer has."""
+    """Other services and logs get the peer's real address."""
     assert addresses.unmapped(address) == plain

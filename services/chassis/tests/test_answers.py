@@ -1,4 +1,4 @@
-"""What every answer of a Flask application carries, and how it is counted."""
+"""Tests for the common response headers and the counter of responses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def client(registry: CollectorRegistry) -> FlaskClient:
 
 
 def test_answers_are_not_sniffed_and_cached_as_the_service_says(client: FlaskClient) -> None:
-    """A view that knows better keeps its own word."""
+    """A view's own Cache-Control wins over the service's default."""
     for path, cache in (
         ("/chains/A", "private, no-cache"),
         ("/none", "private, no-cache"),
@@ -45,10 +45,10 @@ def test_answers_are_not_sniffed_and_cached_as_the_service_says(client: FlaskCli
         ("BREW", "/chains/NIFTY", ("none", "other", "405")),
     ],
 )
-def test_answers_are_counted_by_words_of_our_own(
+def test_answers_are_counted_by_route_template_and_known_method(
     client: FlaskClient, registry: CollectorRegistry, method: str, path: str, labels: tuple[str, str, str]
 ) -> None:
-    """A path or method that a client invents would be a series for ever."""
+    """An invented path or method creates no new series."""
     client.open(path, method=method)
     named = dict(zip(("route", "method", "status"), labels, strict=True))
     assert registry.get_sample_value("requests_total", named) == 1

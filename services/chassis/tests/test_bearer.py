@@ -1,4 +1,4 @@
-"""Which tokens open a service."""
+"""Tests for the verification of bearer tokens."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def _altered(token: str) -> str:
     return f"{head}.{claims}.{signature[::-1]}"
 
 
-def test_a_token_for_this_audience_opens(verifier: Verifier) -> None:
-    """The scheme's case does not matter (RFC 9110)."""
+def test_a_token_for_this_audience_is_accepted(verifier: Verifier) -> None:
+    """The case of the scheme `Bearer` does not matter (RFC 9110)."""
     for scheme in ("Bearer", "bearer"):
         assert verifier.claims(f"{scheme} {access_token(OURS)}")["sub"] == "service:api-gateway"
 
@@ -55,17 +55,17 @@ def test_a_token_for_this_audience_opens(verifier: Verifier) -> None:
 def test_every_other_token_is_refused_with_a_reason(
     authorization: str | None, reason: str, verifier: Verifier
 ) -> None:
-    """Ten minutes and 30 s of leeway for clocks; our issuer, our key, our algorithm, our audience."""
+    """A token needs our issuer, key, algorithm and audience, and must not be expired by more than 30 s."""
     with pytest.raises(Unauthorized, match=reason):
         verifier.claims(authorization)
 
 
-def test_a_token_within_the_leeway_still_opens(verifier: Verifier) -> None:
-    """Two nodes' clocks differ."""
+def test_a_token_within_the_leeway_is_still_accepted(verifier: Verifier) -> None:
+    """The clocks of two nodes differ a little."""
     assert verifier.claims(f"Bearer {access_token(OURS, lifetime_s=-20)}")
 
 
-def test_without_keys_no_token_is_judged() -> None:
-    """An outage of auth is no refusal: the token may be good."""
+def test_without_keys_no_token_is_refused() -> None:
+    """An outage of auth raises KeysUnavailable, not Unauthorized: the token may be valid."""
     with pytest.raises(KeysUnavailable):
         Verifier(f"http://127.0.0.1:{free_port()}/jwks", OURS).claims(f"Bearer {access_token(OURS)}")

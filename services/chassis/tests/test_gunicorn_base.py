@@ -1,4 +1,4 @@
-"""gunicorn's settings that all HTTP services have."""
+"""Tests for the gunicorn settings that all HTTP services share."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ from chassis import gunicorn_base
     ],
 )
 def test_an_ipv6_address_is_bound_in_brackets(host: str, bind: str) -> None:
-    """gunicorn splits at the last colon."""
+    """gunicorn splits the bind address at the last colon."""
     assert gunicorn_base.address(host, 8000) == bind

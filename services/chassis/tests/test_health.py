@@ -1,4 +1,4 @@
-"""Probes and metrics, and what an image's HEALTHCHECK makes of them."""
+"""Tests for probes and metrics, and for the command behind an image's HEALTHCHECK."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Serve = Callable[..., str]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start a probe server on a free port; the port as HEALTHCHECK has it."""
+    """Start a probe server on a free port; returns the port as text, as HEALTHCHECK passes it."""
     with ExitStack() as stack:
 
         def start(**options: object) -> str:
@@ -33,34 +33,36 @@ def serve() -> Iterator[Serve]:
 
 @pytest.fixture
 def closed() -> Iterator[str]:
-    """A port that is taken and on which nobody listens."""
+    """A port that is bound but not listening."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield str(held.getsockname()[1])
 
 
 def test_a_process_that_is_alive_is_healthy(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without arguments it asks the port that the image's PORT names."""
+    """Without arguments the command probes the port in the variable PORT."""
     monkeypatch.setenv("PORT", serve())
     assert health.main([]) == 0
 
 
 def test_every_port_must_be_alive(serve: Serve, closed: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """One container may hold two processes: the enricher's without Kubernetes."""
+    """One container may run two processes, as the enricher does outside Kubernetes."""
     assert health.main([serve(), serve()]) == 0
     assert health.main([serve(), closed]) == 1
     assert closed in capsys.readouterr().err
 
 
 def test_a_stalled_loop_is_not_healthy(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
-    """Listening alone is no sign of life."""
+    """A process that listens but does not call `beat` is unhealthy."""
     times = iter([0.0, *[100.0] * 10])
     assert health.main([serve(stalled_after_s=5, clock=lambda: next(times))]) == 1
     assert "503" in capsys.readouterr().err
 
 
-def test_no_port_at_all_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A container started with an empty PORT."""
+def test_a_missing_port_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message shows that PORT is empty."""
     monkeypatch.delenv("PORT", raising=False)
     assert health.main([]) == 1
     assert "port ''" in capsys.readouterr().err
@@ -71,13 +73,13 @@ def _application(_environ: object, start_response: Callable[..., object]) -> lis
     return [b"the application"]
 
 
-def test_readiness_names_each_dependency_and_asks_it_once_a_second() -> None:
-    """Probes stay cheap, and a check that raises is an answer too."""
-    now, away, asked = [0.0], [False], list[str]()
+def test_readiness_names_each_dependency_and_checks_it_once_a_second() -> None:
+    """Results are cached, and a check that raises makes the dependency unavailable."""
+    now, unavailable, checked = [0.0], [False], list[str]()
 
     def store() -> None:
-        asked.append("store")
-        if away[0]:
+        checked.append("store")
+        if unavailable[0]:
             raise RuntimeError("with a password")
 
     probed = health.Health("test", {"store": store, "cache": lambda: None}, clock=lambda: now[0])
@@ -85,8 +87,8 @@ def test_readiness_names_each_dependency_and_asks_it_once_a_second() -> None:
     for path in ("/readyz", "/health"):
         got = client.get(path)
         assert (got.status_code, got.json["checks"]) == (200, {"store": "ok", "cache": "ok"})
-    assert asked == ["store"]
-    away[0], now[0] = True, 1.1
+    assert checked == ["store"]
+    unavailable[0], now[0] = True, 1.1
     got = client.get("/readyz")
     assert got.status_code == 503
     assert got.json == {
@@ -94,11 +96,11 @@ def test_readiness_names_each_dependency_and_asks_it_once_a_second() -> None:
         "service": "test",
         "checks": {"store": "unavailable", "cache": "ok"},
     }
-    assert client.get("/livez").status_code == 200  # a restart would not bring the store back
+    assert client.get("/livez").status_code == 200  # a restart would not repair the store
 
 
-def test_everything_else_is_the_applications() -> None:
-    """Only the probes and /metrics are answered before it."""
+def test_other_paths_go_to_the_application() -> None:
+    """The middleware answers only the probes and /metrics."""
     client = Client(health.Health("test", {}).middleware(_application))
     assert client.get("/x").text == "the application"
     assert "python_info" in client.get("/metrics").text
@@ -106,7 +108,7 @@ def test_everything_else_is_the_applications() -> None:
 
 @pytest.mark.parametrize(("given", "kept"), [("desk-1", True), ("a b", False)])
 def test_an_answer_to_a_probe_carries_what_every_answer_does(given: str, kept: bool) -> None:
-    """The caller's id if it is one, no sniffing, no caching."""
+    """Probe responses carry a well-formed caller's id, and forbid sniffing and caching."""
     client = Client(health.Health("test", {}).middleware(_application))
     headers = client.get("/livez", headers={"X-Request-ID": given}).headers
     assert (headers["X-Request-ID"] == given) is kept
@@ -114,7 +116,7 @@ def test_an_answer_to_a_probe_carries_what_every_answer_does(given: str, kept: b
 
 
 def test_the_probe_server_has_nothing_else(serve: Serve) -> None:
-    """A process without an HTTP interface of its own."""
+    """The probe server of a process without HTTP interface answers other paths with 404."""
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(f"http://127.0.0.1:{serve()}/x", timeout=30)
     with caught.value as answer:
@@ -124,7 +126,7 @@ def test_the_probe_server_has_nothing_else(serve: Serve) -> None:
 
 
 def test_a_malformed_request_is_refused_and_not_repeated(serve: Serve) -> None:
-    """It may hold a token."""
+    """A malformed request may contain a token."""
     with socket.create_connection(("127.0.0.1", int(serve())), timeout=30) as peer:
         peer.sendall(b"GET /hunter2 no HTTP at all\r\n\r\n")
         answer = b"".join(iter(lambda: peer.recv(4096), b""))
@@ -135,7 +137,7 @@ def test_a_malformed_request_is_refused_and_not_repeated(serve: Serve) -> None:
 
 
 def test_silent_peers_do_not_keep_a_prober_out(serve: Serve) -> None:
-    """One more than its places closes the oldest."""
+    """A connection above the limit closes the oldest one, so a probe still gets an answer."""
     port = serve()
     with ExitStack() as stack:
         for _ in range(40):

@@ -1,4 +1,4 @@
-"""The ids that tie the lines of one request together."""
+"""Tests for JSON logs, and for the ids that connect the lines of one request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def configure(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], Lines]]:
-    """Configure logging as a service does, in the test itself: pytest's handlers come and go around it."""
+    """Configure logging as a service does. Call it inside the test: pytest changes the handlers around it."""
     before = logging.getLogger().handlers[:], logging.getLogger().level
 
     def call() -> Lines:
@@ -34,7 +34,7 @@ def configure(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], Lines
 
 @pytest.fixture
 def client() -> Client:
-    """An application that answers with the ids that it was given."""
+    """An application that responds with the traceparent that it received."""
 
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         start_response("200 OK", [])
@@ -44,7 +44,7 @@ def client() -> Client:
 
 
 def test_every_line_is_json_and_names_service_and_version(configure: Callable[[], Lines]) -> None:
-    """Also the standard library's."""
+    """Records of structlog and of the standard library have the same form."""
     lines = configure()
     structlog.get_logger("a").info("ours", n=1)
     logging.getLogger("b").warning("theirs")
@@ -56,7 +56,7 @@ def test_every_line_is_json_and_names_service_and_version(configure: Callable[[]
 
 
 def test_a_callers_ids_are_kept_in_answer_and_log(client: Client, configure: Callable[[], Lines]) -> None:
-    """One request is found in the logs of all services."""
+    """The same ids appear in the logs of all services."""
     lines = configure()
     answer = client.get("/x?token=hunter2", headers={"X-Request-ID": "desk-1", "traceparent": TRACE})
     assert (answer.headers["X-Request-ID"], answer.text) == ("desk-1", TRACE)
@@ -67,7 +67,7 @@ def test_a_callers_ids_are_kept_in_answer_and_log(client: Client, configure: Cal
 
 @pytest.mark.parametrize("given", ["", "a b", "x" * 65, "ümlaut", "a;b"])
 def test_a_malformed_id_is_replaced(client: Client, given: str) -> None:
-    """It ends up in logs and headers."""
+    """The ids go into logs and headers, so malformed ones are not accepted."""
     answer = client.get("/x", headers={"X-Request-ID": given, "traceparent": given})
     assert re.fullmatch("[0-9a-f]{16}", answer.headers["X-Request-ID"])
     assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", answer.text)
@@ -75,7 +75,7 @@ def test_a_malformed_id_is_replaced(client: Client, given: str) -> None:
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/health", "/metrics"])
 def test_probes_write_no_line(client: Client, configure: Callable[[], Lines], path: str) -> None:
-    """Every ten seconds, for ever."""
+    """Kubernetes calls the probes every few seconds; their lines would fill the logs."""
     lines = configure()
     assert client.get(path).status_code == 200
     assert lines() == []

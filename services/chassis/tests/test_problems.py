@@ -1,4 +1,4 @@
-"""Every error of a Flask application as a problem (RFC 9457)."""
+"""Tests that every error of a Flask application becomes a problem (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Full(problems.ServiceError):
 
 @pytest.fixture
 def client() -> Client:
-    """A service whose path is the error that it raises."""
+    """A service that raises the error that the path names."""
     app = Flask(__name__)
     raised = {
         "full": Full("no space", left=0),
@@ -50,14 +50,14 @@ def client() -> Client:
 
 
 def test_a_services_own_error_has_its_answer_and_members(client: Client) -> None:
-    """The table of errors.py decides."""
+    """The service's table of errors sets the status and the code."""
     body = assert_problem(client.get("/full"), 507, "full")
     assert (body["detail"], body["left"]) == ("no space", 0)
     assert assert_problem(client.get("/zero"), 422, "no_number")["detail"] == "it divides by zero"
 
 
 def test_bad_input_names_every_field_and_rule(client: Client) -> None:
-    """For people in one text, for programs in a list."""
+    """`detail` has all problems as text for people, `errors` as a list for programs."""
     body = assert_problem(client.get("/input"), 400, "bad_input")
     assert body["detail"] == "limit: must be given once; end: must be a time"
     assert body["errors"] == [
@@ -71,39 +71,39 @@ def test_bad_input_names_every_field_and_rule(client: Client) -> None:
     [(418, "http_error"), (413, "body_too_large"), (429, "rate_limited")],
 )
 def test_an_http_error_has_a_stable_code(client: Client, status: int, code: str) -> None:
-    """Also those that Flask raises by itself."""
+    """This includes errors that Flask raises itself."""
     assert_problem(client.get(f"/{status}"), status, code)
 
 
 def test_an_unknown_path_and_a_wrong_method_are_problems_too(client: Client) -> None:
-    """A 405 keeps its Allow."""
+    """A 405 keeps its header Allow."""
     assert_problem(client.get("/a/b"), 404, "not_found")
     answer = client.post("/full")
     assert_problem(answer, 405, "method_not_allowed")
     assert "GET" in answer.headers["Allow"]
 
 
-def test_a_refused_token_and_missing_keys_say_what_to_do(client: Client) -> None:
-    """Log in again, or try again."""
+def test_a_refused_token_and_missing_keys_tell_the_client_what_to_do(client: Client) -> None:
+    """A refused token asks for a login (WWW-Authenticate); missing keys ask for a retry (Retry-After)."""
     refused = client.get("/token")
     assert assert_problem(refused, 401, "unauthorized")["detail"] == "the token has expired"
     assert refused.headers["WWW-Authenticate"] == "Bearer"
-    away = client.get("/keys")
-    assert assert_problem(away, 503, "upstream_unavailable")["upstream"] == "auth"
-    assert away.headers["Retry-After"] == "1"
+    unavailable = client.get("/keys")
+    assert assert_problem(unavailable, 503, "upstream_unavailable")["upstream"] == "auth"
+    assert unavailable.headers["Retry-After"] == "1"
 
 
-def test_a_bug_tells_its_place_to_the_log_and_its_text_to_nobody(
+def test_the_text_of_an_unexpected_error_is_neither_logged_nor_answered(
     client: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The text of an exception may hold what a caller sent."""
+    """The text may contain what a caller sent."""
     answer: TestResponse = client.get("/bug")
     body = assert_problem(answer, 500, "internal_error")
-    said = json.dumps(body) + "".join(capsys.readouterr())
-    assert "the caller sent" not in said
-    assert body["detail"] == "the service failed; the request id finds it in the logs"
+    visible = json.dumps(body) + "".join(capsys.readouterr())
+    assert "the caller sent" not in visible
+    assert body["detail"] == "the service failed; search the logs for the request id"
 
 
 def test_a_redirect_is_no_error(client: Client) -> None:
-    """Werkzeug raises one for a missing slash."""
+    """Werkzeug raises a redirect as an exception, for example for a missing slash."""
     assert client.get("/moved").status_code == 302

@@ -1,4 +1,4 @@
-"""A service's own tokens: asked for once, until shortly before they end."""
+"""Tests for a service's own access tokens: how they are fetched and cached."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chassis.service_token import ServiceToken, TokenUnavailable
 
 
 class Auth:
-    """Answers POST /token and remembers what was asked."""
+    """A fake auth service: answers POST /token and records the requests."""
 
     def __init__(self, port: int) -> None:
         self.url, self.asked, self.status = f"http://127.0.0.1:{port}", list[dict[str, Any]](), 200
@@ -50,10 +50,10 @@ def http() -> Iterator[urllib3.PoolManager]:
         yield pool
 
 
-def test_a_token_is_kept_for_its_audience_until_a_minute_before_its_end(
+def test_a_token_is_reused_for_its_audience_until_a_minute_before_it_expires(
     auth: Auth, http: urllib3.PoolManager
 ) -> None:
-    """A call must not carry a token that ends on its way."""
+    """A token must not expire while a call is on its way."""
     now = [0.0]
     tokens = ServiceToken(http, auth.url, "analytics", "s", clock=lambda: now[0])
     assert tokens.header("storage") == {"Authorization": "Bearer token-1"}
@@ -70,8 +70,8 @@ def test_a_token_is_kept_for_its_audience_until_a_minute_before_its_end(
     }
 
 
-def test_a_refusal_and_an_outage_are_told_apart_and_not_kept(auth: Auth, http: urllib3.PoolManager) -> None:
-    """A wrong secret has auth's status; the next call asks again."""
+def test_a_refusal_and_an_outage_differ_and_are_not_cached(auth: Auth, http: urllib3.PoolManager) -> None:
+    """A refusal has the HTTP status of auth; an outage has no status. The next call fetches again."""
     tokens = ServiceToken(http, auth.url, "analytics", "s")
     auth.status = 401
     with pytest.raises(TokenUnavailable, match="auth answered 401") as refused:
@@ -79,6 +79,6 @@ def test_a_refusal_and_an_outage_are_told_apart_and_not_kept(auth: Auth, http: u
     assert refused.value.status == 401
     auth.status = 200
     assert tokens.header("storage") == {"Authorization": "Bearer token-2"}
-    with pytest.raises(TokenUnavailable, match="auth did not answer") as away:
+    with pytest.raises(TokenUnavailable, match="auth did not answer") as outage:
         ServiceToken(http, f"http://127.0.0.1:{free_port()}", "analytics", "s").header("storage")
-    assert away.value.status is None
+    assert outage.value.status is None

@@ -1,4 +1,4 @@
-"""Which URLs of stores are taken, and what is said of those that are not."""
+"""Tests for the URLs of Redis and MongoDB: which are accepted, and the messages about the others."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ ENCODED = r"with / \? # : @ % in the password as %2F"
 @pytest.mark.parametrize(
     "url", ["redis://", "redis:///0", "redis://:hunter@/0", "rediss://:6379", "redis://u@"]
 )
-def test_a_redis_url_without_a_host_is_told_so(url: str) -> None:
-    """Advice on the password would send its reader to the wrong place."""
+def test_the_message_about_a_redis_url_without_a_host_names_the_host(url: str) -> None:
+    """Advice about the password would mislead the user."""
     with pytest.raises(ValueError, match=r"; the host is missing$"):
         redis_urls.checked(url)
 
@@ -21,15 +21,15 @@ def test_a_redis_url_without_a_host_is_told_so(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["redis://:/hunter@h/0", "redis://:hun/ter@h", "redis://[hunter", "redis://:#@h"]
 )
-def test_a_password_that_hides_the_redis_host_is_told_how_to_write_it(url: str) -> None:
-    """What looks like a missing host is here a slash in the password."""
+def test_a_password_that_hides_the_redis_host_gets_advice_on_encoding(url: str) -> None:
+    """The host seems to be missing, but the cause is an unencoded slash in the password."""
     with pytest.raises(ValueError, match=ENCODED):
         redis_urls.checked(url)
 
 
 @pytest.mark.parametrize("url", ["mongodb://", "mongodb:///d", "mongodb://u:hunter@/d", "mongodb+srv://u:p@"])
-def test_a_mongodb_url_without_a_host_is_told_so(url: str) -> None:
-    """As with Redis."""
+def test_the_message_about_a_mongodb_url_without_a_host_names_the_host(url: str) -> None:
+    """The rule is the same as for Redis."""
     with pytest.raises(ValueError, match=r"; the host is missing$"):
         mongo_urls.checked(url)
 
@@ -37,8 +37,8 @@ def test_a_mongodb_url_without_a_host_is_told_so(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["mongodb://u:/hunter@h/d", "mongodb://u:12/hunter@h/d", "mongodb:///hunter@h"]
 )
-def test_a_password_that_hides_the_mongodb_host_is_told_how_to_write_it(url: str) -> None:
-    """As with Redis."""
+def test_a_password_that_hides_the_mongodb_host_gets_advice_on_encoding(url: str) -> None:
+    """The rule is the same as for Redis."""
     with pytest.raises(ValueError, match=ENCODED):
         mongo_urls.checked(url)
 
@@ -93,7 +93,7 @@ def test_a_password_that_hides_the_mongodb_host_is_told_how_to_write_it(url: str
     ],
 )
 def test_a_redis_url_that_cannot_work_is_refused(url: str) -> None:
-    """What redis-py would read otherwise than it is written; nothing shows the password."""
+    """redis-py would misread these URLs. The message does not show the password."""
     with pytest.raises(ValueError, match="must ") as caught:
         redis_urls.checked(url)
     assert "hunter" not in str(caught.value)
@@ -108,8 +108,8 @@ def test_a_redis_url_that_cannot_work_is_refused(url: str) -> None:
         ("rediss://h/1?ssl_cert_reqs=CERT_NONE", "rediss://h/1?ssl_cert_reqs=none"),
     ],
 )
-def test_a_redis_url_is_handed_on_in_redis_pys_own_words(url: str, read: str) -> None:
-    """Celery's and flask-limiter's forms are the same places."""
+def test_a_redis_url_is_returned_in_the_form_of_redis_py(url: str, read: str) -> None:
+    """The forms of Celery and flask-limiter are converted."""
     assert redis_urls.checked(url) == read
 
 
@@ -141,7 +141,7 @@ def test_a_redis_url_is_handed_on_in_redis_pys_own_words(url: str, read: str) ->
     ],
 )
 def test_a_mongodb_url_that_cannot_work_is_refused(url: str) -> None:
-    """PyMongo only warns of an option that it does not know, and speaks in clear."""
+    """PyMongo only warns about an unknown option, and then connects without TLS."""
     with pytest.raises(ValueError, match="must ") as caught:
         mongo_urls.checked(url)
     assert "hunter" not in str(caught.value)
@@ -156,6 +156,6 @@ def test_a_mongodb_url_that_cannot_work_is_refused(url: str) -> None:
         "mongodb+srv://u:p@cluster.example.com/d?retryWrites=true&w=majority",
     ],
 )
-def test_a_mongodb_url_that_pymongo_reads_is_taken(url: str) -> None:
-    """Nothing that PyMongo understands is refused, and no name is looked up for it."""
+def test_a_mongodb_url_that_pymongo_understands_is_accepted(url: str) -> None:
+    """The check makes no DNS lookup."""
     assert mongo_urls.checked(url) == url

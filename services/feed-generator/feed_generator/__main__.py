@@ -1,12 +1,11 @@
-"""Entry point of the process. Reports an invalid setting or file in one line, with exit code 2."""
+"""Entry point: run the generator, or check its settings and files. An error is one line and exit code 2."""
 
 from __future__ import annotations
 
 import signal
 import sys
 
-# The kernel discards a SIGTERM for process 1 of a container until a handler is set, and the imports below
-# take a second.
+# The kernel drops SIGTERM for process 1 of a container until it has a handler, and the imports take a second.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 import time  # noqa: E402
@@ -17,7 +16,7 @@ from feed_generator.errors import FeedError  # noqa: E402
 
 
 def main() -> int:
-    """Run until SIGTERM or SIGINT; with the argument `check`, only validate the settings and files.
+    """Run until SIGTERM or SIGINT, or with the argument `check` only check settings and files.
 
     Returns the exit code.
     """

@@ -1,4 +1,4 @@
-"""Build the generator's collaborators from the settings, and run it."""
+"""Build the generator from its settings and run it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from feed_generator.buffer import Buffer
 from feed_generator.chassis import log_setup
 from feed_generator.chassis.health import Health
 from feed_generator.config import Settings
-from feed_generator.domain.rulebook import rules
-from feed_generator.domain.shards import products_of
+from feed_generator.domain.rulebook import all_rules
+from feed_generator.domain.shards import mine
 from feed_generator.publisher import Publisher
 from feed_generator.sources import recording
-from feed_generator.sources.base import EmptySource, Source
+from feed_generator.sources.base import NoSource, Source
 from feed_generator.sources.replay import Replay
 from feed_generator.sources.synthetic import SyntheticMarket
 
@@ -25,18 +25,17 @@ _STALLED_AFTER_S = 30.0
 
 
 def source(settings: Settings, start_ns: int) -> Source:
-    """Return the source that the settings select, for this shard's products.
+    """Return the source for this shard's products.
 
-    `start_ns` is the start of market time, ns since the Unix epoch. Raises FeedError if a product, the
-    rulebook or the recording is invalid.
+    `start_ns` is the first event time of a synthetic market, in ns since the epoch. Raises FeedError.
     """
-    known = {name: rules(name) for name in settings.product_list}
-    ours = products_of(settings.product_list, index=settings.shard_index, count=settings.shard_count)
+    known = all_rules(settings.product_list)
+    ours = mine(settings.product_list, index=settings.shard_index, count=settings.shard_count)
     if settings.source == "replay":
         (product,) = settings.product_list
         snapshots = recording.read(settings.replay_path or "", settings.replay_as_of, product)
         if not ours:
-            return EmptySource()
+            return NoSource()
         return Replay(
             feed=settings.feed,
             rules=known[ours[0]],
@@ -46,20 +45,20 @@ def source(settings: Settings, start_ns: int) -> Source:
             forever=settings.replay_loop == "Forever",
         )
     if not ours:
-        return EmptySource()
+        return NoSource()
     return SyntheticMarket(
         feed=settings.feed,
         rules=[known[name] for name in ours],
         seed=settings.seed,
         start_ns=start_ns,
-        # Every product gets an equal share of the feed's rate, so the number of shards does not change it.
+        # Products share the feed's rate equally, so the number of shards does not change a product's rate.
         messages_per_second=settings.messages_per_second * len(ours) / len(known),
         speed_percent=settings.speed_percent,
     )
 
 
 def run(settings: Settings) -> int:
-    """Publish until SIGTERM or SIGINT. Returns the exit code. Raises FeedError like `source`."""
+    """Publish until SIGTERM or SIGINT. Returns the exit code."""
     made = source(settings, time.time_ns())
     log_setup.configure("feed-generator", VERSION, settings.log_level)
     stop = threading.Event()

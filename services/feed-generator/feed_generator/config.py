@@ -1,4 +1,4 @@
-"""Load and validate the feed generator's settings from environment variables."""
+"""Settings from the environment, validated at start."""
 
 from __future__ import annotations
 
@@ -17,25 +17,32 @@ _MAX_PRODUCTS = 500
 
 
 class Settings(BaseModel):
-    """The environment variables of the feed generator; a field is its variable's name in lower case."""
+    """Every environment variable of the feed generator."""
 
-    feed: Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="Feed name.")]
-    source: Annotated[Literal["synthetic", "replay"], Field(description="Source of the messages.")] = (
+    feed: Annotated[
+        str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="Name of the feed.")
+    ]
+    source: Annotated[Literal["synthetic", "replay"], Field(description="Where messages come from.")] = (
         "synthetic"
     )
     products: Annotated[
         str,
         Field(
-            description="Products of the whole feed, comma-separated, 1 to 500; a shard takes its part.",
+            description="Products of the whole feed, comma-separated, 1 to 500; each shard makes a part.",
         ),
     ]
-    shard_count: Annotated[int, Field(ge=1, le=500, description="Number of shards of the feed.")] = 1
+    shard_count: Annotated[
+        int, Field(ge=1, le=500, description="Number of shards that share the products.")
+    ] = 1
     shard_index: Annotated[int, Field(ge=0, le=499, description="Index of this shard, from 0.")] = 0
     redis_url: Annotated[
-        str, AfterValidator(redis_urls.checked), Field(description="Redis for stream and Pub/Sub (db 0).")
+        str, AfterValidator(redis_urls.checked), Field(description="Stream and Pub/Sub (db 0).")
     ]
     seed: Annotated[
-        int, Field(ge=0, le=2**63 - 1, description="Seed of the synthetic market's random numbers.")
+        int,
+        Field(
+            ge=0, le=2**63 - 1, description="Seed of the synthetic market; seed and start time determine it."
+        ),
     ] = 7
     speed_percent: Annotated[
         int,
@@ -46,31 +53,31 @@ class Settings(BaseModel):
         Field(
             ge=1,
             le=100_000,
-            description="Synthetic messages per second of the whole feed; a shard makes its share.",
+            description="Rate of the whole feed's synthetic messages; a shard makes its share.",
         ),
     ] = 60
     replay_path: Annotated[
         str | None, Field(description="The recording, a CSV file.", validate_default=True)
     ] = None
     replay_as_of: Annotated[
-        AwareDatetime | None, Field(description="Time of a CSV without timestamps, RFC 3339 with zone.")
+        AwareDatetime | None, Field(description="Time of a snapshot without timestamps, RFC 3339 with zone.")
     ] = None
     replay_interval_millis: Annotated[
-        int, Field(ge=1, le=86_400_000, description="Pause between passes over a recording, ms.")
+        int, Field(ge=1, le=86_400_000, description="Pause between passes over a recording, milliseconds.")
     ] = 1000
     replay_loop: Annotated[
-        Literal["Forever", "Once"], Field(description="After the last snapshot: repeat, or idle.")
+        Literal["Forever", "Once"], Field(description="After the last snapshot: start again, or idle.")
     ] = "Forever"
     buffer_bytes: Annotated[
-        int, Field(ge=2 * 1024 * 1024, description="Buffer for messages while Redis is unavailable, bytes.")
+        int, Field(ge=2 * 1024 * 1024, description="Bytes of message bodies kept while Redis is unavailable.")
     ] = 64 * 1024 * 1024
     stream_high_water: Annotated[
-        int, Field(ge=1, description="Backlog in entries at which quotes are conflated.")
+        int, Field(ge=1, description="Entries not yet processed at which quotes are conflated.")
     ] = 50_000
-    host: Annotated[str, Field(description="Address of the probe and metrics server.")] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535, description="Port of that server; 0 = no server.")] = 0
+    host: Annotated[str, Field(description="Address of the probe server.")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="Port of the probe server; 0 = none.")] = 0
     log_level: Annotated[
-        str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Lowest level that is logged.")
+        str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe line that is logged.")
     ] = "INFO"
 
     @property
@@ -81,8 +88,7 @@ class Settings(BaseModel):
     @field_validator("products")
     @classmethod
     def _names(cls, products: str, others: ValidationInfo) -> str:
-        # One pattern for the whole list, with a repetition, would take 6 MB when compiled, in every
-        # generator.
+        # One pattern for the whole list would take 6 MB in every generator once compiled.
         names = [name.strip() for name in products.split(",")]
         if len(names) > _MAX_PRODUCTS or not all(map(_PRODUCT.fullmatch, names)):
             raise ValueError(f"must be 1 to {_MAX_PRODUCTS} names of A-Z, 0-9, & and -, comma-separated")
@@ -94,7 +100,7 @@ class Settings(BaseModel):
 
     @field_validator("shard_index")
     @classmethod
-    def _shard_in_range(cls, index: int, others: ValidationInfo) -> int:
+    def _a_shard(cls, index: int, others: ValidationInfo) -> int:
         if index >= others.data.get("shard_count", index + 1):
             raise ValueError(f"must be less than SHARD_COUNT={others.data['shard_count']}")
         return index
@@ -108,5 +114,5 @@ class Settings(BaseModel):
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Return the settings. If any is invalid, print variable, value and rule, and raise SystemExit(2)."""
+    """Return the settings. On errors, prints variable, value and rule of each and exits with status 2."""
     return environment.load(Settings, _SECRETS, environ)

@@ -1,22 +1,22 @@
-"""Errors that end the start. Each message is one line that names the place and the broken rule."""
+"""Errors at the start. Each message is one line that names the place and the rule."""
 
 from __future__ import annotations
 
 
 class FeedError(Exception):
-    """A setting or a file is invalid. A restart does not help until a person changes it."""
+    """A setting or a file is wrong, so a restart does not help."""
 
 
 class UnknownProduct(FeedError):
-    """The rulebook has no such product, or has no rule for it on the requested date."""
+    """The rulebook does not have the product, or has no rules for it on that date."""
 
 
 class BadRulebook(FeedError):
-    """The rulebook's JSON is invalid. The message names file, product and rule."""
+    """The rulebook is malformed. The message names file, product and rule."""
 
 
 class BadRecording(FeedError):
-    """A recording is invalid. The message names file, line, column and rule."""
+    """A recording is malformed. The message names file, line, column and rule."""
 
     def __init__(self, path: str, line: int, column: str, rule: str) -> None:
         super().__init__(f"{path}, line {line}, column {column}: {rule}")

@@ -1,7 +1,7 @@
-"""The market messages of services/contracts as the sources build them: without `mid`, `sent_ts` and `replay`.
+"""The market messages of services/contracts, as the sources build them: without mid, replay and sent_ts.
 
-The publisher adds these three fields in front of the encoded body (`stamp`). A body is therefore encoded
-once, and a test can compare the bodies of two runs byte by byte.
+The publisher inserts these three fields at the front of the encoded body (`stamp`). A body is thus encoded
+once, and the bodies of two runs can be compared byte by byte.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ Kind = Literal["underlying", "option_quote", "option_chain"]
 
 
 class UnderlyingTruth(msgspec.Struct):
-    """The true annualised volatility and drift of the price."""
+    """The volatility and the drift of the simulated price, both annualised."""
 
     volatility: float
     drift: float
 
 
 class Underlying(msgspec.Struct, tag_field="kind", tag="underlying"):
-    """A tick (contract market-underlying). `ts` is the event time, ns since the Unix epoch."""
+    """The message market-underlying. `ts` is in ns since the epoch."""
 
     feed: str
     product: str
@@ -31,7 +31,7 @@ class Underlying(msgspec.Struct, tag_field="kind", tag="underlying"):
 
 
 class QuoteTruth(msgspec.Struct):
-    """The true forward, discount factor, volatility and unrounded price of a quoted contract."""
+    """The forward, discount factor, volatility and unrounded price that the market was simulated with."""
 
     forward: float
     discount: float
@@ -40,7 +40,7 @@ class QuoteTruth(msgspec.Struct):
 
 
 class OptionQuote(msgspec.Struct, tag_field="kind", tag="option_quote"):
-    """A quote (contract market-option_quote). Sizes, volume and open interest are in `oi_unit`."""
+    """The message market-option_quote. Sizes, volume and open interest are in `oi_unit`."""
 
     feed: str
     product: str
@@ -65,7 +65,7 @@ class OptionQuote(msgspec.Struct, tag_field="kind", tag="option_quote"):
 
 
 class Legs(msgspec.Struct):
-    """The calls or the puts of a chain: a list for each column, with one entry per strike."""
+    """The calls or the puts of a chain as columns. Each list has one entry for each strike."""
 
     bid: list[float] = []
     ask: list[float] = []
@@ -79,7 +79,7 @@ class Legs(msgspec.Struct):
 
 
 class ChainTruth(msgspec.Struct):
-    """The true forward, discount factor and volatility at each strike."""
+    """The forward, discount factor and volatility by strike that the chain was simulated with."""
 
     forward: float
     discount: float
@@ -87,7 +87,7 @@ class ChainTruth(msgspec.Struct):
 
 
 class OptionChain(msgspec.Struct, tag_field="kind", tag="option_chain"):
-    """A chain (contract market-option_chain): all strikes of one expiry, as columns."""
+    """The message market-option_chain: one expiry as columns."""
 
     feed: str
     product: str
@@ -105,7 +105,7 @@ class OptionChain(msgspec.Struct, tag_field="kind", tag="option_chain"):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """An encoded body. `symbol` is the contract of a quote, by which quotes are conflated; otherwise None."""
+    """An encoded body. `symbol` names the contract of a quote, which later quotes may replace; else None."""
 
     kind: Kind
     symbol: str | None
@@ -131,17 +131,14 @@ def option_chain(chain: OptionChain) -> Message:
 
 
 def stamp(body: bytes, mid: str, replay: int, sent_ns: int) -> bytes:
-    """Return the complete message: `body` with the publisher's three fields in front.
-
-    `sent_ns` is the send time, ns since the Unix epoch.
-    """
+    """Return the complete message: `body` with the publisher's three fields at its front."""
     return b'{"mid":"%b","replay":%d,"sent_ts":%d,%b' % (mid.encode(), replay, sent_ns, body[1:])
 
 
 def symbol(product: str, expiry: str, option_type: str, strike: float) -> str:
     """Return a contract's symbol, such as "NIFTY20240627C23500".
 
-    `expiry` is YYYY-MM-DD and `option_type` CALL or PUT. The strike has no trailing zeros.
+    It consists of product, expiry as YYYYMMDD, C or P, and the strike without trailing zeros.
     """
     number = str(int(strike)) if strike == int(strike) else repr(strike)
     return f"{product}{expiry.replace('-', '')}{option_type[0]}{number}"

@@ -1,8 +1,8 @@
-"""The publishing loop: takes messages from a source when they are due and sends them to Redis.
+"""Publish a source's messages to Redis on time, with bounded memory and without losing a tick or a chain.
 
-Back-pressure has steps (see domain.pressure). First quotes are conflated per symbol, then the market also
-runs at half speed, then quotes are dropped and counted. While Redis is nearly full, the market pauses. Every
-tick and chain that the source makes is sent.
+Under back-pressure (see `domain/pressure.py`) the publisher reduces the load in steps. It conflates quotes
+per symbol, then runs the market at half speed, then drops quotes and counts them. While Redis is nearly full
+it pauses the market. It sends every tick and every chain that the source makes.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from feed_generator.sources.base import Source
 _log = structlog.get_logger("publisher")
 
 _PIPELINE = 500
-# The publisher polls Redis' memory at least once per so many bytes. The market pauses at 80 % of `maxmemory`.
-# The other 20 % of the chart's 192 MiB holds one such step of 150 feeds. A buffer that filled during a long
-# outage of Redis is also sent in these steps.
-_POLL_EVERY_BYTES = 256 * 1024
+# Most bytes that a generator appends between two checks of the memory. The chart keeps a fifth of Redis'
+# 192 MiB free, which is enough for one such step of 150 feeds. A buffer that a long outage has filled is also
+# sent in these steps.
+_CHECK_EVERY_BYTES = 256 * 1024
 _MAX_LATE_NS = 5_000_000_000
 _HOLD_QUOTES_NS = 1_000_000_000
-_POLL_EVERY_NS = 250_000_000
+_CHECK_EVERY_NS = 250_000_000
 _FLUSH_NS = 5_000_000_000
 _IDLE_S = 0.5
 
 
 class Stream(Protocol):
-    """The stream to which messages are appended (see redis_stream.RedisStream)."""
+    """The destination of messages. `adapters.redis_stream.RedisStream` implements it."""
 
     def next_epoch(self) -> int: ...
     def append(self, batch: list[Named]) -> None: ...
@@ -46,10 +46,10 @@ class Stream(Protocol):
 
 
 class Publisher:
-    """Publishes one source until `stop` is set. Then it sends the buffered messages for at most 5 s.
+    """Runs one source until `stop` is set, then sends the rest of the buffer for at most 5 s.
 
-    `high_water` is the backlog in entries at which back-pressure begins. `beat` is called at each step and
-    tells liveness that the loop runs. `clock` is monotonic, in ns; `jitter` returns 0 to 1.
+    `high_water`: entries not yet processed at which quotes are conflated. `beat` reports progress to the
+    liveness probe. `clock`: ns, monotonic. `jitter`: 0 to 1.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class Publisher:
         self._high_water, self._stop, self._beat = high_water, stop, beat
         self._clock, self._jitter = clock, jitter
         self._start = clock()
-        self._pressure, self._failures, self._bytes_since_poll = 0.0, 0, 0
-        self._refused = False  # True if Redis rejected the last append because its memory is full
-        self._retry_at = self._next_poll = self._quotes_at = 0
+        self._pressure, self._failures, self._unchecked_bytes = 0.0, 0, 0
+        self._refused = False  # Redis rejected the last append because it is full
+        self._retry_at = self._next_check = self._quotes_at = 0
 
     def run(self) -> None:
-        """Publish until `stop` is set, then flush the buffer."""
+        """Publish until stopped, then flush."""
         while not self._stop.is_set():
             self.step()
             self._stop.wait(self._pause_s())
@@ -86,12 +86,12 @@ class Publisher:
             _log.error("stopped_with_unsent_messages", messages=len(self._buffer))
 
     def step(self) -> None:
-        """Run the loop once: poll back-pressure, make the messages that are due, send the buffer."""
+        """Run one iteration: check the back-pressure, make the messages that are due, send the buffer."""
         self._beat()
         now = self._clock()
-        if now >= max(self._retry_at, self._next_poll):
+        if now >= max(self._retry_at, self._next_check):
             try:
-                self._poll(now)
+                self._check_pressure(now)
             except redis.RedisError as error:
                 self._failed(error)
         self._advance(now)
@@ -128,7 +128,7 @@ class Publisher:
             due = following
 
     def _skip(self, gap_ns: int) -> None:
-        """Pause the market for `gap_ns`: publishing old messages late would only increase the delay."""
+        """Pause the market for `gap_ns`: late messages would only add to the load."""
         self._start += gap_ns
         self._source.skip(gap_ns)
         metrics.SKIPPED.inc(gap_ns / 1e9)
@@ -151,39 +151,38 @@ class Publisher:
         if not hold:
             self._quotes_at = now + _HOLD_QUOTES_NS
         try:
-            if not self._buffer.has_epoch:
-                self._buffer.start_epoch(self._stream.next_epoch())
+            if not self._buffer.begun:
+                self._buffer.begin(self._stream.next_epoch())
             while (everything or self._pressure < PAUSE) and (
-                batch := self._buffer.take(_PIPELINE, _POLL_EVERY_BYTES, hold_quotes=hold)
+                batch := self._buffer.take(_PIPELINE, _CHECK_EVERY_BYTES, hold_quotes=hold)
             ):
                 self._stream.append(batch)
-                self._bytes_since_poll += sum(len(named.body) for named in batch)
+                self._unchecked_bytes += sum(len(named.body) for named in batch)
                 self._buffer.confirm(self._clock())
                 for named in batch:
                     metrics.PUBLISHED.labels(named.kind).inc()
                 self._beat()
-                if self._bytes_since_poll >= _POLL_EVERY_BYTES:
-                    self._poll(self._clock())
+                if self._unchecked_bytes >= _CHECK_EVERY_BYTES:
+                    self._check_pressure(self._clock())
             self._failures, self._refused = 0, False
         except redis.RedisError as error:
             self._failed(error)
 
     def _failed(self, error: redis.RedisError) -> None:
-        """Delay the next attempt, longer each time up to 2 s. The source keeps making messages meanwhile."""
+        """Schedule the next attempt, after at most 2 s. The source continues to make messages meanwhile."""
         was_refused, self._refused = self._refused, isinstance(error, OutOfMemoryError)
-        # A Redis that rejects an append because it is full has lost nothing. A Redis that becomes unavailable
-        # may have lost confirmed entries, also if it was full before.
+        # A full Redis keeps what it confirmed. A Redis that is killed, even while it is full, may lose it.
         if not self._refused and (was_refused or not self._failures):
-            self._buffer.requeue_confirmed()
+            self._buffer.doubt()
         self._failures += 1
         metrics.REDIS_ERRORS.inc()
         pause_s = min(2.0, 0.05 * 2 ** min(self._failures, 10)) * (0.5 + self._jitter() / 2)
         self._retry_at = self._clock() + int(pause_s * 1e9)
         _log.warning("redis_unavailable", error=type(error).__name__, buffered=len(self._buffer))
 
-    def _poll(self, now: int) -> None:
-        """Read backlog and memory from Redis, and set the back-pressure. Raises redis.RedisError."""
-        self._next_poll, self._bytes_since_poll = now + _POLL_EVERY_NS, 0
+    def _check_pressure(self, now: int) -> None:
+        """Read backlog and memory from Redis and derive the pressure. Raises redis.RedisError."""
+        self._next_check, self._unchecked_bytes = now + _CHECK_EVERY_NS, 0
         backlog, memory = self._stream.backlog(), self._stream.memory()
         self._pressure = pressure(backlog, self._high_water, memory)
         metrics.BACKLOG.set(backlog)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from feed_generator.domain import rulebook
-from feed_generator.domain.rulebook import ProductRules, products, rules
+from feed_generator.domain.rulebook import ProductRules, all_rules, products, rules
 from feed_generator.domain.sessions import SessionClock
 from feed_generator.errors import BadRulebook, UnknownProduct
 
@@ -128,6 +128,14 @@ def test_an_unknown_product_is_named_beside_the_known_ones() -> None:
     with pytest.raises(UnknownProduct) as caught:
         rules("NIFTI")
     assert str(caught.value) == f"PRODUCTS: the rulebook has no 'NIFTI'; it knows {', '.join(products())}"
+
+
+def test_every_unknown_product_is_named_at_once() -> None:
+    """One correction is enough, however many names are wrong."""
+    with pytest.raises(
+        UnknownProduct, match=r"^PRODUCTS: the rulebook has no 'NIFTI', 'APPL'; it knows AAPL, "
+    ):
+        all_rules(["NIFTI", "NIFTY", "APPL"])
 
 
 def test_a_date_before_all_rules_is_refused() -> None:

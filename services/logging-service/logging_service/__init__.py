@@ -1,3 +1,3 @@
-"""Log intake and query."""
+"""Storage and queries of log lines."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The one place where the logging service's collaborators are made and joined."""
+"""Build the logging service's objects from its settings and connect them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WSGIApp = Callable[..., Iterable[bytes]]
 def create_app(
     settings: Settings | None = None, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> WSGIApp:
-    """The whole service as WSGI."""
+    """Return the logging service as a WSGI application. Reads the environment if `settings` is None."""
     settings = settings or load()
     log_setup.configure(SERVICE, __version__, settings.log_level)
     store = Store(_database(settings), query_timeout_ms=settings.query_timeout_ms)
@@ -42,7 +42,7 @@ def create_app(
 
 
 def _database(settings: Settings) -> Database[dict[str, Any]]:
-    # Opens nothing before its first use, so that it may be made before gunicorn forks.
+    # The client connects on first use, so it can be created before gunicorn forks.
     client: MongoClient[dict[str, Any]] = MongoClient(
         settings.mongo_url.get_secret_value(),
         connect=False,
@@ -51,7 +51,7 @@ def _database(settings: Settings) -> Database[dict[str, Any]]:
         connectTimeoutMS=1_000,
         socketTimeoutMS=settings.query_timeout_ms + 1_000,
         waitQueueTimeoutMS=1_000,
-        maxPoolSize=THREADS + 1,  # and the probe
+        maxPoolSize=THREADS + 1,  # one more for the readiness probe
         appname=SERVICE,
     )
     return client.get_default_database("deltastream")
@@ -59,7 +59,7 @@ def _database(settings: Settings) -> Database[dict[str, Any]]:
 
 def _install_routes(app: Flask, store: Store, now: Callable[[], datetime]) -> None:
     def add() -> Response:
-        """Store one line or a list."""
+        """Store one log line or a list of them."""
         if not request.is_json:
             raise errors.NotJson("the body must be JSON: Content-Type: application/json")
         received = intake.lines(request.get_data())
@@ -70,7 +70,7 @@ def _install_routes(app: Flask, store: Store, now: Callable[[], datetime]) -> No
         return _json({"accepted": len(received)}, 202)
 
     def find() -> Response:
-        """The newest lines that match."""
+        """Return the newest log lines that match the query string."""
         found = store.find(query.parse(request.args))
         return _json({"count": len(found), "logs": [{**one, "_id": str(one["_id"])} for one in found]})
 
@@ -79,7 +79,7 @@ def _install_routes(app: Flask, store: Store, now: Callable[[], datetime]) -> No
 
 
 def _json(body: Any, status: int = 200) -> Response:
-    # orjson escapes control characters, so that no line can forge another on a terminal.
+    # orjson escapes control characters, so a log line cannot imitate another one on a terminal.
     return Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), status, content_type="application/json")
 
 

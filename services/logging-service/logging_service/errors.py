@@ -1,4 +1,4 @@
-"""What can go wrong, and the one table that says how it is answered (RFC 9457)."""
+"""The logging service's errors, and the table that maps each to a status and a code (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from logging_service.chassis.problems import BadInput, ServiceError
 
 
 class StoreUnavailable(ServiceError):
-    """MongoDB does not answer, or has no capped `logs`."""
+    """MongoDB does not answer, or the collection `logs` is missing or not capped."""
 
 
 class NotJson(ServiceError):
-    """The body is not declared as JSON."""
+    """The request's content type is not JSON."""
 
 
 class QueryTimeout(ServiceError):
-    """MongoDB gave a query up at its time limit."""
+    """MongoDB aborted a query at its time limit."""
 
 
-# Codes of errors that Flask raises itself are in chassis/problems.py.
+# chassis/problems.py has the codes of Flask's own errors.
 TABLE: problems.Table = {
     BadInput: (400, "bad_input"),
     StoreUnavailable: (503, "store_unavailable"),
@@ -31,7 +31,7 @@ TABLE: problems.Table = {
 
 
 def install(app: Flask) -> None:
-    """Answer every error of `app` as a problem."""
+    """Make `app` answer every error as a problem."""
 
     tokens = {Unauthorized: problems.unauthorized, KeysUnavailable: problems.no_keys}
     problems.install(app, "the logging service", TABLE, tokens)

@@ -1,4 +1,4 @@
-"""What senders may send, and what of it is stored."""
+"""Validate the log lines of a request body, redact secrets and build the documents to store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_MESSAGE = 4096
 MAX_FIELDS = 32
 MAX_CONTEXT_BYTES = 8 << 10
 MAX_DEPTH = 8
-LEVELS = ("debug", "info", "warning", "error", "critical")  # by severity
+LEVELS = ("debug", "info", "warning", "error", "critical")  # in order of severity
 Level = Literal["debug", "info", "warning", "error", "critical"]
 REDACTED = "[redacted]"
 _SECRET_KEY = re.compile(
@@ -46,12 +46,15 @@ def _context(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _redacted(value: Any, depth: int) -> Any:
-    """`value` without what obviously is a secret, at any depth; keys must be fit for MongoDB."""
+    """Return `value` with the values of secret-looking keys redacted, at any depth.
+
+    Raises ValueError for what MongoDB cannot store, and beyond `MAX_DEPTH` levels.
+    """
     if depth > MAX_DEPTH:
         raise ValueError(f"must be at most {MAX_DEPTH} levels deep")
     if isinstance(value, dict):
         if any("\0" in key for key in value):
-            raise ValueError("must not have NUL in its keys")
+            raise ValueError("must not contain NUL in its keys")
         return {
             key: REDACTED if _SECRET_KEY.search(key) else _redacted(one, depth + 1)
             for key, one in value.items()
@@ -59,12 +62,12 @@ def _redacted(value: Any, depth: int) -> Any:
     if isinstance(value, list):
         return [_redacted(one, depth + 1) for one in value]
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise ValueError("must have whole numbers of 64 bits")
+        raise ValueError("must contain only whole numbers that fit into 64 bits")
     return value
 
 
 def moment(value: object) -> datetime:
-    """An ISO 8601 time as UTC; without an offset it is UTC, as everything on our wires."""
+    """Parse an ISO 8601 time and return it in UTC. A time without an offset is UTC, as in all contracts."""
     try:
         parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
         if parsed is not None:
@@ -75,7 +78,7 @@ def moment(value: object) -> datetime:
 
 
 class Line(BaseModel):
-    """One log line. Unknown members are refused: dropped in silence they would be missed too late."""
+    """One log line. Unknown members are refused: a sender would not notice if they were silently dropped."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -87,7 +90,7 @@ class Line(BaseModel):
     timestamp: Annotated[datetime | None, BeforeValidator(lambda value: value and moment(value))] = None
 
     def document(self, received_at: datetime) -> dict[str, Any]:
-        """As it is stored; the sender's time, else ours."""
+        """Return the document to store. `received_at` is the timestamp if the sender gave none."""
         return {**self.model_dump(), "timestamp": self.timestamp or received_at, "received_at": received_at}
 
 
@@ -95,7 +98,7 @@ _LINES = TypeAdapter(list[Line])
 
 
 def lines(body: bytes) -> list[Line]:
-    """The lines of a body: an object, or a list of at most 100. Raises BadInput with index and field."""
+    """Parse a body: one object, or a list of at most 100. Raises BadInput with index and field."""
     try:
         given = orjson.loads(body)
     except orjson.JSONDecodeError:

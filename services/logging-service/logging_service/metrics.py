@@ -1,4 +1,4 @@
-"""What the logging service counts."""
+"""The logging service's metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The query string of GET /logs, as a filter."""
+"""Parse the query string of GET /logs into a MongoDB filter."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ KNOWN = ("service", "level", "since", "until", "request_id", "q", "limit")
 
 @dataclass(frozen=True)
 class Query:
-    """A filter for MongoDB and how many documents to give."""
+    """A MongoDB filter and the largest number of documents to return."""
 
     filter: dict[str, Any]
     limit: int
 
 
 def parse(args: Mapping[str, str]) -> Query:
-    """The query. A parameter without a value counts as absent, an unknown one is refused. Raises BadInput.
+    """Return the query. A parameter with an empty value counts as absent.
 
-    Refused, not dropped: a misspelt filter that is ignored gives a wrong answer that looks right.
+    Raises BadInput for invalid and for unknown parameters. If a misspelt filter were ignored, a wrong result
+    would look right.
     """
     given = {name: value for name, value in args.items() if value}
     if unknown := sorted(set(given) - set(KNOWN)):
-        raise BadInput((unknown[0][:40], f"is not known; there are {', '.join(KNOWN)}"))
+        raise BadInput((unknown[0][:40], f"is unknown; the parameters are {', '.join(KNOWN)}"))
     wanted: dict[str, Any] = {}
     if service := given.get("service"):
         if not re.fullmatch(r"[a-z0-9-]{1,40}", service):
-            raise BadInput(("service", "must be 1 to 40 of a-z, 0-9 and -"))
+            raise BadInput(("service", "must be 1 to 40 characters of a-z, 0-9 and -"))
         wanted["service"] = service
     if level := given.get("level"):
         if level not in LEVELS:

@@ -1,4 +1,4 @@
-"""The capped collection `logs`."""
+"""Write and query log lines in MongoDB's capped collection `logs`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ CHECK_EVERY_S = 5.0
 
 
 class NotCapped(Exception):
-    """`logs` is missing or would grow without bound."""
+    """The collection `logs` is missing or not capped, so it could grow without limit."""
 
 
 class Store:
-    """Writes straight through, acknowledged by the primary (w=1): what was answered 202 is stored.
+    """Writes lines with acknowledgement by the primary (w=1), so a 202 response means that they are stored.
 
-    NB: never writes before it saw the collection capped: MongoDB would make an unbounded one on its own.
+    NB: it verifies that the collection is capped before it writes: MongoDB creates a missing collection
+    automatically, without a limit.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Store:
         self._capped_until = 0.0
 
     def ready(self) -> None:
-        """Raises unless `logs` is there and capped."""
+        """Raise NotCapped unless `logs` exists and is capped."""
         found = next(iter(self._database.list_collections(filter={"name": COLLECTION})), None)
         if not (found and found["options"].get("capped")):
             self._capped_until = 0.0
@@ -49,17 +50,20 @@ class Store:
         self._capped_until = self._clock() + CHECK_EVERY_S
 
     def add(self, documents: list[dict[str, Any]]) -> None:
-        """Store all, in their order. Raises StoreUnavailable."""
+        """Store all documents in their order. Raises StoreUnavailable."""
         with _answered():
             if self._clock() >= self._capped_until:
                 self.ready()
             self._logs.insert_many([{"_id": ObjectId(), **one} for one in documents])
 
     def find(self, query: Query) -> list[dict[str, Any]]:
-        """The newest that match, in reverse order of arrival. Raises StoreUnavailable or QueryTimeout."""
+        """Return the newest matching documents, latest arrival first.
+
+        Raises StoreUnavailable or QueryTimeout.
+        """
         with _answered():
             found = self._logs.find(query.filter, limit=query.limit, max_time_ms=self._timeout_ms)
-            # A capped collection keeps the order of arrival by itself: no index, no sort in memory.
+            # A capped collection keeps the order of arrival, so this needs no index and no sort in memory.
             return list(found.sort("$natural", -1))
 
 
@@ -68,8 +72,8 @@ def _answered() -> Iterator[None]:
     try:
         yield
     except ExecutionTimeout:
-        raise QueryTimeout("the query took too long: narrow it") from None
+        raise QueryTimeout("the query took too long: use a narrower filter") from None
     except NotCapped:
-        raise StoreUnavailable("the store of log lines is not set up") from None
-    except PyMongoError:  # NB: never its text: it may repeat a document
-        raise StoreUnavailable("the store of log lines does not answer") from None
+        raise StoreUnavailable("the collection logs is not set up: run storage's migrate") from None
+    except PyMongoError:  # NB: do not include the error's text: it may contain a document
+        raise StoreUnavailable("MongoDB does not answer; try again") from None

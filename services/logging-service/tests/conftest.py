@@ -1,4 +1,4 @@
-"""The real app on a real store, and the real auth service in front of it."""
+"""Fixtures: the logging service's app with a real MongoDB and a real auth service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLIENT = {"secret": "secret-of-the-gateway-1", "audiences": ["logging", "storage
 
 
 class AuthService:
-    """The auth service as a process; asked for tokens as a service would."""
+    """auth as a process, with methods to get tokens."""
 
     def __init__(self, process: HttpProcess) -> None:
         self._process, self.url = process, process.url
@@ -54,20 +54,20 @@ def auth(tmp_path_factory: Any, _mongo_server: Any, _redis_server: Any) -> Itera
 
 @pytest.fixture(scope="module")
 def bearer(auth: AuthService) -> dict[str, str]:
-    """The header of a service that may call this one."""
+    """The Authorization header of a client that may call the logging service."""
     return {"Authorization": f"Bearer {auth.token('logging')}"}
 
 
 @pytest.fixture
 def db(mongo_url: str) -> Iterator[Any]:
-    """The database, with the capped collection as storage's migrate makes it."""
+    """The database with the capped collection that storage's migrate creates."""
     with MongoClient(mongo_url, tz_aware=True) as mongo:
         mongo["deltastream"].create_collection("logs", capped=True, size=1 << 20)
         yield mongo["deltastream"]
 
 
 class Service:
-    """The app, called with the token of a service."""
+    """The app, called with the token of a service client."""
 
     def __init__(self, client: Client, bearer: dict[str, str]) -> None:
         self.client, self.bearer = client, bearer

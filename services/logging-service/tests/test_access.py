@@ -1,4 +1,4 @@
-"""Only services with a token of auth for this one come in."""
+"""Access: only a token from auth with the audience `logging` is accepted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LINE = {"service": "storage", "level": "info", "message": "x"}
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("kind", ["none", "garbage", "another service's", "a person's"])
 def test_other_tokens_are_refused(service: Any, auth: Any, db: Any, kind: str, method: str) -> None:
-    """The real auth service made them, for somebody else."""
+    """Missing, malformed and valid tokens with another audience get 401, and no line is stored."""
     if kind == "a person's":
         email = f"{secrets.token_hex(8)}@example.com"
         token = auth.post("/register", email=email, password="a long password")["token"]
@@ -32,20 +32,20 @@ def test_other_tokens_are_refused(service: Any, auth: Any, db: Any, kind: str, m
 
 
 def test_the_real_auths_token_opens(service: Any) -> None:
-    """End to end: client credentials, published keys, and the copy of bearer.py that verifies."""
+    """End to end: a token from auth for client credentials is verified with auth's published keys."""
     assert service.add(LINE).status_code == 202
     assert service.messages() == ["x"]
 
 
 def test_without_auths_keys_it_is_503(mongo_url: str, bearer: Any) -> None:
-    """An outage of auth is no refusal."""
+    """Without auth's keys a request gets 503, not 401."""
     client = Client(create_app(Settings(mongo_url=mongo_url, auth_url="http://127.0.0.1:9")))
     got = client.get("/logs", headers=bearer)
     assert (got.status_code, got.json["code"]) == (503, "upstream_unavailable")
 
 
 def test_without_the_store_it_is_503(auth: Any, bearer: Any) -> None:
-    """The store's address stays inside."""
+    """Without MongoDB a request gets 503, and the response does not contain its address."""
     client = Client(create_app(Settings(mongo_url="mongodb://127.0.0.1:9/x", auth_url=auth.url)))
     got = client.post("/logs", json=LINE, headers=bearer)
     assert (got.status_code, got.json["code"]) == (503, "store_unavailable")
@@ -53,9 +53,9 @@ def test_without_the_store_it_is_503(auth: Any, bearer: Any) -> None:
 
 
 def test_what_is_sent_does_not_reach_our_own_logs(service: Any, capsys: Any) -> None:
-    """Nor does the token."""
+    """Neither received messages nor tokens appear in the service's own log."""
     service.add({**LINE, "message": "very private"})
     service.find(q="very private")
-    said = capsys.readouterr().err
-    assert "very private" not in said
-    assert service.bearer["Authorization"][7:] not in said
+    output = capsys.readouterr().err
+    assert "very private" not in output
+    assert service.bearer["Authorization"][7:] not in output

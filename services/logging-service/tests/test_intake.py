@@ -1,4 +1,4 @@
-"""What is taken, what is refused, and what is stored of it."""
+"""Intake: which lines are accepted, refused and stored, and what is redacted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LINE = {"service": "worker-enricher", "level": "info", "message": "started"}
 
 
 def test_a_line_is_stored_by_the_contract(service: Any, db: Any) -> None:
-    """With a time of arrival, and the sender's or the same as its time."""
+    """A line is stored with its time of arrival, which is also its timestamp if the sender gave none."""
     assert service.add(LINE).json == {"accepted": 1}
     golden = {k: v for k, v in example("document-logs").items() if k not in ("_id", "received_at")}
     got = service.add(golden)
@@ -26,7 +26,7 @@ def test_a_line_is_stored_by_the_contract(service: Any, db: Any) -> None:
 
 
 def test_a_list_is_stored_whole(service: Any, db: Any) -> None:
-    """Up to 100 lines in a request."""
+    """A request may contain 100 lines, and all are stored."""
     assert service.add([LINE] * 100).json == {"accepted": 100}
     assert db["logs"].count_documents({}) == 100
 
@@ -52,7 +52,7 @@ def test_a_list_is_stored_whole(service: Any, db: Any) -> None:
     ],
 )
 def test_a_bad_line_is_named_and_nothing_is_stored(service: Any, db: Any, field: str, value: object) -> None:
-    """400 names index and field; the good line before it is not stored either."""
+    """400 names index and field of the invalid line, and no line of the request is stored."""
     got = service.add([LINE, {**LINE, field: value}])
     assert (got.status_code, got.json["code"]) == (400, "bad_input")
     assert {one["field"] for one in got.json["errors"]} == {f"1.{field}"}
@@ -61,7 +61,7 @@ def test_a_bad_line_is_named_and_nothing_is_stored(service: Any, db: Any, field:
 
 @pytest.mark.parametrize("body", [[], [LINE] * 101, "text", 5])
 def test_a_body_is_a_line_or_a_list(service: Any, body: Any) -> None:
-    """Nothing else, and no more than 100."""
+    """A body that is not one line or a list of 1 to 100 lines gets 400."""
     got = service.add(body)
     assert (got.status_code, got.json["code"]) == (400, "bad_input")
 
@@ -79,13 +79,13 @@ def test_a_body_is_a_line_or_a_list(service: Any, body: Any) -> None:
 def test_a_body_that_is_none_is_a_problem(
     service: Any, data: bytes, kind: str, status: int, code: str
 ) -> None:
-    """Bounded before it is read, and never a 500."""
+    """A body that is too large, not JSON or of another type gets a 4xx problem."""
     got = service.client.post("/logs", data=data, content_type=kind, headers=service.bearer)
     assert_problem(got, status, code)
 
 
 def test_obvious_secrets_are_redacted(service: Any, db: Any) -> None:
-    """By the key's name, at any depth, before they are stored."""
+    """Values under secret-looking keys are redacted before storage, at any depth."""
     hidden = ("password", "Token", "access_token", "Authorization", "client_secret", "api_key", "apiKey")
     context = {name: f"hush-{name}" for name in hidden} | {"user": {"list": [{"passwd": "hush"}]}, "n": 1}
     assert service.add({**LINE, "context": context}).status_code == 202
@@ -96,14 +96,14 @@ def test_obvious_secrets_are_redacted(service: Any, db: Any) -> None:
 
 
 def test_keys_that_mongo_reads_otherwise_are_only_keys(service: Any) -> None:
-    """A dollar or a dot in a context's key is text."""
+    """Dollars and dots in a context's keys are stored as plain text, not as operators or paths."""
     context = {"$where": "1", "a.b": {"$gt": ""}}
     assert service.add({**LINE, "context": context}).status_code == 202
     assert service.find().json["logs"][0]["context"] == context
 
 
 def test_control_characters_leave_escaped(service: Any) -> None:
-    """No line can forge another, or move a terminal's cursor."""
+    """Control characters are escaped in responses, so no line can imitate another or move a cursor."""
     service.add({**LINE, "message": "a\n\x1b[2Jb"})
     got = service.find()
     assert b"a\\n\\u001b[2Jb" in got.data
@@ -112,7 +112,7 @@ def test_control_characters_leave_escaped(service: Any) -> None:
 
 @pytest.mark.parametrize("state", ["missing", "not capped"])
 def test_without_a_capped_collection_nothing_is_written(service: Any, db: Any, state: str) -> None:
-    """Readiness fails and intake says 503, rather than to grow a collection without bound."""
+    """Without a capped collection the service is not ready, and POST gets 503 and stores nothing."""
     db["logs"].drop()
     if state == "not capped":
         db.create_collection("logs")
@@ -123,5 +123,5 @@ def test_without_a_capped_collection_nothing_is_written(service: Any, db: Any, s
 
 
 def test_with_the_collection_it_is_ready(service: Any) -> None:
-    """The probe needs no token."""
+    """The service is ready if the collection exists. The probe needs no token."""
     assert service.client.get("/readyz").json["checks"] == {"mongo": "ok"}

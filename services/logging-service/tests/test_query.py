@@ -1,4 +1,4 @@
-"""What GET /logs gives."""
+"""Queries: the results of GET /logs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TIMES = ("2026-11-24T10:00:00Z", "2026-11-24T11:00:00Z", "2026-11-24T12:00:00Z")
 
 @pytest.fixture
 def filled(service: Any) -> Any:
-    """Three lines, the last one the newest."""
+    """The service with three stored lines; the last one is the newest."""
     rows = (("storage", "debug", "a.b"), ("storage", "error", "axb"), ("auth", "warning", "(c"))
     assert service.add(
         [
@@ -42,7 +42,7 @@ def filled(service: Any) -> Any:
     ],
 )
 def test_a_filter_gives_the_newest_first(filled: Any, query: dict[str, Any], expected: list[str]) -> None:
-    """Level is the least severity, q a literal piece of text, limit clamped to 1..1000."""
+    """`level` is the minimum severity, `q` a literal substring, and `limit` is clamped to 1..1000."""
     assert filled.messages(**query) == expected
 
 
@@ -61,13 +61,13 @@ def test_a_filter_gives_the_newest_first(filled: Any, query: dict[str, Any], exp
     ],
 )
 def test_a_bad_parameter_is_named(service: Any, name: str, value: str) -> None:
-    """An unknown one too: a misspelt filter would give a wrong answer that looks right."""
+    """400 names an invalid or unknown parameter: a wrong result of an ignored filter would look right."""
     got = service.find(**{name: value})
     assert (got.status_code, got.json["code"], got.json["errors"][0]["field"]) == (400, "bad_input", name)
 
 
 def test_an_answer_has_times_and_ids_as_text(filled: Any) -> None:
-    """RFC 3339 and hex."""
+    """Times are RFC 3339 and ids hex in a response."""
     line = filled.find(limit=1).json["logs"][0]
     assert line["timestamp"] == TIMES[2]
     assert len(line["_id"]) == 24

@@ -1,4 +1,4 @@
-"""Who may connect: the token of a handshake."""
+"""Authorise a Socket.IO handshake by its token."""
 
 from __future__ import annotations
 
@@ -11,28 +11,32 @@ from socket_gateway.chassis.bearer import KeysUnavailable, Unauthorized, Verifie
 from socket_gateway.errors import Refused
 
 AUDIENCE = "deltastream-api"
-_LEEWAY_S = 30  # as in bearer.py: a token that is accepted is also kept for as long
+_LEEWAY_S = 30  # as in bearer.py: a connection lasts as long as its token is accepted
 
 
 @dataclass(frozen=True)
 class Identity:
-    """`subject` is empty for an anonymous reader; `until_s` is epoch seconds, None for ever."""
+    """An authorised caller.
+
+    `subject` is empty for an anonymous caller. `until_s` is the end of the connection in epoch seconds, or
+    None if it has no end.
+    """
 
     subject: str
     until_s: float | None
 
 
 class Access:
-    """Judges the token in the auth payload, the Authorization header or `?token=`, in this order.
+    """Verifies the token in the auth payload, the Authorization header or `?token=`, in this order.
 
-    Outage policy: closed. While the auth service's keys cannot be read, tokens are refused.
+    OUTAGE POLICY: fail closed. While auth's keys cannot be read, all tokens are refused.
     """
 
     def __init__(self, verifier: Verifier, *, anonymous: bool) -> None:
         self._verifier, self._anonymous = verifier, anonymous
 
     def admit(self, environ: Mapping[str, Any], auth: Any) -> Identity:
-        """The identity behind a handshake; raises Refused."""
+        """Return the identity behind a handshake. Raises Refused."""
         authorization = _authorization(environ, auth)
         if authorization is None:
             if self._anonymous:
@@ -43,7 +47,7 @@ class Access:
         except Unauthorized as error:
             raise Refused("unauthorized", error.reason) from error
         except KeysUnavailable as error:
-            raise Refused("auth_unavailable", "tokens cannot be checked now: try again") from error
+            raise Refused("auth_unavailable", "tokens cannot be verified at the moment: try again") from error
         until_s = None if self._anonymous else float(claims["exp"]) + _LEEWAY_S
         return Identity(str(claims["sub"]), until_s)
 

@@ -1,4 +1,4 @@
-"""Which requests reach engine.io: from whom, from where, and how many."""
+"""Decide which requests reach engine.io, by host, origin, number of sessions and rate."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ import socketio
 from socket_gateway import metrics
 from socket_gateway.chassis.health import WSGIApp
 from socket_gateway.config import Settings
-from socket_gateway.places import origin_of
+from socket_gateway.places import client_address
 from socket_gateway.transport import MOST_QUEUED, Transport, is_packet, packet_budget
 
 _FLUSH_S = 0.1
 
 
 class Admission:
-    """Bounds engine.io's sessions in all and by address, and what a polling session posts.
+    """Limits engine.io's sessions in total and per address, and the packets that a polling session posts.
 
-    `knows` says whether a session belongs to a client that was let in. One that does not gives way to a
-    newcomer of its own address, the oldest first.
+    `knows` returns whether a session belongs to an accepted client. When an address is at its limit, a new
+    session replaces the oldest session of that address that does not.
     """
 
     def __init__(self, settings: Settings, sio: socketio.Server, knows: Callable[[str], bool]) -> None:
         self._settings, self._sio, self._knows = settings, sio, knows
 
     def refusal(self, environ: dict[str, Any]) -> tuple[str, str] | None:
-        """Status and code if a request must not reach engine.io."""
+        """Return HTTP status and error code if a request must not reach engine.io, else None."""
         if not environ.get("PATH_INFO", "").startswith("/socket.io"):
             return None
         if not self._settings.allows_host(environ):
@@ -41,15 +41,15 @@ class Admission:
         return None
 
     def is_foreign(self, environ: dict[str, Any]) -> bool:
-        """Whether a page of an origin that is not allowed sends this."""
+        """Return whether the request comes from a web page of an origin that is not allowed."""
         origin = environ.get("HTTP_ORIGIN")
         return origin is not None and not self._settings.allows_origin(origin, environ)
 
     def middleware(self, app: WSGIApp) -> WSGIApp:
-        """Answer what is refused; pass everything else on to `app`."""
+        """Return a WSGI application that answers refused requests and forwards all others to `app`."""
 
         def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-            refusal = self.refusal(environ) or self._refuses_post(environ)
+            refusal = self.refusal(environ) or self._post_refusal(environ)
             if refusal is None:
                 return app(environ, start_response)
             metrics.REFUSED.labels(refusal[1]).inc()
@@ -58,7 +58,7 @@ class Admission:
         return wrapped
 
     def end(self, sid: str) -> None:
-        """End a session that is no client's, or that floods."""
+        """End a session that is not an accepted client or that exceeds its limits."""
         session = self._sio.eio.sockets.pop(sid, None)
         if session is not None:
             gevent.spawn(Transport(session).close, _FLUSH_S)
@@ -71,26 +71,26 @@ class Admission:
         own = [sid for sid in sessions if self._address(self._sio.environ.get(sid, {})) == address]
         if len(own) < self._settings.connections_per_address:
             return True
-        stranger = next((sid for sid in own if not self._knows(sid)), None)
-        if stranger is None:
+        unknown = next((sid for sid in own if not self._knows(sid)), None)
+        if unknown is None:
             return False
-        self.end(stranger)
+        self.end(unknown)
         return True
 
     def _address(self, environ: dict[str, Any]) -> str:
         if "deltastream.address" not in environ:
             peer, forwarded = environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", "")
-            environ["deltastream.address"] = origin_of(peer, forwarded, self._settings.trusted_proxies)
+            environ["deltastream.address"] = client_address(peer, forwarded, self._settings.trusted_proxies)
         return str(environ["deltastream.address"])
 
-    def _refuses_post(self, environ: dict[str, Any]) -> tuple[str, str] | None:
-        """What a polling session may post: as much as a WebSocket may send."""
+    def _post_refusal(self, environ: dict[str, Any]) -> tuple[str, str] | None:
+        """Apply the limits of a WebSocket to a polling session's POST. Returns status and code if refused."""
         if environ["REQUEST_METHOD"] != "POST":
             return None
         sid = _sid(environ)
         session = self._sio.eio.sockets.get(sid)
         if session is None:
-            return None  # engine.io's to answer
+            return None  # engine.io answers it
         body = environ["wsgi.input"].read()
         environ["wsgi.input"].seek(0)
         packets = body.removeprefix(b"d=").split(b"\x1e")
@@ -110,12 +110,12 @@ class Admission:
 
 
 def _sid(environ: dict[str, Any]) -> str:
-    """The session that a request names, as engine.io reads it."""
+    """Return the session id of a request, parsed as engine.io does."""
     return str(parse_qs(environ.get("QUERY_STRING", "")).get("sid", [""])[0])
 
 
 def not_found(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Whatever is neither Socket.IO nor a probe."""
+    """Answer 404: the request is neither Socket.IO nor a probe."""
     return _problem(start_response, "404 Not Found", "not_found")
 
 

@@ -1,4 +1,4 @@
-"""The one place that builds the service's collaborators."""
+"""Build the Socket.IO gateway's objects from its settings and connect them."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def build(settings: Settings) -> Server:
 
 
 def _socketio_server(settings: Settings) -> socketio.Server:
-    # NB: engineio logs every packet at INFO and tracebacks for peers' nonsense at ERROR.
+    # NB: engineio logs every packet at INFO, and a traceback for every malformed packet at ERROR.
     quiet = logging.getLogger("engineio")
     quiet.setLevel(logging.CRITICAL)
     sio = socketio.Server(
         async_mode="gevent",
-        async_handlers=False,  # a client's requests in their order; its own greenlet waits, nobody else
+        async_handlers=False,  # keeps a client's requests in order; only its own greenlet waits
         serializer=ClientPacket,
         cors_allowed_origins=settings.allows_origin,
         transports=settings.transport_names,
@@ -67,7 +67,7 @@ def _socketio_server(settings: Settings) -> socketio.Server:
         engineio_logger=quiet,
     )
     Limits.max_message_bytes = settings.max_payload_bytes
-    # Twice what the requests need, which a client is told about before it is cut; and the pongs.
+    # Twice what the allowed requests and the pongs need: a client gets rate_limited errors before it is cut.
     Limits.reads_a_second = 50 + 8 * settings.request_rate
     Limits.reads_at_once = 1000 + 8 * settings.request_burst
     sio.eio._async = {**sio.eio._async, "websocket": GatewayWebSocket}

@@ -1,4 +1,4 @@
-"""Snapshots from Redis: what a client gets at once, before the next live event."""
+"""Read snapshots from Redis: the cached events that a client receives before the next live event."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from socket_gateway.events import Event
 
 
 class Cache:
-    """Reads `latest:*` through the index (never KEYS). Raises CacheUnavailable when Redis does not answer."""
+    """Reads `latest:*` through the index (never KEYS). Raises CacheUnavailable if Redis does not answer."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._redis: Any = client  # redis-py's reply types fit neither its sync nor its async client
@@ -23,37 +23,39 @@ class Cache:
         self._redis.ping()
 
     def products(self) -> list[str]:
-        """Every product that is cached, sorted."""
-        return sorted(name.decode() for name in _asked(lambda: self._redis.smembers("index:products")))
+        """Return all cached products, sorted."""
+        return sorted(name.decode() for name in _query(lambda: self._redis.smembers("index:products")))
 
     def tick(self, product: str) -> list[Event]:
-        """The newest tick of a product, or nothing."""
-        found = _asked(lambda: self._redis.get(f"latest:underlying:{product}"))
+        """Return the newest tick of a product as a list of at most one event."""
+        found = _query(lambda: self._redis.get(f"latest:underlying:{product}"))
         return _events([found], events.tick)
 
     def chains(self, product: str) -> list[Event]:
-        """A chain_update for every cached expiry of a product, earliest first."""
+        """Return a chain_update for every cached expiry of a product, earliest first."""
         return _events(self._chains(product), events.chain)
 
     def summaries(self, product: str) -> list[Event]:
-        """A chain_summary for every cached expiry of a product, earliest first."""
+        """Return a chain_summary for every cached expiry of a product, earliest first."""
         return _events(self._chains(product), events.summary)
 
     def _chains(self, product: str) -> list[bytes | None]:
-        fields = _asked(lambda: self._redis.hkeys(f"index:{product}"))
+        fields = _query(lambda: self._redis.hkeys(f"index:{product}"))
         expiries = sorted(name[6:].decode() for name in fields if name.startswith(b"chain:"))
         if not expiries:
             return []
         keys = [f"latest:chain:{product}:{expiry}" for expiry in expiries]
-        found: list[bytes | None] = _asked(lambda: self._redis.mget(keys))
+        found: list[bytes | None] = _query(lambda: self._redis.mget(keys))
         return found
 
 
-def _asked(question: Callable[[], Any]) -> Any:
+def _query(query: Callable[[], Any]) -> Any:
     try:
-        return question()
+        return query()
     except redis.RedisError as error:
-        raise CacheUnavailable("the cache does not answer: no snapshot, live events go on") from error
+        raise CacheUnavailable(
+            "the cache does not answer: there is no snapshot, but live events continue"
+        ) from error
 
 
 def _events(found: list[bytes | None], make: Callable[[events.Message], Event]) -> list[Event]:

@@ -1,4 +1,4 @@
-"""One client: which rooms it is in, what waits for it, and the greenlet that sends at its pace."""
+"""One client: its rooms, its outbox, and the greenlet that sends at the client's pace."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from socket_gateway.transport import event_packet
 
 
 class Wire(Protocol):
-    """What a client needs of its transport."""
+    """The connection that a client sends through (transport.Transport)."""
 
     @property
     def closed(self) -> bool: ...
@@ -30,9 +30,10 @@ class Wire(Protocol):
 
 
 class Client:
-    """Frames go straight to the transport while it keeps up, and through the outbox while it does not.
+    """Sends frames directly while the connection keeps up, otherwise through the outbox.
 
-    `on_slow` is called once when the transport stayed blocked for `slow_s` or the outbox is full.
+    `window` is the number of packets that may be queued in the connection. `on_slow` is called once, when the
+    connection has been blocked for `slow_s` seconds or the outbox is full.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class Client:
         self.sid, self.wire, self.bucket = sid, wire, bucket
         self._on_slow, self._window, self._slow_s = on_slow, window, slow_s
         self._outbox = Outbox(outbox_limit)
-        self._sent: dict[str, int] = {}  # room -> the last number that was sent or announced
+        self._sent: dict[
+            str, int
+        ] = {}  # room -> the last sequence number that was sent or announced as skipped
         self._wake = Event()
-        self._idle = False  # True: nothing waits, so `offer` may write by itself
-        self._in_hand = 0  # taken out of the outbox, not yet written
-        self._over = False
+        self._idle = False  # True: nothing is waiting, so `offer` may write directly
+        self._taken = 0  # frames taken out of the outbox but not yet written
+        self._stopped = False
         self._sender: gevent.Greenlet | None = None
 
     @property
@@ -62,41 +65,41 @@ class Client:
 
     @property
     def waiting(self) -> int:
-        """Frames that have not been handed to the connection."""
-        return len(self._outbox) + self._in_hand + self.wire.backlog()
+        """Return the number of frames that have not been written to the connection."""
+        return len(self._outbox) + self._taken + self.wire.backlog()
 
     def start(self, is_connected: Callable[[], bool]) -> None:
-        """Begin sending as soon as `is_connected()`: nothing may precede Socket.IO's own CONNECT."""
+        """Begin sending once `is_connected()` is true: Socket.IO's own CONNECT packet must come first."""
         self._sender = gevent.spawn(self._run, is_connected)
 
     def stop(self) -> None:
-        """Send nothing more."""
-        self._over = True
+        """Stop sending."""
+        self._stopped = True
         if self._sender is not None and self._sender is not gevent.getcurrent():
             self._sender.kill(block=False)
 
     def enter(self, room: str, seq: int) -> None:
-        """Be in `room`, whose numbers up to `seq` are not for this client."""
+        """Enter `room`. The client receives the events after the sequence number `seq`."""
         self._sent[room] = seq
 
     def leave(self, room: str) -> None:
         self._sent.pop(room, None)
         self._outbox.drop_room(room)
 
-    def tell(self, name: str, payload: object) -> None:
-        """Answer with an event that belongs to no room."""
+    def send_event(self, name: str, payload: object) -> None:
+        """Send an event that belongs to no room, such as a response."""
         self.offer(Frame(Kind.CONTROL, event_packet(name, payload)))
 
     def offer(self, frame: Frame) -> None:
-        """Send `frame` now or at the client's pace. Never blocks."""
-        if self._over:
+        """Send `frame` now, or put it into the outbox if the connection lags. Never blocks."""
+        if self._stopped:
             return
         if self._idle and self.wire.backlog() < self._window:
             self._write(frame)
             return
         before = self._outbox.conflated
         if not self._outbox.put(frame):
-            self._give_up()
+            self._report_slow()
             return
         if self._outbox.conflated != before:
             metrics.CONFLATED.inc()
@@ -107,15 +110,15 @@ class Client:
             if self.wire.closed:
                 return
             gevent.sleep(0.005)
-        while not self._over:
+        while not self._stopped:
             frames = self._outbox.take()
-            self._in_hand = len(frames)
+            self._taken = len(frames)
             for frame in frames:
                 if self.wire.backlog() >= self._window and not self.wire.drain(self._slow_s):
-                    self._give_up()
+                    self._report_slow()
                     return
                 self._write(frame)
-                self._in_hand -= 1
+                self._taken -= 1
             if self._outbox:
                 continue
             self._wake.clear()
@@ -127,10 +130,10 @@ class Client:
         if frame.kind is not Kind.CONTROL:
             last = self._sent.get(frame.room)
             if last is None:
-                return  # left meanwhile
+                return  # the client has left the room
             if frame.kind is not Kind.SNAPSHOT:
                 if frame.seq <= last:
-                    return  # from before a leave and a new join
+                    return  # older than the client's latest join
                 self._sent[frame.room] = frame.seq
                 missed_to = frame.seq if frame.kind is Kind.GAP else frame.seq - 1
                 if missed_to > last:
@@ -139,12 +142,12 @@ class Client:
                     return
         self.wire.send(frame.packet)
 
-    def _give_up(self) -> None:
-        if not self._over:
-            self._over = True
+    def _report_slow(self) -> None:
+        if not self._stopped:
+            self._stopped = True
             self._on_slow(self)
 
 
 def resync_packet(room: str, from_seq: int, to_seq: int) -> object:
-    """Say that the numbers from..to of `room` will not come."""
+    """Return the packet that announces the skipped sequence numbers of `room`, both ends included."""
     return event_packet("resync", {"room": room, "from_seq": from_seq, "to_seq": to_seq})

@@ -1,4 +1,4 @@
-"""Every environment variable of the service, in one place."""
+"""Settings of the Socket.IO gateway, read from the environment once at start."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TRANSPORTS = ("websocket", "polling")
 
 
 class Settings(BaseModel):
-    """Read once at start; the README's table is tested against these fields."""
+    """Settings (see the README). Each field is the environment variable of that name in upper case."""
 
     port: int = Field(8002, ge=1, le=65535)
     host: str = "127.0.0.1"
@@ -51,7 +51,7 @@ class Settings(BaseModel):
     def _known_transports(cls, value: str) -> str:
         names = _split(value)
         if not names or any(name not in _TRANSPORTS for name in names):
-            raise ValueError("must be websocket, polling, or both with a comma between")
+            raise ValueError("must be websocket, polling, or both separated by a comma")
         return value
 
     @property
@@ -60,34 +60,35 @@ class Settings(BaseModel):
 
     @property
     def max_connections(self) -> int:
-        """Engine.IO connections: the clients, and some that are just coming or going."""
+        """Most Engine.IO connections: all clients, and some more that are connecting or disconnecting."""
         return self.max_clients + self.max_clients // 4 + 8
 
     def allows_origin(self, origin: str | None, environ: Mapping[str, Any]) -> bool:
-        """Whether a page of `origin` may connect: a listed one, and one of our own address.
+        """Return whether a web page of `origin` may connect: a listed origin, or the host of the request.
 
-        Whoever owns a name can let it lead to our address, and then its pages are "our own" (DNS rebinding).
-        A token stops them; where none is needed, the own name must be one that nobody else can give away.
+        The owner of any host name can point it at this address, and then its pages come from the host of the
+        request (DNS rebinding). With tokens this is harmless: such a page has no token. With anonymous reads
+        the host must be a known name of this service.
         """
         names = _split(self.cors_origins)
-        host = environ.get("HTTP_HOST", "")  # a proxy may have ended TLS: the scheme says nothing here
+        host = environ.get("HTTP_HOST", "")  # compared without scheme: a proxy may terminate TLS
         own = origin in (f"http://{host}", f"https://{host}") and (
-            not self.anonymous_read or self._is_ours(host)
+            not self.anonymous_read or self._is_own_host(host)
         )
         return "*" in names or origin in names or own
 
     def allows_host(self, environ: Mapping[str, Any]) -> bool:
-        """Whether a request without an origin may be meant for us.
+        """Return whether a request without an Origin header names an allowed host.
 
-        Browsers leave the origin out of a GET of their own host, but never out of a WebSocket's handshake.
+        Browsers omit Origin in a GET to the page's own host, but never in a WebSocket handshake.
         """
         if not self.anonymous_read or "HTTP_ORIGIN" in environ or "*" in _split(self.cors_origins):
             return True
-        return environ.get("HTTP_UPGRADE", "").lower() == "websocket" or self._is_ours(
+        return environ.get("HTTP_UPGRADE", "").lower() == "websocket" or self._is_own_host(
             environ.get("HTTP_HOST", "")
         )
 
-    def _is_ours(self, host: str) -> bool:
+    def _is_own_host(self, host: str) -> bool:
         name = host.rpartition(":")[0] if re.search(r":[0-9]+\Z", host) else host
         origins = [origin.partition("://")[2].partition(":")[0] for origin in _split(self.cors_origins)]
         return name.lower() in (*_LOOPBACK, *_split(self.allowed_hosts.lower()), *origins)
@@ -98,5 +99,5 @@ def _split(value: str) -> list[str]:
 
 
 def load() -> Settings:
-    """The settings, or an end of the process (2) that names variable, value and rule."""
+    """Return the settings. If any is invalid, print variable, value and rule and exit with status 2."""
     return environment.load(Settings, _SECRETS)

@@ -1,10 +1,10 @@
-"""What can go wrong between a client and the gateway; `code` is stable, the message is for people."""
+"""Errors that the gateway sends to clients. Programs use the stable `code`; the message is for people."""
 
 from __future__ import annotations
 
 
 class GatewayError(Exception):
-    """Told to the client as the event `error` {code, message}."""
+    """Sent to the client as the event `error` {code, message}."""
 
     code = "internal"
 
@@ -14,7 +14,7 @@ class GatewayError(Exception):
 
 
 class BadRequest(GatewayError):
-    """A payload that breaks the protocol; the message names the field."""
+    """The payload breaks the protocol. The message names the field."""
 
     code = "bad_request"
 
@@ -32,13 +32,13 @@ class TooManySubscriptions(GatewayError):
 
 
 class CacheUnavailable(GatewayError):
-    """Redis did not answer. Outage policy: the subscription stands, only the snapshot is missing."""
+    """Redis did not answer. OUTAGE POLICY: the subscription is kept, only its snapshot is missing."""
 
     code = "cache_unavailable"
 
 
 class Refused(GatewayError):
-    """The connection is not accepted: becomes Socket.IO's connect_error."""
+    """The connection is refused; the client receives Socket.IO's connect_error."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

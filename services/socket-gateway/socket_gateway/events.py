@@ -1,4 +1,4 @@
-"""From enriched messages (columns) to what clients get (rows): pure functions of the message."""
+"""Pure functions that turn enriched messages (columns) into events for clients (rows)."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _SUMMARY = (
 
 @dataclass(slots=True)
 class Event:
-    """One thing to tell. A client gets it through the first of `rooms` that it is in, so once.
+    """An event for clients. A client receives it once, through the first of `rooms` that it is in.
 
-    The payload is built at first need and kept: nobody listening costs nothing, many cost one build.
+    The payload is built on first use and cached: without listeners it is never built, with many only once.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Event:
 
 
 def tick(message: Message) -> Event:
-    """The underlying_update of an enriched tick."""
+    """Return the underlying_update of an enriched tick."""
     product = _product(message)
     rooms = (GENERAL, f"product:{product}")
     key = ("underlying_update", product, "")
@@ -50,21 +50,21 @@ def tick(message: Message) -> Event:
 
 
 def summary(message: Message) -> Event:
-    """The chain_summary of an enriched chain."""
+    """Return the chain_summary of an enriched chain."""
     product, expiry = _product(message), str(message["expiry"])
     key = ("chain_summary", product, expiry)
     return Event("chain_summary", (GENERAL,), key, _order(message), message, _summary_payload)
 
 
 def chain(message: Message) -> Event:
-    """The chain_update of an enriched chain."""
+    """Return the chain_update of an enriched chain."""
     product, expiry = _product(message), str(message["expiry"])
     key = ("chain_update", product, expiry)
     return Event("chain_update", (f"chain:{product}",), key, _order(message), message, _chain_payload)
 
 
 def rows(strikes: list[float], columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
-    """One object a strike, in the order of `strikes`, from one array a column."""
+    """Turn columns (one array per field) into rows: one object per strike, in the order of `strikes`."""
     names = ("strike", *columns)
     return [dict(zip(names, values, strict=True)) for values in zip(strikes, *columns.values(), strict=True)]
 
@@ -93,7 +93,7 @@ def _chain_payload(message: Message) -> dict[str, Any]:
 def _product(message: Message) -> str:
     product = message["product"]
     if not is_symbol(product):
-        raise ValueError("product is not a symbol")
+        raise ValueError("product must be a symbol that matches ^[A-Z0-9&-]{1,20}$")
     return str(product)
 
 

@@ -1,4 +1,4 @@
-"""The Socket.IO protocol: translates between clients' events and the hub. No rule of its own below that."""
+"""The Socket.IO protocol: handle clients' connections and requests, and pass them to the hub."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from socket_gateway.relay import Relay
 from socket_gateway.requests import GENERAL, parse_target
 from socket_gateway.transport import CLIENT_EVENT, Transport, event_packet
 
-_PATIENCE = 100  # refused requests in a row after which a client is pushed out
-_FLUSH_S = 1.0  # what a client that must go gets to take its last packets
+_MAX_REFUSED = 100  # consecutive refused requests after which a client is disconnected
+_FLUSH_S = 1.0  # seconds in which a disconnected client can receive its last packets
 _log = structlog.get_logger("gateway")
 
 
 class Gateway:
-    """Handlers of the namespace `/`, and the one way out for a client: `end`."""
+    """Handlers of the namespace `/`. Every client that the server disconnects goes through `end`."""
 
     def __init__(
         self, settings: Settings, sio: socketio.Server, access: Access, hub: Hub, relay: Relay, cache: Cache
@@ -57,14 +57,14 @@ class Gateway:
         sio.on(CLIENT_EVENT, self.request)
 
     def knows(self, engine_sid: str) -> bool:
-        """Whether an engine.io connection belongs to a client that was let in."""
+        """Return whether an engine.io connection belongs to an accepted client."""
         return self._sio.manager.sid_from_eio_sid(engine_sid, "/") in self._clients
 
     def connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
-        """Let a client in, or refuse it with a reason (Socket.IO's connect_error)."""
+        """Accept a client, or refuse it with a reason (Socket.IO's connect_error)."""
         log_setup.bind_request(lambda name: environ.get("HTTP_" + name.upper().replace("-", "_")))
         try:
-            identity = self._admit(environ, auth)
+            identity = self._identify(environ, auth)
         except Refused as refusal:
             metrics.REFUSED.labels(refusal.code).inc()
             _log.info("refused", code=refusal.code)
@@ -80,12 +80,12 @@ class Gateway:
             self._expiries[sid] = gevent.spawn_later(left_s, self._expired, client)
         seq = self._hub.join(client, GENERAL)
         hello = {"message": "Connected to DeltaStream", "client_id": sid, "rooms": [GENERAL], "seq": seq}
-        client.tell("connected", hello)
+        client.send_event("connected", hello)
         client.start(lambda: bool(self._sio.manager.is_connected(sid, "/")))
         _log.info("connected", sid=sid, subject=identity.subject or "anonymous")
 
     def disconnect(self, sid: str, reason: str) -> None:
-        """Forget a client that is gone."""
+        """Remove a client that has disconnected."""
         client = self._clients.pop(sid, None)
         if client is None:
             return
@@ -98,7 +98,7 @@ class Gateway:
         _log.info("disconnected", sid=sid, reason=reason)
 
     def request(self, sid: str, name: object, *data: Any) -> None:
-        """Handle an event that a client named; what goes wrong becomes `error`, and the connection stays."""
+        """Handle an event from a client. A failure is sent as `error`, and the connection stays open."""
         client = self._clients.get(sid)
         if client is None:
             return
@@ -109,46 +109,48 @@ class Gateway:
             if handler is None:
                 raise UnknownEvent("known events: subscribe, unsubscribe, get_products")
             if len(data) > 1:
-                raise BadRequest("one payload an event")
+                raise BadRequest("an event has at most one payload")
             handler(client, *data)
         except RateLimited as error:
-            if client.bucket.refused > _PATIENCE:
-                self._push_out(client, error)
+            if client.bucket.refused > _MAX_REFUSED:
+                self._evict(client, error)
             else:
-                client.tell("error", _error_body(error))
+                client.send_event("error", _error_body(error))
         except GatewayError as error:
-            client.tell("error", _error_body(error))
+            client.send_event("error", _error_body(error))
         except Exception:
             _log.exception("handler_failed", sid=sid)
-            client.tell("error", _error_body(GatewayError("something went wrong on our side")))
+            client.send_event("error", _error_body(GatewayError("internal error of the gateway")))
 
     def subscribe(self, client: Client, data: Any = None) -> None:
-        """Join a room; the snapshot goes to the asker alone."""
+        """Join a room and send its cached snapshot to this client only."""
         target = parse_target(data)
         if target.room not in client.rooms and len(client.rooms) > self._settings.max_subscriptions:
-            raise TooManySubscriptions(f"at most {self._settings.max_subscriptions} subscriptions a client")
+            raise TooManySubscriptions(f"at most {self._settings.max_subscriptions} subscriptions per client")
         seq = self._hub.join(client, target.room)
         answer = {"room": target.room, "message": f"Subscribed to {target.room}", "seq": seq}
-        client.tell("subscribed", answer)
+        client.send_event("subscribed", answer)
         if target.kind != GENERAL:
             self._relay.snapshot(client, target)
 
     def unsubscribe(self, client: Client, data: Any = None) -> None:
         target = parse_target(data)
         self._hub.leave(client, target.room)
-        client.tell("unsubscribed", {"room": target.room, "message": f"Unsubscribed from {target.room}"})
+        client.send_event(
+            "unsubscribed", {"room": target.room, "message": f"Unsubscribed from {target.room}"}
+        )
 
     def get_products(self, client: Client, _data: Any = None) -> None:
-        client.tell("products", {"products": self._cache.products()})
+        client.send_event("products", {"products": self._cache.products()})
 
     def close_all(self, within_s: float) -> None:
-        """Accept nobody any more, and disconnect everyone."""
+        """Stop accepting clients and disconnect all of them within `within_s` seconds."""
         self._closing = True
         ending = [gevent.spawn(self.end, client) for client in list(self._clients.values())]
         gevent.joinall(ending, timeout=within_s)
 
     def end(self, client: Client, error: GatewayError | None = None) -> None:
-        """Disconnect a client, telling it why as far as it still listens."""
+        """Disconnect a client. If it still receives, it gets `error` first."""
         client.stop()
         self._hub.remove(client)
         if error is not None:
@@ -156,10 +158,10 @@ class Gateway:
         self._sio.disconnect(client.sid)
         client.wire.close(_FLUSH_S)
 
-    def _admit(self, environ: dict[str, Any], auth: Any) -> Identity:
+    def _identify(self, environ: dict[str, Any], auth: Any) -> Identity:
         if self._closing:
             raise Refused("shutting_down", "the server is stopping: connect again")
-        identity = self._access.admit(environ, auth)  # NB: may wait for keys; the count comes after
+        identity = self._access.admit(environ, auth)  # NB: may wait for keys, so count the clients after it
         if len(self._clients) >= self._settings.max_clients:
             raise Refused("server_full", "too many clients: try again later")
         return identity
@@ -177,21 +179,21 @@ class Gateway:
         )
 
     def _slow(self, client: Client) -> None:
-        self._push_out(client, _Ended("slow_client", "the connection does not keep up: connect again"))
+        self._evict(client, _Ended("slow_client", "the connection does not keep up: connect again"))
 
     def _expired(self, client: Client) -> None:
-        self._push_out(client, _Ended("token_expired", "the token has expired: connect with a new one"))
+        self._evict(client, _Ended("token_expired", "the token has expired: connect with a new one"))
 
-    def _push_out(self, client: Client, error: GatewayError) -> None:
+    def _evict(self, client: Client, error: GatewayError) -> None:
         if client.sid in self._clients:
             metrics.EVICTIONS.labels(error.code).inc()
             _log.info("pushed_out", sid=client.sid, code=error.code)
             client.stop()
-            gevent.spawn(self.end, client, error)  # NB: called while the hub walks over its members
+            gevent.spawn(self.end, client, error)  # NB: the caller may be the hub iterating over its members
 
 
 class _Ended(GatewayError):
-    """Why the server ends a connection."""
+    """The reason for which the server disconnects a client."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -1,7 +1,7 @@
-"""The head of an HTTP/1.1 request, read strictly (RFC 9112).
+"""Strict validation of the head of an HTTP/1.1 request (RFC 9112).
 
-pywsgi and Python's e-mail parser accept heads that a proxy in front may understand otherwise: two
-lengths, folded fields, lines without CR. Two readings of one request are how requests are smuggled.
+pywsgi and Python's e-mail parser accept heads that a proxy in front may parse differently: two lengths,
+folded fields, lines without CR. Such differences enable request smuggling.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _ONCE = (b"host", b"content-length", b"transfer-encoding")
 
 
 class BadHead(Exception):
-    """Answered with `status`. The reason never quotes the request: a token may be in it."""
+    """An invalid head, answered with `status`. The reason never quotes the request (it may have a token)."""
 
     def __init__(self, reason: str, status: str = "400 Bad Request") -> None:
         super().__init__(reason)
@@ -24,7 +24,7 @@ class BadHead(Exception):
 
 
 def check(head: bytes) -> None:
-    """Raise BadHead unless `head`, with its empty line, can be read in one way only."""
+    """Raise BadHead unless `head`, which ends with its empty line, is unambiguous."""
     lines = head.split(b"\r\n")
     if lines[-2:] != [b"", b""] or b"\n" in head.replace(b"\r\n", b""):
         raise BadHead("a line does not end in CRLF")
@@ -45,6 +45,6 @@ def check(head: bytes) -> None:
     if length is not None and not _LENGTH.fullmatch(length):
         raise BadHead("content-length is not a number")
     if encoding is not None and (length is not None or lines[0].endswith(b"1.0")):
-        raise BadHead("transfer-encoding does not go with content-length or HTTP/1.0")
+        raise BadHead("transfer-encoding is not allowed with content-length or HTTP/1.0")
     if encoding is not None and encoding.lower() != b"chunked":
         raise BadHead("transfer-encoding is not chunked", "501 Not Implemented")

@@ -1,4 +1,4 @@
-"""gevent's WSGI server with strict heads, deadlines for head, body and answer, and bounded connections."""
+"""gevent's WSGI server with strict head parsing, deadlines per request and limits on connections."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from socket_gateway.chassis.health import WSGIApp
 from socket_gateway.config import Settings
 from socket_gateway.http_head import MAX_HEAD_BYTES, BadHead, check
 from socket_gateway.limits import TokenBucket
-from socket_gateway.places import Places, origin_of
+from socket_gateway.places import Places, client_address
 
-_IDLE_S = 60  # between two requests of a connection, and between two frames: pings come every 25 s
-_REQUESTS_A_SECOND, _REQUESTS_AT_ONCE = 50, 200  # of one connection; more have to wait
-_OTHER_FILES = 64  # of Redis, the log, the event loop
+_IDLE_S = 60  # longest pause between two requests or two frames; pings come every 25 s
+_REQUESTS_A_SECOND, _REQUESTS_AT_ONCE = 50, 200  # per connection; further requests wait
+_OTHER_FILES = 64  # file descriptors for Redis, the log and the event loop
 _MAX_LINES = 100
 _SLACK_BYTES = 8192
 _log = structlog.get_logger("server")
 
 
 class HttpServer(WSGIServer):  # type: ignore[misc]
-    """`places` bounds connections; one that waits for its client's next request gives way to a newcomer."""
+    """The HTTP server. `places` limits its connections; a new connection may replace an idle one."""
 
-    max_accept = 16  # NB: gevent's 100 would keep everybody else waiting while a flood of connections comes
+    max_accept = 16  # NB: gevent's default of 100 blocks other greenlets during a flood of connections
 
     def __init__(self, settings: Settings, app: WSGIApp) -> None:
         self.settings = settings
-        # Behind a proxy all connections are the proxy's; there sessions alone are bounded by address.
+        # Behind a proxy all connections have its address. admission.py still limits sessions per address.
         most = _raise_file_limit(2 * settings.max_connections)
         per_address = most if settings.trusted_proxies else 2 * settings.connections_per_address
         self.places = Places(most, per_address)
@@ -45,11 +45,11 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
             handler_class=_Handler,
             log=None,
             error_log=_Errors(),
-            environ={"SERVER_NAME": settings.host},  # else gevent asks the DNS
+            environ={"SERVER_NAME": settings.host},  # otherwise gevent queries DNS
         )
 
     def init_socket(self) -> None:
-        # An IPv6 wildcard takes IPv4 too, whatever the machine's default is.
+        # An IPv6 wildcard address also accepts IPv4, independent of the system's default.
         if not hasattr(self, "socket"):
             host, port = self.address[:2]
             self.socket = socket.create_server(
@@ -62,7 +62,7 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
         super().init_socket()
 
     def handle(self, sock: Any, address: Any) -> None:
-        if self.places.take(sock, origin_of(address[0], "", 0), lambda: _cut(sock)):
+        if self.places.take(sock, client_address(address[0], "", 0), lambda: _cut(sock)):
             try:
                 super().handle(sock, address)
             finally:
@@ -70,11 +70,11 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
 
 
 class _Late(Exception):
-    """A head or a body did not come in time."""
+    """A head or a body did not arrive in time."""
 
 
 class _Handler(WebSocketHandler):  # type: ignore[misc]
-    """One connection."""
+    """Handles the requests of one connection."""
 
     wsgi_input: Input
 
@@ -85,17 +85,15 @@ class _Handler(WebSocketHandler):  # type: ignore[misc]
         super().handle()
 
     def handle_one_request(self) -> Any:
-        gevent.sleep(
-            0
-        )  # NB: a pipeline of requests never waits for its socket; the others get their turn here
+        gevent.sleep(0)  # NB: yield to other greenlets: pipelined requests never wait for their socket
         while not self._bucket.take():
             gevent.sleep(1 / _REQUESTS_A_SECOND)
         within_s = self.server.settings.handshake_seconds
         try:
-            with gevent.Timeout(self._wait_s, _Late("no request comes")):
+            with gevent.Timeout(self._wait_s, _Late("no request arrived in time")):
                 if not self.rfile.peek(1):
                     return None
-            with gevent.Timeout(within_s, _Late("the head takes too long")):
+            with gevent.Timeout(within_s, _Late("the head did not arrive in time")):
                 head = self._read_head()
             check(head)
             self._line, self._fields = head.split(b"\r\n", 1)
@@ -105,7 +103,7 @@ class _Handler(WebSocketHandler):  # type: ignore[misc]
             _log.debug("bad_request", reason=str(error))
             self.time_finish = self.time_start
             return status, f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode()
-        except OSError:  # gone
+        except OSError:  # the client has closed the connection
             return None
         finally:
             self._wait_s = _IDLE_S
@@ -131,7 +129,7 @@ class _Handler(WebSocketHandler):  # type: ignore[misc]
         return headers_factory(BytesIO(self._fields), *args)
 
     def get_environ(self) -> dict[str, Any]:
-        """The request with its whole body: no application waits for a client."""
+        """Return the WSGI environment with the whole body, so that applications never wait for a client."""
         environ: dict[str, Any] = super().get_environ()
         if environ["wsgi.input_terminated"]:
             self.socket.settimeout(self.server.settings.slow_client_seconds)
@@ -140,7 +138,7 @@ class _Handler(WebSocketHandler):  # type: ignore[misc]
             environ["CONTENT_LENGTH"] = str(len(body))
             environ.pop("HTTP_TRANSFER_ENCODING", None)
         elif self.content_length or "HTTP_TRANSFER_ENCODING" in environ:
-            raise BadHead("an upgrade has no body")
+            raise BadHead("an upgrade request must not have a body")
         else:
             self.socket.settimeout(_IDLE_S)
         self.server.places.keep(self._place)
@@ -150,34 +148,36 @@ class _Handler(WebSocketHandler):  # type: ignore[misc]
         most = self.server.settings.max_payload_bytes
         if (self.content_length or 0) > most:
             raise BadHead("the body is too large", "413 Content Too Large")
-        self.wsgi_input.rfile = _Bounded(self.rfile, 2 * most)  # as much again for the sizes of chunks
+        self.wsgi_input.rfile = _Bounded(self.rfile, 2 * most)  # twice, because chunk headers count too
         try:
-            with gevent.Timeout(self.server.settings.handshake_seconds, _Late("the body takes too long")):
+            with gevent.Timeout(
+                self.server.settings.handshake_seconds, _Late("the body did not arrive in time")
+            ):
                 body: bytes = self.wsgi_input.read()
         except (OSError, ValueError):
             raise BadHead("the body is malformed") from None
         if len(body) > most:
             raise BadHead("the body is too large", "413 Content Too Large")
-        self.wsgi_input = Input(BytesIO(), 0)  # nothing is left to discard
+        self.wsgi_input = Input(BytesIO(), 0)  # pywsgi must not discard the rest
         return body
 
     def _handle_client_error(self, _error: Exception) -> Any:
         _log.debug(
             "bad_request", reason="the request is malformed"
-        )  # NB: pywsgi would quote it, with `?token=`
+        )  # NB: pywsgi would log the request, with its `?token=`
         return "400", b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
     def _log_error(self, kind: Any, error: Any, trace: Any) -> None:
-        """A fault of ours as one line: pywsgi would print it with the environment beside the log."""
+        """Log an internal error: pywsgi would print it and the environment outside the log."""
         if not issubclass(kind, gevent.GreenletExit):
             _log.error("request_failed", exc_info=(kind, error, trace))
 
     def log_request(self) -> None:
-        """Nothing: an access line would show `?token=`; the gateway logs who connects and leaves."""
+        """Log nothing: an access log would contain `?token=`. The gateway logs connects and disconnects."""
 
 
 class _Bounded:
-    """A body on the wire: refuses its end if it is too far, and lets others run meanwhile."""
+    """A body on the wire. Raises BadHead beyond its size limit, and yields to other greenlets."""
 
     def __init__(self, rfile: Any, most: int) -> None:
         self._rfile, self._left, self._reads = rfile, most + _SLACK_BYTES, 0
@@ -194,7 +194,7 @@ class _Bounded:
 
 
 class _Errors:
-    """pywsgi's error stream as log lines."""
+    """Turns pywsgi's error stream into log lines."""
 
     def write(self, text: str) -> None:
         if text.strip():
@@ -204,17 +204,17 @@ class _Errors:
         self.write("".join(lines))
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: writes are not buffered."""
 
 
 def _cut(sock: Any) -> None:
-    """Wake whoever reads from a connection or writes to it: its greenlet closes it."""
+    """Shut a connection down, which wakes its reader and writer; its greenlet then closes it."""
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
 
 
 def _raise_file_limit(wanted: int) -> int:
-    """Let the process open that many connections; fewer where the system allows fewer."""
+    """Raise the limit of open files for `wanted` connections. Returns how many the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted + _OTHER_FILES <= hard or soft < hard < wanted + _OTHER_FILES:
         soft = min(hard, wanted + _OTHER_FILES)

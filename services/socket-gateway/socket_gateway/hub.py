@@ -1,4 +1,4 @@
-"""Rooms, their sequence numbers, and fan-out: every client gets an event once."""
+"""Rooms, their sequence numbers and the fan-out of events: every client receives an event once."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from socket_gateway.outbox import Frame, Kind
 from socket_gateway.requests import GENERAL
 from socket_gateway.transport import event_packet
 
-_REMEMBERED = 8192  # keys whose last emission is known; beyond that a snapshot may repeat a live event
+_REMEMBERED = 8192  # event keys whose last emission is stored; with more, a snapshot may repeat a live event
 
 
 @dataclass(slots=True)
 class _Room:
-    """A room with members. Only the number of a `published` one is kept when the last of them leaves."""
+    """A room with members. If it was `published`, its number is kept when the last member leaves."""
 
     seq: int = 0
     published: bool = False
@@ -25,7 +25,7 @@ class _Room:
 
 
 class Member(Protocol):
-    """What the hub needs of a client."""
+    """A member of rooms (client.Client)."""
 
     def enter(self, room: str, seq: int) -> None: ...
 
@@ -38,28 +38,28 @@ class Member(Protocol):
 
 
 class Hub:
-    """Numbers count per room and per replica, also while nobody listens."""
+    """The rooms of this replica. Sequence numbers count per room, also while a room has no members."""
 
     def __init__(self) -> None:
         self._rooms: dict[str, _Room] = {}
-        self._unheard: dict[str, int] = {}  # published rooms without members, and their numbers
+        self._empty_rooms: dict[str, int] = {}  # published rooms without members, and their numbers
         self._emitted: dict[Key, tuple[int, Order]] = {}
         self._count = 0
 
     def join(self, member: Member, room: str) -> int:
-        """Put `member` into `room` (again is harmless); the number after which its events start."""
+        """Add `member` to `room` and return the room's current sequence number. Idempotent."""
         if room not in member.rooms:
             entered = self._rooms.get(room)
             if entered is None:
-                published = room in self._unheard
-                entered = self._rooms[room] = _Room(self._unheard.pop(room, 0), published)
+                published = room in self._empty_rooms
+                entered = self._rooms[room] = _Room(self._empty_rooms.pop(room, 0), published)
             entered.members[member] = None
             member.enter(room, entered.seq)
             metrics.ROOMS.set(len(self._rooms))
         return self._seq(room)
 
     def leave(self, member: Member, room: str) -> None:
-        if room == GENERAL:  # its product rooms take over, from here on
+        if room == GENERAL:  # its product rooms deliver the ticks from here on
             for other in member.rooms - {GENERAL}:
                 if other.startswith("product:"):
                     member.enter(other, self._seq(other))
@@ -83,11 +83,11 @@ class Hub:
         return list(found.members) if found else []
 
     def rooms(self) -> list[str]:
-        """Rooms with at least one member."""
+        """Return the rooms with at least one member."""
         return list(self._rooms)
 
     def publish(self, event: Event) -> None:
-        """Offer a live event to every member of its rooms, once each."""
+        """Offer a live event to every member of its rooms, once per member."""
         self._count += 1
         self._emitted.pop(event.key, None)
         self._emitted[event.key] = (self._count, event.order)
@@ -96,11 +96,11 @@ class Hub:
         for index, name in enumerate(event.rooms):
             room = self._rooms.get(name)
             if room is None:
-                self._remember(name, self._unheard.pop(name, 0) + 1)
+                self._remember(name, self._empty_rooms.pop(name, 0) + 1)
                 continue
             room.seq += 1
             room.published = True
-            members = self._through(event, index)
+            members = self._receivers(event, index)
             if members:
                 packet = event_packet(event.name, {**event.payload, "room": name, "seq": room.seq})
                 frame = Frame(Kind.LIVE, packet, event.key, name, room.seq)
@@ -108,8 +108,8 @@ class Hub:
                     member.offer(frame)
                 metrics.SENT.labels(event.name).inc(len(members))
 
-    def _through(self, event: Event, index: int) -> list[Any]:
-        """Members that get the event through room `index`: those in no earlier one."""
+    def _receivers(self, event: Event, index: int) -> list[Any]:
+        """Return the members of room `index` that are in no earlier room of the event."""
         rooms = [self._rooms.get(name) for name in event.rooms[:index]]
         earlier = [room.members for room in rooms if room is not None]
         return [
@@ -120,19 +120,19 @@ class Hub:
 
     def _seq(self, room: str) -> int:
         found = self._rooms.get(room)
-        return found.seq if found else self._unheard.get(room, 0)
+        return found.seq if found else self._empty_rooms.get(room, 0)
 
     def _remember(self, room: str, seq: int) -> None:
-        self._unheard[room] = seq
-        if len(self._unheard) > _REMEMBERED:
-            del self._unheard[next(iter(self._unheard))]
+        self._empty_rooms[room] = seq
+        if len(self._empty_rooms) > _REMEMBERED:
+            del self._empty_rooms[next(iter(self._empty_rooms))]
 
     def mark(self) -> int:
-        """A point in time to compare snapshots with: take it before reading the cache."""
+        """Return a mark of the present for `snapshot`. Take it before reading the cache."""
         return self._count
 
     def snapshot(self, event: Event, room: str, since: int, members: Iterable[Member]) -> None:
-        """Offer a cached event, unless what was emitted after `since` is as new."""
+        """Offer a cached event, unless a live event at least as new was emitted after the mark `since`."""
         count, order = self._emitted.get(event.key, (0, event.order))
         members = list(members)
         if not members or (count > since and order >= event.order):
@@ -144,7 +144,7 @@ class Hub:
         metrics.SENT.labels(event.name).inc(len(members))
 
     def gap(self) -> None:
-        """Tell every room that an unknown number of events was lost: one number stands for them all."""
+        """Announce a gap in every room. One sequence number stands for an unknown number of lost events."""
         for name, room in list(self._rooms.items()):
             room.seq += 1
             for member in list(room.members):

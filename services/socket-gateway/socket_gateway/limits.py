@@ -1,4 +1,4 @@
-"""How often a client may ask."""
+"""Rate limit by a token bucket."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class TokenBucket:
-    """`burst` requests at once, `rate` a second after that. `refused` counts refusals in a row."""
+    """Allows bursts of `burst` and `rate` requests per second. `refused` counts consecutive refusals."""
 
     def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate, self._burst, self._clock = rate, float(burst), clock
@@ -15,7 +15,7 @@ class TokenBucket:
         self.refused = 0
 
     def take(self, cost: float = 1) -> bool:
-        """Whether one more request, or what costs as much as `cost` of them, is allowed now."""
+        """Take `cost` tokens and return True, or return False if there are too few."""
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now

@@ -1,4 +1,4 @@
-"""Hears `enriched:*` and never goes deaf in silence."""
+"""Subscribe to the enriched channels in Redis, and detect and report every loss of the subscription."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from redis.retry import Retry
 from socket_gateway import metrics
 
 CHANNELS = ("enriched:underlying", "enriched:option_chain")
-_TICK_S = 1.0  # how often the loop beats while nothing comes
-_ASK_AFTER_S = 5.0  # silence after which Redis is asked whether it is there
-_DEAF_AFTER_S = 15.0  # silence after which the connection counts as lost
+_TICK_S = 1.0  # interval of the heartbeat while no message arrives
+_PING_AFTER_S = 5.0  # silence after which the listener pings Redis
+_LOST_AFTER_S = 15.0  # silence after which the connection counts as lost
 _BACKOFF_CAP_S = 5.0
 
 _log = structlog.get_logger("listener")
 
 
-class Hearer(Protocol):
-    """What a listener calls."""
+class MessageHandler(Protocol):
+    """Receives the listener's messages (relay.Relay)."""
 
-    def heard(self, channel: str, data: bytes) -> None:
-        """Take one message."""
+    def handle_message(self, channel: str, data: bytes) -> None:
+        """Handle one message."""
 
     def recover_soon(self) -> None:
-        """Messages may have been missed. Must return at once: the listener's loop answers `barrier`."""
+        """Recover after a possible loss of messages. Must not block: the listener's loop serves `barrier`."""
 
 
 class Listener:
-    """Gives every message of the enriched channels to a hearer, in order.
+    """Passes every message of the enriched channels to a handler, in order.
 
-    It connects again after a loss, with capped and jittered pauses, and then reports a gap: Pub/Sub keeps
-    nothing for a subscriber that was away. redis-py's own silent reconnect is off: it would hide the gap.
+    After a lost connection it reconnects with capped, jittered backoff and reports a gap: Pub/Sub stores no
+    messages for a disconnected subscriber. redis-py's automatic reconnect is off, because it hides the gap.
     """
 
     def __init__(self, redis_url: str, uniform: Callable[[float, float], float] = random.uniform) -> None:
@@ -62,14 +62,15 @@ class Listener:
         self._stop.set()
 
     def check(self) -> None:
-        """A readiness check: raises unless Redis has confirmed the subscription."""
+        """Readiness check: raise RuntimeError unless Redis has confirmed the subscription."""
         if not self.subscribed:
-            raise RuntimeError("not subscribed")
+            raise RuntimeError("Redis has not confirmed the subscription")
 
     def barrier(self, within_s: float = 1.0) -> bool:
-        """Wait until everything published before this call was handled; False if that is not known.
+        """Wait until every message published before this call has been handled.
 
-        Redis answers a connection in order: the answer to our PING comes after what it had published.
+        Returns False if this is unknown after `within_s` seconds or because the connection is lost. Redis
+        writes to a connection in order, so the reply to a PING follows all earlier messages.
         """
         token, answered = b"barrier-%d" % next(self._tokens), Event()
         self._pongs[token] = answered
@@ -78,29 +79,29 @@ class Listener:
                 return False
             self._pubsub.connection.send_command("PING", token, check_health=False)
             return bool(answered.wait(within_s))
-        except (redis.RedisError, OSError, AttributeError):  # lost at this very moment
+        except (redis.RedisError, OSError, AttributeError):  # the connection was lost
             return False
         finally:
             del self._pongs[token]
 
-    def run(self, hearer: Hearer, beat: Callable[[], None]) -> None:
-        """Listen until `stop()`; calls `beat` at least every few seconds."""
+    def run(self, handler: MessageHandler, beat: Callable[[], None]) -> None:
+        """Listen until `stop()` is called. Calls `beat` at least every few seconds."""
         failures, was_subscribed = 0, False
         while not self._stop.is_set():
             try:
-                self._subscribe(hearer, beat)
+                self._subscribe(handler, beat)
                 if was_subscribed:
                     metrics.RECONNECTS.inc()
                 failures, was_subscribed, self.subscribed = 0, True, True
                 _log.info("subscribed", channels=CHANNELS)
-                hearer.recover_soon()
-                self._listen(hearer, beat)
+                handler.recover_soon()
+                self._listen(handler, beat)
             except (redis.RedisError, OSError) as error:
                 self.subscribed = False
                 failures += 1
                 pause_s = self._uniform(0.5, 1.0) * min(_BACKOFF_CAP_S, 0.1 * 2 ** min(failures, 10))
                 _log.warning("subscription_lost", error=type(error).__name__, again_in_s=round(pause_s, 2))
-                beat()  # NB: an outage of Redis is no reason to restart this process
+                beat()  # NB: the process must not be restarted because Redis is down
                 self._stop.wait(pause_s)
             finally:
                 self.subscribed = False
@@ -108,44 +109,44 @@ class Listener:
                     self._pubsub.close()
                     self._pubsub = None
 
-    def _subscribe(self, hearer: Hearer, beat: Callable[[], None]) -> None:
+    def _subscribe(self, handler: MessageHandler, beat: Callable[[], None]) -> None:
         self._pubsub = self._client.pubsub()
         self._pubsub.subscribe(*CHANNELS)
         confirmed = 0
-        deadline = time.monotonic() + _ASK_AFTER_S
+        deadline = time.monotonic() + _PING_AFTER_S
         while confirmed < len(CHANNELS):
             message = self._pubsub.get_message(timeout=_TICK_S)
             if message is not None and message["type"] == "subscribe":
                 confirmed += 1
             elif message is not None:
-                self._handle(message, hearer)
+                self._handle(message, handler)
             elif time.monotonic() > deadline:
-                raise redis.TimeoutError("the subscription is not confirmed")
+                raise redis.TimeoutError("Redis did not confirm the subscription in time")
             beat()
 
-    def _listen(self, hearer: Hearer, beat: Callable[[], None]) -> None:
-        heard_at = time.monotonic()
+    def _listen(self, handler: MessageHandler, beat: Callable[[], None]) -> None:
+        last_message_at = time.monotonic()
         while not self._stop.is_set():
             message = self._pubsub.get_message(timeout=_TICK_S)
             beat()
             now = time.monotonic()
             if message is not None:
-                heard_at = now
-                self._handle(message, hearer)
-            elif now - heard_at > _DEAF_AFTER_S:
-                raise redis.TimeoutError("Redis is silent")
-            elif now - heard_at > _ASK_AFTER_S:
+                last_message_at = now
+                self._handle(message, handler)
+            elif now - last_message_at > _LOST_AFTER_S:
+                raise redis.TimeoutError("Redis did not answer in time")
+            elif now - last_message_at > _PING_AFTER_S:
                 self._pubsub.connection.send_command("PING", "there?", check_health=False)
 
-    def _handle(self, message: dict[str, Any], hearer: Hearer) -> None:
+    def _handle(self, message: dict[str, Any], handler: MessageHandler) -> None:
         if message["type"] == "message":
-            hearer.heard(message["channel"].decode(), message["data"])
-            # NB: a burst is read without waiting; unless the writers run in between, clients that keep up
-            # would look slow and be conflated.
+            handler.handle_message(message["channel"].decode(), message["data"])
+            # NB: yield to the clients' greenlets: a burst is read without waiting, and clients that keep up
+            # would otherwise look slow and be conflated.
             gevent.sleep(0)
         elif message["type"] == "pong":
             waiting = self._pongs.get(message["data"])
             if waiting is not None:
                 waiting.set()
         elif message["type"] == "subscribe":
-            raise redis.ConnectionError("redis-py reconnected by itself: something may be lost")
+            raise redis.ConnectionError("redis-py reconnected automatically: messages may be lost")

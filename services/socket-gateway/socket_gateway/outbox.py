@@ -1,4 +1,4 @@
-"""What waits for one client: bounded, newest wins."""
+"""The queue of frames for one client: limited in size, and newer frames replace older ones."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 
 class Kind(enum.Enum):
-    """How a frame counts in its room's sequence."""
+    """The relation of a frame to its room's sequence numbers."""
 
-    LIVE = enum.auto()  # takes the number `seq`
-    SNAPSHOT = enum.auto()  # carries the room's current number and takes none
-    GAP = enum.auto()  # says that everything up to `seq` that was not sent will not come
-    CONTROL = enum.auto()  # an answer; in no room
+    LIVE = enum.auto()  # has the new number `seq`
+    SNAPSHOT = enum.auto()  # repeats the room's current number
+    GAP = enum.auto()  # announces that unsent events up to `seq` are skipped
+    CONTROL = enum.auto()  # a response; belongs to no room
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """An encoded event; one object is shared by all clients of a room."""
+    """An encoded event. All clients of a room share one object."""
 
     kind: Kind
     packet: Any
@@ -29,10 +29,10 @@ class Frame:
 
 
 class Outbox:
-    """At most `limit` frames, one a key: a newer frame takes the older one's place, at the end.
+    """Holds at most `limit` frames, one per key. A newer frame replaces the older one and moves to the end.
 
-    At the end, because then the numbers of a room leave in order. What keeps a busy key from waiting
-    for ever is `take`: it hands over everything, and what comes later waits behind that.
+    It moves to the end so that a room's sequence numbers are sent in order. A key with frequent updates still
+    cannot starve: `take` removes all frames at once, and later frames are sent after them.
     """
 
     def __init__(self, limit: int) -> None:
@@ -44,7 +44,7 @@ class Outbox:
         return len(self._frames)
 
     def put(self, frame: Frame) -> bool:
-        """Keep `frame`; False when it does not fit."""
+        """Add `frame`. Returns False if the outbox is full."""
         key = frame if frame.key is None else frame.key
         if self._frames.pop(key, None) is not None:
             self.conflated += 1
@@ -54,10 +54,10 @@ class Outbox:
         return True
 
     def take(self) -> list[Frame]:
-        """Everything that waits, oldest first; the outbox is empty afterwards."""
+        """Remove and return all frames, oldest first."""
         frames, self._frames = list(self._frames.values()), {}
         return frames
 
     def drop_room(self, room: str) -> None:
-        """Forget what waits for a room that the client left."""
+        """Remove the frames of a room that the client has left."""
         self._frames = {key: frame for key, frame in self._frames.items() if frame.room != room}

@@ -1,4 +1,4 @@
-"""Who may hold a place, by address and in all; who waits for nothing gives way to who comes."""
+"""Limits on connections, in total and per address. New connections may replace idle ones."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 from socket_gateway.chassis.addresses import network
 
 
-def origin_of(peer: str, forwarded: str, trusted_proxies: int) -> str:
-    """The address that a request counts for: the peer's, or what the outermost trusted proxy saw.
+def client_address(peer: str, forwarded: str, trusted_proxies: int) -> str:
+    """Return the address to which a request is attributed: the peer's, or the one that the outermost of
+    `trusted_proxies` proxies reports in X-Forwarded-For (`forwarded`).
 
-    An IPv6 customer has a whole /64, so that is what counts.
+    For IPv6 it is the /64, because one customer owns all of it.
     """
     hops = [hop.strip() for hop in forwarded.split(",")]
     shown = hops[-trusted_proxies] if 0 < trusted_proxies <= len(hops) else peer
@@ -19,9 +20,9 @@ def origin_of(peer: str, forwarded: str, trusted_proxies: int) -> str:
 
 
 class Places:
-    """At most `most` holders, and `per_address` of one address.
+    """At most `most` holders in total, and `per_address` from one address.
 
-    A holder with an `evict` may lose its place to a newcomer, the longest holder first.
+    A holder with an `evict` callback is idle. A new holder may replace it; the one idle longest goes first.
     """
 
     def __init__(self, most: int, per_address: int) -> None:
@@ -34,21 +35,21 @@ class Places:
         return len(self._held)
 
     def take(self, holder: Any, address: str, evict: Callable[[], object] | None) -> bool:
-        """Give `holder` a place, taking it from an idle one if need be; False if there is none."""
+        """Give `holder` a place, if necessary by evicting an idle holder. Returns False if all are busy."""
         own = self._by_address.get(address, {})
         if len(own) >= self._per_address:
-            idle = next((one for one, way_out in own.items() if way_out is not None), None)
+            idle = next((one for one, callback in own.items() if callback is not None), None)
         elif len(self._held) >= self._most:
             idle = next(iter(self._idle), None)
         else:
-            idle = holder  # nobody has to go
+            idle = holder  # a place is free
         if idle is None:
             return False
         if idle is not holder:
-            way_out = self._by_address[self._held[idle]][idle]
+            callback = self._by_address[self._held[idle]][idle]
             self.leave(idle)
-            if way_out is not None:
-                way_out()
+            if callback is not None:
+                callback()
         self._held[holder] = address
         self._by_address.setdefault(address, {})[holder] = evict
         if evict is not None:
@@ -56,15 +57,15 @@ class Places:
         return True
 
     def keep(self, holder: Any) -> None:
-        """From now on `holder` gives way to nobody."""
+        """Mark `holder` as busy: it cannot be evicted."""
         self._mark(holder, None)
 
     def idle(self, holder: Any, evict: Callable[[], object]) -> None:
-        """From now on `holder` gives way, as the last of those that do."""
+        """Mark `holder` as idle: it can be evicted, after all that are idle already."""
         self._mark(holder, evict)
 
     def leave(self, holder: Any) -> None:
-        """Give the place back (again is harmless)."""
+        """Release the holder's place. Idempotent."""
         address = self._held.pop(holder, None)
         self._idle.pop(holder, None)
         if address is not None:

@@ -1,4 +1,4 @@
-"""Relays live messages to the rooms, and cached ones to whoever needs a snapshot."""
+"""Publish live messages to the rooms, and send cached messages as snapshots."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _log = structlog.get_logger("relay")
 
 
 class Relay:
-    """Publishes what is heard; gives snapshots that never set a client back behind a live event."""
+    """Publishes enriched messages. Its snapshots are never older than a client's latest live event."""
 
     def __init__(
         self, hub: Hub, cache: Cache, barrier: Callable[[], bool], now_ns: Callable[[], int] = time.time_ns
     ) -> None:
         self._hub, self._cache, self._barrier, self._now_ns = hub, cache, barrier, now_ns
 
-    def heard(self, channel: str, data: bytes) -> None:
-        """Publish one enriched message; one that cannot be read is counted and left out."""
+    def handle_message(self, channel: str, data: bytes) -> None:
+        """Publish one enriched message. A malformed message is counted and dropped."""
         try:
             message = orjson.loads(data)
             made = [make(message) for make in _MAKERS[channel]]
@@ -46,18 +46,18 @@ class Relay:
             _log.warning("malformed_message", channel=channel, error=repr(error)[:200])
 
     def snapshot(self, member: Any, target: Target) -> None:
-        """Offer what is cached for a room to `member` alone. Raises CacheUnavailable."""
+        """Offer the cached events of a room to `member` only. Raises CacheUnavailable."""
         mark = self._hub.mark()
         cached = {"product": self._cache.tick, "chain": self._cache.chains}[target.kind](target.product)
         if cached:
-            # What was published before the reads must pass first: then a later event is a newer one.
+            # First handle all messages published before the reads. Every later event is then newer.
             self._barrier()
             for event in cached:
                 if target.room in member.rooms:
                     self._hub.snapshot(event, target.room, mark, [member])
 
     def recover(self) -> None:
-        """After a gap: tell every room, then offer what is cached."""
+        """Announce a gap in every room, then offer the cached events."""
         rooms = self._hub.rooms()
         if not rooms:
             return
@@ -69,7 +69,7 @@ class Relay:
             _log.warning("no_snapshots_after_gap", error=repr(error)[:200])
 
     def recover_soon(self) -> None:
-        """`recover` beside the listener, whose loop has to answer the barrier."""
+        """Run `recover` in its own greenlet, because the listener's loop must serve the barrier."""
         gevent.spawn(self.recover)
 
     def _offer_cached(self, rooms: list[str], mark: int) -> None:

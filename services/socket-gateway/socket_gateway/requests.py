@@ -1,4 +1,4 @@
-"""What clients may ask for: the pure part of `subscribe` and `unsubscribe`."""
+"""Validate the payloads of `subscribe` and `unsubscribe`. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KINDS = ("product", "chain", GENERAL)
 
 @dataclass(frozen=True)
 class Target:
-    """A room by kind and product; `general` has no product."""
+    """A room, identified by kind and product. `general` has no product."""
 
     kind: str
     product: str = ""
@@ -26,12 +26,12 @@ class Target:
 
 
 def is_symbol(value: object) -> bool:
-    """Whether `value` is a product symbol of the contract."""
+    """Return whether `value` is a product symbol as defined by the contracts."""
     return isinstance(value, str) and _SYMBOL.fullmatch(value) is not None
 
 
 def parse_target(data: Any) -> Target:
-    """The room that {type, symbol} names; BadRequest names the field that breaks the rule."""
+    """Return the room that {type, symbol} names. Raises BadRequest with the invalid field."""
     if not isinstance(data, dict):
         raise BadRequest("the payload must be an object with `type` and `symbol`")
     if "type" not in data:

@@ -1,4 +1,4 @@
-"""The process: gevent's WSGI server, admission before any state is made, and a clean end."""
+"""The process: run the HTTP server and the listener until a signal, then shut down cleanly."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ _log = structlog.get_logger("server")
 
 
 class Server:
-    """Serves until SIGTERM or SIGINT: then clients get their disconnect, and the process ends with 0.
+    """Serves until SIGTERM or SIGINT, then disconnects all clients and exits with status 0.
 
-    gevent's own server and no gunicorn: one process instead of two, and the same one greenlet a client.
+    It uses gevent's own server instead of gunicorn: one process instead of two, also with one greenlet per
+    client.
     """
 
     def __init__(
@@ -47,27 +48,30 @@ class Server:
         self._admission = admission
         self._stop = Event()
         self._http = HttpServer(settings, app)
-        # NB: gevent-websocket answers 101 before the application can say no; True makes it ask first.
-        self._http.pre_start_hook = lambda handler: self._refuses(handler.environ)
+        # NB: gevent-websocket answers 101 before it calls the application. If the hook returns True, it calls
+        # the application as for plain HTTP, which can then refuse.
+        self._http.pre_start_hook = lambda handler: self._refused_early(handler.environ)
 
-    def _refuses(self, environ: dict[str, Any]) -> bool:
-        """Whether a handshake comes from a foreign origin or finds no place: a plain HTTP answer then."""
+    def _refused_early(self, environ: dict[str, Any]) -> bool:
+        """Return whether a handshake must get a plain HTTP error: foreign origin, or the limit is reached."""
         return self._admission.is_foreign(environ) or self._admission.refusal(environ) is not None
 
     def serve_until_signal(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             gevent.signal_handler(number, self._stop.set)
         listening = gevent.spawn(self._listen)
-        listening.link(lambda _: self._stop.set())  # NB: a dead listener must not look like a quiet market
+        listening.link(
+            lambda _: self._stop.set()
+        )  # NB: without its listener the process must end, not look idle
         sweeping = gevent.spawn(self._sweep)
         self._http.start()
-        _settle_memory()
+        _free_import_memory()
         _log.info("serving", host=self._settings.host, port=self._settings.port)
         self._stop.wait()
         failed = listening.ready()
         self._shut_down(listening, sweeping)
         if failed:
-            raise SystemExit("the listener ended by itself")
+            raise SystemExit("the listener stopped unexpectedly")
 
     def _shut_down(self, *greenlets: gevent.Greenlet) -> None:
         _log.info("stopping")
@@ -81,20 +85,20 @@ class Server:
         _log.info("stopped")
 
     def _sweep(self) -> None:
-        """Close connections that never became a client: they hold memory and no token."""
+        """Close connections that do not become clients in time: they use memory without a valid token."""
         seen: dict[str, float] = {}
         while True:
             gevent.sleep(_SWEEP_S)
             now = time.monotonic()
-            strangers = [sid for sid in list(self._sio.eio.sockets) if not self._gateway.knows(sid)]
-            seen = {sid: seen.get(sid, now) for sid in strangers}
+            unknown = [sid for sid in list(self._sio.eio.sockets) if not self._gateway.knows(sid)]
+            seen = {sid: seen.get(sid, now) for sid in unknown}
             for sid, since in seen.items():
                 if now - since > self._settings.handshake_seconds:
                     self._admission.end(sid)
 
 
-def _settle_memory() -> None:
-    """Give back what the imports used for a moment (about 10 MiB), and keep them out of later collections."""
+def _free_import_memory() -> None:
+    """Free the temporary memory of the imports (about 10 MiB), and exclude them from later collections."""
     gc.collect()
     gc.freeze()
     with contextlib.suppress(OSError, AttributeError):  # not glibc

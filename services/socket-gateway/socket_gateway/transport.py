@@ -1,8 +1,8 @@
-"""The one module that knows engineio's and gevent-websocket's insides (both pinned in constraints.txt).
+"""Access to engineio and gevent-websocket internals; no other module depends on them.
 
-engineio queues packets per client without a bound and closes politely, which waits for ever on a peer that
-stopped reading. `Transport` gives what the gateway needs instead: how much is queued, a bounded wait until
-it is handed on, and a way to cut the connection.
+constraints.txt pins both libraries. engineio queues packets per client without a limit, and its close waits
+for ever for a peer that has stopped reading. `Transport` adds the length of the queue, a wait with a timeout
+until the queue is sent, and a way to cut the connection.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from socketio import packet as socketio_packet
 from socket_gateway import metrics
 from socket_gateway.limits import TokenBucket
 
-CLIENT_EVENT = "client event"  # the one handler of all events that clients name
+CLIENT_EVENT = "client event"  # the handler of all events from clients
 
-_SLACK = 1024  # frame headers and control frames on top of a message
-MOST_QUEUED = 256  # answers that nobody takes: acks go past the outbox
-_BYTES_A_READ = 256  # a frame is read in two to four pieces; a longer piece counts as several
+_SLACK = 1024  # bytes for frame headers and control frames in addition to a message
+MOST_QUEUED = 256  # packets; acks bypass the outbox, so a client that reads nothing needs a limit
+_BYTES_A_READ = 256  # a frame is read in two to four pieces; a longer piece counts as several reads
 
 
 _PACKET_TYPES = tuple("0123456")
 
 
 class Limits:
-    """What one connection may send; set once at start."""
+    """Limits on what one connection may send. bootstrap.py sets them once at start."""
 
     max_message_bytes: ClassVar[int] = 65_536
     reads_a_second: ClassVar[float] = 100
@@ -42,18 +42,21 @@ class Limits:
 
 
 def packet_budget() -> TokenBucket:
-    """What one connection may send before it is cut: each piece read costs one, and its bytes."""
+    """Return the rate limit of one connection's input. Each read costs one token, and more for its bytes."""
     burst = Limits.reads_at_once + Limits.max_message_bytes // _BYTES_A_READ
     return TokenBucket(Limits.reads_a_second, burst)
 
 
 def is_packet(text: str) -> bool:
-    """Whether engineio can read it: on nothing, a wrong type or deeply nested JSON it fails half-way."""
+    """Return whether engineio can parse `text`.
+
+    engineio fails in an undefined state for an empty text, an unknown type or deeply nested JSON.
+    """
     return text[:1] in _PACKET_TYPES and text[1:2] not in ("[", "{")
 
 
 class _Text(str):
-    """A packet's text that keeps its websocket frame: unmasked, so the same bytes for every client."""
+    """A packet's text with its cached websocket frame. It is unmasked, so all clients share the bytes."""
 
     _frame: bytes | None = None
 
@@ -66,7 +69,7 @@ class _Text(str):
 
 
 def event_packet(name: str, payload: object) -> Any:
-    """An engineio packet with a Socket.IO event of the namespace `/`, encoded once for all receivers."""
+    """Return an engineio packet with a Socket.IO event of the namespace `/`, encoded once for all clients."""
     text = "2" + orjson.dumps([name, payload]).decode()
     packet = engine.Packet(engine.MESSAGE, text)
     packet.encode_cache = _Text("4" + text)
@@ -74,11 +77,11 @@ def event_packet(name: str, payload: object) -> Any:
 
 
 class ClientPacket(socketio_packet.Packet):  # type: ignore[misc]
-    """A packet of a client: text, of a type and namespace that we have, and no name of a handler in it.
+    """A packet from a client. Binary packets are refused, and all events go to one handler.
 
-    Binary packets would pile up their attachments unbounded, and nobody sends us any. An event's name is
-    moved into its arguments: python-socketio would look for a handler of that name, and call `connect` so.
-    engineio catches the error and drops the packet.
+    Binary packets would accumulate attachments without limit, and the protocol does not use them. The name of
+    an event is moved into its arguments: python-socketio would otherwise call the handler of that name, also
+    `connect`. engineio catches the ValueError and drops the packet.
     """
 
     data: Any
@@ -94,11 +97,11 @@ class ClientPacket(socketio_packet.Packet):  # type: ignore[misc]
 
 
 class Flood(ProtocolError):  # type: ignore[misc]
-    """More frames or bytes than any client of ours has a reason to send."""
+    """The client has exceeded the limit of frames or bytes."""
 
 
 class GatewayWebSocket:
-    """engineio's view of a websocket: bounded reads, writes that never interleave, shared frames."""
+    """The websocket for engineio, with limited reads, writes that never interleave, and shared frames."""
 
     def __init__(self, handler: Callable[[Any], Any], _server: object) -> None:
         self._handler = handler
@@ -114,8 +117,8 @@ class GatewayWebSocket:
             start_response("400 Bad Request", [("Content-Type", "text/plain")])
             return [b"a websocket handshake is needed\n"]
         self._raw = self._ws.handler.socket
-        # NB: gevent-websocket reads whatever length a peer announces, and its pong from the reading
-        # greenlet could land inside a frame that the writing greenlet has half sent.
+        # NB: gevent-websocket reads any length that a peer announces. And its reading greenlet could write a
+        # pong in the middle of a frame that the writing greenlet is sending.
         self._read = self._ws.raw_read
         self._ws.raw_read = self._ws.stream.read = self._bounded_read
         self._ws.raw_write = self._write
@@ -125,9 +128,9 @@ class GatewayWebSocket:
         return result
 
     def wait(self) -> Any:
-        """The next packet of text; None at the end of the connection, which a malformed packet is too.
+        """Return the next text packet, or None at the end of the connection or for a malformed packet.
 
-        engineio would let its error end the greenlet, and leave the session behind.
+        In engineio a malformed packet would end the greenlet with an error and leak the session.
         """
         while True:
             self._read_bytes = 0
@@ -149,8 +152,8 @@ class GatewayWebSocket:
         self.cut()
 
     def cut(self) -> None:
-        """End the connection now: wakes a blocked reader and a blocked writer."""
-        with contextlib.suppress(OSError):  # already gone
+        """End the connection immediately. Wakes a blocked reader and a blocked writer."""
+        with contextlib.suppress(OSError):  # already closed
             self._raw.shutdown(stdlib_socket.SHUT_RDWR)
 
     def _write(self, data: bytes) -> None:
@@ -158,14 +161,14 @@ class GatewayWebSocket:
             self._raw.sendall(data)
 
     def _bounded_read(self, size: int) -> bytes:
-        gevent.sleep(0)  # NB: a flood never waits for its socket; the others get their turn here
+        gevent.sleep(0)  # NB: yield to other greenlets: a flood never waits for its socket
         if not self._budget.take(1 + size / _BYTES_A_READ):
             metrics.EVICTIONS.labels("flood").inc()
             self.cut()
             raise Flood("too many frames")
         if self._engine.queue.qsize() > MOST_QUEUED:
             self.cut()
-            raise Flood("answers are not taken")
+            raise Flood("the client does not read its responses")
         self._read_bytes += size
         if self._read_bytes > Limits.max_message_bytes + _SLACK:
             raise ProtocolError("message is too large")
@@ -174,7 +177,7 @@ class GatewayWebSocket:
 
 
 class Transport:
-    """One client's connection, seen from the sender."""
+    """The sending side of one client's connection."""
 
     def __init__(self, socket: Any) -> None:
         self._socket = socket
@@ -184,21 +187,21 @@ class Transport:
         return bool(self._socket.closed or self._socket.closing)
 
     def backlog(self) -> int:
-        """Packets that engineio has queued and not yet handed to the connection."""
+        """Return the number of packets in engineio's queue."""
         size: int = self._socket.queue.qsize()
         return size
 
     def send(self, packet: Any) -> None:
-        """Queue one packet; dropped when the connection is closing."""
+        """Queue one packet. It is dropped if the connection is closing."""
         if not self.closed:
             self._socket.queue.put(packet)
 
     def drain(self, within_s: float) -> bool:
-        """Wait until the queue is handed on; False if it was not within `within_s`."""
+        """Wait until the queue has been sent. Returns False if this takes longer than `within_s` seconds."""
         return bool(self._socket.queue.join(timeout=within_s))
 
     def close(self, flush_s: float) -> None:
-        """Close after at most `flush_s` for what is queued, then cut whatever is left."""
+        """Send the queue for at most `flush_s` seconds, close, then cut the connection."""
         self.drain(flush_s)
         with gevent.Timeout(flush_s, False):
             self._socket.close(wait=False)

@@ -1,4 +1,4 @@
-"""The gateway as a process, clients that remember what they got, and a key server."""
+"""Fixtures: the gateway as a process, clients that record their events, and a server with auth's keys."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ SERVICE = Path(__file__).parents[1]
 
 
 class Gateway(HttpProcess):
-    """One replica."""
+    """One replica of the gateway, as a process."""
 
     def metric(self, name: str) -> float:
-        """A sample by its full name with labels; 0 if there is none."""
+        """Return a metric sample by its full name with labels, or 0 if it does not exist."""
         for line in self.get("/metrics")[1].splitlines():
             if line.startswith(f"{name} "):
                 return float(line.rsplit(" ", 1)[1])
@@ -32,7 +32,7 @@ class Gateway(HttpProcess):
 
 
 class Player:
-    """A Socket.IO client that keeps every event, in order."""
+    """A Socket.IO client that records every event, in order."""
 
     def __init__(
         self, url: str, transports: list[str] | None = None, query: str = "", **options: Any
@@ -48,12 +48,12 @@ class Player:
         return [data for event, data in list(self.got) if event == name]
 
     def wait(self, name: str, count: int = 1) -> list[Any]:
-        """At least `count` events of this name."""
+        """Wait for at least `count` events of this name and return all of them."""
         wait_until(lambda: len(self.all(name)) >= count, f"{count} of {name}; got {self.got!r:.2000}")
         return self.all(name)
 
     def ask(self, name: str, data: Any, answer: str) -> Any:
-        """Send, and return the next answer of this name."""
+        """Send an event and return the next response named `answer`."""
         before = len(self.all(answer))
         self.io.emit(name, data)
         return self.wait(answer, before + 1)[before]
@@ -71,7 +71,7 @@ class Publisher:
         self._seq = 100
 
     def message(self, name: str, **changes: Any) -> dict[str, Any]:
-        """A golden message with a number of its own, newer than the ones before."""
+        """Return a golden message with a new mid, newer than all earlier ones."""
         self._seq += 1
         return {**example(name), "mid": f"3:{self._seq}", **changes}
 
@@ -98,7 +98,7 @@ class Publisher:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
-    """Starts replicas and waits until they are ready."""
+    """Start replicas and wait until they are ready."""
     with ExitStack() as running:
         numbers = count()
 
@@ -119,7 +119,7 @@ def gateway(start: Callable[..., Gateway], redis_url: str) -> Gateway:
 
 @pytest.fixture
 def play() -> Iterator[Callable[..., Player]]:
-    """Connects clients and waits for their `connected`."""
+    """Connect clients and wait for their `connected`."""
     players: list[Player] = []
 
     def connect(gateway: Gateway, transports: list[str] | None = None, **options: Any) -> Player:
@@ -141,6 +141,6 @@ def publisher(redis_url: str) -> Iterator[Publisher]:
 
 @pytest.fixture(scope="session")
 def auth_url() -> Iterator[str]:
-    """A server that publishes the key to the tests' tokens."""
+    """URL of a server that publishes the public key of the tests' tokens."""
     with key_server() as url:
         yield url

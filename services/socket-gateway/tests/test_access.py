@@ -1,4 +1,4 @@
-"""Who may connect, from where, and for how long."""
+"""Access: tokens, allowed origins, and limits on clients and connections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.tokens import access_token
 
 @pytest.fixture
 def guarded(start: Any, redis_url: str, auth_url: str) -> Any:
-    """A replica that wants tokens, as the chart runs it."""
+    """A replica that requires tokens, as in the chart."""
     return start(redis_url, ANONYMOUS_READ="false", AUTH_URL=auth_url)
 
 
@@ -23,7 +23,7 @@ def _address(gateway: Any) -> str:
 
 
 def _refusal(gateway: Any, **options: Any) -> dict[str, Any]:
-    """What connect_error says."""
+    """Return the data of the connect_error that a connection attempt gets."""
     client, seen = socketio.Client(reconnection=False), []
     client.on("connect_error", seen.append)
     with pytest.raises(socketio.exceptions.ConnectionError):
@@ -36,7 +36,7 @@ def _refusal(gateway: Any, **options: Any) -> dict[str, Any]:
 
 
 def test_without_a_token_nobody_connects_by_default(start: Any, redis_url: str) -> None:
-    """ANONYMOUS_READ is off unless it is set."""
+    """By default a client needs a token: ANONYMOUS_READ is off."""
     gateway = start(redis_url, ANONYMOUS_READ="false")
     assert _refusal(gateway)["code"] == "unauthorized"
     assert gateway.metric('deltastream_socket_refused_total{code="unauthorized"}') == 1
@@ -44,7 +44,7 @@ def test_without_a_token_nobody_connects_by_default(start: Any, redis_url: str) 
 
 
 def test_a_token_is_taken_from_all_three_places(guarded: Any, play: Any) -> None:
-    """The auth payload, the Authorization header, and `?token=` for browsers without either."""
+    """A token is accepted in the auth payload, in the Authorization header, and as `?token=`."""
     for way in ("auth", "header", "query"):
         token = access_token("deltastream-api")
         options: dict[str, Any] = {
@@ -60,7 +60,7 @@ def test_a_token_is_taken_from_all_three_places(guarded: Any, play: Any) -> None
 def test_a_bad_token_is_refused_even_where_none_is_needed(
     start: Any, redis_url: str, auth_url: str, anonymous: str
 ) -> None:
-    """Who shows a token wants to be somebody; the refusal says what is wrong."""
+    """An invalid token is refused with a reason, also if anonymous reads are allowed."""
     gateway = start(redis_url, ANONYMOUS_READ=anonymous, AUTH_URL=auth_url)
     tokens = {
         "of another audience": (access_token("storage"), "audience"),
@@ -76,7 +76,7 @@ def test_a_bad_token_is_refused_even_where_none_is_needed(
 
 
 def test_without_the_keys_tokens_are_refused_as_an_outage(start: Any, redis_url: str) -> None:
-    """Outage policy: closed, with a code that says to try again."""
+    """Outage policy: without auth's keys tokens are refused, with a code that asks the client to retry."""
     gateway = start(redis_url, ANONYMOUS_READ="false", AUTH_URL=f"http://127.0.0.1:{free_port()}")
     assert _refusal(gateway, auth={"token": access_token("deltastream-api")})["code"] == "auth_unavailable"
 
@@ -84,9 +84,9 @@ def test_without_the_keys_tokens_are_refused_as_an_outage(start: Any, redis_url:
 def test_an_expired_token_ends_the_connection_except_where_none_is_needed(
     start: Any, guarded: Any, redis_url: str, play: Any, auth_url: str
 ) -> None:
-    """`error` token_expired, then the end: a token is good for its life, not for the connection's.
+    """When its token expires, a client gets `error` token_expired and is disconnected.
 
-    Where anonymous is allowed the client would only come back without one.
+    With anonymous reads it stays connected: it could reconnect without a token anyway.
     """
     anonymous = start(redis_url, ANONYMOUS_READ="true", AUTH_URL=auth_url)
     token = access_token("deltastream-api", lifetime_s=-27)  # 3 s of the leeway are left to connect
@@ -99,7 +99,7 @@ def test_an_expired_token_ends_the_connection_except_where_none_is_needed(
 
 
 def test_anonymous_reading_is_announced_at_start(gateway: Any) -> None:
-    """Nobody runs an open gateway without a line in the log."""
+    """A gateway with ANONYMOUS_READ logs a warning at start."""
     assert "anonymous_read" in gateway.log.read_text()
 
 
@@ -114,7 +114,7 @@ def test_anonymous_reading_is_announced_at_start(gateway: Any) -> None:
 def test_origins_are_on_a_list(
     start: Any, redis_url: str, allowed: str, origins: dict[str | None, bool]
 ) -> None:
-    """Our own, and those that CORS_ORIGINS names; what is no browser has no origin."""
+    """Allowed are the own host, the origins in CORS_ORIGINS, and programs without an Origin header."""
     gateway = start(redis_url, CORS_ORIGINS=allowed)
     connected = {}
     for origin in origins:
@@ -129,7 +129,7 @@ def test_origins_are_on_a_list(
 
 
 def test_clients_are_limited(start: Any, redis_url: str, play: Any) -> None:
-    """One more than MAX_CLIENTS is refused; a place that becomes free is given again."""
+    """A client beyond MAX_CLIENTS is refused; after another client disconnects, it is accepted."""
     gateway = start(redis_url, MAX_CLIENTS="1")
     first = play(gateway)
     assert _refusal(gateway)["code"] == "server_full"
@@ -139,8 +139,8 @@ def test_clients_are_limited(start: Any, redis_url: str, play: Any) -> None:
 
 
 def test_connections_are_limited_before_they_are_clients(start: Any, redis_url: str) -> None:
-    """A flood of handshakes is answered with 503, without an upgrade and without a session."""
-    gateway = start(redis_url, MAX_CLIENTS="1")  # and 8 that are just coming or going
+    """Handshakes beyond the limit get 503, without a WebSocket upgrade and without a session."""
+    gateway = start(redis_url, MAX_CLIENTS="1")  # plus 8 that are connecting or disconnecting
     opened = [websocket.create_connection(_address(gateway)) for _ in range(9)]
     with pytest.raises(websocket.WebSocketBadStatusException, match="503"):
         websocket.create_connection(_address(gateway))
@@ -149,7 +149,7 @@ def test_connections_are_limited_before_they_are_clients(start: Any, redis_url: 
 
 
 def test_a_connection_that_never_logs_in_is_closed(start: Any, redis_url: str) -> None:
-    """Engine.IO connections without a client hold memory and no token."""
+    """An Engine.IO connection that does not become a client is closed: it uses memory without a token."""
     gateway = start(redis_url, HANDSHAKE_SECONDS="0.5")
     raw = websocket.create_connection(_address(gateway), timeout=30)
     assert raw.recv().startswith("0")
@@ -160,7 +160,7 @@ def test_a_connection_that_never_logs_in_is_closed(start: Any, redis_url: str) -
 
 
 def test_a_transport_can_be_switched_off(start: Any, redis_url: str, play: Any) -> None:
-    """Without sticky sessions polling cannot work, so the chart allows websockets only."""
+    """TRANSPORTS can disable polling, as the chart does: polling needs sticky sessions."""
     gateway = start(redis_url, TRANSPORTS="websocket")
     assert gateway.get("/socket.io/?EIO=4&transport=polling")[0] == 400
     play(gateway)

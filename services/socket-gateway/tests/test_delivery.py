@@ -1,4 +1,4 @@
-"""Delivery: once, in several replicas, and again after Redis was away."""
+"""Delivery: once per client, with several replicas, and again after an outage of Redis."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.tls import TlsRedis
 
 
 def test_two_replicas_deliver_each_event_once(start: Any, redis_url: str, play: Any, publisher: Any) -> None:
-    """Every replica hears everything itself and serves only its own clients."""
+    """With two replicas each client receives each event once: every replica serves its own clients."""
     players = [play(start(redis_url)) for _ in range(2)]
     for player in players:
         player.ask("subscribe", {"type": "product", "symbol": "NIFTY"}, "subscribed")
@@ -34,7 +34,7 @@ def test_two_replicas_deliver_each_event_once(start: Any, redis_url: str, play: 
 def test_a_burst_arrives_whole_over_tls_and_over_a_socket_file(
     start: Any, play: Any, request: Any, tmp_path: Path, over: str
 ) -> None:
-    """What TLS has decrypted ahead of the reader is not left lying."""
+    """Data that TLS has already decrypted and buffered is delivered without delay."""
     with TlsRedis(tmp_path / "r") as server:
         gateway = start(server.url() if over == "tls" else f"unix://:{PASSWORD}@{server.socket}")
         player = play(gateway)
@@ -47,7 +47,7 @@ def test_a_burst_arrives_whole_over_tls_and_over_a_socket_file(
 def test_delivery_resumes_after_redis_was_killed(
     start: Any, own_redis: RedisServer, play: Any, request: Any
 ) -> None:
-    """kill -9, a start on the same port, and the client hears the next tick; the gap is announced."""
+    """After Redis is killed and restarted, the client gets a `resync` for the gap and the next tick."""
     gateway = start(own_redis.url())
     player = play(gateway)
     player.ask("subscribe", {"type": "chain", "symbol": "NIFTY"}, "subscribed")
@@ -76,7 +76,7 @@ def test_delivery_resumes_after_redis_was_killed(
 def test_a_replica_started_without_redis_delivers_once_redis_comes(
     start: Any, own_redis: RedisServer, play: Any, request: Any
 ) -> None:
-    """The order of starting does not matter; until then the replica is alive and not ready."""
+    """A replica that starts before Redis is alive but not ready; it delivers once Redis is up."""
     gateway = start(own_redis.url())
     own_redis.kill()
     wait_until(lambda: not gateway.ready(), "not ready")
@@ -88,7 +88,7 @@ def test_a_replica_started_without_redis_delivers_once_redis_comes(
 
 
 def test_a_dropped_subscription_alone_is_noticed(gateway: Any, play: Any, publisher: Any) -> None:
-    """Redis lives, only the listener's connection is cut: the same recovery, not silence."""
+    """If only the listener's connection is lost while Redis runs, the recovery is the same."""
     player = play(gateway)
     publisher.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
     player.wait("resync")

@@ -1,4 +1,4 @@
-"""Settings, probes and the end of the process."""
+"""The process: settings, probes and shutdown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 def test_sigterm_tells_the_clients_and_ends_with_zero(gateway: Any, play: Any) -> None:
-    """A rolling update costs a client one reconnect."""
+    """On SIGTERM clients are disconnected and the process exits with 0."""
     players = [play(gateway), play(gateway, ["polling"])]
     gateway.process.send_signal(signal.SIGTERM)
     assert gateway.process.wait(30) == 0
@@ -25,7 +25,7 @@ def test_sigterm_tells_the_clients_and_ends_with_zero(gateway: Any, play: Any) -
 
 
 def test_readiness_names_both_dependencies(gateway: Any) -> None:
-    """Redis answers, and the subscription is confirmed."""
+    """Readiness checks that Redis answers and has confirmed the subscription."""
     status, body = gateway.get("/readyz")
     assert status == 200
     assert '"redis": "ok"' in body
@@ -33,7 +33,7 @@ def test_readiness_names_both_dependencies(gateway: Any) -> None:
 
 
 def test_other_paths_are_not_found_as_problem_json(gateway: Any) -> None:
-    """The Socket.IO gateway has no other room."""
+    """A path other than Socket.IO or a probe gets a 404 problem."""
     status, body = gateway.get("/anything")
     assert status == 404
     assert '"code": "not_found"' in body
@@ -53,18 +53,18 @@ def test_other_paths_are_not_found_as_problem_json(gateway: Any) -> None:
 def test_a_bad_setting_stops_the_start_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
 ) -> None:
-    """Variable, value and rule; a secret is not shown."""
+    """An invalid setting stops the start with one line: variable, value and rule, but never a secret."""
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as stop:
         load()
-    said = capsys.readouterr().err
+    output = capsys.readouterr().err
     assert stop.value.code == 2
-    assert re.fullmatch(rf"{name}=\S+: .+\n", said)
-    assert ":secret" not in said
+    assert re.fullmatch(rf"{name}=\S+: .+\n", output)
+    assert ":secret" not in output
 
 
 def test_the_redis_url_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """REDIS_URL_FILE wins over REDIS_URL: secrets are mounted, not exported."""
+    """REDIS_URL_FILE takes precedence over REDIS_URL, because secrets are mounted as files."""
     (tmp_path / "url").write_text("redis://:p@host:6379/0\n")
     monkeypatch.setenv("REDIS_URL", "redis://other:6379/0")
     monkeypatch.setenv("REDIS_URL_FILE", str(tmp_path / "url"))
@@ -72,13 +72,13 @@ def test_the_redis_url_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_the_readme_has_every_setting() -> None:
-    """A setting that nobody can read about does not exist."""
+    """The README documents every setting."""
     text = README.read_text()
     assert [name for name in Settings.model_fields if f"`{name.upper()}`" not in text] == []
 
 
 def test_a_bucket_refills_with_time() -> None:
-    """The burst at once, then the rate."""
+    """A token bucket allows the burst at once, then the rate."""
     now = [0.0]
     bucket = TokenBucket(2, 3, lambda: now[0])
     assert [bucket.take() for _ in range(4)] == [True, True, True, False]

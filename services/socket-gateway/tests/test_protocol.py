@@ -1,4 +1,4 @@
-"""The protocol, as clients of the original know it."""
+"""The Socket.IO protocol, compatible with clients of the original."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from devcluster.waiting import wait_until
 
 
 def test_a_client_is_greeted_and_is_in_general(gateway: Any, play: Any) -> None:
-    """`connected` names the client and its rooms."""
+    """A new client joins `general` and receives `connected` with its id and rooms."""
     player = play(gateway)
     (hello,) = player.all("connected")
     assert hello["client_id"] == player.io.get_sid()
@@ -19,7 +19,7 @@ def test_a_client_is_greeted_and_is_in_general(gateway: Any, play: Any) -> None:
 def test_a_client_that_starts_with_polling_ends_with_a_websocket(
     gateway: Any, play: Any, publisher: Any
 ) -> None:
-    """The original's Node client polls first and then upgrades."""
+    """A client that starts with polling is upgraded to WebSocket, as the original's Node client does."""
     player = play(gateway, ["polling", "websocket"])
     wait_until(lambda: player.io.transport() == "websocket", "upgraded")
     publisher.tick()
@@ -27,7 +27,7 @@ def test_a_client_that_starts_with_polling_ends_with_a_websocket(
 
 
 def test_a_client_may_stay_with_polling(gateway: Any, play: Any, publisher: Any) -> None:
-    """Both transports carry the same events."""
+    """A client that stays with polling receives the same events."""
     player = play(gateway, ["polling"])
     for price in range(1, 31):
         publisher.tick(price=price)
@@ -36,7 +36,7 @@ def test_a_client_may_stay_with_polling(gateway: Any, play: Any, publisher: Any)
 
 
 def test_general_gets_the_tick_and_the_summary(gateway: Any, play: Any, publisher: Any) -> None:
-    """Without any subscription: underlying_update of every product, chain_summary of every chain."""
+    """Without a subscription a client gets all underlying_update and chain_summary events."""
     player = play(gateway)
     tick, chain = publisher.tick(), publisher.chain(pcr_oi=0.78947368)
     (got,) = player.wait("underlying_update")
@@ -57,7 +57,7 @@ def test_general_gets_the_tick_and_the_summary(gateway: Any, play: Any, publishe
 
 
 def test_a_chain_room_gets_rows(gateway: Any, play: Any, publisher: Any) -> None:
-    """Columns on the wire between services, one object a strike for clients."""
+    """A chain that services exchange as columns reaches clients as rows: one object per strike."""
     player = play(gateway)
     player.ask("subscribe", {"type": "chain", "symbol": "NIFTY"}, "subscribed")
     sent = publisher.chain()
@@ -75,7 +75,7 @@ def test_a_chain_room_gets_rows(gateway: Any, play: Any, publisher: Any) -> None
 def test_a_client_in_general_and_in_the_product_gets_a_tick_once(
     gateway: Any, play: Any, publisher: Any
 ) -> None:
-    """One delivery per client per event, in whatever rooms it is."""
+    """A client receives each event once, even if it is in several of the event's rooms."""
     player = play(gateway)
     player.ask("subscribe", {"type": "product", "symbol": "NIFTY"}, "subscribed")
     for price in (1.0, 2.0, 3.0):
@@ -86,7 +86,7 @@ def test_a_client_in_general_and_in_the_product_gets_a_tick_once(
 
 
 def test_leaving_general_leaves_the_products_alone(gateway: Any, play: Any, publisher: Any) -> None:
-    """A client may trade the whole market for the products that it asked for."""
+    """A client that leaves `general` still receives the products to which it subscribed."""
     player = play(gateway)
     player.ask("subscribe", {"type": "product", "symbol": "NIFTY"}, "subscribed")
     publisher.tick()
@@ -100,7 +100,7 @@ def test_leaving_general_leaves_the_products_alone(gateway: Any, play: Any, publ
 
 
 def test_unsubscribing_ends_the_room(gateway: Any, play: Any, publisher: Any) -> None:
-    """After `unsubscribed` nothing comes from the room."""
+    """After `unsubscribed` the client receives no events of the room."""
     player = play(gateway)
     answer = player.ask("subscribe", {"type": "chain", "symbol": "NIFTY"}, "subscribed")
     assert answer == {"room": "chain:NIFTY", "message": "Subscribed to chain:NIFTY", "seq": 0}
@@ -113,14 +113,14 @@ def test_unsubscribing_ends_the_room(gateway: Any, play: Any, publisher: Any) ->
 
 
 def test_products_come_from_the_index(gateway: Any, play: Any, publisher: Any) -> None:
-    """`get_products` answers what is cached, sorted."""
+    """`get_products` returns the cached products, sorted."""
     publisher.redis.sadd("index:products", "NIFTY", "BANKNIFTY")
     player = play(gateway)
     assert player.ask("get_products", None, "products") == {"products": ["BANKNIFTY", "NIFTY"]}
 
 
 def test_a_malformed_request_is_answered_and_the_connection_stays(gateway: Any, play: Any) -> None:
-    """`error` has a stable code and names the field."""
+    """A malformed request gets an `error` with a stable code and the field; the connection stays open."""
     malformed = [
         (None, "payload"),
         ("NIFTY", "payload"),
@@ -143,12 +143,12 @@ def test_a_malformed_request_is_answered_and_the_connection_stays(gateway: Any, 
 
 
 def test_an_unknown_event_is_an_error(gateway: Any, play: Any) -> None:
-    """A misspelt event does not vanish."""
+    """An unknown event gets an `error`, so that a misspelt name is noticed."""
     assert play(gateway).ask("subscrbe", {}, "error")["code"] == "unknown_event"
 
 
 def test_subscriptions_are_limited(start: Any, redis_url: str, play: Any) -> None:
-    """One client cannot make rooms without end; what it has stays."""
+    """A client cannot exceed MAX_SUBSCRIPTIONS; its existing subscriptions stay."""
     player = play(start(redis_url, MAX_SUBSCRIPTIONS="2"))
     for symbol in ("A", "B"):
         player.ask("subscribe", {"type": "product", "symbol": symbol}, "subscribed")
@@ -158,7 +158,7 @@ def test_subscriptions_are_limited(start: Any, redis_url: str, play: Any) -> Non
 
 
 def test_requests_are_limited_in_rate_and_a_flood_ends(start: Any, redis_url: str, play: Any) -> None:
-    """Past the burst: an error each; past patience: out."""
+    """Each request beyond the burst gets an error; after too many refusals the client is disconnected."""
     player = play(start(redis_url, REQUEST_RATE="0.001", REQUEST_BURST="2"))
     for _ in range(2 + 100 + 1):  # the burst, those that are answered by an error, and the one too many
         player.io.emit("get_products")
@@ -168,7 +168,7 @@ def test_requests_are_limited_in_rate_and_a_flood_ends(start: Any, redis_url: st
 
 
 def test_an_oversized_message_ends_the_connection(start: Any, redis_url: str, play: Any) -> None:
-    """Nobody makes the server buffer more than MAX_PAYLOAD_BYTES."""
+    """A message over MAX_PAYLOAD_BYTES ends the connection, so the server never buffers more."""
     player = play(start(redis_url, MAX_PAYLOAD_BYTES="2048"))
     player.io.emit("subscribe", {"type": "product", "symbol": "N" * 4000})
     player.wait("disconnect")
@@ -176,7 +176,7 @@ def test_an_oversized_message_ends_the_connection(start: Any, redis_url: str, pl
 
 
 def test_a_binary_message_is_ignored(gateway: Any, play: Any) -> None:
-    """Its attachments would pile up in memory, and the protocol has none."""
+    """A binary packet is ignored: the protocol has none, and its attachments would fill the memory."""
     player = play(gateway)
     player.io.emit("subscribe", b"x")
     player.settle()
@@ -184,7 +184,7 @@ def test_a_binary_message_is_ignored(gateway: Any, play: Any) -> None:
 
 
 def test_an_unreadable_enriched_message_is_left_out(gateway: Any, play: Any, publisher: Any) -> None:
-    """One bad message stops nothing."""
+    """A malformed enriched message is counted and skipped; later messages are delivered."""
     player = play(gateway)
     publisher.redis.publish("enriched:underlying", "{")
     publisher.redis.publish("enriched:underlying", "{}")

@@ -1,4 +1,4 @@
-"""Clients that do not keep up: conflated, and in the end pushed out; nobody else notices."""
+"""Slow clients: their events are conflated, then they are disconnected; other clients are not affected."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from socket_gateway.outbox import Frame, Kind, Outbox
 
 
 class Wire:
-    """A transport whose pace the test decides."""
+    """A transport whose pace the test controls."""
 
     def __init__(self) -> None:
         self.sent: list[Any] = []
@@ -66,7 +66,7 @@ def _texts(packets: list[Any]) -> list[str]:
 
 
 def test_an_outbox_keeps_the_newest_of_each_key_in_the_order_of_numbers() -> None:
-    """Newest wins; numbers of a room leave ascending."""
+    """The outbox keeps the newest frame per key and sends a room's numbers in ascending order."""
     outbox = Outbox(2)
     assert all(outbox.put(_live(seq, key)) for seq, key in enumerate("abab", 1))
     assert not outbox.put(_live(5, "c"))
@@ -76,7 +76,7 @@ def test_an_outbox_keeps_the_newest_of_each_key_in_the_order_of_numbers() -> Non
 
 
 def test_answers_are_never_conflated() -> None:
-    """Every request gets its own."""
+    """Responses are never conflated: every request gets its own."""
     outbox = Outbox(5)
     frames = [Frame(Kind.CONTROL, number) for number in range(3)]
     assert all(outbox.put(frame) for frame in frames)
@@ -84,7 +84,7 @@ def test_answers_are_never_conflated() -> None:
 
 
 def test_a_lagging_client_gets_the_newest_and_a_resync_for_what_was_skipped() -> None:
-    """Numbers 3 to 8 were replaced by 9: said before 9 comes."""
+    """If event 9 replaces the events 3 to 8, a `resync` for 3 to 8 is sent before it."""
     wire, slow = Wire(), list[Client]()
     client = _client(wire, slow)
     for seq in range(1, 10):
@@ -103,7 +103,7 @@ def test_a_lagging_client_gets_the_newest_and_a_resync_for_what_was_skipped() ->
 
 
 def test_what_waits_for_a_room_goes_with_the_room() -> None:
-    """After `unsubscribed` nothing comes, not even what was queued."""
+    """After `unsubscribed` the client receives no events of the room, also not queued ones."""
     wire, slow = Wire(), list[Client]()
     client = _client(wire, slow)
     for seq in range(1, 5):
@@ -116,7 +116,7 @@ def test_what_waits_for_a_room_goes_with_the_room() -> None:
 
 
 def test_a_full_outbox_gives_the_client_up_once() -> None:
-    """More different keys than the bound: it would grow for ever."""
+    """If the outbox is full, `on_slow` is called once."""
     wire, slow = Wire(), list[Client]()
     client = _client(wire, slow)
     for seq in range(1, 20):
@@ -126,7 +126,7 @@ def test_a_full_outbox_gives_the_client_up_once() -> None:
 
 
 def test_a_blocked_transport_gives_the_client_up() -> None:
-    """`slow_s` without any progress."""
+    """If the transport makes no progress for `slow_s`, `on_slow` is called."""
     wire, slow = Wire(), list[Client]()
     client = _client(wire, slow, slow_s=0.01)
     for seq in range(1, 5):
@@ -136,7 +136,7 @@ def test_a_blocked_transport_gives_the_client_up() -> None:
 
 @pytest.fixture
 def stuck() -> Iterator[Any]:
-    """Connects raw websockets that take the greeting and then read nothing more."""
+    """Connect raw websockets that read the first packets and then stop reading."""
     opened: list[websocket.WebSocket] = []
 
     def connect(gateway: Any) -> websocket.WebSocket:
@@ -162,7 +162,7 @@ def stuck() -> Iterator[Any]:
 def test_a_client_that_stops_reading_is_pushed_out_and_the_others_go_on(
     start: Any, redis_url: str, play: Any, publisher: Any, stuck: Any
 ) -> None:
-    """Its queue stays bounded, it is counted, and no other client misses an event."""
+    """A client that stops reading is disconnected and counted. Its queue stays limited."""
     gateway = start(redis_url, SLOW_CLIENT_SECONDS="2", SEND_WINDOW="4")
     player = play(gateway)
     stuck(gateway)

@@ -1,4 +1,4 @@
-"""What a client gets at once on subscribing."""
+"""Snapshots: the cached events that a client receives when it subscribes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from socket_gateway.outbox import Frame, Kind
 
 
 class Listener:
-    """A member of rooms that keeps what it is offered."""
+    """A room member that records the frames that it is offered."""
 
     def __init__(self) -> None:
         self.rooms: set[str] = set()
@@ -36,7 +36,7 @@ def tick(number: int) -> events.Event:
 
 
 def test_the_snapshot_of_a_product_goes_to_the_asker_alone(gateway: Any, play: Any, publisher: Any) -> None:
-    """Another client of the room is not told again what it knows."""
+    """A snapshot goes only to the client that subscribes, not to other clients of the room."""
     message = publisher.message("cache-latest-underlying")
     validator("cache-latest-underlying").validate(message)
     publisher.cache(message)
@@ -51,7 +51,7 @@ def test_the_snapshot_of_a_product_goes_to_the_asker_alone(gateway: Any, play: A
 
 
 def test_the_snapshot_of_a_chain_has_every_cached_expiry(gateway: Any, play: Any, publisher: Any) -> None:
-    """Found through the index; an expiry whose value has gone is left out."""
+    """The snapshot has every expiry of the index; an expiry without a cached value is omitted."""
     for expiry in ("2024-07-04", "2024-06-27"):
         publisher.cache(publisher.message("cache-latest-chain", expiry=expiry))
     publisher.redis.hset("index:NIFTY", "chain:2024-05-30", "{}")
@@ -68,7 +68,7 @@ def test_the_snapshot_of_a_chain_has_every_cached_expiry(gateway: Any, play: Any
 
 
 def test_the_answer_comes_before_the_snapshot(gateway: Any, play: Any, publisher: Any) -> None:
-    """A client knows what it is in before anything comes from it."""
+    """`subscribed` is sent before the snapshot."""
     publisher.cache(publisher.message("cache-latest-underlying"))
     player = play(gateway)
     player.ask("subscribe", {"type": "product", "symbol": "NIFTY"}, "subscribed")
@@ -77,7 +77,7 @@ def test_the_answer_comes_before_the_snapshot(gateway: Any, play: Any, publisher
 
 
 def test_a_snapshot_takes_no_number(gateway: Any, play: Any, publisher: Any) -> None:
-    """It carries the room's current one, so the next live event does not look like a gap."""
+    """A snapshot has the room's current sequence number, so the next live event is not a gap."""
     publisher.tick()
     publisher.cache(publisher.message("cache-latest-underlying"))
     player = play(gateway)
@@ -93,7 +93,7 @@ def test_a_snapshot_takes_no_number(gateway: Any, play: Any, publisher: Any) -> 
 
 
 def test_a_snapshot_no_newer_than_what_was_sent_meanwhile_is_left_out() -> None:
-    """Between the join and the cache's answer a live event came: the client has it already."""
+    """A snapshot is omitted if an equally new live event was sent while the cache was read."""
     hub, member = Hub(), Listener()
     hub.join(member, "product:NIFTY")
     mark = hub.mark()
@@ -106,7 +106,7 @@ def test_a_snapshot_no_newer_than_what_was_sent_meanwhile_is_left_out() -> None:
 
 
 def test_what_was_sent_before_the_join_does_not_hold_a_snapshot_back() -> None:
-    """The others got it; the asker did not."""
+    """A live event sent before the join does not suppress the snapshot: the client did not receive it."""
     hub, member = Hub(), Listener()
     hub.publish(tick(5))
     hub.join(member, "product:NIFTY")
@@ -115,7 +115,7 @@ def test_what_was_sent_before_the_join_does_not_hold_a_snapshot_back() -> None:
 
 
 def test_without_redis_the_subscription_stands(start: Any, play: Any, own_redis: RedisServer) -> None:
-    """Outage policy: no snapshot, an `error` that says so, and live events once they come again."""
+    """Outage policy: without Redis a client gets an `error` instead of the snapshot, and stays subscribed."""
     player = play(start(own_redis.url()))
     own_redis.kill()
     player.io.emit("subscribe", {"type": "product", "symbol": "NIFTY"})
@@ -125,7 +125,7 @@ def test_without_redis_the_subscription_stands(start: Any, play: Any, own_redis:
 
 
 def test_no_request_makes_the_cache_scan(gateway: Any, play: Any, publisher: Any) -> None:
-    """KEYS and SCAN grow with the whole cache; the index does not."""
+    """No request runs KEYS or SCAN, whose cost grows with the whole cache."""
     publisher.cache(publisher.message("cache-latest-chain"))
     player = play(gateway)
     player.ask("subscribe", {"type": "chain", "symbol": "NIFTY"}, "subscribed")

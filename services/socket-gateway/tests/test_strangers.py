@@ -1,4 +1,4 @@
-"""What a client may name, send and hold, and from where; see tests/hostile for floods."""
+"""Untrusted clients: event names, HTTP requests, connections and origins. For floods see tests/hostile."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.hostile.attacks.malformed import MALFORMED
 from socket_gateway import events
 from socket_gateway.config import Settings
 from socket_gateway.hub import Hub
-from socket_gateway.places import Places, origin_of
+from socket_gateway.places import Places, client_address
 
 NAMES: list[Any] = [
     *("connect", "disconnect", "connect_error", "connecting", "newListener", "removeListener", "*"),
@@ -34,13 +34,13 @@ def _client(gateway: Any) -> websocket.WebSocket:
 
 
 def _code(raw: websocket.WebSocket) -> str:
-    while not (said := raw.recv()).startswith('42["error"'):
+    while not (output := raw.recv()).startswith('42["error"'):
         pass
-    return str(json.loads(said[2:])[1]["code"])
+    return str(json.loads(output[2:])[1]["code"])
 
 
 def test_every_name_that_is_no_request_is_an_unknown_event(gateway: Any) -> None:
-    """No name and no sort of name reaches a handler of connections, or makes a client or a room."""
+    """An unknown event name, of any type, reaches no internal handler and creates no client and no room."""
     raw = _client(gateway)
     for name in NAMES:
         raw.send("42" + json.dumps([name, {}, {"token": "x"}]))
@@ -55,7 +55,7 @@ def test_every_name_that_is_no_request_is_an_unknown_event(gateway: Any) -> None
 
 
 def test_reserved_names_are_counted_by_the_bucket(start: Any, redis_url: str) -> None:
-    """Past the burst they are refused, past patience the client is out."""
+    """Reserved event names count against the rate limit; a flood of them disconnects the client."""
     gateway = start(redis_url, REQUEST_RATE="0.001", REQUEST_BURST="2")
     raw = _client(gateway)
     for _ in range(103):
@@ -65,7 +65,7 @@ def test_reserved_names_are_counted_by_the_bucket(start: Any, redis_url: str) ->
 
 
 def test_a_flood_of_packets_is_cut_and_counted(gateway: Any) -> None:
-    """Whatever the packet, a connection has a budget before it is a client."""
+    """Packets of every kind are rate limited before a connection becomes a client."""
     for number, packet in enumerate(("3", "431[]", "40/x,", "42[", "6"), 1):
         raw = websocket.create_connection(
             f"ws://127.0.0.1:{gateway.port}/socket.io/?EIO=4&transport=websocket", timeout=20
@@ -82,7 +82,7 @@ def _send(raw: websocket.WebSocket, packet: str, count: int) -> None:
 
 
 def test_a_flood_of_posts_ends_a_polling_session(gateway: Any) -> None:
-    """The other transport has the same budget, in many packets a body too."""
+    """Polling has the same limit, also if one body contains many packets."""
     session = json.loads(gateway.get("/socket.io/?EIO=4&transport=polling")[1][1:])["sid"]
     path, body = f"/socket.io/?EIO=4&transport=polling&sid={session}", b"\x1e".join([b"3"] * 16)
     codes = []
@@ -96,38 +96,38 @@ def _post(gateway: Any, path: str, body: bytes) -> int:
     head = (
         f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    return int(_said(gateway.port, head.encode() + body)[9:12])
+    return int(_response_to(gateway.port, head.encode() + body)[9:12])
 
 
-def _said(port: int, request: bytes, host: str = "127.0.0.1") -> bytes:
+def _response_to(port: int, request: bytes, host: str = "127.0.0.1") -> bytes:
     with socket.create_connection((host, port), timeout=20) as one:
         one.sendall(request)
         one.shutdown(socket.SHUT_WR)
-        said = b""
+        output = b""
         while piece := one.recv(65536):
-            said += piece
-        return said
+            output += piece
+        return output
 
 
 def test_a_request_that_two_parsers_read_differently_is_answered_once_with_400(gateway: Any) -> None:
-    """What follows it is not taken as a request of its own."""
+    """An ambiguous request gets one 400, and the bytes after it are not parsed as another request."""
     for name, request in MALFORMED.items():
-        said = _said(gateway.port, request)
-        assert said.startswith(b"HTTP/1.1 400 "), (name, said)
-        assert said.count(b"HTTP/1.1 ") == 1, name
+        output = _response_to(gateway.port, request)
+        assert output.startswith(b"HTTP/1.1 400 "), (name, output)
+        assert output.count(b"HTTP/1.1 ") == 1, name
 
 
 def test_a_chunked_body_is_read(gateway: Any) -> None:
-    """Strict is not less than the standard."""
+    """A chunked body is accepted, as the standard requires."""
     request = (
         b"POST /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"2;a=b\r\nab\r\n0\r\nX: y\r\n\r\n"
     )
-    assert _said(gateway.port, request).startswith(b"HTTP/1.1 404 ")
+    assert _response_to(gateway.port, request).startswith(b"HTTP/1.1 404 ")
 
 
 def test_a_request_that_does_not_end_is_given_up(start: Any, redis_url: str) -> None:
-    """The server answers 408 and closes, although the client stays."""
+    """A request that is not complete in time gets 408, and the server closes the connection."""
     gateway = start(redis_url, HANDSHAKE_SECONDS="0.5")
     head = b"POST /x HTTP/1.1\r\nHost: x\r\n"
     chunked = head + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -138,7 +138,7 @@ def test_a_request_that_does_not_end_is_given_up(start: Any, redis_url: str) -> 
 
 
 def test_silent_connections_of_one_address_give_way(start: Any, redis_url: str) -> None:
-    """The oldest that waits for its client goes; a newcomer and a client stay served."""
+    """At the limit the oldest idle connection is closed; new connections and clients are served."""
     gateway = start(redis_url, CONNECTIONS_PER_ADDRESS="4")
     client = _client(gateway)
     silent = [socket.create_connection(("127.0.0.1", gateway.port), timeout=20) for _ in range(40)]
@@ -151,7 +151,7 @@ def test_silent_connections_of_one_address_give_way(start: Any, redis_url: str) 
 
 
 def test_sessions_of_one_address_are_bounded_and_strangers_give_way(start: Any, redis_url: str) -> None:
-    """With a trusted proxy the forwarded address counts; a client never gives way."""
+    """Behind a trusted proxy sessions are limited per forwarded address; clients are never evicted."""
     gateway = start(redis_url, CONNECTIONS_PER_ADDRESS="2", TRUSTED_PROXIES="1")
 
     def connect(address: str) -> websocket.WebSocket:
@@ -173,7 +173,7 @@ def test_sessions_of_one_address_are_bounded_and_strangers_give_way(start: Any, 
 
 
 def test_a_session_number_that_is_none_needs_a_place_too(start: Any, redis_url: str) -> None:
-    """`xsid=1` names no session, so engine.io opens one."""
+    """A request with `xsid=1` counts as a new session, because engine.io opens one for it."""
     gateway = start(redis_url, MAX_CLIENTS="1")
     asked = "/socket.io/?EIO=4&transport=polling"
     answers = [gateway.get(f"{asked}&{extra}")[0] for extra in ["xsid=1", "sid="] * 10]
@@ -182,17 +182,17 @@ def test_a_session_number_that_is_none_needs_a_place_too(start: Any, redis_url: 
 
 
 def test_addresses_count_by_what_the_outermost_trusted_proxy_saw() -> None:
-    """A client's own header is no address; IPv6 counts by /64, mapped IPv4 as IPv4."""
-    assert origin_of("10.0.0.9", "1.1.1.1", 0) == "10.0.0.9"
-    assert origin_of("10.0.0.9", "6.6.6.6, 1.1.1.1", 1) == "1.1.1.1"
-    assert origin_of("10.0.0.9", "6.6.6.6, 1.1.1.1, 2.2.2.2", 2) == "1.1.1.1"
-    assert origin_of("10.0.0.9", "nonsense", 1) == "10.0.0.9"
-    assert origin_of("::ffff:10.0.0.9", "", 0) == "10.0.0.9"
-    assert origin_of("2001:db8::1", "", 0) == origin_of("2001:db8::2", "", 0)
+    """Only trusted proxies set the address; IPv6 counts per /64, and an IPv4-mapped address as IPv4."""
+    assert client_address("10.0.0.9", "1.1.1.1", 0) == "10.0.0.9"
+    assert client_address("10.0.0.9", "6.6.6.6, 1.1.1.1", 1) == "1.1.1.1"
+    assert client_address("10.0.0.9", "6.6.6.6, 1.1.1.1, 2.2.2.2", 2) == "1.1.1.1"
+    assert client_address("10.0.0.9", "nonsense", 1) == "10.0.0.9"
+    assert client_address("::ffff:10.0.0.9", "", 0) == "10.0.0.9"
+    assert client_address("2001:db8::1", "", 0) == client_address("2001:db8::2", "", 0)
 
 
 def test_places_forget_who_left() -> None:
-    """Nothing is kept of an address without connections."""
+    """Places keeps no data for an address without connections."""
     places, gone = Places(3, 2), list[str]()
     assert places.take("a", "x", lambda: gone.append("a"))
     assert places.take("b", "x", None)
@@ -205,7 +205,7 @@ def test_places_forget_who_left() -> None:
 
 
 def test_a_room_that_a_client_invented_is_forgotten() -> None:
-    """Its number goes with its last member, after a gap too; that of a published room goes on."""
+    """A room without events loses its number with its last member, also after a gap; others keep it."""
 
     class Member:
         def __init__(self) -> None:
@@ -238,7 +238,7 @@ def test_a_room_that_a_client_invented_is_forgotten() -> None:
 
 @pytest.mark.parametrize("anonymous", [True, False])
 def test_an_own_host_that_rebinding_can_make_is_refused_where_no_token_is_needed(anonymous: bool) -> None:
-    """Loopback names and configured hosts are own; any other name may be led here by its owner."""
+    """With anonymous reads only loopback names and configured hosts count as the own host (DNS rebinding)."""
     settings = Settings(
         anonymous_read=anonymous, allowed_hosts="live.desk.test", cors_origins="https://a.test"
     )
@@ -253,7 +253,7 @@ def test_an_own_host_that_rebinding_can_make_is_refused_where_no_token_is_needed
 
 
 def test_rebinding_is_refused_on_both_transports(gateway: Any) -> None:
-    """A page of a foreign name neither polls nor opens a WebSocket."""
+    """A web page with another host name can neither poll nor open a WebSocket."""
     assert gateway.get("/socket.io/?EIO=4&transport=polling", Host="evil.test")[0] == 403
     with pytest.raises(websocket.WebSocketBadStatusException):
         websocket.create_connection(
@@ -263,18 +263,20 @@ def test_rebinding_is_refused_on_both_transports(gateway: Any) -> None:
 
 
 def test_an_ipv6_wildcard_serves_both_families(start: Any, redis_url: str) -> None:
-    """HOST=:: is dual stack whatever the machine's default is."""
+    """HOST=:: accepts IPv4 and IPv6, independent of the system's default."""
     gateway = start(redis_url, HOST="::")
     for host in ("127.0.0.1", "::1"):
-        said = _said(gateway.port, b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", host)
-        assert said.startswith(b"HTTP/1.1 200 "), host
+        output = _response_to(
+            gateway.port, b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", host
+        )
+        assert output.startswith(b"HTTP/1.1 200 "), host
 
 
 def test_no_form_of_a_token_reaches_the_log(gateway: Any) -> None:
-    """Also where the request cannot be read, or the handler of one fails."""
+    """A token never appears in the log, also if a request is malformed or its handler fails."""
     for line in (b"GET /?token=SECRET HTTP/9.9", b"POST /?token=SECRET", b"GET /?token=SECRET x HTTP/1.1"):
-        _said(gateway.port, line + b"\r\nHost: x\r\nAuthorization: Bearer SECRET\r\n\r\n")
+        _response_to(gateway.port, line + b"\r\nHost: x\r\nAuthorization: Bearer SECRET\r\n\r\n")
     upgrade = b"Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
     line = b"GET /socket.io/?token=SECRET&EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n"
-    _said(gateway.port, line + upgrade + b"Sec-WebSocket-Key: SECRET\r\n\r\n")
+    _response_to(gateway.port, line + upgrade + b"Sec-WebSocket-Key: SECRET\r\n\r\n")
     assert "SECRET" not in gateway.log.read_text()

@@ -1,3 +1,3 @@
-"""The owner of MongoDB: schema, indexes, retention, and queries over HTTP."""
+"""Defines MongoDB's schema, indexes and retention, and answers queries over HTTP."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""`python -m storage init-mongo` and `migrate`: MongoDB as the services need it; prints what changed."""
+"""The commands `python -m storage init-mongo` and `migrate`, which set up MongoDB and print each change."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ def _init_mongo() -> Iterator[str]:
 
 def _migrate() -> Iterator[str]:
     settings = load()
-    # Run as a job beside a MongoDB that is still starting: wait for it longer than a query would.
+    # The command runs as a job while MongoDB may still be starting, so it waits longer than a query does.
     with bootstrap.connect(settings, select_ms=30_000) as client:
         yield from migrate(bootstrap.database(client), settings)
 
 
 COMMANDS: dict[str, tuple[Callable[[], Iterator[str]], str]] = {
-    "init-mongo": (_init_mongo, "make the members a replica set, with its users"),
-    "migrate": (_migrate, "create and change collections, indexes and retention"),
+    "init-mongo": (_init_mongo, "form a replica set from the members and create its users"),
+    "migrate": (_migrate, "create or update collections, indexes and retention"),
 }
 
 
 def main(arguments: list[str]) -> None:
+    """Run one command. Exits with status 1 if MongoDB fails."""
     parser = argparse.ArgumentParser(prog="storage")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (_, text) in COMMANDS.items():

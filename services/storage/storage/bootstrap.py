@@ -1,4 +1,4 @@
-"""The one place where storage's collaborators are made and joined."""
+"""Build storage's objects from its settings and connect them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ WSGIApp = Callable[..., Iterable[bytes]]
 
 
 def connect(settings: Settings, *, select_ms: int = 1_000) -> MongoClient[dict[str, Any]]:
-    """A client that opens nothing before its first use, so that it may be made before gunicorn forks."""
+    """Return a client that waits at most `select_ms` for a MongoDB server.
+
+    It connects on first use, so it can be created before gunicorn forks.
+    """
     return MongoClient(
         settings.mongo_url.get_secret_value(),
         connect=False,
@@ -32,18 +35,18 @@ def connect(settings: Settings, *, select_ms: int = 1_000) -> MongoClient[dict[s
         connectTimeoutMS=1_000,
         socketTimeoutMS=max(settings.query_timeout_ms + 1_000, select_ms),
         waitQueueTimeoutMS=1_000,
-        maxPoolSize=THREADS + 1,  # and the probe
+        maxPoolSize=THREADS + 1,  # one more for the readiness probe
         appname=SERVICE,
     )
 
 
 def database(client: MongoClient[dict[str, Any]]) -> Database[dict[str, Any]]:
-    """The database that the URL names, else `deltastream`."""
+    """Return the database that the URL names, or else `deltastream`."""
     return client.get_default_database("deltastream")
 
 
 def create_app(settings: Settings | None = None) -> WSGIApp:
-    """The whole service as WSGI."""
+    """Return storage as a WSGI application. Reads the environment if `settings` is None."""
     settings = settings or load()
     log_setup.configure(SERVICE, __version__, settings.log_level)
     store = Store(database(connect(settings)), query_timeout_ms=settings.query_timeout_ms)

@@ -1,4 +1,4 @@
-"""What callers may send: path segments and query strings, by the contracts' rules."""
+"""Validate path segments and query strings by the rules of the contracts."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2})"
     r"(?:\.([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:[0-9]{2})?"
 )
-_LATEST_NS = 4_102_444_800_000_000_000  # the contracts' bound of `ts`
+_LATEST_NS = 4_102_444_800_000_000_000  # the largest `ts` that the contracts allow, 2100-01-01
 
 
 def product(segment: str) -> str:
-    """A product of the path. Raises BadInput."""
+    """Return the product in a path. Raises BadInput if it is invalid."""
     return _matching(_PRODUCT, "product", segment)
 
 
 def symbol(segment: str) -> str:
-    """A contract symbol of the path. Raises BadInput."""
+    """Return the contract symbol in a path. Raises BadInput if it is invalid."""
     return _matching(_SYMBOL, "symbol", segment)
 
 
@@ -40,7 +40,7 @@ def _matching(pattern: re.Pattern[str], field: str, segment: str) -> str:
 
 def _limit(value: object) -> int:
     if not re.fullmatch(r"[+-]?[0-9]{1,20}", str(value), re.ASCII) or int(str(value)) < 1:
-        raise ValueError(f"must be a whole number from 1 on (above {MAX_LIMIT} it means {MAX_LIMIT})")
+        raise ValueError(f"must be a whole number of at least 1 (values above {MAX_LIMIT} are clamped)")
     return min(int(str(value)), MAX_LIMIT)
 
 
@@ -50,11 +50,11 @@ def _expiry(value: str) -> str:
             return date.fromisoformat(value).isoformat()
     except ValueError:
         pass
-    raise ValueError("must be a date of the calendar, YYYY-MM-DD")
+    raise ValueError("must be a calendar date, YYYY-MM-DD")
 
 
 def _nanoseconds(value: object) -> int:
-    """RFC 3339 to nanoseconds since the epoch; UTC when it has no offset."""
+    """Convert an RFC 3339 time to nanoseconds since the epoch. A time without an offset is UTC."""
     parts = _TIME.fullmatch(str(value))
     try:
         if parts is None:
@@ -64,7 +64,7 @@ def _nanoseconds(value: object) -> int:
     except (ValueError, OverflowError):
         raise ValueError("must be an RFC 3339 time such as 2024-06-21T09:15:00Z") from None
     ns = int(whole.timestamp()) * 1_000_000_000 + int((fraction or "").ljust(9, "0"))
-    return min(max(ns, 0), _LATEST_NS)  # outside there is nothing, and BSON has no such integers
+    return min(max(ns, 0), _LATEST_NS)  # no data is outside, and BSON integers have 64 bits
 
 
 def _window(value: object) -> int:
@@ -81,17 +81,22 @@ Shape = Literal["rows", "columns"]
 
 
 class Query(BaseModel):
-    """A query string. An unknown parameter is refused: a misspelt filter that is ignored gives a wrong
-    answer that looks right."""
+    """Base of all query strings.
+
+    Unknown parameters are refused: if a misspelt filter were ignored, the response would look right but be
+    wrong.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class NoQuery(Query):
-    """Nothing."""
+    """No parameters."""
 
 
 class QuotesQuery(Query):
+    """Parameters of /option/quote."""
+
     limit: Limit = 100
 
 
@@ -109,11 +114,17 @@ class _Between(Query):
 
 
 class TicksQuery(_Between):
+    """Parameters of /underlying."""
+
     limit: Limit = 100
 
 
 class ChainsQuery(_Between):
-    """`shape` of a chain's two sides: an object a contract, or a list a column as they are stored."""
+    """Parameters of /option/chain.
+
+    `shape` is the form of a chain's calls and puts: `rows` has one object per contract, `columns` one list
+    per field, as stored.
+    """
 
     expiry: Expiry | None = None
     limit: Limit = 10
@@ -121,11 +132,15 @@ class ChainsQuery(_Between):
 
 
 class PcrQuery(_Between):
+    """Parameters of /pcr."""
+
     expiry: Expiry | None = None
     limit: Limit = 100
 
 
 class BarsQuery(_Between):
+    """Parameters of /ohlc. `window` is in minutes; `start` and `end` bound the start of the window."""
+
     window: Window = 5
     limit: Limit = 100
 
@@ -134,7 +149,7 @@ Q = TypeVar("Q", bound=Query)
 
 
 def parse(model: type[Q], args: MultiDict[str, str]) -> Q:
-    """The query string as `model`. Raises BadInput naming every parameter that breaks its rule."""
+    """Read a query string as `model`. Raises BadInput, which names every invalid parameter and its rule."""
     twice = [name for name, values in args.lists() if len(values) > 1]
     if twice:
         raise BadInput(*((name, "must be given once") for name in twice))
@@ -150,5 +165,5 @@ def _named(error: Any) -> tuple[str, str]:
         rule = "is not a parameter of this route"
     if error["loc"]:
         return str(error["loc"][0]), rule
-    field, _, rule = rule.partition(": ")  # a rule over several fields names the first
+    field, _, rule = rule.partition(": ")  # the text of a rule over several fields starts with a field's name
     return field, rule

@@ -1,4 +1,4 @@
-"""The questions asked of MongoDB. Each is bounded in time and in size, and each has an index."""
+"""The queries of MongoDB. Each has a time limit, a size limit and an index."""
 
 from __future__ import annotations
 
@@ -26,79 +26,80 @@ Document = dict[str, Any]
 
 
 class Store:
-    """Reads what the enricher wrote.
+    """Reads the data that the enricher stored.
 
-    While MongoDB is away every method raises StoreUnavailable within seconds; a query at its time limit
-    raises QueryTimeout. Nothing is retried here but what pymongo itself retries.
+    Every method raises StoreUnavailable within seconds if MongoDB is unavailable, and QueryTimeout if a query
+    reaches its time limit. Only pymongo's built-in retries apply.
     """
 
     def __init__(self, database: Database[Document], *, query_timeout_ms: int) -> None:
         self._database, self._limit_ms = database, query_timeout_ms
 
     def ping(self) -> None:
-        """Return if MongoDB answers within a second."""
+        """Return if MongoDB answers within a second. Raises PyMongoError otherwise."""
         with pymongo.timeout(1.0):
             self._database.command("ping")
 
     def products(self) -> list[str]:
-        """Every product with ticks or chains.
+        """Return every product with ticks or chains, ascending.
 
-        NB: `distinct` over the first key of an index is a DISTINCT_SCAN: one seek a product, however many
-        ticks there are. Any filter that the index cannot answer would read them all.
+        NB: `distinct` on the first key of an index is a DISTINCT_SCAN: one seek per product, for any number
+        of ticks. With a filter that the index does not cover, MongoDB would read all ticks.
         """
-        with self._asking("products"):
+        with self._running("products"):
             ticks = self._database["underlying_ticks"].distinct("product", {}, maxTimeMS=self._limit_ms)
             chains = self._database["option_chains"].distinct("product", {}, maxTimeMS=self._limit_ms)
             return sorted({*ticks, *chains})
 
     def expiries(self, product: str) -> list[str]:
-        """Expiries with stored chains, ascending: one seek an expiry, by the index product_expiry_ts.
+        """Return the expiries with stored chains, ascending. The query costs one index seek per expiry.
 
-        NB: `distinct` takes no hint before MongoDB 7.1, and the planner prefers the index product_ts, of
-        which it reads every entry of the product. $sort with $group is the same DISTINCT_SCAN, hinted.
+        NB: `distinct` accepts no hint before MongoDB 7.1. Without a hint MongoDB's query planner chooses the
+        index product_ts and reads every entry of the product. $sort with $group runs as the same
+        DISTINCT_SCAN and accepts a hint.
         """
         by_expiry: list[Document] = [
             {"$match": {"product": product}},
             {"$sort": {"product": 1, "expiry": 1}},
             {"$group": {"_id": "$expiry"}},
         ]
-        with self._asking("expiries"):
+        with self._running("expiries"):
             found = self._database["option_chains"].aggregate(
                 by_expiry, hint="product_expiry_ts", maxTimeMS=self._limit_ms
             )
             return sorted(group["_id"] for group in found)
 
     def ticks(self, product: str, query: TicksQuery) -> list[Document]:
-        """Ticks, newest first."""
+        """Return ticks, newest first."""
         wanted = {"product": product, **_between(query.start, query.end)}
-        with self._asking("ticks"):
+        with self._running("ticks"):
             return list(self._newest("underlying_ticks", wanted, query.limit))
 
     def quotes(self, symbol: str, limit: int) -> list[Document]:
-        """Quotes of one contract, newest first."""
-        with self._asking("quotes"):
+        """Return quotes of one contract, newest first."""
+        with self._running("quotes"):
             return list(self._newest("option_quotes", {"symbol": symbol}, limit))
 
     def chains(self, product: str, query: ChainsQuery) -> tuple[list[orjson.Fragment], bool]:
-        """Chains, newest first, each as JSON; and whether MAX_CHAIN_ROWS cut them short."""
+        """Return chains as JSON, newest first, and whether MAX_CHAIN_ROWS truncated the list."""
         with (
-            self._asking("chains"),
+            self._running("chains"),
             self._newest("option_chains", _chains(product, query), query.limit) as found,
         ):
             return _bounded(found.batch_size(16), query.shape)
 
     def pcr(self, product: str, query: PcrQuery) -> list[Document]:
-        """Put/call ratios, newest first. Covered by the indexes: no chain is read for them."""
-        with self._asking("pcr"):
+        """Return put/call ratios, newest first. The indexes cover the query, so MongoDB reads no chain."""
+        with self._running("pcr"):
             return list(self._newest("option_chains", _chains(product, query), query.limit, _PCR))
 
     def bars(self, product: str, query: BarsQuery) -> list[Document]:
-        """Bars by the start of their window, newest first."""
+        """Return bars, newest window first."""
         wanted: Document = {"product": product, "window_minutes": query.window}
         bounds = {"$gte": query.start, "$lte": query.end}
         if start := {name: _date(ns) for name, ns in bounds.items() if ns is not None}:
             wanted["start"] = start
-        with self._asking("bars"):
+        with self._running("bars"):
             newest = [("start", pymongo.DESCENDING)]
             return list(self._newest("ohlc_bars", wanted, query.limit, order=newest))
 
@@ -110,22 +111,22 @@ class Store:
         fields: Mapping[str, int] | None = None,
         order: list[tuple[str, int]] = _NEWEST_FIRST,
     ) -> Cursor[Document]:
-        if limit < 1:  # limit(0) would mean all
+        if limit < 1:  # in MongoDB, limit(0) means no limit
             raise ValueError("limit must be positive")
         cursor = self._database[collection].find(wanted, {"_id": 0, **(fields or {})})
         return cursor.sort(order).limit(limit).max_time_ms(self._limit_ms)
 
     @contextmanager
-    def _asking(self, query: str) -> Iterator[None]:
-        """Times the query and turns pymongo's errors into ours."""
+    def _running(self, query: str) -> Iterator[None]:
+        """Measure the query's duration and convert pymongo's errors to this service's errors."""
         try:
             with metrics.QUERY_SECONDS.labels(query).time():
                 yield
         except (ExecutionTimeout, NetworkTimeout) as error:
-            raise QueryTimeout(f"the query took longer than {self._limit_ms} ms: ask for less") from error
+            raise QueryTimeout(f"the query exceeded {self._limit_ms} ms; request less data") from error
         except PyMongoError as error:
             structlog.get_logger("queries").warning("store_unavailable", error=type(error).__name__)
-            raise StoreUnavailable("the database does not answer") from error
+            raise StoreUnavailable("MongoDB is unavailable") from error
 
 
 def _chains(product: str, query: ChainsQuery | PcrQuery) -> Document:
@@ -140,12 +141,12 @@ def _between(start: int | None, end: int | None) -> Document:
 
 
 def _date(ns: int) -> datetime:
-    """As a BSON date, which has milliseconds only: rounded up, so that no earlier bar slips in."""
+    """Convert to a BSON date, which has only milliseconds. Rounds up, to exclude bars before the bound."""
     return _EPOCH + timedelta(milliseconds=-(-ns // 1_000_000))
 
 
 def _bounded(found: Iterable[Document], shape: Shape) -> tuple[list[orjson.Fragment], bool]:
-    # Each chain becomes bytes at once: as dicts, 20,000 rows would be tens of megabytes.
+    # Serialise each chain immediately: 20,000 rows as dicts would take tens of megabytes.
     answer = shapes.rows_answer if shape == "rows" else shapes.columns_answer
     chains: list[orjson.Fragment] = []
     rows = 0
@@ -156,7 +157,7 @@ def _bounded(found: Iterable[Document], shape: Shape) -> tuple[list[orjson.Fragm
                 return chains, True
             chains.append(orjson.Fragment(shapes.json_bytes(answer(document))))
         except (KeyError, TypeError, ValueError) as error:
-            # One document that breaks the contract must not take the others' answer away.
+            # One invalid document must not make the whole request fail.
             metrics.INVALID_DOCUMENTS.inc()
             structlog.get_logger("queries").error(
                 "invalid_chain", mid=document.get("mid"), feed=document.get("feed"), error=repr(error)

@@ -1,8 +1,9 @@
-"""`python -m storage init-mongo`: a set of fresh mongods becomes a replica set with the two users it needs.
+"""`python -m storage init-mongo`: form a replica set from new mongods and create its two users.
 
-Runs as a job beside members that are still starting, any number of times: it does what is missing. There is
-no shell on the members and no localhost exception from outside, so it logs in as the members do among
-themselves: user `__system` of the database `local`, whose password is the key file's content.
+The command is idempotent: it performs only the missing steps. It runs as a job while the members may still be
+starting. It cannot use a shell on the members, and MongoDB's localhost exception does not apply to remote
+clients. So it logs in like a member does: as the user `__system` of the database `local`, with the key file's
+content as the password.
 """
 
 from __future__ import annotations
@@ -20,50 +21,56 @@ from storage.chassis import environment
 SECRETS = ("MONGO_KEY", "MONGO_ROOT_PASSWORD", "MONGO_APP_PASSWORD")
 DATABASE, APP, ROOT = "deltastream", "app", "root"
 _NOT_YET_INITIALIZED, _AUTHENTICATION_FAILED = 94, 18
-# Answers of a set that elects, applies a configuration (109), has not spread it yet (308), or has just
-# changed it by itself (103), as it does when a new member has caught up.
-_PASSING = frozenset({91, 103, 109, 189, 308, 10107, 11600, 13435, 13436})
+# Codes of transient errors: the set is electing a primary, is applying a configuration (109), has not yet
+# replicated it (308), or has just changed it automatically (103), as it does when a new member has caught up.
+# A member that has just started does not yet have the keys that sign cluster times (211).
+_TRANSIENT = frozenset({91, 103, 109, 189, 211, 308, 10107, 11600, 13435, 13436})
 Client = MongoClient[dict[str, Any]]
 
 
 class Settings(BaseModel):
-    """Names are the environment variables' names in lower case."""
+    """Settings. Each field is the environment variable of the same name in upper case."""
 
-    mongo_members: str = Field(description="host:port of every member, comma-separated; the first starts it.")
-    mongo_replica_set: str = Field("deltastream", pattern="^[a-z0-9-]{1,64}$", description="Name of the set.")
+    mongo_members: str = Field(description="host:port of every member, comma-separated.")
+    mongo_replica_set: str = Field("deltastream", pattern="^[a-z0-9-]{1,64}$", description="The set's name.")
     mongo_key: SecretStr = Field(description="Content of the members' key file.")
     mongo_root_password: SecretStr = Field(min_length=16, description="Password of root@admin.")
     mongo_app_password: SecretStr = Field(min_length=16, description="Password of app@deltastream.")
-    mongo_ca_file: str = Field("", description="The members speak TLS, with certificates of this CA.")
-    mongo_wait_seconds: int = Field(120, ge=1, le=3600, description="How long to wait for the members.")
+    mongo_ca_file: str = Field("", description="CA of the members' TLS certificates; no TLS if empty.")
+    mongo_wait_seconds: int = Field(120, ge=1, le=3600, description="Time limit for the members to answer.")
 
     @field_validator("mongo_members")
     @classmethod
     def _hosts(cls, value: str) -> str:
         hosts = value.split(",")
         if not all(host.rpartition(":")[0] and host.rpartition(":")[2].isdigit() for host in hosts):
-            raise ValueError("must be host:port, separated by commas")
+            raise ValueError("must be host:port pairs, separated by commas")
         if len(hosts) % 2 == 0:
-            raise ValueError("must be an odd number of members: an even one can split into halves")
+            raise ValueError("must be an odd number of members: an even number can split into halves")
         return value
 
 
 def load() -> Settings:
-    """The settings, or an end of the process (2) that names variable, value and rule."""
+    """Return the settings. If any is invalid, print variable, value and rule and exit with status 2."""
     return environment.load(Settings, SECRETS)
 
 
 def ensure(settings: Settings) -> Iterator[str]:
-    """Do what is missing, one line a change. Raises PyMongoError when the members do not come."""
+    """Perform the missing steps and yield a line after each.
+
+    The first member in the settings initiates the set. Raises PyMongoError if the members do not answer.
+    """
     wanted = settings.mongo_members.split(",")
     wait_ms = settings.mongo_wait_seconds * 1000
     with _system(settings, wanted[0], direct=True, wait_ms=wait_ms) as first:
         if not _initiated(first):
             members = [{"_id": number, "host": host} for number, host in enumerate(wanted)]
             first.admin.command("replSetInitiate", {"_id": settings.mongo_replica_set, "members": members})
-            yield f"started the replica set {settings.mongo_replica_set} of {len(wanted)}"
+            yield f"initiated the replica set {settings.mongo_replica_set}, members: {len(wanted)}"
     with _system(settings, wanted[0], direct=False, wait_ms=wait_ms) as primary:
-        yield from iter(lambda: _patiently(lambda: _step(primary, wanted), settings.mongo_wait_seconds), None)
+        yield from iter(
+            lambda: _retry_transient(lambda: _step(primary, wanted), settings.mongo_wait_seconds), None
+        )
         root = settings.mongo_root_password.get_secret_value()
         app = settings.mongo_app_password.get_secret_value()
         tls = _tls(settings)
@@ -102,7 +109,10 @@ def _initiated(client: Client) -> bool:
 
 
 def _step(primary: Client, wanted: list[str]) -> str | None:
-    """One member nearer to `wanted`; None once there. MongoDB takes one change at a time."""
+    """Add or remove one member and return a line about it; None if the members match `wanted`.
+
+    MongoDB accepts one membership change at a time.
+    """
     config = primary.admin.command("replSetGetConfig")["config"]
     present = [member["host"] for member in config["members"]]
     if missing := [host for host in wanted if host not in present]:
@@ -127,14 +137,14 @@ def _user(
     roles: list[dict[str, str]],
     tls: dict[str, Any],
 ) -> Iterator[str]:
-    """The user with this password. A restored Secret with another password is made true, too."""
+    """Create the user, or set its password if that differs, for example after a Secret was restored."""
     found = primary[database].command("usersInfo", name)["users"]
     if not found:
         primary[database].command("createUser", name, pwd=password, roles=roles)
         yield f"created {name}@{database}"
     elif not _logs_in(primary, database, name, password, tls):
         primary[database].command("updateUser", name, pwd=password)
-        yield f"gave {name}@{database} its password"
+        yield f"set the password of {name}@{database}"
 
 
 def _logs_in(primary: Client, database: str, name: str, password: str, tls: dict[str, Any]) -> bool:
@@ -152,7 +162,7 @@ def _logs_in(primary: Client, database: str, name: str, password: str, tls: dict
     return True
 
 
-def _patiently(step: Callable[[], str | None], seconds: float) -> str | None:
-    """The step, from its beginning, for as long as the set is busy with itself."""
-    passing = retry_if_exception(lambda e: isinstance(e, OperationFailure) and e.code in _PASSING)
-    return Retrying(retry=passing, stop=stop_after_delay(seconds), wait=wait_fixed(0.5), reraise=True)(step)
+def _retry_transient(step: Callable[[], str | None], seconds: float) -> str | None:
+    """Call `step` again while it fails with a transient error, for at most `seconds`."""
+    transient = retry_if_exception(lambda e: isinstance(e, OperationFailure) and e.code in _TRANSIENT)
+    return Retrying(retry=transient, stop=stop_after_delay(seconds), wait=wait_fixed(0.5), reraise=True)(step)

@@ -1,4 +1,4 @@
-"""The routes: what they take, and the shape of what they give."""
+"""The HTTP routes: validate the parameters, query MongoDB and return the JSON response."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def _json(answer: dict[str, Any]) -> Response:
 
 @routes.get("/products")
 def products() -> Response:
-    """Products with stored data."""
+    """Return the products with stored data."""
     params.parse(params.NoQuery, request.args)
     return _json({"products": _store().products()})
 
 
 @routes.get("/underlying/<product>")
 def underlying(product: str) -> Response:
-    """Ticks of the underlying, newest first."""
+    """Return ticks of the underlying, newest first."""
     name, query = params.product(product), params.parse(params.TicksQuery, request.args)
     ticks = _store().ticks(name, query)
     return _json({"product": name, "count": len(ticks), "ticks": ticks})
@@ -39,7 +39,7 @@ def underlying(product: str) -> Response:
 
 @routes.get("/option/quote/<symbol>")
 def quote(symbol: str) -> Response:
-    """Quotes of one contract, newest first."""
+    """Return quotes of one contract, newest first."""
     name, query = params.symbol(symbol), params.parse(params.QuotesQuery, request.args)
     quotes = _store().quotes(name, query.limit)
     return _json({"symbol": name, "count": len(quotes), "quotes": quotes})
@@ -47,7 +47,7 @@ def quote(symbol: str) -> Response:
 
 @routes.get("/option/chain/<product>")
 def chain(product: str) -> Response:
-    """Chains, newest first: a row a contract, or the stored columns."""
+    """Return chains, newest first, with one row per contract or with the stored columns."""
     name, query = params.product(product), params.parse(params.ChainsQuery, request.args)
     chains, truncated = _store().chains(name, query)
     return _json({"product": name, "count": len(chains), "chains": chains, "truncated": truncated})
@@ -55,7 +55,7 @@ def chain(product: str) -> Response:
 
 @routes.get("/expiries/<product>")
 def expiries(product: str) -> Response:
-    """Expiries with stored chains, ascending."""
+    """Return the expiries with stored chains, ascending."""
     name = params.product(product)
     params.parse(params.NoQuery, request.args)
     return _json({"product": name, "expiries": _store().expiries(name)})
@@ -63,7 +63,7 @@ def expiries(product: str) -> Response:
 
 @routes.get("/ohlc/<product>")
 def ohlc(product: str) -> Response:
-    """Bars of the underlying, newest first."""
+    """Return bars of the underlying, newest first."""
     name, query = params.product(product), params.parse(params.BarsQuery, request.args)
     bars = _store().bars(name, query)
     return _json({"product": name, "window_minutes": query.window, "bars": bars})
@@ -71,7 +71,7 @@ def ohlc(product: str) -> Response:
 
 @routes.get("/pcr/<product>")
 def pcr(product: str) -> Response:
-    """Put/call ratios of stored chains, newest first."""
+    """Return put/call ratios of stored chains, newest first."""
     name, query = params.product(product), params.parse(params.PcrQuery, request.args)
     history = _store().pcr(name, query)
     return _json({"product": name, "count": len(history), "history": history})

@@ -1,4 +1,4 @@
-"""What MongoDB should look like: collections, indexes and retention, as data."""
+"""The schema of MongoDB as data: collections, indexes and retention. migrate.py applies it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ COLLECTIONS = (
     "refresh_tokens",
 )
 LOGS = "logs"
-# What /pcr gives. As a tail of the chains' indexes it makes that query covered: a history of 1,000 ratios
-# then reads 1,000 index entries instead of 1,000 chains of some 20 kB each.
+# The fields that /pcr returns. They are at the end of the chains' indexes, so that the indexes cover its
+# query: a history of 1,000 ratios reads 1,000 index entries instead of 1,000 chains of about 20 kB each.
 _PCR = {"pcr_oi": ASCENDING, "pcr_volume": ASCENDING, "timestamp": ASCENDING}
 
 
 @dataclass(frozen=True)
 class Index:
-    """An index as it should be. With `expire_after_s` documents go so long after the (one) key's time."""
+    """The definition of an index.
+
+    With `expire_after_s`, MongoDB deletes a document that many seconds after the time in the index's only
+    key.
+    """
 
     collection: str
     name: str
@@ -35,10 +39,10 @@ class Index:
 
 
 def indexes(settings: Settings) -> Iterator[Index]:
-    """Every index, in the order in which they are made.
+    """Yield every index, in the order of creation.
 
-    Retention counts from `processed_at`, never from the event time: a replay of an old recording would
-    else be deleted as soon as it is stored.
+    Retention counts from `processed_at` (bars: `updated_at`), never from the event time. Otherwise MongoDB
+    would delete the replay of an old recording as soon as it is stored.
     """
     yield Index("underlying_ticks", "product_ts", {"product": ASCENDING, "ts": DESCENDING})
     yield Index("option_quotes", "symbol_ts", {"symbol": ASCENDING, "ts": DESCENDING})

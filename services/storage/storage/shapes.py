@@ -1,4 +1,4 @@
-"""From documents to answers: columns become rows, dates become RFC 3339."""
+"""Convert stored documents to responses: columns to rows, dates to RFC 3339."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 
 
 def rfc3339(moment: datetime) -> str:
-    """UTC with milliseconds and Z, as the enriched messages write it: 2024-06-21T09:59:59.000Z."""
+    """Format a time like the enriched messages: 2024-06-21T09:59:59.000Z (UTC, milliseconds)."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -21,22 +21,25 @@ def _default(value: object) -> str:
 
 
 def json_bytes(answer: object) -> bytes:
-    """The answer as JSON."""
+    """Return the response as JSON."""
     return orjson.dumps(answer, _default, orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 def contract_symbol(product: str, expiry: str, right: str, strike: float) -> str:
-    """NIFTY, 2024-06-27, C, 23500.0 -> NIFTY20240627C23500."""
+    """Return the symbol of a contract: NIFTY, 2024-06-27, C, 23500.0 -> NIFTY20240627C23500."""
     return f"{product}{expiry.replace('-', '')}{right}{repr(float(strike)).removesuffix('.0')}"
 
 
 def chain_rows(document: Mapping[str, Any]) -> int:
-    """How many rows the chain's answer has: two a strike."""
+    """Return the number of rows of a chain's response: two per strike."""
     return 2 * len(document["strikes"])
 
 
 def columns_answer(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A chain as it is stored. Raises ValueError or KeyError if its columns disagree."""
+    """Return the chain as stored.
+
+    Raises ValueError or KeyError if its columns differ in length or are missing.
+    """
     size = len(document["strikes"])
     for side in ("calls", "puts"):
         for name, column in document[side].items():
@@ -46,7 +49,10 @@ def columns_answer(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def rows_answer(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A chain with `calls` and `puts` as rows. Raises ValueError or KeyError if its columns disagree."""
+    """Return the chain with `calls` and `puts` as rows.
+
+    Raises ValueError or KeyError if its columns differ in length or are missing.
+    """
     return {
         **document,
         "calls": _rows(document, "CALL", document["calls"]),

@@ -1,4 +1,4 @@
-"""Subscriber and Celery worker as real processes on real stores: what several tests start."""
+"""Fixtures: subscriber and Celery worker as real processes, with real stores."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MakeEnricher = Callable[[str, str], "Enricher"]
 
 
 class Enricher:
-    """One feed's processes and what they leave in the stores."""
+    """The processes of one feed, and access to what they store."""
 
     def __init__(self, home: Path, redis_url: str, mongo_url: str) -> None:
         self.home, self.client = home, redis_client(redis_url)
@@ -101,7 +101,7 @@ class Enricher:
 
 @pytest.fixture
 def make_enricher(tmp_path: Path) -> Iterator[MakeEnricher]:
-    """Makes an enricher of a Redis and a MongoDB; its processes are killed at the end."""
+    """Create enrichers for given URLs of Redis and MongoDB. Their processes are killed after the test."""
     with ExitStack() as made:
         yield lambda redis_url, mongo_url: made.enter_context(
             closing(Enricher(tmp_path, redis_url, mongo_url))
@@ -110,7 +110,7 @@ def make_enricher(tmp_path: Path) -> Iterator[MakeEnricher]:
 
 @pytest.fixture
 def enricher(make_enricher: MakeEnricher, redis_url: str, mongo_url: str) -> Enricher:
-    """An enricher of the session's stores."""
+    """An enricher that uses the session's stores."""
     return make_enricher(redis_url, mongo_url)
 
 

@@ -1,4 +1,4 @@
-"""Candles are a fold that no order, repetition or split can change."""
+"""Tests that candles do not depend on the order, repetition or split of ticks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def as_ticks(drawn: list[tuple[int, float, int]]) -> list[Tick]:
 
 
 def oracle(ticks: list[Tick], minutes: int) -> list[Bar]:
-    """The slow way: sort, group, look."""
+    """Compute the bars in a slow and obvious way, to compare with."""
     groups: dict[int, list[Tick]] = {}
     for tick in sorted(ticks, key=lambda t: t[3]):
         groups.setdefault(tick[1] // (minutes * 60 * 10**9) * minutes * 60, []).append(tick)
@@ -39,7 +39,7 @@ def oracle(ticks: list[Tick], minutes: int) -> list[Bar]:
 def test_bars_equal_the_sorted_fold_in_any_order(
     drawn: list[tuple[int, float, int]], rng: random.Random
 ) -> None:
-    """Workers see ticks in any order; a bar is a property of the set."""
+    """Workers process ticks in any order. A bar depends only on the set of ticks."""
     ticks = as_ticks(drawn)
     shuffled = rng.sample(ticks, len(ticks))
     for minutes in WINDOWS_MINUTES:
@@ -50,7 +50,7 @@ def test_bars_equal_the_sorted_fold_in_any_order(
 def test_merging_parts_equals_the_whole_even_with_repetition(
     drawn: list[tuple[int, float, int]], cut: int
 ) -> None:
-    """A batch delivered twice, or split over two workers, gives the same bar."""
+    """A batch that is delivered twice, or split between two workers, gives the same bar."""
     ticks = as_ticks(drawn)
     whole = {bar.start: bar for bar in bars(ticks)["NIFTY", 60]}
     for part in (ticks[:cut], ticks[cut // 2 :], ticks):
@@ -59,7 +59,7 @@ def test_merging_parts_equals_the_whole_even_with_repetition(
 
 
 def test_windows_are_aligned_to_the_clock() -> None:
-    """A 15-minute bar starts at :00, :15, :30 or :45 UTC, whenever its first tick came."""
+    """A 15-minute bar starts at :00, :15, :30 or :45 UTC, independent of its first tick's time."""
     noon_ns = 1_795_608_000 * 10**9
     made = bars([("SPY", noon_ns + 7 * 60 * 10**9, 5.0, "o")])
     assert [made["SPY", n][0].start % (n * 60) for n in WINDOWS_MINUTES] == [0, 0, 0, 0]

@@ -1,4 +1,4 @@
-"""The commands as an operator meets them: settings, dead letters, Celery's settings."""
+"""Tests for the commands: settings, dead letters, Celery's settings."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(name: str, value: str | None) -> None:
-    """Somebody fixes it at three in the morning; and a URL may hold a password."""
+    """The message names the variable and the rule, but shows no URL: it may contain a password."""
     env = {**GOOD, **({name: value} if value is not None else {})}
     if value is None:
         del env[name]
@@ -63,7 +63,7 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(name: str, 
 
 
 def test_the_subscriber_runs_without_numpy_and_pymongo(redis_url: str) -> None:
-    """It uses neither, and they would double its memory."""
+    """The subscriber needs neither module, and they would double its memory."""
     code = (
         "import sys, worker_enricher.__main__, worker_enricher.bootstrap as b, worker_enricher.config as c;"
         "c.load(); print({'numpy', 'pymongo'} & set(sys.modules))"
@@ -76,7 +76,7 @@ def test_the_subscriber_runs_without_numpy_and_pymongo(redis_url: str) -> None:
 
 
 def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
-    """Kubernetes mounts secrets as files; the file wins."""
+    """Kubernetes mounts secrets as files. A file wins over the variable."""
     (tmp_path / "url").write_text("redis://from-file/0\n")
     assert load({**GOOD, "REDIS_URL_FILE": str(tmp_path / "url")}).redis_url == "redis://from-file/0"
     done = run("subscriber", **GOOD, REDIS_URL_FILE=str(tmp_path / "none"))
@@ -85,7 +85,7 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
 
 
 def test_celery_knows_every_setting_that_we_set() -> None:
-    """Celery ignores unknown settings in silence: a typo would turn late acknowledgement off."""
+    """Celery silently ignores unknown settings, so a typo could disable late acknowledgement."""
     app = create("redis://localhost:1/1", "nifty")
     server = app.conf.broker_transport_options.pop("server")
     for name, value in SETTINGS.items():
@@ -96,14 +96,16 @@ def test_celery_knows_every_setting_that_we_set() -> None:
 
 
 def test_dead_letters_are_listed_shown_and_replayed(redis_url: str) -> None:
-    """What failed can be looked at and sent again; its mid is kept, so it cannot double."""
+    """A replayed message keeps its mid, so it cannot be stored twice."""
     settings = load({**GOOD, "REDIS_URL": redis_url, "FEED": "nifty-replay"})
     client = redis_client(redis_url)
     stream = feed_stream(client, settings)
     stream.ensure_group()
     body = json.dumps(example("market-underlying")).encode()
-    stream.set_aside(Entry("1-1", body), RefusedError("schema", "$.price: x"), mid="3:17", deliveries=1)
-    stream.set_aside(
+    stream.move_to_dead_letters(
+        Entry("1-1", body), RefusedError("schema", "$.price: x"), mid="3:17", deliveries=1
+    )
+    stream.move_to_dead_letters(
         Entry("1-2", b"x" * ((1 << 20) + 1)), RefusedError("too_large", "big"), mid=None, deliveries=1
     )
     env = {**GOOD, "REDIS_URL": redis_url, "FEED": "nifty-replay"}
@@ -125,11 +127,13 @@ def test_dead_letters_are_listed_shown_and_replayed(redis_url: str) -> None:
 
 
 def test_dead_letters_are_bounded(redis_url: str) -> None:
-    """A broken producer must not fill Redis: the oldest letters go."""
+    """A broken producer must not fill Redis: the oldest letters are dropped."""
     client = redis_client(redis_url)
     stream = feed_stream(client, load({**GOOD, "REDIS_URL": redis_url, "DLQ_MAX_ENTRIES": "3"}))
     stream.ensure_group()
     for n in range(5):
-        stream.set_aside(Entry(f"1-{n + 1}", b"x"), RefusedError("not_json", "x"), mid=None, deliveries=1)
+        stream.move_to_dead_letters(
+            Entry(f"1-{n + 1}", b"x"), RefusedError("not_json", "x"), mid=None, deliveries=1
+        )
     assert client.xlen("dlq:nifty") == 3
     client.close()

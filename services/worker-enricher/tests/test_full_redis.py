@@ -1,4 +1,4 @@
-"""A Redis at `maxmemory`: the drain goes on, dead letters stay within their bytes, no entry pays for it."""
+"""Tests with a Redis at `maxmemory`: the enricher continues and dead letters stay within their limit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LIMIT = 24 * MIB
 
 @pytest.fixture
 def small(own_redis: RedisServer) -> redis.Redis:
-    """A Redis with 24 MiB and the product's policy, as a stranger sees it."""
+    """A plain client of a Redis with a `maxmemory` of 24 MiB and the product's eviction policy."""
     client = redis.Redis.from_url(own_redis.url())
     client.config_set("maxmemory", LIMIT)
     client.config_set("maxmemory-policy", "noeviction")
@@ -33,16 +33,16 @@ def small(own_redis: RedisServer) -> redis.Redis:
 
 
 def fill(client: redis.Redis) -> None:
-    """Take all room with a key that is none of ours, which stays."""
-    client.rpush("stranger", *[b"x" * MIB] * 4)
+    """Fill Redis with an unrelated key that stays."""
+    client.rpush("unrelated", *[b"x" * MIB] * 4)
     client.config_set("maxmemory", client.info("memory")["used_memory"] - 2 * MIB)
     with pytest.raises(OutOfMemoryError):
         client.set("one more", "x")
 
 
 @pytest.mark.parametrize("concurrency", ["1", "2"])
-@pytest.mark.parametrize("filled_by", ["its own stream", "a stranger's key"])
-def test_a_full_redis_is_drained_by_enrichers_that_start_into_it(
+@pytest.mark.parametrize("filled_by", ["its own stream", "an unrelated key"])
+def test_enrichers_that_start_while_redis_is_full_empty_its_stream(
     make_enricher: Any,
     own_redis: RedisServer,
     small: redis.Redis,
@@ -50,7 +50,7 @@ def test_a_full_redis_is_drained_by_enrichers_that_start_into_it(
     filled_by: str,
     concurrency: str,
 ) -> None:
-    """Group, queue, cache and acknowledgements are let through; the same processes work on to the end."""
+    """A full Redis accepts the writes to group, queue, cache and acknowledgements. No process restarts."""
     enricher = make_enricher(own_redis.url(), mongo_url)
     enricher.publish(1, 500)
     if filled_by == "its own stream":
@@ -63,16 +63,16 @@ def test_a_full_redis_is_drained_by_enrichers_that_start_into_it(
     published = small.xlen("feed:nifty-replay")
     processes = [enricher.start("subscriber"), enricher.start("worker", CONCURRENCY=concurrency)]
     enricher.wait_stored(published)
-    assert [process.poll() for process in processes] == [None, None], "nobody crashed"
-    assert small.xlen("dlq:nifty-replay") == 0, "being full is not a delivery"
+    assert [process.poll() for process in processes] == [None, None], "no process crashed"
+    assert small.xlen("dlq:nifty-replay") == 0, "a full Redis does not count as a delivery"
     wait_until(lambda: small.xlen("feed:nifty-replay") <= 100, "the stream is trimmed")
 
 
 @pytest.mark.parametrize("concurrency", ["1", "2"])
-def test_a_redis_that_is_read_only_for_a_while_is_waited_out(
+def test_enrichers_continue_after_redis_was_read_only_for_a_while(
     make_enricher: Any, own_redis: RedisServer, mongo_url: str, concurrency: str
 ) -> None:
-    """A master that becomes a replica and then a master again: same processes, no dead letter, all stored."""
+    """Redis becomes a replica and then a primary again. All entries are stored, without a process restart."""
     enricher = make_enricher(own_redis.url(), mongo_url)
     processes = [enricher.start("subscriber"), enricher.start("worker", CONCURRENCY=concurrency)]
     enricher.publish(1, 200)
@@ -85,17 +85,17 @@ def test_a_redis_that_is_read_only_for_a_while_is_waited_out(
     wait_until(lambda: log.read_bytes().count(b"redis_unavailable") > 3, "the subscriber is refused")
     own.replicaof("NO", "ONE")
     enricher.wait_stored(2000)
-    assert [process.poll() for process in processes] == [None, None], "nobody crashed"
+    assert [process.poll() for process in processes] == [None, None], "no process crashed"
     assert own.xlen("dlq:nifty-replay") == 0
 
 
-def test_letters_are_set_aside_by_a_user_who_may_not_ask_for_memory(own_redis: RedisServer) -> None:
-    """An external Redis may refuse INFO: the letter is kept within the whole budget, the batch goes on."""
+def test_dead_letters_are_added_by_a_redis_user_without_permission_for_info(own_redis: RedisServer) -> None:
+    """An external Redis may refuse INFO. The full limit in bytes then applies, and the batch continues."""
     owner = redis.Redis.from_url(own_redis.url())
     owner.acl_setuser("app", enabled=True, passwords=["+p"], keys=["*"], commands=["+@all", "-info"])
     stream = FeedStream(redis_client(f"redis://app:p@127.0.0.1:{own_redis.port}/0"), "f", dlq_max_entries=9)
     stream.ensure_group()
-    set_aside(stream, owner, b"{")
+    move_to_dead_letters(stream, owner, b"{")
     assert owner.xlen("dlq:f") == 1
     assert owner.xpending("feed:f", GROUP)["pending"] == 0
 
@@ -107,16 +107,16 @@ def stream(own_redis: RedisServer, small: redis.Redis) -> FeedStream:
     return made
 
 
-def set_aside(stream: FeedStream, client: redis.Redis, body: bytes) -> None:
+def move_to_dead_letters(stream: FeedStream, client: redis.Redis, body: bytes) -> None:
     client.xadd("feed:f", {"body": b"x"})
     [id_] = [entry.id for entry in stream.read_new("s", 1, 1)]
-    stream.set_aside(Entry(id_, body), RefusedError("not_json", "no JSON"), mid=None, deliveries=1)
+    stream.move_to_dead_letters(Entry(id_, body), RefusedError("not_json", "no JSON"), mid=None, deliveries=1)
 
 
 def test_new_entries_are_watched_read_and_taken_over_in_a_full_redis(
     stream: FeedStream, small: redis.Redis
 ) -> None:
-    """However many they are: else a full Redis would never be emptied."""
+    """This works for any number of entries, else nothing would ever empty a full Redis."""
     for _ in range(40):
         small.xadd("feed:f", {"body": b"x"})
     fill(small)
@@ -134,11 +134,11 @@ def test_new_entries_are_watched_read_and_taken_over_in_a_full_redis(
 def test_dead_letters_are_bounded_by_bytes_and_the_oldest_go_first(
     stream: FeedStream, small: redis.Redis
 ) -> None:
-    """300 letters of 1 MiB fill no Redis; what went is counted."""
+    """300 letters of 1 MiB do not fill Redis. Dropped letters are counted."""
     name = "enricher_dead_letters_dropped_total"
     before = REGISTRY.get_sample_value(name) or 0
     for number in range(300):
-        set_aside(stream, small, str(number).encode().ljust(MIB, b" "))
+        move_to_dead_letters(stream, small, str(number).encode().ljust(MIB, b" "))
     left = [int(fields[b"body"]) for _, fields in small.xrange("dlq:f")]
     assert left == list(range(300 - len(left), 300))
     assert len(left) >= 2
@@ -150,36 +150,38 @@ def test_dead_letters_are_bounded_by_bytes_and_the_oldest_go_first(
 def test_a_refused_entry_leaves_a_full_redis_and_takes_a_quarter_of_the_letters_bytes(
     stream: FeedStream, small: redis.Redis
 ) -> None:
-    """However many feeds write letters at once, together they stay within the room above `maxmemory`."""
+    """The letters of many feeds together stay within the memory above `maxmemory`."""
     for _ in range(5):
-        set_aside(stream, small, b"x" * 100_000)
+        move_to_dead_letters(stream, small, b"x" * 100_000)
     small.xadd("feed:f", {"body": b"x"})
     [id_] = [entry.id for entry in stream.read_new("s", 1, 1)]
     fill(small)
-    stream.set_aside(Entry(id_, b"y" * 800_000), RefusedError("not_json", "no JSON"), mid=None, deliveries=1)
+    stream.move_to_dead_letters(
+        Entry(id_, b"y" * 800_000), RefusedError("not_json", "no JSON"), mid=None, deliveries=1
+    )
     assert small.xpending("feed:f", GROUP)["pending"] == 0
     assert small.memory_usage("dlq:f", samples=0) <= MIB
-    assert small.xrevrange("dlq:f", count=1)[0][1][b"body"][:1] == b"y", "the newest stays"
+    assert small.xrevrange("dlq:f", count=1)[0][1][b"body"][:1] == b"y", "the newest letter stays"
 
 
 def test_letters_are_not_replayed_into_a_redis_that_is_over_half_full(
     stream: FeedStream, small: redis.Redis
 ) -> None:
-    """The command says when to try again, and the letter stays."""
-    set_aside(stream, small, b"{}")
+    """The error text says when to retry, and the letter is kept."""
+    move_to_dead_letters(stream, small, b"{}")
     [(letter, _)] = small.xrange("dlq:f")
     letters = DeadLetters(small, "f")
-    small.rpush("stranger", *[b"x" * MIB] * 8)
+    small.rpush("unrelated", *[b"x" * MIB] * 8)
     small.config_set("maxmemory", 16 * MIB)
     with pytest.raises(DeadLetterError, match="over half full; replay once the feeds have caught up"):
         letters.replay(letter.decode())
-    small.delete("stranger")
+    small.delete("unrelated")
     letters.replay(letter.decode())
     assert small.xlen("dlq:f") == 0
 
 
 @pytest.mark.parametrize(
-    "said",
+    "message",
     [
         "OOM command not allowed when used memory > 'maxmemory'.",
         "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
@@ -194,14 +196,14 @@ def test_letters_are_not_replayed_into_a_redis_that_is_over_half_full(
         "ERR max number of clients reached",
     ],
 )
-def test_what_a_redis_says_while_it_takes_no_writes_is_an_outage(said: str) -> None:
-    """It is waited out: no crash, and no delivery counted."""
-    assert is_redis_outage(redis._parsers.base.BaseParser.parse_error(said))
+def test_an_error_of_a_redis_that_refuses_writes_is_an_outage(message: str) -> None:
+    """The worker retries: it does not crash, and no delivery is counted."""
+    assert is_redis_outage(redis._parsers.base.BaseParser.parse_error(message))
 
 
 @pytest.mark.parametrize(
-    "said", ["WRONGTYPE Operation against a key", "ERR unknown command", "NOGROUP No such key"]
+    "message", ["WRONGTYPE Operation against a key", "ERR unknown command", "NOGROUP No such key"]
 )
-def test_a_fault_of_ours_is_no_outage(said: str) -> None:
-    """Waiting would hide it for ever."""
-    assert not is_redis_outage(redis._parsers.base.BaseParser.parse_error(said))
+def test_an_error_of_the_program_is_not_an_outage(message: str) -> None:
+    """A retry would hide the fault."""
+    assert not is_redis_outage(redis._parsers.base.BaseParser.parse_error(message))

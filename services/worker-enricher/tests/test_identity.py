@@ -1,4 +1,4 @@
-"""Identity and order of messages."""
+"""Tests for the ids and sort keys of messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ parts = st.tuples(
 
 @given(parts, parts)
 def test_orders_compare_as_strings_like_their_numbers(a: tuple[int, ...], b: tuple[int, ...]) -> None:
-    """Redis and MongoDB compare strings; nanoseconds do not fit a Lua number."""
+    """Redis and MongoDB compare strings, because a Lua number cannot represent nanoseconds exactly."""
 
     def order(p: tuple[int, ...]) -> str:
         return cache_order(p[0], p[1], f"{p[2]}:{p[3]}")
@@ -24,7 +24,7 @@ def test_orders_compare_as_strings_like_their_numbers(a: tuple[int, ...], b: tup
 
 
 def test_an_id_depends_on_kind_feed_and_mid_and_nothing_else() -> None:
-    """Two equal quotes are two events; one event delivered twice is one document."""
+    """Two equal quotes are two documents. One event that is delivered twice is one document."""
     ids = {
         document_id(k, f, m)
         for k in ("underlying", "option_quote")
@@ -37,7 +37,7 @@ def test_an_id_depends_on_kind_feed_and_mid_and_nothing_else() -> None:
 
 
 def test_orders_have_the_contracts_shape() -> None:
-    """The cache's readers parse them."""
+    """Readers of the cache parse the orders."""
     index = example("cache-index") | {"order": cache_order(0, 1_795_548_000_123_456_789, "12:345")}
     bar = example("cache-ohlc-bar") | {"open_order": tick_order(1_795_548_000_123_456_789, "12:345")}
     assert validator("cache-index").is_valid(index)

@@ -1,4 +1,4 @@
-"""Intake: what the contract allows is read, everything else is refused with the field and the rule."""
+"""Tests for intake: valid messages are decoded, others are refused with the field and the rule."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def refusal(message: dict[str, Any] | bytes, *, arrived_ms: int | None = ARRIVED
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_golden_message_is_read(name: str) -> None:
-    """The reader owes the contract's producers exactly what the contract says."""
+    """Every example message of the contract is accepted."""
     message = read(body(example(name)), feed="nifty-replay", arrived_ms=ARRIVED_MS)
     assert type(message) is KINDS[name]
     assert message.mid == example(name)["mid"]
@@ -42,13 +42,13 @@ def test_a_golden_message_is_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_the_types_have_the_contracts_fields(name: str) -> None:
-    """A field added on one side only would be refused or lost; the test says so first."""
+    """If only one side had a new field, messages would be refused or the field would be lost."""
     assert {"kind", *KINDS[name].__struct_fields__} == set(validator(name).schema["properties"])
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_what_the_schema_refuses_is_refused(name: str) -> None:
-    """Reader and schema agree, field by field: a missing field, a wrong type, a value out of bounds."""
+    """For each field, decoder and schema agree on a missing value, a wrong type and a value out of range."""
     good = example(name)
     for field in good:
         missing = {key: value for key, value in good.items() if key != field}
@@ -58,7 +58,7 @@ def test_what_the_schema_refuses_is_refused(name: str) -> None:
 
 
 def test_a_refusal_names_the_field_and_never_the_payload() -> None:
-    """An operator must find the cause from the letter, and secrets must not travel in it."""
+    """The detail is enough to find the cause, and contains no secrets."""
     error = refusal({**example("market-underlying"), "price": "hunter2"})
     assert "$.price" in error.detail
     assert "hunter2" not in error.detail
@@ -80,13 +80,13 @@ def test_a_refusal_names_the_field_and_never_the_payload() -> None:
     ],
 )
 def test_a_body_that_is_no_message_is_refused_with_its_reason(raw: bytes, reason: str) -> None:
-    """Nothing that arrives may stop the worker."""
+    """No message may stop the worker."""
     assert refusal(raw).reason == reason
 
 
 @pytest.mark.parametrize("column", messages.Legs.__struct_fields__)
 def test_a_chain_with_a_short_column_is_refused(column: str) -> None:
-    """Columns belong together: one entry a strike."""
+    """Every column has one value per strike."""
     chain = example("market-option_chain")
     chain["puts"][column] = chain["puts"][column][:-1]
     error = refusal(chain)
@@ -95,17 +95,17 @@ def test_a_chain_with_a_short_column_is_refused(column: str) -> None:
 
 @pytest.mark.parametrize("strikes", [[23500.0, 23450.0], [23450.0, 23450.0]])
 def test_a_chain_whose_strikes_do_not_ascend_is_refused(strikes: list[float]) -> None:
-    """Everything downstream searches sorted strikes."""
+    """The later stages rely on sorted strikes."""
     assert refusal({**example("market-option_chain"), "strikes": strikes}).reason == "inconsistent"
 
 
 def test_an_expiry_that_is_no_date_is_refused() -> None:
-    """The pattern alone lets 30 February through."""
+    """The pattern alone would accept 30 February."""
     assert refusal({**example("market-option_quote"), "expiry": "2024-02-30"}).detail.startswith("$.expiry")
 
 
 def test_a_message_of_another_feed_is_refused() -> None:
-    """A mid is unique within its feed only."""
+    """A mid is unique only within its feed."""
     assert refusal({**example("market-underlying"), "feed": "other"}).reason == "inconsistent"
 
 
@@ -113,14 +113,14 @@ def test_a_message_of_another_feed_is_refused() -> None:
     ("seconds", "taken"), [(0, True), (299, True), (-299, True), (301, False), (-301, False)]
 )
 def test_a_live_event_must_lie_within_five_minutes_of_its_arrival(seconds: int, taken: bool) -> None:
-    """A wrong clock must not draw bars; a backlog, however old, is right."""
+    """A wrong clock must not create bars. Messages in an old backlog are valid."""
     tick = copy.deepcopy(example("market-underlying", 2)) | {"feed": "nifty-replay"}
     tick["ts"] = (ARRIVED_MS + seconds * 1000) * 1_000_000
     if taken:
         assert read(body(tick), feed="nifty-replay", arrived_ms=ARRIVED_MS)
     else:
         assert refusal(tick).reason == "clock_skew"
-        assert read(body(tick), feed="nifty-replay", arrived_ms=None), "readmitted letters may be late"
+        assert read(body(tick), feed="nifty-replay", arrived_ms=None), "replayed letters may be late"
 
 
 DAY_NS = 86_400 * 10**9
@@ -129,7 +129,7 @@ DAY_NS = 86_400 * 10**9
 @pytest.mark.parametrize("name", ["market-option_quote", "market-option_chain"])
 @pytest.mark.parametrize("days", [-1, 1, 6, -300])
 def test_an_expiry_whose_date_and_instant_disagree_is_refused(name: str, days: int) -> None:
-    """A chain measured to another day gave a volatility of 0.296 instead of 0.121."""
+    """With the wrong expiry day, a chain had a volatility of 0.296 instead of 0.121."""
     message = example(name)
     message["expiry_ts"] += days * DAY_NS
     error = refusal(message)
@@ -143,7 +143,7 @@ def test_an_expiry_whose_date_and_instant_disagree_is_refused(name: str, days: i
     [(-3, True), (-3.1, False), (10, True), (21, True), (26, True), (30, True), (30.1, False)],
 )
 def test_an_expiry_may_settle_on_the_neighbouring_date_of_utc(hours: float, taken: bool) -> None:
-    """The date is the exchange's: from a morning in Auckland to an evening in Honolulu, from midnight UTC."""
+    """The date is local to the exchange, anywhere between Auckland and Honolulu."""
     midnight = 1_719_446_400 * 10**9
     message = {**example("market-option_chain"), "expiry_ts": midnight + int(hours * 3600) * 10**9}
     if taken:
@@ -166,14 +166,14 @@ def test_an_expiry_may_settle_on_the_neighbouring_date_of_utc(hours: float, take
     ],
 )
 def test_a_symbol_that_contradicts_its_parts_is_refused(changes: dict[str, Any]) -> None:
-    """Product, expiry, side and strike are in the symbol and beside it; the refusal shows both."""
+    """The symbol repeats product, expiry, side and strike. The refusal shows both values."""
     message = example("market-option_quote") | changes
     error = refusal(message)
     assert (error.reason, message["symbol"] in error.detail) == ("inconsistent", True)
 
 
 def test_a_symbol_whose_product_ends_like_a_date_is_refused() -> None:
-    """What is left of it after its parts is no number."""
+    """The rest of such a symbol is not a number."""
     expiry = example("market-option_quote")["expiry"].replace("-", "")
     changes = {"product": "A", "symbol": f"A{expiry}C{expiry}C100"}
     with pytest.raises(RefusedError, match="inconsistent"):
@@ -186,7 +186,7 @@ def test_a_symbol_whose_product_ends_like_a_date_is_refused() -> None:
 
 @pytest.mark.parametrize("symbol", ["NIFTY20240627C23500", "NIFTY20240627C23500.0"])
 def test_a_symbol_may_write_its_strike_with_zeros(symbol: str) -> None:
-    """It is the number that counts."""
+    """Strikes are compared as numbers."""
     message = {**example("market-option_quote"), "symbol": symbol}
     assert read(body(message), feed="nifty-replay", arrived_ms=ARRIVED_MS)
 
@@ -194,14 +194,14 @@ def test_a_symbol_may_write_its_strike_with_zeros(symbol: str) -> None:
 @pytest.mark.parametrize("spot", [23.5, 2_000_000.0])
 @pytest.mark.parametrize("name", ["market-option_quote", "market-option_chain"])
 def test_a_spot_of_another_unit_is_refused(name: str, spot: float) -> None:
-    """Paise for rupees, or another product's price: no chain lies ten times away from its spot."""
+    """A spot that is ten times off is in another unit (paise for rupees) or of another product."""
     message = {**example(name), "spot_price": spot if "chain" in name else spot * (50 if spot > 1e6 else 0.5)}
     error = refusal(message)
     assert (error.reason, "spot_price" in error.detail) == ("inconsistent", True)
 
 
 def test_a_spot_far_from_the_forward_that_the_quotes_state_is_refused() -> None:
-    """Strikes reach from half to eight times the spot, but every pair says 4.5 times."""
+    """Strikes are between half and eight times the spot, but parity gives a forward of 4.5 times it."""
     message = example("market-option_chain")
     n = len(message["strikes"])
     message["strikes"] = [100.0 * (i + 1) for i in range(n)]
@@ -216,14 +216,14 @@ def test_a_spot_far_from_the_forward_that_the_quotes_state_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["market-option_quote", "market-option_chain"])
 def test_a_true_forward_far_from_the_spot_is_refused(name: str) -> None:
-    """The truth and the message are of one market."""
+    """The forward in `truth` must be near the message's spot."""
     iv = 0.1 if name.endswith("quote") else [0.1] * len(example("market-option_chain")["strikes"])
     truth = {"forward": 100.0, "discount": 1.0, "iv": iv} | ({"price": 1.0} if name.endswith("quote") else {})
     assert refusal({**example(name), "truth": truth}).reason == "inconsistent"
 
 
 def test_a_message_cannot_arrive_before_it_is_sent() -> None:
-    """Nor a live one be sent before it happens; five minutes are the clocks'."""
+    """A live message cannot be sent before its event either. Clocks may differ by five minutes."""
     tick = copy.deepcopy(example("market-underlying", 2)) | {"feed": "nifty-replay"}
     late = ARRIVED_MS * 1_000_000 + 301 * 10**9
     for changes in (
@@ -236,7 +236,7 @@ def test_a_message_cannot_arrive_before_it_is_sent() -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_replays_number_begins_with_the_epoch_of_its_mid(name: str) -> None:
-    """One of another epoch would stand before all that this replay still sends."""
+    """A message with a larger replay number would stay in the cache before all later ones."""
     message = example(name) | {"mid": "1732700000:17"}
     for replay in (1732700000 * 10**6, 1732700000 * 10**6 + 999_999):
         read(json.dumps(message | {"replay": replay}).encode(), feed=message["feed"], arrived_ms=None)
@@ -251,7 +251,7 @@ def test_a_replays_number_begins_with_the_epoch_of_its_mid(name: str) -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_no_text_is_read_with_a_character_too_many(name: str) -> None:
-    """`$` of Python takes a newline: every text of every kind, with one more character at either end."""
+    """Each text field refuses an extra character at either end. Python's `$` would accept a newline."""
     good = example(name)
     for field in (key for key, value in good.items() if isinstance(value, str)):
         for wrong in (good[field] + "\n", "\n" + good[field], good[field] + "\0", good[field] + "A" * 1000):

@@ -1,4 +1,4 @@
-"""Subscriber and Celery worker as real processes on real stores."""
+"""Tests of subscriber and Celery worker as real processes, with real stores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.tls import TlsMongo, TlsRedis
 
 @pytest.mark.parametrize("concurrency", ["1", "2"])
 def test_messages_go_through_celery_and_both_processes_end_cleanly(enricher: Any, concurrency: str) -> None:
-    """The thinnest slice of the product, in both pools; SIGTERM is answered with exit code 0."""
+    """Messages reach MongoDB with both Celery pools. Both processes exit with code 0 after SIGTERM."""
     processes = [enricher.start("subscriber"), enricher.start("worker", CONCURRENCY=concurrency)]
     enricher.publish(1, 500)
     enricher.wait_stored(500)
@@ -25,7 +25,9 @@ def test_messages_go_through_celery_and_both_processes_end_cleanly(enricher: Any
         process.terminate()
         assert process.wait(timeout=30) == 0
     log = (enricher.home / "worker.log").read_text()
-    assert "received" not in log, "a worker logs no line a task: errors would be rotated away"
+    assert "received" not in log, (
+        "a worker must not log a line per task: they would push errors out of the logs"
+    )
     assert "succeeded" not in log
 
 
@@ -45,7 +47,7 @@ def test_messages_go_through_stores_that_speak_tls_alone(
 
 @pytest.mark.parametrize("victim", ["worker", "subscriber"])
 def test_a_process_killed_under_load_loses_and_doubles_nothing(enricher: Any, victim: str) -> None:
-    """kill -9 at any moment: what was in hand comes back through the stream."""
+    """After kill -9 at any moment, the stream redelivers the entries of the interrupted batch."""
     processes = {role: enricher.start(role, BATCH_ENTRIES="20") for role in ("subscriber", "worker")}
     for round_ in range(3):
         first = round_ * 1000 + 1
@@ -62,7 +64,7 @@ def test_a_process_killed_under_load_loses_and_doubles_nothing(enricher: Any, vi
 def test_a_redis_that_is_killed_again_and_again_is_consumed_from_again(
     make_enricher: Any, own_redis: RedisServer, mongo_url: str, concurrency: str
 ) -> None:
-    """Whatever Celery was doing when the broker went: a task in hand or none."""
+    """Celery recovers whether it runs a task or is idle when the broker stops."""
     enricher = make_enricher(own_redis.url(), mongo_url)
     enricher.start("subscriber", BATCH_ENTRIES="5")
     enricher.start("worker", BATCH_ENTRIES="5", CONCURRENCY=concurrency)
@@ -77,10 +79,10 @@ def test_a_redis_that_is_killed_again_and_again_is_consumed_from_again(
 
 
 @pytest.mark.parametrize("concurrency", ["1", "2"])
-def test_a_worker_told_to_stop_while_mongodb_is_away_stops_and_loses_nothing(
+def test_a_worker_that_gets_sigterm_while_mongodb_is_down_stops_and_loses_nothing(
     make_enricher: Any, tmp_path: Path, redis_url: str, concurrency: str
 ) -> None:
-    """Its batch stays pending and is stored by the next worker once MongoDB is back."""
+    """Its batch stays pending. The next worker stores it once MongoDB is available again."""
     with MongoServer(tmp_path / "mongo") as mongod:
         enricher = make_enricher(redis_url, mongod.url)
         enricher.start("subscriber")
@@ -91,7 +93,7 @@ def test_a_worker_told_to_stop_while_mongodb_is_away_stops_and_loses_nothing(
         enricher.publish(51, 80)
         wait_until(lambda: enricher.pending() > 0, "a batch in hand")
         wait_until(lambda: enricher.probe(worker, "/readyz") == 503, "the outage is seen")
-        assert enricher.probe(worker, "/livez") == 200, "an outage of MongoDB is no reason to kill workers"
+        assert enricher.probe(worker, "/livez") == 200, "an outage of MongoDB must not restart workers"
         worker.terminate()
         assert worker.wait(timeout=30) == 0
         mongod.start()

@@ -1,4 +1,4 @@
-"""Log lines that a flood may not multiply."""
+"""Tests for the rate limit of log lines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from worker_enricher.sparse import Sparse
 
 
 def test_one_line_a_second_of_each_kind_and_how_many_were_left_out() -> None:
-    """The first is told at once, the rest are counted, and one kind silences no other."""
+    """The first line is due at once, further lines are counted, and kinds do not affect each other."""
     times = iter([0.0, 0.1, 0.2, 0.3, 1.0, 1.1, 5.0])
     sparse = Sparse(lambda: next(times))
     kinds = ["schema", "schema", "not_json", "schema", "schema", "schema", "schema"]

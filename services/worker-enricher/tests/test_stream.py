@@ -1,4 +1,4 @@
-"""The stream as its group sees it: bounded reads, taking over, forgetting, trimming."""
+"""Tests for the stream: limited reads, taking over, removal of consumers, trimming."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from devcluster.waiting import wait_until
 from worker_enricher.adapters.redis_client import connect as redis_client
 from worker_enricher.adapters.stream import GROUP, FeedStream
 
-BIG = 64 << 20  # bytes of a read that only the number of entries bounds
+BIG = 64 << 20  # bytes: so large that only the number of entries limits a read
 
 
 def add(client: redis.Redis, n: int, body: bytes = b"{}") -> list[str]:
@@ -22,19 +22,35 @@ def add(client: redis.Redis, n: int, body: bytes = b"{}") -> list[str]:
 def test_a_read_stops_once_its_bodies_are_large_enough(
     client: redis.Redis, stream: FeedStream, size: int
 ) -> None:
-    """Bytes bound a worker's memory, whatever the entries' size: 4 MiB and, at most, eight entries."""
+    """A read returns less than twice 4 MiB, for entries of any size, to limit a worker's memory."""
     ids = add(client, 100, b"x" * size)
     stream.ensure_group()
     read: list[str] = []
     while len(read) < 100:
         batch = stream.read_new("w", 256, 4 << 20)
-        assert 0 < sum(len(entry.body or b"") for entry in batch) <= (4 << 20) + 8 * size
+        assert 0 < sum(len(entry.body or b"") for entry in batch) < 2 * (4 << 20)
         read += [entry.id for entry in batch]
-    assert read == ids, "in order, each once"
+    assert read == ids, "each entry once, in order"
+
+
+def test_a_read_that_met_large_entries_is_careful_from_then_on(
+    client: redis.Redis, stream: FeedStream
+) -> None:
+    """One read can return 64 large entries only if entries grow suddenly."""
+    stream.ensure_group()
+    add(client, 2000)
+    while len(stream.read_new("w", 256, 4 << 20)) == 256:
+        pass
+    add(client, 200, b"x" * (1 << 20))
+    assert [len(stream.read_new("w", 256, 4 << 20)) for _ in range(3)] == [64, 4, 4]
+    add(client, 1000)
+    read = [len(stream.read_new("w", 256, 4 << 20)) for _ in range(40)]
+    assert read[-1] == 0
+    assert 256 in read, "larger reads again after small entries"
 
 
 def test_a_read_stops_at_its_number_of_entries(client: redis.Redis, stream: FeedStream) -> None:
-    """What is read in pieces is whole: order, bodies and marks."""
+    """A read in several commands returns all entries in order, with bodies and marks."""
     stream.ensure_group()
     ids = add(client, 300)
     client.xadd("feed:f", {"body": b"[]", "readmitted": "1"})
@@ -47,7 +63,7 @@ def test_a_read_stops_at_its_number_of_entries(client: redis.Redis, stream: Feed
 
 
 def test_taking_over_reads_no_bodies(client: redis.Redis, stream: FeedStream) -> None:
-    """256 entries of 1 MiB would not fit into the subscriber; a delivery is counted all the same."""
+    """256 bodies of 1 MiB would exceed the subscriber's memory. The delivery is counted nevertheless."""
     stream.ensure_group()
     ids = add(client, 3, b"x" * (1 << 20))
     stream.read_new("dead", 10, BIG)
@@ -63,7 +79,7 @@ def test_taking_over_reads_no_bodies(client: redis.Redis, stream: FeedStream) ->
 
 
 def test_entries_that_a_worker_keeps_are_not_taken_over(client: redis.Redis, stream: FeedStream) -> None:
-    """A worker that waits out an outage of MongoDB holds its batch; holding is no delivery."""
+    """A worker keeps its batch during an outage of MongoDB. This does not count as a delivery."""
     ids = add(client, 2)
     stream.ensure_group()
     stream.read_new("sub", 10, BIG)
@@ -74,11 +90,12 @@ def test_entries_that_a_worker_keeps_are_not_taken_over(client: redis.Redis, str
 
 
 def test_silent_consumers_that_hold_nothing_are_forgotten(client: redis.Redis, stream: FeedStream) -> None:
-    """Pods come and go; the group must not grow, and what they hold must not go with them."""
+    """Consumers of former pods are removed, but not while they have pending entries."""
     add(client, 1)
     stream.ensure_group()
     stream.read_new("holds", 1, BIG)
-    stream.read_new("empty", 1, BIG)
+    add(client, 1)
+    stream.acknowledge([entry.id for entry in stream.read_new("empty", 1, BIG)])
 
     def forgotten() -> bool:
         stream.forget_consumers(0)
@@ -90,9 +107,10 @@ def test_silent_consumers_that_hold_nothing_are_forgotten(client: redis.Redis, s
 def test_a_worker_that_reads_again_just_as_it_is_forgotten_loses_nothing(
     client: redis.Redis, stream: FeedStream, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A quiet feed's worker is silent for hours; its entries would vanish with its name."""
+    """A quiet feed's worker is idle for hours. Its removal must not lose entries that it reads meanwhile."""
     stream.ensure_group()
-    stream.read_new("quiet", 1, BIG)
+    add(client, 1)
+    stream.acknowledge([entry.id for entry in stream.read_new("quiet", 1, BIG)])
     [id_] = add(client, 1)
     other = FeedStream(redis_client(redis_url), "f", dlq_max_entries=1)
     execute = client.execute_command
@@ -111,14 +129,14 @@ def test_a_worker_that_reads_again_just_as_it_is_forgotten_loses_nothing(
 
 
 def test_a_worker_makes_a_lost_group_again_at_the_start(client: redis.Redis, stream: FeedStream) -> None:
-    """Its read is the first to notice, where the subscriber waits for room in the queue."""
+    """The worker's read may notice it first, while the subscriber waits for the queue."""
     ids = add(client, 2)
     assert stream.read_new("w", 10, BIG) == []
     assert [entry.id for entry in stream.read_new("w", 10, BIG)] == ids
 
 
 def test_fetch_returns_entries_in_order_and_marks_the_gone(client: redis.Redis, stream: FeedStream) -> None:
-    """A taken-over batch may have holes; nothing in between may slip in."""
+    """Some entries of a batch may be deleted. Other entries between them must not be returned."""
     ids = add(client, 5)
     client.xdel("feed:f", ids[2])
     wanted = [ids[0], ids[2], ids[4]]
@@ -130,19 +148,19 @@ def test_fetch_returns_entries_in_order_and_marks_the_gone(client: redis.Redis, 
 
 
 def test_trimming_removes_only_what_was_processed(client: redis.Redis, stream: FeedStream) -> None:
-    """Neither what is pending nor what was never read goes, however long the stream grows."""
+    """Pending and unread entries stay, however long the stream grows."""
     stream.trim()
     add(client, 2000)
     stream.trim()
     stream.ensure_group()
     stream.trim()
-    assert client.xlen("feed:f") == 2000, "nobody has read anything"
+    assert client.xlen("feed:f") == 2000, "no entry was read"
     ids = [entry.id for entry in stream.read_new("w", 1500, BIG)]
     stream.acknowledge([*ids[:900], *ids[901:]])
     stream.trim()
     left = [id_.decode() for id_, _ in client.xrange("feed:f")]
-    assert left[-1100] == ids[900], "the entry that is pending and all after it"
-    assert len(left) <= 1200, "whole nodes of 100 entries go"
+    assert left[-1100] == ids[900], "the pending entry and all later ones stay"
+    assert len(left) <= 1200, "Redis trims whole nodes of 100 entries"
     stream.acknowledge([ids[900]])
     stream.trim()
     assert 500 <= client.xlen("feed:f") <= 600

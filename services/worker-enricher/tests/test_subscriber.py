@@ -1,4 +1,4 @@
-"""The subscriber: work waits in the stream, what was left lying is taken over, poison is isolated."""
+"""Tests for the subscriber: back-pressure, tickets, taking over, isolation of bad entries."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from devcluster.waiting import wait_until
 from worker_enricher.adapters.stream import GROUP, FeedStream
 from worker_enricher.subscriber import Subscriber
 
-BIG = 64 << 20  # bytes of a read that only the number of entries bounds
+BIG = 64 << 20  # bytes: so large that only the number of entries limits a read
 
 
 class Queue:
-    """A Celery queue on paper: which tasks were sent, how many tickets, and how many tasks wait."""
+    """A fake Celery queue. It records tasks and tickets; the test sets the number of waiting tasks."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[list[str], int]] = []
@@ -63,15 +63,15 @@ def step_until(sub: Subscriber, condition: Any, what: str) -> None:
 
 
 def test_entries_published_before_the_group_existed_are_read(client: redis.Redis, stream: FeedStream) -> None:
-    """A feed may start before its first enricher, and a flushed Redis forgets the group."""
+    """A feed may start before its first enricher, and a flushed Redis has no group."""
     ids = add(client, 3)
     queue = Queue()
     step_until(subscriber(stream, queue), lambda: queue.tickets, "a worker is called")
     assert [entry.id for entry in stream.read_new("w", 10, BIG)] == ids
 
 
-def test_no_worker_is_called_while_the_queue_is_full(client: redis.Redis, stream: FeedStream) -> None:
-    """Back-pressure: entries wait in the stream, unread, so their number is the lag."""
+def test_no_ticket_is_sent_while_the_queue_is_full(client: redis.Redis, stream: FeedStream) -> None:
+    """Entries wait unread in the stream, so their number is the lag."""
     queue = Queue()
     queue.held = 1
     sub = subscriber(stream, queue, claim_idle_ms=60_000)
@@ -82,11 +82,11 @@ def test_no_worker_is_called_while_the_queue_is_full(client: redis.Redis, stream
     assert (queue.tickets, client.xinfo_groups("feed:f")[0]["lag"]) == (0, 5)
     queue.held = 0
     sub.step()
-    assert (queue.tickets, client.xinfo_groups("feed:f")[0]["lag"]) == (1, 5), "the worker reads, nobody else"
+    assert (queue.tickets, client.xinfo_groups("feed:f")[0]["lag"]) == (1, 5), "only workers read"
 
 
 def test_a_worker_that_took_its_ticket_gets_time_to_read(client: redis.Redis, stream: FeedStream) -> None:
-    """Else each turn until then would call another worker for the same entries."""
+    """Otherwise each iteration until the read would send another ticket for the same entries."""
     add(client, 3)
     now = 100.0
     queue = Queue()
@@ -97,7 +97,7 @@ def test_a_worker_that_took_its_ticket_gets_time_to_read(client: redis.Redis, st
     assert queue.tickets == 1
     stream.read_new("w", 2, BIG)
     sub.step()
-    assert queue.tickets == 2, "one is left, for another worker"
+    assert queue.tickets == 2, "one entry is left for another worker"
 
 
 def test_a_lost_ticket_is_replaced(client: redis.Redis, stream: FeedStream) -> None:
@@ -117,7 +117,7 @@ def test_a_lost_ticket_is_replaced(client: redis.Redis, stream: FeedStream) -> N
 
 
 def test_a_ticket_that_waits_is_not_lost(client: redis.Redis, stream: FeedStream) -> None:
-    """All workers are busy: more tickets would only wait behind it."""
+    """If all workers are busy, more tickets would only wait behind the first."""
     add(client, 3)
     now = 100.0
     queue = Queue()
@@ -130,10 +130,10 @@ def test_a_ticket_that_waits_is_not_lost(client: redis.Redis, stream: FeedStream
     assert queue.tickets == 1
 
 
-def test_what_a_waiting_worker_takes_calls_no_other(
+def test_entries_that_a_waiting_worker_reads_need_no_ticket(
     client: redis.Redis, stream: FeedStream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker that waits in the stream has an entry before the subscriber can look at it."""
+    """A worker that waits at the stream reads an entry before the subscriber sees it."""
     wait = stream.wait_for_entry
 
     def taken_meanwhile(after: str, block_ms: int) -> bool:
@@ -150,8 +150,8 @@ def test_what_a_waiting_worker_takes_calls_no_other(
     assert queue.tickets == 0
 
 
-def test_a_quiet_feed_calls_nobody(client: redis.Redis, stream: FeedStream) -> None:
-    """A ticket for nothing would cost a worker a task every few milliseconds."""
+def test_a_quiet_feed_gets_no_tickets(client: redis.Redis, stream: FeedStream) -> None:
+    """Tickets without entries would cost a worker a task every few milliseconds."""
     ids = add(client, 3)
     stream.ensure_group()
     stream.read_new("w", 10, BIG)
@@ -163,10 +163,10 @@ def test_a_quiet_feed_calls_nobody(client: redis.Redis, stream: FeedStream) -> N
     assert queue.tickets == 0
 
 
-def test_what_a_dead_consumer_left_is_taken_over_first_together_then_alone(
+def test_entries_of_a_dead_consumer_are_taken_over_first_together_then_alone(
     client: redis.Redis, stream: FeedStream
 ) -> None:
-    """A batch comes back whole once; from the third delivery on entries come alone, so poison is isolated."""
+    """From the third delivery on each entry has its own task, to isolate one that kills its worker."""
     ids = add(client, 3)
     stream.ensure_group()
     assert [entry.id for entry in stream.read_new("dead", 10, BIG)] == ids
@@ -182,7 +182,7 @@ def test_what_a_dead_consumer_left_is_taken_over_first_together_then_alone(
 def test_entries_of_a_task_that_still_waits_use_up_no_delivery(
     client: redis.Redis, stream: FeedStream
 ) -> None:
-    """While no worker is there nothing was tried: a long absence must not end in dead letters."""
+    """Without a worker there is no attempt, so a long absence of workers creates no dead letters."""
     ids = add(client, 3)
     stream.ensure_group()
     stream.read_new("dead", 10, BIG)
@@ -202,7 +202,7 @@ def test_entries_of_a_task_that_still_waits_use_up_no_delivery(
 def test_an_entry_past_its_last_delivery_becomes_a_dead_letter(
     client: redis.Redis, stream: FeedStream
 ) -> None:
-    """It is set aside whole, with its reason, and no longer pending."""
+    """The dead letter has the whole body and the reason. The entry is no longer pending."""
     ids = add(client, 1, b"poison")
     stream.ensure_group()
     stream.read_new("dead", 10, BIG)
@@ -216,11 +216,11 @@ def test_an_entry_past_its_last_delivery_becomes_a_dead_letter(
 
 
 def test_two_subscribers_never_take_the_same_entry(client: redis.Redis, stream: FeedStream) -> None:
-    """What a dead worker left goes to one of them."""
+    """Each entry of a dead worker goes to one of them."""
     add(client, 50)
     stream.ensure_group()
     left = [entry.id for entry in stream.read_new("dead", 20, BIG)]
-    client.xclaim("feed:f", GROUP, "dead", 0, left, idle=60_000, retrycount=1)  # nothing else is idle as long
+    client.xclaim("feed:f", GROUP, "dead", 0, left, idle=60_000, retrycount=1)  # idle the longest
     queues = [Queue(), Queue()]
     subs = [
         subscriber(stream, queue, f"s{number}", batch_entries=7, claim_idle_ms=60_000)
@@ -240,7 +240,7 @@ def test_two_subscribers_never_take_the_same_entry(client: redis.Redis, stream: 
 def test_a_group_lost_while_running_is_made_again_at_the_start(
     client: redis.Redis, stream: FeedStream
 ) -> None:
-    """After FLUSHALL the feed goes on: `$` would skip what came in between."""
+    """After FLUSHALL the feed continues. A group at `$` would skip entries that arrived in between."""
     queue = Queue()
     sub = subscriber(stream, queue)
     stream.ensure_group()
@@ -251,7 +251,7 @@ def test_a_group_lost_while_running_is_made_again_at_the_start(
 
 
 def test_the_subscriber_trims_while_the_queue_is_full(client: redis.Redis, stream: FeedStream) -> None:
-    """Memory is freed by whoever drains the stream: the generator may be waiting for it."""
+    """The generator may be paused until trimming frees memory in Redis."""
     queue = Queue()
     add(client, 1000)
     stream.ensure_group()

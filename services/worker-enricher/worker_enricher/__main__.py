@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 
-# Process 1 of a container does not hear a SIGTERM for which it has no handler yet, and imports take a second.
+# Set the handler before the slow imports (about 1 s): process 1 of a container ignores SIGTERM without one.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 import argparse  # noqa: E402
@@ -51,7 +51,10 @@ def _dlq(settings: Settings, args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; a wrong id is one line on stderr, a wrong setting ends in load()."""
+    """Run one command. Returns the exit code: 1 if a dead letter's id is wrong (the reason is on stderr).
+
+    Raises SystemExit(2) if a setting is invalid.
+    """
     args = _parser().parse_args(argv)
     if args.command == "worker":
         from worker_enricher.worker import Worker

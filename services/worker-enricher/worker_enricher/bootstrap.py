@@ -1,6 +1,6 @@
-"""Builds the subscriber and what it shares with the worker (see `worker`).
+"""Build and run the subscriber. Also builds the objects that the subscriber shares with `worker`.
 
-NB: the subscriber must not import NumPy or pymongo: it needs neither, and they double its memory.
+NB: the subscriber must not import NumPy or PyMongo: it needs neither, and they double its memory.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _STALLED_AFTER_S = 60.0
 
 
 def consumer_name(role: str) -> str:
-    """Who we are in the consumer group: unique among all pods and processes."""
+    """Return this process's name in the consumer group, unique among all pods and processes."""
     return f"{role}-{socket.gethostname()}-{os.getpid()}"
 
 
 def feed_stream(client: redis.Redis, settings: Settings) -> FeedStream:
-    """The stream of this feed and its dead letters."""
+    """Return the stream and the dead letters of the feed in `settings`."""
     return FeedStream(
         client,
         settings.feed,
@@ -42,7 +42,7 @@ def feed_stream(client: redis.Redis, settings: Settings) -> FeedStream:
 
 
 class CeleryQueue:
-    """The feed's Celery queue on Redis (see `subscriber.Queue`)."""
+    """The feed's Celery queue in Redis. Implements `subscriber.Queue`."""
 
     def __init__(self, app: Celery, broker: redis.Redis, feed: str) -> None:
         self._app, self._broker, self._feed, self._queue = app, broker, feed, queue_name(feed)

@@ -1,4 +1,4 @@
-"""OHLC bars of ticks. Merging is by min, max, first and last, so order and repetition change nothing."""
+"""Build OHLC bars from ticks. The merge of bars does not depend on the order or repetition of ticks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ WINDOWS_MINUTES = (1, 5, 15, 60)
 
 
 class Bar(NamedTuple):
-    """One window [start, start + N min), aligned to the UTC clock; `start` in epoch seconds.
+    """An OHLC bar of the window [start, start + N min), aligned to UTC; `start` in seconds since the epoch.
 
-    `open_order` and `close_order` are `identity.tick_order` of the first and the last tick.
+    `open_order` and `close_order` are the `identity.tick_order` of the first and of the last tick.
     """
 
     start: int
@@ -23,7 +23,7 @@ class Bar(NamedTuple):
     close_order: str
 
     def merge(self, other: Bar) -> Bar:
-        """The bar of both bars' ticks; commutative, associative and idempotent."""
+        """Return the bar of the ticks of both bars. The merge is commutative, associative and idempotent."""
         first = self if self.open_order <= other.open_order else other
         last = self if self.close_order >= other.close_order else other
         return Bar(
@@ -38,7 +38,10 @@ class Bar(NamedTuple):
 
 
 def bars(ticks: Iterable[tuple[str, int, float, str]]) -> dict[tuple[str, int], list[Bar]]:
-    """Bars of (product, ts in ns, price, order) ticks, by (product, window in minutes), ascending."""
+    """Return the bars of (product, ts in ns, price, order) ticks, by (product, window in minutes).
+
+    The bars of each window size are in ascending order of time.
+    """
     finest: dict[tuple[str, int], Bar] = {}
     for product, ts, price, order in ticks:
         start = ts // 60_000_000_000 * 60

@@ -1,7 +1,8 @@
-"""What a message says twice must agree: else one of the two is wrong, and nobody knows which.
+"""Compare the redundant fields of a message, and refuse the message if they disagree.
 
-Every refusal is `inconsistent` and names both values, which the contract's patterns have bounded. Costs a
-microsecond or two a message: nothing here looks at more than a few entries of a column, lengths apart.
+Refusals have the reason `inconsistent` and name both values, whose length the contract's patterns limit. The
+checks take one or two microseconds per message: except for lengths and the order of strikes, they read only a
+few entries of each column.
 """
 
 from __future__ import annotations
@@ -18,43 +19,50 @@ _HOUR_NS = 3600 * 10**9
 _DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 _EPOCH = date(1970, 1, 1).toordinal()
 EARLIEST_NS, LATEST_NS = -3 * _HOUR_NS, 30 * _HOUR_NS
-"""When a contract of a date may settle, from that date's midnight in UTC: 10:00 in Auckland (UTC+13) to 20:00
-in Honolulu (UTC-10)."""
+"""Earliest and latest settlement of a contract, relative to midnight UTC of its expiry date: 10:00 in
+Auckland (UTC+13) and 20:00 in Honolulu (UTC-10)."""
 CHAIN_RATIO = 10.0
-"""How far the spot may lie outside a chain's strikes: further is another unit or product."""
+"""Maximum ratio between the spot and a chain's nearest strike. A larger one means another unit or product."""
 QUOTE_RATIO = 1000.0
-"""The same of a single strike, which may be any of a chain."""
+"""Maximum ratio between the spot and a single quote's strike, which may be any strike of a chain."""
 FORWARD_RATIO = 3.0
-"""How far the forward that put-call parity states may lie from the spot, and a stated true one."""
+"""Maximum ratio between the spot and a forward: the one from put-call parity, or the one in `truth`."""
 MAX_SKEW_NS = 300 * 10**9
 PASSES = 1_000_000
-"""How many passes over a recording have the same epoch."""
+"""Maximum number of passes over a recording in one epoch."""
 
 
 def check_times(ts: int, sent_ts: int, replay: int, arrived_ns: int) -> None:
-    """A live event is sent after it happens, and nothing arrives before it is sent, clocks aside."""
+    """Check that a live event is sent after it happens and arrives after it is sent, within MAX_SKEW_NS.
+
+    Times are in ns since the epoch. Raises RefusedError.
+    """
     if not replay and ts - sent_ts > MAX_SKEW_NS:
-        raise _differ("ts", ts, "sent_ts", sent_ts, "sent more than 300 s before it happened")
+        raise _differ("ts", ts, "sent_ts", sent_ts, "sent more than 300 s before the event")
     if sent_ts - arrived_ns > MAX_SKEW_NS:
-        raise _differ("sent_ts", sent_ts, "its arrival", arrived_ns, "sent more than 300 s after it")
+        raise _differ("sent_ts", sent_ts, "its arrival", arrived_ns, "sent more than 300 s after its arrival")
 
 
 def check_replay(mid: str, replay: int) -> None:
-    """A replay's number begins with the epoch of its `mid`; 0 is a live market and not asked about.
+    """Check that a replay's number starts with the epoch of its `mid`. Raises RefusedError.
 
-    It orders the cache before all else, so that one too large would hide every later message.
+    Do not call it for a live market (0). The number is the first criterion in the order of the cache: one
+    that is too large would hide every later message.
     """
     if f"{replay // PASSES}:" != mid[: mid.index(":") + 1]:
         raise _differ("replay", replay, "mid", mid, f"the epoch, times {PASSES}, and the pass")
 
 
 def check_quote(quote: OptionQuote) -> None:
-    """Symbol and its parts, expiry date and instant, prices of one underlying. Raises RefusedError."""
+    """Check the symbol against its parts, the expiry date against its time, and the scale of the prices.
+
+    Raises RefusedError.
+    """
     _check_expiry(quote.expiry, quote.expiry_ts)
     right = quote.option_type[0]
     stem = f"{quote.product}{quote.expiry.replace('-', '')}{right}"
     strike = quote.symbol.removeprefix(stem)
-    # A product may end like a date: what is left of the symbol need not be a number.
+    # A product's name may end like a date, so the rest of the symbol is not always a number.
     if strike == quote.symbol or not _DECIMAL.fullmatch(strike) or float(strike) != quote.strike:
         raise _differ("symbol", quote.symbol, "its parts", f"{stem}{quote.strike:.15g}")
     _check_ratio("spot_price", quote.spot_price, "strike", quote.strike, QUOTE_RATIO)
@@ -63,7 +71,10 @@ def check_quote(quote: OptionQuote) -> None:
 
 
 def check_chain(chain: OptionChain) -> None:
-    """Columns of one length, expiry date and instant, prices of one underlying. Raises RefusedError."""
+    """Check the columns' lengths, the order of strikes, the expiry and the scale of the prices.
+
+    Raises RefusedError.
+    """
     _check_expiry(chain.expiry, chain.expiry_ts)
     strikes = chain.strikes
     size = len(strikes)
@@ -94,7 +105,7 @@ def _check_expiry(expiry: str, expiry_ts: int) -> None:
 
 @lru_cache(maxsize=1024)
 def _midnight_ns(expiry: str) -> int | None:
-    """Start of the date in UTC, ns since the epoch; None if the calendar has no such date."""
+    """Return midnight UTC of the date, in ns since the epoch, or None if the date does not exist."""
     try:
         return (date.fromisoformat(expiry).toordinal() - _EPOCH) * 24 * _HOUR_NS
     except ValueError:
@@ -112,7 +123,10 @@ def _check_ratio(one: str, value: float, other: str, reference: float, ratio: fl
 
 
 def _check_parity(chain: OptionChain) -> None:
-    """The forward that three strikes state by their bids and asks, if all that are quoted agree on it."""
+    """Compare the spot with the forwards that put-call parity gives at three strikes.
+
+    Raises RefusedError if two or more of them are quoted and all are too far from the spot.
+    """
     spot, calls, puts = chain.spot_price, chain.calls, chain.puts
     last = len(chain.strikes) - 1
     stated = []

@@ -1,4 +1,4 @@
-"""Dead letters of a feed: list them, look at one, send them back into the stream."""
+"""The dead letters of a feed: list them, show one, replay them into the stream."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import redis
 
 
 class DeadLetterError(Exception):
-    """The letter does not exist or cannot be replayed; the message says which and why."""
+    """The dead letter does not exist or cannot be replayed. The message gives its id and the reason."""
 
 
 class DeadLetters:
@@ -20,13 +20,13 @@ class DeadLetters:
         self._client, self._feed, self._key = client, feed, f"dlq:{feed}"
 
     def letters(self, limit: int) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The newest `limit` letters as (id, letter), newest first."""
+        """Yield the newest `limit` letters as (id, letter), newest first."""
         answer: Any = self._client.xrevrange(self._key, count=limit)
         for id_, fields in answer:
             yield id_.decode(), json.loads(fields[b"letter"])
 
     def letter(self, letter_id: str) -> tuple[dict[str, Any], bytes]:
-        """One letter and its body as it came. Raises DeadLetterError."""
+        """Return one letter and its original body. Raises DeadLetterError if there is no such letter."""
         try:
             answer: Any = self._client.xrange(self._key, letter_id, letter_id, count=1)
         except redis.ResponseError:
@@ -37,10 +37,11 @@ class DeadLetters:
         return json.loads(fields[b"letter"]), fields[b"body"]
 
     def replay(self, letter_id: str) -> str:
-        """Append the body to the feed's stream again and drop the letter, in one transaction.
+        """Append the body to the feed's stream again and delete the letter, in one transaction.
 
-        Its `mid` is kept, so a message that was stored after all is not stored twice; as readmitted, it
-        may be late. Returns the new entry's id. Raises DeadLetterError.
+        The body keeps its `mid`, so a message that is stored already is not stored twice. The new entry is
+        marked as readmitted, so that the limit on late messages does not apply. Returns the new entry's id.
+        Raises DeadLetterError if the letter is missing or truncated, or if Redis is over half full.
         """
         letter, body = self.letter(letter_id)
         if self._over_half_full():
@@ -61,6 +62,6 @@ class DeadLetters:
         try:
             memory: Any = self._client.info("memory")
         except redis.exceptions.NoPermissionError:
-            return False  # as in the script that bounds the letters: unknown is no reason to refuse
+            return False  # unknown: do not refuse, as in move_to_dead_letters.lua
         used = memory["used_memory"] - memory.get("mem_not_counted_for_evict", 0)
         return bool(memory["maxmemory"] and used > memory["maxmemory"] / 2)

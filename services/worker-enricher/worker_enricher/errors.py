@@ -1,4 +1,4 @@
-"""What can go wrong with one entry, and what can go wrong around it."""
+"""The errors of this service: for one entry, and for the stores."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ Reason = Literal[
 
 
 class EnricherError(Exception):
-    """Base of this service's errors."""
+    """Base class of this service's errors."""
 
 
 class RefusedError(EnricherError):
-    """This entry can never be stored: it goes to the dead letters, its neighbours go on.
+    """An entry that can never be stored. It goes to the dead letters; the rest of its batch continues.
 
-    `detail` names the field and the rule, never the payload.
+    `detail` names the field and the rule, never the whole payload.
     """
 
     def __init__(self, reason: Reason, detail: str) -> None:
@@ -26,8 +26,8 @@ class RefusedError(EnricherError):
 
 
 class StoreRejectedError(EnricherError):
-    """MongoDB refused documents for another reason than being there already."""
+    """MongoDB refused documents, and not because they already exist."""
 
 
 class StoreFullError(EnricherError):
-    """MongoDB takes no writes for now (no disk space, over quota): an outage, whatever the document."""
+    """MongoDB refuses all writes for now (no disk space, over quota). This is an outage."""

@@ -1,4 +1,4 @@
-"""Names and order of messages: what makes storing twice store once, and late arrive late."""
+"""Ids and sort keys of messages, for idempotent writes and for a cache that late messages do not change."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ Kind = Literal["underlying", "option_quote", "option_chain"]
 
 
 def document_id(kind: Kind, feed: str, mid: str) -> bytes:
-    """The `_id` of a message: BLAKE2b-96 of its names, not of its body, for equal quotes are two events."""
+    """Return the `_id` of a message: the 12-byte BLAKE2b hash of kind, feed and mid.
+
+    The body is not part of the hash: two equal quotes are two events.
+    """
     return blake2b(f"{kind}\0{feed}\0{mid}".encode(), digest_size=12).digest()
 
 
 def tick_order(ts: int, mid: str) -> str:
-    """(ts, epoch, seq) as fixed-width decimals: compares as a string, also in Lua and MongoDB."""
+    """Return (ts, epoch, seq) as fixed-width decimals, which sort as strings, also in Lua and MongoDB."""
     epoch, _, seq = mid.partition(":")
     return f"{ts:019d}-{epoch:0>10}-{seq:0>15}"
 
 
 def cache_order(replay: int, ts: int, mid: str) -> str:
-    """(replay, ts, epoch, seq) as fixed-width decimals: which of two messages is the newer for `latest:*`."""
+    """Return (replay, ts, epoch, seq) as fixed-width decimals. `latest:*` keeps the largest."""
     return f"{replay:017d}-{tick_order(ts, mid)}"

@@ -1,4 +1,4 @@
-"""A body of the stream is decoded, bounded and cross-checked, or refused with a reason."""
+"""Decode and validate the body of a stream entry, or refuse it with a reason."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
 
 def read(body: bytes, *, feed: str, arrived_ms: int | None) -> Message:
-    """The message in `body`, as it came from the stream of `feed`.
+    """Return the message in `body`, which came from the stream of `feed`.
 
-    `arrived_ms` is when Redis took the entry in (epoch milliseconds): live events must lie within
-    five minutes of it. It is the arrival that counts, not now: a backlog is late, not wrong.
-    None skips that check (an entry readmitted from the dead letters). Raises RefusedError.
+    `arrived_ms` is when Redis received the entry, in milliseconds since the epoch. The time of a live event
+    must be within five minutes of it. The check does not use the current time, because a message in a backlog
+    is late but valid. None skips the check, for an entry replayed from the dead letters.
+    Raises RefusedError if the message is invalid.
     """
     if len(body) > MAX_BODY_BYTES:
-        raise RefusedError("too_large", f"the body has {len(body)} bytes; at most {MAX_BODY_BYTES}")
+        raise RefusedError("too_large", f"the body has {len(body)} bytes; the limit is {MAX_BODY_BYTES}")
     try:
         message = _decoder.decode(body)
     except msgspec.ValidationError as error:
@@ -30,7 +31,7 @@ def read(body: bytes, *, feed: str, arrived_ms: int | None) -> Message:
             raise RefusedError("not_finite", "NaN and Infinity are not JSON numbers") from None
         raise RefusedError("not_json", str(error)) from None
     if message.feed != feed:
-        raise RefusedError("inconsistent", f"$.feed: {message.feed}, in the stream of {feed}")
+        raise RefusedError("inconsistent", f"$.feed: {message.feed} in the stream of {feed}")
     if message.replay:
         check_replay(message.mid, message.replay)
     if isinstance(message, OptionChain):
@@ -46,5 +47,5 @@ def _check_clock(message: Message, arrived_ns: int) -> None:
     skew_ns = message.ts - arrived_ns
     if not message.replay and abs(skew_ns) > MAX_SKEW_NS:
         seconds = skew_ns // 1_000_000_000
-        raise RefusedError("clock_skew", f"$.ts: {seconds} s from its arrival; at most 300 s unless replayed")
+        raise RefusedError("clock_skew", f"$.ts: {seconds} s from its arrival; the limit is 300 s if live")
     check_times(message.ts, message.sent_ts, message.replay, arrived_ns)

@@ -1,6 +1,6 @@
-"""Market messages as they arrive, every text and number bounded.
+"""Types of the incoming market messages, with limits on every text and number.
 
-The types mirror `services/contracts/schemas/market-*.schema.json`; the tests hold both against each other.
+The types mirror `services/contracts/schemas/market-*.schema.json`; tests compare them with the schemas.
 Patterns end in `\\Z`: Python's `$` also matches before a newline.
 """
 
@@ -57,7 +57,7 @@ class QuoteTruth(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
 
 
 class OptionQuote(_Message, frozen=True, tag_field="kind", tag="option_quote"):
-    """One contract's quote."""
+    """A quote of one option contract. Times are in ns since the epoch, prices per share."""
 
     symbol: _Symbol
     expiry: _Expiry
@@ -79,7 +79,7 @@ class OptionQuote(_Message, frozen=True, tag_field="kind", tag="option_quote"):
 
 
 class Legs(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
-    """Calls or puts of a chain: one list a column, one entry a strike."""
+    """The calls or the puts of a chain: one list per column, with one value per strike."""
 
     bid: _Prices
     ask: _Prices
@@ -99,7 +99,7 @@ class ChainTruth(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
 
 
 class OptionChain(_Message, frozen=True, tag_field="kind", tag="option_chain"):
-    """One expiry's chain as columns."""
+    """The option chain of one expiry, as columns."""
 
     expiry: _Expiry
     expiry_ts: _Nanos

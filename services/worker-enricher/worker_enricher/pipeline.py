@@ -1,6 +1,6 @@
-"""Messages in, enriched messages out: pure, so it can be tested and timed without any store.
+"""Enrich a batch of messages. Pure functions: no I/O, so they can be tested and timed without stores.
 
-Whatever a batch leads to is written down in an `Enriched`; `runner` carries it out.
+The result, `Enriched`, describes all writes of the batch. `runner` executes them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 
 from worker_enricher.candles import Bar, bars
-from worker_enricher.domain.chain import ChainColumns, LegColumns, enrich_chains
+from worker_enricher.domain.chain import enrich_chains
+from worker_enricher.domain.chain_arrays import ChainColumns, LegColumns
 from worker_enricher.domain.quotes import QuoteColumns, enrich_quotes
 from worker_enricher.identity import Kind, cache_order, document_id, tick_order
 from worker_enricher.messages import Legs, Message, OptionChain, OptionQuote, Underlying
@@ -33,7 +34,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Forward(NamedTuple):
-    """The parity forward of an expiry and what it was measured at; prices per share."""
+    """The parity forward of an expiry, its discount factor and the spot at that time; prices per share."""
 
     forward: float
     discount: float
@@ -42,7 +43,7 @@ class Forward(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """A candidate for the cache: written only if its `order` is newer than what is there from its feed."""
+    """A candidate for the cache. It is written only if the cache has no newer `order` from its feed."""
 
     feed: str
     product: str
@@ -59,7 +60,11 @@ class Latest:
 
 @dataclass(slots=True)
 class Enriched:
-    """All that follows from one batch."""
+    """All results of one batch.
+
+    Keys: `documents` by kind; `latest` by (product, field of the index); `bars` by (product, minutes);
+    `forwards` by (product, expiry). `published` keeps the order of publishing.
+    """
 
     documents: dict[Kind, list[dict[str, Any]]] = field(default_factory=dict)
     published: list[tuple[Kind, bytes]] = field(default_factory=list)
@@ -71,7 +76,11 @@ class Enriched:
 def enrich(
     messages: Sequence[Message], *, forwards: Mapping[tuple[str, str], Forward], now_ns: int
 ) -> Enriched:
-    """Enrich a batch. `forwards` by (product, expiry) serve quotes whose chain is not in the batch."""
+    """Enrich a batch.
+
+    `forwards`, by (product, expiry), are for quotes whose chain is not in the batch. `now_ns` is the time of
+    processing, in ns since the epoch.
+    """
     result = Enriched()
     clock = _Clock(now_ns)
     _chains([m for m in messages if isinstance(m, OptionChain)], clock, result)
@@ -82,14 +91,14 @@ def enrich(
 
 
 class _Clock:
-    """The batch's processing time, formatted once."""
+    """The time at which the batch is processed, formatted once for all messages."""
 
     def __init__(self, now_ns: int) -> None:
         self.processed_at = _instant(now_ns)
         self.processed_iso = _rfc3339(self.processed_at)
 
     def head(self, kind: str, message: Message) -> dict[str, Any]:
-        """The fields that every enriched message starts with."""
+        """Return the first fields of every enriched message."""
         return {
             "type": kind,
             "mid": message.mid,
@@ -257,7 +266,7 @@ _QUOTE_FIELDS = tuple(
 
 
 def _forward_now(quote: OptionQuote, forwards: Mapping[tuple[str, str], Forward]) -> Forward | None:
-    """The expiry's last parity forward, moved with the spot since: F/S changes slowly, S does not."""
+    """Return the expiry's last parity forward, scaled with the change of the spot: F/S changes slowly."""
     known = forwards.get((quote.product, quote.expiry))
     if known is None:
         return None
@@ -265,5 +274,5 @@ def _forward_now(quote: OptionQuote, forwards: Mapping[tuple[str, str], Forward]
 
 
 def expiries_needed(messages: Iterable[Message]) -> set[tuple[str, str]]:
-    """The (product, expiry) pairs whose forward the batch's quotes need and its chains may not give."""
+    """Return the (product, expiry) pairs whose forwards the quotes among `messages` need."""
     return {(m.product, m.expiry) for m in messages if isinstance(m, OptionQuote)}

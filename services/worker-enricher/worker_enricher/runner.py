@@ -1,7 +1,7 @@
-"""One batch from the stream to the stores: fetch, validate, compute, store, publish, acknowledge.
+"""Process one batch: read it from the stream, validate, compute, store, publish, acknowledge.
 
-The order is the guarantee: an entry is acknowledged only after MongoDB has it, so whatever dies in
-between, the entry is delivered again, and its `_id` makes the second time a no-op.
+This order guarantees at-least-once processing: an entry is acknowledged only after MongoDB has stored it. If
+a process dies before that, the stream delivers the entry again. Its `_id` makes the second write a no-op.
 """
 
 from __future__ import annotations
@@ -34,25 +34,28 @@ _MID = re.compile(rb'"mid"\s*:\s*"([0-9]{1,10}:[0-9]{1,15})"')
 
 MESSAGES = Counter("enricher_messages_total", "Messages stored, by kind.", ["kind"])
 REFUSED = Counter("enricher_refused_total", "Entries moved to the dead letters, by reason.", ["reason"])
-VANISHED = Counter("enricher_vanished_total", "Entries that were gone from the stream before they were read.")
-RETRIES = Counter("enricher_store_retries_total", "Waits for a store that did not answer.")
+VANISHED = Counter("enricher_vanished_total", "Entries deleted from the stream before they were read.")
+RETRIES = Counter("enricher_store_retries_total", "Retries because a store was unavailable.")
 BATCH_SECONDS = Histogram(
     "enricher_batch_seconds", "Time of one batch.", buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2, 10)
 )
 
 
 _MAX_BATCH_BYTES = 4 << 20
-# Of entries that were taken over: they come by id, so only their number bounds their bytes.
+# Entries taken over are read by id, so only their number limits their bytes.
 _FETCHED_AT_ONCE = 8
-# How long a worker waits in the stream for the next entry. A ticket through Celery costs more than a batch.
+# How long a worker waits at the stream for the next entry. A task through Celery costs more than a batch.
 _LINGER_MS = 50
-# How long one ticket may last. Then Celery has its turn: entries that were taken over, its connection.
-_SHIFT_S = 1.0
+# How long one task reads new entries. Then Celery can run other tasks and maintain its connection.
+_TASK_S = 1.0
 _T = TypeVar("_T")
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether a store is away or full, so that waiting helps. Else the fault is the batch's or ours."""
+    """Return whether a store is unavailable or full, so that a retry can succeed.
+
+    Any other error is a fault of the batch or of this program.
+    """
     if is_redis_outage(error) or isinstance(error, ConnectionFailure | ExecutionTimeout | StoreFullError):
         return True
     if isinstance(error, OperationFailure) and is_mongo_outage_code(error.code):
@@ -61,11 +64,11 @@ def is_outage(error: BaseException) -> bool:
 
 
 class Stopped(Exception):
-    """The worker stops while a store is away: the batch stays pending and is taken over later."""
+    """The worker stops while a store is unavailable. The batch stays pending and is taken over later."""
 
 
 class BatchRunner:
-    """Runs batches. `stopping` says that the process wants to end; `beat` that it is alive and waiting."""
+    """Processes batches. `stopping` returns whether the process shuts down; `beat` reports liveness."""
 
     def __init__(
         self,
@@ -86,27 +89,27 @@ class BatchRunner:
         self._stopping, self._beat = stopping, beat
         self._now_ns, self._clock = now_ns, clock
         self._uncounted_s = 0.0
-        self._held: Sequence[str] = ()
+        self._in_progress: Sequence[str] = ()
         self._retrying = Retrying(
             retry=retry_if_exception(is_outage),
             wait=wait_random_exponential(multiplier=0.05, max=2),
             stop=_StopWhen(stopping),
-            before_sleep=lambda _state: self._hold(self._held),
+            before_sleep=lambda _state: self._keep_pending(self._in_progress),
             sleep=sleep,
             retry_error_callback=_stopped,
         )
-        # Refused or vanished in an attempt of this batch: not again in the next.
+        # Entries that an attempt of this batch refused or found deleted. The next attempt skips them.
         self._settled: set[str] = set()
         self._refusals = Sparse(time.monotonic)
         self._forwards: dict[tuple[str, str], Forward] = {}
 
     def run_new(self) -> None:
-        """Read new entries and carry them through, batch by batch, until none comes or the shift is over.
+        """Read and process new entries, batch by batch, until no entry comes or the task's time is over.
 
-        Nothing is held while Redis does not answer a read, so an outage ends the call: another ticket will
-        come. Raises as `run` does.
+        If Redis does not answer a read, the call returns: it has no pending entries to protect, and the
+        subscriber will send another task. Raises as `run` does.
         """
-        ends, full = self._clock() + _SHIFT_S, True
+        ends, full = self._clock() + _TASK_S, True
         while not self._stopping() and self._clock() < ends:
             self._beat()
             try:
@@ -120,12 +123,12 @@ class BatchRunner:
                 return
             full = len(entries) >= self._batch_entries
             for batch, waiting in _by_size(entries):
-                self._carry_through(batch, 1)
+                self._process(batch, 1)
                 if waiting:
                     self._stream.keep(self._consumer, [entry.id for entry in waiting])
 
     def _read_new(self, *, wait: bool) -> list[Entry]:
-        """One read. Its time counts as work, unless it may have waited."""
+        """Read new entries once. The time counts as work, unless the read may have waited."""
         started = self._clock()
         block_ms = _LINGER_MS if wait else None
         entries = self._stream.read_new(self._consumer, self._batch_entries, _MAX_BATCH_BYTES, block_ms)
@@ -134,32 +137,32 @@ class BatchRunner:
         return entries
 
     def run(self, entry_ids: Sequence[str], deliveries: int = 1) -> None:
-        """Carry entries through that were taken over. Waits out a store's outage, keeping them meanwhile.
+        """Process entries that were taken over. Retries during an outage of a store, and keeps them pending.
 
-        Raises Stopped if the process must end first; any other error leaves the entries pending, so that
-        they come back alone and at last become dead letters.
+        Raises Stopped if the process shuts down during the outage. After any other error the entries stay
+        pending: they are redelivered one by one, and finally become dead letters.
         """
         for at in range(0, len(entry_ids), _FETCHED_AT_ONCE):
             ids = entry_ids[at : at + _FETCHED_AT_ONCE]
             started = self._clock()
-            entries = self._patiently(ids, partial(self._stream.fetch, ids))
+            entries = self._retry_outages(ids, partial(self._stream.fetch, ids))
             self._uncounted_s += self._clock() - started
-            self._carry_through(entries, deliveries)
+            self._process(entries, deliveries)
             if later := entry_ids[at + _FETCHED_AT_ONCE :]:
                 self._stream.keep(self._consumer, later)
 
-    def _carry_through(self, entries: Sequence[Entry], deliveries: int) -> None:
+    def _process(self, entries: Sequence[Entry], deliveries: int) -> None:
         self._settled.clear()
         with BATCH_SECONDS.time():
             ids = [entry.id for entry in entries]
-            self._patiently(ids, lambda: self._once(entries, deliveries))
+            self._retry_outages(ids, lambda: self._attempt(entries, deliveries))
 
-    def _patiently(self, entry_ids: Sequence[str], action: Callable[[], _T]) -> _T:
-        """Repeat `action` through an outage, holding the entries meanwhile. Raises Stopped."""
-        self._held = entry_ids
+    def _retry_outages(self, entry_ids: Sequence[str], action: Callable[[], _T]) -> _T:
+        """Retry `action` during an outage, and keep the entries from being taken over. Raises Stopped."""
+        self._in_progress = entry_ids
         return self._retrying(action)
 
-    def _once(self, entries: Sequence[Entry], deliveries: int) -> None:
+    def _attempt(self, entries: Sequence[Entry], deliveries: int) -> None:
         self._beat()
         started = self._clock()
         left = [entry for entry in entries if entry.id not in self._settled]
@@ -172,8 +175,8 @@ class BatchRunner:
 
     def _store(self, done: Sequence[str], enriched: Enriched, started: float) -> None:
         self._mongo.store(enriched, self._now_ns())
-        # Time of this attempt alone: waiting for a store is not work. What the pipeline that carries the
-        # count takes itself is counted with the next batch.
+        # Count the time of this attempt only: waiting for a store is not work. The time of the write below,
+        # which contains the count, is added to the next batch.
         counted = self._clock()
         busy_us = round((counted - started + self._uncounted_s) * 1e6)
         self._cache.write(self._stream.key, done, enriched, busy_us)
@@ -202,7 +205,7 @@ class BatchRunner:
     def _refuse(self, entry: Entry, refusal: RefusedError, deliveries: int) -> None:
         found = _MID.search(entry.body or b"", 0, 4096)
         mid = found.group(1).decode() if found else None
-        self._stream.set_aside(entry, refusal, mid=mid, deliveries=deliveries)
+        self._stream.move_to_dead_letters(entry, refusal, mid=mid, deliveries=deliveries)
         self._settled.add(entry.id)
         REFUSED.labels(refusal.reason).inc()
         left_out = self._refusals.due(refusal.reason)
@@ -219,7 +222,7 @@ class BatchRunner:
         )
 
     def _known_forwards(self, messages: Sequence[Message]) -> dict[tuple[str, str], Forward]:
-        """Forwards for the batch's quotes: another worker may hold the newer chain, so the cache is asked."""
+        """Return the forwards for the batch's quotes. Reads the cache: other workers may have newer ones."""
         wanted = expiries_needed(messages)
         try:
             self._forwards.update(self._cache.forwards(sorted(wanted)))
@@ -228,7 +231,7 @@ class BatchRunner:
                 self._forwards.clear()
         return {key: self._forwards[key] for key in wanted if key in self._forwards}
 
-    def _hold(self, entry_ids: Sequence[str]) -> None:
+    def _keep_pending(self, entry_ids: Sequence[str]) -> None:
         RETRIES.inc()
         self._beat()
         _log.warning("store_unavailable", feed=self._stream.feed, entries=len(entry_ids))
@@ -239,7 +242,7 @@ class BatchRunner:
 
 
 def _by_size(entries: Sequence[Entry]) -> Iterator[tuple[Sequence[Entry], Sequence[Entry]]]:
-    """Split entries into batches of at most 4 MiB, which bound a worker's memory; each with what is left."""
+    """Split entries into batches of at most 4 MiB, to limit memory. Yields (batch, entries after it)."""
     first = size = 0
     for at, entry in enumerate(entries):
         entry_bytes = len(entry.body or b"")

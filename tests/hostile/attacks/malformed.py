@@ -1,4 +1,4 @@
-"""Requests that no parser should understand twice."""
+"""Malformed requests, among them ones that hide a second request, and oversized ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MALFORMED = {
 
 @attack("malformed requests")
 def malformed_requests(target: Target) -> None:
-    """Each is answered at most once, with 4xx or 5xx but never 500."""
+    """The server answers each request at most once, and never with 500."""
     for name, request in MALFORMED.items():
         said = answers(target, request)
         assert said.count(b"HTTP/1.1 ") <= 1, name

@@ -1,4 +1,4 @@
-"""Names and keys that the client invents."""
+"""Attacks with reserved event names and invented subscription keys."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from tests.hostile.target import Target, attack
 from tests.hostile.wire import flood, frame, websocket
 
-CUT_WITHIN_S = 20  # an end for a test that fails; a cut ends the flood at once
+CUT_WITHIN_S = 20  # a limit for failing tests; the server's cut ends the flood at once
 NAMES = (
     *("connect", "disconnect", "connect_error", "connecting", "newListener", "removeListener", "*"),
     *("message", "__disconnect_final", "", "x" * 5000, "\u202e", 5, None, [], {}, True, 1.5),
@@ -28,7 +28,7 @@ def a_flood_of_reserved_names(target: Target) -> None:
 
 @attack("invented keys", of="socket")
 def subscriptions_to_invented_symbols(target: Target) -> None:
-    """As many as the rate lets through, in rooms that nobody else is in."""
+    """Subscribe as often as the rate limit allows, each time to a symbol that no other client uses."""
     for batch in range(10):
         with websocket(target.port) as one:
             one.sendall(frame(b"40"))

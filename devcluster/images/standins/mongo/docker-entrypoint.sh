@@ -1,6 +1,6 @@
 #!/bin/sh
-# Like the official image's entry without MONGO_INITDB_*: options alone mean mongod, root becomes mongodb, and
-# mongod listens on every address unless told otherwise (a file may tell it).
+# Works like the official image's entrypoint without MONGO_INITDB_*. Options without a program start mongod. Root
+# becomes mongodb. mongod listens on every address unless an option or a configuration file may set the address.
 set -e
 if [ "${1#-}" != "$1" ]; then
     set -- mongod "$@"

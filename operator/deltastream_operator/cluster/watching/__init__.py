@@ -1,1 +1,1 @@
-"""What the API server tells: watch events, lists, and what they say of feeds, workloads and pods."""
+"""Read the API server: watch events and lists, kept as a table of feeds, workloads and pods."""

@@ -1,4 +1,4 @@
-"""kopf's part: watch, and put what it sees into the table. Nothing is decided here."""
+"""The kopf handlers: they put watch events into the table and decide nothing."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import kopf
 
 from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.kubernetes import names
-from deltastream_operator.kubernetes.login import connection
+from deltastream_operator.kubernetes.login import for_kopf
 
 _OURS = {names.MANAGED_BY_LABEL: names.MANAGER}
 
 
 def registry(table: Table) -> kopf.OperatorRegistry:
-    """Handlers of raw watch events only: they write nothing to any object, and need no finalizers."""
+    """Return a registry of raw watch handlers. They write to no object and need no finalizers."""
     made = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=made)
-    def login(**arguments: Any) -> kopf.ConnectionInfo | None:
-        return connection(**arguments)
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        return await for_kopf()
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=made)
     async def feed(event: Mapping[str, Any], **_: Any) -> None:
@@ -42,11 +42,11 @@ def registry(table: Table) -> kopf.OperatorRegistry:
 
 
 def settings() -> kopf.OperatorSettings:
-    """kopf's settings, each with its reason."""
+    """Return the settings of kopf."""
     made = kopf.OperatorSettings()
-    # With a namespaced Role kopf would ask for CRDs and namespaces in vain and stay blind for 54 s.
+    # A namespaced Role may not read CRDs and namespaces: kopf would retry for 54 s before its first watch.
     made.scanning.disabled = True
-    made.posting.enabled = False  # Events are posted by our own adapter
+    made.posting.enabled = False  # cluster/writing/events.py posts the Events
     made.watching.server_timeout = 300
     made.watching.client_timeout = 310
     made.watching.connect_timeout = 5

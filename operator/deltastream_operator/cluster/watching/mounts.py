@@ -1,4 +1,4 @@
-"""Why a pod's volumes do not come: only the kubelet's Events say it. They are asked for such pods alone."""
+"""Find out why a pod's volumes cannot be mounted: only the kubelet's Events contain the cause."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _TEXT_MAX = 400
 
 @dataclass
 class Mounts:
-    """Asks at most every 5 s a pod; by its uid, since a StatefulSet's next pod has the same name."""
+    """Queries the Events of a pod at most every 5 s.
+
+    Results are kept by the pod's uid, because a StatefulSet's next pod has the same name.
+    """
 
     api: Api
     clock: Clock
@@ -24,7 +27,7 @@ class Mounts:
     _answers: dict[str, tuple[float, Problem | None]] = field(default_factory=dict)
 
     async def problem(self, pod: Pod) -> Problem | None:
-        """The newest FailedMount of the pod, if there is one. Raises ApiError."""
+        """Return the newest FailedMount of the pod as a problem, or None. Raises ApiError."""
         now = self.clock.monotonic()
         self._answers = {uid: answer for uid, answer in self._answers.items() if now - answer[0] < 60}
         known = self._answers.get(pod.uid)
@@ -33,7 +36,7 @@ class Mounts:
         path = names.core_path(self.namespace, "events")
         selector = f"involvedObject.kind=Pod,involvedObject.uid={pod.uid},reason=FailedMount"
         listed = (await self.api.get(path, fieldSelector=selector, limit="5"))["items"]
-        # A ConfigMap that the kubelet has not fetched yet is no problem; it comes a second later.
+        # `failed to sync` means that the kubelet has not fetched a ConfigMap yet; it does a second later.
         texts = [event["message"] for event in listed if "failed to sync" not in event.get("message", "")]
         problem = None
         if texts:

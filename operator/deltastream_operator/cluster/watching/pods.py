@@ -1,4 +1,4 @@
-"""What a pod's status says about why it does not serve. Pure."""
+"""Read from a pod's status why it does not serve. Pure functions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ENDED = frozenset({"Succeeded", "Failed"})
 
 @dataclass(frozen=True, kw_only=True)
 class Pod:
-    """What is kept of a pod."""
+    """The facts about a pod that the table keeps."""
 
     name: str
     uid: str
@@ -37,13 +37,13 @@ class Pod:
     feed: str
     trouble: Problem | None
     waits_for_volumes: bool
-    """Its containers are not created yet: if that lasts, only the kubelet's Events say why."""
+    """True while containers are not created. If that lasts, only the kubelet's Events tell the cause."""
     products: str
-    """What it makes, as in its environment; empty if it makes nothing, or nothing any more."""
+    """Its products, comma-separated as in PRODUCTS; empty if it produces none or has ended."""
 
 
 def read(body: Mapping[str, Any]) -> Pod:
-    """What is kept of a pod's body."""
+    """Return the facts to keep about a pod."""
     metadata, status = body["metadata"], body.get("status", {})
     labels = metadata.get("labels", {})
     states = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
@@ -63,12 +63,12 @@ def read(body: Mapping[str, Any]) -> Pod:
 
 
 def products_of(pod_spec: Mapping[str, Any]) -> str:
-    """The variable PRODUCTS of a pod's containers; empty if none has it."""
+    """Return the variable PRODUCTS of a pod's containers, or an empty string."""
     containers: Iterable[Mapping[str, Any]] = pod_spec.get("containers", [])
     for container in containers:
         for variable in container.get("env", []):
             if variable["name"] == "PRODUCTS":
-                return sys.intern(str(variable.get("value", "")))  # all pods of a feed have the same one
+                return sys.intern(str(variable.get("value", "")))  # one string for all pods of a feed
     return ""
 
 
@@ -87,21 +87,21 @@ def _trouble(
         where = f"pod {pod}, container {state.get('name')}"
         waiting = _waiting(state)
         if waiting.get("reason") in _HOPELESS:
-            said = _short(waiting.get("message")) or f"image {state.get('image')}"
-            return Problem(reason=str(waiting["reason"]), message=f"{where}: {said}")
+            text = _short(waiting.get("message")) or f"image {state.get('image')}"
+            return Problem(reason=str(waiting["reason"]), message=f"{where}: {text}")
         ended = state.get("state", {}).get("terminated") or state.get("lastState", {}).get("terminated")
         restarts = state.get("restartCount", 0)
-        # Once is an accident, which the kubelet mends at once: a full node, a store that was not there yet.
+        # One crash is not reported: the kubelet restarts at once (a full node, a store that was not ready).
         again = restarts >= _CRASHES or waiting.get("reason") == "CrashLoopBackOff"
         if ended and ended.get("exitCode") and not state.get("ready") and again:
-            said = _short(ended.get("message")) or ended.get("reason", "no last words")
+            text = _short(ended.get("message")) or ended.get("reason", "no output")
             often = "once" if restarts < _CRASHES else f"{restarts} times"
-            message = f"{where} ended {often}, with {ended['exitCode']}: {said}"
+            message = f"{where} ended {often}, with {ended['exitCode']}: {text}"
             return Problem(reason="CrashLoop", message=message)
     return None
 
 
 def _short(text: str | None) -> str:
-    """The end of a message: a crashed program says why in its last line."""
+    """Return the last line of a message, in which a crashed program states the cause."""
     lines = [line.strip() for line in (text or "").strip().splitlines() if line.strip()]
     return lines[-1][:TEXT_MAX] if lines else ""

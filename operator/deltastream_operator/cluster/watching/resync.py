@@ -1,4 +1,4 @@
-"""Compare the table with lists, page by page: a page's bodies are let go before the next is asked for."""
+"""Repair the table from lists, page by page, so that only one page at a time takes memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OURS = f"{names.MANAGED_BY_LABEL}={names.MANAGER}"
 
 
 async def resync(api: Api, table: Table, namespace: str) -> int:
-    """How many feeds' changes the watch had missed. Raises ApiError."""
+    """Repair the table. Returns how many changes of feeds the watch had missed. Raises ApiError."""
     table.begin_repair()
     feeds = names.feeds_path(namespace)
     missed = await _compare(api, feeds, table.repair_feeds, table.end_feeds)
@@ -37,7 +37,7 @@ async def _compare(
     alive: set[str] = set()
     version, missed = 0, 0
     async for page in api.pages(path, **query):
-        # All pages are of the moment of the first.
+        # All pages show the state of the first page's resource version.
         version = version or int(page["metadata"]["resourceVersion"])
         alive |= {body["metadata"]["uid"] for body in page["items"]}
         missed += see(page["items"])

@@ -1,4 +1,4 @@
-"""What the watches have told so far: feeds, their workloads, their pods. In memory, repaired from lists."""
+"""The in-memory table of feeds, their workloads and their pods, filled by watches and repaired from lists."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Known:
-    """A feed as the API server has it; what its spec asks for, or why that cannot be carried out."""
+    """A feed as the API server returned it, with its parsed spec or the problems of that spec."""
 
     body: Body
     feed: Feed | None
@@ -26,28 +26,28 @@ class Known:
 
 
 def read_feed(body: Body) -> Known:
-    """What is kept of a feed's body: its spec is parsed once a version."""
+    """Parse a feed's body. The table calls this once for each version."""
     return Known(body, *resource.from_cluster(body))
 
 
 @dataclass
 class Table:
-    """Feeds by name, and what belongs to each. Whatever changes makes its feed due and wakes the loop."""
+    """Feeds by name with their workloads and pods. Each change makes its feed due and wakes the loop."""
 
     feeds: dict[str, Known] = field(default_factory=dict)
     gone: dict[str, Body] = field(default_factory=dict)
-    """Feeds that were deleted, until the loop has said what they leave behind."""
+    """Deleted feeds, until the loop has reported what they leave in Redis."""
     workloads: dict[tuple[str, Component], Body] = field(default_factory=dict)
     pods: dict[str, dict[str, Pod]] = field(default_factory=dict)
     due: set[str] = field(default_factory=set)
     news: int = 0
-    """How many changes there were."""
+    """The number of changes so far."""
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     _ended: set[str] = field(default_factory=set)
-    """Uids whose end was told since the last repair began: a list on its way may still have them."""
+    """Uids deleted since the last repair began: a list that was requested earlier can still contain them."""
 
     def saw_feed(self, kind: str | None, body: Body) -> None:
-        """A watch event of a feed; `kind` is DELETED, ADDED, MODIFIED, or None for the first list."""
+        """Take a watch event of a feed. `kind` is DELETED, ADDED, MODIFIED, or None for the first list."""
         name = body["metadata"]["name"]
         if kind == "DELETED" or "deletionTimestamp" in body["metadata"]:
             self._ended.add(body["metadata"]["uid"])
@@ -58,7 +58,7 @@ class Table:
         self.wake(name)
 
     def saw_workload(self, kind: str | None, component: Component, body: Body) -> None:
-        """A watch event of a workload that carries our label, or the answer to our own apply."""
+        """Take a watch event of one of the operator's workloads, or the reply to an apply."""
         feed = body["metadata"].get("labels", {}).get(names.FEED_LABEL)
         if feed is None:
             return
@@ -73,12 +73,12 @@ class Table:
         self.wake(feed)
 
     def saw_pod(self, kind: str | None, body: Body) -> None:
-        """A watch event of a pod of a feed."""
+        """Take a watch event of a pod of a feed."""
         pod = read_pod(body)
         known = self.pods.get(pod.feed, {}).get(pod.name)
         if kind == "DELETED":
             self._ended.add(pod.uid)
-            # A StatefulSet's next pod has the same name and may have been seen already.
+            # The table may already hold the StatefulSet's next pod, which has the same name.
             if known and known.uid == pod.uid:
                 self._drop_pod(known)
         elif pod.uid not in self._ended and (known is None or pod.version > known.version):
@@ -88,17 +88,17 @@ class Table:
         self.wake(pod.feed)
 
     def wake(self, feed: str) -> None:
-        """Have the loop visit the feed now."""
+        """Make the feed due and wake the loop."""
         self.news += 1
         self.due.add(feed)
         self.woken.set()
 
     def begin_repair(self) -> None:
-        """Lists are about to be asked for. What ended before is in none of them."""
+        """Call before the lists are requested. Objects deleted before this call cannot appear in them."""
         self._ended.clear()
 
     def repair_feeds(self, bodies: Iterable[Body]) -> int:
-        """Take over what a page of a list says; how many feeds' changes the watch had missed."""
+        """Take the feeds of a list's page. Returns how many changes the watch had missed."""
         missed = 0
         for body in bodies:
             name = body["metadata"]["name"]
@@ -109,7 +109,7 @@ class Table:
         return missed
 
     def end_feeds(self, alive: Container[str], version: int) -> int:
-        """Forget feeds that a list of this version does not have; how many."""
+        """Remove feeds that are not `alive` in a list of this version. Returns how many."""
         ended = [name for name, known in self.feeds.items() if _has_ended(known.body, alive, version)]
         for name in ended:
             self.gone[name] = self.feeds.pop(name).body
@@ -117,13 +117,13 @@ class Table:
         return len(ended)
 
     def repair_workloads(self, component: Component, bodies: Iterable[Body]) -> int:
-        """The same of the workloads of a component, whose changes nobody counts."""
+        """Take the workloads of a list's page. Returns 0: only changes of feeds are counted."""
         for body in bodies:
             self.saw_workload("MODIFIED", component, body)
         return 0
 
     def end_workloads(self, component: Component, alive: Container[str], version: int) -> int:
-        """Forget workloads of the component that a list does not have."""
+        """Remove workloads of the component that are not in the list. Returns 0."""
         for key, body in list(self.workloads.items()):
             if key[1] == component and _has_ended(body, alive, version):
                 del self.workloads[key]
@@ -131,13 +131,13 @@ class Table:
         return 0
 
     def repair_pods(self, bodies: Iterable[Body]) -> int:
-        """The same of pods."""
+        """Take the pods of a list's page. Returns 0."""
         for body in bodies:
             self.saw_pod("MODIFIED", body)
         return 0
 
     def end_pods(self, alive: Container[str], version: int) -> int:
-        """Forget pods that a list has no more: their last words would stand in a status for ever."""
+        """Remove pods that are not in the list, so that their problems leave the status. Returns 0."""
         for pod in [pod for pods in self.pods.values() for pod in pods.values()]:
             if pod.uid not in alive and pod.version <= version:
                 self._drop_pod(pod)
@@ -157,18 +157,18 @@ class Table:
 
 
 def _has_ended(body: Body, alive: Container[str], version: int) -> bool:
-    """Whether a list of this version does not have it, and it is not newer than the list."""
+    """Return whether the object is missing from a list of this version and is not newer than the list."""
     metadata = body["metadata"]
     return metadata["uid"] not in alive and int(metadata["resourceVersion"]) <= version
 
 
 def _newer(body: Body, known: Body | None) -> bool:
-    """Resource versions only grow, over all objects of a kind and its lists."""
+    """Compare resource versions, which only increase over all objects of a kind and its lists."""
     if known is None:
         return True
     return int(body["metadata"]["resourceVersion"]) > int(known["metadata"]["resourceVersion"])
 
 
 def _same(body: Body, known: Body | None) -> bool:
-    """Events of an object and of its successor of the same name come in any order; uids tell them apart."""
+    """Compare uids: events of an object and of its successor with the same name come in any order."""
     return known is not None and body["metadata"]["uid"] == known["metadata"]["uid"]

@@ -1,1 +1,1 @@
-"""What the API server is told: a feed's workloads, their replicas, Events and the status' patch."""
+"""Write to the API server: a feed's workloads, their replicas, Events and the patch of its status."""

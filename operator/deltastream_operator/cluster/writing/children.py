@@ -1,6 +1,6 @@
-"""A feed's workloads as objects to apply: the chart's pod template, plus what the feed adds. Pure.
+"""Build the manifests of a feed's workloads from the chart's pod templates. Pure functions.
 
-Packaging (images, hardening, probes, Secrets) stays in the chart; only the feed's own facts are added here.
+The chart defines images, hardening, probes and Secrets. This module adds only what depends on the feed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deltastream_operator.domain.environment import SPEC_FIELDS, environment
-from deltastream_operator.domain.feed import Component, ConfigMapRef, Feed, Replay
+from deltastream_operator.domain.feed import API_VERSION, KIND, Component, ConfigMapRef, Feed, Replay
 from deltastream_operator.kubernetes import names
 
 RECORDINGS = "/recording"
@@ -21,7 +21,7 @@ RECORDINGS = "/recording"
 def manifest(
     feed: Feed, component: Component, template: Mapping[str, Any], *, owner: Mapping[str, Any], shards: int
 ) -> dict[str, Any]:
-    """What the manager `deltastream-operator` applies: everything but `replicas`.
+    """Return what the field manager `deltastream-operator` applies: everything but `replicas`.
 
     `owner` is the feed's body, `template` the chart's PodTemplateSpec, `shards` the number of generators.
     """
@@ -34,7 +34,7 @@ def manifest(
     }
     spec: dict[str, Any] = {"selector": {"matchLabels": selector}, "template": pod, "revisionHistoryLimit": 3}
     if component == "generator":
-        # An ordinal never runs twice, so no product is made twice; all of them may start at once.
+        # A StatefulSet runs an ordinal at most once, so no product has two generators. All may start at once.
         spec |= {"serviceName": names.workload(feed.name, component), "podManagementPolicy": "Parallel"}
     else:
         spec["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
@@ -58,7 +58,7 @@ def manifest(
 
 
 def replicas(feed: str, component: Component, namespace: str, count: int) -> dict[str, Any]:
-    """What the manager `deltastream-scaler` applies: the replicas and nothing else."""
+    """Return what the field manager `deltastream-scaler` applies: only the replicas."""
     return {
         "apiVersion": "apps/v1",
         "kind": names.KINDS[component].kind,
@@ -68,7 +68,7 @@ def replicas(feed: str, component: Component, namespace: str, count: int) -> dic
 
 
 def changes(wanted: Mapping[str, Any], running: Mapping[str, Any]) -> list[str]:
-    """The fields of a feed's spec that a workload does not have as wanted, or that it is the chart's."""
+    """Return the fields of the spec in which the workloads differ, else that the chart's template differs."""
     new, old = _feed_s_own(wanted), _feed_s_own(running)
     found = {
         SPEC_FIELDS.get(key, "source") for key in new.keys() | old.keys() if new.get(key) != old.get(key)
@@ -77,7 +77,7 @@ def changes(wanted: Mapping[str, Any], running: Mapping[str, Any]) -> list[str]:
 
 
 def _feed_s_own(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What `_pod` added for the feed; the API server adds defaults elsewhere."""
+    """Return what `_pod` added for the feed. The API server sets defaults only in other fields."""
     pod = body["spec"]["template"]["spec"]
     variables = pod["containers"][0].get("env", [])
     own = {each["name"]: each.get("value") for each in variables if each["name"] in SPEC_FIELDS}
@@ -87,8 +87,8 @@ def _feed_s_own(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _reference(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "apiVersion": names.API_VERSION,
-        "kind": names.KIND,
+        "apiVersion": API_VERSION,
+        "kind": KIND,
         "name": metadata["name"],
         "uid": metadata["uid"],
         "controller": True,
@@ -106,7 +106,7 @@ def _pod(feed: Feed, component: Component, template: Mapping[str, Any], shards: 
     added = _variables(feed, component, shards)
     own = {variable["name"] for variable in added}
     for container in spec["containers"]:
-        # The chart's user may set any variable; a name that comes twice would be refused by the API server.
+        # The chart's user may set any variable, but the API server refuses a name that appears twice.
         given = [variable for variable in container.get("env", []) if variable["name"] not in own]
         container["env"] = [*given, *added]
     for constraint in spec.get("topologySpreadConstraints", []):
@@ -121,11 +121,11 @@ def _pod(feed: Feed, component: Component, template: Mapping[str, Any], shards: 
 
 
 def _variables(feed: Feed, component: Component, shards: int) -> list[dict[str, Any]]:
-    """The variables of a component's containers; a generator's share is its pod's ordinal."""
+    """Return the variables of a component's containers. A generator's SHARD_INDEX is its pod's ordinal."""
     config_map = _config_map(feed)
     recording = f"{RECORDINGS}/{config_map.key}" if config_map else ""
-    told = environment(feed, component, shards=shards, recording=recording)
-    variables: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in told.items()]
+    values = environment(feed, component, shards=shards, recording=recording)
+    variables: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
     if component == "generator":
         ordinal = {"fieldRef": {"fieldPath": "metadata.labels['apps.kubernetes.io/pod-index']"}}
         variables.append({"name": "SHARD_INDEX", "valueFrom": ordinal})
@@ -133,5 +133,5 @@ def _variables(feed: Feed, component: Component, shards: int) -> list[dict[str, 
 
 
 def _config_map(feed: Feed) -> ConfigMapRef | None:
-    """Where the cluster keeps the feed's recording, if it replays one."""
+    """Return the ConfigMap of the feed's recording, or None if the feed does not replay one."""
     return feed.source.config_map if isinstance(feed.source, Replay) else None

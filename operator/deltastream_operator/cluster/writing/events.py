@@ -1,4 +1,4 @@
-"""Events of a feed, posted beside the decisions: a decision never waits for its telling."""
+"""Post Events of feeds in the background, so that a decision never waits for its Event."""
 
 from __future__ import annotations
 
@@ -13,58 +13,64 @@ import structlog
 
 from deltastream_operator.cluster.metrics import Metrics
 from deltastream_operator.cluster.watching.table import Known
+from deltastream_operator.domain.feed import API_VERSION, KIND
 from deltastream_operator.kubernetes import names
 from deltastream_operator.kubernetes.api import Api, ApiError
 from deltastream_operator.ports import Clock
 
 SUPPRESS_S = 1800.0
-WAITING_MAX = 256
+QUEUE_MAX = 256
 TEXT_MAX = 1000
 log = structlog.get_logger()
 
 
 @dataclass
 class Events:
-    """Identical news within 30 minutes are told once; when too many wait, new ones are left out."""
+    """A queue of Events. An identical Event is posted once in 30 minutes.
+
+    A full queue drops new Events. Dropped Events are logged and counted.
+    """
 
     api: Api
     clock: Clock
     namespace: str
     feeds: Mapping[str, Known]
     metrics: Metrics
-    _told: dict[str, float] = field(default_factory=dict)
-    _waiting: asyncio.Queue[tuple[str, str, dict[str, Any]]] = field(
-        default_factory=lambda: asyncio.Queue(maxsize=WAITING_MAX)
+    _reported: dict[str, float] = field(default_factory=dict)
+    _queue: asyncio.Queue[tuple[str, str, dict[str, Any]]] = field(
+        default_factory=lambda: asyncio.Queue(maxsize=QUEUE_MAX)
     )
 
-    def tell(self, feed: str, reason: str, message: str, *, warning: bool = False) -> None:
-        """Post it soon, if the feed is there. Never raises."""
+    def report(self, feed: str, reason: str, message: str, *, warning: bool = False) -> None:
+        """Queue an Event of a feed, if the feed exists. Never raises."""
         if known := self.feeds.get(feed):
-            self.tell_of(known.body, reason, message, warning=warning)
+            self.report_for(known.body, reason, message, warning=warning)
 
-    def tell_of(self, body: Mapping[str, Any], reason: str, message: str, *, warning: bool = False) -> None:
-        """The same of a feed that may be gone already."""
+    def report_for(
+        self, body: Mapping[str, Any], reason: str, message: str, *, warning: bool = False
+    ) -> None:
+        """Queue an Event of a feed that may be deleted already. `body` is its last body. Never raises."""
         now = self.clock.monotonic()
         key = hashlib.sha256(f"{body['metadata']['uid']}/{reason}/{message}".encode()).hexdigest()
-        self._told = {known: at for known, at in self._told.items() if now - at < SUPPRESS_S}
-        if key in self._told:
+        self._reported = {known: at for known, at in self._reported.items() if now - at < SUPPRESS_S}
+        if key in self._reported:
             return
         name = body["metadata"]["name"]
         try:
-            self._waiting.put_nowait((key, name, self._event(body, reason, message, warning)))
+            self._queue.put_nowait((key, name, self._event(body, reason, message, warning)))
         except asyncio.QueueFull:
-            self._dropped(name, reason, f"{WAITING_MAX} wait already")
+            self._dropped(name, reason, f"the queue holds {QUEUE_MAX} Events already")
         else:
-            self._told[key] = now
+            self._reported[key] = now
 
     async def post(self) -> None:
-        """Post what waits, for ever."""
+        """Post queued Events until cancelled."""
         while True:
-            key, feed, event = await self._waiting.get()
+            key, feed, event = await self._queue.get()
             try:
                 await self.api.create(names.core_path(self.namespace, "events"), event)
             except ApiError as error:
-                self._told.pop(key, None)
+                self._reported.pop(key, None)
                 self._dropped(feed, event["reason"], str(error))
 
     def _dropped(self, feed: str, reason: str, error: str) -> None:
@@ -79,8 +85,8 @@ class Events:
             "kind": "Event",
             "metadata": {"generateName": f"{metadata['name']}.", "namespace": self.namespace},
             "involvedObject": {
-                "apiVersion": names.API_VERSION,
-                "kind": names.KIND,
+                "apiVersion": API_VERSION,
+                "kind": KIND,
                 "name": metadata["name"],
                 "namespace": self.namespace,
                 "uid": metadata["uid"],

@@ -1,4 +1,4 @@
-"""JSON merge patches: what is absent in one stays, so what is to go must be named."""
+"""Build JSON merge patches. A field that the patch omits is kept, so removed fields must be null."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The patch that makes `new` of `old`: all of `new`, and null for what only `old` has. Pure."""
+    """Return the patch from `old` to `new`: all of `new`, and null for each field that only `old` has."""
     made: dict[str, Any] = {key: None for key in old if key not in new}
     for key, value in new.items():
         before = old.get(key)

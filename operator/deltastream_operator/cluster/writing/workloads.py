@@ -1,7 +1,7 @@
-"""A feed's Deployment and StatefulSet by server-side apply, with two field managers.
+"""Apply a feed's Deployment and StatefulSet by server-side apply with two field managers.
 
-`deltastream-operator` owns everything but `replicas`, by force: what it writes is its own.
-`deltastream-scaler` owns `replicas`, never by force: who else writes them is named, not fought.
+`deltastream-operator` owns everything but `replicas` and applies with force.
+`deltastream-scaler` owns `replicas` and applies without force: a conflict is reported, not overwritten.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deltastream_operator.cluster.watching.table import Table
-from deltastream_operator.cluster.writing import children, contest
-from deltastream_operator.domain.feed import Component, Feed
+from deltastream_operator.cluster.writing import children, conflicts
+from deltastream_operator.domain.feed import KIND, Component, Feed
 from deltastream_operator.domain.observed import Observed, Problem
 from deltastream_operator.kubernetes import names
 from deltastream_operator.kubernetes.api import Api, ApiError
@@ -22,33 +22,33 @@ _NOT_FOUND = 404
 
 @dataclass
 class Workloads:
-    """Writes only what differs from what the watch shows."""
+    """The workloads of all feeds. Writes only what differs from the watched objects."""
 
     api: Api
     table: Table
     namespace: str
     templates: Mapping[Component, Mapping[str, Any]]
     _left: dict[str, int] = field(default_factory=dict)
-    """Each workload's generation after our last write, by uid."""
+    """Each workload's generation after the operator's last write, by uid."""
     _templated: dict[str, int] = field(default_factory=dict)
-    """Each workload's generation after our last template, by uid: a scaling makes no pod old."""
+    """Each workload's generation after the last template change, by uid: scaling makes no pod outdated."""
     _wanted: dict[tuple[str, Component], tuple[str, str]] = field(default_factory=dict)
-    """The hash of what the manager applies, kept for as long as it comes out the same: building it costs."""
+    """The hash of each manifest and the inputs that it depends on: building a manifest is expensive."""
     _contested: dict[tuple[str, Component], tuple[str, int, Problem]] = field(default_factory=dict)
     _held: dict[tuple[str, Component], tuple[str, str | None]] = field(default_factory=dict)
-    """What was held back, kept like the hash."""
+    """The result of `held_back`, cached for the same reason."""
 
-    async def bring(
+    async def reconcile(
         self, feed: Feed, component: Component, target: int, owner: Mapping[str, Any]
     ) -> Problem | None:
-        """One step nearer to `target` replicas of the feed as it is now; what stands in the way, if anything.
+        """Reconcile one component one step towards `target` replicas. Returns the problem that blocks it.
 
-        Raises ApiError: ask again later.
+        `owner` is the feed's body. Raises ApiError if a call fails, so that the caller retries later.
         """
         body = self.table.workloads.get((feed.name, component))
         if body is None:
             if target == 0:
-                return None  # nothing to run: a new workload would start with one replica
+                return None  # a new workload would start with one replica
             if problem := await self._foreign(feed, component, owner):
                 return problem
         elif not _belongs(body, owner):
@@ -59,7 +59,7 @@ class Workloads:
             if target == 0:
                 shards = made_for
             elif made_for != shards and not _is_empty(body):
-                # Another division of the products: all old generators stop before a new one starts.
+                # The shards change: all old generators must stop before a new one starts.
                 return await self._scale(feed, component, 0, body)
         stamp = f"{owner['metadata']['uid']}/{owner['metadata']['generation']}/{shards}"
         known, digest = self._wanted.get((feed.name, component), ("", ""))
@@ -72,7 +72,7 @@ class Workloads:
         return await self._scale(feed, component, target, body)
 
     def forget(self) -> None:
-        """Drop what is kept of workloads that are gone."""
+        """Drop the state of deleted workloads."""
         alive = {body["metadata"]["uid"] for body in self.table.workloads.values()}
         self._left = {uid: generation for uid, generation in self._left.items() if uid in alive}
         self._templated = {uid: at for uid, at in self._templated.items() if uid in alive}
@@ -82,14 +82,14 @@ class Workloads:
         self._held = {key: known for key, known in self._held.items() if key in keys}
 
     def _as_we_left_it(self, body: Mapping[str, Any]) -> bool:
-        """Whether nobody wrote its spec since we did. Applying once too often changes nothing."""
+        """Return whether the spec is unchanged since the operator's last write. An extra one is harmless."""
         generation: int = body["metadata"]["generation"]
         return self._left.get(body["metadata"]["uid"]) == generation
 
     def observe(self, component: Component, owner: Mapping[str, Any]) -> Observed:
-        """What the watch shows of the feed's own workload; another's is none.
+        """Return the pod counts of the feed's own workload; zeros if there is none or it has another owner.
 
-        Until the controller has seen our newest template, its status counts pods of an earlier one.
+        Until the Kubernetes controller has observed the newest template, its status counts earlier pods.
         """
         body = self._own(component, owner)
         if body is None:
@@ -104,15 +104,16 @@ class Workloads:
         )
 
     def asked_for(self, component: Component, owner: Mapping[str, Any]) -> int | None:
-        """The replicas that the feed's workload asks for now, whoever wrote them; None if there is none.
+        """Return the `spec.replicas` of the feed's workload, or None if there is no workload.
 
-        Making one takes two writes. Between them it has the API server's default, which nobody asked for.
+        Creating a workload takes two writes. Between them it has the API server's default, which counts as
+        None.
         """
         body = self._own(component, owner)
-        return _replicas(body) if body and contest.owners(body) else None
+        return _replicas(body) if body and conflicts.owners(body) else None
 
     def held_back(self, feed: Feed, component: Component, owner: Mapping[str, Any]) -> str | None:
-        """What the feed's workload does not have as spec and template want it, if that is anything."""
+        """Return the fields in which the workload differs from spec and template, or None."""
         body = self._own(component, owner)
         if body is None:
             return None
@@ -133,10 +134,12 @@ class Workloads:
     async def _scale(
         self, feed: Feed, component: Component, target: int, body: Mapping[str, Any]
     ) -> Problem | None:
-        """Own `replicas`. A conflict is asked about again only when the workload, its owners or the target
-        changed: replicas may be handed back as they are, which no generation tells.
+        """Apply `replicas`. Returns the problem of a conflict.
+
+        After a conflict the write is repeated only if the workload, its field managers or the target changed.
+        The managers count because handing the replicas back need not change the generation.
         """
-        owners = contest.owners(body)
+        owners = conflicts.owners(body)
         if _replicas(body) == target and names.SCALER in owners:
             self._contested.pop((feed.name, component), None)
             return None
@@ -149,9 +152,9 @@ class Workloads:
         try:
             await self._apply(feed, component, asked, names.SCALER, force=False)
         except ApiError as error:
-            if not contest.is_conflict(error):
+            if not conflicts.is_conflict(error):
                 raise
-            problem = contest.problem(
+            problem = conflicts.problem(
                 error, feed.name, component, self.namespace, target=target, now=_replicas(body)
             )
             self._contested[key] = (stamp, target, problem)
@@ -163,7 +166,7 @@ class Workloads:
         self, feed: Feed, component: Component, body: Mapping[str, Any], manager: str, *, force: bool
     ) -> Mapping[str, Any]:
         path = names.workloads_path(self.namespace, component, names.workload(feed.name, component))
-        # Looked at before the answer: the watch may bring the new body earlier.
+        # Read before the call, because the watch may deliver the new body before the reply.
         before = self.table.workloads.get((feed.name, component))
         answer = await self.api.apply(path, body, manager, force=force)
         uid, generation = answer["metadata"]["uid"], answer["metadata"]["generation"]
@@ -175,7 +178,10 @@ class Workloads:
         return answer
 
     async def _foreign(self, feed: Feed, component: Component, owner: Mapping[str, Any]) -> Problem | None:
-        """Somebody else's workload of our name is not taken over."""
+        """Return the problem if a workload of this name exists and has another owner.
+
+        The operator never takes over such a workload.
+        """
         name = names.workload(feed.name, component)
         try:
             found = await self.api.get(names.workloads_path(self.namespace, component, name))
@@ -189,13 +195,13 @@ class Workloads:
         return _not_ours(found, feed, component)
 
 
-def is_passing(problem: Problem) -> bool:
-    """Whether it goes by itself."""
+def is_transient(problem: Problem) -> bool:
+    """Return whether the problem ends without intervention."""
     return problem.reason == "BeingCollected"
 
 
 def is_contest(problem: Problem) -> bool:
-    """Whether another hand is on the replicas, as opposed to something in the way."""
+    """Return whether another field manager owns the replicas, as opposed to other problems."""
     return problem.reason == "OtherFieldManager"
 
 
@@ -205,16 +211,16 @@ def _belongs(body: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
 
 
 def _not_ours(body: Mapping[str, Any], feed: Feed, component: Component) -> Problem:
-    """A deleted feed's child, which is being collected, or somebody else's workload."""
+    """Return the problem of a workload that belongs to a deleted feed or to someone else."""
     name = f"{names.KINDS[component].kind} {names.workload(feed.name, component)}"
-    if any(reference["kind"] == names.KIND for reference in body["metadata"].get("ownerReferences", [])):
+    if any(reference["kind"] == KIND for reference in body["metadata"].get("ownerReferences", [])):
         return Problem(reason="BeingCollected", message=f"{name} of an earlier feed is being deleted")
     text = f"{name} exists and does not belong to this feed; rename the feed or remove it"
     return Problem(reason="NameTaken", message=text)
 
 
 def _is_empty(body: Mapping[str, Any]) -> bool:
-    """Whether no pod of it is left, and the controller has said so of the newest spec."""
+    """Return whether no pod is left, according to a status that observes the newest spec."""
     status = body.get("status", {})
     newest = status.get("observedGeneration", 0) >= body["metadata"]["generation"]
     return _replicas(body) == 0 and newest and not status.get("replicas", 0)

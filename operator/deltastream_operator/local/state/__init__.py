@@ -1,1 +1,1 @@
-"""What lies under DELTASTREAM_HOME: files, secrets, and the stores with their data."""
+"""The files under DELTASTREAM_HOME: secrets, records, and the stores with their data."""

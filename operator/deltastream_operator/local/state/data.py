@@ -1,4 +1,4 @@
-"""What the stores' data folders hold: a store that does not find all of its files may start without any."""
+"""Check the stores' data folders: a store that misses one of its files may start without data."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _MONGO_NEEDS = ("WiredTiger", "WiredTiger.wt", "_mdb_catalog.wt", "journal")
 
 
 def check(home: Home) -> None:
-    """Raises OperatorError where data is there that its store would not find or not take.
+    """Raise OperatorError if a folder has data that its store would not find or not accept.
 
-    A folder that is empty in a home that was used before may be meant: that is said, and the start goes on.
+    An empty folder in a home that was used before can be intended, so only a message reports it.
     """
     try:
         found = (_redis(home), _mongo(home))
@@ -32,7 +32,7 @@ def check(home: Home) -> None:
 def _lost(home: Home, what: str) -> str:
     manifest = home.redis_data / "appendonlydir/appendonly.aof.manifest"
     return (
-        f"{manifest}: {what}, and Redis finds its data by it: restore it from a copy, "
+        f"{manifest}: {what}, and Redis needs it to find its data: restore it from a backup, "
         f"or remove {manifest.parent} to start without data"
     )
 
@@ -40,7 +40,7 @@ def _lost(home: Home, what: str) -> str:
 def _redis(home: Home) -> bool:
     folder = home.redis_data / "appendonlydir"
     if not folder.exists():
-        return (home.redis_data / "appendonly.aof").exists()  # of Redis 6, which takes it over by itself
+        return (home.redis_data / "appendonly.aof").exists()  # Redis 6; a newer server converts it
     parts = sorted(file.name for file in folder.iterdir() if _AOF_PART.fullmatch(file.name))
     manifest = folder / "appendonly.aof.manifest"
     if not manifest.exists():
@@ -63,6 +63,6 @@ def _mongo(home: Home) -> bool:
         if holds and needed not in names:
             raise OperatorError(
                 f"{home.mongo_data / needed}: is missing beside collections, which are lost without it: "
-                f"restore {home.mongo_data} from a copy, or remove it to start without data"
+                f"restore {home.mongo_data} from a backup, or remove it to start without data"
             )
     return holds

@@ -1,7 +1,7 @@
 """The folder of a local system: lock, ports, secrets, data and logs.
 
-People and full disks get at these files, so nothing in them is trusted: what cannot be used is a
-OperatorError with file and way out, and what can be made anew is said and made anew.
+People and full disks can damage these files, so their content is never trusted. A file that can be recreated
+is recreated with a message. Any other unusable file raises OperatorError with its name and the fix.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from deltastream_operator.errors import OperatorError
 
 _ELSEWHERE = "or set another DELTASTREAM_HOME"
 _WAYS_OUT = {
-    errno.ENOSPC: "make room on its disk",
-    errno.EDQUOT: "make room on its disk",
+    errno.ENOSPC: "free space on its disk",
+    errno.EDQUOT: "free space on its disk",
     errno.EACCES: f"let this user read and write it, {_ELSEWHERE}",
     errno.EPERM: f"let this user read and write it, {_ELSEWHERE}",
     errno.EROFS: f"mount it writable, {_ELSEWHERE}",
     errno.EISDIR: "a file belongs there: move the folder away",
     errno.ENOTDIR: f"a folder belongs there: move the file away, {_ELSEWHERE}",
     errno.EEXIST: f"a folder belongs there: move the file away, {_ELSEWHERE}",
-    errno.ELOOP: f"its links go in circles: mend them, {_ELSEWHERE}",
+    errno.ELOOP: f"its symbolic links form a loop: fix them, {_ELSEWHERE}",
 }
-_MAX_BYTES = 64 << 10  # far more than any of these files has
+_MAX_BYTES = 64 << 10  # larger than any of these files
 
 
 def unusable(path: object, error: OSError) -> OperatorError:
-    """A file or folder that cannot be used, with the way out."""
-    way_out = _WAYS_OUT.get(error.errno or 0, f"mend it, {_ELSEWHERE}")
+    """Return the error for a file or folder that cannot be used, with the fix."""
+    way_out = _WAYS_OUT.get(error.errno or 0, f"fix it, {_ELSEWHERE}")
     where = error.filename if isinstance(error.filename, str) else path
     return OperatorError(f"{where}: cannot be used: {error.strerror}: {way_out}")
 
@@ -51,13 +51,13 @@ def _using(path: Path) -> Iterator[None]:
 
 
 class Home:
-    """Paths and small files under $DELTASTREAM_HOME. `say` is told of what is mended on the way."""
+    """Paths and small files under $DELTASTREAM_HOME. `say` prints a message about each repair."""
 
     def __init__(self, root: Path, say: Callable[[str], None] = lambda _: None) -> None:
         try:
             self.root = root.resolve()
-        except (OSError, RuntimeError, ValueError) as error:  # links in circles, a NUL
-            raise OperatorError(f"DELTASTREAM_HOME={str(root)!r}: is no path: {error}") from None
+        except (OSError, RuntimeError, ValueError) as error:  # a loop of links, or a NUL
+            raise OperatorError(f"DELTASTREAM_HOME={str(root)!r}: is not a path: {error}") from None
         self.say = say
         self.logs, self.run, self.secrets = self.root / "logs", self.root / "run", self.root / "secrets"
         self.redis_data, self.mongo_data = self.root / "data/redis", self.root / "data/mongo"
@@ -65,7 +65,7 @@ class Home:
         self.used_before = False
 
     def create(self) -> None:
-        """Make the folders; secrets and data are for the owner only."""
+        """Create the folders. Secrets, records and data are accessible only to the owner."""
         with _using(self.root):
             for folder in (self.root, self.logs, self.run, self.secrets, self.redis_data, self.mongo_data):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ class Home:
             self.used_before = any(self.secrets.iterdir())
 
     def running_pid(self) -> int | None:
-        """The pid of the local run that holds the lock, if one does."""
+        """Return the pid of the local run that holds the lock, or None."""
         try:
             with open(self.lock_file, "rb") as file:
                 try:
@@ -88,19 +88,19 @@ class Home:
         return None
 
     def _holder(self, noted: bytes) -> int | None:
-        if not noted:  # it starts or ends just now
+        if not noted:  # the holder is starting or ending
             return None
-        # NB: the pid will be sent a signal. Whoever wrote it there, only the holder of the lock has it open.
+        # The caller sends a signal to this pid, so check that the process has the lock file open.
         pid = int(noted) if re.fullmatch(rb"[1-9][0-9]{0,9}\n", noted) else 0
         if not pid or not _has_open(pid, self.lock_file):
             raise OperatorError(
-                f"{self.lock_file}: does not name the local run that holds it: end that process by hand"
+                f"{self.lock_file}: does not name the local run that holds it: end that process manually"
             )
         return pid
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Be the only local run here. The kernel drops the lock with its holder, however it ends."""
+        """Hold the lock of this home. The kernel releases it when the process ends for any reason."""
         with _using(self.lock_file):
             file = open(self.lock_file, "a+b")  # noqa: SIM115  # closed below, after the yield
         with file:
@@ -109,7 +109,7 @@ class Home:
             except BlockingIOError:
                 file.seek(0)
                 pid = self._holder(file.read(_MAX_BYTES))
-                holder = f"the local run with pid {pid}" if pid else "a local run that starts or ends"
+                holder = f"the local run with pid {pid}" if pid else "a local run that is starting or ending"
                 raise OperatorError(
                     f"{self.root} is in use by {holder}: stop it (make stop) {_ELSEWHERE}"
                 ) from None
@@ -117,7 +117,7 @@ class Home:
                 file.truncate(0)
                 file.write(f"{os.getpid()}\n".encode())
                 file.flush()
-                self.not_ready()  # of a local run that was killed
+                self.not_ready()  # remove the file that a killed local run left
             try:
                 yield
             finally:
@@ -126,69 +126,72 @@ class Home:
                     file.truncate(0)
 
     def ready(self, text: str) -> None:
-        """Tell `make start` that everything serves."""
+        """Write the file for which `make start` waits. `text` is the ready message."""
         _replace(self.ready_file, text)
 
     def not_ready(self) -> None:
-        """Take back what `ready` told."""
+        """Remove the file that `ready` writes."""
         with _using(self.ready_file):
             self.ready_file.unlink(missing_ok=True)
 
     def secret(self, name: str, least: int = 1) -> str:
-        """The kept random secret of this name, of `least` characters or more; made at first."""
+        """Return the stored secret of this name, and create a random one at the first call.
+
+        Raises OperatorError if the file is unusable or has fewer than `least` characters.
+        """
         path = self.secrets / name
         try:
             raw, mode = _content(path)
         except FileNotFoundError:
             if self.used_before:
-                self.say(f"{path} was missing: a new one is made")
+                self.say(f"{path} was missing: a new one was created")
             return self.write_secret(name, secrets.token_urlsafe(32)).read_text()
         except OSError as error:
             raise unusable(path, error) from None
         if mode & 0o077:
             with _using(path):
                 path.chmod(0o600)
-            self.say(f"{path} could be read by others (mode {mode:o}): now it is for its owner alone")
+            self.say(f"{path} was readable by other users (mode {mode:o}): now only its owner can read it")
         text = raw.decode("ascii", errors="replace").strip()
         if not re.fullmatch(rf"[!-~]{{{least},1000}}", text):
             what = "is empty" if not text else f"must be one word of {least} to 1000 ASCII characters"
-            raise OperatorError(f"{path}: {what}: restore it, or remove it to have a new one made")
+            raise OperatorError(f"{path}: {what}: restore it, or remove it to get a new one")
         return text
 
     def write_secret(self, name: str, value: str) -> Path:
-        """Put `value` into a file of mode 0600, which survives a power cut from then on."""
+        """Write `value` durably (fsync) to a file of mode 0600 and return its path."""
         return _replace(self.secrets / name, value, durable=True)
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """The object in run/{name}; empty if there is none. One that cannot be read is said and made anew."""
+        """Return the JSON object in run/{name}, or {} if the file is missing or invalid (with a message)."""
         path = self.run / name
         try:
             raw, _ = _content(path)
             value = json.loads(raw)
             if not isinstance(value, dict):
-                raise ValueError("holds no JSON object")
+                raise ValueError("is not a JSON object")
         except FileNotFoundError:
             return {}
         except OSError as error:
             raise unusable(path, error) from None
         except (ValueError, RecursionError):
-            self.say(f"{path} is not what was written there: it is made anew")
+            self.say(f"{path} is damaged: it is created again")
             return {}
         return value
 
     def write_json(self, name: str, value: Mapping[str, object]) -> None:
-        """Replace run/{name} as a whole."""
+        """Write run/{name} atomically."""
         _replace(self.run / name, json.dumps(value, indent=1))
 
 
 def _content(path: Path) -> tuple[bytes, int]:
-    """The start of a file and its mode; a pipe in its place is empty. Raises OSError."""
+    """Return a file's first 64 KiB and its mode. A pipe in its place reads as empty. Raises OSError."""
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         return file.read(_MAX_BYTES) or b"", stat.S_IMODE(os.fstat(file.fileno()).st_mode)
 
 
 def _replace(path: Path, text: str, *, durable: bool = False) -> Path:
-    """Put a whole file of mode 0600 in place. A reader, or a crash, finds the old one or the new one."""
+    """Replace a file atomically, with mode 0600. After a crash the file is the old one or the new one."""
     draft = path.with_name(f"{path.name}.new")
     with _using(path):
         draft.unlink(missing_ok=True)
@@ -209,7 +212,7 @@ def _replace(path: Path, text: str, *, durable: bool = False) -> Path:
 
 
 def _has_open(pid: int, file: Path) -> bool:
-    """Whether that process has the file open; taken on trust where the system does not tell."""
+    """Return whether the process has the file open. Without /proc this is assumed."""
     folder = Path(f"/proc/{pid}/fd")
     if not Path("/proc/self/fd").is_dir():
         return True

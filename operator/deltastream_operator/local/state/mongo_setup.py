@@ -1,4 +1,4 @@
-"""`python -m … PORT ADMIN_PASSWORD_FILE PASSWORD_FILE`: make sure that the application's user exists."""
+"""Command `PORT ADMIN_PASSWORD_FILE PASSWORD_FILE`: make sure that the application's MongoDB user exists."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-# NB: the localhost exception grants roles of the database `admin` only: the first user is an
-# administrator, and it creates the application's user, who can do nothing outside `deltastream`.
+# MongoDB's localhost exception allows only a first user in the database `admin`. So the first user is an
+# administrator, which creates the application's user with rights only in `deltastream`.
 _ADMIN_ROLES = [{"role": "userAdminAnyDatabase", "db": "admin"}]
 _ROLES = [{"role": role, "db": "deltastream"} for role in ("readWrite", "dbAdmin")]
 _AUTHENTICATION_FAILED = 18
 
 
 def ensure_user(port: int, admin_password: str, password: str) -> str | None:
-    """None once the user can log in, else what is wrong."""
+    """Create the user if needed. Returns None once it can log in, else the problem."""
     if _can_log_in(port, "deltastream", password):
         return None
     try:
         if not _can_log_in(port, "admin", admin_password):
-            with _client(port) as local:  # open until the first user exists
+            with _client(port) as local:  # without login: allowed until the first user exists
                 local.admin.command("createUser", "admin", pwd=admin_password, roles=_ADMIN_ROLES)
         with _client(port, username="admin", password=admin_password) as admin:
             known = admin.admin.command("usersInfo", "deltastream")["users"]
-            command = "updateUser" if known else "createUser"  # its secret may have been lost and made anew
+            command = "updateUser" if known else "createUser"  # its secret may be new
             admin.admin.command(command, "deltastream", pwd=password, roles=_ROLES)
     except OperationFailure as error:
         print(error.details, file=sys.stderr)
-        return "data/mongo was made with another password: restore secrets/mongo_* or remove data/mongo"
+        return "data/mongo was created with another password: restore secrets/mongo_* or remove data/mongo"
     return None
 
 

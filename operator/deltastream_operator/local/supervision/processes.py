@@ -1,6 +1,6 @@
-"""Processes as workloads: started, watched, started again, stopped within their grace.
+"""Start processes, watch them, restart them and stop them within their grace period.
 
-One thread drives everything through `tick()`. Threads would be a trap: PR_SET_PDEATHSIG fires when
+One thread drives everything through `tick()`. More threads would be wrong: PR_SET_PDEATHSIG takes effect when
 the *thread* that forked ends, not its process.
 """
 
@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deltastream_operator.local.supervision.asking import Probe, Question
 from deltastream_operator.local.supervision.logs import tail
+from deltastream_operator.local.supervision.probes import Probe, Request
 from deltastream_operator.ports import Clock
 
 FIRST_BACKOFF_S, MAX_BACKOFF_S, HEALTHY_S = 0.5, 10.0, 30.0
@@ -26,7 +26,7 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """How a process is run, and how one knows that it serves."""
+    """How to run a process and how to check that it serves."""
 
     name: str
     argv: tuple[str, ...]
@@ -34,12 +34,12 @@ class Command:
     cwd: Path
     log: Path
     ready: Callable[[], bool] = field(default=lambda: True, compare=False)
-    livez: Question | None = field(default=None, compare=False)  # None: only its end is noticed
+    livez: Request | None = field(default=None, compare=False)  # None: only its end is detected
     grace_s: float = 10.0
 
 
 class Process:
-    """One command kept running until `stop()`."""
+    """One command that is restarted until `stop()`."""
 
     def __init__(self, command: Command, clock: Clock, say: Callable[[str], None]) -> None:
         self.command, self._clock, self._say = command, clock, say
@@ -52,15 +52,15 @@ class Process:
         self.probe: Probe | None = None
         self.failures = 0  # in a row
         self.stopping = False
-        self.recovering = False  # from a hang, until it answers again or ends by itself
+        self.recovering = False  # restarting after a hang, until it answers or ends on its own
 
     @property
     def pid(self) -> int | None:
-        """Its process id (and process group), or None while it does not run."""
+        """Return its process id, which is also its process group, or None while it does not run."""
         return self._child.pid if self._child else None
 
     def tick(self) -> None:
-        """Notice an end, start when it is time, kill what outstays its grace."""
+        """Detect an end, start the process when due, and kill it after its grace period."""
         now = self._clock.monotonic()
         if self._child and (status := _ended(self._child)) is not None:
             self._child = None
@@ -68,11 +68,11 @@ class Process:
             if not self.stopping:
                 ended_by_us, self._kill_at = self._kill_at is not None, None
                 self.recovering = ended_by_us
-                self._again(now, _how(status), self.last_words(3), told=ended_by_us)
+                self._schedule_restart(now, _how(status), self.last_lines(3), reported=ended_by_us)
         if self._child and self._kill_at is not None and now >= self._kill_at:
             _signal_group(self._child.pid, signal.SIGKILL)
         if self.probe and self._kill_at is None:
-            self.probe.look(now)
+            self.probe.poll(now)
             if self.probe.life.answered_at or now - self._started_at >= HEALTHY_S:
                 self.recovering = False
         if not self._child and not self.stopping and self._start_at is not None and now >= self._start_at:
@@ -84,7 +84,9 @@ class Process:
         try:
             self._spawn(command)
         except OSError as error:  # no log, no program, no memory
-            self._again(now, f"cannot be started: {error.filename or command.argv[0]}: {error.strerror}", [])
+            self._schedule_restart(
+                now, f"cannot be started: {error.filename or command.argv[0]}: {error.strerror}", []
+            )
 
     def _end_probe(self) -> None:
         if self.probe:
@@ -92,14 +94,14 @@ class Process:
             self.probe = None
 
     def end_hang(self) -> None:
-        """End a process that does not answer; `tick()` starts it again."""
-        command, question = self.command, self.command.livez
-        if self._child and question and self.probe:
-            rule, silence = question.rule, f"in {question.rule.start_s:g} s"
+        """End a process that does not answer. `tick()` restarts it."""
+        command, request = self.command, self.command.livez
+        if self._child and request and self.probe:
+            rule, silence = request.rule, f"in {request.rule.start_s:g} s"
             if self.probe.life.answered_at:
                 silence = f"within {rule.timeout_s:g} s, {rule.failures} times in a row"
             self._say(
-                f"{command.name} hangs, no good answer to {question.what} {silence}: it is ended "
+                f"{command.name} hangs: no good answer to {request.what} {silence}; it is ended "
                 f"(SIGTERM, SIGKILL after {command.grace_s:g} s) and started again; log {command.log}"
             )
             self.recovering = True
@@ -117,29 +119,31 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # the terminal's Ctrl-C is ours alone: we stop in order
+                start_new_session=True,  # Ctrl-C reaches only this process, which stops all in order
                 preexec_fn=die_with(os.getpid()),
             )
         if command.livez:
             self.probe = Probe(command.livez, self._started_at)
 
-    def _again(self, now: float, why: str, last_words: list[str], *, told: bool = False) -> None:
+    def _schedule_restart(
+        self, now: float, why: str, last_lines: list[str], *, reported: bool = False
+    ) -> None:
         if now - self._started_at >= HEALTHY_S:
             self._backoff_s, self.failures = FIRST_BACKOFF_S, 0
         self.failures += 1
         self._start_at = now + self._backoff_s
-        lines = "".join(f"\n    {line}" for line in last_words)
+        lines = "".join(f"\n    {line}" for line in last_lines)
         log = f"log {self.command.log}:{lines}"
-        if not told:
+        if not reported:
             self._say(f"{self.command.name} {why}; starting again in {self._backoff_s:g} s; {log}")
         self._backoff_s = min(self._backoff_s * 2, MAX_BACKOFF_S)
 
-    def last_words(self, lines: int) -> list[str]:
-        """The end of its log since it was last started."""
+    def last_lines(self, lines: int) -> list[str]:
+        """Return the last lines of its log since its last start."""
         return tail(self.command.log, lines, self._log_from)
 
     def stop(self) -> None:
-        """Ask it to end; `tick()` kills its group once the grace has passed."""
+        """Send SIGTERM. `tick()` kills the process group after the grace period."""
         self.stopping = True
         self._end_probe()
         if self._child and self._kill_at is None:
@@ -147,17 +151,17 @@ class Process:
             _signal_group(self._child.pid, signal.SIGTERM, whole=False)
 
     def kill(self) -> None:
-        """End it now, with everything it started."""
+        """Let the next `tick()` kill the whole process group."""
         self.stopping, self._kill_at = True, self._clock.monotonic()
         self._end_probe()
 
     def ready(self) -> bool:
-        """Whether it runs and serves."""
+        """Return whether it runs and serves."""
         return self._child is not None and self.command.ready()
 
 
 class Supervisor:
-    """All processes, by name."""
+    """All processes by name. A name has at most one process."""
 
     def __init__(self, clock: Clock, say: Callable[[str], None]) -> None:
         self._clock, self._say = clock, say
@@ -165,7 +169,10 @@ class Supervisor:
         self._all_silent = False
 
     def start(self, command: Command) -> None:
-        """Want this command running. The same command twice is one process."""
+        """Keep this command running. Starting the same command again has no effect.
+
+        Raises ValueError if another command runs under the name.
+        """
         known = self.processes.get(command.name)
         if known and not known.stopping:
             if known.command == command:
@@ -175,7 +182,7 @@ class Supervisor:
         self.processes[command.name].tick()
 
     def tick(self) -> None:
-        """One look at every process."""
+        """Check every process once."""
         for name, process in list(self.processes.items()):
             process.tick()
             if process.stopping and process.pid is None:
@@ -183,10 +190,10 @@ class Supervisor:
         self._end_a_hang()
 
     def _end_a_hang(self) -> None:
-        """End one process that hangs; the next when this one answers again.
+        """End one process that hangs. The next one is ended only after this one answers again.
 
-        An overloaded machine makes many look hung, and restarts would load it further. So another process
-        must have answered since this one fell silent, and no more than one is on its way back at a time.
+        On an overloaded machine many processes seem to hang, and restarts would increase the load. So another
+        process must have answered since this one stopped answering, and only one restarts at a time.
         """
         lives = {name: process.probe.life for name, process in self.processes.items() if process.probe}
         hung = {name: life for name, life in lives.items() if life.hung}
@@ -200,11 +207,11 @@ class Supervisor:
         elif not self._all_silent:
             self._all_silent = True
             self._say(
-                "no process answers: the machine seems overloaded; none is started again until one does"
+                "no process answers: the machine seems overloaded; no process is restarted until one answers"
             )
 
     def stop(self, names: Iterable[str], pause: Callable[[], object]) -> None:
-        """Stop these side by side and return when none runs; `pause()` waits a little."""
+        """Stop these processes in parallel and return when none runs. `pause()` waits between two checks."""
         names = [name for name in names if name in self.processes]
         for name in names:
             self.processes[name].stop()
@@ -214,7 +221,7 @@ class Supervisor:
             self.tick()
 
     def kill_all(self) -> None:
-        """Grace is over for everything."""
+        """End the grace period of all processes."""
         for process in self.processes.values():
             process.kill()
 
@@ -226,8 +233,8 @@ def _how(status: int) -> str:
 
 
 def _ended(child: subprocess.Popen[bytes]) -> int | None:
-    # NB: the group is killed while its dead leader is still a zombie, so that its number cannot belong
-    # to anyone else yet; only then it is reaped.
+    # Kill the group while its dead leader is still a zombie, because the kernel could reuse the number after
+    # the leader is reaped.
     with contextlib.suppress(ChildProcessError):
         if not os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             return None
@@ -236,7 +243,7 @@ def _ended(child: subprocess.Popen[bytes]) -> int | None:
 
 
 def _signal_group(pid: int, how: signal.Signals, *, whole: bool = True) -> None:
-    # TERM goes to the leader only: gunicorn and Celery tell their children themselves, in order.
+    # SIGTERM goes only to the leader: gunicorn and Celery stop their own children in order.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, how) if whole else os.kill(pid, how)
 
@@ -245,12 +252,12 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def die_with(parent: int) -> Callable[[], None]:
-    """For the child, before exec: be killed when `parent` dies (the kernel sees to it, even on kill -9)."""
+    """Return a function for the child to call before exec: the kernel then kills it when `parent` dies."""
 
     def arrange() -> None:
         if _libc is not None:
             _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:  # it died before the line above
+            if os.getppid() != parent:  # the parent died before prctl
                 os._exit(1)
 
     return arrange

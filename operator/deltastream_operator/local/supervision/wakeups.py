@@ -1,4 +1,4 @@
-"""Waiting for signals, children and time in one thread."""
+"""Wait for signals, ended children and timeouts in one thread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 
 class Wakeups:
-    """Signals as bytes in a pipe: nothing runs inside a handler, and a wait ends at once."""
+    """Delivers signals as bytes in a pipe: handlers run no code, and a signal ends `wait` at once."""
 
     def __init__(self) -> None:
         self._asked: Callable[[], None] = lambda: None
@@ -18,7 +18,7 @@ class Wakeups:
 
     @contextlib.contextmanager
     def handling(self, asked: Callable[[], None]) -> Iterator[None]:
-        """While inside, SIGINT, SIGTERM and SIGHUP call `asked` from within `wait`."""
+        """While the block runs, `wait` calls `asked` for each SIGINT, SIGTERM and SIGHUP."""
         self._asked = asked
         self._read, write = os.pipe()
         os.set_blocking(write, False)
@@ -36,7 +36,7 @@ class Wakeups:
             os.close(write)
 
     def wait(self, seconds: float) -> None:
-        """Until a signal or the time has come."""
+        """Wait for a signal, the end of a child or `seconds`."""
         if select.select([self._read], [], [], seconds)[0]:
             for number in os.read(self._read, 4096):
                 if number != signal.SIGCHLD:

@@ -1,4 +1,4 @@
-"""This service's own access tokens, for calling other services (OAuth 2 client credentials)."""
+"""Get access tokens for this service, to call other services (OAuth 2 client credentials)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import urllib3
 
 
 class TokenUnavailable(Exception):
-    """The auth service gave no token. `status` is its HTTP status, or None if it did not answer."""
+    """The auth service issued no token. `status` is its HTTP status, or None if it did not answer."""
 
     def __init__(self, status: int | None) -> None:
         super().__init__(f"auth answered {status}" if status else "auth did not answer")
@@ -18,7 +18,10 @@ class TokenUnavailable(Exception):
 
 
 class ServiceToken:
-    """Fetches a token per audience from `{auth_url}/token` and keeps it until a minute before its end."""
+    """Fetches one token per audience from `{auth_url}/token`, and reuses it until a minute before it expires.
+
+    Safe to share between threads.
+    """
 
     def __init__(
         self,
@@ -39,7 +42,10 @@ class ServiceToken:
         self._lock = threading.Lock()
 
     def header(self, audience: str) -> dict[str, str]:
-        """The `Authorization` header for a call to `audience`. Raises TokenUnavailable."""
+        """Return the `Authorization` header for a call to `audience`.
+
+        Raises TokenUnavailable if a new token is needed and the auth service issues none.
+        """
         with self._lock:
             token, until = self._kept.get(audience, ("", 0.0))
             if self._clock() >= until:

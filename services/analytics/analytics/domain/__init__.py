@@ -1,1 +1,1 @@
-"""What analytics computes: pure functions of chains, ratios and bars."""
+"""Pure functions that read chains, ratios and bars and build the responses of the routes."""

@@ -1,4 +1,8 @@
-"""Bars from two sources: merging is by min, max, first and last, so it does not matter who knows what."""
+"""OHLC bars: read them from the cache and from storage, merge them, and build the response.
+
+Two bars of one window merge by first, max, min and last. So the result is right even if each source has seen
+only some of the ticks.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,11 @@ _ORDER = re.compile(r"[0-9]{19}-[0-9]{10}-[0-9]{15}")
 
 
 class Bar(NamedTuple):
-    """One window; `start` in epoch seconds. Orders are (ts in ns, epoch, seq), fixed width: first and last
-    tick by comparing strings."""
+    """The bar of one window, which starts at `start` (epoch seconds).
+
+    `open_order` and `close_order` identify the first and the last tick as `{ts in ns}-{epoch}-{sequence}`.
+    Each part has a fixed width, so the order of the strings is the order of the ticks.
+    """
 
     start: int
     open: float
@@ -24,7 +31,7 @@ class Bar(NamedTuple):
     close_order: str
 
     def merge(self, other: Bar) -> Bar:
-        """The bar of both bars' ticks; commutative, associative and idempotent."""
+        """Return the bar of the ticks of both. Merging is commutative, associative and idempotent."""
         first = self if self.open_order <= other.open_order else other
         last = self if self.close_order >= other.close_order else other
         return Bar(
@@ -39,17 +46,17 @@ class Bar(NamedTuple):
 
 
 def cached_bar(raw: Json) -> Bar:
-    """A bar of `ohlc:{P}:{N}m`. Raises Broken."""
+    """Read a bar of the Redis hash `ohlc:{P}:{N}m`. Raises Broken if it is invalid."""
     return _bar(raw, whole(raw.get("start")))
 
 
 def stored_bar(raw: Json) -> Bar:
-    """A bar as storage answers it. Raises Broken."""
+    """Read a bar of a storage response. Raises Broken if it is invalid."""
     return _bar(raw, epoch_seconds(raw.get("start")))
 
 
 def _bar(raw: Json, start: int | None) -> Bar:
-    # A bar with a price missing is no bar: unlike a chain's fields, its four prices mean one thing.
+    # A bar needs all four prices: unlike the fields of a chain, they are useful only together.
     if start is None or start < 0:
         raise Broken("start")
     prices = []
@@ -68,7 +75,7 @@ def _bar(raw: Json, start: int | None) -> Bar:
 
 
 def newest(bars: Iterable[Bar], limit: int) -> list[Bar]:
-    """The newest windows, newest first, each once."""
+    """Merge the bars of each window and return the `limit` newest windows, newest first."""
     merged: dict[int, Bar] = {}
     for bar in bars:
         merged[bar.start] = merged[bar.start].merge(bar) if bar.start in merged else bar
@@ -76,7 +83,11 @@ def newest(bars: Iterable[Bar], limit: int) -> list[Bar]:
 
 
 def answer(product: str, minutes: int, bars: list[Bar], *, complete: bool) -> Json:
-    """The answer; the newest bar also at the top, where the original had its only one."""
+    """Build the response from `bars`: at least one, newest first, each `minutes` long.
+
+    The newest bar is also at the top level, where the original had its only bar. `complete` is false if
+    storage did not contribute.
+    """
     rows = [_row(bar, minutes) for bar in bars]
     latest = bars[0]
     return {

@@ -1,8 +1,15 @@
-"""Open interest by where it is and by what its holders did since the previous close.
+"""Open interest by moneyness and by kind of build-up since the previous close.
 
-Build-up, by the contract's own premium (not the underlying) and its open interest: price up and OI up =
-long build-up; down, up = short build-up; down, down = long unwinding; up, down = short covering; either
-unchanged = neutral. The enricher classifies; here it is listed and added up.
+The kind follows from the changes of the contract's own premium (not the underlying's price) and of its open
+interest (OI):
+
+- premium up, OI up: long build-up
+- premium down, OI up: short build-up
+- premium down, OI down: long unwinding
+- premium up, OI down: short covering
+- either unchanged: neutral
+
+The enricher classifies each contract. This module lists the kinds and sums the open interest of each.
 """
 
 from __future__ import annotations
@@ -13,12 +20,15 @@ from analytics.domain.chain import BUILDUPS, OI_UNITS, Chain, Leg
 from analytics.domain.values import MISSING, Json, Reasons, rfc3339
 
 ATM_BAND = 0.01
-"""`atm` is within so much of the spot, as a fraction of it."""
+"""Strikes closer to the spot than this fraction of it are at the money (`atm`)."""
 UNKNOWN = "unknown"
 
 
 def answer(chain: Chain, source: str) -> Json:
-    """The answer. A sum over anything that is not known is null, never the sum of the rest."""
+    """Build the response for `chain`, which came from `source`.
+
+    A sum is null if any of its terms is unknown; it is never the sum of the other terms.
+    """
     spot = chain.price("spot_price")
     values: Json = {
         "spot_price": spot,
@@ -52,8 +62,11 @@ def answer(chain: Chain, source: str) -> Json:
 def _zones(
     strikes: list[float], leg: Leg, spot: int | float | None, *, is_call: bool
 ) -> dict[str, int | None]:
-    """Open interest in, at and out of the money by the spot. NB: `atm` overlaps the two others, as it did in
-    the original; `otm` is the chain's own call_buildup_otm or put_buildup_otm."""
+    """Return the open interest in, at and out of the money, relative to the spot.
+
+    NB: `atm` overlaps the two others, as in the original. `otm` equals the chain's `call_buildup_otm` or
+    `put_buildup_otm`.
+    """
     if spot is None:
         return {"itm": None, "atm": None, "otm": None}
     below, above = (lambda strike: strike < spot), (lambda strike: strike > spot)
@@ -69,7 +82,7 @@ def _zones(
 
 
 def _by_class(leg: Leg, size: int) -> Json:
-    """Per kind of build-up: how many strikes, their open interest and its change."""
+    """Return, for each kind of build-up, the number of strikes, their open interest and its change."""
     kinds = leg.buildup or [None] * size
     result: Json = {}
     for kind in (*BUILDUPS, UNKNOWN):
@@ -84,7 +97,7 @@ def _by_class(leg: Leg, size: int) -> Json:
 
 def _rows(strikes: list[float], leg: Leg) -> list[Json]:
     empty: list[None] = [None] * len(strikes)
-    # Null in the column is the contract's word for a session without a predecessor.
+    # By the contract, null in the column means that the previous session is unknown.
     reason = MISSING if leg.buildup is None else "previous_session_unknown"
     columns = zip(
         strikes,

@@ -1,4 +1,4 @@
-"""One chain, whatever shape its source gives it: columns from the cache, rows from storage."""
+"""An option chain: read and check the document of the cache or of storage, which has one list per column."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Leg:
-    """Calls or puts: a column is None if the source does not have it, else one entry a strike."""
+    """The calls or the puts of a chain.
+
+    A column has one entry per strike. It is None if the source lacks it or if its length is wrong.
+    """
 
     open_interest: list[int | None] | None
     open_interest_change: list[int | None] | None
@@ -44,7 +47,11 @@ class Leg:
 
 @dataclass(frozen=True)
 class Chain:
-    """A chain with what identifies it; every other field may be missing (see `number`)."""
+    """The chain of a product and an expiry at the event time `ts` (nanoseconds); `strikes` are ascending.
+
+    `fields` is the source's document. Its other fields may be missing or invalid; then the methods that read
+    them return None.
+    """
 
     product: str
     expiry: str
@@ -55,27 +62,31 @@ class Chain:
     fields: Json
 
     def number(self, name: str) -> int | float | None:
-        """A number of the chain, else None."""
+        """Return the field as a number, or None."""
         return number(self.fields.get(name))
 
     def price(self, name: str) -> int | float | None:
-        """A number above 0 of the chain, else None."""
+        """Return the field as a number above 0, or None."""
         found = self.number(name)
         return found if found is not None and found > 0 else None
 
     def whole(self, name: str) -> int | None:
-        """An integer of the chain, else None."""
+        """Return the field as an integer, or None."""
         return whole(self.fields.get(name))
 
-    def text(self, name: str, among: frozenset[str]) -> str | None:
-        """A word of the chain out of `among`, else None."""
-        return _word(among)(self.fields.get(name))
+    def text(self, name: str, allowed: frozenset[str]) -> str | None:
+        """Return the field if it is one of the words in `allowed`, or None."""
+        return _word(allowed)(self.fields.get(name))
 
 
 def from_document(raw: Json, product: str, expiry: str) -> Chain:
-    """Read a chain as it is cached or stored. Raises Broken if it is not a chain of this expiry."""
+    """Read a cached or stored chain.
+
+    Raises Broken if the time or the strikes are invalid, or if the document belongs to another product or
+    expiry.
+    """
     if (raw.get("product"), raw.get("expiry")) != (product, expiry):
-        raise Broken("product or expiry")  # a number under the wrong name is a wrong number
+        raise Broken("product or expiry")  # otherwise the response would show numbers of another chain
     strikes = _strikes(raw.get("strikes"))
     return Chain(
         product=product,
@@ -121,5 +132,5 @@ def _volatility(value: object) -> float | None:
     return float(found) if found is not None and found >= 0 else None
 
 
-def _word(among: Sequence[str] | frozenset[str]) -> Callable[[object], str | None]:
-    return lambda value: value if isinstance(value, str) and value in among else None
+def _word(allowed: Sequence[str] | frozenset[str]) -> Callable[[object], str | None]:
+    return lambda value: value if isinstance(value, str) and value in allowed else None

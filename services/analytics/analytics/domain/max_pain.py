@@ -1,4 +1,4 @@
-"""Max pain: the strike at which holders of options lose most, and how far the spot is from it."""
+"""Max pain: the strike at which option holders lose most, and its distance from the spot."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from analytics.domain.values import MISSING, Json, Reasons, rfc3339
 
 
 def answer(chain: Chain, source: str) -> Json:
-    """The answer; the strike itself is the enricher's, which knows how ties are broken."""
+    """Build the response for `chain`, which came from `source`.
+
+    The strike is the one that the enricher computed, because only the enricher defines how ties are broken.
+    """
     strike, spot = chain.price("max_pain_strike"), chain.price("spot_price")
     values: Json = {
         "max_pain_strike": strike,

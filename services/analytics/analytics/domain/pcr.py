@@ -1,4 +1,7 @@
-"""Put/call ratios: one number an expiry, never one signal (desks read it in opposite ways)."""
+"""Put/call ratios of an expiry: read them from the cache and from storage, and build the response.
+
+The response gives numbers and no trading signal: desks interpret the same ratio in opposite ways.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from analytics.domain.values import MISSING, Broken, Json, Reasons, event_time, 
 
 DECIMALS = 4
 _TOTALS = ("total_call_oi", "total_put_oi", "total_call_volume", "total_put_volume")
-# ratio -> (its denominator, why it is null when that is 0)
+# ratio -> (its denominator, the reason for null if the denominator is 0)
 _RATIOS = {
     "pcr_oi": ("total_call_oi", "no_call_open_interest"),
     "pcr_volume": ("total_call_volume", "no_call_volume"),
@@ -17,7 +20,10 @@ _RATIOS = {
 
 
 class Ratio(NamedTuple):
-    """Ratios of an expiry at one time, unrounded; a total is None where the source has none."""
+    """The unrounded ratios and totals of an expiry at the event time `ts` (nanoseconds).
+
+    An unknown value is None and has an entry in `reasons`. Storage has no totals.
+    """
 
     product: str
     expiry: str
@@ -27,7 +33,7 @@ class Ratio(NamedTuple):
 
 
 def cached_ratio(raw: Json, product: str, expiry: str) -> Ratio:
-    """`latest:pcr:{P}:{E}`. Raises Broken if it is about something else, or of no known time."""
+    """Read `latest:pcr:{P}:{E}`. Raises Broken if it has another product or expiry, or an invalid time."""
     if (raw.get("product"), raw.get("expiry")) != (product, expiry):
         raise Broken("product or expiry")
     values: dict[str, int | float | None] = {name: whole(raw.get(name)) for name in _TOTALS}
@@ -36,7 +42,10 @@ def cached_ratio(raw: Json, product: str, expiry: str) -> Ratio:
 
 
 def stored_ratio(raw: Json, product: str) -> Ratio:
-    """An entry of storage's history, which has the ratios without their totals. Raises Broken."""
+    """Read an entry of storage's history, which has ratios but no totals.
+
+    Raises Broken if the expiry or the time is invalid.
+    """
     expiry = raw.get("expiry")
     if not isinstance(expiry, str):
         raise Broken("expiry")
@@ -50,20 +59,20 @@ def _ratio(
         found = number(raw.get(name))
         values[name] = found
         if found is None:
-            # Null is the contract's word for a denominator of 0; anything else was not said at all.
-            said = name in raw and raw[name] is None and values[denominator] in (None, 0)
-            reasons[name] = reason if said else MISSING
+            # By the contract, an explicit null means a denominator of 0. Anything else counts as missing.
+            explicit_null = name in raw and raw[name] is None and values[denominator] in (None, 0)
+            reasons[name] = reason if explicit_null else MISSING
     return Ratio(product, expiry, event_time(raw.get("ts")), values, reasons)
 
 
 def row(ratio: Ratio) -> Json:
-    """The newest ratios of an expiry, as answered."""
+    """Return the response's object for the newest ratios of an expiry."""
     totals = {name: ratio.values[name] for name in _TOTALS}
     return {**_ratios(ratio), **totals, "reasons": ratio.reasons}
 
 
 def history(ratios: Iterable[Ratio]) -> list[Json]:
-    """Stored ratios, as answered."""
+    """Return the response's list of stored ratios."""
     return [
         {
             **_ratios(ratio),

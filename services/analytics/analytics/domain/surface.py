@@ -1,4 +1,4 @@
-"""The surface of what is there now: each expiry's smile as quoted, nothing fitted or interpolated."""
+"""The volatility surface: the current smile of each expiry as quoted, without fitting or interpolation."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from analytics.domain.values import Broken, Json, Reasons, number, rfc3339
 
 
 def surface(product: str, smiles: Sequence[Json]) -> Json:
-    """The value of `volatility_surface:{P}`: at least one smile, by expiry; as old as its newest smile."""
+    """Build the value of `volatility_surface:{P}` from at least one smile, ordered by expiry.
+
+    Its timestamp is the event time of the newest smile.
+    """
     newest = max(smile["ts"] for smile in smiles)
     return {"product": product, "timestamp": rfc3339(newest), "expiries": list(smiles)}
 
 
 def smile(chain: Chain) -> Json:
-    """One expiry's implied volatilities by strike. Raises Broken if the chain has no volatilities."""
+    """Build the smile of an expiry: its implied volatilities by strike.
+
+    Raises Broken if the chain lacks the time to expiry, a column of volatilities, or the reason for a null.
+    """
     years = chain.number("years_to_expiry")
     call_ivs, put_ivs = chain.calls.iv, chain.puts.iv
     if years is None or years < 0:
@@ -41,7 +47,7 @@ def smile(chain: Chain) -> Json:
 
 
 def _iv_reasons(chain: Chain, forward: int | float | None) -> list[str | None]:
-    """Why the out-of-the-money leg has no volatility, a strike; None where it has one."""
+    """Return, for each strike, why the out-of-the-money leg has no volatility; None if it has one."""
     empty: list[None] = [None] * len(chain.strikes)
     calls = list(zip(chain.calls.iv or empty, chain.calls.iv_reason or empty, strict=True))
     puts = list(zip(chain.puts.iv or empty, chain.puts.iv_reason or empty, strict=True))
@@ -57,22 +63,23 @@ def _iv_reasons(chain: Chain, forward: int | float | None) -> list[str | None]:
     return reasons
 
 
-def answer(kept: Json) -> Json:
-    """A surface as answered: with the out-of-the-money side of each smile, and why what is null is null.
+def answer(cached: Json) -> Json:
+    """Build the response: add to each smile its out-of-the-money volatilities and the reasons for its nulls.
 
-    Raises Broken if `kept` is no surface of ours, which a cache may hold for a while after a release.
+    Raises Broken if `cached` has another shape: after an upgrade, the cache may hold a surface of the
+    previous release for a few seconds.
     """
     try:
-        return _answer(kept)
+        return _answer(cached)
     except (KeyError, TypeError, ValueError) as error:
         raise Broken("surface") from error
 
 
-def _answer(kept: Json) -> Json:
-    return {**kept, "expiries": [_answered(smile) for smile in kept["expiries"]]}
+def _answer(cached: Json) -> Json:
+    return {**cached, "expiries": [_smile_answer(smile) for smile in cached["expiries"]]}
 
 
-def _answered(smile: Json) -> Json:
+def _smile_answer(smile: Json) -> Json:
     forward = number(smile["forward"])
     sides = zip(smile["strikes"], smile["call_ivs"], smile["put_ivs"], strict=True)
     reasons: Reasons = {}
@@ -84,7 +91,7 @@ def _answered(smile: Json) -> Json:
         reasons["avg_iv"] = "no_volatility"
     return {
         **smile,
-        # At the forward itself the call's side counts as out of the money, as in the enricher.
+        # A strike equal to the forward uses the call, as in the enricher.
         "ivs": [
             None if forward is None else (put if strike < forward else call) for strike, call, put in sides
         ],

@@ -1,4 +1,4 @@
-"""Reading values that others wrote: what is not there, or is no number, is None and never a guess."""
+"""Read values that other services wrote. A missing or invalid value becomes None; nothing is guessed."""
 
 from __future__ import annotations
 
@@ -8,31 +8,34 @@ from typing import Any
 Json = dict[str, Any]
 Reasons = dict[str, str]
 MISSING = "missing"
-"""Reason of a null: the source has no such field, or something in it that the contract does not allow."""
+"""The reason for a null if the source lacks the field or has a value that the contract does not allow."""
 LATEST_NS = 4_102_444_800_000_000_000
-"""The contracts' bound of `ts`."""
+"""The largest `ts` that the contracts allow: 2100-01-01T00:00:00Z in nanoseconds."""
 
 _LARGEST = 1e15
 
 
 class Broken(ValueError):
-    """A value without which nothing can be said: it breaks its contract."""
+    """A value breaks its contract in a field that it needs to be usable. The text names the field."""
 
 
 def number(value: object) -> int | float | None:
-    """A finite number within what any contract allows, else None. (NaN and the infinities are not within.)"""
+    """Return `value` if it is a finite number, else None.
+
+    No contract allows more than 1e15 in magnitude, so larger numbers give None too.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
         return None
     return value
 
 
 def whole(value: object) -> int | None:
-    """An integer, else None."""
+    """Return `value` if it is an integer (and not a bool), else None."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def event_time(value: object) -> int:
-    """`ts`. Raises Broken: a number of unknown age is worth nothing."""
+    """Return the event time `ts` (nanoseconds). Raises Broken if it is invalid: the data's age is unknown."""
     ts = whole(value)
     if ts is None or not 0 <= ts <= LATEST_NS:
         raise Broken("ts")
@@ -40,19 +43,19 @@ def event_time(value: object) -> int:
 
 
 def rfc3339(ns: int) -> str:
-    """UTC with milliseconds and Z, as the enriched messages write it: 2024-06-21T09:59:59.000Z."""
+    """Format nanoseconds since the epoch like the enriched messages: 2024-06-21T09:59:59.000Z."""
     moment = datetime.fromtimestamp(ns // 1_000_000 / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def rfc3339_ns(ns: int) -> str:
-    """The same to the nanosecond."""
+    """Format nanoseconds since the epoch as an RFC 3339 time in UTC with nine decimals."""
     seconds, fraction = divmod(ns, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
 
 
 def epoch_seconds(value: object) -> int | None:
-    """An RFC 3339 time on a whole second as seconds since the epoch, else None."""
+    """Return an RFC 3339 time as epoch seconds; None if it is invalid, has no zone or has a fraction."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""What every answer of a Flask application carries, and the counter that counts it."""
+"""Set the common headers of every response of a Flask application, and count the responses."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"
 
 
 def install(app: Flask, counter: Counter, *, cache_control: str) -> None:
-    """Count answers by (route, method, status), and give those that have none a `Cache-Control`.
+    """Count responses by (route, method, status), and set `Cache-Control` where a view did not set it.
 
-    Labels are the application's own words: a route's template, never a path that a client invented.
+    The labels come from the application, not from the client: the route is the URL template. A client
+    therefore cannot create new series with invented paths.
     """
 
     def finish(response: Response) -> Response:

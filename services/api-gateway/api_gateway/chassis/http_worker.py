@@ -1,7 +1,7 @@
-"""gunicorn's process with waitress' loop: one thread reads whole requests, the others answer them.
+"""A gunicorn worker that runs waitress' event loop: one thread reads requests, the other threads answer them.
 
-Half requests and slow readers hold nobody up: each phase of a connection has a deadline (http_connection.py),
-connections are counted in total and by address, and what they hold in memory has a bound.
+Slow clients do not block other clients. Each phase of a connection has a deadline (http_connection.py). The
+number of connections is limited, in total and by address. The memory of all connections together is limited.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from .addresses import unmapped
 from .http_connection import Channel
 from .http_parser import MAX_HEAD_BYTES
 
-MAX_HELD_BYTES = 64 << 20  # half requests and answers not yet taken, of all connections
-_AT_ONCE = ("/livez", "/metrics")  # have a thread of their own: they answer while all others are busy
+MAX_BUFFERED_BYTES = 64 << 20  # unfinished requests and unsent responses of all connections
+_PRIORITY_PATHS = ("/livez", "/metrics")  # have their own thread, to answer while all other threads are busy
 _OTHER_FILES = 256  # connections to stores and other services, logs, listeners
-_LINGER_S = 1.0  # a stopping worker still takes a request that is on its way
+_LINGER_S = 1.0  # for so long, a stopping worker still accepts requests on open connections
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Most connections in total and from one address (0: no bound of its own), largest body."""
+    """Maximum number of connections in total and per address (0: unlimited), and maximum size of a body."""
 
     total: int
     per_address: int
@@ -41,15 +41,15 @@ class Bounds:
 
 
 class _Server(TcpWSGIServer):  # type: ignore[misc]
-    """The listener and all of its connections."""
+    """The listener and all its connections. Keeps their number and their memory within the limits."""
 
     channel_class = Channel
     stopping = False
 
     def __init__(self, app: Any, listener: socket.socket, bounds: Bounds, threads: int) -> None:
         self.bounds, self._shed = bounds, False
-        self._at_once = ThreadedTaskDispatcher()
-        self._at_once.set_thread_count(1)
+        self._priority_pool = ThreadedTaskDispatcher()
+        self._priority_pool.set_thread_count(1)
         pool = ThreadedTaskDispatcher()
         pool.set_thread_count(threads)
         adj = Adjustments(
@@ -57,12 +57,12 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
             threads=threads,
             ident="",
             clear_untrusted_proxy_headers=False,  # the application counts its proxies (ProxyFix)
-            connection_limit=1 << 30,  # ours makes room instead of deafening the listener
+            connection_limit=1 << 30,  # at waitress' limit the listener stops; at ours it evicts
             cleanup_interval=1,
             log_socket_errors=False,
             max_request_header_size=MAX_HEAD_BYTES,
             max_request_body_size=bounds.body_bytes + 1,
-            # Nothing spills to files: a pod's root is read-only. MAX_HELD_BYTES is the bound.
+            # Never spill to files: a pod's root is read-only. MAX_BUFFERED_BYTES is the limit.
             inbuf_overflow=1 << 30,
             outbuf_overflow=1 << 30,
             outbuf_high_watermark=1 << 30,
@@ -73,22 +73,22 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
         )
 
     def fix_addr(self, addr: Any) -> Any:
-        """IPv4 peers of a dual-stack socket as IPv4: limits must not count them as one IPv6 network."""
+        """Return IPv4-mapped addresses as IPv4. The limits would count them as one IPv6 network."""
         return (unmapped(addr[0]), *addr[1:])
 
     def add_task(self, channel: Any) -> None:
         request = channel.requests[0]
-        channel.taken += request.error is None
-        at_once = getattr(request, "path", "") in _AT_ONCE
-        (self._at_once if at_once else self.task_dispatcher).add_task(channel)
+        channel.requests_received += request.error is None
+        priority = getattr(request, "path", "") in _PRIORITY_PATHS
+        (self._priority_pool if priority else self.task_dispatcher).add_task(channel)
 
     def handle_accept(self) -> None:
         known = set(self.active_channels)
         super().handle_accept()
         for fileno in self.active_channels.keys() - known:
-            self._make_room(self.active_channels[fileno])
+            self._enforce_limits(self.active_channels[fileno])
 
-    def _make_room(self, newest: Channel) -> None:
+    def _enforce_limits(self, newest: Channel) -> None:
         everybody = list(self.active_channels.values())
         same = [one for one in everybody if one.network == newest.network]
         if 0 < self.bounds.per_address < len(same):
@@ -98,7 +98,7 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
 
     def maintenance(self, now: float) -> None:  # noqa: ARG002  # wall time, which may jump
         for channel in list(self.active_channels.values()):
-            channel.look(time.monotonic())
+            channel.check_deadline(time.monotonic())
 
     def readable(self) -> bool:
         if self._shed:
@@ -107,25 +107,29 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
         return bool(super().readable())
 
     def shed_soon(self) -> None:
-        """Ask the loop's thread to `shed`."""
+        """Make the event loop's thread call `shed`. Any thread may call this."""
         self._shed = True
         self.pull_trigger()
 
     def shed(self) -> None:
-        """Close who holds most until all together hold no more than they may."""
-        held = {one: one.held_bytes() for one in self.active_channels.values()}
+        """Close the connections that take most memory, until the total is within MAX_BUFFERED_BYTES."""
+        held = {one: one.buffered_bytes() for one in self.active_channels.values()}
         total = sum(held.values())
         for channel in sorted(held, key=lambda one: held[one], reverse=True):
-            if total <= MAX_HELD_BYTES:
+            if total <= MAX_BUFFERED_BYTES:
                 break
             total -= held[channel]
             channel.handle_close()
 
     def busy(self) -> bool:
+        """Return whether a request is being answered."""
         return any(one.phase() in ("serving", "sending") for one in self.active_channels.values())
 
     def stop(self, within_s: float) -> Iterable[None]:
-        """Take no new connection, finish what was asked; yields between steps of the loop."""
+        """Accept no new connection and finish open requests, for up to `within_s` seconds.
+
+        Yields after each step of the event loop, so that the caller can send gunicorn's heartbeat.
+        """
         self.stopping = True
         self.del_channel()
         started = time.monotonic()
@@ -134,29 +138,30 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
                 break
             wasyncore.loop(timeout=0.1, use_poll=True, map=self._map, count=1)
             yield
-        for dispatcher in (self.task_dispatcher, self._at_once):
+        for dispatcher in (self.task_dispatcher, self._priority_pool):
             dispatcher.shutdown(timeout=0.1)
 
 
 def _evict(candidates: list[Channel], newest: Channel) -> None:
-    """Close who waits longest without a whole request, strangers first; the newest if all are served.
+    """Close the connection that has waited longest without a complete request.
 
-    The newest stays: else who holds every place in silence would keep everybody out.
+    Connections that never sent a complete request go first. The newest connection goes only if all others are
+    being answered: otherwise a client that opens every connection and stays silent would lock out all others.
     """
     waiting = [one for one in candidates if one is not newest and one.phase() not in ("serving", "sending")]
-    victim = min(waiting, key=lambda one: (one.taken > 0, one.since), default=newest)
+    victim = min(waiting, key=lambda one: (one.requests_received > 0, one.since), default=newest)
     victim.handle_close()
 
 
 class HttpWorker(Worker):  # type: ignore[misc]
-    """One process. `bounds` come from the service's settings (gunicorn.conf.py)."""
+    """One gunicorn worker process. `bounds` come from the service's settings (gunicorn.conf.py)."""
 
     bounds = Bounds(total=512, per_address=128, body_bytes=64 << 10)
     _server: _Server | None = None
 
     @classmethod
     def bounded(cls, *, total: int, per_address: int, body_bytes: int) -> type[HttpWorker]:
-        """The class with these bounds; gunicorn makes the instance."""
+        """Return a subclass with these limits. gunicorn creates the instance."""
         return type("HttpWorker", (cls,), {"bounds": Bounds(total, per_address, body_bytes)})
 
     def handle_exit(self, sig: int, frame: Any) -> None:
@@ -166,8 +171,8 @@ class HttpWorker(Worker):  # type: ignore[misc]
 
     def run(self) -> None:
         logging.getLogger("waitress").setLevel(logging.ERROR)
-        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is no fault
-        # A listener that finds no free descriptor would turn the loop into a busy one.
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns about each queued request
+        # Without a free file descriptor, accept fails at once and the event loop spins.
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = self.bounds.total + _OTHER_FILES
         if hard != resource.RLIM_INFINITY:

@@ -1,4 +1,4 @@
-"""JSON logs, and the ids that tie the lines of one request together across services."""
+"""Configure JSON logs, and bind the request and trace ids that connect a request's lines across services."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PROBES = ("/livez", "/readyz", "/metrics", "/health")
 
 
 def configure(service: str, version: str, level: str = "INFO") -> None:
-    """Send structlog's and the standard library's lines to stderr as JSON, one object a line."""
+    """Write the records of structlog and of the standard library to stderr as JSON, one object a line."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -46,14 +46,14 @@ def configure(service: str, version: str, level: str = "INFO") -> None:
 
 
 def new_traceparent() -> str:
-    """A fresh, sampled W3C trace context (https://www.w3.org/TR/trace-context/)."""
+    """Return a new, sampled W3C trace context (https://www.w3.org/TR/trace-context/)."""
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
 def bind_request(headers: Callable[[str], str | None]) -> tuple[str, str]:
-    """Bind `request_id` and `trace_id` for the lines that follow; return (request id, traceparent).
+    """Bind `request_id` and `trace_id` to the log context. Returns (request id, traceparent).
 
-    A caller's ids are kept when they are well-formed, else replaced: they end up in our logs.
+    `headers` returns a request header by name. Malformed ids are replaced, because the logs contain them.
     """
     given_id, given_trace = headers("X-Request-ID") or "", headers("traceparent") or ""
     request_id = given_id if _REQUEST_ID.fullmatch(given_id) else secrets.token_hex(8)
@@ -64,7 +64,7 @@ def bind_request(headers: Callable[[str], str | None]) -> tuple[str, str]:
 
 
 class RequestContext:
-    """WSGI middleware: binds the ids, answers with `X-Request-ID`, writes one access line."""
+    """WSGI middleware: binds the ids, adds `X-Request-ID` to the response, writes one access line."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What one request may look like on the wire: waitress' parser, made strict; refusals are problem+json."""
+"""Parse HTTP requests strictly: waitress' parser with more checks. Refusals are problem+json."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _CODES = {400: "bad_input", 408: "request_timeout", 413: "body_too_large", 431: 
 
 
 class RequestTimeout(Error):  # type: ignore[misc]
-    """Head or body did not come in time."""
+    """The head or the body of the request did not arrive in time."""
 
     code = 408
     reason = "Request Timeout"
 
 
 class Chunked:
-    """Decodes a chunked body by RFC 9112, section 7.1.
+    """Decodes a chunked body as in RFC 9112, section 7.1.
 
-    waitress' own decoder takes empty lines and bare LF for chunk sizes, and any trailer.
+    waitress' own decoder is too lenient: it accepts empty lines and bare LF for chunk sizes, and any trailer.
     """
 
     def __init__(self, buf: Any) -> None:
@@ -42,7 +42,7 @@ class Chunked:
         self._line, self._left, self._expects = b"", 0, "size"
 
     def received(self, data: bytes) -> int:
-        """Take what belongs to this body; how many bytes that was."""
+        """Consume the bytes of `data` that belong to this body. Returns their number."""
         at = 0
         while at < len(data) and not self.completed and self.error is None:
             if self._left:
@@ -91,17 +91,17 @@ class Chunked:
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Refuses what two parsers could read in two ways."""
+    """Refuses requests that two parsers could interpret differently, to prevent request smuggling."""
 
     body_rcv: Any
     completed: bool
-    path = ""  # waitress logs it when the client of a malformed request is gone before its answer
+    path = ""  # waitress logs the path if the client of a malformed request disconnects early
 
     def received(self, data: bytes) -> int:
-        """As waitress; whatever its helpers raise at odd bytes is the sender's fault."""
+        """Parse as waitress does. An exception in its helpers means that the request is malformed."""
         try:
             taken = int(super().received(data))
-            if self.completed:  # a refusal, or a request without a body: nothing is left to go on with
+            if self.completed:  # refused, or without a body: there is nothing to send 100 Continue for
                 self.expect_continue = False
             return taken
         except Exception:
@@ -109,7 +109,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             return len(data)
 
     def parse_header(self, header_plus: bytes) -> None:
-        """As waitress, and nothing that says twice how long the body is. Raises ParsingError."""
+        """Parse the head as waitress does, with more checks.
+
+        Raises ParsingError if the head is malformed, or ambiguous about the length of the body.
+        """
         lines = header_plus.split(b"\r\n")[1:]
         if any(line.startswith((b" ", b"\t")) for line in lines):
             raise ParsingError("a header is folded over lines")
@@ -121,7 +124,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
                 raise ParsingError(f"the header {name.decode()} is given twice")
         try:
             super().parse_header(header_plus)
-        except ParsingError:  # its text repeats the line, which may hold a token
+        except ParsingError:  # waitress' text repeats the line, which may contain a token
             raise ParsingError("the head of the request is malformed") from None
         if self.version not in ("1.0", "1.1"):
             raise ParsingError("the version is neither HTTP/1.0 nor HTTP/1.1")
@@ -133,13 +136,16 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self.body_rcv = Chunked(self.body_rcv.getbuf())
 
     @property
-    def held_bytes(self) -> int:
-        """Memory that the unfinished request takes."""
+    def buffered_bytes(self) -> int:
+        """The memory in bytes that the unfinished request takes."""
         return len(self.header_plus) + int(self.body_bytes_received)
 
 
 class Refusal(ErrorTask):  # type: ignore[misc]
-    """Answers as the application would have: a problem with the request's id. Nothing sent is repeated."""
+    """Answers a refused request as the application does: a problem with the request's id.
+
+    The response repeats nothing of the request.
+    """
 
     def execute(self) -> None:
         error = self.request.error

@@ -1,1 +1,1 @@
-"""Adapters to the systems that the generator writes to: Redis."""
+"""Adapters to the outside: Redis."""

@@ -1,4 +1,4 @@
-"""The feed's Redis stream: append messages, and read the backlog and Redis' memory use."""
+"""The feed's stream in Redis: append messages, and read the backlog and the memory in use."""
 
 from __future__ import annotations
 
@@ -19,32 +19,26 @@ _NEXT_EPOCH = (Path(__file__).parent / "lua/next_epoch.lua").read_text()
 
 
 def connect(url: str) -> redis.Redis:
-    """Return a Redis client whose calls time out after 2 s."""
+    """Return a client whose calls fail after 2 s without an answer."""
     return redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, protocol=2)
 
 
 class RedisStream:
-    """The stream `feed:{feed}`. Each message is also published to the Pub/Sub channel `market:{kind}`.
+    """The stream `feed:{feed}`. Each entry is also published to the channel `market:{kind}`.
 
-    Every method raises redis.RedisError if Redis is unavailable.
+    All methods raise redis.RedisError if Redis is unavailable.
     """
 
     def __init__(self, client: redis.Redis, feed: str, *, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._client, self._key, self._now_ns = client, f"feed:{feed}", now_ns
 
     def next_epoch(self) -> int:
-        """Reserve and return an epoch that no other start of a generator of this feed has used.
-
-        The epoch is at least the current Unix time in seconds.
-        """
+        """Return an epoch that no generator of this feed has had. It is at least the time in seconds."""
         now_s = self._now_ns() // 1_000_000_000
         return int(self._client.eval(_NEXT_EPOCH, 1, f"{self._key}:epoch", str(now_s)))
 
     def append(self, batch: Sequence[Named]) -> None:
-        """Append the batch to the stream and publish it, in one round trip.
-
-        After an error, a repeated call sends the same mids again.
-        """
+        """Append and publish a batch in one round trip. A retry after an error sends the same mids again."""
         traceparent, now_ns = new_traceparent(), self._now_ns()
         with self._client.pipeline(transaction=False) as pipe:
             for named in batch:
@@ -56,18 +50,16 @@ class RedisStream:
             pipe.execute()
 
     def backlog(self) -> int:
-        """Return how many entries the workers have not processed: undelivered plus unacknowledged entries."""
+        """Return the number of entries that are not processed yet: undelivered plus unacknowledged."""
         group = self._group()
-        # There is no consumer group yet, or Redis no longer knows the lag after a trim.
-        if group is None or group["lag"] is None:
+        if (
+            group is None or group["lag"] is None
+        ):  # no consumer yet, or Redis cannot compute the lag after a trim
             return int(self._client.xlen(self._key))
         return int(group["lag"]) + int(group["pending"])
 
     def memory(self) -> float | None:
-        """Return the share of `maxmemory` in use, 0 to 1, counted as Redis counts it for eviction.
-
-        Returns None if Redis has no `maxmemory`, or if the user may not call INFO.
-        """
+        """Return the share of `maxmemory` in use; None without a limit or without permission for INFO."""
         try:
             info: Any = self._client.info("memory")
         except NoPermissionError:

@@ -1,1 +1,1 @@
-"""The synthetic market and the contract rules: pure code; time and random numbers are arguments."""
+"""The synthetic market and the contract rules. Pure: time and random numbers are arguments."""

@@ -1,7 +1,6 @@
-"""Black's formula for European options on a forward (F. Black, J. Financial Economics 3, 1976).
+"""Black's formula (1976) on the forward.
 
-The module uses `math` instead of NumPy and SciPy. A chain has 21 strikes: for so few, `math` is as fast, and
-it saves 40 MB of memory in a process that has no other use for NumPy.
+It uses `math`, not NumPy and SciPy: for a chain of 21 strikes it is as fast, and it saves 40 MB of memory.
 """
 
 from __future__ import annotations
@@ -13,9 +12,10 @@ _DENSITY = 1 / sqrt(2 * pi)
 
 
 def black(forward: float, strike: float, discount: float, sd: float) -> tuple[float, float, float]:
-    """Return (call, put, vega) per share for the total standard deviation `sd` = sigma * sqrt(T), sd > 0.
+    """Return (call, put, vega) for `sd` = sigma * sqrt(T).
 
-    The vega is the derivative by `sd`; multiply it by sqrt(T) for the derivative by sigma.
+    Vega is the derivative by `sd`. Multiply it by sqrt(T) for the derivative by sigma.
+
     d1 = ln(F/K)/sd + sd/2, call = D(F N(d1) - K N(d2)), put = D(K N(-d2) - F N(-d1)).
     N(x) = erfc(-x/sqrt 2)/2 keeps full relative precision in the tails.
     """

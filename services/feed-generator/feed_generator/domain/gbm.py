@@ -1,13 +1,9 @@
-"""Correlated log-normal prices with jumps and stochastic variance, simulated in exact steps.
+"""Correlated log-normal prices in exact steps, with compensated Merton jumps and stochastic variance.
 
-The jump-diffusion is R. Merton's (J. Financial Economics 3, 1976):
-
-    S(t+dt) = S(t) exp((mu - v/2 - lambda m) dt + sqrt(v dt) Z + J)
-
-J is the sum of N ~ Poisson(lambda dt) normal jumps and m = E[e^jump] - 1. The compensator lambda m makes
-e^(-mu t) S a martingale. The variance v is constant within a step and scaled by the time of day. Its
-logarithm is an Ornstein-Uhlenbeck process around the product's own level; a negative `leverage` lowers v when
-the price rises. Time is in years of 365 days.
+S(t+dt) = S(t) exp((mu - v/2 - lambda m) dt + sqrt(v dt) Z + J), J = the sum of N ~ Poisson(lambda dt) normal
+jumps, m = E[e^jump] - 1. The compensator lambda m makes e^(-mu t) S a martingale. v is constant within a step
+and scaled by the time of day. Its logarithm reverts to the product's own level, and falls when the price
+rises. Time is in years of 365 days.
 """
 
 from __future__ import annotations
@@ -21,9 +17,9 @@ YEAR_NS = 365 * 86_400 * 1_000_000_000
 
 
 def cholesky(matrix: Sequence[Sequence[float]]) -> list[list[float]]:
-    """Return the lower triangular L with L L^T = `matrix` (n x n); row i of L has i+1 entries.
+    """Return the lower L with L L^T = `matrix`; row i has i+1 entries.
 
-    Raises ValueError if `matrix` is not positive definite.
+    Raises ValueError if the matrix is not positive definite.
     """
     rows: list[list[float]] = []
     for i, line in enumerate(matrix):
@@ -41,10 +37,9 @@ def cholesky(matrix: Sequence[Sequence[float]]) -> list[list[float]]:
 
 
 def factor_correlation(loadings: Sequence[dict[str, float]]) -> list[list[float]]:
-    """Return the n x n correlation matrix of n products: rho_ij = sum_f b_if b_jf, and 1 on the diagonal.
+    """Return the correlations of products that share factors: rho_ij = sum_f b_if b_jf, 1 on the diagonal.
 
-    `loadings` maps a factor's name to its loading b, for each product. The matrix is positive definite if the
-    squares of each product's loadings sum to less than 1.
+    Positive definite for any loadings whose squares sum to less than 1 for each product.
     """
     return [
         [
@@ -56,18 +51,15 @@ def factor_correlation(loadings: Sequence[dict[str, float]]) -> list[list[float]
 
 
 def u_shape(fraction: float | None) -> float:
-    """Return the variance factor by time of day: 0.6 + 1.2 (2x - 1)^2, with mean 1 over the session.
+    """Return the variance factor of the time of day: 0.6 + 1.2 (2x - 1)^2, whose mean over the session is 1.
 
-    `fraction` is x, the part of the session that has passed; None outside the session, where the factor is 1.
+    `fraction`: the share of the session that has passed, or None outside it, where the factor is 1.
     """
     return 1.0 if fraction is None else 0.6 + 1.2 * (2 * fraction - 1) ** 2
 
 
 def poisson(rng: Random, mean: float) -> int:
-    """Draw a Poisson number by multiplying uniforms; fast for small means.
-
-    Source: D. Knuth, The Art of Computer Programming, volume 2, section 3.4.1.
-    """
+    """Draw a Poisson number by Knuth's product of uniforms, which is fast for small means."""
     if mean <= 0:
         return 0
     limit, product, count = exp(-mean), rng.random(), 0
@@ -79,7 +71,7 @@ def poisson(rng: Random, mean: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Dynamics:
-    """The parameters of one price process. Rates are per year, `volatility` is per square root of a year."""
+    """Parameters of one price. Rates are per year, `volatility` per square root of a year."""
 
     drift: float
     volatility: float
@@ -87,20 +79,17 @@ class Dynamics:
     jump_mean: float = 0.0
     jump_sd: float = 0.0
     variance_reversion: float = 1.0
-    variance_vol: float = 0.0  # volatility of ln v
+    variance_vol: float = 0.0  # of ln v
     leverage: float = 0.0  # correlation of price and variance
 
     @property
     def compensator(self) -> float:
-        """lambda m, the average drift that the jumps add, per year."""
+        """The drift that jumps add on average: lambda m."""
         return self.jump_rate * (exp(self.jump_mean + self.jump_sd**2 / 2) - 1)
 
 
 class CorrelatedPrices:
-    """The prices and variances of n products, in the order of `starts`.
-
-    Each product has its own random generator, so that two shards do not draw the same numbers.
-    """
+    """The prices of a shard's products. Each product has its own generator of random numbers."""
 
     def __init__(
         self,
@@ -116,7 +105,7 @@ class CorrelatedPrices:
         self.variances = [one.volatility**2 for one in dynamics]
 
     def step(self, years: float, factors: Sequence[float]) -> None:
-        """Move all prices by `years` of market time. `factors` scale each product's variance in this step."""
+        """Advance all prices by `years` of market time. `factors` scale each variance for this step."""
         draws = [rng.gauss(0, 1) for rng in self._rngs]
         for i, one in enumerate(self._dynamics):
             rng = self._rngs[i]

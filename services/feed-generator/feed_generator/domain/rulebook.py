@@ -1,13 +1,13 @@
-"""Look up contract rules by product and date: lots, ticks, strike steps, expiries and sessions.
+"""Contract rules by date: lot, tick, strike step, expiries and sessions of each product.
 
-The rules are dated data in rulebook.json. A replay of June 2024 therefore has NIFTY's lot size of 25 and
-expiries on Thursdays; a live feed of 2026 has 65 and Tuesdays.
+The facts are in rulebook.json, and this module looks them up. A replay of June 2024 finds NIFTY's lot of 25
+and its expiries on Thursdays; a live feed of 2026 finds 65 and Tuesdays.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -26,10 +26,7 @@ _SCAN_DAYS = 400
 
 @dataclass(frozen=True, slots=True)
 class ExpiryRule:
-    """The weekdays (0 = Monday) of weekly expiries, and the monthly expiry: its weekday, and which one.
-
-    `monthly_nth` counts from 1; -1 is the last such weekday of the month.
-    """
+    """Weekdays (0 = Monday) of weekly expiries, and the nth weekday of the month (-1 = the last)."""
 
     since: date
     weekly: frozenset[int]
@@ -37,11 +34,11 @@ class ExpiryRule:
     monthly_weekday: int
 
     def nominal(self, day: date) -> bool:
-        """Return whether `day` is a weekly or monthly expiry if holidays are ignored."""
+        """Return whether `day` is an expiry, without regard to holidays."""
         return day.weekday() in self.weekly or self.monthly(day)
 
     def monthly(self, day: date) -> bool:
-        """Return whether `day` is the monthly expiry if holidays are ignored."""
+        """Return whether `day` is the month's monthly expiry, without regard to holidays."""
         if day.weekday() != self.monthly_weekday:
             return False
         if self.monthly_nth < 0:
@@ -51,7 +48,7 @@ class ExpiryRule:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """The parameters of a product's synthetic market; `_about` in rulebook.json explains their units."""
+    """Parameters of a product's synthetic market (see rulebook.json)."""
 
     price: float
     dividend_yield: float
@@ -64,7 +61,7 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """The rules of a product on one trading day. `ticks` holds (from price, tick size), ascending."""
+    """A product's contract terms on one trading day. Ticks: (from price, tick), ascending."""
 
     lot_size: int
     strike_step: float
@@ -72,7 +69,7 @@ class Contract:
 
 
 class ProductRules:
-    """All rules of one product, past and present. `rate` is the annual interest rate of its currency."""
+    """The rules of one product, past and present."""
 
     def __init__(self, name: str, data: dict[str, Any], exchange: dict[str, Any], rate: float) -> None:
         self.name = name
@@ -98,10 +95,7 @@ class ProductRules:
         self.market = _market(data["market"])
 
     def contract(self, day: date) -> Contract:
-        """Return lot size, strike step and ticks on a trading day.
-
-        Raises UnknownProduct if `day` is before the first rule.
-        """
+        """Return the contract terms on a trading day. Raises UnknownProduct before the first rule."""
         return Contract(
             lot_size=self._at("lot_size", day),
             strike_step=float(self._at("strike_step", day)),
@@ -122,8 +116,8 @@ class ProductRules:
     ) -> list[date]:
         """Return the next `count` expiry dates from `since` on (inclusive), ascending.
 
-        A nominal expiry date follows the rule that is in force on that date. If it is not a trading day, the
-        expiry moves to the previous trading day. `holidays` replaces the exchange's known holidays.
+        The rule in force on the nominal date applies. If the nominal date is no trading day, the expiry is on
+        the trading day before. `holidays` replaces the exchange's known holidays.
         """
         closed = self.holidays if holidays is None else holidays
         found: list[date] = []
@@ -140,15 +134,15 @@ class ProductRules:
         return found
 
     def expiry_ns(self, expiry: date) -> int:
-        """Return the instant of expiry, the session's close on that date, in ns since the Unix epoch."""
+        """Return the instant of expiry, which is the session's close on that date, in ns since the epoch."""
         return self._instant(expiry, self.closes)
 
     def session_ns(self, day: date) -> tuple[int, int]:
-        """Return open and close of the session on `day`, in ns since the Unix epoch."""
+        """Return open and close of the session of `day`, in ns since the epoch."""
         return self._instant(day, self.opens), self._instant(day, self.closes)
 
     def midnight_ns(self, day: date) -> int:
-        """Return the start of `day` in the exchange's time zone, in ns since the Unix epoch."""
+        """Return the start of `day` in the exchange's time zone, in ns since the epoch."""
         return self._instant(day, time())
 
     def is_trading_day(self, day: date) -> bool:
@@ -156,7 +150,7 @@ class ProductRules:
         return day.weekday() < 5 and day not in self.holidays
 
     def local_date(self, ts_ns: int) -> date:
-        """Return the calendar date in the exchange's time zone at `ts_ns`, ns since the Unix epoch."""
+        """Return the exchange's calendar date at `ts_ns`."""
         return datetime.fromtimestamp(ts_ns // 1_000_000_000, UTC).astimezone(self.zone).date()
 
     def _instant(self, day: date, at: time) -> int:
@@ -209,19 +203,30 @@ def _data() -> dict[str, Any]:
 
 
 def products() -> list[str]:
-    """Return the names of all products in the rulebook, sorted."""
+    """Return all products of the rulebook, sorted."""
     return sorted(_data()["products"])
 
 
 def rules(product: str) -> ProductRules:
-    """Return the rules of `product`.
+    """Return the rules of one product. Raises as `all_rules` does."""
+    return all_rules([product])[product]
 
-    Raises UnknownProduct if the rulebook does not have it, and BadRulebook if its entry is malformed.
+
+def all_rules(names: Sequence[str]) -> dict[str, ProductRules]:
+    """Return the rules of each product, by name.
+
+    Raises UnknownProduct, which lists every name that the rulebook lacks and the names that it has, and
+    BadRulebook if the rulebook's data are wrong.
     """
+    known = _data()["products"]
+    if unknown := [name for name in names if name not in known]:
+        listed = ", ".join(map(repr, unknown))
+        raise UnknownProduct(f"PRODUCTS: the rulebook has no {listed}; it knows {', '.join(products())}")
+    return {name: _rules(name, known[name]) for name in names}
+
+
+def _rules(product: str, found: dict[str, Any]) -> ProductRules:
     data = _data()
-    found = data["products"].get(product)
-    if found is None:
-        raise UnknownProduct(f"PRODUCTS: the rulebook has no {product!r}; it knows {', '.join(products())}")
     try:
         return ProductRules(
             product, found, data["exchanges"][found["exchange"]], data["rates"][found["currency"]]

@@ -1,4 +1,4 @@
-"""Convert an instant to the elapsed part of the exchange's trading session."""
+"""Locate an instant in its exchange's session."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from feed_generator.domain.rulebook import ProductRules
 
 
 class SessionClock:
-    """The trading session of one product. Looks it up once a day, because time zone conversions are slow."""
+    """The session of one product. It is looked up once a day, because time zone conversions are slow."""
 
     def __init__(self, rules: ProductRules) -> None:
         self._rules = rules
@@ -17,7 +17,7 @@ class SessionClock:
         self.day = date.min
 
     def fraction(self, ts_ns: int) -> float | None:
-        """Return the part of the session that has passed at `ts_ns`, 0 to 1; None outside the session."""
+        """Return the share of the session that has passed at `ts_ns`, 0 to 1, or None while it is closed."""
         if not self._midnight <= ts_ns < self._next_midnight:
             self._turn(ts_ns)
         if not self._open <= ts_ns < self._close:

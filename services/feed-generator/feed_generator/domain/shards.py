@@ -1,8 +1,8 @@
-"""Assign a feed's products to its shards by rendezvous (highest random weight) hashing.
+"""Assign each product of a feed to one shard by rendezvous (highest random weight) hashing.
 
-Each product belongs to the shard with the highest hash of (product, shard). If a shard is added to n shards,
-only about 1/(n+1) of the products move, all of them to the new shard. With `hash % n` nearly all products
-would move. Source: Thaler and Ravishankar, IEEE/ACM Trans. Networking 6 (1998).
+A product belongs to the shard with the highest hash of (product, shard). A further shard takes about 1/(n+1)
+of the products, and all others stay where they are. `hash % n` would move nearly all of them. Thaler and
+Ravishankar, IEEE/ACM Trans. Networking 6 (1998).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ def _weight(product: str, shard: int) -> bytes:
 
 
 def owner(product: str, count: int) -> int:
-    """Return the index, 0 to count-1, of the shard that produces `product`."""
+    """Return the shard, 0 .. count-1, that produces `product`."""
     return max(range(count), key=lambda shard: _weight(product, shard))
 
 
-def products_of(products: Iterable[str], *, index: int, count: int) -> list[str]:
-    """Return the products that shard `index` of `count` produces, in the given order."""
+def mine(products: Iterable[str], *, index: int, count: int) -> list[str]:
+    """Return those of `products`, in their order, that shard `index` of `count` produces."""
     return [product for product in products if owner(product, count) == index]

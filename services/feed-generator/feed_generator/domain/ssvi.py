@@ -1,12 +1,9 @@
 """SSVI: a volatility surface that is free of static arbitrage by construction.
 
-The total variance w of an expiry is
-
 w(k, theta) = theta/2 [1 + rho phi k + sqrt((phi k + rho)^2 + 1 - rho^2)],
 phi(theta) = eta / (theta^gamma (1 + theta)^(1 - gamma)), 0 < gamma <= 1/2,
-where k = ln(K/F) and theta is the total variance at k = 0. The surface has no butterfly arbitrage if
-eta (1 + |rho|) <= 2, and no calendar arbitrage if theta does not decrease with time to expiry.
-Source: Gatheral and Jacquier, arXiv 1204.0646, section 4.
+with k = ln(K/F) and theta = the total variance at k = 0. No butterfly arbitrage if eta (1 + |rho|) <= 2,
+no calendar arbitrage if theta does not fall with time (Gatheral and Jacquier, arXiv 1204.0646, section 4).
 """
 
 from __future__ import annotations
@@ -17,10 +14,7 @@ from math import exp, sqrt
 
 @dataclass(frozen=True, slots=True)
 class Ssvi:
-    """The smile parameters that all expiries of a product share.
-
-    The constructor raises ValueError if the parameters allow arbitrage.
-    """
+    """The shape that all expiries of a product share. Raises ValueError for a shape with arbitrage."""
 
     rho: float
     eta: float
@@ -33,17 +27,16 @@ class Ssvi:
             raise ValueError(f"SSVI has butterfly arbitrage unless eta (1 + |rho|) <= 2: {self}")
 
     def total_variance(self, k: float, theta: float) -> float:
-        """Return w at log-moneyness `k` for the expiry whose at-the-money total variance is `theta`."""
+        """Return w at log-moneyness `k` of the expiry whose at-the-money total variance is `theta`."""
         phi_k: float = k * self.eta / (theta**self.gamma * (1 + theta) ** (1 - self.gamma))
         rho = self.rho
         return 0.5 * theta * (1 + rho * phi_k + sqrt((phi_k + rho) ** 2 + 1 - rho * rho))
 
 
 def atm_total_variance(years: float, variance: float, long_run: float, reversion: float) -> float:
-    """Return theta(T), the integral to T = `years` of the expected variance.
+    """Return theta(T), the integral of the expected variance, which reverts from `variance` to `long_run`.
 
-    The expected variance reverts from `variance` to `long_run` at the rate `reversion` (all per year):
-    theta(T) = long_run T + (variance - long_run)(1 - e^(-reversion T))/reversion. The expected variance is
-    positive, so theta increases with T, and the surface has no calendar arbitrage for any variance.
+    theta(T) = long_run T + (variance - long_run)(1 - e^(-reversion T))/reversion. Its slope, the expected
+    variance, is positive, so theta rises with T and there is no calendar arbitrage.
     """
     return long_run * years + (variance - long_run) * (1 - exp(-reversion * years)) / reversion

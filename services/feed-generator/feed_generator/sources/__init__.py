@@ -1,1 +1,1 @@
-"""Sources of market messages: the synthetic market, and the replay of a recording."""
+"""Where messages come from."""

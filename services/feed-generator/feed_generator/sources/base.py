@@ -1,4 +1,4 @@
-"""The interface that every source of market messages implements."""
+"""The protocol of a source of market messages."""
 
 from __future__ import annotations
 
@@ -10,32 +10,31 @@ from feed_generator.messages import Message
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The messages of one instant. `pass_number` counts passes over a recording from 1; 0 if live."""
+    """Messages of one instant. `pass_number` counts passes over a recording from 1; 0 in a live market."""
 
     messages: tuple[Message, ...]
     pass_number: int = 0
 
 
 class Source(Protocol):
-    """Produces batches of messages on its own time grid.
+    """Makes batches on its own time grid. Their content never depends on when a method is called.
 
-    The messages depend only on the source's input, not on when the methods are called. A source is not an
-    iterator, because the publisher needs the next due time before the messages are made: after a long pause
-    it skips the gap (`skip`) instead of publishing old messages.
+    A source is not an iterator, because the publisher must know the next time before it makes the messages:
+    after a long pause it skips the gap (`skip`) instead of making outdated messages.
     """
 
     def due_ns(self) -> int | None:
-        """Return when the next batch is due, in ns after the source's start; None after the last batch."""
+        """Return when the next batch is due, in ns after the source's start, or None after the last one."""
 
     def advance(self) -> Batch:
-        """Return the next batch and move to the one after it."""
+        """Make the next batch."""
 
     def skip(self, gap_ns: int) -> None:
-        """Skip a gap of `gap_ns`: the event times of a live source move forward by it."""
+        """Skip a pause of `gap_ns`: the event times of a live source advance by it."""
 
 
-class EmptySource:
-    """The source of a shard without products: it has no batches."""
+class NoSource:
+    """The source of a shard that has no products."""
 
     def due_ns(self) -> int | None:
         return None

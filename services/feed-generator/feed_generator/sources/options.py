@@ -1,7 +1,7 @@
-"""The synthetic options of one product: builds chains and quotes from the surface and the contracts.
+"""One product's synthetic options: make chains and quotes from its surface, expiries and contracts.
 
-Every product is priced and labelled as European, also if the listing is American. The implied volatility of a
-European price is exact, so the enricher's results can be compared with the `truth` in the message.
+All products are priced and marked as European, American listings too. The implied volatility of a European
+price is exact, so the enricher's results can be compared with the truth in the message.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from math import exp, log, sqrt
 from random import Random
 
 from feed_generator.domain.black import black
-from feed_generator.domain.book import Contract, new_contract
+from feed_generator.domain.book import Contract, listed
 from feed_generator.domain.gbm import YEAR_NS, u_shape
 from feed_generator.domain.quotes import Ticks, bid_ask, l_shape, round_to_tick, size
 from feed_generator.domain.rulebook import ProductRules
@@ -38,7 +38,7 @@ _TYPICAL_LOTS = 8
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One expiry at one instant. `sd` is the at-the-money volatility * sqrt(years), `theta` its square."""
+    """One expiry at one instant; `sd` = at-the-money volatility * sqrt(years)."""
 
     expiry: str
     expiry_ns: int
@@ -52,17 +52,17 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """One strike of a slice. `call` and `put` are (true price, bid, ask)."""
+    """One strike of a slice, both sides: (price, bid, ask) of call and put."""
 
     strike: float
     iv: float
     call: tuple[float, float, float]
     put: tuple[float, float, float]
-    depth_sd: float  # the call's depth in the money, in standard deviations
+    depth_sd: float  # how far the call is in the money
 
 
 class OptionMarket:
-    """Makes the chains and quotes of one product. The `ts` of successive calls must not decrease."""
+    """Chains and quotes of one product. The times of calls must not decrease."""
 
     def __init__(self, feed: str, rules: ProductRules, seed: int, rng: Random, start_ns: int) -> None:
         self._feed, self._rules, self._seed, self._rng = feed, rules, seed, rng
@@ -93,7 +93,7 @@ class OptionMarket:
         self._books = {name: self._books.get(name, {}) for name, _ in self._expiries}
 
     def at(self, ts: int) -> None:
-        """Move the calendar to `ts`: reset volumes on a new day, and remove expired contracts."""
+        """Advance the calendar to `ts`. A new session resets volumes; a past expiry is delisted."""
         self._fraction = self.clock.fraction(ts)
         if self.clock.day != self._day:
             self._new_day(ts)
@@ -102,16 +102,16 @@ class OptionMarket:
 
     @property
     def variance_factor(self) -> float:
-        """The variance factor of the time of day that `at` set last."""
+        """The variance factor of the time of day that `at` was last called with."""
         return u_shape(self._fraction)
 
     @property
     def ticks(self) -> Ticks:
-        """The current trading day's ticks."""
+        """Today's price grid."""
         return self._contract.ticks
 
     def slice(self, which: int, ts: int, spot: float, variance: float) -> Slice:
-        """Return expiry number `which` (0 = the nearest) at `ts`; `variance` is annual."""
+        """Return expiry number `which` (0 = the nearest) at `ts`, in ns since the epoch."""
         expiry, expiry_ns = self._expiries[which]
         market, rate = self._market, self._rules.rate
         years = (expiry_ns - ts) / YEAR_NS
@@ -145,7 +145,7 @@ class OptionMarket:
         found = self._books[s.expiry].get((index, is_call))
         if found is None:
             price = (priced.call if is_call else priced.put)[0]
-            found = new_contract(
+            found = listed(
                 f"{self._seed}/{self._rules.name}/{s.expiry}/{index}/{is_call}",
                 median=self._market.open_interest,
                 unit=self._unit,
@@ -164,11 +164,7 @@ class OptionMarket:
         return range(middle - WING, middle + WING + 1)
 
     def chain(self, ts: int, spot: float, variance: float, market_years: float) -> Message:
-        """Return the chain of the next expiry in turn.
-
-        `market_years` is the market time since the start, in years. The number of trades since the expiry's
-        last chain depends on it.
-        """
+        """Return the next expiry's chain. `market_years`: market time since the start, for trades."""
         which, self._turn = self._turn, (self._turn + 1) % len(self._expiries)
         s = self.slice(which % len(self._expiries), ts, spot, variance)
         elapsed = market_years - self._traded_until.get(s.expiry, market_years)
@@ -211,7 +207,7 @@ class OptionMarket:
         legs.previous_open_interest.append(contract.previous_open_interest)
 
     def quotes(self, count: int, ts: int, spot: float, variance: float) -> list[Message]:
-        """Return `count` quotes of one random expiry, near expiries and strikes near the money most often."""
+        """Return `count` quotes of contracts near the money of one expiry, most often the nearest one."""
         rng = self._rng
         which = min(int(rng.expovariate(1.2)), len(self._expiries) - 1)
         s = self.slice(which, ts, spot, variance)

@@ -1,10 +1,10 @@
-"""Read and validate a recording: a CSV with one or more snapshots of one product's chains.
+"""Read a recording: a CSV file with one or more snapshots of one product's chains. Every cell is checked.
 
-The columns are expiry, strike, spot, side (C or P), ltp, bid, ask, bid_qty, ask_qty, vol, oi, prev_oi and
-close; further columns are ignored. The optional column `timestamp` (RFC 3339 with zone) assigns rows to
-snapshots; without it the file is one snapshot. Prices are per share, quantities in shares; 0 means that there
-is none. The reader refuses contradictions: a column name that occurs twice, a row with more cells than the
-header, two spots in one snapshot, an expiry before its snapshot.
+Columns: expiry, strike, spot, side (C or P), ltp, bid, ask, bid_qty, ask_qty, vol, oi, prev_oi, close. Other
+columns are ignored. The optional column `timestamp` (RFC 3339 with zone) separates snapshots; without it the
+file is one snapshot. Prices are per share, quantities in shares, and 0 means none. A file that contradicts
+itself is rejected: a column named twice, a spot or a time that does not fit the chains, a row longer than the
+header.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _COUNTS = {
 _NEEDED = ("expiry", "strike", "spot", "side", *_PRICES.values(), *_COUNTS.values())
 _MAX_STRIKES = 2000
 _SPOT_RATIO = 10.0
-"""The spot may be this many times below or above a chain's strikes. Beyond it, units or products differ."""
-_LAST_YEAR = 2099  # the contracts allow times from 1970 to 2099
+"""Largest ratio by which the spot may lie outside a chain's strikes. Beyond it, unit or product is wrong."""
+_LAST_YEAR = 2099  # times on the wire end there, and start in 1970
 Leg = dict[str, float | int]
 
 
 @dataclass(slots=True)
 class RecordedChain:
-    """One expiry's legs by (strike, is call). A leg maps the column names of `messages.Legs` to values."""
+    """One expiry: legs by (strike, is call), each a mapping of the contract's column names."""
 
     expiry: date
     legs: dict[tuple[float, bool], Leg] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class RecordedChain:
 
     @property
     def strikes(self) -> list[float]:
-        """All strikes that have a call or a put, ascending."""
+        """Strikes of either side, ascending."""
         return sorted(self._strikes)
 
     def add(self, strike: float, is_call: bool, leg: Leg) -> int:
@@ -57,7 +57,7 @@ class RecordedChain:
 
 @dataclass(slots=True)
 class Snapshot:
-    """The spot and all chains at the instant `ts`, ns since the Unix epoch."""
+    """The chains at one instant `ts`, in ns since the epoch."""
 
     ts: int
     spot: float
@@ -65,7 +65,7 @@ class Snapshot:
 
 
 class _Row:
-    """The cells of one line. The methods parse a cell, and raise BadRecording if it breaks a rule."""
+    """The cells of one line. Every error names file, line, column and rule."""
 
     def __init__(self, path: str, line: int, cells: Mapping[str, str | None]) -> None:
         self._path, self._line, self._cells = path, line, cells
@@ -79,8 +79,8 @@ class _Row:
             raise self.bad(column, "is empty")
         return cell.strip()
 
-    def ascii_number(self, column: str) -> str:
-        """Return the cell if it is ASCII without `_`: Python would also parse 1_000 and non-ASCII digits."""
+    def figure(self, column: str) -> str:
+        """Return an ASCII number without `_`: Python would also accept 1_000 and digits of other scripts."""
         cell = self.text(column)
         if not cell.isascii() or "_" in cell:
             raise ValueError(column)
@@ -88,7 +88,7 @@ class _Row:
 
     def number(self, column: str, *, least: float) -> float:
         try:
-            value = float(self.ascii_number(column))
+            value = float(self.figure(column))
         except ValueError:
             raise self.bad(column, f"is not a number: {self.text(column)!r:.60}") from None
         if not math.isfinite(value) or not least <= value <= 1e9:
@@ -97,7 +97,7 @@ class _Row:
 
     def count(self, column: str) -> int:
         try:
-            value = int(self.ascii_number(column))
+            value = int(self.figure(column))
         except ValueError:
             raise self.bad(column, f"is not a whole number: {self.text(column)!r:.60}") from None
         if not 0 <= value <= 10**15:
@@ -132,10 +132,11 @@ def _ns(instant: datetime) -> int:
 
 
 def read(path: str, as_of: datetime | None, product: str | None = None) -> list[Snapshot]:
-    """Return the snapshots of the recording in `path`, in ascending order of time.
+    """Return the snapshots of the recording in `path`, ascending. `as_of` dates a file without timestamps.
 
-    `as_of` is the time of a file without a `timestamp` column. If `product` is given and the file has a
-    column `product`, all its cells must be `product`. Raises BadRecording if the file is invalid.
+    If `product` is given, a column `product` must contain it.
+
+    Raises BadRecording.
     """
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
@@ -160,7 +161,7 @@ def _snapshots(
             raise BadRecording(path, 1, name, "is missing from the header")
     stamped = "timestamp" in columns
     if not stamped and as_of is None:
-        raise BadRecording(path, 1, "timestamp", "is missing; add it, or set the time in REPLAY_AS_OF")
+        raise BadRecording(path, 1, "timestamp", "is missing; give the time of the snapshot (REPLAY_AS_OF)")
     found: dict[int, Snapshot] = {}
     last: dict[tuple[int, date], _Row] = {}
     for row in _rows(path, rows):
@@ -185,7 +186,7 @@ def _check_spot(snapshot: Snapshot, chain: RecordedChain, row: _Row) -> None:
     if not strikes[0] / _SPOT_RATIO <= snapshot.spot <= strikes[-1] * _SPOT_RATIO:
         raise row.bad(
             "spot",
-            f"{snapshot.spot:g} is over {_SPOT_RATIO:g} times below or above the strikes of {chain.expiry}, "
+            f"{snapshot.spot:g} is {_SPOT_RATIO:g} times outside the strikes of {chain.expiry}, "
             f"{strikes[0]:g} to {strikes[-1]:g}",
         )
 
@@ -193,7 +194,7 @@ def _check_spot(snapshot: Snapshot, chain: RecordedChain, row: _Row) -> None:
 def _rows(path: str, rows: csv.DictReader[str]) -> Iterator[_Row]:
     for cells in rows:
         surplus: Any = cells
-        if any(surplus.get(None, ())):  # an unquoted 1,234 would shift all later columns
+        if any(surplus.get(None, ())):  # an unquoted 1,234 would shift all columns after it
             raise BadRecording(
                 path, rows.line_num, "-", f"has more cells than the header: {surplus[None][0]!r:.40}"
             )
@@ -205,7 +206,7 @@ def _add(snapshot: Snapshot, row: _Row) -> None:
     if side not in ("C", "P"):
         raise row.bad("side", f"must be C or P: {side!r:.60}")
     expiry, strike = row.day("expiry"), row.number("strike", least=1e-4)
-    # The expiry is a date in the exchange's time zone, which may be half a day behind UTC.
+    # The expiry is a date in the exchange's zone, which may be half a day behind UTC.
     on = datetime.fromtimestamp(snapshot.ts // 10**9, UTC) - timedelta(hours=12)
     if expiry < on.date():
         raise row.bad(

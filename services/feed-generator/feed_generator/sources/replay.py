@@ -1,4 +1,4 @@
-"""Replay of a recording: publishes its snapshots with their own event times, once or repeatedly."""
+"""Replay a recording with its own event times, at a chosen speed, once or for ever."""
 
 from __future__ import annotations
 
@@ -21,16 +21,12 @@ from feed_generator.sources.recording import Leg, RecordedChain, Snapshot
 
 QUOTED_STRIKES = 10
 _UNIT = "shares"
-_EMPTY_LEG: Leg = dict.fromkeys(Legs.__struct_fields__, 0)
+_NONE: Leg = dict.fromkeys(Legs.__struct_fields__, 0)
 _QUOTED = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest")
 
 
 class Replay:
-    """A `Source` that replays snapshots, which must be in ascending order of time.
-
-    A snapshot becomes one tick, one chain per expiry, and quotes of the strikes nearest to the spot.
-    `interval_ns` is the pause between two passes.
-    """
+    """A `Source`. A snapshot becomes a tick, a chain per expiry, and quotes near the money."""
 
     def __init__(
         self,
@@ -46,12 +42,12 @@ class Replay:
         first = snapshots[0].ts
         self._offsets = [(snapshot.ts - first) * 100 // speed_percent for snapshot in snapshots]
         self._pass_ns = self._offsets[-1] + interval_ns
-        # The bodies are the same in every pass, so they are encoded once.
+        # The bodies are the same in every pass, so they are made once.
         self._batches = [self._messages(snapshot) for snapshot in snapshots]
         self._pass, self._at = 1, 0
 
     def due_ns(self) -> int | None:
-        """Return the offset of the next snapshot, in ns; None after the pass if the replay runs once."""
+        """Return the offset of the next snapshot, or None after the only pass."""
         if self._pass > 1 and not self._forever:
             return None
         return (self._pass - 1) * self._pass_ns + self._offsets[self._at]
@@ -85,7 +81,7 @@ class Replay:
         strikes = chain.strikes
 
         def legs(is_call: bool) -> Legs:
-            rows = [chain.legs.get((strike, is_call), _EMPTY_LEG) for strike in strikes]
+            rows = [chain.legs.get((strike, is_call), _NONE) for strike in strikes]
             columns = {column: [row[column] for row in rows] for column in Legs.__struct_fields__}
             return Legs(**columns)  # type: ignore[arg-type]
 

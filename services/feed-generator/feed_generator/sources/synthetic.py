@@ -1,9 +1,9 @@
-"""The synthetic market as a source: decides when each product emits ticks, quotes and chains.
+"""The schedule of the synthetic market: when each product emits which messages.
 
-Time is divided into beats. In each beat every product has its own instant, at which it emits one tick and two
-quotes. In every tenth beat it also emits a chain, so a chain comes with 10 ticks and 20 quotes. The rate of
-messages determines the length of a beat. The first beat takes at most 2 s and has the chains of all expiries,
-so that the forward of every later quote is known.
+Time is divided into beats. In each beat every product has one instant, at which it emits one tick and two
+quotes, and in every tenth beat also a chain: 10 ticks and 20 quotes for each chain. The length of a beat
+follows from the rate of messages. The first beat takes at most 2 s and contains the chains of all expiries,
+so every later quote has a forward.
 """
 
 from __future__ import annotations
@@ -25,11 +25,7 @@ _OPENING_NS = 1_900_000_000
 
 
 class SyntheticMarket:
-    """A `Source` of random messages. The same arguments always give the same bytes.
-
-    `start_ns` is the event time of the first batch, ns since the Unix epoch. `messages_per_second` is the
-    rate of these products. `speed_percent` is the speed of market time; 100 is real time.
-    """
+    """A `Source`. The same seed, products, rate, speed and start time produce the same bytes."""
 
     def __init__(
         self,
@@ -57,16 +53,16 @@ class SyntheticMarket:
         self._beat = self._turn = 0
 
     def due_ns(self) -> int | None:
-        """Return the offset of the next product's instant, in ns."""
+        """Return the offset of the next product's instant."""
         span = self._opening_ns if self._beat == 0 else self._beat_ns
         return self._beat * self._beat_ns + self._turn * span // len(self._rules)
 
     def skip(self, gap_ns: int) -> None:
-        """Move the event times forward by the gap. Prices do not change in it."""
+        """Advance the event times by the gap. Prices do not move in it."""
         self._start_ns += gap_ns
 
     def advance(self) -> Batch:
-        """Return one product's messages: a tick, quotes and, in every tenth beat, a chain."""
+        """Return one product's messages: its tick, its quotes and, in some beats, its chains."""
         ts = self._start_ns + (self.due_ns() or 0)
         which, beat = self._turn, self._beat
         if which == 0 and beat:

@@ -1,8 +1,8 @@
-"""One connection of the HTTP server: its phases and their deadlines, its half request, its answer on the way.
+"""One connection of the HTTP server, and the deadline of each of its phases.
 
-A connection costs a thread only from its request's last byte to its answer's first (waitress' channel); this
-adds one deadline for each phase, an answer to a request that comes too late or ends early, and a close that
-does not lose that answer.
+The class extends waitress' channel, in which a connection occupies a thread only while the application
+computes the response. It adds a deadline for each phase, an error response to a request that is late or
+incomplete, and a close that does not lose that response.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from waitress.utilities import BadRequest
 from .addresses import network
 from .http_parser import Parser, Refusal, RequestTimeout
 
-# Longest that a connection may stay in a phase, seconds; "serving" is bounded by the application.
+# Maximum time in each phase, in seconds. The application limits the phase "serving".
 PHASES_S = {"head": 10.0, "body": 10.0, "sending": 60.0, "idle": 15.0, "closing": 2.0}
 
 
@@ -33,7 +33,7 @@ class _Task(WSGITask):  # type: ignore[misc]
             self.set_close_on_finish()
 
     def write(self, data: bytes) -> None:
-        if self.request.command == "HEAD":  # what follows the head would be read as the next answer
+        if self.request.command == "HEAD":  # the client would read a body as the next response
             super().write(b"")
             return
         if not self.wrote_header and self.complete and data and self.has_body:
@@ -42,28 +42,29 @@ class _Task(WSGITask):  # type: ignore[misc]
 
     def finish(self) -> None:
         if self.request.command == "HEAD":
-            self.chunked_response = False  # else the end of a body would be sent
+            self.chunked_response = False  # else waitress sends the last chunk of a body
         super().finish()
         if self.channel.head:
             self.channel.write_soon(b"")
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection. `since` says when it came into its phase."""
+    """A connection. `since` is the monotonic time at which it entered its phase."""
 
     parser_class, task_class, error_task_class = Parser, _Task, Refusal
     request: Any
     close_when_flushed: bool
-    head = b""  # of an answer, on its way together with the first piece of the body: one packet, not two
+    head = b""  # response head, held back to go out in one packet with the first piece of the body
 
     def __init__(self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: Any = None) -> None:
-        self.taken = 0  # requests that arrived whole
+        self.requests_received = 0  # complete requests so far
         self.closing = False
         self.seen, self.since = ("head", 0), time.monotonic()
         self.network = network(addr[0])
         super().__init__(server, sock, addr, adj, map=map)
 
     def phase(self) -> str:
+        """Return the connection's phase: a key of PHASES_S, or "serving"."""
         if self.closing:
             return "closing"
         if self.requests:
@@ -72,25 +73,29 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             return "sending"
         if self.request is not None:
             return "body" if self.request.headers_finished else "head"
-        return "idle" if self.taken else "head"
+        return "idle" if self.requests_received else "head"
 
-    def held_bytes(self) -> int:
-        return int(self.total_outbufs_len) + (self.request.held_bytes if self.request else 0)
+    def buffered_bytes(self) -> int:
+        """Return the memory in bytes that the unfinished request and the unsent response take."""
+        return int(self.total_outbufs_len) + (self.request.buffered_bytes if self.request else 0)
 
-    def look(self, now: float) -> None:
-        """End the connection if it is too long in its phase; say why if a request is half there."""
-        seen = (self.phase(), self.taken)
+    def check_deadline(self, now: float) -> None:
+        """Close the connection if it exceeds its phase's deadline. A request that has begun gets a 408 first.
+
+        `now` is monotonic time in seconds.
+        """
+        seen = (self.phase(), self.requests_received)
         if seen != self.seen:
             self.seen, self.since = seen, now
         if now - self.since <= PHASES_S.get(seen[0], float("inf")):
             return
         if seen[0] in ("head", "body") and self.request is not None:
-            self.refuse(RequestTimeout(f"the {seen[0]} of the request did not come in time"))
+            self.refuse(RequestTimeout(f"the {seen[0]} of the request did not arrive in time"))
         else:
             self.handle_close()
 
     def refuse(self, error: Any) -> None:
-        """Answer the half request with `error`, and end."""
+        """Answer the incomplete request with `error`, then close the connection."""
         with self.requests_lock:
             request, self.request = self.request, None
             request.error, request.completed = error, True
@@ -131,8 +136,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.server.shed_soon()
 
     def handle_write(self) -> None:
-        # Closing with unread input resets the connection, and the peer may lose the answer: so first
-        # only our side ends, and what still comes is dropped for a while.
+        # Closing a socket with unread input resets the connection, and the peer may lose the response.
+        # So close only the sending side first, and discard input for the time of the phase "closing".
         if self.close_when_flushed and not self.requests and not self.will_close:
             self._flush_exception(self._flush_some)
             if not self.connected:
@@ -146,6 +151,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         super().handle_write()
 
     def handle_error(self) -> None:
-        """Whatever failed, only this connection ends; no text of an error, which may repeat the request."""
+        """Close this connection only. Log no error text, because it may repeat the request."""
         logging.getLogger("http").warning("connection failed")
         self.handle_close()

@@ -1,4 +1,4 @@
-"""Whose an address is: what limits and bounds count as one sender."""
+"""Client addresses: normalise them, and map each to the sender that rate and connection limits count."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import ipaddress
 
 
 def unmapped(address: str) -> str:
-    """An IPv4 peer of a dual-stack socket (`::ffff:192.0.2.1`) as IPv4; anything else as it is."""
+    """Return an IPv4-mapped address (`::ffff:192.0.2.1`) as IPv4. Return any other text unchanged.
+
+    A dual-stack socket reports its IPv4 peers in the mapped form.
+    """
     parsed = _parsed(address)
     return str(parsed) if isinstance(parsed, ipaddress.IPv4Address) else address
 
 
 def network(address: str) -> str | None:
-    """The IPv4 address, or the /64 of an IPv6 host, which owns all of it; None if `address` is none."""
+    """Return the sender that limits count: the IPv4 address, or the /64 network of an IPv6 address.
+
+    One IPv6 host usually owns a whole /64. Returns None if `address` is not an IP address.
+    """
     parsed = _parsed(address)
     if isinstance(parsed, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((parsed, 64), strict=False))
@@ -21,7 +27,7 @@ def network(address: str) -> str | None:
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])  # a link-local one names its interface
+        parsed = ipaddress.ip_address(address.partition("%")[0])  # %: the interface of a link-local address
     except ValueError:
         return None
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:

@@ -1,4 +1,4 @@
-"""Bearer tokens, verified locally against the auth service's published keys."""
+"""Verify bearer tokens locally, with the keys that the auth service publishes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import jwt
 
 ISSUER = "deltastream-auth"
-ALGORITHMS = ["EdDSA"]  # fixed here: the token's own header never chooses
+ALGORITHMS = ["EdDSA"]  # fixed here, so that the token's header cannot choose a weaker one
 
 
 class Unauthorized(Exception):
-    """No token, or one that does not hold. `reason` is safe to show."""
+    """The token is missing or invalid. `reason` is safe to show to the client."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -19,13 +19,13 @@ class Unauthorized(Exception):
 
 
 class KeysUnavailable(Exception):
-    """The auth service's keys cannot be read, so no token can be judged: an outage, not a refusal."""
+    """The auth service's keys are unavailable, so no token can be verified: an outage, not a refusal."""
 
 
 class Verifier:
     """Checks signature, issuer, audience and times (30 s leeway) of an access token.
 
-    Keys come from `jwks_url`, are kept for five minutes and fetched anew for an unknown `kid`.
+    The keys come from `jwks_url`. They are cached for five minutes and fetched again for an unknown `kid`.
     """
 
     def __init__(self, jwks_url: str, audience: str) -> None:
@@ -33,9 +33,9 @@ class Verifier:
         self._keys = jwt.PyJWKClient(jwks_url, cache_jwk_set=True, lifespan=300, timeout=3)
 
     def claims(self, authorization: str | None) -> dict[str, Any]:
-        """The claims behind an `Authorization: Bearer …` header.
+        """Return the claims of the token in an `Authorization: Bearer …` header.
 
-        Raises Unauthorized with a reason, or KeysUnavailable.
+        Raises Unauthorized if the token is missing or invalid, KeysUnavailable if it cannot be verified.
         """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():

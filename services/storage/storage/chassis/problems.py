@@ -1,4 +1,4 @@
-"""Errors as problem+json (RFC 9457), the same in every HTTP service."""
+"""Answer errors as problem+json (RFC 9457), in the same form in every HTTP service."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HTTP_CODES = {
 
 
 class ServiceError(Exception):
-    """An error with an answer of its own. `detail` and `members` are safe to show."""
+    """Base class of a service's own errors. `detail` and `members` go to the client."""
 
     def __init__(self, detail: str, **members: Any) -> None:
         super().__init__(detail)
@@ -33,7 +33,7 @@ class ServiceError(Exception):
 
 
 class BadInput(ServiceError):
-    """Parameters that break their rules: (field, rule) pairs, without the values."""
+    """Invalid parameters, as (field, rule) pairs. The values are not repeated."""
 
     def __init__(self, *broken: tuple[str, str]) -> None:
         super().__init__(
@@ -42,12 +42,12 @@ class BadInput(ServiceError):
         )
 
 
-# What a service's table says of each of its errors: status, and a stable code.
+# Maps each error class of a service to its HTTP status and its stable error code.
 Table = Mapping[type[ServiceError], tuple[int, str]]
 
 
 def problem(status: int, code: str, detail: str, **members: Any) -> Response:
-    """A problem+json answer that carries the id of the request."""
+    """Return a problem+json response with the request's id. `members` are added to the body."""
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -66,21 +66,25 @@ def problem(status: int, code: str, detail: str, **members: Any) -> Response:
 
 
 def unauthorized(error: Any) -> Response:
-    """The answer to a token that does not hold (bearer.Unauthorized)."""
+    """Return the 401 response for a missing or invalid token (bearer.Unauthorized)."""
     return problem(401, "unauthorized", error.reason)
 
 
 def no_keys(_error: Any) -> Response:
-    """The answer while tokens cannot be judged (bearer.KeysUnavailable)."""
+    """Return the 503 response while tokens cannot be verified (bearer.KeysUnavailable)."""
     return problem(
-        503, "upstream_unavailable", "tokens cannot be judged: auth does not answer", upstream="auth"
+        503, "upstream_unavailable", "tokens cannot be verified: auth does not answer", upstream="auth"
     )
 
 
 def install(
     app: Flask, service: str, table: Table, others: Mapping[type[Exception], Callable[[Any], Response]]
 ) -> None:
-    """Answer every error of `app` as a problem: `table`'s, `others`, HTTP's own, and any other as a 500."""
+    """Register error handlers on `app`, so that every error becomes a problem.
+
+    `table` covers the service's own errors and `others` the errors of libraries. HTTP errors keep their
+    status. Any other exception becomes a 500; the text names `service`.
+    """
 
     def service_error(error: ServiceError) -> Response:
         status, code = table[type(error)]
@@ -88,21 +92,21 @@ def install(
 
     def http_error(error: HTTPException) -> Response | HTTPException:
         status = error.code or 500
-        if status < 400 or error.response is not None:  # a redirect, or an answer that is made already
+        if status < 400 or error.response is not None:  # a redirect, or an error with a response
             return error
         detail = error.description or HTTPStatus(status).phrase
         answer = problem(status, _HTTP_CODES.get(status, "http_error"), detail)
         for name, value in error.get_headers():
             if name not in ("Content-Type", "Content-Length"):
-                answer.headers[name] = value  # Allow of a 405
+                answer.headers[name] = value  # for example Allow in a 405
         return answer
 
     def unexpected(error: Exception) -> Response:
-        # Places, not text: an exception's text may hold what a caller sent.
+        # Log places in the code, not the exception's text: the text may contain what a caller sent.
         frames = traceback.extract_tb(error.__traceback__)
         places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-8:]]
         structlog.get_logger("errors").error("unexpected", error=type(error).__name__, places=places)
-        return problem(500, "internal_error", f"{service} failed; the request id finds it in the logs")
+        return problem(500, "internal_error", f"{service} failed; search the logs for the request id")
 
     app.register_error_handler(ServiceError, service_error)
     for kind, answer in others.items():

@@ -1,4 +1,4 @@
-"""Chains for tests: from a recording, or priced from a known truth."""
+"""Chains for tests: from recordings, or priced with known parameters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from worker_enricher.domain.arrays import Floats
 from worker_enricher.domain.black import price
-from worker_enricher.domain.chain import NS_PER_YEAR, ChainColumns, LegColumns
+from worker_enricher.domain.chain_arrays import NS_PER_YEAR, ChainColumns, LegColumns
 
 DATA = Path(__file__).parents[4] / "k8s" / "samples" / "data"
 IST = timezone(timedelta(hours=5, minutes=30))
@@ -28,12 +28,12 @@ LEG_FIELDS = {
 
 
 def at(*when: int) -> int:
-    """Nanoseconds since the epoch of an Indian wall-clock time."""
+    """Return the ns since the epoch of a local time in India."""
     return int(datetime(*when, tzinfo=IST).timestamp()) * 10**9
 
 
 def recorded(name: str, *, ts: int, expiry_ts: int) -> ChainColumns:
-    """A recorded NIFTY chain; a strike without a leg has zeros."""
+    """Read a recorded NIFTY chain. A missing leg has zeros."""
     with (DATA / name).open() as file:
         rows = list(csv.DictReader(file))
     by_side = {side: {float(r["strike"]): r for r in rows if r["side"] == side} for side in "CP"}
@@ -73,7 +73,7 @@ def expiry_day_chain() -> ChainColumns:
 
 
 def flat_leg(n: int, **columns: object) -> LegColumns:
-    """A leg of zeros but for the given columns."""
+    """Return a leg whose columns are zeros, except the given ones."""
     zeros = {field: np.zeros(n) for field in LEG_FIELDS}
     given = {name: np.array(values, dtype=np.float64) for name, values in columns.items()}
     return LegColumns(**(zeros | given))
@@ -90,7 +90,7 @@ def priced_chain(
     half_spread: float = 0.0,
     european: bool = True,
 ) -> ChainColumns:
-    """A chain quoted at its fair value plus and minus half a spread."""
+    """Return a chain that is quoted at its fair value plus and minus half a spread."""
     n = len(strikes)
     expiry_ts = round(years * NS_PER_YEAR)
     t = np.full(n, expiry_ts / NS_PER_YEAR)
@@ -111,7 +111,7 @@ def priced_chain(
 
 @pytest.fixture(scope="session")
 def build() -> SimpleNamespace:
-    """The builders above, by name: test folders are not packages, so that they cannot import each other."""
+    """The builders above, by name. Test folders are not packages, so tests cannot import this module."""
     return SimpleNamespace(
         close_chain=close_chain,
         expiry_day_chain=expiry_day_chain,

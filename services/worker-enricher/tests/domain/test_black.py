@@ -1,4 +1,4 @@
-"""Prices and Greeks against published tables (design notes on quant, 3.1 and 3.2) and finite differences."""
+"""Tests of prices and Greeks against published tables and finite differences."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ HAUG += [
 
 @pytest.mark.parametrize("case", HULL)
 def test_prices_hulls_examples_to_ten_digits(case):
-    """Hull's cases, recomputed to ten decimals, hold to their last digit."""
+    """Hull's cases, recomputed to ten decimals, match to the last digit."""
     assert value(*case[:-1]) == pytest.approx(case[-1], abs=6e-10)
 
 
@@ -114,12 +114,12 @@ def test_greeks_of_the_nifty_like_example():
     ],
 )
 def test_greeks_of_haugs_table(case, name, published):
-    """Haug's Greeks, at the four decimals that he prints."""
+    """Haug's Greeks match to the four printed decimals."""
     assert float(getattr(black.greeks(**terms(*case)), name)) == pytest.approx(published, abs=1e-4)
 
 
 def test_dividend_rho_and_elasticity_of_haugs_table():
-    """A put gains with the yield; elasticity is delta S / price."""
+    """A put gains if the yield rises. Elasticity is delta S / price."""
     rho = black.higher_greeks(**terms(PUT, 500, 490, 0.05, 0.08, 0.25, 0.15)).dividend_rho
     assert float(rho) == pytest.approx(42.2254, abs=1e-4)
     case = (PUT, 105, 100, 0.10, 0.10, 0.5, 0.36)
@@ -139,7 +139,7 @@ GRID = list(
 
 
 def test_greeks_are_the_finite_differences_of_the_price():
-    """Every Greek equals its bump on QuantLib's grid within QuantLib's tolerance, 1e-5 of the spot."""
+    """Every Greek equals its finite difference on QuantLib's grid, within QuantLib's 1e-5 of the spot."""
     call, k, q, r, t, v = (np.array(column) for column in zip(*GRID, strict=True))
 
     def p(ds=0.0, dv=0.0, dt=0.0, dr=0.0, dq=0.0):
@@ -188,7 +188,7 @@ def test_greeks_are_the_finite_differences_of_the_price():
 
 @pytest.mark.parametrize(("spot", "delta"), [(90.0, 0.0), (100.0, 0.5), (110.0, 1.0)])
 def test_at_expiry_an_option_is_its_payoff(spot, delta):
-    """T = 0: intrinsic value, delta 0, 1/2 or 1, and no gamma, vega, theta or rho; nothing warns."""
+    """At T = 0 the price is intrinsic, delta 0, 1/2 or 1, and other Greeks are 0, without a warning."""
     with np.errstate(all="raise", under="ignore"):
         g = black.greeks(**terms(CALL, spot, 100, 0, 0, 0, 0.2))
         assert value(CALL, spot, 100, 0, 0, 0, 0.2) == max(spot - 100, 0)
@@ -199,5 +199,5 @@ def test_at_expiry_an_option_is_its_payoff(spot, delta):
 
 
 def test_a_missing_volatility_stays_missing():
-    """NaN in, NaN out, even at expiry's branch: no number is invented."""
+    """A NaN volatility gives NaN, also at expiry."""
     assert all(np.isnan(x) for x in black.greeks(**terms(CALL, 100, 100, 0, 0.05, 0.5, math.nan)))

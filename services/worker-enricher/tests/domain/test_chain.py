@@ -1,4 +1,4 @@
-"""Rules of the chain analytics on chains with a known truth."""
+"""Tests of the chain analytics on chains with known parameters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker_enricher.domain.arbitrage import CHECKS
-from worker_enricher.domain.chain import ChainColumns, enrich_chains
+from worker_enricher.domain.chain import enrich_chains
+from worker_enricher.domain.chain_arrays import ChainColumns
 
 STRIKES = np.arange(80.0, 121.0, 2.0)
 SMILE = 0.2 + 0.3 * np.log(STRIKES / 100.0) ** 2
@@ -42,7 +43,7 @@ def positions_chain(build, strikes, call_oi, put_oi, **columns):
 
 @pytest.mark.parametrize("discount", [1.0, 0.97])
 def test_recovers_the_truth_that_priced_it(build, discount):
-    """Forward and discount to 1e-9 and every OTM volatility to 1e-9, whatever the spot says."""
+    """Forward, discount and all OTM volatilities are exact to 1e-9, independent of the spot."""
     chain = truth(build, discount=discount, years=0.5, spot=90.0)
     done = enrich_chains([chain])[0]
     assert done["forward"] == pytest.approx(101.0, rel=1e-9)
@@ -54,8 +55,8 @@ def test_recovers_the_truth_that_priced_it(build, discount):
     assert done["arbitrage"] == dict.fromkeys(CHECKS, 0)
 
 
-def test_one_stale_pair_does_not_drag_the_forward(build):
-    """A call quoted 5 off its pair moves the forward by less than its own half-spread."""
+def test_one_stale_pair_does_not_distort_the_forward(build):
+    """A call whose quote is 5 off moves the forward by less than its half-spread."""
     chain = truth(build, half_spread=0.05)
     index = 12
     chain = replace(chain, "calls", "bid", index, chain.calls.bid[index] + 5)
@@ -64,14 +65,14 @@ def test_one_stale_pair_does_not_drag_the_forward(build):
 
 
 def test_a_short_expiry_assumes_the_discount(build):
-    """A day to expiry tells no rate within a tick: D = 1 and the reason says so."""
+    """One day before expiry, spreads of a tick hide the rate: D = 1, with the reason discount_assumed."""
     done = enrich_chains([truth(build, years=1 / 365, half_spread=0.05)])[0]
     assert done["discount"] == 1.0
     assert done["forward_reason"] == "discount_assumed"
 
 
-def test_quotes_that_agree_tell_the_discount_however_wide_they_are(build):
-    """Half-spreads bound an error, they are none: 90 days at 6.5 % must not be taken for D = 1."""
+def test_quotes_that_agree_give_the_discount_even_if_they_are_wide(build):
+    """Wide spreads around exact mids are not noise: 90 days at 6.5 % must not give D = 1."""
     chain = truth(build, years=0.25, discount=0.984, half_spread=0.5)
     done = enrich_chains([chain])[0]
     assert done["forward_reason"] is None
@@ -79,8 +80,8 @@ def test_quotes_that_agree_tell_the_discount_however_wide_they_are(build):
 
 
 @pytest.mark.parametrize(("pairs", "noise"), [(3, 0.01), (5, 0.02), (len(STRIKES), 0.14)])
-def test_quotes_that_disagree_tell_no_discount(build, pairs, noise):
-    """Noise worth 3 % a year or more: D = 1, however well a few strikes happen to lie on a line."""
+def test_quotes_that_disagree_give_no_discount(build, pairs, noise):
+    """With noise worth 3 % per year or more D = 1, even if a few strikes lie on a line by chance."""
     strikes = STRIKES[len(STRIKES) // 2 - pairs // 2 :][:pairs]
     flat = np.full(pairs, 0.2)
     chain = build.priced_chain(strikes=strikes, sigma=flat, forward=101.0, years=0.1, half_spread=noise)
@@ -93,7 +94,7 @@ def test_quotes_that_disagree_tell_no_discount(build, pairs, noise):
 
 
 def test_without_two_pairs_there_is_no_forward(build):
-    """One pair proves nothing: forward, volatility and Greeks are null, with a reason."""
+    """With one pair, forward, volatility and Greeks are null, with a reason."""
     done = enrich_chains([build.priced_chain(strikes=STRIKES[:1], sigma=SMILE[:1], forward=101.0)])[0]
     assert done["forward"] is None
     assert done["forward_reason"] == "too_few_pairs"
@@ -102,14 +103,14 @@ def test_without_two_pairs_there_is_no_forward(build):
 
 
 def test_pairs_without_parity_give_no_forward(build):
-    """Call less put that rises with the strike is no parity: bad_fit."""
+    """C - P that rises with the strike contradicts parity: bad_fit."""
     chain = truth(build)
     done = enrich_chains([dataclasses.replace(chain, calls=chain.puts, puts=chain.calls)])[0]
     assert (done["forward"], done["forward_reason"]) == (None, "bad_fit")
 
 
 def test_an_expired_chain_has_neither_forward_nor_volatility(build):
-    """At and after expiry_ts: years 0, reasons expired, no warning."""
+    """At and after expiry_ts, years is 0 and the reasons are expired, without a warning."""
     chain = truth(build)
     for late in (0, 10**9):
         done = enrich_chains([dataclasses.replace(chain, ts=chain.expiry_ts + late)])[0]
@@ -120,7 +121,7 @@ def test_an_expired_chain_has_neither_forward_nor_volatility(build):
 
 
 def test_american_contracts_have_no_volatility(build):
-    """Black does not price early exercise: refused, Greeks too."""
+    """Black's formula does not price early exercise, so there are no volatilities and no Greeks."""
     done = enrich_chains([truth(build, european=False)])[0]
     assert set(done["puts"]["iv_reason"]) == {"american_exercise"}
     assert done["puts"]["delta"] == [None] * len(STRIKES)
@@ -137,7 +138,7 @@ def test_american_contracts_have_no_volatility(build):
     ],
 )
 def test_a_poor_quote_has_no_mid_volatility_but_says_why(build, bid, ask, reason, sides):
-    """The sides that may be priced are; an ITM call then takes its Greeks from the put of its strike."""
+    """Usable sides have a volatility. An ITM call takes its Greeks from the put at its strike."""
     index = int(np.flatnonzero(STRIKES == 96)[0])
     chain = replace(truth(build), "calls", "bid", index, bid)
     chain = replace(chain, "calls", "ask", index, ask)
@@ -151,7 +152,7 @@ def test_a_poor_quote_has_no_mid_volatility_but_says_why(build, bid, ask, reason
 
 
 def test_an_otm_contract_without_volatility_has_no_greeks(build):
-    """The ITM leg's volatility is mostly spread: it is not lent."""
+    """It does not use the ITM leg's volatility, which depends mostly on the spread."""
     index = len(STRIKES) - 1
     done = enrich_chains([replace(truth(build), "calls", "bid", index, 0.0)])[0]
     assert done["puts"]["iv"][index] is not None
@@ -159,7 +160,7 @@ def test_an_otm_contract_without_volatility_has_no_greeks(build):
 
 
 def test_the_atm_volatility_is_that_at_the_forward(build):
-    """Interpolated between strikes: a linear variance in ln K is met exactly."""
+    """It is interpolated between strikes. A variance that is linear in ln K is reproduced exactly."""
     variance = 0.04 + 0.1 * np.log(STRIKES / 101.0)
     done = enrich_chains([truth(build, sigma=np.sqrt(variance))])[0]
     assert done["atm_iv"] == pytest.approx(0.2, rel=1e-9)
@@ -179,7 +180,7 @@ def test_the_atm_volatility_is_that_at_the_forward(build):
     ],
 )
 def test_buildup_follows_premium_and_open_interest(build, premium, oi, expected):
-    """Against a previous close of 10 and open interest of 100; null without a premium."""
+    """The previous close is 10 and the previous open interest 100. Without a premium it is null."""
     columns = {"last": [premium], "previous_close": [10.0], "previous_open_interest": [100.0]}
     done = enrich_chains([positions_chain(build, [100.0], [oi], [0.0], **columns)])[0]
     assert done["calls"]["buildup"] == [expected]
@@ -188,20 +189,20 @@ def test_buildup_follows_premium_and_open_interest(build, premium, oi, expected)
 
 
 def test_buildup_takes_the_mid_before_the_last_trade(build):
-    """A two-sided quote is fresher than the last trade."""
+    """A two-sided quote is more recent than the last trade."""
     columns = {"bid": [11.0], "ask": [12.0], "last": [5.0], "previous_close": [10.0]}
     done = enrich_chains([positions_chain(build, [100.0], [10.0], [0.0], **columns)])[0]
     assert done["calls"]["buildup"] == ["long_buildup"]
 
 
 def test_ratios_without_calls_are_undefined(build):
-    """No call open interest or volume: null, not infinity."""
+    """Without call open interest or volume a ratio is null, not infinity."""
     done = enrich_chains([positions_chain(build, [95.0, 100.0], [0, 0], [5, 6])])[0]
     assert (done["pcr_oi"], done["pcr_volume"], done["total_put_oi"]) == (None, None, 11)
 
 
 def test_buildup_otm_counts_strikes_beyond_the_spot(build):
-    """Calls above and puts below the spot; at the spot neither."""
+    """Calls above and puts below the spot count. A strike at the spot does not."""
     done = enrich_chains([positions_chain(build, [95.0, 100.0, 105.0], [1, 2, 4], [8, 16, 32], spot=100.0)])[
         0
     ]
@@ -209,7 +210,7 @@ def test_buildup_otm_counts_strikes_beyond_the_spot(build):
 
 
 def test_max_pain_of_the_published_example(build):
-    """Design notes 3.6: strikes 95/100/105 have their least payout at 100."""
+    """The strikes 95, 100 and 105 have their least payout at 100."""
     done = enrich_chains(
         [positions_chain(build, [95.0, 100.0, 105.0], [900, 4500, 2500], [2100, 3300, 500])]
     )[0]
@@ -217,7 +218,7 @@ def test_max_pain_of_the_published_example(build):
 
 
 def test_without_open_interest_there_is_no_max_pain(build):
-    """Null, not the first strike."""
+    """The result is null, not the first strike."""
     assert (
         enrich_chains([positions_chain(build, [95.0, 100.0], [0, 0], [0, 0])])[0]["max_pain_strike"] is None
     )
@@ -233,7 +234,7 @@ def open_interests(draw):
 @settings(max_examples=100)
 @given(chains=st.lists(open_interests(), min_size=1, max_size=4))
 def test_max_pain_is_that_of_the_brute_force(build, chains):
-    """Against the definition, strike by strike; ties nearest the spot (no forward here), then lower."""
+    """Compare with the definition, strike by strike. Ties: nearest to the spot, then the lower strike."""
     done = enrich_chains([positions_chain(build, k, c, p, spot=s) for k, c, p, s in chains])
     for (k, c, p, s), analytics in zip(chains, done, strict=True):
 
@@ -253,12 +254,12 @@ def planted(build, side, column, strike, value):
 
 
 def test_a_crossed_quote_is_counted_once_and_nowhere_else(build):
-    """Its prices are not believed by the other checks."""
+    """The other checks ignore its prices."""
     assert planted(build, "calls", "bid", 100.0, 50.0) == {"crossed": 1}
 
 
 def test_a_call_offered_under_its_intrinsic_value_is_executable(build):
-    """Offered at 10.50 while worth 11: its bound breaks at mid and at tradable prices, and so does parity."""
+    """An ask of 10.50 for a value of 11 violates its bound, at mid and executable prices, and parity."""
     chain = replace(truth(build, half_spread=0.01), "calls", "bid", 5, 10.48)
     found = enrich_chains([replace(chain, "calls", "ask", 5, 10.50)])[0]["arbitrage"]
     assert found["bounds_executable"] == found["bounds_mid"] == found["parity_executable"] == 1
@@ -266,7 +267,7 @@ def test_a_call_offered_under_its_intrinsic_value_is_executable(build):
 
 
 def test_a_dear_middle_breaks_its_butterfly_and_vertical(build):
-    """Body bid far above its wings: one butterfly, and the higher strike dearer than the lower."""
+    """A body bid far above its wings violates one butterfly and one vertical."""
     chain = truth(build, half_spread=0.01)
     index = int(np.flatnonzero(STRIKES == 110)[0])
     for column in ("bid", "ask"):
@@ -279,13 +280,13 @@ def test_a_dear_middle_breaks_its_butterfly_and_vertical(build):
 
 
 def test_violations_do_not_reach_across_chains(build):
-    """Neighbouring chains of a batch are no neighbouring strikes."""
+    """The last strike of a chain and the first of the next are not adjacent."""
     for analytics in enrich_chains([truth(build), truth(build, forward=140.0), truth(build, forward=60.0)]):
         assert analytics["arbitrage"] == dict.fromkeys(CHECKS, 0)
 
 
 def test_no_chains_give_no_analytics():
-    """An empty batch is no error."""
+    """An empty batch is not an error."""
     assert enrich_chains([]) == []
 
 
@@ -293,7 +294,7 @@ INDEX_STRIKES = np.arange(3000.0, 6500.0, 25.0)
 
 
 def index_chain(build, *, rate, days=28, outliers=0, seed=0, strikes=INDEX_STRIKES):
-    """A chain as of SPX: a rate, a dividend, and in the money wide quotes whose mids say little."""
+    """Return a chain like those of SPX: with a rate, a dividend, and wide quotes in the money."""
     random = np.random.default_rng(seed)
     years = days / 365
     forward = 5000.0 * np.exp((rate - 0.013) * years)
@@ -330,21 +331,21 @@ FEW = np.arange(4000.0, 4600.0, 100.0)
 @pytest.mark.parametrize("strikes", [INDEX_STRIKES, LOPSIDED, FEW], ids=["all", "lopsided", "few"])
 @pytest.mark.parametrize("days", [1, 28, 365])
 def test_a_chain_without_arbitrage_shows_none_that_is_executable(build, rate, strikes, days):
-    """Every true price is within bid and ask, so no trade can win, whatever is known of the discount."""
+    """Every true price is between bid and ask, so no executable violation exists for any discount."""
     for seed in range(3):
         chain = index_chain(build, rate=rate, days=days, seed=seed, strikes=strikes)
         done = enrich_chains([chain])[0]
         assert not any(done["arbitrage"][name] for name in EXECUTABLE), done["arbitrage"]
         if (
             done["forward"] is None
-        ):  # no put so far below the money has a bid, or a D far from 1 cannot be told
+        ):  # no put so far below the money has a bid, or a D far from 1 cannot be estimated
             assert done["arbitrage_reason"] in ("too_few_pairs", "bad_fit")
             continue
         assert done["discount_low"] <= np.exp(-rate * days / 365) <= done["discount_high"]
 
 
-def test_all_strikes_together_tell_the_discount_that_those_near_the_money_cannot(build):
-    """28 days at 5 %: within 8 strikes of the money the slope is lost in the quotes."""
+def test_all_strikes_together_give_the_discount_that_those_near_the_money_cannot(build):
+    """At 28 days and 5 %, the 8 strikes on each side of the money are too noisy to estimate the slope."""
     for seed in range(5):
         chain = index_chain(build, rate=0.05, seed=seed, strikes=np.arange(4000.0, 6000.0, 5.0))
         done = enrich_chains([chain])[0]
@@ -353,7 +354,7 @@ def test_all_strikes_together_tell_the_discount_that_those_near_the_money_cannot
 
 
 def test_outliers_leave_the_forward_and_the_range_right(build):
-    """A twelfth of each side is quoted 15 too high: the truth stays inside, the forward near it."""
+    """A twelfth of each side is quoted 15 too high. The true discount stays in the plausible range."""
     for seed in range(5):
         done = enrich_chains([index_chain(build, rate=0.05, seed=seed, outliers=12)])[0]
         assert done["discount_low"] <= np.exp(-0.05 * 28 / 365) <= done["discount_high"]
@@ -361,7 +362,7 @@ def test_outliers_leave_the_forward_and_the_range_right(build):
 
 
 def test_a_price_that_an_assumed_discount_alone_refuses_is_not_called_below_intrinsic(build):
-    """Few pairs, 5 % a year: deep calls lie under F - K, yet above D (F - K). Only lower ones are refused."""
+    """Few pairs, 5 % a year: deep calls are below F - K, above D (F - K). Only lower prices are refused."""
     chain = index_chain(build, rate=0.05, strikes=FEW)
     done = enrich_chains([chain])[0]
     assert done["forward_reason"] == "discount_assumed"
@@ -371,7 +372,7 @@ def test_a_price_that_an_assumed_discount_alone_refuses_is_not_called_below_intr
 
 
 def test_checks_that_need_a_forward_are_null_without_one(build):
-    """0 would say that all is well."""
+    """A count of 0 would wrongly mean that there is no violation."""
     one = build.priced_chain(strikes=STRIKES[:1], sigma=SMILE[:1], forward=101.0)
     early = truth(build, european=False)
     expired = dataclasses.replace(truth(build), ts=early.expiry_ts)
@@ -384,7 +385,7 @@ def test_checks_that_need_a_forward_are_null_without_one(build):
 
 
 def test_a_vertical_of_american_contracts_may_cost_its_undiscounted_width(build):
-    """Exercised at once it pays the width now: 1.98 for 2 points breaks a European spread's bound only."""
+    """Immediate exercise pays the width now: 1.98 for 2 points violates only the European bound."""
     strikes = np.arange(80.0, 121.0, 2.0)
     chain = build.priced_chain(
         strikes=strikes, sigma=np.full(21, 0.2), forward=101.0, discount=0.9, years=2.0, half_spread=0.01

@@ -1,4 +1,4 @@
-"""The accuracy gate of implied volatility (design notes on quant, 5.3) and its refusals."""
+"""Tests of the accuracy of implied volatility, and of its refusals."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def solve(price, *, is_call=True, forward=100.0, strike=100.0, discount=1.0, t=1
 
 @pytest.fixture(scope="session")
 def exact():
-    """Rows (s, deviations, strike, OTM price, the ITM leg's, vega in s), 60 digits, then rounded."""
+    """Rows (s, deviations, strike, OTM price, ITM price, vega in s), from 60 digits, then rounded."""
     rows = []
     with mpmath.workdps(60):
         forward = mpmath.mpf(100)
@@ -45,7 +45,7 @@ def exact():
                     strike = float(forward * mpmath.exp(sign * z * mpmath.mpf(s)))
                     k, total = mpmath.mpf(strike), mpmath.mpf(s)
                     d1 = mpmath.log(forward / k) / total + total / 2
-                    # The lower tail of each N, so that the difference keeps its digits in the wings.
+                    # Use the lower tail of each N, so that the difference is precise in the wings.
                     call = forward * mpmath.ncdf(d1) - k * mpmath.ncdf(d1 - total)
                     put = k * mpmath.ncdf(total - d1) - forward * mpmath.ncdf(-d1)
                     vega = forward * mpmath.npdf(d1)
@@ -58,7 +58,7 @@ def exact():
 
 
 def test_out_of_the_money_error_is_within_the_gate(exact):
-    """Up to 8 deviations |s - exact| <= 1e-12, over s = 0.01 to 2; further out as well."""
+    """The error of s is at most 1e-12 for s = 0.01 to 2, up to 8 deviations from the money and beyond."""
     s, z, strike, otm, _itm, _vega, otm_call = exact
     sigma, reason = solve(otm, is_call=otm_call, strike=strike)
     assert np.count_nonzero(z <= 8) > 200
@@ -68,9 +68,9 @@ def test_out_of_the_money_error_is_within_the_gate(exact):
 
 
 def test_in_the_money_error_is_what_the_price_can_tell(exact):
-    """A solved in-the-money lane errs by at most 4 eps price / vega, once that is over the floor of 2e-15.
+    """The error of a solved in-the-money lane is at most 4 eps price / vega, or 2e-15 if that is larger.
 
-    The floor is the solver's own, out of the money too: ln(F/K) and a bracket of two erfcx are rounded.
+    The 2e-15 is the solver's own error, also out of the money, from the rounding of ln(F/K) and of two erfcx.
     """
     s, _z, strike, _otm, itm, vega, otm_call = exact
     sigma, reason = solve(itm, is_call=~otm_call, strike=strike)
@@ -82,7 +82,7 @@ def test_in_the_money_error_is_what_the_price_can_tell(exact):
 
 
 def test_in_the_money_prices_without_information_are_refused(exact):
-    """Where eps price / vega >= 1e-2 no double has an answer: all are refused, none is guessed."""
+    """Where eps price / vega >= 1e-2, doubles are too coarse for an answer, so all prices are refused."""
     _s, _z, strike, _otm, itm, vega, otm_call = exact
     sigma, reason = solve(itm, is_call=~otm_call, strike=strike)
     lost = EPS * itm / vega >= 1e-2
@@ -92,7 +92,7 @@ def test_in_the_money_prices_without_information_are_refused(exact):
 
 
 def test_solves_hulls_example():
-    """Hull: S=21 K=20 r=.10 T=.25 C=1.875 has 23.45 %."""
+    """Hull's example S=21 K=20 r=.10 T=.25 C=1.875 has a volatility of 23.45 %."""
     sigma, _ = solve([1.875], forward=21 * math.exp(0.025), strike=20.0, discount=math.exp(-0.025), t=0.25)
     assert sigma[0] == pytest.approx(0.23451291399764315, abs=1e-14)
 
@@ -121,15 +121,15 @@ def test_solves_hulls_example():
     ],
 )
 def test_an_ill_posed_price_is_refused_with_its_reason(reason, terms):
-    """No number without a solution, and the reason says which bound was broken."""
+    """A price without a solution has no volatility, and the reason names the broken bound."""
     with np.errstate(all="raise", under="ignore"):
         sigma, reasons = solve([terms.pop("price")], **terms)
     assert np.isnan(sigma[0])
     assert reasons[0] == reason
 
 
-def test_a_refused_lane_leaves_its_neighbours_alone():
-    """Bid, mid and ask stacked as (3, n) over shared terms give the same as one at a time."""
+def test_a_refused_lane_does_not_affect_its_neighbours():
+    """Bid, mid and ask stacked as (3, n) over shared terms give the same results as separate calls."""
     prices = np.array([[math.nan, 9.0, 12.0], [5.0, 0.0, 12.5], [6.0, 200.0, 13.0]])
     strike = np.array([100.0, 105.0, 90.0])
     shared = {
@@ -155,7 +155,7 @@ def test_a_refused_lane_leaves_its_neighbours_alone():
     t=st.floats(1e-6, 30.0),
 )
 def test_a_price_gives_back_its_volatility(s, z, forward, discount, t):
-    """Round trip on the OTM side, within what the rounding of the price allows; never a warning."""
+    """A round trip on the OTM side is exact within the rounding of the price, without a warning."""
     strike = forward * math.exp(max(min(z * s, 12.0), -12.0))
     kwargs = {
         "is_call": np.array([strike >= forward]),

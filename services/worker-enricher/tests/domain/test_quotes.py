@@ -1,4 +1,4 @@
-"""Single quotes agree with the chain they belong to and carry their reasons."""
+"""Tests that single quotes agree with their chain, and have reasons for missing values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def quotes(**changes):
 
 
 def test_a_quote_has_the_numbers_of_its_chain(build):
-    """Same forward, same terms: the same volatility and Greeks."""
+    """With the same forward and terms, volatility and Greeks are the same."""
     chain = build.priced_chain(strikes=STRIKES, sigma=np.full(3, 0.2), forward=101.0, half_spread=0.02)
     whole = enrich_chains([chain])[0]
     done = enrich_quotes(
@@ -67,7 +67,7 @@ def test_a_quote_has_the_numbers_of_its_chain(build):
     ],
 )
 def test_a_quote_without_volatility_says_why(changes, reason):
-    """One reason a quote, the most general first; volatility and Greeks are null."""
+    """Each quote has one reason, the most general one. Volatility and Greeks are null."""
     done = enrich_quotes(quotes(**changes))
     assert done["iv_reason"] == [reason]
     assert done["iv"] == done["delta"] == done["gamma"] == done["rho"] == [None]
@@ -78,7 +78,7 @@ def test_a_quote_without_volatility_says_why(changes, reason):
     [(10.95, 1.0, "bounds_unknown"), (10.95, 0.999, "below_intrinsic"), (10.4, 1.0, "below_intrinsic")],
 )
 def test_an_assumed_discount_does_not_refuse_a_quote_by_itself(price, discount, reason):
-    """11 in the money at 30 days: 10.95 may be right at 10 % a year, 10.4 at no rate up to 50 %."""
+    """11 in the money at 30 days: 10.95 is plausible at 10 % per year, 10.4 at no rate up to 50 %."""
     changes = {"strike": 90.0, "bid": price - 0.01, "ask": price + 0.01, "discount": discount}
     done = enrich_quotes(quotes(**changes, expiry_ts=30 * 86_400 * 10**9))
     assert done["iv_reason"] == [reason]

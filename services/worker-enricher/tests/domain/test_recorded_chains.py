@@ -1,4 +1,4 @@
-"""The reference values of two recorded NIFTY chains (design notes on quant, 3.8)."""
+"""Tests of the reference values of two recorded NIFTY chains."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from worker_enricher.domain.chain import enrich_chains
 
 
 def test_the_close_of_21_june_2024(build):
-    """Forward, straddle, volatility, PCR and max pain of a chain six days before expiry."""
+    """Check forward, straddle, volatility, PCR and max pain of a chain six days before expiry."""
     done = enrich_chains([build.close_chain()])[0]
     assert done["forward"] == pytest.approx(23465.65, abs=0.5)
     assert done["discount"] == 1.0
@@ -23,7 +23,7 @@ def test_the_close_of_21_june_2024(build):
 
 
 def test_the_expiry_day_20_june_2024(build):
-    """The same three hours before expiry."""
+    """Check the same values three hours before expiry."""
     done = enrich_chains([build.expiry_day_chain()])[0]
     assert done["forward"] == pytest.approx(23599.44, abs=0.5)
     assert done["atm_straddle_price"] == pytest.approx(57.40, abs=0.01)
@@ -33,7 +33,7 @@ def test_the_expiry_day_20_june_2024(build):
 
 
 def test_calls_and_puts_agree_near_the_money(build):
-    """Priced off the parity forward both legs have one volatility: within 0.1 point at +-200 of it."""
+    """With the parity forward both legs have the same volatility, within 0.1 point at +-200 around it."""
     chain = build.close_chain()
     done = enrich_chains([chain])[0]
     rows = zip(chain.strikes, done["calls"]["iv"], done["puts"]["iv"], strict=True)
@@ -43,7 +43,7 @@ def test_calls_and_puts_agree_near_the_money(build):
 
 
 def test_the_result_merged_with_the_market_message_meets_the_contract(build):
-    """Golden enriched example with every computed field replaced by ours: the schema accepts it."""
+    """The schema accepts the contract's example with every computed field replaced by our results."""
     for chain in (build.close_chain(), build.expiry_day_chain()):
         done = enrich_chains([chain])[0]
         message = example("enriched-option_chain") | {
@@ -67,7 +67,7 @@ def test_the_result_merged_with_the_market_message_meets_the_contract(build):
 
 
 def test_a_chain_does_not_depend_on_its_batch(build):
-    """Alone or among others, bit by bit the same."""
+    """A chain has bitwise equal results alone and in a batch."""
     a, b = build.close_chain(), build.expiry_day_chain()
     together = enrich_chains([a, b, a])
     assert together == [enrich_chains([a])[0], enrich_chains([b])[0], enrich_chains([a])[0]]

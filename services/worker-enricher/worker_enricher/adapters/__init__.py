@@ -1,1 +1,1 @@
-"""The edges: Redis, MongoDB and Celery."""
+"""Adapters to Redis, MongoDB and Celery."""

@@ -1,8 +1,7 @@
-"""Celery's Redis transport, except that it connects as redis-py does and makes its client once.
+"""A Celery transport for Redis that connects with redis-py's own rules and reuses its client.
 
-NB: kombu decides by the transport's name whether it speaks TLS, or to a socket file, and verifies no
-certificate unless the URL asks for it. This transport has another name, so its connections take redis-py's
-reading of the URL, as every other client here does.
+NB: kombu derives TLS and socket files from the transport's name, and verifies no certificate unless the URL
+asks for it. This transport has another name, so redis-py interprets the URL, as for every other client here.
 """
 
 from __future__ import annotations
@@ -32,31 +31,31 @@ def _as_lost_connection() -> Iterator[None]:
 
 
 class BrokerPipeline(DrainPipeline):
-    """As BrokerClient."""
+    """The pipeline of BrokerClient, with the same treatment of outages."""
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
-        """All answers. Raises ConnectionError in an outage."""
+        """Return the answers of all commands. Raises ConnectionError in an outage."""
         with _as_lost_connection():
             return super().execute(raise_on_error)
 
 
 class BrokerClient(DrainClient):
-    """A client that tells a Redis that takes no writes for now as a lost connection.
+    """A client that reports a Redis that refuses writes for now as a lost connection.
 
-    NB: Celery reconnects after a connection's error and ends after any other. A replica that was a master
-    (READONLY) or a full disk (MISCONF) would end the worker again and again.
+    NB: Celery reconnects after a connection error and exits after any other. A demoted primary (READONLY) or
+    a full disk (MISCONF) would stop the worker again and again.
     """
 
     pipeline_class = BrokerPipeline
 
     def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
-        """The answer. Raises ConnectionError in an outage."""
+        """Return the answer of one command. Raises ConnectionError in an outage."""
         with _as_lost_connection():
             return super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]
 
 
 class Channel(redis.Channel):
-    """Connects with the parameters in the transport option `server`, and is let through a full Redis."""
+    """Connects with the parameters in the transport option `server`, and can write while Redis is full."""
 
     server: dict[str, Any]
     _made: BrokerClient | None = None
@@ -65,7 +64,7 @@ class Channel(redis.Channel):
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         self.connection_class = self.server.get("connection_class", Connection)
         given: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
-        made = {"connection_class": given["connection_class"]}  # the class above, as kombu's poller needs it
+        made = {"connection_class": given["connection_class"]}  # kombu's poller needs its subclass
         if "path" in self.server:
             given = {key: value for key, value in given.items() if key not in _ONLY_TCP}
         return given | self.server | made
@@ -74,7 +73,7 @@ class Channel(redis.Channel):
         return BrokerClient
 
     def _create_client(self, asynchronous: bool = False) -> Any:
-        """The client of the channel's pool. kombu makes one a command, which costs more than the command."""
+        """Return one client per pool. kombu creates one per command, which costs more than the command."""
         if asynchronous:
             return super()._create_client(asynchronous=True)  # type: ignore[no-untyped-call]
         if self._made is None or self._made.connection_pool is not self.pool:
@@ -83,9 +82,11 @@ class Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
+    """The transport that the setting `broker_transport` names."""
+
     Channel = Channel
 
 
 def options(url: str) -> dict[str, Any]:
-    """The transport options that lead to the server of a checked URL."""
+    """Return the transport options for the server of `url`, which must have passed `redis_urls.checked`."""
     return {"server": parse_url(url)}  # type: ignore[no-untyped-call]

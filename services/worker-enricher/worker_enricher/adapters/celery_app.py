@@ -1,4 +1,4 @@
-"""The Celery application: one task, one queue a feed, settings that keep work in the stream."""
+"""The Celery application: one task, one queue per feed, and settings that keep the backlog in the stream."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from worker_enricher.adapters import broker
 
 TASK: Final = "worker_enricher.enrich_batch"
 
-# Celery reads these itself and prefers them to what it is given, such as what a `_FILE` said.
+# Celery reads these variables itself and prefers them to our settings, for example to a URL from a `_FILE`.
 _CELERY_VARIABLES: Final = (
     "CELERY_BROKER_READ_URL", "CELERY_BROKER_URL", "CELERY_BROKER_WRITE_URL", "CELERY_RESULT_BACKEND",
 )  # fmt: skip
 
 SETTINGS: Final[dict[str, Any]] = {
     "task_ignore_result": True,
-    # Whatever becomes of a task, its entries are in the stream, which delivers them again, and counts.
+    # A lost task loses no data: its entries stay pending in the stream, which redelivers them and counts the
+    # deliveries.
     "task_acks_late": True,
     "task_reject_on_worker_lost": False,
     "task_create_missing_queues": True,
@@ -36,11 +37,11 @@ SETTINGS: Final[dict[str, Any]] = {
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
     "broker_transport_options": {
-        # For the same reason kombu keeps no copy of a task in hand, which would take two round trips.
+        # For the same reason kombu keeps no copy of a running task. A copy would take two round trips.
         "ack_emulation": False,
         "socket_keepalive": True,
         "health_check_interval": 10,
-        # A connection that a firewall has cut in silence must end in an error, and so in a new connection.
+        # If a firewall silently drops a connection, these timeouts raise an error, and Celery reconnects.
         "socket_connect_timeout": 5,
         "socket_timeout": 30,
     },
@@ -52,16 +53,16 @@ SETTINGS: Final[dict[str, Any]] = {
 
 
 def queue_name(feed: str) -> str:
-    """The feed's own queue, so that each feed scales by itself."""
+    """Return the name of the feed's own queue. Each feed has one, so that feeds scale independently."""
     return f"enrich.{feed}"
 
 
 def create(broker_url: str, feed: str) -> Celery:
-    """The app of one feed, for its subscriber (sends) and its workers (run)."""
+    """Return the Celery app of one feed. The subscriber sends tasks with it and the worker runs them."""
     for name in _CELERY_VARIABLES:
         os.environ.pop(name, None)
     server = urlsplit(broker_url).netloc.rpartition("@")[2]
-    app = Celery("worker-enricher", broker=f"redis://{server}")  # for log lines: the transport takes `server`
+    app = Celery("worker-enricher", broker=f"redis://{server}")  # only logged: the transport uses `server`
     app.conf.update(SETTINGS, task_default_queue=queue_name(feed))
     app.conf.broker_transport_options = SETTINGS["broker_transport_options"] | broker.options(broker_url)
     return app

@@ -1,4 +1,4 @@
-"""Documents into MongoDB: a message twice is a message once."""
+"""Store enriched messages in MongoDB. Writes are idempotent: a message delivered twice is stored once."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _DUPLICATE_KEY = 11000
 
 
 def connect(mongo_url: str) -> MongoClient[dict[str, Any]]:
-    """A client that answers or fails within seconds, and for which "written" means journaled on a majority.
+    """Return a MongoDB client with timeouts of seconds. A write succeeds once a majority has journaled it.
 
-    NB: without the journal, kill -9 of mongod loses up to 100 ms of what it had confirmed.
+    NB: without the journal, kill -9 of mongod loses up to 100 ms of confirmed writes.
     """
     return MongoClient(
         mongo_url,
@@ -44,10 +44,10 @@ def connect(mongo_url: str) -> MongoClient[dict[str, Any]]:
 
 
 class MongoSink:
-    """Stores what a batch led to; whatever returns normally is durable.
+    """Stores the documents and bars of a batch. When `store` returns, they are durable.
 
-    The collections are written side by side: each write waits for the journal, and waiting in turn
-    would be most of a small batch's time. The last one needs no thread.
+    The collections are written in parallel: each write waits for the journal, and sequential waits would
+    take most of a small batch's time. The last write runs in the caller's thread.
     """
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
@@ -55,10 +55,10 @@ class MongoSink:
         self._pool = ThreadPoolExecutor(max_workers=len(COLLECTIONS), thread_name_prefix="mongo")
 
     def store(self, enriched: Enriched, now_ns: int) -> None:
-        """Insert the documents and merge the bars. What is there already counts as success.
+        """Insert the documents and merge the bars. A document that already exists counts as success.
 
-        Raises StoreRejectedError if a document was refused for another reason, and StoreFullError or
-        PyMongoError on an outage.
+        `now_ns` is the time of the update, in ns since the epoch. Raises StoreRejectedError if MongoDB
+        refuses a document for another reason, StoreFullError or PyMongoError in an outage.
         """
         writes: list[Callable[[], None]] = [
             partial(self._insert, COLLECTIONS[kind], batch) for kind, batch in enriched.documents.items()
@@ -82,7 +82,7 @@ class MongoSink:
             _only_duplicates(error.details)
 
     def _merge_bars(self, bars: Mapping[tuple[str, int], Sequence[Bar]], now_ns: int) -> None:
-        """Merge into `ohlc_bars` by min, max, first and last (see candles)."""
+        """Merge the bars into `ohlc_bars` by the rules of `Bar.merge`."""
         updates = [
             _merge(product, minutes, bar, now_ns)
             for (product, minutes), window in bars.items()
@@ -91,7 +91,7 @@ class MongoSink:
         try:
             self._database["ohlc_bars"].bulk_write(updates, ordered=False)
         except BulkWriteError as error:
-            # Two workers that create the same bar at once: one upsert loses, and now there is one to update.
+            # Two workers created the same bar at once and one upsert failed. The bar exists now: update it.
             _only_duplicates(error.details)
             self._database["ohlc_bars"].bulk_write(updates, ordered=False)
 

@@ -1,12 +1,13 @@
-"""Cache, candles, live events, acknowledgement and the operator's counters: one pipeline a batch.
+"""Write a batch's results to Redis in one pipeline: cache, candles, live events, acknowledgement, counters.
 
-`latest:*` and `ohlc:*` are written by scripts that commute: whatever order workers come in, the
-newest message and the whole bar are what stays.
+The scripts that write `latest:*` and `ohlc:*` are commutative: in whatever order workers run them, the newest
+message and the complete bar remain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 import redis
@@ -14,15 +15,19 @@ import redis
 from worker_enricher.adapters.scripts import script
 from worker_enricher.adapters.stream import GROUP
 from worker_enricher.candles import Bar
+from worker_enricher.identity import Kind
 from worker_enricher.pipeline import Enriched, Forward, Latest
 
 TTL_S = 86_400
 BARS_KEPT = 500
 EXPIRIES_KEPT = 64
+_PUBLISHED_BYTES = 1 << 14  # bodies in one command: Redis reads about this much at a time
+# In the order of loading. `acknowledge` is last: if Redis knows it, Redis knows all of them.
+_SCRIPTS = ("set_if_newer", "merge_bars", "publish", "acknowledge")
 
 
 class _Index(msgspec.Struct):
-    """What a worker reads back of a `cache-index` value."""
+    """The fields of a `cache-index` value that a worker reads."""
 
     spot_price: float | None
     forward: float | None
@@ -30,31 +35,41 @@ class _Index(msgspec.Struct):
 
 
 class RedisSink:
-    """Writes what a batch led to and acknowledges its entries, in one round trip."""
+    """Writes the results of a batch and acknowledges its entries, in one round trip."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
-        self._set_if_newer = client.register_script(script("set_if_newer"))
-        self._merge_bars = client.register_script(script("merge_bars"))
+        self._scripts = {name: client.register_script(script(name)) for name in _SCRIPTS}
 
     def write(self, stream: str, entry_ids: Sequence[str], enriched: Enriched, busy_us: int) -> None:
-        """Cache, publish, acknowledge, count. Repeating it is harmless, so the caller may retry.
+        """Cache, publish, acknowledge and count the entries of a batch. The caller may retry it.
 
-        `busy_us`: worker time since the last count. A repetition may count twice, which rates forgive.
+        `busy_us` is the worker's time since the last count, in microseconds. A retry may count it twice; the
+        error in the rates is negligible.
         """
+        try:
+            self._write(stream, entry_ids, enriched, busy_us)
+        except redis.exceptions.NoScriptError:
+            # A restarted Redis knows no script, so it acknowledged nothing. Load the scripts only then:
+            # a check before each batch costs a round trip.
+            for made in self._scripts.values():
+                self._client.script_load(made.script)
+            self._write(stream, entry_ids, enriched, busy_us)
+
+    def _write(self, stream: str, entry_ids: Sequence[str], enriched: Enriched, busy_us: int) -> None:
         with self._client.pipeline(transaction=False) as pipe:
             for latest in enriched.latest.values():
                 self._latest(pipe, latest)
-            for (product, minutes), window in enriched.bars.items():
-                self._bars(pipe, product, minutes, window)
-            for kind, body in enriched.published:
-                pipe.publish(f"enriched:{kind}", body)
+            if enriched.bars:
+                self._bars(pipe, enriched.bars)
+            for part in _parts(enriched.published):
+                self._run(pipe, "publish", [], part)
             if entry_ids:
-                pipe.xack(stream, GROUP, *entry_ids)
-                pipe.hincrby(f"{stream}:service", "entries", len(entry_ids))
-                pipe.hincrby(f"{stream}:service", "batches", 1)
-                pipe.hincrby(f"{stream}:service", "busy_us", busy_us)
+                self._run(pipe, "acknowledge", [stream, f"{stream}:service"], [GROUP, busy_us, *entry_ids])
             pipe.execute()
+
+    def _run(self, pipe: redis.client.Pipeline, name: str, keys: Sequence[str], args: Iterable[Any]) -> None:
+        pipe.evalsha(self._scripts[name].sha, len(keys), *keys, *args)
 
     def _latest(self, pipe: redis.client.Pipeline, latest: Latest) -> None:
         product = latest.product
@@ -73,16 +88,17 @@ class RedisSink:
             latest.pcr or b"",
         ]
         args += [TTL_S, EXPIRIES_KEPT, product]
-        self._set_if_newer(keys, args, client=pipe)
+        self._run(pipe, "set_if_newer", keys, args)
 
-    def _bars(self, pipe: redis.client.Pipeline, product: str, minutes: int, window: Iterable[Bar]) -> None:
+    def _bars(self, pipe: redis.client.Pipeline, bars: Mapping[tuple[str, int], Sequence[Bar]]) -> None:
         args: list[int | float | str] = [TTL_S, BARS_KEPT]
-        for bar in window:
-            args += [bar.start, *map(repr, bar[1:5]), bar.open_order, bar.close_order]
-        self._merge_bars([f"ohlc:{product}:{minutes}m"], args, client=pipe)
+        for number, window in enumerate(bars.values(), start=1):
+            for bar in window:
+                args += [number, bar.start, *map(repr, bar[1:5]), bar.open_order, bar.close_order]
+        self._run(pipe, "merge_bars", [f"ohlc:{product}:{minutes}m" for product, minutes in bars], args)
 
     def forwards(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Forward]:
-        """The cached forwards of (product, expiry) pairs; pairs without one are absent."""
+        """Return the cached forwards by (product, expiry). Pairs without a cached forward are missing."""
         if not wanted:
             return {}
         with self._client.pipeline(transaction=False) as pipe:
@@ -95,3 +111,17 @@ class RedisSink:
             if index and index.forward and index.discount and index.spot_price:
                 found[key] = Forward(index.forward, index.discount, index.spot_price)
         return found
+
+
+def _parts(published: Sequence[tuple[Kind, bytes]]) -> Iterator[list[str | bytes]]:
+    """Yield lists of alternating channels and bodies, each with at most about 16 KiB of bodies."""
+    part: list[str | bytes] = []
+    size = 0
+    for kind, body in published:
+        part += [f"enriched:{kind}", body]
+        size += len(body)
+        if size > _PUBLISHED_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part

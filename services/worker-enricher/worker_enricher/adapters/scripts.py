@@ -1,4 +1,4 @@
-"""Loads the Lua scripts that run in Redis, from the folder `lua` beside this module."""
+"""Read the Lua scripts that run in Redis, from the folder `lua` beside this module."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from pathlib import Path
 
 
 def script(name: str) -> str:
-    """The text of `lua/{name}.lua`."""
+    """Return the text of `lua/{name}.lua`."""
     return (Path(__file__).parent / "lua" / f"{name}.lua").read_text()

@@ -1,4 +1,7 @@
-"""The feed's stream, seen by its consumer group: read, take over, set aside. It is the only ledger."""
+"""The feed's Redis stream, as its consumer group uses it: read, take over, move to the dead letters.
+
+Only the stream records which entries still need work.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,12 @@ from worker_enricher.errors import RefusedError
 from worker_enricher.intake import MAX_BODY_BYTES
 
 GROUP = "enricher"
-DROPPED = Counter("enricher_dead_letters_dropped_total", "Oldest dead letters removed to keep within bounds.")
+DROPPED = Counter(
+    "enricher_dead_letters_dropped_total", "Oldest dead letters removed to stay within the limits."
+)
 
-# Entries that are read before their size is looked at: valid ones have at most 1 MiB each. As in read_on.lua.
-_READ_AT_ONCE = 8
+# Maximum number of entries per read. If entries suddenly grow to the maximum of 1 MiB, one read takes 64 MiB.
+_READ_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +34,17 @@ class Entry:
     id: str
     body: bytes | None
     readmitted: bool = False
-    """Whether it came back from the dead letters, and so may be late."""
+    """Whether the entry was replayed from the dead letters, and so may be late."""
 
     @property
     def arrived_ms(self) -> int:
-        """When Redis took it in, epoch milliseconds."""
+        """When Redis received the entry, in milliseconds since the epoch."""
         return int(self.id.partition("-")[0])
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """An entry taken over from a consumer that went silent."""
+    """An entry taken over from a consumer that stopped. `deliveries` includes this delivery."""
 
     id: str
     deliveries: int
@@ -60,14 +65,14 @@ class FeedStream:
         self._client, self.feed, self._now_ns = client, feed, now_ns
         self.key, self.dlq_key = f"feed:{feed}", f"dlq:{feed}"
         self._dlq_max_entries, self._dlq_max_bytes = dlq_max_entries, dlq_max_bytes
+        self._expected_bytes = MAX_BODY_BYTES  # of an entry's body
         self._trim = client.register_script(script("trim"))
         self._progress = client.register_script(script("progress"))
-        self._read_on = client.register_script(script("read_on"))
         self._forget_consumers = client.register_script(script("forget_consumers"))
-        self._move_to_dead_letters = client.register_script(script("move_to_dead_letters"))
+        self._move_script = client.register_script(script("move_to_dead_letters"))
 
     def ensure_group(self) -> None:
-        """Create the group at id 0, so that a flushed or new Redis loses nothing published before."""
+        """Create the group at id 0, so that it also reads entries that are older than the group."""
         try:
             self._client.xgroup_create(self.key, GROUP, id="0", mkstream=True)
         except redis.ResponseError as error:
@@ -75,7 +80,7 @@ class FeedStream:
                 raise
 
     def progress(self) -> tuple[str, bool]:
-        """The last id that was delivered, and whether an entry waits behind it."""
+        """Return the last id that the group delivered, and whether the stream has an entry after it."""
         found: Any = self._progress([self.key], [GROUP])
         if not found:
             self.ensure_group()
@@ -83,35 +88,44 @@ class FeedStream:
         return _text(found[0]), bool(found[1])
 
     def wait_for_entry(self, after: str, block_ms: int) -> bool:
-        """Wait up to `block_ms` for an entry behind the id `after`; True if one is there. Delivers none."""
+        """Wait up to `block_ms` for an entry after the id `after`. Returns whether one exists; reads none."""
         return bool(self._client.xread({self.key: after}, count=1, block=block_ms))
 
     def read_new(self, consumer: str, count: int, max_bytes: int, block_ms: int | None = None) -> list[Entry]:
-        """Up to `count` new entries, now pending for `consumer`; stops reading at `max_bytes` of bodies.
+        """Read up to `count` new entries, or `max_bytes` of bodies. They become pending for `consumer`.
 
-        Waits up to `block_ms` for the first one, or not at all. Eight entries take one round trip, more two.
+        Waits up to `block_ms` for the first entry; None does not wait. No Redis command limits the bytes of
+        its answer. So each command asks for the number of entries that fits if they are as large as the last.
         """
-        first = min(count, _READ_AT_ONCE)
+        entries: list[Entry] = []
+        size = 0
+        while len(entries) < count and size < max_bytes:
+            fitting = max(1, (max_bytes - size) // self._expected_bytes)
+            wanted = min(count - len(entries), _READ_AT_ONCE, fitting)
+            piece = self._read(consumer, wanted, None if entries else block_ms)
+            entries += piece
+            sizes = [len(entry.body or b"") for entry in piece]
+            size += sum(sizes)
+            if piece:  # the estimate rises at once and falls slowly
+                self._expected_bytes = max(*sizes, self._expected_bytes // 2, 1)
+            if len(piece) < wanted:
+                break
+        return entries
+
+    def _read(self, consumer: str, count: int, block_ms: int | None) -> list[Entry]:
         try:
             answer: Any = self._client.xreadgroup(
-                GROUP, consumer, {self.key: ">"}, count=first, block=block_ms
+                GROUP, consumer, {self.key: ">"}, count=count, block=block_ms
             )
-            entries = [_entry(_text(id_), fields) for id_, fields in (answer[0][1] if answer else ())]
-            left = max_bytes - sum(len(entry.body or b"") for entry in entries)
-            if len(entries) == first < count and left > 0:
-                more: Any = self._read_on([self.key], [GROUP, consumer, count - first, left])
-                entries += [
-                    _entry(_text(id_), dict(zip(flat[::2], flat[1::2], strict=True))) for id_, flat in more
-                ]
         except redis.ResponseError as error:
             if not str(error).startswith("NOGROUP"):
                 raise
             self.ensure_group()
             return []
-        return entries
+        return [_entry(_text(id_), fields) for id_, fields in (answer[0][1] if answer else ())]
 
     def take_over(self, consumer: str, idle_ms: int, count: int) -> list[Claimed]:
-        """Up to `count` entries that were pending for longer than `idle_ms`, now pending for `consumer`."""
+        """Take over up to `count` entries that have been pending longer than `idle_ms`, for `consumer`."""
         try:
             waiting: Any = self._client.xpending_range(self.key, GROUP, "-", "+", count, idle=idle_ms)
         except redis.ResponseError as error:
@@ -122,8 +136,8 @@ class FeedStream:
         if not waiting:
             return []
         deliveries = {_text(row["message_id"]): int(row["times_delivered"]) for row in waiting}
-        # JUSTID leaves the bodies in Redis, but counts no delivery by itself. Entries that are gone leave the
-        # pending list.
+        # JUSTID does not read the bodies, but does not count a delivery either, so RETRYCOUNT sets the count.
+        # XCLAIM removes deleted entries from the pending list.
         with self._client.pipeline(transaction=False) as pipe:
             for times in set(deliveries.values()):
                 ids: list[Any] = [id_ for id_, delivered in deliveries.items() if delivered == times]
@@ -132,11 +146,11 @@ class FeedStream:
         return [Claimed(id_, times + 1) for id_, times in deliveries.items() if id_ in claimed]
 
     def keep(self, consumer: str, entry_ids: Sequence[str]) -> None:
-        """Say that these entries are being worked on: resets their idle time, not their deliveries."""
+        """Reset the entries' idle time while a worker processes them. The count of deliveries stays."""
         self._client.xclaim(self.key, GROUP, consumer, 0, list(entry_ids), justid=True)
 
     def fetch(self, entry_ids: Sequence[str]) -> list[Entry]:
-        """The entries with these ids, in their order."""
+        """Return the entries with these ids, in the same order. A deleted entry has the body None."""
         answer: Any = self._client.xrange(self.key, entry_ids[0], entry_ids[-1], count=len(entry_ids))
         if [_text(id_) for id_, _ in answer] != list(entry_ids):
             with self._client.pipeline(transaction=False) as pipe:
@@ -146,10 +160,12 @@ class FeedStream:
             return [_entry(id_, row[0][1] if row else None) for id_, row in rows.items()]
         return [_entry(_text(id_), fields) for id_, fields in answer]
 
-    def set_aside(self, entry: Entry, refusal: RefusedError, *, mid: str | None, deliveries: int) -> None:
-        """Move an entry to the dead letters and acknowledge it, in one step.
+    def move_to_dead_letters(
+        self, entry: Entry, refusal: RefusedError, *, mid: str | None, deliveries: int
+    ) -> None:
+        """Move an entry to the dead letters and acknowledge it, atomically.
 
-        The oldest letters go, counted, when there are too many or they take too much of Redis' memory.
+        The oldest dead letters are dropped, and counted, if they exceed their limit in number or in bytes.
         """
         body = entry.body or b""
         letter = {
@@ -163,7 +179,7 @@ class FeedStream:
             "truncated": len(body) > MAX_BODY_BYTES,
             "refused_ts": self._now_ns(),
         }
-        dropped = self._move_to_dead_letters(
+        dropped = self._move_script(
             [self.dlq_key, self.key],
             [
                 GROUP,
@@ -178,18 +194,18 @@ class FeedStream:
             DROPPED.inc(dropped)
 
     def acknowledge(self, entry_ids: Sequence[str]) -> None:
-        """Acknowledge entries that need nothing more."""
+        """Acknowledge entries that need no more work."""
         self._client.xack(self.key, GROUP, *entry_ids)
 
     def trim(self) -> None:
-        """Remove what was delivered and acknowledged.
+        """Remove entries that were delivered and acknowledged.
 
-        NB: never by length: what nobody has processed stays, however long the stream grows.
+        NB: never trim by length. Unprocessed entries stay, however long the stream grows.
         """
         self._trim([self.key], [GROUP])
 
     def forget_consumers(self, idle_ms: int) -> None:
-        """Remove consumers that hold nothing and have been silent for `idle_ms` (pods come and go)."""
+        """Remove consumers of former pods: idle for `idle_ms` and without pending entries."""
         self._forget_consumers([self.key], [GROUP, idle_ms])
 
 

@@ -1,1 +1,1 @@
-"""What services repeat. In a service these are copies: edit services/chassis, then `make chassis`."""
+"""Modules that every service needs. Services hold copies: edit services/chassis, then run `make chassis`."""

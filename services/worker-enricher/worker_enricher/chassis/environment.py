@@ -1,7 +1,8 @@
-"""Settings from the environment: a model's fields are the variables' names in lower case.
+"""Load a service's settings from environment variables into a pydantic model.
 
-A secret `X` may come as a file that `X_FILE` names. What is wrong ends the start with exit code 2 and a line
-for each variable: name, value (never a secret's) and rule.
+A field is the variable's name in lower case. A secret `X` may also be in a file that `X_FILE` names. Invalid
+settings stop the process with exit code 2. It prints one line for each variable: name, value (except of
+secrets) and rule.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
 def load(model: type[M], secrets: Collection[str], environ: Mapping[str, str] = os.environ) -> M:
-    """The settings. Raises SystemExit once every problem is printed.
+    """Return the settings. Raises SystemExit if any is invalid, after it has printed every problem.
 
-    `secrets` are the names of variables that may be files and are never shown. A rule of several fields
-    belongs to a validator of one of them: pydantic asks the whole model only when all fields are right.
+    `secrets` names the variables that may come from files and whose values are never printed. Put a rule
+    about several fields into a validator of one of them: pydantic runs the model's validators only when all
+    fields are valid, so their problems would appear one start later.
     """
     values = {name.lower(): value for name, value in environ.items()}
     found = {field: _read(field, values, field.upper() in secrets) for field in model.model_fields}
@@ -56,7 +58,7 @@ def load(model: type[M], secrets: Collection[str], environ: Mapping[str, str] = 
 
 
 class _Variable(NamedTuple):
-    """How a line calls a variable, its value if it has one, and why a file gave none."""
+    """A variable's label in messages, its value if it has one, and why its file could not be read."""
 
     label: str
     value: str | None = None

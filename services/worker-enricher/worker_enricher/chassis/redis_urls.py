@@ -1,8 +1,8 @@
-"""What a Redis URL means: what redis-py reads in it, in every service.
+"""Check Redis URLs at start, and return them in the form that redis-py understands.
 
-A URL in which redis-py would silently read something else than what is written (another host, database 0) is
-refused at the start. The refusal tells nothing of the URL but options and files: any other part may belong to
-a password that is not percent-encoded.
+redis-py silently misreads some URLs: it connects to another host, or to database 0. Such a URL is an error
+here. Error texts show no part of the URL except options and file names: any other part may belong to a
+password that is not percent-encoded.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from redis.exceptions import RedisError
 
 _FORM: Final = "must be redis://user:password@host:port/database"
 _ENCODED: Final = f"{_FORM}, with / ? # : @ % in the password as %2F and so on"
-_SENTINEL: Final = "must name one server, not Sentinel or a Cluster: the one that takes writes"
-_SOCKETS: Final = {"unix", "redis+socket", "redis+unix"}  # as redis-py, Celery and flask-limiter call them
+_SENTINEL: Final = "must name one server, the primary that accepts writes, not Sentinel or a Cluster"
+_SOCKETS: Final = {"unix", "redis+socket", "redis+unix"}  # the names in redis-py, Celery and flask-limiter
 _LOGIN: Final = {"username", "password"}
 _CLIENT: Final = {
     "client_name", "health_check_interval", "max_connections", "retry_on_timeout",
@@ -35,7 +35,7 @@ _VERIFY: Final = {"cert_none": "none", "cert_optional": "optional", "cert_requir
 
 
 def checked(url: str) -> str:
-    """The URL in redis-py's own form. Raises ValueError with the rule."""
+    """Return the URL in redis-py's own form. Raises ValueError with the broken rule if it is invalid."""
     if any(char.isspace() or not char.isprintable() for char in url):
         raise ValueError("must not contain spaces or line ends")
     try:
@@ -49,7 +49,7 @@ def checked(url: str) -> str:
     if scheme not in ("redis", "rediss", "unix") or "://" not in url:
         raise ValueError("must be a redis://, rediss:// (TLS) or unix:// (a socket file) URL")
     if scheme != "unix" and re.search("[,;]", parts.netloc.rpartition("@")[2] + parts.path):
-        raise ValueError("must name one server, not a list: the one that takes writes")
+        raise ValueError("must name one server, the primary that accepts writes, not a list of servers")
     _check_place(scheme, parts)
     options = _options(scheme, parts)
     query = f"?{urlencode(options)}" if options else ""
@@ -58,12 +58,15 @@ def checked(url: str) -> str:
     try:
         ConnectionPool.from_url(made).make_connection()  # does not connect
     except (RedisError, TypeError, ValueError):
-        raise ValueError(f"{_FORM}, with options whose values redis-py understands") from None
+        raise ValueError(f"{_FORM}, with option values that redis-py understands") from None
     return made
 
 
 def _check_place(scheme: str, parts: SplitResult) -> None:
-    """redis-py takes `redis://user:12/x@host` for host `user`, and `/zero` for database 0."""
+    """Check host, port and path. Raises ValueError with the broken rule.
+
+    redis-py reads `redis://user:12/x@host` as host `user`, and `/zero` as database 0.
+    """
     if parts.fragment or "@" in parts.query:
         raise ValueError(_ENCODED)
     if scheme == "unix":
@@ -88,7 +91,7 @@ def _is_host(name: str) -> bool:
 
 
 def _options(scheme: str, parts: SplitResult) -> dict[str, str]:
-    """The options as redis-py names them."""
+    """Return the URL's options with redis-py's names. Raises ValueError if one is unknown or invalid."""
     allowed = _CLIENT | {"db"}
     allowed |= _LOGIN if scheme == "unix" else {"socket_keepalive"}
     allowed |= _TLS if scheme == "rediss" else set()
@@ -102,7 +105,7 @@ def _options(scheme: str, parts: SplitResult) -> dict[str, str]:
     if scheme == "redis" and any(name.startswith("ssl") for name in options):
         raise ValueError("must be a rediss:// URL for TLS: redis:// has no ssl options")
     if not allowed >= options.keys():
-        raise ValueError(f"must have no other options than {', '.join(sorted(allowed))}")
+        raise ValueError(f"must use only these options: {', '.join(sorted(allowed))}")
     twice = scheme != "unix" and parts.path.strip("/") != ""
     if "db" in options and (twice or not re.fullmatch("[0-9]{1,5}", options["db"])):
         raise ValueError("must name the database once, as a number: in the path or as ?db=")
@@ -119,7 +122,10 @@ def _options(scheme: str, parts: SplitResult) -> dict[str, str]:
 
 
 def _check_files(options: dict[str, str]) -> None:
-    """redis-py reads them only when it connects, and then calls a missing file an outage."""
+    """Check the certificate files. Raises ValueError with the option and the file.
+
+    redis-py reads the files only when it connects, and a missing file then looks like an outage.
+    """
     if not _TLS & options.keys():
         return
     authority, folder = options.get("ssl_ca_certs"), options.get("ssl_ca_path")
@@ -132,7 +138,7 @@ def _check_files(options: dict[str, str]) -> None:
     certificate, key = options.get("ssl_certfile"), options.get("ssl_keyfile")
     if certificate is None and key is None:
         return
-    try:  # an empty password: without one, OpenSSL asks for it at the terminal
+    try:  # the default password is empty: with None, OpenSSL asks for one at the terminal
         context.load_cert_chain(certificate or "", key, options.get("ssl_password", ""))
     except OSError as error:
         named = f"ssl_certfile={certificate!r}, ssl_keyfile={key!r}"

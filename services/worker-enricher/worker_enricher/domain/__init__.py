@@ -1,1 +1,1 @@
-"""The quant core: pure NumPy on columns; knows no queue, no store and no clock."""
+"""The quant core: pure NumPy functions on columns, without I/O and without a clock."""

@@ -1,11 +1,11 @@
-"""Counts of static-arbitrage violations in each chain, at mids and at tradable prices.
+"""Count static-arbitrage violations in each chain, at mid prices and at executable prices.
 
-Bounds, verticals and butterflies suffice against static arbitrage within one expiry (Carr and Madan, "A
-note on sufficient conditions for no arbitrage", 2005); parity ties calls to puts. Adjacent means adjacent in
-the list of strikes; a leg that is not quoted takes part in no check, and a crossed quote only in `crossed`.
-Each count holds for every plausible discount and forward (module bounds). Bounds and parity say nothing
-without a forward, nor for contracts that may be exercised early, for which parity is no equation: their
-counts are unknown then.
+The checks of bounds, verticals and butterflies suffice to exclude static arbitrage within one expiry (Carr
+and Madan, "A note on sufficient conditions for no arbitrage", 2005). Put-call parity connects calls and puts.
+Verticals and butterflies use strikes that are adjacent in the chain. A leg without a quote is in no check,
+and a crossed quote only in `crossed`. A violation counts only if it exists for every plausible discount and
+forward (module bounds). The counts that need a forward are unknown without one. They are also unknown for
+American contracts, for which parity is not an equation.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CHECKS = (
 )
 NEEDING_FORWARD = frozenset(("bounds_mid", "bounds_executable", "parity_executable"))
 SLACK = 1e-9
-"""A violation must exceed this fraction of the strike: less is rounding, not money."""
+"""A violation must exceed this fraction of the strike. Smaller ones are rounding errors."""
 
 
 def count_violations(
@@ -43,13 +43,13 @@ def count_violations(
     ask: Floats,
     quality: Quality,
 ) -> Ints:
-    """Return (m, 8) counts in the order of CHECKS; those NEEDING_FORWARD mean nothing without one.
+    """Return counts of shape (m, 8), in the order of CHECKS. Those NEEDING_FORWARD are invalid without one.
 
-    strike, european, discount: (n,), the last the largest plausible one; bid, ask: (2, n), calls then puts.
+    strike, european: (n,); discount: (n,), the largest plausible one; bid, ask: (2, n), calls then puts.
     """
     n = segments.size
     mid = quality.mid
-    # One cannot sell at no bid nor buy at no ask: such prices can violate nothing.
+    # Without a bid nobody can sell, and without an ask nobody can buy. These values cannot violate a check.
     tradable = ~quality.crossed
     sell = np.where(tradable, bid, 0.0)
     buy = np.where(tradable & (ask > 0.0), ask, np.inf)
@@ -66,13 +66,14 @@ def count_violations(
     counted[2] = (buy < lower) | (sell > upper)
 
     if n > 1:
-        # Between two chains any positive width will do: `adjacent` discards what comes of it.
+        # Between two chains any positive width will do: `adjacent` masks the result.
         width = np.where(segments.adjacent, np.diff(strike), 1.0)
         free = slack[1:]
-        # Exercised at once, a spread is worth its width undiscounted.
+        # American contracts can be exercised at once, so a spread is worth up to its undiscounted width.
         steepest = np.where(european[1:], discount[1:], np.maximum(discount[1:], 1.0)) * width
         steepest += free
-        # Rows: how much the higher strike may cost above the lower one, and below it.
+        # Rows are calls and puts: by how much the price at the higher strike may exceed the price at the
+        # lower strike, and by how much it may fall below it.
         above = np.stack([free, steepest])
         below = above[::-1]
         rise = np.diff(mid)

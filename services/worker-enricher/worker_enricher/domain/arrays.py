@@ -1,4 +1,4 @@
-"""Names of the array types that the kernels pass to each other."""
+"""Array types of the arguments and results of the kernels."""
 
 from __future__ import annotations
 

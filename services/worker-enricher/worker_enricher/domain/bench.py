@@ -10,14 +10,8 @@ import numpy as np
 
 from worker_enricher.domain.arrays import Floats
 from worker_enricher.domain.black import price
-from worker_enricher.domain.chain import (
-    NS_PER_YEAR,
-    ChainColumns,
-    LegColumns,
-    compute,
-    enrich_chains,
-    to_analytics,
-)
+from worker_enricher.domain.chain import enrich_chains, to_analytics
+from worker_enricher.domain.chain_arrays import NS_PER_YEAR, ChainColumns, LegColumns, compute
 from worker_enricher.domain.quotes import QuoteColumns, enrich_quotes
 
 SPOT = 24_000.0
@@ -27,7 +21,7 @@ DAYS = (2, 9, 16, 23, 37, 65, 93, 185)
 
 
 def synthetic_chain(*, days: float, strikes: int, seed: int = 1, gap: float = 50.0) -> ChainColumns:
-    """A quoted chain around the money with a smile, spreads of a tick or more, and quantised prices."""
+    """Return a chain with a volatility smile, spreads of a tick or more and prices rounded to ticks."""
     random = np.random.default_rng(seed)
     t = np.full(strikes, days / 365.0)
     strike: Floats = np.asarray(SPOT + gap * (np.arange(strikes) - strikes // 2), np.float64)
@@ -69,7 +63,7 @@ def synthetic_chain(*, days: float, strikes: int, seed: int = 1, gap: float = 50
 
 
 def synthetic_quotes(n: int) -> QuoteColumns:
-    """n contracts of one chain, calls and puts in turn."""
+    """Return quotes of n contracts of one chain, alternating between calls and puts."""
     chain = synthetic_chain(days=9, strikes=n)
     is_call = np.arange(n) % 2 == 0
     forward = SPOT * np.exp(RATE * 9 / 365)
@@ -88,7 +82,7 @@ def synthetic_quotes(n: int) -> QuoteColumns:
 
 
 def best_ms(work: Callable[[], object], repeats: int = 60) -> float:
-    """Least wall time of `repeats` runs, in milliseconds: the figure least disturbed by neighbours."""
+    """Return the least wall time of `repeats` runs, in milliseconds. Other processes disturb it least."""
     best = float("inf")
     for _ in range(repeats):
         start = time.perf_counter()
@@ -98,14 +92,14 @@ def best_ms(work: Callable[[], object], repeats: int = 60) -> float:
 
 
 def _fixed_work() -> None:
-    """Small NumPy arrays that no change of the product touches: tells how fast the machine is."""
+    """Run NumPy work that does not depend on the product's code, to measure the machine's speed."""
     values = np.linspace(0.5, 2.0, 200)
     for _ in range(1500):
         np.exp(-np.sqrt(values) * np.log(values)).sum()
 
 
 def main() -> None:
-    """Print the three cases, the array pass and the conversion to lists apart."""
+    """Print the times of the three cases. Array pass and conversion to lists are also timed separately."""
     wide = [synthetic_chain(days=days, strikes=100, seed=i) for i, days in enumerate(DAYS)]
     small = [synthetic_chain(days=DAYS[i % 8], strikes=21, seed=i) for i in range(12)]
     for label, chains in (("8 chains x 100 strikes", wide), ("12 chains x 21 strikes", small)):

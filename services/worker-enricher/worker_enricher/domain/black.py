@@ -1,15 +1,15 @@
-"""Generalised Black-Scholes, written in the forward: prices and Greeks of European options.
+"""Prices and Greeks of European options: the generalised Black-Scholes formula in terms of the forward.
 
 Parameters, all keyword-only arrays that broadcast together: `is_call` bool; `spot` S, `forward` F and
 `strike` K per share, positive; `discount` D > 0; `sigma` annualised; `t` years. The rate and the yield are
-implied, r = -ln(D)/T and q = r - ln(F/S)/T, so that the parity forward of a chain prices its options and
-the Greeks remain derivatives in the spot. Neither r nor q is needed for
-most: F D / S = exp(-qT).
+implied: r = -ln(D)/T and q = r - ln(F/S)/T. So the parity forward of a chain prices its options, and the
+Greeks are still derivatives with respect to the spot. Most formulas need neither r nor q, because
+F D / S = exp(-qT).
 
     price = phi D [F N(phi d1) - K N(phi d2)],  d1 = ln(F/K)/(sigma sqrt T) + sigma sqrt(T)/2,  phi = +-1
 
 Limits: where sigma sqrt(T) is 0 the price is intrinsic, delta is 0, 1/2 or 1 times exp(-qT), gamma is 0, and
-at T = 0 vega, theta and rho are 0 too. A NaN goes through; nothing divides by zero or warns.
+at T = 0 vega, theta and rho are 0 too. NaN inputs give NaN. No input causes a division by zero or a warning.
 
 Sources: Hull, "Options, Futures and Other Derivatives", ch. 15, 17-19; Haug, "The Complete Guide to Option
 Pricing Formulas", ch. 1-2.
@@ -26,12 +26,12 @@ from worker_enricher.domain.arrays import Bools, Floats
 from worker_enricher.domain.lognormal import normalised_price
 
 DEAD = 1e-100
-"""sigma sqrt(T) at or under it counts as 0; d1 squared cannot overflow above it."""
+"""sigma sqrt(T) at or below this value counts as 0. Above it, d1 squared cannot overflow."""
 INV_SQRT_2PI = 0.3989422804014327
 
 
 class Greeks(NamedTuple):
-    """delta dV/dS, gamma d2V/dS2, vega dV/dsigma per 1.00, theta dV/dt a year, rho dV/dr per 1.00."""
+    """delta dV/dS, gamma d2V/dS2, vega dV/dsigma per 1.00, theta dV/dt per year, rho dV/dr per 1.00."""
 
     delta: Floats
     gamma: Floats
@@ -84,7 +84,7 @@ def _terms(
 def price(
     *, is_call: Bools, forward: Floats, strike: Floats, discount: Floats, sigma: Floats, t: Floats
 ) -> Floats:
-    """Present value per share: intrinsic plus the time value, which keeps its digits in the wings."""
+    """Return the present value per share. Intrinsic and time value are summed, to be precise in the wings."""
     intrinsic = forward - strike
     intrinsic = np.maximum(np.where(is_call, intrinsic, -intrinsic), 0.0)
     total_vol = sigma * np.sqrt(np.maximum(t, 0.0))
@@ -102,15 +102,15 @@ def greeks(
     sigma: Floats,
     t: Floats,
 ) -> Greeks:
-    """The five first-line Greeks in one pass over shared terms."""
+    """Return delta, gamma, vega, theta and rho, computed in one pass over shared terms."""
     u = _terms(is_call, spot, forward, strike, discount, sigma, t)
     n1 = ndtr(u.phi * u.d1)
     n1 *= u.phi * u.carried  # phi F D N(phi d1)
     n2 = ndtr(u.phi * u.d2)
     n2 *= u.phi * (strike * discount)  # phi K D N(phi d2)
     vega = u.pdf * (u.carried * u.root_t)
-    # T = 0 has root_t 0 in vega and years 1 in the divisions: decay, rates and vega vanish by themselves,
-    # but the two carry terms of theta have to be switched off.
+    # At T = 0, root_t is 0 and years is 1. So vega and the first term of theta are 0, but the two carry terms
+    # of theta must be masked.
     theta = vega * sigma
     theta *= -0.5 / u.years
     running = u.root_t > 0.0
@@ -126,7 +126,10 @@ def greeks(
 
 
 class HigherGreeks(NamedTuple):
-    """vanna d delta/d sigma, volga d vega/d sigma, charm -d delta/dT a year, dividend_rho dV/dq per 1.00."""
+    """vanna d delta/d sigma, volga d vega/d sigma, charm -d delta/dT, dividend_rho dV/dq per 1.00.
+
+    charm is per year.
+    """
 
     vanna: Floats
     volga: Floats
@@ -144,9 +147,9 @@ def higher_greeks(
     sigma: Floats,
     t: Floats,
 ) -> HigherGreeks:
-    """Second-line Greeks at constant r and q; all 0 where sigma sqrt(T) is 0."""
+    """Return the higher Greeks at constant r and q. All are 0 where sigma sqrt(T) is 0."""
     u = _terms(is_call, spot, forward, strike, discount, sigma, t)
-    # An infinite d2 of a dead option would make inf * 0.
+    # Where sigma sqrt(T) is 0, d1 and d2 may be infinite, and inf * 0 would give NaN.
     d1 = np.where(u.alive, u.d1, 0.0)
     d2 = np.where(u.alive, u.d2, 0.0)
     vol = np.where(u.alive, sigma, 1.0)

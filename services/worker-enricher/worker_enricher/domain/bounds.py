@@ -1,7 +1,7 @@
-"""What is plausible where the discount factor or the forward is not known exactly.
+"""Price bounds when the discount factor or the forward is not known exactly.
 
-A bound that depends on them is a range; a price or a pair of prices breaks it only if it breaks it for every
-plausible discount and forward.
+A bound that depends on them is a range. A price, or a pair of prices, violates the bound only if it violates
+it for every plausible discount and forward.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy as np
 from worker_enricher.domain.arrays import Floats
 
 MIN_RATE = -0.02
-"""Lowest plausible rate, a year: twice the lowest yields of 2019-2021 (Swiss and German bills, near -1 %)."""
+"""Lowest plausible rate per year: twice the lowest of 2019-2021 (Swiss and German bills, about -1 %)."""
 MAX_RATE = 0.5
-"""Highest plausible rate, a year: the policy rate of Turkey in 2024."""
+"""Highest plausible rate per year: the policy rate of Turkey in 2024."""
 
 
 class Parity(NamedTuple):
-    """D (F - K) = level + D (pivot - K) +- error, for every D in low .. high; NaN where nothing is known."""
+    """D (F - K) = level + D (pivot - K) +- error, for every D in low .. high. NaN where it is unknown."""
 
     pivot: Floats
     level: Floats
@@ -29,7 +29,7 @@ class Parity(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """Price bounds, calls then puts, (2, n), and those of C - P, (n,): outside is wrong for every D and F."""
+    """Bounds of prices, (2, n), calls then puts, and of C - P, (n,), over all plausible D and F."""
 
     lower: Floats
     upper: Floats
@@ -38,12 +38,16 @@ class Bounds(NamedTuple):
 
 
 def plausible_discounts(t: Floats) -> tuple[Floats, Floats]:
-    """Least and largest discount factor over t years."""
+    """Return the lowest and the highest plausible discount factor over t years."""
     return np.exp(-MAX_RATE * t), np.exp(-MIN_RATE * t)
 
 
 def price_bounds(*, parity: Parity, strike: Floats) -> Bounds:
-    """The widest no-arbitrage bounds over all that is plausible; everything flat, (n,)."""
+    """Return the widest no-arbitrage bounds over all plausible discounts and forwards.
+
+    `strike` and all fields of `parity` have shape (n,). For the bounds see Hull, "Options, Futures and Other
+    Derivatives", ch. 11.
+    """
     reach = parity.pivot - strike
     ends = np.stack([parity.low * reach, parity.high * reach])
     ends += parity.level

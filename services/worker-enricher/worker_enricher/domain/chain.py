@@ -1,59 +1,20 @@
-"""Enrich many option chains in one pass.
-
-A batch is about a dozen chains of some twenty strikes: at that size the cost is the number of NumPy calls,
-not the arithmetic. So all chains are laid one after another in flat arrays (module segments), calls and puts
-as the rows of (2, n), and every kernel runs once for the whole batch.
-"""
+"""Enrich many option chains at once: run the array pass, and convert its results to plain Python values."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, TypedDict
+from typing import TypedDict
 
-import numpy as np
-
-from worker_enricher.domain import arbitrage, money, positions
-from worker_enricher.domain.arrays import Bools, Codes, Column, Floats, Ints, Numbers
-from worker_enricher.domain.black import greeks
-from worker_enricher.domain.bounds import Bounds, Parity, price_bounds
+from worker_enricher.domain import arbitrage, positions
+from worker_enricher.domain.arrays import Column
+from worker_enricher.domain.chain_arrays import ChainColumns, Pass, compute
 from worker_enricher.domain.columns import nullable_rows
-from worker_enricher.domain.forward import FORWARD_REASONS, Forwards, parity_forwards
-from worker_enricher.domain.implied_vol import REASON_NAMES, implied_volatility
-from worker_enricher.domain.quote_quality import Quality, assess, volatility_reason
-from worker_enricher.domain.segments import Segments
-
-NS_PER_YEAR = 365 * 86_400 * 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class LegColumns:
-    """One side of a chain, a value a strike, shape (n,); 0 = none."""
-
-    bid: Numbers
-    ask: Numbers
-    last: Numbers
-    volume: Numbers
-    open_interest: Numbers
-    previous_close: Numbers
-    previous_open_interest: Numbers
-
-
-@dataclass(frozen=True, slots=True)
-class ChainColumns:
-    """One expiry's chain: ts, expiry_ts in ns since the epoch; strikes ascending, at least one."""
-
-    ts: int
-    expiry_ts: int
-    european: bool
-    spot: float
-    strikes: Floats
-    calls: LegColumns
-    puts: LegColumns
+from worker_enricher.domain.forward import FORWARD_REASONS
+from worker_enricher.domain.implied_vol import REASON_NAMES
 
 
 class LegAnalytics(TypedDict):
-    """Computed columns of one side, named as in the contract enriched-option_chain."""
+    """Computed columns of one side, with the names of the contract enriched-option_chain."""
 
     open_interest_change: Column
     buildup: Column
@@ -69,7 +30,7 @@ class LegAnalytics(TypedDict):
 
 
 class ChainAnalytics(TypedDict):
-    """Computed fields of a chain, named as in the contract enriched-option_chain; plain Python values."""
+    """Computed fields of a chain as plain Python values, with the names of enriched-option_chain."""
 
     years_to_expiry: float
     forward: float | None
@@ -97,170 +58,13 @@ class ChainAnalytics(TypedDict):
     puts: LegAnalytics
 
 
-class Pass(NamedTuple):
-    """The array results of a batch of m chains with n strikes in all."""
-
-    segments: Segments
-    forwards: Forwards
-    scalars: Floats  # (10, m): years, forward, discount, its range, r2, atm strike, straddle, atm iv, move
-    pain_strike: Floats  # (m,), NaN without open interest
-    totals: Ints  # (6, m): call OI, put OI, call volume, put volume, call OI above and put OI below the spot
-    european: Bools  # (m,)
-    violations: Ints  # (m, 8)
-    surface: Floats  # (8, 2, n): iv bid, mid, ask, delta, gamma, vega, theta, rho
-    iv_reason: Codes  # (2, n)
-    buildup: Codes  # (2, n)
-    oi_change: Ints  # (2, n)
-
-
 def enrich_chains(chains: Sequence[ChainColumns]) -> list[ChainAnalytics]:
-    """Compute the analytics of every chain, in the order given. Independent of how chains are batched."""
+    """Return the analytics of every chain, in the given order. The batching does not change the results."""
     return to_analytics(compute(chains)) if chains else []
 
 
-def years_between(ts: int, expiry_ts: int) -> float:
-    """Calendar years from ts to expiry_ts (ns), in years of 365 days; 0 once expired."""
-    return max(expiry_ts - ts, 0) / NS_PER_YEAR
-
-
-def compute(chains: Sequence[ChainColumns]) -> Pass:
-    """The array pass: everything but the conversion to Python values."""
-    segments = Segments([len(chain.strikes) for chain in chains])
-    of = segments.of
-    strike, columns = _flatten(chains, segments.size)
-    bid, ask, last, volume, oi, previous_close, previous_oi = columns
-    spot: Floats = np.array([chain.spot for chain in chains])
-    european: Bools = np.array([chain.european for chain in chains])
-    t: Floats = np.array([years_between(chain.ts, chain.expiry_ts) for chain in chains])
-
-    quality = assess(bid=bid, ask=ask)
-    forwards = parity_forwards(segments=segments, strike=strike, mid=quality.mid, half=quality.half, t=t)
-    per_chain = np.stack([forwards.forward, forwards.discount, t, spot])
-    f, d, years, s = np.take(per_chain, of, axis=1)
-    parity = Parity(*np.take(np.stack(forwards.parity), of, axis=1))
-    bounds = price_bounds(parity=parity, strike=strike)
-    surface, reason = _surface(quality, bounds, european[of], s, f, strike, d, years)
-
-    reference = np.where(np.isnan(forwards.forward), spot, forwards.forward)
-    atm = money.atm_positions(segments=segments, strike=strike, reference=reference)
-    otm_iv = np.where(strike < f, surface[1, 1], surface[1, 0])
-    atm_iv = money.atm_volatility(segments=segments, strike=strike, forward=forwards.forward, otm_iv=otm_iv)
-    straddle = quality.mid[:, atm].sum(axis=0)
-    move = forwards.forward * atm_iv * np.sqrt(t)
-    scalars = np.stack(
-        [
-            t,
-            forwards.forward,
-            forwards.discount,
-            np.where(np.isnan(forwards.discount), np.nan, forwards.parity.low),
-            np.where(np.isnan(forwards.discount), np.nan, forwards.parity.high),
-            forwards.r2,
-            strike[atm],
-            straddle,
-            atm_iv,
-            move,
-        ]
-    )
-    totals = np.add.reduceat(
-        np.concatenate([oi, volume, oi[:1] * (strike > s), oi[1:] * (strike < s)]), segments.starts, axis=1
-    )
-    pain = positions.max_pain(segments=segments, strike=strike, open_interest=oi, reference=reference)
-    return Pass(
-        segments=segments,
-        forwards=forwards,
-        scalars=scalars,
-        pain_strike=np.where(totals[0] + totals[1] > 0.0, strike[pain], np.nan),
-        totals=totals.astype(np.int64),
-        european=european,
-        violations=arbitrage.count_violations(
-            segments=segments,
-            strike=strike,
-            european=european[of],
-            discount=parity.high,
-            bounds=bounds,
-            bid=bid,
-            ask=ask,
-            quality=quality,
-        ),
-        surface=surface,
-        iv_reason=reason,
-        buildup=positions.buildup_codes(
-            premium=np.where(quality.two_sided, quality.mid, last),
-            previous_close=previous_close,
-            open_interest=oi,
-            previous_open_interest=previous_oi,
-        ),
-        oi_change=(oi - previous_oi).astype(np.int64),
-    )
-
-
-def _flatten(chains: Sequence[ChainColumns], n: int) -> tuple[Floats, Floats]:
-    """Strikes (n,) and the legs' columns (7, 2, n), of all chains, by one concatenation."""
-    calls = [chain.calls for chain in chains]
-    puts = [chain.puts for chain in chains]
-    parts: list[Numbers] = [chain.strikes for chain in chains]
-    for legs in (calls, puts):
-        parts += [leg.bid for leg in legs]
-    for legs in (calls, puts):
-        parts += [leg.ask for leg in legs]
-    for legs in (calls, puts):
-        parts += [leg.last for leg in legs]
-    for legs in (calls, puts):
-        parts += [leg.volume for leg in legs]
-    for legs in (calls, puts):
-        parts += [leg.open_interest for leg in legs]
-    for legs in (calls, puts):
-        parts += [leg.previous_close for leg in legs]
-    for legs in (calls, puts):
-        parts += [leg.previous_open_interest for leg in legs]
-    flat: Floats = np.concatenate(parts, dtype=np.float64)
-    return flat[:n], flat[n:].reshape(7, 2, n)
-
-
-_IS_CALL: Bools = np.array([[True], [False]])
-
-
-def _surface(
-    quality: Quality,
-    bounds: Bounds,
-    european: Bools,
-    spot: Floats,
-    forward: Floats,
-    strike: Floats,
-    discount: Floats,
-    t: Floats,
-) -> tuple[Floats, Codes]:
-    """Volatilities and Greeks (8, 2, n) and the mid's reason codes (2, n)."""
-    surface = np.empty((8, 2, strike.size))
-    priced = np.where(european, forward, np.nan)  # without a forward nothing is solved
-    solved = implied_volatility(
-        price=quality.prices, is_call=_IS_CALL, forward=priced, strike=strike, discount=discount, t=t
-    )
-    surface[:3] = solved.sigma
-    no_forward = np.isnan(forward)
-    reason = volatility_reason(
-        quality=quality,
-        solver=solved.reason[1],
-        bounds=bounds,
-        european=european,
-        expired=t <= 0.0,
-        no_forward=no_forward,
-    )
-    iv = surface[1]
-    # The in-the-money leg without a volatility of its own borrows that of the other leg, by parity.
-    below = strike < priced
-    above = strike > priced
-    vol = iv.copy()
-    np.copyto(vol[0], iv[1], where=below & np.isnan(iv[0]))
-    np.copyto(vol[1], iv[0], where=above & np.isnan(iv[1]))
-    g = greeks(is_call=_IS_CALL, spot=spot, forward=priced, strike=strike, discount=discount, sigma=vol, t=t)
-    for row, values in enumerate(g, start=3):
-        surface[row] = values
-    return surface, reason
-
-
 def to_analytics(done: Pass) -> list[ChainAnalytics]:
-    """Cut the batch's arrays into plain Python values, chain by chain."""
+    """Convert the batch's arrays to plain Python values, one dict per chain."""
     n = done.segments.size
     surface = nullable_rows(done.surface.reshape(16, n))
     scalars = nullable_rows(done.scalars.T)

@@ -1,4 +1,4 @@
-"""From arrays to the plain Python lists that JSON and BSON take."""
+"""Convert arrays to plain Python lists, for JSON and BSON."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from worker_enricher.domain.arrays import Column, Floats
 
 
 def nullable_rows(values: Floats) -> list[Column]:
-    """The rows of values (r, n) as lists of floats, with None for NaN.
+    """Return the rows of values (r, n) as lists of floats, with None for NaN.
 
-    One bulk conversion and a patch of the NaN: an object array in between costs several times as much.
+    It converts the whole array, then replaces the NaN. An intermediate object array is several times slower.
     """
     rows: list[Column] = values.tolist()
     row_of, column_of = np.nonzero(np.isnan(values))

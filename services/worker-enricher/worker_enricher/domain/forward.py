@@ -1,15 +1,18 @@
-"""The forward and the discount factor that put-call parity states: C - P = D (F - K).
+"""Estimate forward and discount factor of a chain from put-call parity: C - P = D (F - K).
 
-The spot plays no part: a stale or carried spot moves call and put volatilities apart, parity does not. Every
-pair with both legs quoted on both sides counts for the discount: strikes far apart tell the slope best. It
-starts from the median slope of pairs half a chain apart (an incomplete Theil-Sen estimate) and is refined by
-a few rounds of weighted least squares, each pair weighted by its half-spread and by how well it agrees with
-the others (Cauchy weights): neither an outlier nor a far strike can drag it. Where its standard error is
-below RATE_ERROR, or many pairs exclude 1, D is that slope; else D = 1. The forward is the level, at that D,
-of the WINDOW pairs on each side of the least |C - P|. ORATS publishes such a regression as its residual rate.
+The estimate does not use the spot: a stale spot, or one with carry, would move call and put volatilities
+apart.
 
-`Forwards.parity` says what remains unknown: the discount within ERRORS standard errors, or, where they are
-too few to tell an error, what rates are plausible at all.
+The discount factor D is the slope of C - P over K, with opposite sign. All pairs with both legs quoted on
+both sides count, because distant strikes determine the slope best. The first estimate is the median slope of
+pairs half a chain apart (an incomplete Theil-Sen estimator). A few rounds of weighted least squares refine
+it. The weight of a pair comes from its half-spread and from its residual (Cauchy weights), so that neither
+outliers nor far strikes dominate. D is this slope if its standard error is at most RATE_ERROR, or if many
+pairs exclude 1. Otherwise D = 1. The forward is then the level, at that D, of WINDOW pairs on each side of
+the least |C - P|. ORATS publishes such a regression as its residual rate.
+
+`Forwards.parity` describes the remaining uncertainty: the discount within ERRORS standard errors or, with too
+few pairs for a standard error, the range of plausible rates.
 """
 
 from __future__ import annotations
@@ -23,18 +26,20 @@ from worker_enricher.domain.bounds import Parity, plausible_discounts
 from worker_enricher.domain.segments import Segments
 
 WINDOW = 8
-"""Pairs taken on each side of the one nearest the money."""
+"""Number of pairs used on each side of the one nearest the money."""
 MIN_PAIRS = 2
 RATE_ERROR = 0.01
-"""Largest standard error of the rate, a year, at which the slope is taken as the discount factor."""
+"""Largest standard error of the rate per year at which the slope is used as the discount factor."""
 MIN_FREEDOM = 6
-"""Fewer effective pairs than this and 2 tell no error: of 3, one time in six looks five times too good."""
+"""Least degrees of freedom (effective pairs minus 2) for a standard error. With fewer it is unreliable: with
+three pairs it is five times too small in one case of six."""
 ERRORS = 4.0
-"""Standard errors on each side of an estimate that count as plausible."""
+"""Width of the plausible range: this many standard errors on each side of an estimate."""
 ENOUGH_TO_REFUTE = 12
-"""Effective pairs, less 2, that may exclude D = 1 where RATE_ERROR is not met: fewer do so by chance."""
+"""Least degrees of freedom at which the pairs can exclude D = 1 although RATE_ERROR is not met. Fewer pairs
+exclude it by chance."""
 MIN_R2 = 0.9
-"""A lower R squared than this is no parity at all."""
+"""With a lower R squared the pairs do not follow parity, and there is no forward."""
 ROUNDS = 3
 LEVEL_ROUNDS = 2
 SPREAD_FLOOR = 1e-6
@@ -48,10 +53,10 @@ FORWARD_REASONS: Objects = np.array(
 
 
 class Forwards(NamedTuple):
-    """Per chain, shape (m,): forward and discount (NaN where none), r2 (NaN where none), reason codes.
+    """Forward, discount, r2 (NaN where unknown) and reason code of each chain, all of shape (m,).
 
-    parity: the range of what is plausible. Its discounts are there for every chain, the rest is NaN where
-    there is no forward.
+    parity: the plausible range. Its discounts are known for every chain; its other fields are NaN where there
+    is no forward.
     """
 
     forward: Floats
@@ -62,10 +67,10 @@ class Forwards(NamedTuple):
 
 
 def parity_forwards(*, segments: Segments, strike: Floats, mid: Floats, half: Floats, t: Floats) -> Forwards:
-    """Regress the parity of every chain at once.
+    """Estimate the forwards and discount factors of all chains in one pass.
 
-    strike: (n,) flat over `segments`; mid, half: (2, n), calls then puts, NaN where a leg is not quoted on
-    both sides or is crossed; t: (m,) years.
+    strike: (n,), all chains of `segments`; mid, half: mid price and half-spread, (2, n), calls then puts, NaN
+    where a leg is crossed or not quoted on both sides; t: (m,) years.
     """
     m = segments.count
     forward, discount, r2, pivot, level, error = np.full((6, m), np.nan)
@@ -111,23 +116,31 @@ def parity_forwards(*, segments: Segments, strike: Floats, mid: Floats, half: Fl
 
 
 def _discounts(lines: _Lines, t: Floats, low: Floats, high: Floats) -> tuple[Floats, Bools, Floats, Floats]:
-    """Discount of each segment, whether it had to be assumed to be 1, and the least and most plausible."""
+    """Return each segment's discount, whether 1 was assumed, and the lowest and highest plausible discount.
+
+    t, low, high: years, and lowest and highest discount by rate, shape (segments,).
+    """
     slope = lines.median_slope()
     for _ in range(ROUNDS):
         lines.reweight(slope)
         slope = lines.slope()
     freedom = lines.effective - 2.0
-    told = (freedom >= MIN_FREEDOM) & (lines.var_k > 0.0)
-    # The slope's variance as least squares has it: that of the residuals over that of k.
-    variance = lines.residual(slope) / (np.maximum(freedom, 1.0) * np.where(told, lines.var_k, 1.0))
+    has_error = (freedom >= MIN_FREEDOM) & (lines.var_k > 0.0)
+    # Variance of a least-squares slope: the variance of the residuals over that of k.
+    variance = lines.residual(slope) / (np.maximum(freedom, 1.0) * np.where(has_error, lines.var_k, 1.0))
     error = np.sqrt(variance)
     least, most = np.maximum(slope - ERRORS * error, low), np.minimum(slope + ERRORS * error, high)
-    told &= least <= most
-    # However wide the error: where it excludes 1, to assume 1 is to be wrong.
+    has_error &= least <= most
+    # If the plausible range excludes 1, then 1 is a wrong assumption, even if the error is large.
     refuted = (freedom >= ENOUGH_TO_REFUTE) & ((most < 1.0) | (least > 1.0))
     precise = (error <= RATE_ERROR * t) | refuted
-    known = told & precise & (slope >= low) & (slope <= high)
-    return np.where(known, slope, 1.0), ~known, np.where(told, least, low), np.where(told, most, high)
+    known = has_error & precise & (slope >= low) & (slope <= high)
+    return (
+        np.where(known, slope, 1.0),
+        ~known,
+        np.where(has_error, least, low),
+        np.where(has_error, most, high),
+    )
 
 
 class _Fit(NamedTuple):
@@ -138,7 +151,7 @@ class _Fit(NamedTuple):
 
 
 def _levels(pairs: Segments, k: Floats, y: Floats, spread: Floats, weight: Floats, slope: Floats) -> _Fit:
-    """The point through which the line of each segment's given slope runs; weight: a first guess."""
+    """Fit the level of a line of given slope in each segment. `weight` has the initial weights."""
     lines = _Lines(pairs, k, y, spread, weight)
     for _ in range(LEVEL_ROUNDS):
         lines.reweight(slope)
@@ -148,16 +161,16 @@ def _levels(pairs: Segments, k: Floats, y: Floats, spread: Floats, weight: Float
     freedom = lines.effective - 2.0
     spreads = np.minimum.reduceat(spread, pairs.starts)
     error = ERRORS * np.sqrt(left / (lines.total * np.maximum(freedom, 1.0)))
-    # Too few to tell an error: the tightest pair's bid and ask bound it.
+    # With too few pairs for a standard error, the tightest spread is the least error.
     return _Fit(
         lines.mean_k, lines.mean_y, r2, np.where(freedom >= MIN_FREEDOM, error, np.maximum(error, spreads))
     )
 
 
 class _Lines:
-    """Weighted means and central sums of k and y, per segment.
+    """Weighted means and central sums of k and y in each segment, for linear regression of y on k.
 
-    From raw sums, which is safe here: k counts from the strike with the least |y|.
+    They come from raw sums. No digits are lost: k is relative to the strike with the least |y|.
     """
 
     def __init__(self, pairs: Segments, k: Floats, y: Floats, spread: Floats, weight: Floats) -> None:
@@ -174,14 +187,14 @@ class _Lines:
         starts = self._pairs.starts
         self.weight = weight
         self.total, k, y, kk, ky, yy = np.add.reduceat(weight * self._products, starts, axis=1)
-        # Weights that gather on a few pairs that happen to agree are as good as only those pairs.
+        # Effective number of pairs: if a few pairs have most of the weight, only they count.
         self.effective = self.total**2 / np.add.reduceat(weight * weight, starts)
         self.mean_k, self.mean_y = k / self.total, y / self.total
         self.var_k, self.var_y = kk - k * self.mean_k, yy - y * self.mean_y
         self.joint = ky - k * self.mean_y
 
     def reweight(self, slope: Floats) -> None:
-        """Cauchy weights by the residuals around the line of this slope through the means."""
+        """Set Cauchy weights from the residuals around the line with this slope through the means."""
         of = self._pairs.of
         slope_of, level_of = np.take(np.stack([slope, self.mean_y + slope * self.mean_k]), of, axis=1)
         size = slope_of * self._products[1]
@@ -195,20 +208,20 @@ class _Lines:
         self._weigh(self._base / size)
 
     def slope(self) -> Floats:
-        """Least squares' discount; 1 where all strikes are one."""
+        """Return the least-squares estimate of the discount, or 1 if all strikes are equal."""
         varied = self.var_k > 0.0
         slope: Floats = np.where(varied, -self.joint / np.where(varied, self.var_k, 1.0), 1.0)
         return slope
 
     def median_slope(self) -> Floats:
-        """Median of the discounts that pairs half a segment apart imply; 1 where there is but one pair."""
+        """Return the median of the discounts from pairs half a segment apart, or 1 with only one pair."""
         pairs, (k, y) = self._pairs, self._products[1:3]
         step = pairs.counts // 2
         partner = pairs.positions + step[pairs.of]
         left = np.flatnonzero((partner < pairs.stops[pairs.of]) & (step[pairs.of] > 0))
         counts = pairs.counts - step
         counts[step == 0] = 0
-        slopes = np.ones(left.size + 1)  # the last stands for none
+        slopes = np.ones(left.size + 1)  # the last element is for segments with one pair
         right = partner[left]
         slopes[:-1] = (y[left] - y[right]) / (k[right] - k[left])
         order = np.lexsort((slopes[:-1], pairs.of[left]))
@@ -216,6 +229,6 @@ class _Lines:
         return np.where(counts > 0, slopes[middle], 1.0)
 
     def residual(self, slope: Floats) -> Floats:
-        """Weighted sum of squares around the line of this slope through the means."""
+        """Return the weighted sum of squared residuals around the line with this slope through the means."""
         squares: Floats = np.maximum(self.var_y + slope * (2.0 * self.joint + slope * self.var_k), 0.0)
         return squares

@@ -1,13 +1,13 @@
-"""Implied volatility with a reason wherever there is none.
+"""Black-76 implied volatility, with a reason where there is none.
 
-Method: reduce to the out-of-the-money side by parity (an in-the-money price carries no more information
-than that), seed from the Bachelier inverse, then Householder steps of fourth order on ln b (module
-lognormal). The seed is good to about 1e-4 for s <= 0.6, so one step leaves an error of order 1e-16 and
-most lanes are done after two erfcx; the others are compressed and stepped on, the last resort is bisection.
-A lane is accepted only when its last step was small enough that the next could not move the answer.
+Method: convert each price to the out-of-the-money side by parity (an in-the-money price has no additional
+information). Start from the inverse of the Bachelier formula. Then apply Householder steps of fourth order to
+ln b (module lognormal). The start has an error of about 1e-4 for s <= 0.6, so one step reaches an error of
+order 1e-16, and most lanes need only two erfcx. The remaining lanes are compressed and iterated; bisection is
+the last resort. A lane is accepted only if its last step was so small that another step would not change it.
 
-Sources: Jaeckel, "Let's Be Rational" (2015) for the log objective and the derivatives; Choi, Kim, Kwak,
-"Numerical approximation of the implied volatility under arithmetic Brownian motion" (2009) for the idea of
+Sources: Jaeckel, "Let's Be Rational" (2015), for the log objective and the derivatives; Choi, Kim, Kwak,
+"Numerical approximation of the implied volatility under arithmetic Brownian motion" (2009), for the idea of
 a rational Bachelier inverse. The coefficients here are our own fits.
 """
 
@@ -23,7 +23,7 @@ from worker_enricher.domain.lognormal import H_MAX, S_MAX, log_price_and_slope
 
 
 class IvReason(IntEnum):
-    """Why there is no implied volatility; NONE (0) = there is one. Lower-case names are the contract's."""
+    """Why there is no implied volatility; NONE (0) means that there is one. The contract uses lower case."""
 
     NONE = 0
     NO_QUOTE = 1
@@ -47,16 +47,16 @@ REASON_NAMES: Objects = np.array(
 
 EPS = float(np.finfo(np.float64).eps)
 INFO_LOST = 1e-2
-"""Largest tolerated error of s (absolute, and relative to s) caused by the rounding of the price alone."""
+"""Largest error of s, absolute and relative, that the rounding of the price alone may cause."""
 ACCEPT = 3e-4
-"""Relative size of a last step after which the error, about its fourth power, is below 1e-13."""
+"""Largest relative size of the last step. The error is about its fourth power, so below 1e-13."""
 TINY_X = 1e-60
 TINY_C = 1e-300
 MAX_STEPS = 12
 BISECTIONS = 70
 
 # With p = x/c, w = ln(1 + p), u = sqrt(w): the Bachelier moneyness z = x/s solves p(z) = p, and
-# z/w = P(u)/Q(u) to 2e-5 for z <= 10 (4e-4 for z <= 38). Both limits are built in: z -> w/sqrt(2 pi) at the
+# z/w = P(u)/Q(u) to 2e-5 for z <= 10 (4e-4 for z <= 38). The fit has both limits: z -> w/sqrt(2 pi) at the
 # money, z -> sqrt(2 w) in the wings.
 _P = (
     0.39895207271558336,
@@ -80,7 +80,7 @@ _KQ = (1.0, 0.3709083705113137, -0.282972496354667, 0.3383417757603013)
 
 
 class ImpliedVols(NamedTuple):
-    """sigma: annualised, NaN where there is none; reason: IvReason codes (0 where there is a sigma)."""
+    """sigma: annualised volatility, NaN where there is none; reason: IvReason codes, 0 where sigma exists."""
 
     sigma: Floats
     reason: Codes
@@ -114,7 +114,7 @@ def _seed(c: Floats, x: Floats) -> Floats:
 
 
 def _step(s: Floats, x: Floats, log_c: Floats) -> tuple[Floats, Floats]:
-    """One Householder step of fourth order on ln b(x, s) = log_c: (change of s, d ln b / ds at s)."""
+    """Make one Householder step of fourth order on ln b(x, s) = log_c. Returns (change of s, d ln b / ds)."""
     newton, slope = log_price_and_slope(x, s)
     newton -= log_c
     newton /= slope
@@ -147,10 +147,10 @@ def _step(s: Floats, x: Floats, log_c: Floats) -> tuple[Floats, Floats]:
 def solve_total_vol(*, c: Floats, x: Floats) -> tuple[Floats, Floats, Bools]:
     """Solve b(x, s) = c for s = sigma sqrt(T).
 
-    c, x: shape (n,), TINY_C < c < exp(-x/2), x = |ln F/K| >= 0. Returns (s, d ln b / ds near s, converged),
-    each of shape (n,).
+    c: undiscounted out-of-the-money price over sqrt(F K), TINY_C < c < exp(-x/2); x = |ln F/K| >= 0; both of
+    shape (n,). Returns (s, d ln b / ds near s, converged), each of shape (n,).
     """
-    x = np.maximum(x, TINY_X)  # 0/0 of the seed at the money; no effect on b
+    x = np.maximum(x, TINY_X)  # avoids 0/0 in the seed at the money; b does not change
     log_c = np.log(c)
     s = _seed(c, x)
     change, slope = _step(s, x, log_c)
@@ -164,7 +164,7 @@ def solve_total_vol(*, c: Floats, x: Floats) -> tuple[Floats, Floats, Bools]:
         for _ in range(MAX_STEPS):
             lane_x = x[open_lanes]
             floor = np.maximum(0.5 * previous, lane_x / H_MAX)
-            # NaN (a step without a denominator) falls back to the floor: fmax ignores it.
+            # A step with denominator 0 gives NaN; fmax then uses the floor.
             previous = np.minimum(np.fmax(trial, floor), np.minimum(2.0 * previous, S_MAX))
             step, lane_slope = _step(previous, lane_x, log_c[open_lanes])
             trial = previous + step
@@ -179,7 +179,7 @@ def solve_total_vol(*, c: Floats, x: Floats) -> tuple[Floats, Floats, Bools]:
 
 
 def _bisect(lanes: Ints, s: Floats, slope: Floats, converged: Bools, x: Floats, log_c: Floats) -> None:
-    """Settle the given lanes in place by bisection: ln b is increasing in s, so it cannot fail to halve."""
+    """Solve the given lanes by bisection, in place. It works because ln b increases with s."""
     lane_x, target = x[lanes], log_c[lanes]
     low = np.maximum(lane_x / H_MAX, 1e-12)
     high = np.full_like(low, S_MAX)
@@ -198,16 +198,19 @@ def _bisect(lanes: Ints, s: Floats, slope: Floats, converged: Bools, x: Floats, 
 def implied_volatility(
     *, price: Floats, is_call: Bools, forward: Floats, strike: Floats, discount: Floats, t: Floats
 ) -> ImpliedVols:
-    """Black-76 implied volatility of European options.
+    """Return the Black-76 implied volatility of European options.
 
-    Arrays broadcast against `price`, whose shape is the result's; stacking bid, mid and ask as (3, n) over
-    contract terms of shape (n,) solves all three for the price of one call. `price` is discounted, `t` in
-    years, `discount` > 0. Refused with a reason: a price that is NaN (no_quote), not positive (zero_price),
-    at or under its intrinsic value (below_intrinsic), at or over forward (call) or strike (put), both
-    discounted (above_max); t <= 0 (expired); a forward, strike or discount that is NaN, infinite or not
-    positive (no_forward). info_lost:
-    the rounding of the price alone, eps * price, moves s = sigma sqrt(T) by 1e-2 or by 1e-2 of itself, or
-    an in-the-money price is equal to its intrinsic value within 4 eps.
+    `price` is the discounted price per share, and the result has its shape. The other arrays broadcast
+    against it; `t` is in years. Bid, mid and ask can be stacked as (3, n) over contract terms of shape (n,):
+    one call then solves all three. A price has no volatility, and a reason, in these cases:
+
+    - no_quote: it is NaN; zero_price: it is not positive.
+    - below_intrinsic: it is at or below its intrinsic value.
+    - above_max: it is at or above the discounted forward (call) or the discounted strike (put).
+    - expired: t <= 0.
+    - no_forward: forward, strike or discount is NaN or not positive, or forward or strike is infinite.
+    - info_lost: the rounding of the price alone, eps * price, changes s = sigma sqrt(T) by 1e-2 (absolute or
+      relative), or an in-the-money price equals its intrinsic value within 4 eps.
     """
     terms = (forward > 0.0) & (forward < np.inf) & (strike > 0.0) & (strike < np.inf) & (discount > 0.0)
     usable = terms & (t > 0.0)
@@ -232,7 +235,8 @@ def implied_volatility(
             x, term = np.broadcast_to(x, c.shape).reshape(-1), lanes
         lane_c = c.reshape(-1)[lanes]
         s, slope, converged = solve_total_vol(c=lane_c, x=x.reshape(-1)[term])
-        # eps * price against what the price can still tell: its slope in s times min(s, 1).
+        # Compare eps * price with the change of the price that the tolerated error of s causes.
+        # The tolerated error is INFO_LOST * min(s, 1).
         slope *= lane_c
         slope *= np.minimum(s, 1.0)
         lost = EPS / INFO_LOST * (undiscounted / scale).reshape(-1)[lanes] >= slope
@@ -260,7 +264,7 @@ def _explain(
     terms: Bools,
     t: Floats,
 ) -> None:
-    """Fill in, in place, the reason of every lane that was not solvable; the first that applies wins."""
+    """Set the reason of each lane that was not solvable, in place. The first matching condition wins."""
     conditions = [
         ~(t > 0.0),
         ~terms,

@@ -5,9 +5,9 @@ With x = |ln(F/K)| and s = sigma sqrt(T) the undiscounted out-of-the-money price
     b(x, s) = exp(-x/2) N(-x/s + s/2) - exp(x/2) N(-x/s - s/2)
             = exp(-(h^2 + t^2)/2) [erfcx((h - t)/sqrt 2) - erfcx((h + t)/sqrt 2)] / 2,   h = x/s, t = s/2
 
-(Jaeckel, "Let's Be Rational", 2015, section 2). The second form neither cancels in the wings, as a
-difference of two N does, nor underflows when its logarithm is taken. The bracket alone gives the slope:
-d ln b / ds = sqrt(2/pi) / bracket, so that an iteration costs two erfcx and one log.
+(Jaeckel, "Let's Be Rational", 2015, section 2). In the wings, a difference of two N loses digits by
+cancellation; the second form does not. Its logarithm does not underflow either. The bracket also gives the
+slope: d ln b / ds = sqrt(2/pi) / bracket. So an iteration needs two erfcx and one log.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ SQRT_2_OVER_PI = math.sqrt(2.0 / math.pi)
 LN_2 = math.log(2.0)
 
 S_MAX = 60.0
-"""Beyond it b equals its supremum exp(-x/2) to the last bit, and erfcx would overflow from 75 on."""
+"""Above this s, b equals its supremum exp(-x/2) to the last bit. From 75 on, erfcx overflows."""
 H_MAX = 39.0
-"""Beyond it b is below the smallest normal double."""
+"""Above this h, b is below the smallest normal double."""
 
 
 def log_price_and_slope(x: Floats, s: Floats) -> tuple[Floats, Floats]:
@@ -49,10 +49,10 @@ def log_price_and_slope(x: Floats, s: Floats) -> tuple[Floats, Floats]:
 
 
 def normalised_price(*, moneyness: Floats, total_vol: Floats) -> Floats:
-    """b(|ln F/K|, sigma sqrt(T)) of shape broadcast(moneyness, total_vol), with its limits.
+    """Return b(|ln F/K|, sigma sqrt(T)), of shape broadcast(moneyness, total_vol).
 
-    0 at total_vol = 0 and exp(-x/2), the supremum, for a total_vol without bound; relative error is a few
-    eps down to the smallest normal double.
+    Limits: 0 at total_vol = 0, and the supremum exp(-x/2) as total_vol goes to infinity. The relative error
+    is a few eps, down to the smallest normal double.
     """
     x = np.abs(moneyness)
     s = np.clip(total_vol, np.maximum(x / H_MAX, 1e-12), S_MAX)

@@ -1,4 +1,4 @@
-"""What a chain says at the money: strike, straddle, volatility at the forward."""
+"""At-the-money values of a chain: the position of the strike, and the volatility at the forward."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from worker_enricher.domain.segments import Segments
 
 
 def atm_volatility(*, segments: Segments, strike: Floats, forward: Floats, otm_iv: Floats) -> Floats:
-    """Volatility at the forward (m,): total variance linear in ln K between the two quoted strikes around it.
+    """Return the volatility at each chain's forward, (m,).
 
-    Within one expiry total variance is variance times a constant, so variance is interpolated. NaN unless
-    there is a volatility on both sides of the forward (or at it): a smile is not extrapolated.
+    The variance is interpolated linearly in ln K between the two nearest strikes with a volatility. Within
+    one expiry this equals interpolation of total variance, which is variance times a constant. The result is
+    NaN unless there is a volatility on both sides of the forward, or at it: the smile is not extrapolated.
+    strike, otm_iv: (n,), the latter NaN where unknown; forward: (m,).
     """
     level = forward[segments.of]
     quoted = ~np.isnan(otm_iv)
@@ -30,5 +32,5 @@ def atm_volatility(*, segments: Segments, strike: Floats, forward: Floats, otm_i
 
 
 def atm_positions(*, segments: Segments, strike: Floats, reference: Floats) -> Ints:
-    """Flat position of each chain's strike nearest to `reference` (m,); the lower of two equally near."""
+    """Return the flat position of each chain's strike nearest to `reference` (m,); on a tie, the lower."""
     return segments.argmin(np.abs(strike - reference[segments.of]))

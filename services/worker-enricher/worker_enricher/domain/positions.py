@@ -1,4 +1,4 @@
-"""Open interest, volume, max pain and build-up of many chains at once."""
+"""Build-up, max pain and put-call ratios from open interest, for many chains in one pass."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from worker_enricher.domain.arrays import Codes, Floats, Ints, Objects
 from worker_enricher.domain.segments import Segments
 
 TIE = 1e-12
-"""Payouts that differ by less than this fraction of the largest possible one are a tie."""
+"""Payouts whose difference is less than this fraction of the largest possible payout are a tie."""
 PRICE_SLACK = 1e-9
-"""A premium within this fraction of the previous close is unchanged: (bid + ask) / 2 is not exact."""
+"""A premium that differs from the previous close by at most this fraction is unchanged: the mid,
+(bid + ask) / 2, has rounding errors."""
 
 # Index: 3 * (premium down, flat, up = 0, 1, 2) + (open interest down, flat, up); 9 = unknown.
 BUILDUPS: Objects = np.array(
@@ -34,10 +35,11 @@ UNKNOWN = 9
 def buildup_codes(
     *, premium: Floats, previous_close: Floats, open_interest: Floats, previous_open_interest: Floats
 ) -> Codes:
-    """Index into BUILDUPS of each contract, by its own premium and open interest.
+    """Return the build-up of each contract, as an index into BUILDUPS. All arrays have the same shape.
 
-    Price up and OI up: long build-up; down, up: short build-up; down, down: long unwinding; up, down: short
-    covering; either unchanged: neutral. Unknown where there is no previous close or no premium (0) now.
+    Price up, open interest up: long build-up. Price down, open interest up: short build-up. Both down: long
+    unwinding. Price up, open interest down: short covering. Either unchanged: neutral. The build-up is
+    unknown if the contract has no previous close or no premium (0).
     """
     moved = premium - previous_close
     slack = PRICE_SLACK * previous_close
@@ -53,15 +55,15 @@ def buildup_codes(
 
 
 def max_pain(*, segments: Segments, strike: Floats, open_interest: Floats, reference: Floats) -> Ints:
-    """Flat position of each chain's max-pain strike: the listed X at which the writers pay least.
+    """Return the flat position of each chain's max-pain strike: the strike X at which writers pay least.
 
-    Payout(X) = sum OI_call max(X - K, 0) + sum OI_put max(K - X, 0). With A, B the running sums over K <= X
-    of OI and OI * K of both legs it is X (A - A_put total) - B + B_put total: O(n) instead of O(n^2). Ties
-    go to the strike nearest to `reference` (m,), then to the lower.
+    Payout(X) = sum OI_call max(X - K, 0) + sum OI_put max(K - X, 0). Let A and B be the running sums over
+    K <= X of OI and OI * K, of both legs. Then Payout(X) = X (A - total A_put) - B + total B_put, which takes
+    O(n) instead of O(n^2). On a tie, the strike nearest to `reference` (m,) wins, then the lower one.
     strike: (n,); open_interest: (2, n), calls then puts.
     """
     of = segments.of
-    k = strike - strike[segments.starts][of]  # small numbers keep the sums exact
+    k = strike - strike[segments.starts][of]  # relative strikes are small, so the sums stay exact
     both = open_interest[0] + open_interest[1]
     running = np.cumsum(np.stack([both, both * k]), axis=1)
     before = np.zeros((2, segments.count))
@@ -77,5 +79,5 @@ def max_pain(*, segments: Segments, strike: Floats, open_interest: Floats, refer
 
 
 def ratio(numerator: float, denominator: float) -> float | None:
-    """A put-call ratio; None where the denominator is 0."""
+    """Return a put-call ratio, or None if the denominator is 0."""
     return numerator / denominator if denominator > 0.0 else None

@@ -1,4 +1,4 @@
-"""What a pair of bid and ask is worth before any model looks at it."""
+"""Assess the quality of quotes before pricing: missing, crossed and wide ones."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from worker_enricher.domain.bounds import Bounds
 from worker_enricher.domain.implied_vol import IvReason
 
 WIDE_SPREAD = 0.25
-"""A mid whose half-spread is over this fraction of it says little about a price."""
+"""Largest half-spread, as a fraction of the mid, at which the mid is used as a price."""
 
 
 class Quality(NamedTuple):
-    """prices: (3, ...) bid, mid, ask as far as they may be priced, else NaN; reason: of the mid, 0 = fine.
+    """Result of `assess`.
 
-    two_sided: bid and ask there and not crossed; mid, half: NaN unless two_sided; crossed: bid above ask.
+    prices: (3, ...), bid, mid and ask, NaN where unusable; reason: why the mid is unusable, 0 if it is
+    usable. two_sided: bid and ask exist and are not crossed; crossed: the bid is above the ask. mid, half:
+    mid price and half-spread, NaN unless two_sided.
     """
 
     prices: Floats
@@ -29,10 +31,10 @@ class Quality(NamedTuple):
 
 
 def assess(*, bid: Floats, ask: Floats) -> Quality:
-    """Judge quotes of any one shape; 0 (or NaN) stands for no quote on that side.
+    """Assess quotes. `bid` and `ask` have the same shape; 0 or NaN means no quote on that side.
 
-    One side alone is still priced (its volatility bounds the true one), a crossed quote is not priced at
-    all, and a wide one only at bid and ask.
+    A single side is usable, because its volatility is a bound of the true one. A crossed quote is not usable.
+    A wide quote is usable at bid and ask, but not at the mid.
     """
     has_bid = bid > 0.0
     has_ask = ask > 0.0
@@ -55,11 +57,11 @@ def assess(*, bid: Floats, ask: Floats) -> Quality:
 def volatility_reason(
     *, quality: Quality, solver: Codes, bounds: Bounds, european: Bools, expired: Bools, no_forward: Bools
 ) -> Codes:
-    """Merge the reasons of a mid's missing volatility: the most general wins.
+    """Return the reason why each mid has no volatility. If several apply, the most general one wins.
 
-    Order: expired, american_exercise, no_forward, then those of the quote, then the solver's own.
-    bounds: calls and puts, or of each quote's own side, shape of the mid. A price outside of its bounds at
-    the estimated forward and discount, but not at every plausible one, is refused as bounds_unknown.
+    Order: expired, american_exercise, no_forward, then the reasons of the quote, then those of the solver.
+    `bounds` has the shape of the mid: calls and puts, or each quote's own side. A price that violates its
+    bounds at the estimated forward and discount, but not at every plausible one, gets bounds_unknown.
     """
     refused = (solver == IvReason.BELOW_INTRINSIC) | (solver == IvReason.ABOVE_MAX)
     if refused.any():

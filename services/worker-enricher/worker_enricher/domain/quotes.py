@@ -10,7 +10,7 @@ import numpy as np
 from worker_enricher.domain.arrays import Bools, Column, Floats, Ints, Numbers
 from worker_enricher.domain.black import greeks
 from worker_enricher.domain.bounds import Bounds, Parity, plausible_discounts, price_bounds
-from worker_enricher.domain.chain import NS_PER_YEAR
+from worker_enricher.domain.chain_arrays import NS_PER_YEAR
 from worker_enricher.domain.columns import nullable_rows
 from worker_enricher.domain.implied_vol import REASON_NAMES, implied_volatility
 from worker_enricher.domain.quote_quality import assess, volatility_reason
@@ -18,7 +18,7 @@ from worker_enricher.domain.quote_quality import assess, volatility_reason
 
 @dataclass(frozen=True, slots=True)
 class QuoteColumns:
-    """n independent quotes, each field of shape (n,); ts, expiry_ts in ns; forward NaN = none."""
+    """n independent quotes. Each field has shape (n,). ts, expiry_ts: in ns; forward: NaN if unknown."""
 
     ts: Ints
     expiry_ts: Ints
@@ -30,11 +30,11 @@ class QuoteColumns:
     ask: Numbers
     forward: Floats
     discount: Floats
-    """1 where the chain had to assume it."""
+    """1 where the chain's discount is assumed, not estimated."""
 
 
 class QuoteAnalytics(TypedDict):
-    """Computed columns, named as in the contract enriched-option_quote; plain lists of length n."""
+    """Computed columns with the names of the contract enriched-option_quote. Plain lists of length n."""
 
     years_to_expiry: Column
     iv_bid: Column
@@ -49,7 +49,7 @@ class QuoteAnalytics(TypedDict):
 
 
 def enrich_quotes(quotes: QuoteColumns) -> QuoteAnalytics:
-    """Volatility at bid, mid and ask, and Greeks at the mid's; a quote has no other leg to borrow from."""
+    """Return volatilities at bid, mid and ask, and Greeks at the mid's volatility."""
     t = np.maximum(quotes.expiry_ts - quotes.ts, 0) / NS_PER_YEAR
     quality = assess(bid=np.asarray(quotes.bid, np.float64), ask=np.asarray(quotes.ask, np.float64))
     no_forward = ~((quotes.forward > 0.0) & (quotes.discount > 0.0))
@@ -96,7 +96,7 @@ def enrich_quotes(quotes: QuoteColumns) -> QuoteAnalytics:
 
 
 def _bounds(quotes: QuoteColumns, forward: Floats, discount: Floats, t: Floats) -> Bounds:
-    """Bounds of each quote's own side; where the discount is assumed (1), over all that are plausible."""
+    """Return the price bounds of each quote's side. For an assumed discount (1) use the plausible range."""
     assumed = discount == 1.0
     low, high = plausible_discounts(t)
     zero = np.zeros_like(t)

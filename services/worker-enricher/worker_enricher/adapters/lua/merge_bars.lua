@@ -1,9 +1,11 @@
 #!lua flags=allow-oom
--- KEYS: ohlc:{P}:{N}m. ARGV: ttl, bars kept, then per bar: start, open, high, low, close, open_order,
--- close_order. Prices stay the strings they came as; only comparisons turn them into numbers.
-for i = 3, #ARGV, 7 do
-  local start, o, h, l, c, oo, co = unpack(ARGV, i, i + 6)
-  local old = redis.call('HGET', KEYS[1], start)
+-- Merge OHLC bars into the cached ones. KEYS: ohlc:{P}:{N}m of several products and windows. ARGV: ttl in
+-- seconds, number of bars to keep, then per bar: the index of its key, start, open, high, low, close,
+-- open_order, close_order. Prices stay strings, to keep their digits; only comparisons convert to numbers.
+for i = 3, #ARGV, 8 do
+  local number, start, o, h, l, c, oo, co = unpack(ARGV, i, i + 7)
+  local key = KEYS[tonumber(number)]
+  local old = redis.call('HGET', key, start)
   if old then
     local po, ph, pl, pc, poo, pco = string.match(old,
       '"open":([^,]+),"high":([^,]+),"low":([^,]+),"close":([^,]+),"open_order":"([^"]+)","close_order":"([^"]+)"')
@@ -12,14 +14,15 @@ for i = 3, #ARGV, 7 do
     if tonumber(ph) > tonumber(h) then h = ph end
     if tonumber(pl) < tonumber(l) then l = pl end
   end
-  redis.call('HSET', KEYS[1], start, '{"start":' .. start .. ',"open":' .. o .. ',"high":' .. h
+  redis.call('HSET', key, start, '{"start":' .. start .. ',"open":' .. o .. ',"high":' .. h
     .. ',"low":' .. l .. ',"close":' .. c .. ',"open_order":"' .. oo .. '","close_order":"' .. co .. '"}')
 end
-local surplus = redis.call('HLEN', KEYS[1]) - tonumber(ARGV[2])
-if surplus > 0 then
-  local starts = redis.call('HKEYS', KEYS[1])
-  table.sort(starts, function(a, b) return tonumber(a) < tonumber(b) end)
-  for i = 1, surplus do redis.call('HDEL', KEYS[1], starts[i]) end
+for _, key in ipairs(KEYS) do
+  local surplus = redis.call('HLEN', key) - tonumber(ARGV[2])
+  if surplus > 0 then
+    local starts = redis.call('HKEYS', key)
+    table.sort(starts, function(a, b) return tonumber(a) < tonumber(b) end)
+    for i = 1, surplus do redis.call('HDEL', key, starts[i]) end
+  end
+  redis.call('EXPIRE', key, ARGV[1])
 end
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-return surplus

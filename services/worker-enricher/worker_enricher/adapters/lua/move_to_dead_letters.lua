@@ -1,8 +1,9 @@
 #!lua flags=allow-oom
--- KEYS: the dead letters, the stream. ARGV: group, entry, letter, body, most entries, most bytes. Returns how
--- many letters were dropped. While Redis is over half full, a feed's letters get a quarter of their bytes: the
--- bound then holds for any number of feeds. A user who may not ask for INFO has the whole budget. `allow-oom`:
--- see redis_client.
+-- Move an entry to the dead letters. Returns the number of old letters that were dropped.
+-- KEYS: the dead letters, the stream. ARGV: group, entry, letter, body, maximum letters, maximum bytes.
+-- While Redis is over half full, a feed's letters get a quarter of the maximum bytes, so that the letters of
+-- any number of feeds stay limited. A Redis user without permission for INFO always gets the full maximum.
+-- For `allow-oom` see redis_client.
 local before = redis.call('XLEN', KEYS[1])
 redis.call('XADD', KEYS[1], 'MAXLEN', '=', ARGV[5], '*', 'letter', ARGV[3], 'body', ARGV[4])
 redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])

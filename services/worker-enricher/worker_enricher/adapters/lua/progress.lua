@@ -1,5 +1,5 @@
--- KEYS: the stream. ARGV: the group. Returns the last id that the group delivered, and whether an entry
--- follows; nothing if there is no such group.
+-- KEYS: the stream. ARGV: the group. Returns the last id that the group delivered, and 1 if the stream has an
+-- entry after it, else 0. Returns nil if there is no such group.
 if redis.call('EXISTS', KEYS[1]) == 0 then return false end
 for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   local fields = {}

@@ -1,6 +1,8 @@
 #!lua flags=allow-oom
--- KEYS: index:{P}, index:products, value key, pcr key (or none). ARGV: field, feed, order, index, value,
--- pcr, ttl, expiries kept, product. Orders compare as strings: a Lua number cannot hold nanoseconds.
+-- Cache a message unless the cache has a newer one of the same feed. Returns 1 if it was written, else 0.
+-- KEYS: index:{P}, index:products, value key, and for chains the pcr key. ARGV: field, feed, order, index,
+-- value, pcr, ttl in seconds, number of expiries to keep, product. Orders are compared as strings, because a
+-- Lua number cannot represent nanoseconds exactly.
 local old = redis.call('HGET', KEYS[1], ARGV[1])
 if old and string.match(old, '"feed":"([^"]*)"') == ARGV[2]
    and string.match(old, '"order":"([^"]*)"') >= ARGV[3] then

@@ -1,4 +1,5 @@
--- KEYS: the stream. ARGV: the group. One script instead of two calls: another consumer may read in between.
+-- Remove the entries that the group delivered and acknowledged. KEYS: the stream. ARGV: the group.
+-- One script instead of two calls, because another consumer may read in between.
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   local fields = {}

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from deltastream_operator.cluster.readings import READ_MAX_S, Readings
 from deltastream_operator.cluster.run import STALLED_S
+from deltastream_operator.cluster.signal_reader import READ_MAX_S, SignalReader
 from deltastream_operator.domain.signals import WAITING, Reading, Unknown
 
 
@@ -34,9 +34,9 @@ def test_an_exception_of_the_source_ends_nothing(error: Exception) -> None:
     """Rule: every feed is Unknown, and the next reading is asked for as ever."""
 
     async def twice() -> Mapping[str, Reading]:
-        readings = Readings(source)
-        await readings.of(["a", "b"])
-        return await readings.of(["a", "b"])
+        readings = SignalReader(source)
+        await readings.read(["a", "b"])
+        return await readings.read(["a", "b"])
 
     source = Source(error)
     seen = asyncio.run(twice())
@@ -50,13 +50,13 @@ def test_a_source_that_hangs_has_one_thread_and_is_not_waited_for_again() -> Non
     source = Source()
 
     async def readings_of_a_while() -> list[Mapping[str, Reading]]:
-        readings = Readings(source, longest_s=0.05)
-        seen = [await readings.of(["a"]) for _ in range(3)]
+        readings = SignalReader(source, longest_s=0.05)
+        seen = [await readings.read(["a"]) for _ in range(3)]
         assert source.calls == 1
         source.free.set()
         while not readings.idle:
             await asyncio.sleep(0.01)
-        return [*seen, await readings.of(["b"])]
+        return [*seen, await readings.read(["b"])]
 
     *late, then = asyncio.run(readings_of_a_while())
     assert all(isinstance(one["a"], Unknown) and one["a"].reason == "RedisUnreachable" for one in late)

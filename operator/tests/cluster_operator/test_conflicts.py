@@ -65,7 +65,7 @@ def made(server: Server) -> Workloads:
 
 def brought(workloads: Workloads, target: int) -> Problem | None:
     """One visit's step."""
-    return asyncio.run(workloads.bring(a_feed(replicas=2), "enricher", target, OWNER))
+    return asyncio.run(workloads.reconcile(a_feed(replicas=2), "enricher", target, OWNER))
 
 
 def test_a_contest_names_who_and_the_command_that_ends_it() -> None:

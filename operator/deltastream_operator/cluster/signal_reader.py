@@ -1,4 +1,4 @@
-"""A blocking SignalSource asked from the event loop: in time, by one thread at most, whatever it does."""
+"""Read a blocking SignalSource from the event loop with a time limit and at most one thread."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import structlog
 from deltastream_operator.domain.signals import Reading, Unknown
 from deltastream_operator.ports import SignalSource
 
-READ_MAX_S = 4.0  # looking up a host's name is not bounded by a socket's timeouts
+READ_MAX_S = 4.0  # socket timeouts do not limit a DNS lookup
 log = structlog.get_logger()
 
 
-class Readings:
-    """The readings of all feeds at one moment, each time they are asked for."""
+class SignalReader:
+    """Reads the load of all feeds. A read that exceeds `longest_s` seconds goes on in its thread."""
 
     def __init__(self, source: SignalSource, longest_s: float = READ_MAX_S) -> None:
         self._source, self._longest_s = source, longest_s
@@ -23,15 +23,15 @@ class Readings:
 
     @property
     def idle(self) -> bool:
-        """Whether no thread is reading."""
+        """Return whether no thread is reading."""
         return self._asked is None or self._asked.done()
 
-    async def of(self, feeds: Sequence[str]) -> Mapping[str, Reading]:
-        """One for each feed. A source that raises or is late makes each Unknown."""
+    async def read(self, feeds: Sequence[str]) -> Mapping[str, Reading]:
+        """Return one reading for each feed. If the source fails or is late, each is Unknown."""
         if not self.idle:
-            return _late(feeds)  # it was waited for once already
+            return _late(feeds)  # the previous call has waited for it
         if self._asked and not self._asked.cancelled():
-            self._asked.exception()  # a late answer is old: whatever it says, a new one is asked for
+            self._asked.exception()  # a late result is outdated; this marks its exception as retrieved
         self._asked = asyncio.ensure_future(asyncio.to_thread(self._source.read, feeds))
         await asyncio.wait([self._asked], timeout=self._longest_s)
         if not self._asked.done():

@@ -1,4 +1,4 @@
-"""Ask a process on loopback one question without blocking, because the local run has one thread."""
+"""Probe processes on loopback without blocking, because the local run has one thread."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ _MAX_REPLY = 64 << 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
-    """What is sent where, and which replies show life. `closes`: the other side ends the connection."""
+class Request:
+    """A probe's request to a port of loopback, and `alive`, which tells whether a reply shows life.
+
+    `closes` means that the server closes the connection after its reply.
+    """
 
     what: str
     port: int
@@ -30,11 +33,11 @@ class Question:
     closes: bool = False
 
 
-def livez(port: int) -> Question:
-    """Of a service: `GET /livez` as the kubelet asks."""
+def livez(port: int) -> Request:
+    """Return the request to a service: `GET /livez`, as the kubelet sends it."""
     request = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
     status = re.compile(rb"HTTP/1\.[01] [23]\d\d ")
-    return Question(
+    return Request(
         what="GET /livez",
         port=port,
         request=request,
@@ -44,20 +47,23 @@ def livez(port: int) -> Question:
     )
 
 
-def redis_ping(port: int) -> Question:
-    """Of Redis: any reply will do, as in the chart's probe; -NOAUTH and -LOADING are signs of life."""
-    return Question(
+def redis_ping(port: int) -> Request:
+    """Return the request to Redis. As in the chart's probe, -NOAUTH and -LOADING show life too."""
+    return Request(
         what="PING", port=port, request=b"PING\r\n", alive=lambda reply: reply[:1] in (b"+", b"-"), rule=REDIS
     )
 
 
-def mongod_hello(port: int) -> Question:
-    """Of mongod: `hello` as OP_MSG, without login. To connect proves nothing: the kernel accepts for it."""
+def mongod_hello(port: int) -> Request:
+    """Return the request to mongod: `hello` as OP_MSG, without login.
+
+    A connection alone proves nothing, because the kernel accepts it for a stopped process too.
+    """
     body = b"\x10hello\0\x01\0\0\0\x02$db\0\x06\0\0\0admin\0\0"
     document = struct.pack("<i", len(body) + 4) + body
     message = struct.pack("<iB", 0, 0) + document
     request = struct.pack("<iiii", 16 + len(message), 1, 0, 2013) + message
-    return Question(
+    return Request(
         what="hello",
         port=port,
         request=request,
@@ -66,62 +72,62 @@ def mongod_hello(port: int) -> Question:
     )
 
 
-class Asked:
-    """A question on its way."""
+class PendingRequest:
+    """A request that was sent, with the reply received so far."""
 
-    def __init__(self, question: Question) -> None:
-        self._question, self._sent, self._reply = question, False, b""
+    def __init__(self, request: Request) -> None:
+        self._request, self._sent, self._reply = request, False, b""
         self._socket = socket.socket()
         self._socket.setblocking(False)
-        self._socket.connect_ex((HOST, question.port))
+        self._socket.connect_ex((HOST, request.port))
 
     def answer(self) -> bool | None:
-        """Whether the reply shows life; None as long as it has not come."""
+        """Return whether the reply shows life, or None until it has arrived."""
         try:
             if not self._sent:
-                self._socket.send(self._question.request)  # a few bytes: they go at once or not at all
+                self._socket.send(self._request.request)  # so few bytes are sent completely or not at all
                 self._sent = True
             while len(self._reply) < _MAX_REPLY and (some := self._socket.recv(4096)):
                 self._reply += some
         except BlockingIOError:
-            return None if self._question.closes or not self.so_far() else True
+            return None if self._request.closes or not self.shows_life() else True
         except OSError:
             return False
-        return self.so_far()
+        return self.shows_life()
 
-    def so_far(self) -> bool:
-        """Whether what has come by now shows life."""
-        return self._question.alive(self._reply)
+    def shows_life(self) -> bool:
+        """Return whether the reply received so far shows life."""
+        return self._request.alive(self._reply)
 
     def close(self) -> None:
-        """Ask no longer."""
+        """Close the connection."""
         self._socket.close()
 
 
 class Probe:
-    """Asks one run of a process, from its start at `now`, as its rule says."""
+    """Probes one run of a process, which started at `now`, by the rule of its request."""
 
-    def __init__(self, question: Question, now: float) -> None:
-        self.life = Liveness(question.rule, now)
-        self._question = question
-        self._asked: Asked | None = None
+    def __init__(self, request: Request, now: float) -> None:
+        self.life = Liveness(request.rule, now)
+        self._request = request
+        self._pending: PendingRequest | None = None
 
-    def look(self, now: float) -> None:
-        """Ask if it is time, or see what has come."""
-        if self._asked is None:
+    def poll(self, now: float) -> None:
+        """Send a request if one is due, or read the reply to the open one."""
+        if self._pending is None:
             if self.life.due(now):
-                self._asked = Asked(self._question)
+                self._pending = PendingRequest(self._request)
                 self.life.asked(now)
             return
-        well = self._asked.answer()
+        well = self._pending.answer()
         if well is None and self.life.overdue(now):
-            well = self._asked.so_far()
+            well = self._pending.shows_life()
         if well is not None:
             self.close()
             self.life.answered(now, well=well)
 
     def close(self) -> None:
-        """Let an open question go."""
-        if self._asked:
-            self._asked.close()
-            self._asked = None
+        """Drop the open request, if any."""
+        if self._pending:
+            self._pending.close()
+            self._pending = None

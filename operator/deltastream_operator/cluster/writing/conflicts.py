@@ -1,4 +1,4 @@
-"""Whose the replicas of a workload are, and what to do when another hand writes them. Pure."""
+"""Find the field managers that own a workload's replicas, and explain a conflict. Pure functions."""
 
 from __future__ import annotations
 
@@ -19,27 +19,30 @@ _OTHER = re.compile(r'conflicts? with "([^"]+)"')
 
 
 def owners(body: Mapping[str, Any]) -> set[str]:
-    """Field managers of `replicas`; the scaler's own is its name alone."""
+    """Return the field managers that own `replicas`.
+
+    A manager that uses server-side apply is its name. Others are `name/operation`.
+    """
     found = set()
     for entry in body["metadata"].get("managedFields", []):
         if "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {}):
             manager, operation = entry.get("manager", ""), entry.get("operation", "Apply")
-            # The same name with another operation is another manager to the API server.
+            # To the API server, the same name with another operation is another manager.
             found.add(manager if operation == "Apply" else f"{manager}/{operation}")
     return found
 
 
 def is_conflict(error: ApiError) -> bool:
-    """Whether another field manager stands in the way, as opposed to a write at the same moment."""
+    """Return whether another field manager owns the field, as opposed to a concurrent write."""
     return error.status == _CONFLICT and bool(_causes(error))
 
 
 def problem(
     error: ApiError, feed: str, component: Component, namespace: str, *, target: int, now: int
 ) -> Problem:
-    """Who writes them, and what ends it.
+    """Return the problem of a conflict: its message names the other manager and the command that resolves it.
 
-    The command gives the decided number: with the number that is there, both managers would own it.
+    The command sets the decided `target`. With the present number, both managers would own the replicas.
     """
     others = {other for cause in _causes(error) for other in _OTHER.findall(cause["message"])}
     who = ", ".join(sorted(others)) or "another field manager"

@@ -1,4 +1,4 @@
-"""One visit of one feed: read its spec, decide, bring its workloads nearer, say so in its status."""
+"""Reconcile one feed: read its spec, decide, apply its workloads and write its status."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deltastream_operator.cluster.watching.mounts import Mounts
 from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.cluster.writing import merge
 from deltastream_operator.cluster.writing.events import Events
-from deltastream_operator.cluster.writing.workloads import Workloads, is_contest, is_passing
+from deltastream_operator.cluster.writing.workloads import Workloads, is_contest, is_transient
 from deltastream_operator.domain import products, status
 from deltastream_operator.domain.decide import Choice, Current, Decision, decide
 from deltastream_operator.domain.feed import COMPONENTS, Feed
@@ -28,8 +28,8 @@ log = structlog.get_logger()
 
 
 @dataclass
-class Visitor:
-    """Its collaborators, and what was last told of each feed, by uid."""
+class Reconciler:
+    """Reconciles feeds, and keeps the last status that it wrote for each, by the feed's uid."""
 
     api: Api
     table: Table
@@ -38,24 +38,28 @@ class Visitor:
     events: Events
     metrics: Metrics
     namespace: str
-    _told: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _written: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def forget(self, uids: set[str]) -> None:
-        """Drop what is kept of feeds that are none of these."""
-        self._told = {uid: told for uid, told in self._told.items() if uid in uids}
+        """Drop the state of all feeds but those with these uids."""
+        self._written = {uid: written for uid, written in self._written.items() if uid in uids}
         self.workloads.forget()
 
-    def part(self, body: Mapping[str, Any], reading: Reading) -> None:
-        """Say what a deleted feed leaves in its stream: its pods are collected, its stream is not."""
+    def report_deletion(self, body: Mapping[str, Any], reading: Reading) -> None:
+        """Log, and post as an Event, what a deleted feed leaves in its stream, which nothing deletes."""
         name = body["metadata"]["name"]
         text, warning = status.left_behind(name, reading)
         log.info("feed_deleted", feed=name, text=text)
-        self.events.tell_of(body, "FeedDeleted", text, warning=warning)
+        self.events.report_for(body, "FeedDeleted", text, warning=warning)
 
-    async def visit(
+    async def reconcile(
         self, name: str, readings: Mapping[str, Reading], refused: Mapping[str, Problem], now: datetime
     ) -> None:
-        """Raises ApiError when the API server did not take a write: visit again later."""
+        """Reconcile the feed `name`, if it exists.
+
+        `readings` are the loads of all feeds, `refused` the feeds that list a product of another feed. Raises
+        ApiError if a write to the API server failed, so that the caller retries later.
+        """
         known = self.table.feeds.get(name)
         if known is None:
             return
@@ -74,26 +78,29 @@ class Visitor:
             seen = self._seen(body)
             built = status.refused(previous, problem, seen, now=now, generation=generation, selector=selector)
             self.metrics.show_undecided(name, current, seen)
-            if await self._tell(body, previous, built):
-                self.events.tell(name, problem.reason, problem.message, warning=True)
+            if await self._write_status(body, previous, built):
+                self.events.report(name, problem.reason, problem.message, warning=True)
             return
         if reading == WAITING and previous.get("observedGeneration") == generation:
-            return  # after a restart: what the last operator said holds until the second reading
+            return  # after a restart the last status stays valid until the second reading
         decision = decide(feed, reading, current, now)
-        trouble, failure = await self._bring(feed, decision, body)
+        trouble, failure = await self._apply(feed, decision, body)
         facts = replace(await self._facts(body, trouble), held=self._held(feed, decision, body))
         built = status.build(previous, decision, facts, generation=generation, selector=selector)
         news = status.changes(previous, decision)
-        if await self._tell(body, previous, built):
+        if await self._write_status(body, previous, built):
             self._announce(name, news, facts, previous)
         self.metrics.show(name, decision, facts)
         if failure:
-            raise failure  # told; now it is to be tried again, more and more slowly
+            raise failure  # the status reports it; the caller retries with back-off
 
-    async def _bring(
+    async def _apply(
         self, feed: Feed, decision: Decision, body: Mapping[str, Any]
     ) -> tuple[list[Problem], ApiError | None]:
-        """What stands in the way, and a write that failed. Raises ApiError when nobody answered."""
+        """Apply both workloads. Return the problems that block them and the error of a failed write.
+
+        Raises ApiError if the API server is unavailable.
+        """
         found: list[Problem] = []
         failure = None
         for component in COMPONENTS:
@@ -101,13 +108,13 @@ class Visitor:
             if target is None:
                 continue
             try:
-                problem = await self.workloads.bring(feed, component, target, body)
+                problem = await self.workloads.reconcile(feed, component, target, body)
             except ApiError as error:
                 if error.outage:
                     raise
                 failure, problem = error, None
                 if error.refused:
-                    text = f"{component}: the API server refused it: {error}"
+                    text = f"{component}: the API server refused the write: {error}"
                     problem = Problem(reason="WriteRefused", message=text)
             if problem:
                 found.append(problem)
@@ -115,12 +122,12 @@ class Visitor:
 
     async def _facts(self, body: Mapping[str, Any], trouble: list[Problem]) -> Facts:
         contested = next((problem for problem in trouble if is_contest(problem)), None)
-        lasting = [problem for problem in trouble if not is_contest(problem) and not is_passing(problem)]
+        lasting = [problem for problem in trouble if not is_contest(problem) and not is_transient(problem)]
         stalled = lasting[0] if lasting else await self._stalled(body["metadata"]["name"])
         return replace(self._seen(body), stalled=stalled, contested=contested)
 
     def _held(self, feed: Feed, decision: Decision, body: Mapping[str, Any]) -> Problem | None:
-        """What an edit asks for while nothing is to be changed."""
+        """Return which fields of the spec are not applied because of a pause or mode Recommend."""
         found = [
             f"{component}: {text}"
             for component in COMPONENTS
@@ -130,14 +137,14 @@ class Visitor:
         if not found:
             return None
         why, reason = ("paused", "HeldByPause") if decision.paused else ("mode Recommend", "HeldByMode")
-        return Problem(reason=reason, message=f"{why}: not carried out: {'; '.join(found)}")
+        return Problem(reason=reason, message=f"{why}: not applied: {'; '.join(found)}")
 
     def _seen(self, body: Mapping[str, Any]) -> Facts:
         observe = self.workloads.observe
         return Facts(generator=observe("generator", body), enricher=observe("enricher", body))
 
     async def _stalled(self, name: str) -> Problem | None:
-        """The first pod that says why it does not serve; then those that wait for a volume."""
+        """Return why a pod does not serve. Pods with a cause come before pods that wait for a volume."""
         pods = sorted(self.table.pods.get(name, {}).values(), key=lambda pod: pod.name)
         for pod in pods:
             if pod.trouble:
@@ -148,19 +155,19 @@ class Visitor:
         return None
 
     def _previous(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The last status: ours, since the watch may be behind it."""
-        told = self._told.get(body["metadata"]["uid"])
-        return dict(body.get("status", {})) if told is None else told
+        """Return the last status that this process wrote, else the watched one, which may be outdated."""
+        written = self._written.get(body["metadata"]["uid"])
+        return dict(body.get("status", {})) if written is None else written
 
-    async def _tell(
+    async def _write_status(
         self, body: Mapping[str, Any], previous: Mapping[str, Any], built: dict[str, Any]
     ) -> bool:
-        """Write the status if it says something new."""
+        """Write the status if it changed. Returns whether it was written."""
         if built == previous:
             return False
         metadata = body["metadata"]
         path = names.feeds_path(self.namespace, metadata["name"], "status")
-        # The uid makes sure that a feed deleted and made again does not get the old one's status.
+        # With the uid, a feed that was deleted and created again cannot get the old feed's status.
         patch = {"metadata": {"uid": metadata["uid"]}, "status": merge.patch(previous, built)}
         try:
             await self.api.merge(path, patch)
@@ -168,15 +175,15 @@ class Visitor:
             if error.status == _GONE:
                 return False
             raise
-        self._told[metadata["uid"]] = built
+        self._written[metadata["uid"]] = built
         return True
 
     def _announce(self, name: str, news: list[Choice], facts: Facts, previous: Mapping[str, Any]) -> None:
         for choice in news:
             self.metrics.decisions.labels(choice.reason).inc()
             log.info("decided", feed=name, component=choice.component, text=choice.text())
-            self.events.tell(name, choice.reason, choice.text())
+            self.events.report(name, choice.reason, choice.text())
         before = {condition["type"]: condition["status"] for condition in previous.get("conditions", [])}
         for kind, problem in (("Stalled", facts.stalled), ("ReplicasContested", facts.contested)):
             if problem and before.get(kind) != "True":
-                self.events.tell(name, kind, problem.message, warning=True)
+                self.events.report(name, kind, problem.message, warning=True)

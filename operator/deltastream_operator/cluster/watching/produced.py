@@ -1,4 +1,4 @@
-"""What each feed's generators make now, whatever its spec says: by their StatefulSet and by their pods."""
+"""Find the products that each feed's generators produce now, from their StatefulSet and their pods."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from deltastream_operator.cluster.watching.table import Table
 
 
 @dataclass
-class Made:
-    """A StatefulSet's body is read once a version: the loop asks at every piece of news."""
+class Produced:
+    """The produced products. Each version of a StatefulSet is parsed once, because the loop asks often."""
 
     table: Table
     _read: dict[str, tuple[Mapping[str, Any], str]] = field(default_factory=dict)
 
     def by_feed(self) -> dict[str, frozenset[str]]:
-        """The products; feeds that make nothing are left out.
+        """Return the products of each feed that produces any.
 
-        A StatefulSet at 0 makes nothing once its pods are gone. Pods may still be of an earlier template,
-        which a rollout that does not go on leaves running, or of a feed that is gone.
+        A StatefulSet with 0 replicas counts only by its remaining pods. Pods can have an earlier template,
+        which a stuck rollout leaves running, or can belong to a deleted feed.
         """
         found: dict[str, set[str]] = {}
         for (feed, component), body in self.table.workloads.items():

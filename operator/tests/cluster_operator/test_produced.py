@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deltastream_operator.cluster.watching.made import Made
+from deltastream_operator.cluster.watching.produced import Produced
 from deltastream_operator.cluster.watching.table import Table
 
 LABELS = {"deltastream.dev/feed": "a", "app.kubernetes.io/component": "feed-generator"}
@@ -34,7 +34,7 @@ def told_pod(table: Table, products: str, kind: str = "ADDED", **status: Any) ->
 def test_a_statefulset_that_asks_for_pods_makes_its_products() -> None:
     """Rule: before its first pod is there, and by its newest body."""
     table = Table()
-    made = Made(table)
+    made = Produced(table)
     assert made.by_feed() == {}
     told(table, "NIFTY,SPY", 1)
     assert made.by_feed() == {"a": {"NIFTY", "SPY"}}
@@ -47,9 +47,9 @@ def test_a_statefulset_at_zero_makes_nothing_once_its_pods_are_gone() -> None:
     table = Table()
     told(table, "NIFTY", 0)
     told_pod(table, "NIFTY")
-    assert Made(table).by_feed() == {"a": {"NIFTY"}}
+    assert Produced(table).by_feed() == {"a": {"NIFTY"}}
     told_pod(table, "NIFTY", kind="DELETED")
-    assert Made(table).by_feed() == {}
+    assert Produced(table).by_feed() == {}
 
 
 def test_pods_of_an_earlier_template_make_what_it_named() -> None:
@@ -57,7 +57,7 @@ def test_pods_of_an_earlier_template_make_what_it_named() -> None:
     table = Table()
     told(table, "SPY", 1)
     told_pod(table, "NIFTY")
-    assert Made(table).by_feed() == {"a": {"NIFTY", "SPY"}}
+    assert Produced(table).by_feed() == {"a": {"NIFTY", "SPY"}}
 
 
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
@@ -65,7 +65,7 @@ def test_a_pod_that_has_ended_makes_nothing(phase: str) -> None:
     """Rule: a recording that is over, an evicted pod."""
     table = Table()
     told_pod(table, "NIFTY", phase=phase)
-    assert Made(table).by_feed() == {}
+    assert Produced(table).by_feed() == {}
 
 
 def test_a_deleted_feed_s_pods_make_their_products_until_they_are_gone() -> None:
@@ -74,4 +74,4 @@ def test_a_deleted_feed_s_pods_make_their_products_until_they_are_gone() -> None
     told(table, "NIFTY", 1)
     told_pod(table, "NIFTY")
     table.saw_workload("DELETED", "generator", dict(table.workloads["a", "generator"]))
-    assert Made(table).by_feed() == {"a": {"NIFTY"}}
+    assert Produced(table).by_feed() == {"a": {"NIFTY"}}
