@@ -100,7 +100,7 @@ class Settings(BaseModel):
 
     @field_validator("shard_index")
     @classmethod
-    def _a_shard(cls, index: int, others: ValidationInfo) -> int:
+    def _shard_in_range(cls, index: int, others: ValidationInfo) -> int:
         if index >= others.data.get("shard_count", index + 1):
             raise ValueError(f"must be less than SHARD_COUNT={others.data['shard_count']}")
         return index

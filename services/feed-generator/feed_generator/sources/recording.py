@@ -79,7 +79,7 @@ class _Row:
             raise self.bad(column, "is empty")
         return cell.strip()
 
-    def figure(self, column: str) -> str:
+    def ascii_number(self, column: str) -> str:
         """Return an ASCII number without `_`: Python would also accept 1_000 and digits of other scripts."""
         cell = self.text(column)
         if not cell.isascii() or "_" in cell:
@@ -88,7 +88,7 @@ class _Row:
 
     def number(self, column: str, *, least: float) -> float:
         try:
-            value = float(self.figure(column))
+            value = float(self.ascii_number(column))
         except ValueError:
             raise self.bad(column, f"is not a number: {self.text(column)!r:.60}") from None
         if not math.isfinite(value) or not least <= value <= 1e9:
@@ -97,7 +97,7 @@ class _Row:
 
     def count(self, column: str) -> int:
         try:
-            value = int(self.figure(column))
+            value = int(self.ascii_number(column))
         except ValueError:
             raise self.bad(column, f"is not a whole number: {self.text(column)!r:.60}") from None
         if not 0 <= value <= 10**15:
