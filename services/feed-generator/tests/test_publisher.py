@@ -249,14 +249,14 @@ def test_an_entry_that_a_full_redis_refuses_is_sent_again_and_nothing_before_it(
 
 
 def test_where_the_market_pauses_it_is_not_asked_all_the_time(bench: Any) -> None:
-    """A paused publisher sleeps until its next poll instead of looping."""
+    """A paused publisher sleeps until its next check of the back-pressure."""
     bench.stream.used = 0.9
     bench.run(2)
     assert bench.publisher._pause_s() == pytest.approx(0.5)
 
 
 def test_what_waits_in_the_buffer_is_held_while_redis_is_nearly_full(make_bench: Any) -> None:
-    """After an outage a feed may have 64 MiB to send. It polls memory every 256 KiB, and stops in time."""
+    """After an outage a feed may have 64 MiB to send. It checks the memory every 256 KiB."""
     bench = make_bench(8 * 10**6)
     bench.stream.unavailable = True
     bench.run(1)
