@@ -63,11 +63,11 @@ class Buffer:
 
     @property
     def has_epoch(self) -> bool:
-        """True if the current epoch can name the next message."""
+        """True if the next message can get a mid: an epoch has started and has not used up its PASSES."""
         return self._epoch > 0 and (bool(self._sent) or self._next_block() == self._block)
 
     def _next_block(self) -> int:
-        """Return the block of PASSES passes of the next message. It never decreases."""
+        """Return the next message's pass number // PASSES. It never decreases: passes wait in their order."""
         return next((number // PASSES for _, number in self._waiting.values()), self._block)
 
     def add(self, message: Message, pass_number: int, *, conflate: bool) -> bool:

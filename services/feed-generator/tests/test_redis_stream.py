@@ -86,7 +86,7 @@ def test_replay_numbers_grow_over_passes_and_restarts(client: redis.Redis, strea
 
 
 def test_the_backlog_is_what_nobody_has_processed(client: redis.Redis, stream: RedisStream) -> None:
-    """The backlog is the whole stream without a group, else undelivered plus unacknowledged entries."""
+    """The backlog is the undelivered plus unacknowledged entries; without a group, the whole stream."""
     assert stream.backlog() == 0
     stream.append(_ticks(1, 10))
     assert stream.backlog() == 10
@@ -106,7 +106,7 @@ def test_memory_is_the_share_of_maxmemory(own_redis: RedisServer) -> None:
     assert stream.memory() is None
     client.config_set("maxmemory", 64 << 20)
     assert 0 < (stream.memory() or 0) < 0.1
-    client.set("stranger", b"x" * (28 << 20))
+    client.set("unrelated", b"x" * (28 << 20))
     assert 28 / 64 < (stream.memory() or 0) < 1
     client.close()
 

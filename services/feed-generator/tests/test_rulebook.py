@@ -56,7 +56,7 @@ def test_every_product_has_rules_and_expiries_at_any_date(name: str) -> None:
         ("SENSEX", "2024-12-26", ["2024-12-27", "2025-01-07", "2025-01-14"]),  # Fridays, then Tuesdays
         ("SENSEX", "2025-08-26", ["2025-08-26", "2025-09-04", "2025-09-11"]),  # Thursdays from 4 September
         ("SPX", "2025-11-24", ["2025-11-24", "2025-11-25", "2025-11-26"]),  # every weekday
-        ("SPY", "2025-11-26", ["2025-11-26", "2025-11-28", "2025-12-01"]),  # Thanksgiving has none
+        ("SPY", "2025-11-26", ["2025-11-26", "2025-11-28", "2025-12-01"]),  # no expiry on Thanksgiving
         ("AAPL", "2025-11-24", ["2025-11-28", "2025-12-05", "2025-12-12"]),  # Fridays
         ("TSLA", "2026-06-29", ["2026-07-02", "2026-07-10", "2026-07-17"]),  # 3 July 2026 is a holiday
     ],
@@ -131,7 +131,7 @@ def test_an_unknown_product_is_named_beside_the_known_ones() -> None:
 
 
 def test_every_unknown_product_is_named_at_once() -> None:
-    """One correction is enough, however many names are wrong."""
+    """The message lists all unknown names, so that a user can correct them in one go."""
     with pytest.raises(
         UnknownProduct, match=r"^PRODUCTS: the rulebook has no 'NIFTI', 'APPL'; it knows AAPL, "
     ):

@@ -2,9 +2,9 @@
 
 Columns: expiry, strike, spot, side (C or P), ltp, bid, ask, bid_qty, ask_qty, vol, oi, prev_oi, close. Other
 columns are ignored. The optional column `timestamp` (RFC 3339 with zone) separates snapshots; without it the
-file is one snapshot. Prices are per share, quantities in shares, and 0 means none. A file that contradicts
-itself is rejected: a column named twice, a spot or a time that does not fit the chains, a row longer than the
-header.
+file is one snapshot. Prices are per share, quantities in shares, and 0 means that there is none. A file that
+contradicts itself is rejected: a column named twice, a spot or a time that does not fit the chains, a row
+longer than the header.
 """
 
 from __future__ import annotations
