@@ -1,7 +1,7 @@
-"""`make base`: write the table of values in charts/deltastream/README.md from values.yaml and its comments.
+"""Write the table of values in charts/deltastream/README.md from values.yaml and its comments: `make base`.
 
 The meaning of a key is the comment directly above it. A key that several components share is explained at its
-first use; `enabled` needs no comment. Any other key without a comment is an error.
+first component. `enabled` has a default meaning. Any other key without a comment is an error.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import yaml
 
 CHART = Path(__file__).resolve().parents[1] / "charts" / "deltastream"
 BEGIN = (
-    "<!-- From here on written by scripts/render_values.py from values.yaml (make base): do not edit. -->\n"
+    "<!-- scripts/render_values.py generates this table from values.yaml (make base): do not edit it. -->\n"
 )
-END = "<!-- End of what is written. -->\n"
-# A key that only the blocks of components have. The keys of these blocks repeat.
+END = "<!-- End of the generated table. -->\n"
+# Only the blocks of components have this key. Components may share the explanations of their keys.
 COMPONENT = "podAnnotations"
 LONGEST_DEFAULT = 170
 
 
 class Row(NamedTuple):
-    """One row of the table."""
+    """A row of the table."""
 
     key: str
     default: str
@@ -32,14 +32,14 @@ class Row(NamedTuple):
 
 
 class Documented:
-    """The keys of values.yaml in order, each with its meaning and its default as written in the file."""
+    """The keys of values.yaml in file order, each with its default as written there and its meaning."""
 
     def __init__(self, text: str) -> None:
         self._text, self._lines = text, text.splitlines()
-        self._explained: dict[str, str] = {}  # keys of components
+        self._explained: dict[str, str] = {}  # meanings of the keys that components share
 
     def rows(self) -> Iterator[Row]:
-        """Yield a row for each value or small object. Raises SystemExit for a key without a comment."""
+        """Yield a row for each value or small object. Raises SystemExit if a key has no comment."""
         for key, value in self._children(yaml.compose(self._text)):
             meaning = self._comment(key)
             if not meaning:
@@ -59,7 +59,7 @@ class Documented:
                 meaning = meaning or self._explained.get(key.value, "")
                 self._explained.setdefault(key.value, meaning)
             if key.value == "enabled":
-                meaning = meaning or "Whether it is on."
+                meaning = meaning or f"Whether `{path}` is enabled."
             if self._is_block(value) and not (meaning and self._has_no_comments(value)):
                 yield from self._below(name, value, shared)
             elif meaning:
@@ -77,7 +77,7 @@ class Documented:
         return all(not self._comment(k) and self._has_no_comments(v) for k, v in self._children(node))
 
     def _comment(self, key: yaml.Node) -> str:
-        """Return the comment lines directly above a key as one line."""
+        """Return the comment directly above a key, joined to one line."""
         found: list[str] = []
         number, start = key.start_mark.line, " " * key.start_mark.column + "# "
         while number > 0 and self._lines[number - 1].startswith(start):
@@ -99,14 +99,14 @@ class Documented:
 
 
 def table(values: str) -> str:
-    """Return the table in Markdown."""
+    """Return the table of these values in Markdown."""
     cells = ([cell.replace("|", "\\|") for cell in row] for row in Documented(values).rows())
     lines = (f"| {' | '.join(row)} |" for row in cells)
     return "\n".join(["| key | default | meaning |", "|---|---|---|", *lines]) + "\n"
 
 
 def rendered(readme: str, values: str) -> str:
-    """Return the README with the table of these values between its two marks."""
+    """Return the README with its table replaced by the table of these values."""
     before, _, rest = readme.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{table(values)}\n{END}{after}"

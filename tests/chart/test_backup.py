@@ -140,7 +140,7 @@ def test_a_drill_that_finds_too_few_documents_reports_both_numbers(backups: Back
     assert code == 1
     assert ": DIFFERENT: 2500 documents restored" in said
     assert said.splitlines()[-1] == (
-        f"restore drill failed: 1 of 3 collections differ from what backup {backup.name} noted"
+        f"restore drill failed: 1 of 3 collections differ from backup {backup.name}"
     )
 
 
@@ -168,7 +168,7 @@ def test_a_restore_of_an_unknown_name_lists_the_known_ones(backups: Backups) -> 
     code, said = backups.run("restore.sh", "20200101T000000Z")
     assert code == 1
     assert _one_line(said).rstrip() == (
-        f"restore failed: there is no backup 20200101T000000Z; there are: {name}"
+        f"restore failed: there is no backup 20200101T000000Z; choose one of: {name}"
     )
 
 
@@ -214,7 +214,7 @@ def _no_secret(backups: Backups) -> str:
 def _empty_database(backups: Backups) -> str:
     with MongoClient[dict[str, Any]](backups.url) as client:
         client.drop_database("deltastream")
-    return "there is no collection in the database deltastream"
+    return "the database deltastream has no collections; check the database in mongo_url"
 
 
 @pytest.mark.parametrize("break_it", [_wrong_password, _full_disk, _no_secret, _empty_database])
@@ -255,7 +255,7 @@ def test_two_dumps_at_once_do_not_disturb_each_other(backups: Backups) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         code, said = backups.run("backup.sh")
     assert code == 1
-    assert _one_line(said) == "backup failed: another backup is being made"
+    assert _one_line(said) == "backup failed: another backup is running"
 
 
 def test_a_volume_that_cannot_be_written_is_reported(backups: Backups) -> None:
@@ -265,4 +265,4 @@ def test_a_volume_that_cannot_be_written_is_reported(backups: Backups) -> None:
     backups.folder.rmdir()
     code, said = backups.run("claim.sh")
     assert code == 1
-    assert "cannot write into " in _one_line(said)
+    assert "cannot write to " in _one_line(said)

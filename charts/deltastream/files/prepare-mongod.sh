@@ -1,5 +1,6 @@
 #!/bin/sh
-# Before mongod starts: the key, and with TLS its certificate, for its eyes alone, and its own name leading to this pod.
+# Runs before mongod starts. Copies the key file, and with TLS the certificate, to files that only mongod's user can
+# read, and waits until DNS resolves the pod's name to the pod's address.
 set -eu
 umask 077
 cat /run/secrets/deltastream/keyfile > /keyfile/keyfile
@@ -10,11 +11,11 @@ fi
 
 name=$POD_NAME.$SUBDOMAIN
 waited=0
-# ahosts and not hosts, which of two families would tell one.
+# ahosts lists the addresses of both IP families; hosts would list only one family.
 until getent ahosts "$name" | grep -q "^$POD_IP "; do
     waited=$((waited + 1))
     if [ "$waited" -gt 120 ]; then
-        echo "$name does not lead to $POD_IP: is the cluster's DNS reachable?" >&2
+        echo "$name does not resolve to $POD_IP after 60 seconds: check that the cluster's DNS is reachable" >&2
         exit 1
     fi
     sleep 0.5

@@ -1,16 +1,17 @@
 {{/*
-With dev.syncCode a container's /app is a volume that begins as a copy of the image's: `skaffold dev` can write
-into it and a restarted container keeps what came. The root stays read-only.
+Volumes for `skaffold dev`. With dev.syncCode the /app of a container is a volume that starts as a copy of the
+image's /app. `skaffold dev` can write into it, and a restarted container keeps the changes. The root file system
+stays read-only.
 */}}
-{{/* The init container that fills it. Takes {root, values, image, resources}. */}}
+{{/* The init container that copies the image's /app into the volume. Takes {root, values, image, resources}. */}}
 {{- define "deltastream.devInit" -}}
 {{- if .root.Values.dev.syncCode }}
 initContainers:
   - name: code
     image: {{ .image | quote }}
     imagePullPolicy: {{ .root.Values.image.pullPolicy }}
-    # With the files' times, or Python would compile again what the image has compiled; not with the folder's own,
-    # which belongs to the kubelet.
+    # Keep the files' timestamps, so that Python uses the bytecode that the image contains. Do not set the timestamp
+    # of the folder itself, because the kubelet owns it.
     command: [sh, -c, cp -r --preserve=timestamps /app/* /code]
     resources:
       {{- toYaml .resources | nindent 6 }}
@@ -21,14 +22,14 @@ initContainers:
 {{- end }}
 {{- end -}}
 
-{{/* Its mount. Takes {root}. */}}
+{{/* The mount of the code volume. Takes {root}. */}}
 {{- define "deltastream.devMount" -}}
 {{- if .root.Values.dev.syncCode }}
 - {name: code, mountPath: /app}
 {{- end }}
 {{- end -}}
 
-{{/* The volume. Takes {root}. */}}
+{{/* The code volume. Takes {root}. */}}
 {{- define "deltastream.devVolume" -}}
 {{- if .root.Values.dev.syncCode }}
 - name: code

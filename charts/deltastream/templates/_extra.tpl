@@ -1,16 +1,17 @@
 {{/*
-A value as JSON, templates in its strings filled in. JSON, since a string stays one whatever it becomes. Takes {root, value}.
+A value as JSON, with the templates in its strings rendered. JSON keeps a rendered string a string, whatever it
+contains. Takes {root, value}.
 */}}
-{{- define "deltastream.filled" -}}
+{{- define "deltastream.rendered" -}}
 {{- $root := .root -}}
 {{- $inner := list -}}
 {{- if kindIs "map" .value -}}
 {{- range $key, $each := .value -}}
-{{- $inner = append $inner (printf "%s:%s" (toJson $key) (include "deltastream.filled" (dict "root" $root "value" $each))) -}}
+{{- $inner = append $inner (printf "%s:%s" (toJson $key) (include "deltastream.rendered" (dict "root" $root "value" $each))) -}}
 {{- end -}}
 {{- printf "{%s}" (join "," $inner) -}}
 {{- else if kindIs "slice" .value -}}
-{{- range .value }}{{ $inner = append $inner (include "deltastream.filled" (dict "root" $root "value" .)) }}{{ end -}}
+{{- range .value }}{{ $inner = append $inner (include "deltastream.rendered" (dict "root" $root "value" .)) }}{{ end -}}
 {{- printf "[%s]" (join "," $inner) -}}
 {{- else if and (kindIs "string" .value) (contains "{{" .value) -}}
 {{- tpl .value $root | toJson -}}
@@ -19,17 +20,20 @@ A value as JSON, templates in its strings filled in. JSON, since a string stays 
 {{- end -}}
 {{- end -}}
 
-{{/* A list of a component's, templates filled in, or nothing. Takes {root, values?, key}. */}}
+{{/*
+A list from a component's values with its templates rendered, or nothing if it is empty. Takes {root, values?, key}.
+*/}}
 {{- define "deltastream.extra" -}}
 {{- with index (.values | default dict) .key -}}
-{{- include "deltastream.filled" (dict "root" $.root "value" .) | fromJsonArray | toYaml -}}
+{{- include "deltastream.rendered" (dict "root" $.root "value" .) | fromJsonArray | toYaml -}}
 {{- end -}}
 {{- end -}}
 
 {{/*
-env entries: plain values, X_FILE for each key of a Secret, and the user's own, which replace either: no name may come
-twice. What listens gets the address. A number from a file is a float64, and toString makes 1e+06 of a million.
-Takes {root, values?, env, secrets, listens?}.
+The env entries of a container: plain values, an X_FILE for each key of a Secret, and the user's extraEnv. An entry of
+extraEnv replaces the chart's entry of the same name, because Kubernetes allows a name once. With `listens` the
+container also gets HOST, the address to listen on. A number from a values file is a float64; toJson prints it, because
+toString would print a million as 1e+06. Takes {root, values?, env, secrets, listens?}.
 */}}
 {{- define "deltastream.env" -}}
 {{- $values := .values | default dict -}}

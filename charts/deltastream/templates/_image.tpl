@@ -1,6 +1,6 @@
 {{/*
-A repository with its registry. global.imageRegistry takes the place of docker.io, written or implied; who names
-another registry means it. Takes {root, repository}.
+A repository with its registry. global.imageRegistry replaces docker.io, whether docker.io is written or implied. A
+repository that names another registry keeps it. Takes {root, repository}.
 */}}
 {{- define "deltastream.repository" -}}
 {{- $mirror := (.root.Values.global | default dict).imageRegistry | default "" | trimSuffix "/" -}}
@@ -13,7 +13,10 @@ another registry means it. Takes {root, repository}.
 {{- end -}}
 {{- end -}}
 
-{{/* An image of ours; a digest wins over a tag, a repository over the common name. Takes {root, component, image?}. */}}
+{{/*
+The image of a DeltaStream component. A digest takes precedence over a tag, and the component's own repository over
+the common one. Takes {root, component, image?}.
+*/}}
 {{- define "deltastream.image" -}}
 {{- $common := .root.Values.image -}}
 {{- $own := .image | default dict -}}
@@ -26,7 +29,7 @@ another registry means it. Takes {root, repository}.
 {{- end -}}
 {{- end -}}
 
-{{/* A store's image. Takes {root, image}. */}}
+{{/* The image of Redis or MongoDB. Takes {root, image}. */}}
 {{- define "deltastream.storeImage" -}}
 {{- $name := include "deltastream.repository" (dict "root" .root "repository" .image.repository) -}}
 {{- if .image.digest -}}
@@ -36,7 +39,9 @@ another registry means it. Takes {root, repository}.
 {{- end -}}
 {{- end -}}
 
-{{/* Secrets with registry credentials, the chart's own and the shared ones, as names in JSON. */}}
+{{/*
+Names of the Secrets with registry credentials, from image.pullSecrets and global.imagePullSecrets, as a list in JSON.
+*/}}
 {{- define "deltastream.pullSecrets" -}}
 {{- $names := list -}}
 {{- range concat (.Values.image.pullSecrets | default list) ((.Values.global | default dict).imagePullSecrets | default list) -}}
@@ -46,8 +51,8 @@ another registry means it. Takes {root, repository}.
 {{- end -}}
 
 {{/*
-The StorageClass of a claim: its own, else the shared one, else the cluster's default; `-` is a volume made by hand.
-Takes {root, storageClass}.
+The StorageClass of a claim: its own, else global.storageClass, else the cluster's default. `-` gives an empty class,
+for volumes that an administrator creates. Takes {root, storageClass}.
 */}}
 {{- define "deltastream.storageClass" -}}
 {{- with .storageClass | default (.root.Values.global | default dict).storageClass }}

@@ -1,11 +1,17 @@
-{{/* What a selector may use: nothing that changes with a version. Takes {root, component}. */}}
+{{/*
+Labels for selectors. None of them changes with the version, because selectors cannot be updated. Takes {root,
+component}.
+*/}}
 {{- define "deltastream.selector" -}}
 app.kubernetes.io/name: deltastream
 app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
-{{/* Labels of an object, the user's too. A label takes no `+`. Takes {root, component, labels?}. */}}
+{{/*
+Labels of an object, including the user's. Label values cannot contain `+`, so `_` replaces it. Takes {root,
+component, labels?}.
+*/}}
 {{- define "deltastream.labels" -}}
 {{- $partOf := "app.kubernetes.io/part-of" -}}
 {{- $others := merge dict (.labels | default dict) (.root.Values.commonLabels | default dict) -}}
@@ -19,7 +25,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end }}
 {{- end -}}
 
-{{/* metadata of an object. Takes {root, component, name?, labels?, annotations?}. */}}
+{{/* The metadata of an object. Takes {root, component, name?, labels?, annotations?}. */}}
 {{- define "deltastream.metadata" -}}
 name: {{ .name | default (include "deltastream.name" .) | quote }}
 namespace: {{ .root.Release.Namespace | quote }}
@@ -32,8 +38,8 @@ annotations:
 {{- end -}}
 
 {{/*
-metadata of a pod: what selectors use, and what users add. `values` are those of the component that the pod belongs to;
-a hook's pod has none. Takes {root, component, values?, annotations?}.
+The metadata of a pod: the labels for selectors and what the user adds. `values` are those of the pod's component; the
+pod of a hook has no values. Takes {root, component, values?, annotations?}.
 */}}
 {{- define "deltastream.podMetadata" -}}
 {{- $values := .values | default dict -}}
@@ -48,7 +54,10 @@ annotations:
 {{- end }}
 {{- end -}}
 
-{{/* Annotations of a hook's object; it goes once all hooks of the event are through. Takes {hooks, weight}. */}}
+{{/*
+Annotations of a hook's object. Helm deletes the object once all hooks of the event have succeeded. Takes {hooks,
+weight}.
+*/}}
 {{- define "deltastream.hook" -}}
 helm.sh/hook: {{ .hooks }}
 helm.sh/hook-weight: {{ .weight | quote }}

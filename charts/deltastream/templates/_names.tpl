@@ -1,7 +1,7 @@
 {{/*
-The release's name for everything: at most 40 characters, so that a suffix still fits into 63. What does not fit
-gives way to a hash: two long names that begin alike stay two. A Service's name begins with a letter and has no dot,
-a release's may not and may.
+The prefix of all objects' names. It has at most 40 characters, so that a name with a suffix stays within 63. A longer
+name is cut and gets a hash, so that two long names with the same beginning stay different. A Service's name must begin
+with a letter and contain no dot; a release's name may begin with a digit and contain dots.
 */}}
 {{- define "deltastream.fullname" -}}
 {{- $name := .Values.fullnameOverride | default .Release.Name -}}
@@ -16,7 +16,7 @@ a release's may not and may.
 {{- include "deltastream.short" (dict "name" $name "length" 40) -}}
 {{- end -}}
 
-{{/* A name within a length. Takes {name, length}. */}}
+{{/* A name cut to a length, with a hash if it was longer. Takes {name, length}. */}}
 {{- define "deltastream.short" -}}
 {{- if le (len .name) .length -}}
 {{- .name -}}
@@ -25,16 +25,16 @@ a release's may not and may.
 {{- end -}}
 {{- end -}}
 
-{{/* Name of a component's objects. Takes {root, component}. */}}
+{{/* The name of a component's objects. Takes {root, component}. */}}
 {{- define "deltastream.name" -}}
 {{- printf "%s-%s" (include "deltastream.fullname" .root) .component -}}
 {{- end -}}
 
 {{/*
-Names by which a gateway answers anonymous reads, with commas: those inside the cluster, those of the Ingress or
-HTTPRoute, and the given ones. Takes {root, component, given}.
+The host names for which a gateway answers anonymous reads, separated by commas: the names inside the cluster, those of
+the Ingress or HTTPRoute, and the given ones. Takes {root, component, given}.
 */}}
-{{- define "deltastream.doorHosts" -}}
+{{- define "deltastream.gatewayHosts" -}}
 {{- $own := include "deltastream.name" . -}}
 {{- $space := .root.Release.Namespace -}}
 {{- $hosts := list $own (printf "%s.%s" $own $space) (printf "%s.%s.svc" $own $space) (printf "%s.%s.svc.cluster.local" $own $space) -}}
@@ -44,12 +44,15 @@ HTTPRoute, and the given ones. Takes {root, component, given}.
 {{- join "," ($hosts | uniq) -}}
 {{- end -}}
 
-{{/* URL of a service of ours. Takes {root, component}. */}}
+{{/* The URL of a DeltaStream service inside the cluster. Takes {root, component}. */}}
 {{- define "deltastream.url" -}}
 {{- printf "http://%s:%s" (include "deltastream.name" .) (include "deltastream.port" .) -}}
 {{- end -}}
 
-{{/* The Secret of a component: an existing one, or the made one. Takes {root, component}. */}}
+{{/*
+The name of a component's Secret: the user's existing Secret, or the one that the hook creates. Takes {root,
+component}.
+*/}}
 {{- define "deltastream.secret" -}}
 {{- $values := .root.Values -}}
 {{- if eq .component "redis" -}}
@@ -69,7 +72,7 @@ HTTPRoute, and the given ones. Takes {root, component, given}.
 {{- end -}}
 {{- end -}}
 
-{{/* Which Secret holds a key. */}}
+{{/* The component whose Secret holds a key. Takes the key. */}}
 {{- define "deltastream.secretOfKey" -}}
 {{- $redis := list "redis_url" "celery_broker_url" "celery_result_backend" "operator_redis_url" "operator-password" "users.acl" -}}
 {{- $mongodb := list "mongo_url" "keyfile" "root-password" "app-password" -}}

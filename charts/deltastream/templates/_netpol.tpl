@@ -1,13 +1,16 @@
-{{/* Components of this release that ask the API server, as a list in JSON. */}}
+{{/* Components of this release that call the Kubernetes API server, as a list in JSON. */}}
 {{- define "deltastream.apiServerCallers" -}}
 {{- $callers := list "operator" -}}
-{{- if include "deltastream.madeSecrets" . | fromJsonArray }}{{ $callers = append $callers "init-secrets" }}{{ end -}}
+{{- if include "deltastream.generatedSecrets" . | fromJsonArray }}{{ $callers = append $callers "init-secrets" }}{{ end -}}
 {{- if .Values.crds.upgrade }}{{ $callers = append $callers "crd-upgrade" }}{{ end -}}
 {{- if .Values.tests.enabled }}{{ $callers = append $callers "smoke" }}{{ end -}}
 {{- $callers | toJson -}}
 {{- end -}}
 
-{{/* metadata of a policy that must be there before the hooks run. Takes {root, component, name, hooks?}. */}}
+{{/*
+The metadata of a policy. With `hooks` the policy is a hook itself and exists before the pods of these hooks run.
+Takes {root, component, name, hooks?}.
+*/}}
 {{- define "deltastream.policyMetadata" -}}
 {{- $annotations := dict -}}
 {{- if .hooks -}}
@@ -16,7 +19,7 @@
 {{- include "deltastream.metadata" (dict "root" .root "component" .component "name" .name "annotations" $annotations) -}}
 {{- end -}}
 
-{{/* Addresses outside, as peers of a policy. Takes {cidr, cidrs}. */}}
+{{/* Addresses outside the release, as peers of a policy. Takes {cidr, cidrs}. */}}
 {{- define "deltastream.blocks" -}}
 {{- range without (prepend (.cidrs | default list) (.cidr | default "")) "" }}
 - ipBlock: {cidr: {{ . | quote }}}

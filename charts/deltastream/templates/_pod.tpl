@@ -3,7 +3,10 @@
 {{- include "deltastream.securityContext" (dict "root" .root "values" .values "key" "containerSecurityContext") -}}
 {{- end -}}
 
-{{/* Startup, readiness and liveness of what serves /livez and /readyz. Takes {port, ready?}. */}}
+{{/*
+The startup, readiness and liveness probes of a container that serves /livez and /readyz. Takes {port, ready?};
+`ready` is another path for the readiness probe.
+*/}}
 {{- define "deltastream.probes" -}}
 startupProbe:
   httpGet: {path: /livez, port: {{ .port }}}
@@ -23,8 +26,9 @@ livenessProbe:
 {{- end -}}
 
 {{/*
-Volumes of every pod: /tmp, and the keys of Secrets as files. Who asks the API server (`token`) gets what automounting
-would give to every container of the pod: here only a container that mounts it. Takes {root, values?, secrets?, token?}.
+The volumes of a pod: /tmp, and the keys of Secrets as files. A pod that calls the API server (`token`) also gets a
+volume with its service account token. Automounting would put the token into every container of the pod; this way only
+a container that mounts the volume has it. Takes {root, values?, secrets?, token?}.
 */}}
 {{- define "deltastream.volumes" -}}
 - name: tmp
@@ -64,7 +68,10 @@ would give to every container of the pod: here only a container that mounts it. 
 {{- end }}
 {{- end -}}
 
-{{/* Mounts of every container; of one that only prepares, without `values`. Takes {root, values?, secrets?, token?}. */}}
+{{/*
+The mounts of a container. An init container passes no `values` and so gets no extraVolumeMounts. Takes {root,
+values?, secrets?, token?}.
+*/}}
 {{- define "deltastream.mounts" -}}
 - {name: tmp, mountPath: /tmp}
 {{- if .token }}
@@ -78,7 +85,7 @@ would give to every container of the pod: here only a container that mounts it. 
 {{- end }}
 {{- end -}}
 
-{{/* What every pod's spec has besides its containers and volumes. Takes {root, component, values}. */}}
+{{/* The parts of a pod's spec other than its containers and volumes. Takes {root, component, values}. */}}
 {{- define "deltastream.pod" -}}
 serviceAccountName: {{ include "deltastream.name" . | quote }}
 automountServiceAccountToken: false
@@ -114,9 +121,10 @@ affinity:
 {{- end -}}
 
 {{/*
-How pods spread over nodes and zones: as the user says, else replicas of one workload go to different nodes where there
-are several. Each constraint counts the pods of the component, unless it says which or the operator does.
-Takes {root, component, values, alone?, operated?}; what is `alone` has no replicas to spread.
+The topologySpreadConstraints of a pod: those of the user, else one that puts the replicas of a workload on different
+nodes if possible. A constraint without a labelSelector counts the pods of the component. Takes {root, component,
+values, alone?, operated?}. `alone`: the workload has one replica, so the default is left out. `operated`: the
+operator adds the labelSelector.
 */}}
 {{- define "deltastream.spread" -}}
 {{- $constraints := list -}}
@@ -135,7 +143,7 @@ topologySpreadConstraints:
 {{- end -}}
 {{- end -}}
 
-{{/* The level a component logs with. Takes {root, values}. */}}
+{{/* The log level of a component: its own, else the common one. Takes {root, values}. */}}
 {{- define "deltastream.logLevel" -}}
 {{- .values.logLevel | default .root.Values.logLevel -}}
 {{- end -}}

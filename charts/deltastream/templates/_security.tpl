@@ -1,7 +1,8 @@
 {{/*
-A securityContext: the common keys, a component's over them. A key that is null is left out, and so is all of it where
-the component's is null or `enabled` is false. OpenShift gives users and groups itself and refuses others.
-Takes {root, values, key}; `key` is podSecurityContext or containerSecurityContext.
+The securityContext of a pod or container: the common keys, overridden by the component's keys. A key that is null is
+left out. The whole block is left out if the component's block is null or `enabled` is false. On OpenShift users and
+groups are left out, because OpenShift assigns them and refuses others. Takes {root, values, key}; `key` is
+podSecurityContext or containerSecurityContext.
 */}}
 {{- define "deltastream.securityContext" -}}
 {{- $merged := dict -}}
@@ -12,7 +13,7 @@ Takes {root, values, key}; `key` is podSecurityContext or containerSecurityConte
 {{- end -}}
 {{- $enabled := ne "false" (get $merged "enabled" | toString) -}}
 {{- $left := list "enabled" -}}
-{{- if eq "true" (include "deltastream.givesUsers" .root) -}}
+{{- if eq "true" (include "deltastream.clusterAssignsUsers" .root) -}}
 {{- $left = concat $left (list "runAsUser" "runAsGroup" "fsGroup") -}}
 {{- end -}}
 {{- range $name, $value := $merged -}}
@@ -25,8 +26,10 @@ securityContext:
 {{- end -}}
 {{- end -}}
 
-{{/* "true" where the cluster gives pods their users: OpenShift, found or forced. */}}
-{{- define "deltastream.givesUsers" -}}
+{{/*
+"true" if the cluster assigns users to pods: OpenShift, detected by its API or forced by a value. Takes the root.
+*/}}
+{{- define "deltastream.clusterAssignsUsers" -}}
 {{- $openshift := ((.Values.global | default dict).compatibility | default dict).openshift | default dict -}}
 {{- $adapt := $openshift.adaptSecurityContext | default "auto" -}}
 {{- or (eq $adapt "force") (and (eq $adapt "auto") (.Capabilities.APIVersions.Has "security.openshift.io/v1")) -}}

@@ -1,8 +1,12 @@
 {{/*
-TLS to the stores. Clients find the CA of a store at /run/secrets/deltastream/{redis,mongodb}-ca.crt, beside the keys
-of its Secret, and its URL names that file. The server's own files are in a volume of its pod alone.
+TLS between the services and the stores, Redis and MongoDB. A client finds the CA of a store at
+/run/secrets/deltastream/{redis,mongodb}-ca.crt, beside the keys of its Secret, and the store's URL names that file.
+Only the store's own pod mounts the server's certificate and key.
 */}}
-{{/* The Secret with the CA of a store, if it has one. Takes {root, component}: redis, mongodb or another. */}}
+{{/*
+The name of the Secret with a store's CA; empty without TLS and for a component that is no store. Takes {root,
+component}.
+*/}}
 {{- define "deltastream.caSecret" -}}
 {{- if has .component (list "redis" "mongodb") -}}
 {{- $values := get .root.Values .component -}}
@@ -10,7 +14,7 @@ of its Secret, and its URL names that file. The server's own files are in a volu
 {{- end -}}
 {{- end -}}
 
-{{/* The CA as a source of the projected volume `secrets`. Takes {root, component}. */}}
+{{/* A store's CA as a source of the projected volume `secrets`. Takes {root, component}. */}}
 {{- define "deltastream.caSource" -}}
 {{- with include "deltastream.caSecret" . }}
 - secret:
@@ -20,12 +24,12 @@ of its Secret, and its URL names that file. The server's own files are in a volu
 {{- end }}
 {{- end -}}
 
-{{/* Where a store's clients find the CA. Takes {component}. */}}
+{{/* The path at which clients find a store's CA. Takes {component}. */}}
 {{- define "deltastream.caFile" -}}
 /run/secrets/deltastream/{{ .component }}-ca.crt
 {{- end -}}
 
-{{/* The volume with a server's certificate and key. Takes the store's values. */}}
+{{/* The volume with a store's certificate and key. Takes the store's values. */}}
 {{- define "deltastream.tlsVolume" -}}
 {{- with .tlsSecret }}
 - name: tls
@@ -38,7 +42,7 @@ of its Secret, and its URL names that file. The server's own files are in a volu
 {{- end }}
 {{- end -}}
 
-{{/* Its mount. Takes the store's values. */}}
+{{/* The mount of that volume. Takes the store's values. */}}
 {{- define "deltastream.tlsMount" -}}
 {{- if .tlsSecret }}
 - {name: tls, mountPath: /run/secrets/tls, readOnly: true}

@@ -1,6 +1,7 @@
 {{/*
-The Deployment of an HTTP service of ours. Takes {root, component, values, env, secrets, ready?}: `env` are plain
-variables, `secrets` the variables that get a file, each with its key, `ready` another path than /readyz.
+The Deployment of a DeltaStream HTTP service. Takes {root, component, values, env, secrets, ready?}. `env` maps plain
+variables to values. `secrets` maps variables to keys of Secrets, which the container reads from files. `ready` replaces
+the path /readyz.
 */}}
 {{- define "deltastream.deployment" -}}
 {{- $image := include "deltastream.image" (dict "root" .root "component" .component "image" .values.image) -}}
@@ -35,7 +36,7 @@ spec:
           ports:
             - {name: http, containerPort: {{ include "deltastream.port" . }}, protocol: TCP}
           {{- include "deltastream.probes" (dict "port" "http" "ready" .ready) | nindent 10 }}
-          # It goes on taking connections until nobody sends it any more.
+          # Accept connections until the Service's endpoints no longer include the pod.
           lifecycle: {preStop: {sleep: {seconds: 5}}}
           resources:
             {{- toYaml .values.resources | nindent 12 }}
@@ -49,7 +50,7 @@ spec:
         {{- with include "deltastream.devVolume" . }}{{ . | trim | nindent 8 }}{{ end }}
 {{- end -}}
 
-{{/* Which IP families a Service has, where the cluster's default does not do. Takes the root. */}}
+{{/* The IP families of a Service; empty means the cluster's default. Takes the root. */}}
 {{- define "deltastream.ipFamilies" -}}
 {{- with .Values.ipFamilyPolicy }}
 ipFamilyPolicy: {{ . }}
@@ -60,7 +61,7 @@ ipFamilies:
 {{- end }}
 {{- end -}}
 
-{{/* The Service of an HTTP service of ours. Takes {root, component, values}. */}}
+{{/* The Service of a DeltaStream HTTP service. Takes {root, component, values}. */}}
 {{- define "deltastream.service" -}}
 apiVersion: v1
 kind: Service
@@ -75,7 +76,10 @@ spec:
     - {name: http, port: {{ include "deltastream.port" . }}, targetPort: http, protocol: TCP}
 {{- end -}}
 
-{{/* At most one replica at a time is taken away on purpose. Takes {root, component, maxUnavailable?}. */}}
+{{/*
+A PodDisruptionBudget that allows one voluntary eviction at a time, or maxUnavailable of them. Takes {root, component,
+maxUnavailable?}.
+*/}}
 {{- define "deltastream.pdb" -}}
 apiVersion: policy/v1
 kind: PodDisruptionBudget
@@ -89,7 +93,10 @@ spec:
       {{- include "deltastream.selector" . | nindent 6 }}
 {{- end -}}
 
-{{/* An account of its own for every component; only some get a token. Takes {root, component, values?, annotations?}. */}}
+{{/*
+The ServiceAccount of a component. Pods get no token automatically; those that need one mount it. Takes {root,
+component, values?, annotations?}.
+*/}}
 {{- define "deltastream.serviceAccount" -}}
 {{- $own := ((.values | default dict).serviceAccount | default dict).annotations | default dict -}}
 apiVersion: v1
@@ -99,7 +106,7 @@ metadata:
 automountServiceAccountToken: false
 {{- end -}}
 
-{{/* All objects of an HTTP service of ours. Takes what its Deployment takes. */}}
+{{/* All objects of a DeltaStream HTTP service. Takes what deltastream.deployment takes. */}}
 {{- define "deltastream.httpService" -}}
 {{ include "deltastream.deployment" . }}
 ---

@@ -12,7 +12,7 @@ from analytics.chassis.bearer import Verifier
 from analytics.chassis.health import Health
 from analytics.chassis.service_token import ServiceToken
 from analytics.config import Settings, load
-from analytics.routes import EXTENSION, Known, routes
+from analytics.routes import EXTENSION, Readers, routes
 from analytics.sources import Sources
 
 SERVICE = AUDIENCE = "analytics"
@@ -29,7 +29,7 @@ def create_app(settings: Settings | None = None) -> WSGIApp:
     redis = cache.Cache(cache.connect(settings.redis_url.get_secret_value(), connections=THREADS + 1))
     sources = Sources(redis, _storage(settings))
     app = Flask(__name__, static_folder=None)
-    app.extensions[EXTENSION] = Known(sources, redis)
+    app.extensions[EXTENSION] = Readers(sources, redis)
     errors.install(app)
     _install_hooks(app, Verifier(f"{settings.auth_url}/.well-known/jwks.json", AUDIENCE))
     app.register_blueprint(routes)

@@ -1,6 +1,6 @@
 """Read from Redis what the enricher caches, and cache the volatility surface.
 
-Every read concerns one product and finds its keys through `index:{P}`, never with KEYS or SCAN.
+Every read concerns one product. It uses known keys and the index `index:{P}`, never KEYS or SCAN.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SURFACE_S = 5
 T = TypeVar("T")
 
 
-class CacheAway(Exception):
+class CacheUnavailable(Exception):
     """Redis is unavailable."""
 
 
@@ -45,17 +45,17 @@ def connect(url: str, *, connections: int) -> redis.Redis:
 class Cache:
     """Reads cached values, and stores the volatility surface.
 
-    Every method except `ping` and `keep_surface` raises CacheAway if Redis is unavailable. After a failure
-    no method except `ping` calls Redis for `rest_s` seconds. Otherwise every request would wait for the whole
-    timeout of a Redis that hangs.
+    Every method except `ping` and `cache_surface` raises CacheUnavailable if Redis is unavailable. After a
+    failure no method except `ping` calls Redis for `cooldown_s` seconds. Otherwise every request would wait
+    for the whole timeout of a Redis that hangs.
     """
 
     def __init__(
-        self, client: redis.Redis, *, rest_s: float = 1.0, clock: Callable[[], float] = time.monotonic
+        self, client: redis.Redis, *, cooldown_s: float = 1.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._redis: Any = client  # redis-py's reply types fit neither its sync nor its async client
-        self._rest_s, self._clock = rest_s, clock
-        self._away_until = float("-inf")
+        self._cooldown_s, self._clock = cooldown_s, clock
+        self._cooldown_until = float("-inf")
 
     def ping(self) -> None:
         """Return if Redis answers. Raises redis.RedisError otherwise."""
@@ -63,7 +63,7 @@ class Cache:
 
     def expiries(self, product: str) -> list[str]:
         """Return the expiries in the product's index, ascending."""
-        fields = self._asked(lambda: self._redis.hkeys(f"index:{product}"))
+        fields = self._call(lambda: self._redis.hkeys(f"index:{product}"))
         return sorted(name[6:].decode() for name in fields if name.startswith(b"chain:"))
 
     def ratio(self, product: str, expiry: str) -> Json | None:
@@ -72,7 +72,7 @@ class Cache:
 
     def ratios(self, product: str) -> list[tuple[str, Json]]:
         """Return (expiry, ratios) of every live expiry, ascending."""
-        return self._every(product, "pcr")
+        return self._by_expiry(product, "pcr")
 
     def chain(self, product: str, expiry: str) -> Json | None:
         """Return the newest chain of an expiry, or None."""
@@ -80,48 +80,48 @@ class Cache:
 
     def chains(self, product: str) -> list[tuple[str, Json]]:
         """Return (expiry, chain) of every live expiry, ascending."""
-        return self._every(product, "chain")
+        return self._by_expiry(product, "chain")
 
     def bars(self, product: str, minutes: int) -> list[Json]:
         """Return the bars of `minutes` each, in any order. The enricher keeps at most 500."""
-        found = self._asked(lambda: self._redis.hvals(f"ohlc:{product}:{minutes}m"))
+        found = self._call(lambda: self._redis.hvals(f"ohlc:{product}:{minutes}m"))
         return list(_decoded(found))
 
     def surface(self, product: str) -> Json | None:
         """Return the cached volatility surface, or None."""
         return self._value(f"volatility_surface:{product}")
 
-    def keep_surface(self, product: str, surface: Json) -> None:
+    def cache_surface(self, product: str, surface: Json) -> None:
         """Cache the surface for SURFACE_S seconds. Ignores an outage: the surface can be computed again."""
         text = orjson.dumps(surface)
         try:
-            self._asked(lambda: self._redis.set(f"volatility_surface:{product}", text, ex=SURFACE_S))
-        except CacheAway:
+            self._call(lambda: self._redis.set(f"volatility_surface:{product}", text, ex=SURFACE_S))
+        except CacheUnavailable:
             return
 
     def _value(self, key: str) -> Json | None:
-        return next(_decoded([self._asked(lambda: self._redis.get(key))]), None)
+        return next(_decoded([self._call(lambda: self._redis.get(key))]), None)
 
-    def _every(self, product: str, kind: str) -> list[tuple[str, Json]]:
+    def _by_expiry(self, product: str, kind: str) -> list[tuple[str, Json]]:
         expiries = self.expiries(product)
         if not expiries:
             return []
         # The index may name an expiry whose value is gone: the value expires after a day without a chain.
         keys = [f"latest:{kind}:{product}:{expiry}" for expiry in expiries]
-        texts = self._asked(lambda: self._redis.mget(keys))
+        texts = self._call(lambda: self._redis.mget(keys))
         found = zip(expiries, texts, strict=True)
         return [(expiry, value) for expiry, text in found for value in _decoded([text])]
 
-    def _asked(self, question: Callable[[], T]) -> T:
-        if self._clock() < self._away_until:
-            raise CacheAway
+    def _call(self, command: Callable[[], T]) -> T:
+        if self._clock() < self._cooldown_until:
+            raise CacheUnavailable
         try:
-            return question()
+            return command()
         except redis.RedisError as error:
-            self._away_until = self._clock() + self._rest_s
-            metrics.CACHE_AWAY.inc()
-            structlog.get_logger("cache").warning("cache_away", error=type(error).__name__)
-            raise CacheAway from error
+            self._cooldown_until = self._clock() + self._cooldown_s
+            metrics.CACHE_UNAVAILABLE.inc()
+            structlog.get_logger("cache").warning("cache_unavailable", error=type(error).__name__)
+            raise CacheUnavailable from error
 
 
 def _decoded(texts: Iterable[bytes | None]) -> Iterator[Json]:

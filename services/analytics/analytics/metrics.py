@@ -8,7 +8,7 @@ REQUESTS = Counter(
     "analytics_requests", "Requests by route, method and status.", ["route", "method", "status"]
 )
 FOUND = Counter("analytics_found", "Reads answered, by source.", ["source"])
-CACHE_AWAY = Counter("analytics_cache_away", "Calls of Redis that failed.")
+CACHE_UNAVAILABLE = Counter("analytics_cache_away", "Calls of Redis that failed.")
 BROKEN = Counter(
     "analytics_broken_values", "Values left out because they break their contract, by source.", ["source"]
 )

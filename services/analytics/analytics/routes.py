@@ -9,11 +9,11 @@ import orjson
 from flask import Blueprint, Response, current_app, request
 
 from analytics import params
-from analytics.cache import Cache, CacheAway
+from analytics.cache import Cache, CacheUnavailable
 from analytics.domain import bars, buildup, max_pain, pcr, surface
 from analytics.domain.values import Broken, Json
 from analytics.errors import UnknownProduct
-from analytics.sources import Sources, sound
+from analytics.sources import Sources, valid
 
 EXTENSION = "deltastream.analytics"
 HISTORY = 100  # default limit of stored ratios in a response
@@ -21,15 +21,15 @@ routes = Blueprint("routes", __name__)
 
 
 @dataclass(frozen=True)
-class Known:
+class Readers:
     """The objects that the routes read from."""
 
     sources: Sources
     cache: Cache
 
 
-def _known() -> Known:
-    found: Known = current_app.extensions[EXTENSION]
+def _readers() -> Readers:
+    found: Readers = current_app.extensions[EXTENSION]
     return found
 
 
@@ -45,7 +45,7 @@ def ratios(product: str) -> Response:
     expiry, as in the original. `history` is present only on request.
     """
     name, query = params.product(product), params.parse(params.PcrQuery, request.args)
-    sources = _known().sources
+    sources = _readers().sources
     answer: Json = {"product": name}
     if query.expiry is None:
         found, source = sources.ratios(name)
@@ -68,35 +68,35 @@ def volatility_surface(product: str) -> Response:
     """Return implied volatilities by expiry and strike, at most SURFACE_S seconds old."""
     name = params.product(product)
     params.parse(params.NoQuery, request.args)
-    known = _known()
-    with suppress(CacheAway, Broken):
-        if kept := known.cache.surface(name):
-            return _json(surface.answer(kept))
-    smiles = list(sound("surface", known.sources.chains(name), surface.smile))
+    readers = _readers()
+    with suppress(CacheUnavailable, Broken):
+        if cached := readers.cache.surface(name):
+            return _json(surface.answer(cached))
+    smiles = list(valid("surface", readers.sources.chains(name), surface.smile))
     if not smiles:
         raise UnknownProduct(f"no option chain of {name} with volatilities is known")
-    made = surface.surface(name, smiles)
-    known.cache.keep_surface(name, made)
-    return _json(surface.answer(made))
+    built = surface.surface(name, smiles)
+    readers.cache.cache_surface(name, built)
+    return _json(surface.answer(built))
 
 
 @routes.get("/max-pain/<product>")
 def pain(product: str) -> Response:
     """Return the strike at which option holders lose most."""
     name, query = params.product(product), params.parse(params.ExpiryQuery, request.args)
-    return _json(max_pain.answer(*_known().sources.chain(name, query.expiry)))
+    return _json(max_pain.answer(*_readers().sources.chain(name, query.expiry)))
 
 
 @routes.get("/oi-buildup/<product>")
 def oi_buildup(product: str) -> Response:
     """Return open interest in, at and out of the money, and the build-up of every strike."""
     name, query = params.product(product), params.parse(params.ExpiryQuery, request.args)
-    return _json(buildup.answer(*_known().sources.chain(name, query.expiry)))
+    return _json(buildup.answer(*_readers().sources.chain(name, query.expiry)))
 
 
 @routes.get("/ohlc/<product>")
 def ohlc(product: str) -> Response:
     """Return bars of the underlying, newest first. During the session the first bar is still changing."""
     name, query = params.product(product), params.parse(params.OhlcQuery, request.args)
-    found, complete = _known().sources.bars(name, query.window, query.limit)
+    found, complete = _readers().sources.bars(name, query.window, query.limit)
     return _json(bars.answer(name, query.window, found, complete=complete))

@@ -9,7 +9,7 @@ from typing import NoReturn, TypeVar
 import structlog
 
 from analytics import metrics
-from analytics.cache import Cache, CacheAway
+from analytics.cache import Cache, CacheUnavailable
 from analytics.domain import bars
 from analytics.domain.bars import Bar
 from analytics.domain.chain import Chain, from_document
@@ -22,7 +22,7 @@ CACHE, STORAGE = "cache", "storage"
 LIVE_NS = 86_400 * 1_000_000_000
 """An expiry is live for this long after its last chain: a day, like the TTL in the cache."""
 _NEWEST = 1000  # number of stored ratios to search for live expiries
-_CHAINS_WITHIN_S = 6.0  # less than the gateway's timeout of 10 s
+_CHAINS_TIMEOUT_S = 6.0  # less than the gateway's timeout of 10 s
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -52,13 +52,13 @@ class Sources:
 
         def cached() -> Ratio | None:
             raw = self._cache.ratio(product, expiry)
-            return next(sound(CACHE, [raw], lambda one: cached_ratio(one, product, expiry)), None)
+            return next(valid(CACHE, [raw], lambda one: cached_ratio(one, product, expiry)), None)
 
         def stored() -> Ratio | None:
             found = self._storage.ratios(product, expiry=expiry, limit=1)
-            return next(sound(STORAGE, found, lambda one: stored_ratio(one, product)), None)
+            return next(valid(STORAGE, found, lambda one: stored_ratio(one, product)), None)
 
-        found, source = self._first(cached, stored)
+        found, source = self._cache_then_storage(cached, stored)
         return found or self._unknown(product, expiry), source
 
     def ratios(self, product: str) -> tuple[list[Ratio], str]:
@@ -66,9 +66,9 @@ class Sources:
 
         def cached() -> list[Ratio]:
             found = self._cache.ratios(product)
-            return list(sound(CACHE, found, lambda one: cached_ratio(one[1], product, one[0])))
+            return list(valid(CACHE, found, lambda one: cached_ratio(one[1], product, one[0])))
 
-        found, source = self._first(cached, lambda: self._live(product))
+        found, source = self._cache_then_storage(cached, lambda: self._live(product))
         return found or self._unknown(product), source
 
     def history(
@@ -85,16 +85,16 @@ class Sources:
                 "storage failed, and only storage has the history; retry, or request only the newest ratios",
                 storage=error.reason,
             ) from error
-        return list(sound(STORAGE, found, lambda one: stored_ratio(one, product)))
+        return list(valid(STORAGE, found, lambda one: stored_ratio(one, product)))
 
     def chain(self, product: str, expiry: str) -> tuple[Chain, str]:
         """Return the newest chain of an expiry, and its source (CACHE or STORAGE)."""
 
         def cached() -> Chain | None:
             raw = self._cache.chain(product, expiry)
-            return next(sound(CACHE, [raw], lambda one: from_document(one, product, expiry)), None)
+            return next(valid(CACHE, [raw], lambda one: from_document(one, product, expiry)), None)
 
-        found, source = self._first(cached, lambda: self._stored_chain(product, expiry))
+        found, source = self._cache_then_storage(cached, lambda: self._stored_chain(product, expiry))
         return found or self._unknown(product, expiry), source
 
     def chains(self, product: str) -> list[Chain]:
@@ -102,18 +102,18 @@ class Sources:
 
         def cached() -> list[Chain]:
             found = self._cache.chains(product)
-            return list(sound(CACHE, found, lambda one: from_document(one[1], product, one[0])))
+            return list(valid(CACHE, found, lambda one: from_document(one[1], product, one[0])))
 
         def stored() -> list[Chain]:
-            until = self._clock() + _CHAINS_WITHIN_S
+            deadline = self._clock() + _CHAINS_TIMEOUT_S
             found = []
             for ratio in self._live(product):
-                if self._clock() > until:
+                if self._clock() > deadline:
                     raise StorageFailed("timeout")
                 found.append(self._stored_chain(product, ratio.expiry))
             return [one for one in found if one]
 
-        found, _source = self._first(cached, stored)
+        found, _source = self._cache_then_storage(cached, stored)
         return found or self._unknown(product)
 
     def bars(self, product: str, minutes: int, limit: int) -> tuple[list[Bar], bool]:
@@ -126,14 +126,14 @@ class Sources:
         try:
             found = self._cache.bars(product, minutes)
             state = "empty"
-        except CacheAway:
+        except CacheUnavailable:
             found, state = [], "unavailable"
-        cached = list(sound(CACHE, found, bars.cached_bar))
+        cached = list(valid(CACHE, found, bars.cached_bar))
         if len(cached) > limit:
             metrics.FOUND.labels(CACHE).inc()
             return bars.newest(cached, limit), True
         try:
-            stored = list(sound(STORAGE, self._storage.bars(product, minutes, limit), bars.stored_bar))
+            stored = list(valid(STORAGE, self._storage.bars(product, minutes, limit), bars.stored_bar))
         except StorageFailed as error:
             if not cached:
                 raise _unavailable(state, error) from error
@@ -144,13 +144,13 @@ class Sources:
             raise UnknownProduct(f"no bars of {product} with a window of {minutes} minutes are known")
         return bars.newest([*cached, *stored], limit), True
 
-    def _first(self, cached: Callable[[], T], stored: Callable[[], T]) -> tuple[T, str]:
+    def _cache_then_storage(self, cached: Callable[[], T], stored: Callable[[], T]) -> tuple[T, str]:
         state = "empty"
         try:
             if found := cached():
                 metrics.FOUND.labels(CACHE).inc()
                 return found, CACHE
-        except CacheAway:
+        except CacheUnavailable:
             state = "unavailable"
         try:
             answer = stored()
@@ -162,7 +162,7 @@ class Sources:
     def _live(self, product: str) -> list[Ratio]:
         newest: dict[str, Ratio] = {}
         found = self._storage.ratios(product, limit=_NEWEST)
-        for ratio in sound(STORAGE, found, lambda one: stored_ratio(one, product)):
+        for ratio in valid(STORAGE, found, lambda one: stored_ratio(one, product)):
             if ratio.ts > newest.get(ratio.expiry, ratio._replace(ts=-1)).ts:
                 newest[ratio.expiry] = ratio
         oldest = max((ratio.ts for ratio in newest.values()), default=0) - LIVE_NS
@@ -170,7 +170,7 @@ class Sources:
 
     def _stored_chain(self, product: str, expiry: str) -> Chain | None:
         raw = self._storage.chain(product, expiry)
-        return next(sound(STORAGE, [raw], lambda one: from_document(one, product, expiry)), None)
+        return next(valid(STORAGE, [raw], lambda one: from_document(one, product, expiry)), None)
 
     def _unknown(self, product: str, expiry: str | None = None) -> NoReturn:
         """Raise the error for data that neither source has; it names the known expiries."""
@@ -178,7 +178,7 @@ class Sources:
         for ask in (self._cache.expiries, self._storage.expiries):
             try:
                 known.update(ask(product))
-            except (CacheAway, StorageFailed):
+            except (CacheUnavailable, StorageFailed):
                 continue  # the list of known expiries is only a hint
         known.discard(expiry or "")
         if expiry is None or not known:
@@ -191,15 +191,15 @@ class Sources:
 
 
 def _unavailable(cache: str, error: StorageFailed) -> SourcesUnavailable:
-    said = (
+    detail = (
         "the cache does not have the data and storage failed"
         if cache == "empty"
         else "the cache is unavailable and storage failed"
     )
-    return SourcesUnavailable(said, cache=cache, storage=error.reason)
+    return SourcesUnavailable(detail, cache=cache, storage=error.reason)
 
 
-def sound(source: str, found: Iterable[U | None], read: Callable[[U], T]) -> Iterator[T]:
+def valid(source: str, found: Iterable[U | None], read: Callable[[U], T]) -> Iterator[T]:
     """Yield `read(value)` for each value of `found` that is not None.
 
     Skips, logs and counts values for which `read` raises Broken: the response consists of the other values.

@@ -1,7 +1,7 @@
-"""The real app on a real Redis; auth and storage are small real HTTP servers made here.
+"""Fixtures: the real app on a real Redis, with small HTTP servers in place of auth and storage.
 
-The storage server is a stub: it answers the contracts' golden documents in storage's shapes, to tokens of
-storage's audience only. The real storage is tested against analytics in tests/integration.
+The storage server is a stub. It returns the contracts' golden documents in the form of storage's responses,
+and accepts only tokens with storage's audience. tests/integration tests analytics against the real storage.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Json = dict[str, Any]
 
 
 class Server(ABC):
-    """A JSON server on a port of its own, until `stop()`."""
+    """An HTTP server with JSON responses on a free port. It runs until `stop()`."""
 
     def __init__(self) -> None:
         outer = self
@@ -62,10 +62,10 @@ class Server(ABC):
 
     @abstractmethod
     def get(self, path: str, headers: dict[str, str]) -> tuple[int, Any]:
-        """Status and JSON of an answer."""
+        """Return the status and the JSON of the response to a GET."""
 
     def post(self, path: str, body: Json) -> tuple[int, Any]:
-        """Status and JSON of an answer to a POST; most servers take none."""
+        """Return the status and the JSON of the response to a POST. By default POST is refused."""
         return 405, {}
 
     def stop(self) -> None:
@@ -74,7 +74,7 @@ class Server(ABC):
 
 
 class Auth(Server):
-    """Publishes the test key and gives analytics tokens for storage."""
+    """Publishes the test key and issues tokens for storage to analytics."""
 
     def get(self, path: str, headers: dict[str, str]) -> tuple[int, Any]:
         return 200, jwks()
@@ -87,7 +87,7 @@ class Auth(Server):
 
 @dataclass
 class Seen:
-    """A call of storage."""
+    """A request that the storage stub received."""
 
     path: str
     query: dict[str, str]
@@ -96,7 +96,7 @@ class Seen:
 
 @dataclass
 class Storage(Server):
-    """A stub of storage over documents as their contracts have them; `fail` replaces every answer."""
+    """A stub of storage that serves documents in their contracts' form. `fail` replaces every response."""
 
     chains: list[Json] = field(default_factory=list)
     bars: list[Json] = field(default_factory=list)
@@ -144,19 +144,19 @@ class Storage(Server):
 
 
 class Cached:
-    """The cache as the enricher fills it, on a real Redis."""
+    """Writes values into a real Redis as the enricher does."""
 
     def __init__(self, url: str) -> None:
         self.redis: Any = redis.Redis.from_url(url)
 
     def chain(self, **changes: Any) -> Json:
-        """The golden chain, changed, in the index and under its key."""
+        """Store the golden chain with `changes` in the index and under its key; return it."""
         chain = example("cache-latest-chain") | changes
         self._keep("chain", chain)
         return chain
 
     def ratio(self, **changes: Any) -> Json:
-        """The golden ratios, changed, in the index and under their key."""
+        """Store the golden ratios with `changes` in the index and under their key; return them."""
         ratio = example("cache-latest-pcr") | changes
         self._keep("pcr", ratio)
         return ratio
@@ -167,7 +167,7 @@ class Cached:
         self.redis.set(f"latest:{kind}:{product}:{expiry}", json.dumps(value))
 
     def bar(self, minutes: int = 1, product: str = "NIFTY", **changes: Any) -> Json:
-        """The golden bar, changed."""
+        """Store the golden bar with `changes`; return it."""
         bar = example("cache-ohlc-bar") | changes
         self.redis.hset(f"ohlc:{product}:{minutes}m", bar["start"], json.dumps(bar))
         return bar
@@ -182,7 +182,7 @@ def auth() -> Iterator[Auth]:
 
 @pytest.fixture
 def storage() -> Iterator[Storage]:
-    """An empty storage."""
+    """The storage stub, without documents."""
     server = Storage()
     yield server
     server.stop()
@@ -205,7 +205,7 @@ def settings(redis_url: str, auth: Auth, storage: Storage) -> Settings:
 
 @pytest.fixture
 def make_client(settings: Settings) -> Callable[..., Client]:
-    """The real app; keyword arguments change its settings."""
+    """Return a function that creates a client of the real app; keyword arguments change settings."""
 
     def make(**changes: Any) -> Client:
         given = settings.model_dump() | changes
@@ -216,7 +216,7 @@ def make_client(settings: Settings) -> Callable[..., Client]:
 
 @pytest.fixture
 def make_get(make_client: Callable[..., Client]) -> Callable[..., Callable[..., TestResponse]]:
-    """A GET with a good token, on an app whose settings the keyword arguments change."""
+    """Return a function that creates a `get`; keyword arguments change the app's settings."""
 
     def make(**changes: Any) -> Callable[..., TestResponse]:
         client = make_client(**changes)
@@ -228,13 +228,13 @@ def make_get(make_client: Callable[..., Client]) -> Callable[..., Callable[..., 
 
 @pytest.fixture
 def get(make_get: Callable[..., Callable[..., TestResponse]]) -> Callable[..., TestResponse]:
-    """GET with a good token."""
+    """Send a GET with a valid token; keyword arguments are the query."""
     return make_get()
 
 
 @pytest.fixture
 def make_stored() -> Callable[..., Json]:
-    """The golden document of a collection, changed and valid."""
+    """Return a function that makes the golden document of a collection, with changes, and validates it."""
 
     def make(name: str, **changes: Any) -> Json:
         document = example(f"document-{name}") | changes

@@ -1,4 +1,4 @@
-"""Bars: what the cache and storage know, merged."""
+"""Bars are merged from the cache and storage."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tests.support.problems import assert_problem
 START = 1_718_963_940
 
 
-def test_the_cached_and_the_stored_bar_are_one(
+def test_a_cached_and_a_stored_bar_of_one_window_are_merged(
     get: Any, cached: Any, storage: Any, make_stored: Callable[..., Any]
 ) -> None:
-    """The golden bar from both sides, newest at the top too, where the original had its only one."""
+    """The newest bar is also at the top level, where the original had its only bar."""
     validator("cache-ohlc-bar").validate(cached.bar())
     storage.bars = [make_stored("ohlc_bars")]
     bar = {"open": 23500.2, "high": 23502.0, "low": 23499.9, "close": 23501.1}
@@ -35,10 +35,10 @@ def test_the_cached_and_the_stored_bar_are_one(
     assert storage.seen[0].query == {"window": "1", "limit": "100"}
 
 
-def test_what_one_side_saw_first_or_last_wins(
+def test_the_first_open_and_the_last_close_of_both_sources_win(
     get: Any, cached: Any, storage: Any, make_stored: Callable[..., Any]
 ) -> None:
-    """A cache that began in the middle of a window, a store that is a moment behind."""
+    """The cache lacks the start of the window, and storage lacks the end."""
     early, late = "1718963940000000000", "1718963999500000000"
     tail = "-0000000003-000000000000001"
     cached.bar(
@@ -56,7 +56,7 @@ def test_what_one_side_saw_first_or_last_wins(
 def test_closed_bars_come_from_storage_newest_first(
     get: Any, cached: Any, storage: Any, make_stored: Callable[..., Any]
 ) -> None:
-    """The current one from the cache, older ones from storage, each window once."""
+    """The current bar comes from the cache, older ones from storage, and each window appears once."""
     cached.bar()
     storage.bars = [make_stored("ohlc_bars", start=f"2024-06-21T09:{minute}:00Z") for minute in (56, 57, 59)]
     storage.bars.append(make_stored("ohlc_bars", window_minutes=5))
@@ -67,21 +67,21 @@ def test_closed_bars_come_from_storage_newest_first(
 
 @pytest.mark.parametrize("minutes", [1, 5, 15, 60])
 def test_every_length_has_its_own_bars(get: Any, cached: Any, minutes: int) -> None:
-    """`window` says which."""
+    """`window` selects the length."""
     start = START // (60 * minutes) * 60 * minutes
     cached.bar(minutes, start=start, close=float(minutes))
     answer = get("/ohlc/NIFTY", window=minutes).json
     assert (answer["window_minutes"], answer["close"]) == (minutes, float(minutes))
 
 
-def test_five_minutes_unless_said(get: Any, cached: Any) -> None:
-    """As in the original."""
+def test_the_default_window_is_five_minutes(get: Any, cached: Any) -> None:
+    """The default is the original's."""
     cached.bar(5, start=START - 240)
     assert get("/ohlc/NIFTY").json["window"] == "5m"
 
 
 def test_enough_cached_bars_need_no_storage(get: Any, cached: Any, storage: Any) -> None:
-    """More than asked for: only the oldest cached bar can have begun before the cache did."""
+    """Only the oldest cached bar can be incomplete, so more bars than the limit are enough."""
     for number in range(4):
         cached.bar(start=START - 60 * number)
     assert get("/ohlc/NIFTY", window=1, limit=3).json["count"] == 3
@@ -92,14 +92,14 @@ def test_enough_cached_bars_need_no_storage(get: Any, cached: Any, storage: Any)
 
 @pytest.mark.parametrize(("limit", "asked"), [("0", "1"), ("-3", "1"), ("5000", "1000")])
 def test_a_limit_is_clamped(get: Any, cached: Any, storage: Any, limit: str, asked: str) -> None:
-    """1 to 1000."""
+    """Limits are clamped to 1..1000."""
     cached.bar()
     assert get("/ohlc/NIFTY", window=1, limit=limit).status_code == 200
     assert storage.seen[0].query["limit"] == asked
 
 
-def test_without_storage_the_cached_bars_say_that_they_are_not_all(make_get: Any, cached: Any) -> None:
-    """Better some than none, as long as it is said."""
+def test_without_storage_the_cached_bars_are_marked_incomplete(make_get: Any, cached: Any) -> None:
+    """The response has the cached bars and is marked as incomplete."""
     cached.bar()
     get = make_get(storage_url=f"http://127.0.0.1:{free_port()}")
     answer = get("/ohlc/NIFTY", window=1).json
@@ -110,7 +110,7 @@ def test_without_storage_the_cached_bars_say_that_they_are_not_all(make_get: Any
 def test_without_a_cache_storage_has_all_bars(
     make_get: Any, storage: Any, make_stored: Callable[..., Any]
 ) -> None:
-    """The enricher stores before it caches."""
+    """The enricher stores data before it caches it, so storage has every bar."""
     storage.bars = [make_stored("ohlc_bars")]
     get = make_get(redis_url=f"redis://127.0.0.1:{free_port()}/0")
     answer = get("/ohlc/NIFTY", window=1).json
@@ -129,20 +129,20 @@ def test_without_a_cache_storage_has_all_bars(
     ],
 )
 def test_a_bar_that_breaks_its_contract_is_left_out(get: Any, cached: Any, changes: dict[str, Any]) -> None:
-    """A bar with a price missing is no bar."""
+    """A bar is usable only with all its fields."""
     cached.bar(start=START - 60)
     cached.bar(**changes)
     assert get("/ohlc/NIFTY", window=1).json["count"] == 1
 
 
 def test_no_bars_anywhere_is_not_found(get: Any) -> None:
-    """An empty list would say that the product exists."""
+    """An empty list would imply that the product exists."""
     body = assert_problem(get("/ohlc/NIFTY", window=15), 404, "unknown_product")
     assert body["detail"] == "no bars of NIFTY with a window of 15 minutes are known"
 
 
 def test_the_golden_bar_is_the_golden_document() -> None:
-    """Otherwise these tests would merge two different bars."""
+    """The two golden examples are the same bar, so these tests merge the same bar."""
     names = ("open", "high", "low", "close", "open_order", "close_order")
     bar, document = example("cache-ohlc-bar"), example("document-ohlc_bars")
     assert {name: bar[name] for name in names} == {name: document[name] for name in names}

@@ -1,4 +1,4 @@
-"""Max pain and build-up, from the cached chain and from the stored one."""
+"""Max pain and build-up, from cached and from stored chains."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ KINDS = ("long_buildup", "short_buildup", "long_unwinding", "short_covering", "n
 
 
 def legs(chain: dict[str, Any], side: str, **columns: Any) -> dict[str, Any]:
-    """The chain's columns of a side, some changed."""
+    """Return the columns of the chain's calls or puts, some of them replaced."""
     return {**chain[side], **columns}
 
 
 def test_max_pain_of_the_golden_chain(get: Any, cached: Any, storage: Any) -> None:
-    """The enricher's strike, and its distance from the spot in the price and in percent."""
+    """The response has the enricher's strike and its distance from the spot in price and percent."""
     chain = cached.chain()
     answer = get("/max-pain/NIFTY", expiry=EXPIRY).json
     assert answer == {
@@ -45,7 +45,7 @@ def test_max_pain_of_the_golden_chain(get: Any, cached: Any, storage: Any) -> No
 def test_the_stored_chain_gives_the_same_answer(
     get: Any, cached: Any, storage: Any, make_stored: Callable[..., Any], path: str
 ) -> None:
-    """Columns of the cache and rows of storage are one chain."""
+    """The cached and the stored form of a chain give equal responses."""
     cached.chain()
     from_cache = get(path, expiry=EXPIRY).json
     cached.redis.flushall()
@@ -84,7 +84,7 @@ def test_the_stored_chain_gives_the_same_answer(
 def test_a_field_that_is_missing_is_null_with_a_reason(
     get: Any, cached: Any, changes: dict[str, Any], reasons: dict[str, str]
 ) -> None:
-    """The rest of the answer stays."""
+    """The other fields keep their values."""
     cached.chain(**changes)
     answer = get("/max-pain/NIFTY", expiry=EXPIRY).json
     assert answer["reasons"] == reasons
@@ -93,14 +93,14 @@ def test_a_field_that_is_missing_is_null_with_a_reason(
 
 @pytest.mark.parametrize("value", [0, -1.0, 1e16, 10**300, True, [], "1"])
 def test_a_price_that_cannot_be_one_is_missing(get: Any, cached: Any, value: Any) -> None:
-    """Whatever stands in the cache, no answer repeats it as a number."""
+    """An impossible price in the cache becomes null with a reason."""
     cached.chain(spot_price=value)
     answer = get("/max-pain/NIFTY", expiry=EXPIRY).json
     assert (answer["spot_price"], answer["reasons"]["spot_price"]) == (None, "missing")
 
 
 def test_open_interest_in_at_and_out_of_the_money(get: Any, cached: Any) -> None:
-    """By the spot; `atm` is within 1 % of it and overlaps the two others, as in the original."""
+    """The spot decides; `atm` is within 1 % of it and overlaps the two others, as in the original."""
     chain = cached.chain()
     columns = {"open_interest": [1, 10, 100, 1000]}
     strikes = [23000.0, 23400.0, 23600.0, 24000.0]
@@ -111,7 +111,7 @@ def test_open_interest_in_at_and_out_of_the_money(get: Any, cached: Any) -> None
 
 
 def test_build_up_by_strike_and_by_kind(get: Any, cached: Any) -> None:
-    """Each kind has its strikes, their open interest and its change; what is not known is counted apart."""
+    """Each kind has its strikes, open interest and change; unknown kinds have totals of their own."""
     chain = cached.chain()
     kinds = [
         "long_buildup",
@@ -150,7 +150,7 @@ def test_build_up_by_strike_and_by_kind(get: Any, cached: Any) -> None:
 
 
 def test_a_sum_over_something_unknown_is_unknown(get: Any, cached: Any) -> None:
-    """Never the sum of the rest; a column of the wrong length counts as not there."""
+    """A sum with an unknown term is null, and a column of the wrong length counts as missing."""
     chain = cached.chain()
     cached.chain(
         calls=legs(chain, "calls", open_interest=[1, None], buildup=["neutral"]),
@@ -185,7 +185,7 @@ def test_a_sum_over_something_unknown_is_unknown(get: Any, cached: Any) -> None:
 def test_a_cached_chain_that_breaks_its_contract_is_not_used(
     get: Any, cached: Any, storage: Any, make_stored: Callable[..., Any], changes: dict[str, Any]
 ) -> None:
-    """Storage's is; a number under a wrong name or of no known time is a wrong number."""
+    """Storage's chain is used instead, because the cached numbers may belong to another chain."""
     product = changes.pop("product_of_key", "NIFTY")
     expiry = changes.pop("expiry_of_key", EXPIRY)
     cached.chain(**changes)
@@ -202,12 +202,12 @@ def test_a_cached_chain_that_breaks_its_contract_is_not_used(
 def test_a_cached_value_that_is_no_json_object_is_not_used(
     get: Any, cached: Any, storage: Any, make_stored: Callable[..., Any], text: bytes
 ) -> None:
-    """It counts as not there."""
+    """A value that is not a JSON object counts as absent, and storage is read."""
     cached.redis.set(f"latest:chain:NIFTY:{EXPIRY}", text)
     storage.chains = [make_stored("option_chains")]
     assert get("/max-pain/NIFTY", expiry=EXPIRY).json["source"] == "storage"
 
 
 def test_the_golden_chain_keeps_its_contract(cached: Any) -> None:
-    """What these tests put into the cache is what the enricher puts there."""
+    """These tests cache the same form of chain as the enricher."""
     validator("cache-latest-chain").validate(cached.chain())

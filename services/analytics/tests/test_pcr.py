@@ -1,4 +1,4 @@
-"""Put/call ratios: newest and history."""
+"""Put/call ratios: the newest and the history."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DAY = 86_400 * 10**9
 
 
 def test_the_newest_ratios_of_an_expiry(get: Any, cached: Any, storage: Any) -> None:
-    """From the cache alone; at the top and, as in the original, the object `latest`."""
+    """They come from the cache alone, at the top level and in the object `latest`, as in the original."""
     golden = cached.ratio()
     answer = get("/pcr/NIFTY", expiry="2024-06-27").json
     assert answer == {
@@ -34,7 +34,7 @@ def test_the_newest_ratios_of_an_expiry(get: Any, cached: Any, storage: Any) -> 
 
 
 def test_the_newest_ratios_of_every_live_expiry(get: Any, cached: Any) -> None:
-    """A list, so that the original's `.latest[0]` works; an expiry whose value is gone is not live."""
+    """`latest` is a list, for clients that read `.latest[0]`; an expiry without a value is not live."""
     cached.ratio(expiry="2024-07-04", pcr_oi=1.25)
     cached.ratio()
     cached.ratio(expiry="2024-06-20")
@@ -47,7 +47,7 @@ def test_the_newest_ratios_of_every_live_expiry(get: Any, cached: Any) -> None:
 
 
 def test_the_recorded_chain_has_its_published_ratios(get: Any, cached: Any) -> None:
-    """NIFTY 2024-06-27 at the close of 2024-06-21: 0.9155 and 0.9808, to four places."""
+    """NIFTY 2024-06-27 at the close of 2024-06-21 has 0.9155 and 0.9808, to four decimals."""
     totals = {name: {"C": 0, "P": 0} for name in ("oi", "vol")}
     with RECORDING.open() as file:
         for row in csv.DictReader(file):
@@ -74,10 +74,10 @@ def test_the_recorded_chain_has_its_published_ratios(get: Any, cached: Any) -> N
         ({"total_put_oi": 1.5}, "total_put_oi", "missing"),
     ],
 )
-def test_what_is_not_there_is_null_with_a_reason(
+def test_an_unknown_value_is_null_with_a_reason(
     get: Any, cached: Any, changes: dict[str, Any], name: str, reason: str
 ) -> None:
-    """Never 0, never a guess."""
+    """An unknown value is null, never 0 or a guess."""
     cached.ratio(**changes)
     answer = get("/pcr/NIFTY", expiry="2024-06-27").json
     assert (answer["latest"][name], answer["latest"]["reasons"]) == (None, {name: reason})
@@ -86,7 +86,7 @@ def test_what_is_not_there_is_null_with_a_reason(
 def test_history_comes_from_storage_newest_first(
     get: Any, cached: Any, storage: Any, make_stored: Callable[..., Any]
 ) -> None:
-    """Only if asked for; rounded like the newest; a hundred unless said."""
+    """It appears only on request, is rounded like the newest ratios, and has 100 entries by default."""
     cached.ratio()
     for number, ratio in ((1, 0.91548), (2, None)):
         storage.chains.append(make_stored("option_chains", ts=TS + number, pcr_oi=ratio))
@@ -118,7 +118,7 @@ def test_history_comes_from_storage_newest_first(
 def test_bounds_of_the_history_are_clamped(
     get: Any, cached: Any, storage: Any, given: dict[str, str], asked: dict[str, str]
 ) -> None:
-    """1 to 1000 ratios, times within the contracts'; each implies the wish for a history."""
+    """Limits and times are clamped to their ranges, and each of these parameters requests a history."""
     cached.ratio()
     answer = get("/pcr/NIFTY", **given)
     assert answer.status_code == 200
@@ -129,7 +129,7 @@ def test_bounds_of_the_history_are_clamped(
 def test_without_a_cached_value_storage_answers(
     get: Any, storage: Any, make_stored: Callable[..., Any]
 ) -> None:
-    """Its ratios come without totals, which says so; live is what had a chain within a day of the newest."""
+    """Stored ratios have no totals; an expiry is live if its last chain is within a day of the newest."""
     storage.chains = [
         make_stored("option_chains", ts=TS),
         make_stored("option_chains", ts=TS - 1, pcr_oi=0.5),

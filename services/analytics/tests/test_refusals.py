@@ -1,4 +1,4 @@
-"""What analytics refuses, and how it says so."""
+"""Invalid requests are refused with problem responses."""
 
 from __future__ import annotations
 
@@ -47,41 +47,41 @@ BAD = [
 
 @pytest.mark.parametrize(("path", "query", "field"), BAD)
 def test_a_bad_parameter_is_named(get: Any, path: str, query: dict[str, str], field: str) -> None:
-    """400 with the field and its rule, never a guess at what was meant."""
+    """The response is 400 with the field and its rule."""
     body = assert_problem(get(path, **query), 400, "bad_input")
     assert [each["field"] for each in body["errors"]] == [field]
     assert body["detail"].startswith(f"{field}: ")
 
 
 def test_every_bad_parameter_is_named_at_once(get: Any) -> None:
-    """A caller repairs a request in one go."""
+    """A client can correct all its errors at once."""
     body = assert_problem(get("/pcr/NIFTY", limit="x", expiry="x", colour="red"), 400, "bad_input")
     assert {each["field"] for each in body["errors"]} == {"limit", "expiry", "colour"}
 
 
 def test_a_parameter_given_twice_is_refused(get: Any) -> None:
-    """Two values of one filter have no meaning."""
+    """It is unclear which of two values applies."""
     body = assert_problem(get("/ohlc/NIFTY?window=1&window=5"), 400, "bad_input")
     assert body["errors"] == [{"field": "window", "rule": "must be given once"}]
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/nothing"])
 def test_no_route_answers_without_a_token(make_client: Any, path: str) -> None:
-    """Internal does not mean open."""
+    """Internal services require a token too."""
     answer = make_client().get(path)
     assert_problem(answer, 401, "unauthorized")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize("audience", ["deltastream-api", "storage", "logging"])
-def test_a_token_for_somebody_else_is_refused(make_client: Any, audience: str) -> None:
-    """A user's token, or another service's, opens nothing here."""
+def test_a_token_for_another_audience_is_refused(make_client: Any, audience: str) -> None:
+    """A token for another audience is not valid here."""
     headers = {"Authorization": f"Bearer {access_token(audience)}"}
     assert_problem(make_client().get("/pcr/NIFTY", headers=headers), 401, "unauthorized")
 
 
-def test_without_keys_no_token_can_be_judged(make_client: Any) -> None:
-    """An outage of auth is 503, not a refusal: the caller's token may be good."""
+def test_without_keys_no_token_can_be_verified(make_client: Any) -> None:
+    """An outage of auth gives 503, not 401, because the client's token may be valid."""
     client = make_client(auth_url=f"http://127.0.0.1:{free_port()}")
     headers = {"Authorization": f"Bearer {access_token('analytics')}"}
     body = assert_problem(client.get("/pcr/NIFTY", headers=headers), 503, "upstream_unavailable")
@@ -89,7 +89,7 @@ def test_without_keys_no_token_can_be_judged(make_client: Any) -> None:
 
 
 def test_an_unknown_path_and_a_wrong_method_are_problems_too(get: Any, make_client: Any) -> None:
-    """Every error has the same shape."""
+    """Every error has the same form."""
     assert_problem(get("/nothing"), 404, "not_found")
     headers = {"Authorization": f"Bearer {access_token('analytics')}"}
     answer = make_client().post("/pcr/NIFTY", headers=headers)
@@ -97,8 +97,8 @@ def test_an_unknown_path_and_a_wrong_method_are_problems_too(get: Any, make_clie
     assert "GET" in answer.headers["Allow"]
 
 
-def test_a_failure_of_ours_tells_nothing(get: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The text of an exception stays in the logs."""
+def test_an_internal_error_does_not_reveal_its_cause(get: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text of an exception appears only in the logs."""
 
     def fail(*_args: object) -> None:
         raise RuntimeError("secret")

@@ -1,4 +1,4 @@
-"""Where answers come from when something is missing or away, and what is never asked."""
+"""Data comes from the cache or from storage, whichever is available."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.contracts import example
 from tests.support.problems import assert_problem
 from tests.support.tokens import access_token
 
-from analytics.cache import Cache, CacheAway, connect
+from analytics.cache import Cache, CacheUnavailable, connect
 
 EXPIRY = "2024-06-27"
 ROUTES = [
@@ -29,28 +29,32 @@ ROUTES = [
 
 
 def nowhere(scheme: str = "http") -> str:
-    """A URL that refuses connections."""
+    """Return a URL at which connections are refused."""
     return f"{scheme}://127.0.0.1:{free_port()}"
 
 
 @pytest.fixture
 def filled(storage: Any, make_stored: Callable[..., Any]) -> Any:
-    """A storage that has the golden chain and bar."""
+    """The storage stub with the golden chain and bar."""
     storage.chains, storage.bars = [make_stored("option_chains")], [make_stored("ohlc_bars")]
     return storage
 
 
 @pytest.mark.parametrize(("path", "query"), ROUTES)
-def test_redis_away_means_storage(make_get: Any, filled: Any, path: str, query: dict[str, str]) -> None:
-    """Every route answers without the cache."""
+def test_without_redis_data_comes_from_storage(
+    make_get: Any, filled: Any, path: str, query: dict[str, str]
+) -> None:
+    """Every route works without Redis."""
     answer = make_get(redis_url=nowhere("redis"))(path, **query)
     assert answer.status_code == 200, answer.text
     assert answer.json.get("source", "storage") == "storage"
 
 
 @pytest.mark.parametrize(("path", "query"), ROUTES)
-def test_storage_away_means_the_cache(make_get: Any, cached: Any, path: str, query: dict[str, str]) -> None:
-    """Every route answers without storage, from what the enricher cached."""
+def test_without_storage_data_comes_from_the_cache(
+    make_get: Any, cached: Any, path: str, query: dict[str, str]
+) -> None:
+    """Every route works without storage, from cached values."""
     cached.chain()
     cached.ratio()
     cached.bar()
@@ -60,8 +64,8 @@ def test_storage_away_means_the_cache(make_get: Any, cached: Any, path: str, que
 
 
 @pytest.mark.parametrize(("path", "query"), ROUTES)
-def test_both_away_is_said(make_get: Any, path: str, query: dict[str, str]) -> None:
-    """503 with a code of its own; not a 404, since nobody could look."""
+def test_without_both_sources_the_response_is_503(make_get: Any, path: str, query: dict[str, str]) -> None:
+    """The response is 503, not 404, because no source could be read."""
     get = make_get(redis_url=nowhere("redis"), storage_url=nowhere())
     body = assert_problem(get(path, **query), 503, "sources_unavailable")
     assert (body["cache"], body["storage"]) == ("unavailable", "unavailable")
@@ -69,10 +73,10 @@ def test_both_away_is_said(make_get: Any, path: str, query: dict[str, str]) -> N
 
 
 @pytest.mark.parametrize(("path", "query"), ROUTES)
-def test_an_empty_cache_alone_proves_nothing(
+def test_an_empty_cache_without_storage_is_503(
     make_get: Any, cached: Any, path: str, query: dict[str, str]
 ) -> None:
-    """It forgets after a day, so with storage away nothing is called unknown."""
+    """Cached values expire after a day, so without storage the data may still exist."""
     body = assert_problem(make_get(storage_url=nowhere())(path, **query), 503, "sources_unavailable")
     assert body["cache"] == "empty"
 
@@ -90,30 +94,30 @@ def test_an_empty_cache_alone_proves_nothing(
         ((200, {"chains": [1]}), "invalid"),
     ],
 )
-def test_an_answer_of_storage_that_is_none(get: Any, storage: Any, fail: Any, reason: str) -> None:
-    """It counts as away, and says how."""
+def test_an_unusable_response_of_storage_is_a_failure(get: Any, storage: Any, fail: Any, reason: str) -> None:
+    """An unusable response counts as a failure, and the error names the reason."""
     storage.fail = fail
     body = assert_problem(get("/max-pain/NIFTY", expiry=EXPIRY), 503, "sources_unavailable")
     assert body["storage"] == reason
 
 
 def test_a_history_needs_storage(make_get: Any, cached: Any) -> None:
-    """It was asked for, so an answer without it would be another answer."""
+    """The request asks for the history, so a response without it would be wrong."""
     cached.ratio()
     get = make_get(storage_url=nowhere())
     assert_problem(get("/pcr/NIFTY", history="true"), 503, "storage_unavailable")
     assert get("/pcr/NIFTY").status_code == 200
 
 
-def test_without_a_token_of_auth_storage_is_not_asked(make_get: Any, filled: Any) -> None:
-    """A secret that auth does not know; the cache still answers."""
+def test_without_a_token_from_auth_storage_is_not_called(make_get: Any, filled: Any) -> None:
+    """auth rejects the secret, so analytics has no token and sends storage no request."""
     get = make_get(service_client_secret="not-the-secret")
     body = assert_problem(get("/pcr/NIFTY"), 503, "sources_unavailable")
     assert (body["storage"], filled.seen) == ("no_token", [])
 
 
 def test_calls_of_storage_carry_the_request(make_client: Any, filled: Any) -> None:
-    """Its id and trace, so that one search finds both services' lines; and our token, not the caller's."""
+    """Calls carry the request id and trace, to correlate logs, and analytics' token, not the client's."""
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     token = access_token("analytics")
     headers = {"Authorization": f"Bearer {token}", "X-Request-ID": "r-17", "traceparent": trace}
@@ -124,7 +128,7 @@ def test_calls_of_storage_carry_the_request(make_client: Any, filled: Any) -> No
 
 
 def test_an_unknown_product_is_not_found(get: Any) -> None:
-    """Neither source has it."""
+    """Both sources were read, and neither has the product."""
     for path, query in ROUTES[:-1]:
         body = assert_problem(get(path, **query), 404, "unknown_product")
         assert body["detail"] == "no option chain of NIFTY is known"
@@ -133,7 +137,7 @@ def test_an_unknown_product_is_not_found(get: Any) -> None:
 def test_an_unknown_expiry_is_not_found_and_the_known_ones_are_named(
     get: Any, cached: Any, filled: Any
 ) -> None:
-    """Those of the cache and those of storage."""
+    """The error lists the expiries of the cache and of storage."""
     cached.chain(expiry="2024-07-04")
     for path in ("/pcr/NIFTY", "/max-pain/NIFTY", "/oi-buildup/NIFTY"):
         body = assert_problem(get(path, expiry="2024-08-01"), 404, "unknown_expiry")
@@ -144,14 +148,14 @@ def test_an_unknown_expiry_is_not_found_and_the_known_ones_are_named(
 
 
 def test_a_product_with_an_ampersand_reaches_storage(get: Any, storage: Any, make_stored: Any) -> None:
-    """Percent-encoded on the way."""
+    """The product is percent-encoded in storage's URL."""
     storage.chains = [make_stored("option_chains", product="M&M")]
     assert get("/pcr/M%26M").json["latest"][0]["product"] == "M&M"
     assert storage.seen[0].path == "/pcr/M%26M"
 
 
 def test_redis_is_never_searched(get: Any, cached: Any, filled: Any) -> None:
-    """KEYS and SCAN read the whole database; the index makes them needless."""
+    """KEYS and SCAN would read the whole database; analytics uses the index instead."""
     cached.redis.config_resetstat()
     for path, query in ROUTES:
         get(path, **query)
@@ -166,7 +170,7 @@ def test_redis_is_never_searched(get: Any, cached: Any, filled: Any) -> None:
 
 
 def test_after_an_outage_the_cache_is_used_again(make_get: Any, filled: Any, own_redis: RedisServer) -> None:
-    """Without a restart of ours."""
+    """analytics needs no restart."""
     get = make_get(redis_url=own_redis.url())
     assert get("/pcr/NIFTY").json["source"] == "storage"
     own_redis.kill()
@@ -178,30 +182,30 @@ def test_after_an_outage_the_cache_is_used_again(make_get: Any, filled: Any, own
     wait_until(lambda: get("/pcr/NIFTY").json["source"] == "cache", "the cache answers again")
 
 
-def test_a_redis_that_is_away_is_left_alone_for_a_moment() -> None:
-    """One question a second finds out; the others go to storage at once."""
+def test_an_unavailable_redis_is_not_called_during_the_cooldown() -> None:
+    """After a failure analytics does not call Redis for `cooldown_s`; it reads storage immediately."""
     now = [100.0]
-    cache = Cache(connect(nowhere("redis"), connections=1), rest_s=1.0, clock=lambda: now[0])
+    cache = Cache(connect(nowhere("redis"), connections=1), cooldown_s=1.0, clock=lambda: now[0])
 
-    def asked() -> float:
+    def failures() -> float:
         before = REGISTRY.get_sample_value("analytics_cache_away_total") or 0
-        with pytest.raises(CacheAway):
+        with pytest.raises(CacheUnavailable):
             cache.ratio("NIFTY", EXPIRY)
         return (REGISTRY.get_sample_value("analytics_cache_away_total") or 0) - before
 
-    assert [asked(), asked()] == [1, 0]
+    assert [failures(), failures()] == [1, 0]
     now[0] += 1.0
-    assert [asked(), asked()] == [1, 0]
+    assert [failures(), failures()] == [1, 0]
 
 
 @pytest.mark.parametrize(
     ("redis_up", "storage_up"), [(True, True), (True, False), (False, True), (False, False)]
 )
 def test_ready_while_one_of_the_two_answers(make_client: Any, redis_up: bool, storage_up: bool) -> None:
-    """Either is enough to serve."""
-    away = {} if redis_up else {"redis_url": nowhere("redis")}
-    away |= {} if storage_up else {"storage_url": nowhere()}
-    client = make_client(**away)
+    """Either source is enough to serve."""
+    unavailable = {} if redis_up else {"redis_url": nowhere("redis")}
+    unavailable |= {} if storage_up else {"storage_url": nowhere()}
+    client = make_client(**unavailable)
     ready = client.get("/readyz")
     assert ready.status_code == (200 if redis_up or storage_up else 503)
     assert ready.json["checks"] == {"cache_or_storage": "ok" if redis_up or storage_up else "unavailable"}

@@ -1,4 +1,4 @@
-"""Settings and the process."""
+"""Settings from the environment, and the gunicorn process."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_bad_value_stops_the_start(name: str, value: str, monkeypatch: Any, capsys: Any) -> None:
-    """One line names variable and rule, and no secret."""
+    """One line names the variable and the rule, and contains no secret."""
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as stopped:
         load()
-    said = capsys.readouterr().err
+    output = capsys.readouterr().err
     assert stopped.value.code == 2
-    assert said.startswith(f"{name}=")
-    assert said.count("\n") == 1
-    assert "pw" not in said
+    assert output.startswith(f"{name}=")
+    assert output.count("\n") == 1
+    assert "pw" not in output
 
 
 def test_the_secret_must_be_set(monkeypatch: Any, capsys: Any) -> None:
-    """Without it storage cannot be asked."""
+    """analytics needs the secret to get tokens for storage."""
     monkeypatch.delenv("SERVICE_CLIENT_SECRET")
     with pytest.raises(SystemExit):
         load()
     assert "SERVICE_CLIENT_SECRET: must be set" in capsys.readouterr().err
 
 
-def test_a_secret_may_come_as_a_file(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
-    """The file wins; one that is not there stops the start."""
+def test_a_secret_can_come_from_a_file(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    """The file takes precedence over the variable; a missing file stops the start."""
     (tmp_path / "secret").write_text("from the file\n")
     (tmp_path / "redis").write_text("redis://file:6379/0\n")
     monkeypatch.setenv("SERVICE_CLIENT_SECRET_FILE", str(tmp_path / "secret"))
@@ -72,13 +72,13 @@ def test_a_secret_may_come_as_a_file(tmp_path: Path, monkeypatch: Any, capsys: A
 
 
 def test_every_setting_is_in_the_readme() -> None:
-    """Docs that miss a knob are wrong docs."""
+    """The README documents every setting."""
     text = (SERVICE / "README.md").read_text()
     assert not [name for name in Settings.model_fields if f"`{name.upper()}`" not in text]
 
 
 def test_gunicorn_serves_and_ends_cleanly(redis_url: str, auth: Any, tmp_path: Path) -> None:
-    """Ready, an answer from the cache of the forked worker, and 0 on SIGTERM."""
+    """The service becomes ready, its forked worker answers, and SIGTERM ends it with status 0."""
     settings = {
         "REDIS_URL": redis_url,
         "AUTH_URL": auth.url,
@@ -88,6 +88,6 @@ def test_gunicorn_serves_and_ends_cleanly(redis_url: str, auth: Any, tmp_path: P
     with gunicorn(SERVICE, tmp_path / "log", **settings) as service:
         wait_until(service.ready, "analytics is ready")
         headers = {"Authorization": f"Bearer {access_token('analytics')}"}
-        assert service.get("/pcr/NIFTY", **headers)[0] == 503  # an empty cache, and no storage
+        assert service.get("/pcr/NIFTY", **headers)[0] == 503  # the cache is empty and storage is unavailable
         service.process.terminate()
         assert service.process.wait(30) == 0

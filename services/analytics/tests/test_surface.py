@@ -1,4 +1,4 @@
-"""The surface: smiles as quoted, and five seconds of cache."""
+"""The volatility surface: smiles as quoted, cached for five seconds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TS = 1_718_963_999_000_000_000
 
 
 def without_extras(answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer without what is added to the cached form."""
+    """Return the response without the fields that the cached form lacks."""
     for smile in answer["expiries"]:
         del smile["ivs"], smile["reasons"]
     return answer
@@ -31,7 +31,7 @@ def smile_of(get: Any, **query: Any) -> dict[str, Any]:
 
 
 def test_the_golden_chain_gives_the_golden_surface(get: Any, cached: Any, storage: Any) -> None:
-    """The contract's own example, and with it the out-of-the-money side."""
+    """The response is the contract's example plus the out-of-the-money volatilities."""
     cached.chain()
     answer = get("/volatility-surface/NIFTY").json
     assert (answer["expiries"][0]["ivs"], answer["expiries"][0]["reasons"]) == ([0.106, None], {})
@@ -40,7 +40,7 @@ def test_the_golden_chain_gives_the_golden_surface(get: Any, cached: Any, storag
 
 
 def test_every_live_expiry_is_there_in_order(get: Any, cached: Any) -> None:
-    """The time of the surface is that of its newest smile."""
+    """Expiries are ascending, and the surface has the time of its newest smile."""
     cached.chain(expiry="2024-07-04", ts=TS + 10**9)
     cached.chain()
     answer = get("/volatility-surface/NIFTY").json
@@ -48,8 +48,8 @@ def test_every_live_expiry_is_there_in_order(get: Any, cached: Any) -> None:
     assert answer["timestamp"] == "2024-06-21T10:00:00.000Z"
 
 
-def test_the_side_out_of_the_money_is_by_the_forward(get: Any, cached: Any) -> None:
-    """Puts below the forward, calls from it on; the spot decides nothing."""
+def test_the_forward_decides_which_side_is_out_of_the_money(get: Any, cached: Any) -> None:
+    """Puts below the forward, calls from the forward on; the spot has no influence."""
     chain = cached.chain()
     strikes = [23400.0, 23465.65, 23500.0, 23550.0]
     cached.chain(
@@ -63,8 +63,8 @@ def test_the_side_out_of_the_money_is_by_the_forward(get: Any, cached: Any) -> N
     assert (smile["num_quotes"], smile["avg_iv"]) == (6, pytest.approx(1.03 / 6))
 
 
-def test_without_a_forward_there_is_no_such_side(get: Any, cached: Any) -> None:
-    """Null with a reason, at the smile and at each strike."""
+def test_without_a_forward_no_side_is_out_of_the_money(get: Any, cached: Any) -> None:
+    """Without a forward, `ivs` is null, with a reason for the smile and for each strike."""
     chain = cached.chain()
     none = {"iv": [None, None], "iv_reason": ["no_forward", "no_quote"]}
     cached.chain(forward=None, atm_iv=None, calls=chain["calls"] | none, puts=chain["puts"] | none)
@@ -89,7 +89,7 @@ def test_without_a_forward_there_is_no_such_side(get: Any, cached: Any) -> None:
 def test_a_chain_without_what_a_smile_needs_is_left_out(
     get: Any, cached: Any, changes: dict[str, Any]
 ) -> None:
-    """The others stay; with none left there is no surface."""
+    """The other chains remain; without any there is no surface."""
     cached.chain(**changes)
     cached.chain(expiry="2024-07-04")
     broken = ("analytics_broken_values_total", {"source": "surface"})
@@ -100,10 +100,8 @@ def test_a_chain_without_what_a_smile_needs_is_left_out(
     assert_problem(get("/volatility-surface/NIFTY"), 404, "unknown_product")
 
 
-def test_a_surface_is_kept_and_keeps_its_contract(
-    get: Any, cached: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Under volatility_surface:{P}, for five seconds (made long here, so that no test waits for it)."""
+def test_a_surface_is_cached_by_its_contract(get: Any, cached: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is cached for five seconds; this test sets a longer TTL, so that it cannot expire here."""
     assert cache.SURFACE_S == 5
     monkeypatch.setattr(cache, "SURFACE_S", 5000)
     cached.chain()
@@ -117,8 +115,8 @@ def test_a_surface_is_kept_and_keeps_its_contract(
     assert smile_of(get)["atm_iv"] == 0.5
 
 
-def test_a_kept_surface_of_another_shape_is_made_anew(get: Any, cached: Any) -> None:
-    """A release that changes the shape does not answer with the old one's."""
+def test_a_cached_surface_of_another_shape_is_computed_again(get: Any, cached: Any) -> None:
+    """After an upgrade, a cached surface of the previous release is not returned."""
     cached.chain()
     for other in ('{"product": "NIFTY"}', '{"expiries": [{"expiry": "x"}]}', '{"expiries": 5}', "5"):
         cached.redis.set(KEY, other)
@@ -128,7 +126,7 @@ def test_a_kept_surface_of_another_shape_is_made_anew(get: Any, cached: Any) -> 
 def test_without_cached_chains_storage_gives_the_same_surface(
     get: Any, cached: Any, storage: Any, make_stored: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of every expiry that is live there; and it is kept like the other."""
+    """It has every expiry that is live in storage, and it is cached too."""
     monkeypatch.setattr(cache, "SURFACE_S", 5000)
     storage.chains = [
         make_stored("option_chains"),
@@ -137,7 +135,7 @@ def test_without_cached_chains_storage_gives_the_same_surface(
     ]
     answer = get("/volatility-surface/NIFTY").json
     assert [smile["expiry"] for smile in answer["expiries"]] == ["2024-06-27", "2024-07-04"]
-    assert len(storage.seen) == 3  # for the expiries and for a chain of each that is live
+    assert len(storage.seen) == 3  # one for the expiries, and one per live expiry for its chain
     assert get("/volatility-surface/NIFTY").json == answer
     assert len(storage.seen) == 3
     answer = without_extras(answer)

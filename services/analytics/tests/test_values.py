@@ -1,4 +1,4 @@
-"""Reading what others wrote."""
+"""Values from other services are read with strict types."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from analytics.domain.values import epoch_seconds, number, rfc3339, rfc3339_ns, 
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, None, "1", [1], 2e15])
-def test_what_is_no_number_is_none(value: object) -> None:
-    """No infinity, no NaN, no truth value, no text."""
+def test_anything_but_a_number_gives_none(value: object) -> None:
+    """Infinities, NaN, bools, text and too large numbers are not numbers."""
     assert number(value) is None
 
 
-def test_a_number_stays_what_it_is() -> None:
-    """0 is a number; an integer stays one, and a fraction is none."""
+def test_a_number_keeps_its_value_and_type() -> None:
+    """0 is a number, an integer keeps its type, and a float is not an integer."""
     assert (number(0), number(-1.5), number(7)) == (0, -1.5, 7)
     assert (whole(0), whole(7), whole(7.0), whole(True)) == (0, 7, None, None)
 
 
 def test_times_keep_their_digits() -> None:
-    """Milliseconds for people, nanoseconds for storage's filters."""
+    """Responses have milliseconds; storage's filters need nanoseconds."""
     ns = 1_718_963_999_123_456_789
     assert rfc3339(ns) == "2024-06-21T09:59:59.123Z"
     assert rfc3339_ns(ns) == "2024-06-21T09:59:59.123456789Z"
@@ -33,5 +33,5 @@ def test_times_keep_their_digits() -> None:
     "value", ["2024-06-21T09:59:59", "2024-06-21T09:59:59.5Z", "today", None, 1_718_963_999]
 )
 def test_a_window_starts_on_a_second_of_a_known_clock(value: object) -> None:
-    """Anything else is no start of a bar."""
+    """The start of a bar needs a time zone and a whole second."""
     assert epoch_seconds(value) is None

@@ -13,10 +13,10 @@ from feed_generator.chassis import log_setup
 from feed_generator.chassis.health import Health
 from feed_generator.config import Settings
 from feed_generator.domain.rulebook import all_rules
-from feed_generator.domain.shards import mine
+from feed_generator.domain.shards import products_of
 from feed_generator.publisher import Publisher
 from feed_generator.sources import recording
-from feed_generator.sources.base import NoSource, Source
+from feed_generator.sources.base import EmptySource, Source
 from feed_generator.sources.replay import Replay
 from feed_generator.sources.synthetic import SyntheticMarket
 
@@ -30,12 +30,12 @@ def source(settings: Settings, start_ns: int) -> Source:
     `start_ns` is the first event time of a synthetic market, in ns since the epoch. Raises FeedError.
     """
     known = all_rules(settings.product_list)
-    ours = mine(settings.product_list, index=settings.shard_index, count=settings.shard_count)
+    ours = products_of(settings.product_list, index=settings.shard_index, count=settings.shard_count)
     if settings.source == "replay":
         (product,) = settings.product_list
         snapshots = recording.read(settings.replay_path or "", settings.replay_as_of, product)
         if not ours:
-            return NoSource()
+            return EmptySource()
         return Replay(
             feed=settings.feed,
             rules=known[ours[0]],
@@ -45,7 +45,7 @@ def source(settings: Settings, start_ns: int) -> Source:
             forever=settings.replay_loop == "Forever",
         )
     if not ours:
-        return NoSource()
+        return EmptySource()
     return SyntheticMarket(
         feed=settings.feed,
         rules=[known[name] for name in ours],

@@ -57,17 +57,17 @@ class Buffer:
         """True if the source must wait. The batch that crosses the limit is still accepted whole."""
         return self._bytes >= self._limit_bytes
 
-    def begin(self, epoch: int) -> None:
+    def start_epoch(self, epoch: int) -> None:
         """Start an epoch: the next messages get the mids `{epoch}:1`, `{epoch}:2`, …"""
         self._epoch, self._seq, self._block = epoch, count(1), self._next_block()
 
     @property
-    def begun(self) -> bool:
-        """True if the current epoch can name the next message."""
+    def has_epoch(self) -> bool:
+        """True if the next message can get a mid: an epoch has started and has not used up its PASSES."""
         return self._epoch > 0 and (bool(self._sent) or self._next_block() == self._block)
 
     def _next_block(self) -> int:
-        """Return the block of PASSES passes of the next message. It never decreases."""
+        """Return the next message's pass number // PASSES. It never decreases: passes wait in their order."""
         return next((number // PASSES for _, number in self._waiting.values()), self._block)
 
     def add(self, message: Message, pass_number: int, *, conflate: bool) -> bool:
@@ -83,7 +83,7 @@ class Buffer:
 
         Returns at most `limit` messages, and stops after the one whose body reaches `limit_bytes` in total.
         With `hold_quotes`, quotes keep waiting and conflating while ticks and chains are returned. Messages
-        that need a new epoch wait for `begin`.
+        that need a new epoch wait for `start_epoch`.
         """
         if not self._sent:
             ours = takewhile(lambda item: item[1][1] // PASSES == self._block, self._waiting.items())
@@ -107,7 +107,7 @@ class Buffer:
         while self._confirmed and self._confirmed[0][0] <= now - _KEEP_NS:
             self._confirmed.popleft()
 
-    def doubt(self) -> None:
+    def requeue_confirmed(self) -> None:
         """Queue recently confirmed messages again, with the same mids: a killed Redis may have lost them."""
         for _, named in reversed(self._confirmed):
             self._sent.appendleft(named)

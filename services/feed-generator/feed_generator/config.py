@@ -75,7 +75,7 @@ class Settings(BaseModel):
         int, Field(ge=1, description="Entries not yet processed at which quotes are conflated.")
     ] = 50_000
     host: Annotated[str, Field(description="Address of the probe server.")] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535, description="Port of the probe server; 0 = none.")] = 0
+    port: Annotated[int, Field(ge=0, le=65535, description="Port of the probe server; 0: no server.")] = 0
     log_level: Annotated[
         str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe line that is logged.")
     ] = "INFO"
@@ -100,7 +100,7 @@ class Settings(BaseModel):
 
     @field_validator("shard_index")
     @classmethod
-    def _a_shard(cls, index: int, others: ValidationInfo) -> int:
+    def _shard_in_range(cls, index: int, others: ValidationInfo) -> int:
         if index >= others.data.get("shard_count", index + 1):
             raise ValueError(f"must be less than SHARD_COUNT={others.data['shard_count']}")
         return index

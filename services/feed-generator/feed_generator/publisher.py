@@ -151,8 +151,8 @@ class Publisher:
         if not hold:
             self._quotes_at = now + _HOLD_QUOTES_NS
         try:
-            if not self._buffer.begun:
-                self._buffer.begin(self._stream.next_epoch())
+            if not self._buffer.has_epoch:
+                self._buffer.start_epoch(self._stream.next_epoch())
             while (everything or self._pressure < PAUSE) and (
                 batch := self._buffer.take(_PIPELINE, _CHECK_EVERY_BYTES, hold_quotes=hold)
             ):
@@ -173,7 +173,7 @@ class Publisher:
         was_refused, self._refused = self._refused, isinstance(error, OutOfMemoryError)
         # A full Redis keeps what it confirmed. A Redis that is killed, even while it is full, may lose it.
         if not self._refused and (was_refused or not self._failures):
-            self._buffer.doubt()
+            self._buffer.requeue_confirmed()
         self._failures += 1
         metrics.REDIS_ERRORS.inc()
         pause_s = min(2.0, 0.05 * 2 ** min(self._failures, 10)) * (0.5 + self._jitter() / 2)

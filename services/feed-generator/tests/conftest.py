@@ -1,4 +1,4 @@
-"""Markets, recordings and a publisher on a clock of its own, for several tests."""
+"""Fixtures for several tests: markets, recordings, and a publisher on a simulated clock."""
 
 from __future__ import annotations
 
@@ -61,43 +61,43 @@ def _take(market: SyntheticMarket, count: int) -> list[Message]:
 
 @pytest.fixture(scope="session")
 def make_market() -> MakeMarket:
-    """A market of all usual products, or of what the test asks for."""
+    """Makes a synthetic market of PRODUCTS, or of the products that the test names."""
     return _make_market
 
 
 @pytest.fixture(scope="session")
 def take() -> Callable[[SyntheticMarket, int], list[Message]]:
-    """At least so many messages of a market."""
+    """Takes at least the given number of messages from a market."""
     return _take
 
 
 @pytest.fixture(scope="session")
 def bodies() -> list[Record]:
-    """7,000 bodies of one market, from its first message on; 4 to 5 minutes of it at ten times the pace."""
+    """The first 7,000 bodies of a market: 4 to 5 minutes, with market time at ten times the usual speed."""
     market = _make_market(messages_per_second=28, speed_percent=1000)
     return [json.loads(message.body) for message in _take(market, 7000)]
 
 
 @pytest.fixture(scope="session")
 def chains(bodies: list[Record]) -> list[Record]:
-    """Its chains."""
+    """The chains among `bodies`."""
     return [body for body in bodies if body["kind"] == "option_chain"]
 
 
 @pytest.fixture(scope="session")
 def quotes(bodies: list[Record]) -> list[Record]:
-    """Its quotes."""
+    """The quotes among `bodies`."""
     return [body for body in bodies if body["kind"] == "option_quote"]
 
 
 @pytest.fixture(params=["nifty_2024-06-20_expiry_day.csv", "nifty_2024-06-21_close.csv"])
 def sample(request: pytest.FixtureRequest) -> Path:
-    """Each of the recordings that the product ships."""
+    """The path of each recording that ships with the product."""
     return DATA / str(request.param)
 
 
 class Market:
-    """Every 100 ms a tick, a chain and a quote of each of two symbols, numbered."""
+    """A source that emits a tick, a chain and two quotes (symbols A and B) every 100 ms, with a number."""
 
     def __init__(self) -> None:
         self.turn, self.skipped = 0, 0
@@ -116,20 +116,21 @@ class Market:
 
 
 class Stream:
-    """Remembers what arrived, once, as its readers store it.
+    """An in-memory stream that keeps each message once, as the workers store it, and counts repetitions.
 
-    `away` refuses every call and `full` every entry; `behind` is its backlog, `used` its memory.
+    If `unavailable` is set, every call fails; if `full` is set, `append` fails. `behind` is the backlog in
+    entries, and `used` the share of memory in use.
     """
 
     def __init__(self) -> None:
-        self.away, self.full, self.behind, self.epochs = False, False, 0, 0
+        self.unavailable, self.full, self.behind, self.epochs = False, False, 0, 0
         self.used: float | None = None
         self.got: list[Named] = []
         self.repeated = 0
 
     def _check(self) -> None:
-        if self.away:
-            raise redis.ConnectionError("away")
+        if self.unavailable:
+            raise redis.ConnectionError("unavailable")
 
     def next_epoch(self) -> int:
         self._check()
@@ -155,7 +156,7 @@ class Stream:
 
 
 class Bench:
-    """A publisher, its surroundings and a clock that moves when it is told."""
+    """A publisher with its collaborators, on a clock that only `run` moves."""
 
     def __init__(self, limit_bytes: int = 10**6) -> None:
         self.now, self.beats = 0, 0
@@ -188,7 +189,7 @@ class Bench:
         return [json.loads(named.body)["turn"] for named in self.stream.got if named.kind == kind]
 
     def behind(self, times: float) -> int:
-        """The readers fall behind; returns what had arrived once the publisher knows."""
+        """Set the backlog to `times` the high water and run for 1 s; returns the stream's length."""
         self.stream.behind = int(times * HIGH_WATER)
         self.run(1.0)
         return len(self.stream.got)
@@ -196,19 +197,19 @@ class Bench:
 
 @pytest.fixture
 def make_bench() -> type[Bench]:
-    """Makes a bench with a buffer of so many bytes."""
+    """Makes a bench with a buffer of the given size in bytes."""
     return Bench
 
 
 @pytest.fixture
 def bench() -> Bench:
-    """A publisher that nothing holds up yet."""
+    """A publisher without backlog or outage."""
     return Bench()
 
 
 @pytest.fixture
 def counted() -> Callable[[str], float]:
-    """How much a metric grew since the test began."""
+    """Returns by how much a metric has grown since the test began."""
     names = ("feed_made_total", "feed_quotes_dropped_total", "feed_quotes_conflated_total")
     names += ("feed_skipped_seconds_total",)
     before = {name: REGISTRY.get_sample_value(name) or 0.0 for name in names}

@@ -1,4 +1,4 @@
-"""Quotes and books of the synthetic market: on the grid, around the true price, moved only by trades."""
+"""Quotes and contracts of the synthetic market: tick grid, true price, open interest and volume."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ def _day_ticks(product: str) -> Ticks:
 
 
 def _contracts(bodies: list[dict[str, Any]]) -> dict[Any, list[tuple[int, int, int, int]]]:
-    """(ts, volume, open interest, the previous session's) of each contract, as told by chains and quotes."""
+    """Return (ts, volume, open interest, previous open interest) of each contract in chains and quotes.
+
+    The previous open interest is -1 for a quote, which does not have it.
+    """
     found: dict[Any, list[tuple[int, int, int, int]]] = defaultdict(list)
     for body in bodies:
         if body["kind"] == "option_quote":
@@ -51,7 +54,7 @@ def _contracts(bodies: list[dict[str, Any]]) -> dict[Any, list[tuple[int, int, i
 
 
 def test_bid_is_below_ask_and_both_are_on_the_tick_grid(quotes: list[dict[str, Any]]) -> None:
-    """Also around the true price: nobody gives an option away. A bid of 0 is none and has no size."""
+    """The true price lies between bid and ask. A bid of 0 means that there is no bid, and has no size."""
     for quote in quotes:
         ticks = _day_ticks(quote["product"])
         assert 0 <= quote["bid"] < quote["ask"]
@@ -64,7 +67,7 @@ def test_bid_is_below_ask_and_both_are_on_the_tick_grid(quotes: list[dict[str, A
 
 
 def test_nobody_bids_for_what_is_worth_less_than_a_tick(make_market: Any, take: Any) -> None:
-    """Half an hour before NIFTY expires the wings have no bid: 0, and then no size either."""
+    """Half an hour before NIFTY expires, the outer strikes have no bid: bid and bid size are 0."""
     close = rules("NIFTY").expiry_ns(date(2025, 11, 25))
     market = make_market(["NIFTY"], start_ns=close - 1800 * 10**9)
     sides: list[tuple[float, int]] = []
@@ -84,7 +87,7 @@ def test_nobody_bids_for_what_is_worth_less_than_a_tick(make_market: Any, take: 
 
 
 def test_no_parity_trade_on_a_chains_quotes_makes_money(chains: list[dict[str, Any]]) -> None:
-    """bid(C) - ask(P) <= D(F - K) <= ask(C) - bid(P) at every strike, with the published truth."""
+    """bid(C) - ask(P) <= D(F - K) <= ask(C) - bid(P) at every strike, with F and D from `truth`."""
     for chain in chains:
         truth, calls, puts = chain["truth"], chain["calls"], chain["puts"]
         for index, strike in enumerate(chain["strikes"]):
@@ -94,7 +97,7 @@ def test_no_parity_trade_on_a_chains_quotes_makes_money(chains: list[dict[str, A
 
 
 def test_volume_never_falls_and_open_interest_moves_only_by_trades(bodies: list[dict[str, Any]]) -> None:
-    """Between two looks at a contract |change of open interest| <= change of volume; nothing is negative."""
+    """Between two messages on a contract |change of open interest| <= change of volume; both are >= 0."""
     moved = 0
     for states in _contracts(bodies).values():
         for (_, volume, interest, _), (_, later_volume, later_interest, _) in pairwise(states):
@@ -107,7 +110,7 @@ def test_volume_never_falls_and_open_interest_moves_only_by_trades(bodies: list[
 
 
 def test_todays_open_interest_is_yesterdays_and_todays_trades(bodies: list[dict[str, Any]]) -> None:
-    """From the first look on: |open interest - the previous session's| <= today's volume."""
+    """From a contract's first message on, |open interest - previous open interest| <= today's volume."""
     for states in _contracts(bodies).values():
         for _, volume, interest, previous in states:
             if previous >= 0:
@@ -134,7 +137,7 @@ def test_quantities_are_whole_lots_where_the_exchange_counts_shares(bodies: list
 def test_any_price_gets_a_market_around_it(
     price: float, vega: float, depth: float, width: float, ticks: Ticks
 ) -> None:
-    """bid <= price <= ask, both on the grid that holds where they are, the ask at least one tick."""
+    """bid <= price <= ask, both on the tick grid at their own price, and the ask is at least one tick."""
     bid, ask = bid_ask(price, vega, vega, depth, width, ticks)
     assert 0 <= bid <= price + 1e-9
     assert price - 1e-9 <= ask
@@ -145,7 +148,7 @@ def test_any_price_gets_a_market_around_it(
 
 
 def test_spreads_are_wide_at_the_open_and_deep_in_the_money() -> None:
-    """L-shaped through the session, 1 outside it; the same option costs more to trade in the money."""
+    """The spread factor falls through the session and is 1 outside it; spreads widen in the money."""
     by_time = [l_shape(step / 10) for step in range(11)]
     assert by_time == sorted(by_time, reverse=True)
     assert by_time[0] == 1.6
@@ -156,7 +159,7 @@ def test_spreads_are_wide_at_the_open_and_deep_in_the_money() -> None:
 
 
 def test_sizes_are_whole_units_and_mostly_few() -> None:
-    """1 to 40 units: size = 1 + floor(40 u^3), so half of them are 5 units or fewer."""
+    """Sizes are 1 to 40 units: size = 1 + floor(40 u^3), so half of them are 5 units or fewer."""
     rng = Random(7)
     sizes = [size(rng, 25) // 25 for _ in range(10_000)]
     assert (min(sizes), max(sizes)) == (1, 40)
@@ -165,11 +168,11 @@ def test_sizes_are_whole_units_and_mostly_few() -> None:
 
 
 def test_a_contract_is_listed_the_same_whenever_it_is_first_seen() -> None:
-    """Its book is drawn from its own name, not from what happened before."""
+    """A contract's random numbers depend on its key, not on earlier events."""
     common: dict[str, Any] = {"median": 500, "unit": 25, "index": 470, "depth_sd": -0.3, "close": 118.2}
-    first, second = (book.listed("7/NIFTY/2024-06-27/470/True", **common) for _ in range(2))
+    first, second = (book.new_contract("7/NIFTY/2024-06-27/470/True", **common) for _ in range(2))
     assert (first.volume, first.open_interest) == (second.volume, second.open_interest)
-    other = book.listed("8/NIFTY/2024-06-27/470/True", **common)
+    other = book.new_contract("8/NIFTY/2024-06-27/470/True", **common)
     assert (first.volume, first.open_interest) != (other.volume, other.open_interest)
 
 
@@ -179,7 +182,7 @@ def test_a_contract_is_listed_the_same_whenever_it_is_first_seen() -> None:
     trades=st.lists(st.integers(1, 500), min_size=1, max_size=30),
 )
 def test_trades_never_make_open_interest_negative(seed: int, start: int, trades: list[int]) -> None:
-    """However much is closed: it ends at 0, and no trade moves it by more than itself."""
+    """Open interest never falls below 0, and no trade changes it by more than the quantity traded."""
     rng, unit = Random(seed), 25
     contract = book.Contract(
         volume=0, open_interest=unit * start, previous_open_interest=unit * start, close=1
@@ -195,17 +198,17 @@ def test_trades_never_make_open_interest_negative(seed: int, start: int, trades:
 
 @pytest.mark.parametrize("strike_index", [470, 471, 472])
 def test_round_strikes_hold_more_open_interest(strike_index: int) -> None:
-    """Multiples of ten steps, of two, others = 10 : 4 : 1, as NIFTY's medians near the money."""
+    """Multiples of 10 steps, multiples of 2 steps and others have 10 : 4 : 1, like NIFTY's medians."""
     ratio = {470: 10, 471: 1, 472: 4}[strike_index]
     base = book.typical_open_interest(1000, 473, 0.0)
     assert book.typical_open_interest(1000, strike_index, 0.0) == pytest.approx(ratio * base)
 
 
 def test_trading_is_three_times_as_busy_at_the_open_as_at_midday() -> None:
-    """The U of the day, u(0)/u(1/2) = 1.8/0.6: counts of legs that traded in 1,500 short steps each.
+    """The intraday factor gives u(0)/u(1/2) = 1.8/0.6. The test counts legs that trade in 1,500 short steps.
 
-    The counts are sums of rare independent events, so ln(ratio) has the variance 1/n1 + 1/n2;
-    0.03 more for legs that traded twice in a step.
+    The counts are sums of rare independent events, so ln(ratio) has the variance 1/n1 + 1/n2. The tolerance
+    is 0.03 larger for legs that trade twice in a step.
     """
     rule = rules("NIFTY")
     opens, closes = rule.session_ns(rule.local_date(START_NS))

@@ -1,4 +1,4 @@
-"""The buffer: first in, first out; only quotes give way; every message is named once and without holes."""
+"""The buffer: FIFO order, conflation of quotes only, and contiguous mids that never change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _quote(symbol: str, body: bytes) -> Message:
 
 def _buffer(limit: int = 1000, epoch: int = 3) -> Buffer:
     buffer = Buffer(limit)
-    buffer.begin(epoch)
+    buffer.start_epoch(epoch)
     return buffer
 
 
@@ -32,7 +32,7 @@ def _drain(buffer: Buffer, limit: int = 100) -> list[tuple[str, bytes]]:
 
 
 def test_messages_leave_in_order_with_contiguous_names() -> None:
-    """`{epoch}:1`, `{epoch}:2`, ... in the order of arrival, however many a batch takes."""
+    """The mids are `{epoch}:1`, `{epoch}:2`, ... in the order of arrival, for any size of batch."""
     buffer = _buffer()
     for message in (TICK, CHAIN, _quote("A", b"a"), TICK):
         assert not buffer.add(message, 0, conflate=False)
@@ -42,7 +42,7 @@ def test_messages_leave_in_order_with_contiguous_names() -> None:
 
 
 def test_what_was_not_confirmed_is_handed_out_again_under_the_same_names() -> None:
-    """Sending twice is harmless only if the second time has the first time's names."""
+    """Sending a message twice is harmless only if both have the same mid."""
     buffer = _buffer()
     buffer.add(TICK, 0, conflate=False)
     first = buffer.take(10, MIB)
@@ -54,7 +54,7 @@ def test_what_was_not_confirmed_is_handed_out_again_under_the_same_names() -> No
 
 
 def test_a_conflated_quote_keeps_only_its_newest_body_at_the_end() -> None:
-    """Per symbol; the names that go out have no holes for what was replaced."""
+    """Conflation is per symbol. A replaced quote leaves no gap in the mids."""
     buffer = _buffer()
     answers = [
         buffer.add(message, 0, conflate=True)
@@ -65,7 +65,7 @@ def test_a_conflated_quote_keeps_only_its_newest_body_at_the_end() -> None:
 
 
 def test_a_quote_that_has_its_name_is_not_replaced() -> None:
-    """It may be in Redis already: a newer one follows it."""
+    """A quote with a mid may already be in Redis, so a newer quote is sent after it."""
     buffer = _buffer()
     buffer.add(_quote("A", b"a1"), 0, conflate=True)
     (sent,) = buffer.take(10, MIB)
@@ -76,7 +76,7 @@ def test_a_quote_that_has_its_name_is_not_replaced() -> None:
 
 
 def test_held_quotes_wait_and_conflate_while_ticks_and_chains_go() -> None:
-    """And go once they are no longer held."""
+    """Held quotes are sent when `hold_quotes` is no longer set."""
     buffer = _buffer()
     for message in (_quote("A", b"a1"), TICK, CHAIN):
         buffer.add(message, 0, conflate=True)
@@ -88,7 +88,7 @@ def test_held_quotes_wait_and_conflate_while_ticks_and_chains_go() -> None:
 
 
 def test_it_is_full_from_its_limit_in_bytes_until_redis_confirms() -> None:
-    """Bodies waiting and bodies sent but not confirmed count; replaced ones do not."""
+    """Waiting and unconfirmed bodies count towards the limit; replaced bodies do not."""
     buffer = _buffer(limit=10)
     buffer.add(_quote("A", b"x" * 9), 0, conflate=True)
     assert not buffer.full
@@ -103,29 +103,29 @@ def test_it_is_full_from_its_limit_in_bytes_until_redis_confirms() -> None:
 
 
 def test_a_million_passes_later_a_new_epoch_is_needed() -> None:
-    """`replay` = epoch * 1,000,000 + pass must stay below the next epoch's, or a restart would go back."""
+    """`replay` = epoch * 1,000,000 + pass must stay below the next epoch's, so that it never decreases."""
     buffer = _buffer(epoch=3)
     for number in (PASSES - 1, PASSES, PASSES):
         buffer.add(TICK, number, conflate=False)
     assert [(named.mid, named.pass_number) for named in buffer.take(10, MIB)] == [("3:1", PASSES - 1)]
-    assert buffer.begun, "what was handed out keeps its name"
+    assert buffer.has_epoch, "a message that was taken keeps its mid"
     buffer.confirm(0)
-    assert not buffer.begun
+    assert not buffer.has_epoch
     assert buffer.take(10, MIB) == []
-    buffer.begin(7)
-    assert buffer.begun
+    buffer.start_epoch(7)
+    assert buffer.has_epoch
     taken = buffer.take(10, MIB)
     assert [(named.mid, named.pass_number) for named in taken] == [("7:1", PASSES), ("7:2", PASSES)]
 
 
 def test_there_is_nothing_to_name_messages_by_before_it_begins() -> None:
-    """The epoch comes from Redis; until then messages wait."""
+    """The epoch comes from Redis. Messages wait until the buffer has one."""
     buffer = Buffer(1000)
-    assert not buffer.begun
+    assert not buffer.has_epoch
     buffer.add(TICK, 1, conflate=False)
-    assert not buffer.begun
-    buffer.begin(1)
-    assert buffer.begun
+    assert not buffer.has_epoch
+    buffer.start_epoch(1)
+    assert buffer.has_epoch
 
 
 STEPS = st.lists(
@@ -142,7 +142,7 @@ STEPS = st.lists(
 def test_whatever_happens_ticks_keep_their_order_and_the_newest_quote_gets_out(
     steps: list[tuple[str, str | int, bool]],
 ) -> None:
-    """Any mix of adding, sending, failing and holding: no tick is lost, doubled or overtaken by a tick."""
+    """For any sequence of add, take and confirm, no tick is lost or doubled, and ticks keep their order."""
     buffer, out = _buffer(), []
     ticks: list[bytes] = []
     newest: dict[str, bytes] = {}
@@ -171,14 +171,14 @@ def test_whatever_happens_ticks_keep_their_order_and_the_newest_quote_gets_out(
 
 
 def test_a_batch_ends_with_the_message_that_reaches_its_bytes() -> None:
-    """Chains are large: a batch bounded by number alone may be 10 MB. What is sent again is bounded too."""
+    """Chains are large: limited by number alone, a batch could have 10 MB. Resends are limited too."""
     buffer = _buffer()
     for _ in range(5):
         buffer.add(CHAIN, 0, conflate=False)
     first = buffer.take(10, 2 * len(CHAIN.body) - 1)
     assert [named.mid for named in first] == ["3:1", "3:2"]
     buffer.confirm(0)
-    buffer.doubt()
+    buffer.requeue_confirmed()
     assert [named.mid for named in buffer.take(10, 1)] == ["3:1"]
     buffer.confirm(0)
     assert [mid for mid, _ in _drain(buffer)] == ["3:2", "3:3", "3:4", "3:5"]

@@ -1,4 +1,4 @@
-"""Settings: every wrong one ends the start with one line that names variable, value and rule."""
+"""Settings: each invalid one is reported in a line with variable, value and rule, and ends the start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Refused = Callable[[Mapping[str, str]], str]
 
 @pytest.fixture
 def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
-    """What the start says of settings that it refuses."""
+    """Loads settings that must be refused; returns what is printed to stderr."""
 
     def load(environ: Mapping[str, str]) -> str:
         with pytest.raises(SystemExit) as stopped:
@@ -27,7 +27,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
 
 
 def test_the_least_that_must_be_said_is_feed_products_and_redis(refused: Refused) -> None:
-    """Everything else has a default, and variables that are not ours do not matter."""
+    """All other settings have defaults, and unrelated variables are ignored."""
     settings = config.load(GOOD | {"PATH": "/bin", "FEEDS": "x"})
     assert settings.product_list == ["NIFTY", "AAPL"]
     assert (settings.source, settings.seed, settings.messages_per_second) == ("synthetic", 7, 60)
@@ -64,25 +64,25 @@ def test_the_least_that_must_be_said_is_feed_products_and_redis(refused: Refused
     ],
 )
 def test_a_bad_value_is_named_with_its_variable(name: str, value: str, refused: Refused) -> None:
-    """One line: variable, what was given and the rule."""
-    said = refused(GOOD | {name: value})
-    assert said.startswith(f"{name}={value!r}: ")
-    assert said.count("\n") == 1
+    """The message is one line with variable, value and rule."""
+    output = refused(GOOD | {name: value})
+    assert output.startswith(f"{name}={value!r}: ")
+    assert output.count("\n") == 1
 
 
 @pytest.mark.parametrize(
     "url", ["localhost:6379", "http://localhost", "redis://:secret@host:port/0", "redis://:secret@host?no=1"]
 )
 def test_a_bad_redis_url_is_named_but_not_shown(url: str, refused: Refused) -> None:
-    """It holds a password."""
-    said = refused(GOOD | {"REDIS_URL": url})
-    assert said.startswith("REDIS_URL=(secret): must ")
-    assert ":secret" not in said
-    assert said.count("\n") == 1
+    """The URL contains a password, so the message does not show it."""
+    output = refused(GOOD | {"REDIS_URL": url})
+    assert output.startswith("REDIS_URL=(secret): must ")
+    assert ":secret" not in output
+    assert output.count("\n") == 1
 
 
 def test_the_redis_url_may_come_as_a_file(tmp_path: Path, refused: Refused) -> None:
-    """The file wins, its last newline does not count; one that cannot be read is named."""
+    """The file takes precedence and its trailing newline is ignored. An unreadable file is reported."""
     path = tmp_path / "url"
     path.write_text("redis://elsewhere:6379/0\n")
     assert config.load(GOOD | {"REDIS_URL_FILE": str(path)}).redis_url == "redis://elsewhere:6379/0"
@@ -90,7 +90,7 @@ def test_the_redis_url_may_come_as_a_file(tmp_path: Path, refused: Refused) -> N
 
 
 def test_a_replay_needs_a_recording_of_exactly_one_product(refused: Refused) -> None:
-    """Both rules name the variable to change, both at once."""
+    """Both errors are reported together, and each names the variable to change."""
     replay = GOOD | {"SOURCE": "replay", "PRODUCTS": "NIFTY"}
     without = "REPLAY_PATH: must name the recording when SOURCE=replay\n"
     assert refused(replay) == without

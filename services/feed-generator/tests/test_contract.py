@@ -1,4 +1,4 @@
-"""What is emitted is what services/contracts says, for both sources and all kinds."""
+"""The messages of both sources comply with the schemas in services/contracts, for all kinds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _replayed(path: Path) -> list[Message]:
 
 
 def test_every_synthetic_message_fits_its_schema(make_market: Any, take: Any) -> None:
-    """All products and kinds validate; products follow each other in their fixed turn."""
+    """The messages of all products and kinds validate."""
     messages = take(make_market(), 1500)
     for message in messages:
         validator(f"market-{message.kind}").validate(_complete(message, 0))
@@ -46,7 +46,7 @@ def test_every_synthetic_message_fits_its_schema(make_market: Any, take: Any) ->
 
 
 def test_every_replayed_message_fits_its_schema(sample: Path) -> None:
-    """The shipped recordings, one-sided strikes and zero bids included, validate in whole."""
+    """All messages of the shipped recordings validate, with one-sided strikes and bids of 0."""
     messages = _replayed(sample)
     for message in messages:
         validator(f"market-{message.kind}").validate(_complete(message, 3_000_001))
@@ -54,7 +54,7 @@ def test_every_replayed_message_fits_its_schema(sample: Path) -> None:
 
 
 def _shape(value: Any) -> Any:
-    """Names and JSON types, in order; a list is described by its first element."""
+    """Return field names and JSON types, in order; a list is represented by its first element."""
     if isinstance(value, dict):
         return {name: _shape(inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -64,19 +64,19 @@ def _shape(value: Any) -> Any:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_replayed_message_has_the_shape_of_the_golden_example(sample: Path, kind: str) -> None:
-    """Same fields, same types: what consumers test against is what they get."""
+    """Fields and types equal those of the example, which consumers use in their tests."""
     ours = next(_complete(m, 3_000_001) for m in _replayed(sample) if m.kind == kind)
     assert _shape(ours) == _shape(example(f"market-{kind}"))
 
 
 def test_a_synthetic_tick_has_the_shape_of_the_golden_example(make_market: Any) -> None:
-    """The truth of a tick is an object, as in the second example."""
+    """The `truth` of a synthetic tick is an object, as in the second example."""
     tick = _complete(make_market().advance().messages[0], 0)
     assert _shape(tick) == _shape(example("market-underlying", 2))
 
 
 def test_the_publishers_fields_are_put_in_front_and_the_body_stays() -> None:
-    """mid, replay and sent_ts are added to an encoded body without decoding it."""
+    """`stamp` adds mid, replay and sent_ts to an encoded body without decoding it."""
     assert stamp(b'{"kind":"underlying"}', "3:17", 3_000_001, 9) == (
         b'{"mid":"3:17","replay":3000001,"sent_ts":9,"kind":"underlying"}'
     )
@@ -84,5 +84,5 @@ def test_the_publishers_fields_are_put_in_front_and_the_body_stays() -> None:
 
 @pytest.mark.parametrize(("strike", "ending"), [(23500.0, "C23500"), (262.5, "C262.5"), (0.25, "C0.25")])
 def test_a_symbol_names_product_expiry_side_and_strike(strike: float, ending: str) -> None:
-    """The strike has no needless zeros."""
+    """The strike in a symbol has no trailing zeros."""
     assert symbol("NIFTY", "2024-06-27", "CALL", strike) == f"NIFTY20240627{ending}"

@@ -1,6 +1,6 @@
-"""Prices move as the model says: martingales with the right volatility, correlation and leverage.
+"""Simulated prices follow the model: martingale property, volatility, correlation and leverage.
 
-Every estimate is compared with its theory at four standard errors, with a fixed seed.
+Every estimate must lie within four standard errors of the theoretical value. The seed is fixed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _ends(one: Dynamics, paths: int, years: float = 0.25, steps: int = 5) -> np.
     ids=["diffusion", "jumps", "moving variance"],
 )
 def test_the_discounted_price_is_a_martingale(one: Dynamics) -> None:
-    """E[e^(-mu T) S(T)] = S(0): the compensator takes out exactly what jumps bring in."""
+    """E[e^(-mu T) S(T)] = S(0): the compensator cancels the average drift of the jumps."""
     years = 0.25
     ends = exp(-one.drift * years) * _ends(one, 4000, years)
     assert abs(ends.mean() - 100) < 4 * ends.std() / sqrt(len(ends))
@@ -63,7 +63,7 @@ def _returns(one: Dynamics, count: int, years: float, factor: float = 1.0) -> np
 
 @pytest.mark.parametrize("factor", [1.0, 0.6, 1.8])
 def test_realised_volatility_is_the_products_times_the_time_of_day(factor: float) -> None:
-    """The estimate's standard error over n steps is sigma / sqrt(2n)."""
+    """The standard error of realised volatility over n steps is sigma / sqrt(2n)."""
     count, years, one = 20_000, 1 / 98_280, Dynamics(drift=0.05, volatility=0.13)
     realised = _returns(one, count, years, factor).std() / sqrt(years)
     expected = 0.13 * sqrt(factor)
@@ -71,7 +71,7 @@ def test_realised_volatility_is_the_products_times_the_time_of_day(factor: float
 
 
 def test_the_step_is_exact_however_long_it_is() -> None:
-    """One step of a year has the mean (mu - v/2) and sd sigma of log-normal prices: no Euler error."""
+    """A single step of a year has the exact log-normal mean mu - v/2 and sd sigma, without Euler error."""
     one, paths = Dynamics(drift=0.1, volatility=0.5), 4000
     logs = np.log(_ends(one, paths, years=1.0, steps=1) / 100)
     assert abs(logs.mean() - (0.1 - 0.125)) < 4 * 0.5 / sqrt(paths)
@@ -99,14 +99,14 @@ def _pair_returns(first: str, second: str, count: int = 20_000) -> np.ndarray:
     ],
 )
 def test_products_move_together_by_their_common_factors(first: str, second: str, expected: float) -> None:
-    """Neighbours closely, continents loosely. Fisher's z of a sample has the standard error 1/sqrt(n-3)."""
+    """The sample correlation equals the sum of products of loadings. Fisher's z has the s.e. 1/sqrt(n-3)."""
     count = 20_000
     sample = np.corrcoef(_pair_returns(first, second, count).T)[0, 1]
     assert abs(atanh(sample) - atanh(expected)) < 4 / sqrt(count - 3)
 
 
 def test_variance_rises_when_the_price_falls_and_reverts_to_its_own_level() -> None:
-    """corr(dS, d ln v) is the leverage; ln v / level has the stationary sd vol / sqrt(2 reversion)."""
+    """corr(dS, d ln v) is the leverage; ln(v / level) has the stationary sd vol / sqrt(2 reversion)."""
     count, years, leverage = 20_000, 1e-3, -0.6
     one = Dynamics(drift=0, volatility=0.2, variance_reversion=10, variance_vol=1.5, leverage=leverage)
     prices = CorrelatedPrices([100.0], [one], ONE, [Random(7)])
@@ -121,13 +121,13 @@ def test_variance_rises_when_the_price_falls_and_reverts_to_its_own_level() -> N
     sample = np.corrcoef(shocks, draws)[0, 1]
     assert abs(atanh(sample) - atanh(leverage)) < 4 / sqrt(count - 3)
     stationary = 1.5**2 / 20
-    # An AR(1) series of n values has as much to say about its variance as n (1 - a^2)/(1 + a^2) free ones.
+    # The effective sample size for the variance of an AR(1) series of n values is n (1 - a^2)/(1 + a^2).
     free = count * (1 - keep**2) / (1 + keep**2)
     assert abs(np.var(gaps) - stationary) < 4 * stationary * sqrt(2 / free)
 
 
 def test_the_days_variance_is_a_u_with_mean_one() -> None:
-    """High at both ends, lowest at noon, 1 on average, so that a day's variance is the product's."""
+    """The factor is highest at both ends and lowest in the middle. Its mean over the session is 1."""
     grid = (np.arange(10_000) + 0.5) / 10_000
     values = np.array([u_shape(x) for x in grid])
     assert abs(values.mean() - 1) < 1e-7
@@ -138,7 +138,7 @@ def test_the_days_variance_is_a_u_with_mean_one() -> None:
 
 
 def test_poisson_numbers_have_their_mean_and_variance() -> None:
-    """Mean m with standard error sqrt(m/n), variance m with sqrt((m + 2m^2)/n); none of a mean of 0."""
+    """The s.e. of the mean m is sqrt(m/n), that of the variance m is sqrt((m + 2m^2)/n). Mean 0 gives 0."""
     rng, mean, count = Random(7), 0.7, 20_000
     drawn = np.array([poisson(rng, mean) for _ in range(count)])
     assert abs(drawn.mean() - mean) < 4 * sqrt(mean / count)
@@ -148,7 +148,7 @@ def test_poisson_numbers_have_their_mean_and_variance() -> None:
 
 @given(st.lists(st.sampled_from(products()), min_size=1, max_size=len(products()), unique=True))
 def test_any_selection_of_products_has_a_correlation_matrix(names: list[str]) -> None:
-    """Positive definite whatever a shard gets, and L L^T gives it back."""
+    """The matrix of any products of a shard is positive definite, and L L^T reproduces it."""
     matrix = factor_correlation([rules(name).market.factors for name in names])
     lower = np.zeros((len(names), len(names)))
     for i, row in enumerate(cholesky(matrix)):
@@ -158,6 +158,6 @@ def test_any_selection_of_products_has_a_correlation_matrix(names: list[str]) ->
 
 
 def test_an_impossible_correlation_is_refused() -> None:
-    """Two products that are one and the same have no Cholesky factor."""
+    """Two perfectly correlated products have no Cholesky factor."""
     with pytest.raises(ValueError, match="positive definite"):
         cholesky([[1.0, 1.0], [1.0, 1.0]])

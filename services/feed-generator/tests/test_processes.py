@@ -1,4 +1,4 @@
-"""The generator as a process, started as the product starts it, on a real Redis."""
+"""The generator as a process on a real Redis, started like in production."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SERVICE = Path(__file__).parents[1]
 
 
 class Generator:
-    """One feed's processes and what they leave in Redis."""
+    """Starts the generator processes of one feed, and reads their messages from Redis."""
 
     def __init__(self, home: Path, redis_url: str) -> None:
         self.home, self.port = home, free_port()
@@ -49,7 +49,7 @@ class Generator:
         return process
 
     def fails(self, **env: str) -> list[str]:
-        """Start with settings that do not work; the lines it says."""
+        """Start with invalid settings. Returns the lines on stderr."""
         answer = subprocess.run(
             [sys.executable, "app.py"],
             cwd=SERVICE,
@@ -94,7 +94,7 @@ def generator(tmp_path: Path, redis_url: str) -> Iterator[Generator]:
 
 
 def _by_epoch(messages: list[dict[str, Any]]) -> dict[int, list[int]]:
-    """The sequence numbers of each epoch in the order of the stream."""
+    """Return the sequence numbers of each epoch in stream order."""
     found: dict[int, list[int]] = {}
     for message in messages:
         epoch, seq = map(int, message["mid"].split(":"))
@@ -103,7 +103,7 @@ def _by_epoch(messages: list[dict[str, Any]]) -> dict[int, list[int]]:
 
 
 def test_it_publishes_answers_probes_and_ends_cleanly(generator: Generator) -> None:
-    """Valid messages without holes; SIGTERM is answered with exit code 0."""
+    """Messages are valid and their mids have no gaps. After SIGTERM the exit code is 0."""
     process = generator.start(PORT=str(generator.port))
     wait_until(lambda: generator.get("/readyz")[0] == 200, "ready")
     generator.wait_entries(500)
@@ -121,7 +121,7 @@ def test_it_publishes_answers_probes_and_ends_cleanly(generator: Generator) -> N
 
 
 def test_a_killed_generator_comes_back_under_a_new_epoch(generator: Generator) -> None:
-    """kill -9 at any moment: names never repeat, and within an epoch none is missing."""
+    """After kill -9 at any moment no mid repeats, and no sequence number is missing within an epoch."""
     for run in range(1, 4):
         before = generator.client.xlen("feed:synthetic")
         process = generator.start()
@@ -136,7 +136,7 @@ def test_a_killed_generator_comes_back_under_a_new_epoch(generator: Generator) -
 
 
 def test_two_shards_share_the_feed_and_nothing_else(generator: Generator) -> None:
-    """Each has its own products and epoch; together they have all."""
+    """Each shard has its own products and epoch; together the shards have all products."""
     for index in range(2):
         generator.start(SHARD_INDEX=str(index), SHARD_COUNT="2", PRODUCTS="NIFTY,BANKNIFTY,SENSEX,SPY,TSLA")
     wait_until(lambda: len({message["product"] for message in generator.messages()}) == 5, "all products")
@@ -148,7 +148,7 @@ def test_two_shards_share_the_feed_and_nothing_else(generator: Generator) -> Non
 
 
 def test_a_recording_is_played_once_and_whole(generator: Generator, sample: Path) -> None:
-    """Tick, chains and quotes with their own event times, as pass 1 of this epoch; then the process idles."""
+    """All messages have the recording's event times and belong to pass 1; then the process idles."""
     process = generator.start(
         FEED="nifty-replay",
         SOURCE="replay",
@@ -173,20 +173,20 @@ def test_a_recording_is_played_once_and_whole(generator: Generator, sample: Path
 
 
 def test_an_outage_of_redis_ends_readiness_but_not_the_process(tmp_path: Path) -> None:
-    """Started without Redis it waits and says so; it delivers once Redis is there, and stops without it."""
+    """Without Redis the process starts and reports not ready. It publishes once Redis runs, and can stop."""
     server = RedisServer(tmp_path / "redis")
     generator = Generator(tmp_path, server.url())
     try:
         process = generator.start(PORT=str(generator.port))
         wait_until(lambda: generator.get("/readyz")[0] == 503, "not ready")
-        assert generator.get("/livez")[0] == 200, "an outage of Redis is no reason to kill generators"
+        assert generator.get("/livez")[0] == 200, "liveness does not depend on Redis"
         server.start()
         wait_until(lambda: generator.get("/readyz")[0] == 200, "ready")
         generator.wait_entries(500)
         messages = generator.messages()
         assert list(_by_epoch(messages).values()) == [list(range(1, len(messages) + 1))]
         server.kill()
-        wait_until(lambda: generator.get("/readyz")[0] == 503, "not ready any more")
+        wait_until(lambda: generator.get("/readyz")[0] == 503, "no longer ready")
         process.terminate()
         assert process.wait(timeout=30) == 0
         assert b"stopped_with_unsent_messages" in (tmp_path / "log").read_bytes()
@@ -210,7 +210,7 @@ def test_an_outage_of_redis_ends_readiness_but_not_the_process(tmp_path: Path) -
 def test_what_cannot_work_is_one_line_and_exit_code_2(
     generator: Generator, env: dict[str, str], line: str
 ) -> None:
-    """It names what to change, without a traceback, and nothing was published."""
-    (said,) = generator.fails(**env)
-    assert said.startswith(line)
+    """The line names the setting to change, without a traceback. Nothing is written to Redis."""
+    (output,) = generator.fails(**env)
+    assert output.startswith(line)
     assert generator.client.keys() == []

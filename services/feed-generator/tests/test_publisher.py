@@ -1,4 +1,4 @@
-"""The publishing loop on the test's own clock: on time, in steps under back-pressure, whole in outages."""
+"""The publishing loop on a simulated clock: timing, steps of back-pressure, and outages of Redis."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Counted = Callable[[str], float]
 
 
 def test_everything_goes_out_when_it_is_due(bench: Any, counted: Counted) -> None:
-    """In order, named 1:1, 1:2, ..., nothing conflated or left out."""
+    """Messages are in order with mids 1:1, 1:2, ...; none is conflated or skipped."""
     bench.run(10)
     assert bench.counts() == {"underlying": 100, "option_chain": 100, "option_quote": 200}
     assert bench.turns("underlying") == list(range(100))
@@ -27,7 +27,7 @@ def test_everything_goes_out_when_it_is_due(bench: Any, counted: Counted) -> Non
 
 
 def test_below_the_high_water_nothing_gives_way(bench: Any, counted: Counted) -> None:
-    """One entry less than the limit is no reason."""
+    """With one entry less than the high water there is no back-pressure."""
     seen = bench.behind(0.99)
     bench.run(2)
     assert bench.counts(seen) == {"underlying": 20, "option_chain": 20, "option_quote": 40}
@@ -35,7 +35,7 @@ def test_below_the_high_water_nothing_gives_way(bench: Any, counted: Counted) ->
 
 
 def test_at_the_high_water_quotes_are_conflated_per_symbol(bench: Any, counted: Counted) -> None:
-    """Once a second each symbol's newest quote; every tick and chain still goes at once."""
+    """The newest quote of each symbol is sent once a second; ticks and chains are sent at once."""
     seen = bench.behind(1)
     bench.run(5)
     assert bench.counts(seen) == {"underlying": 50, "option_chain": 50, "option_quote": 10}
@@ -45,7 +45,7 @@ def test_at_the_high_water_quotes_are_conflated_per_symbol(bench: Any, counted: 
 
 
 def test_at_one_and_a_half_times_the_market_runs_at_half_speed(bench: Any, counted: Counted) -> None:
-    """Half the ticks; the source is told what was left out, so that event times stay near the clock."""
+    """The source makes half the messages, and `skip` keeps its event times near the clock."""
     bench.behind(1.5)
     before, skipped = bench.market.turn, bench.market.skipped
     bench.run(5)
@@ -57,10 +57,10 @@ def test_at_one_and_a_half_times_the_market_runs_at_half_speed(bench: Any, count
 
 
 def test_at_twice_the_high_water_quotes_are_dropped_and_counted(bench: Any, counted: Counted) -> None:
-    """Only quotes: every tick and chain that is made goes out."""
+    """Only quotes are dropped: every tick and chain is sent."""
     seen = bench.behind(2)
     dropped, turns = counted("feed_quotes_dropped_total"), bench.market.turn
-    bench.run(2)  # what was held goes in the first second, nothing follows
+    bench.run(2)  # the held quotes are sent in the first second, and no quote after them
     later = len(bench.stream.got)
     bench.run(4)
     assert bench.counts(later)["option_quote"] == 0
@@ -74,7 +74,7 @@ def test_at_twice_the_high_water_quotes_are_dropped_and_counted(bench: Any, coun
 def test_what_is_made_is_published_conflated_dropped_or_waiting(
     times: float, bench: Any, counted: Counted
 ) -> None:
-    """The counters account for every message, at any moment."""
+    """At any moment, the counters account for every message."""
     bench.behind(times)
     bench.run(2.5)
     gone = counted("feed_quotes_conflated_total") + counted("feed_quotes_dropped_total")
@@ -83,7 +83,7 @@ def test_what_is_made_is_published_conflated_dropped_or_waiting(
 
 
 def test_it_recovers_once_the_readers_catch_up(bench: Any) -> None:
-    """Full rate and all quotes again."""
+    """The full rate and all quotes return."""
     bench.behind(2)
     seen = bench.behind(0)
     bench.run(1)
@@ -91,12 +91,12 @@ def test_it_recovers_once_the_readers_catch_up(bench: Any) -> None:
 
 
 def test_an_outage_loses_no_tick_and_no_chain(bench: Any, counted: Counted) -> None:
-    """Quotes conflate meanwhile; afterwards all ticks and chains arrive in order, names without holes."""
+    """Quotes conflate during the outage. After it, all ticks and chains arrive in order."""
     bench.run(1)
-    bench.stream.away = True
+    bench.stream.unavailable = True
     bench.run(30)
     assert bench.market.turn == 310
-    bench.stream.away = False
+    bench.stream.unavailable = False
     bench.run(5)
     for kind in ("underlying", "option_chain"):
         assert bench.turns(kind) == list(range(360))
@@ -109,13 +109,13 @@ def test_an_outage_loses_no_tick_and_no_chain(bench: Any, counted: Counted) -> N
 
 
 def test_what_a_killed_redis_forgot_is_sent_again_under_the_same_names(bench: Any) -> None:
-    """With `appendfsync everysec` it may lose two seconds that it had confirmed; order and names stay."""
+    """With `appendfsync everysec` Redis may lose two seconds of confirmed entries. Order and mids stay."""
     bench.run(10)
-    bench.stream.away = True
+    bench.stream.unavailable = True
     bench.run(0.5)
     forgotten = [named for named in bench.stream.got if int(named.mid.split(":")[1]) > 320]
     bench.stream.got = [named for named in bench.stream.got if named not in forgotten]
-    bench.stream.away = False
+    bench.stream.unavailable = False
     bench.run(5)
     assert len(forgotten) == 80
     assert [named.mid for named in bench.stream.got[:400]] == [f"1:{seq}" for seq in range(1, 401)]
@@ -123,28 +123,28 @@ def test_what_a_killed_redis_forgot_is_sent_again_under_the_same_names(bench: An
 
 
 def test_only_the_last_seconds_are_sent_again(bench: Any) -> None:
-    """What was confirmed longer ago is on the disk; the memory for it is bounded."""
+    """Entries that were confirmed earlier are on disk. This limits the memory for resends."""
     bench.run(100)
-    bench.stream.away = True
+    bench.stream.unavailable = True
     bench.run(0.5)
-    bench.stream.away = False
+    bench.stream.unavailable = False
     bench.run(1)
     assert 0 < bench.stream.repeated <= 2.6 * 40
 
 
 def test_a_start_without_redis_waits_for_its_epoch(bench: Any) -> None:
-    """Messages wait unnamed until Redis gives a number that nobody else has."""
-    bench.stream.away = True
+    """Messages wait without a mid until Redis returns a unique epoch."""
+    bench.stream.unavailable = True
     bench.run(3)
-    bench.stream.away = False
+    bench.stream.unavailable = False
     bench.run(3)
     assert bench.turns("underlying") == list(range(60))
     assert bench.stream.got[0].mid == "1:1"
 
 
 def test_retries_wait_longer_each_time_up_to_two_seconds(bench: Any) -> None:
-    """An outage is not made worse by everybody's attempts."""
-    bench.stream.away = True
+    """Longer delays limit the load that the retries of all generators put on Redis."""
+    bench.stream.unavailable = True
     attempts: list[int] = []
     ask = bench.stream._check
 
@@ -161,15 +161,15 @@ def test_retries_wait_longer_each_time_up_to_two_seconds(bench: Any) -> None:
 
 
 def test_a_full_buffer_stops_the_market_and_the_gap_is_left_out(make_bench: Any) -> None:
-    """The buffer is bounded: what cannot be kept is not made, and after the outage no old news is told."""
+    """While the buffer is full the source makes no messages. After the outage the gap is skipped."""
     bench = make_bench(limit_bytes=2000)
     bench.run(1)
-    bench.stream.away = True
+    bench.stream.unavailable = True
     bench.run(60)
     made = bench.market.turn
     assert made < 100
     assert bench.buffer.full
-    bench.stream.away = False
+    bench.stream.unavailable = False
     bench.run(10)
     assert bench.turns("underlying") == list(range(bench.market.turn))
     assert bench.market.turn > made + 50
@@ -177,7 +177,7 @@ def test_a_full_buffer_stops_the_market_and_the_gap_is_left_out(make_bench: Any)
 
 
 def test_a_long_sleep_is_left_out(bench: Any, counted: Counted) -> None:
-    """A laptop that slept for an hour does not play the hour."""
+    """After an hour of sleep, a laptop does not replay the missed hour."""
     bench.run(1)
     bench.now += 3600 * SECOND
     bench.run(1)
@@ -186,7 +186,7 @@ def test_a_long_sleep_is_left_out(bench: Any, counted: Counted) -> None:
 
 
 def test_a_million_passes_ask_redis_for_a_new_epoch(bench: Any) -> None:
-    """The loop goes on under the next epoch's names."""
+    """Publishing continues with mids of the next epoch."""
     advance = bench.market.advance
 
     def late_passes() -> Batch:
@@ -201,7 +201,7 @@ def test_a_million_passes_ask_redis_for_a_new_epoch(bench: Any) -> None:
 
 
 def test_stopping_sends_what_is_left(bench: Any) -> None:
-    """Held quotes included."""
+    """The flush also sends held quotes."""
     bench.behind(1)
     bench.run(0.5)
     assert len(bench.buffer) > 0
@@ -218,7 +218,7 @@ def test_stopping_sends_what_is_left(bench: Any) -> None:
 def test_redis_memory_presses_like_a_backlog_and_at_last_pauses_the_market(
     used: float, made_in_5_s: int, gives_way: str | None, bench: Any, counted: Counted
 ) -> None:
-    """The streams of all feeds share one Redis: they stop growing while there is room to drain them."""
+    """All feeds share one Redis. Their streams stop growing while memory remains to process them."""
     bench.stream.used = used
     bench.run(1)
     made = bench.market.turn
@@ -234,13 +234,13 @@ def test_redis_memory_presses_like_a_backlog_and_at_last_pauses_the_market(
 
 
 def test_an_entry_that_a_full_redis_refuses_is_sent_again_and_nothing_before_it(bench: Any) -> None:
-    """A full Redis has forgotten nothing: what it confirmed would only fill it further."""
+    """A full Redis has lost no entry: resending confirmed entries would only use more memory."""
     bench.run(3)
     bench.stream.full = True
     bench.run(5)
     paused = bench.market.turn
     bench.run(5)
-    assert bench.market.turn <= paused + 5, "the market waits"
+    assert bench.market.turn <= paused + 5, "the market pauses"
     bench.stream.full = False
     bench.run(5)
     assert bench.stream.repeated == 0
@@ -249,22 +249,22 @@ def test_an_entry_that_a_full_redis_refuses_is_sent_again_and_nothing_before_it(
 
 
 def test_where_the_market_pauses_it_is_not_asked_all_the_time(bench: Any) -> None:
-    """A paused publisher sleeps until its next look."""
+    """A paused publisher sleeps until its next check of the back-pressure."""
     bench.stream.used = 0.9
     bench.run(2)
     assert bench.publisher._pause_s() == pytest.approx(0.5)
 
 
 def test_what_waits_in_the_buffer_is_held_while_redis_is_nearly_full(make_bench: Any) -> None:
-    """After an outage of Redis it could be 64 MiB a feed: a look follows every 256 KiB, and ends it."""
+    """After an outage a feed may have 64 MiB to send. It checks the memory every 256 KiB."""
     bench = make_bench(8 * 10**6)
-    bench.stream.away = True
+    bench.stream.unavailable = True
     bench.run(1)
     tick = bench.market.advance().messages[0]
     large = type(tick)(tick.kind, None, tick.body.ljust(100_000))
     for _ in range(20):
         bench.buffer.add(large, 0, conflate=False)
-    bench.stream.away = False
+    bench.stream.unavailable = False
     sent = 0
 
     def memory() -> float:
@@ -281,13 +281,13 @@ def test_what_waits_in_the_buffer_is_held_while_redis_is_nearly_full(make_bench:
 
 
 def test_a_redis_that_dies_while_it_is_full_gets_again_what_it_had_confirmed(bench: Any) -> None:
-    """It may have forgotten the last two seconds, whatever it refused before."""
+    """Redis may have lost the last two seconds, also if it rejected entries before."""
     bench.run(1)
     bench.stream.full = True
     bench.run(0.2)
-    bench.stream.away, bench.stream.full = True, False
+    bench.stream.unavailable, bench.stream.full = True, False
     bench.run(1)
-    bench.stream.away = False
+    bench.stream.unavailable = False
     bench.run(3)
     assert bench.stream.repeated > 0
     assert bench.turns("underlying") == list(range(bench.market.turn))

@@ -1,4 +1,4 @@
-"""Reading a recording: its values unchanged, and one message for whatever is wrong in it."""
+"""Reading a recording: values are unchanged, and an invalid file gives one clear message."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Write = Callable[..., str]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """A file of a header and rows; its path."""
+    """Writes a header and rows to a file; returns its path."""
 
     def written(*rows: str, header: str = HEADER) -> str:
         path = tmp_path / "recording.csv"
@@ -38,7 +38,7 @@ def _row(**cells: str) -> str:
 
 
 def test_every_value_of_the_shipped_recordings_comes_through(sample: Path) -> None:
-    """Each line is found again in the snapshot, cell by cell, and nothing else is there."""
+    """Each line of the file is in the snapshot, cell by cell, and the snapshot has no other legs."""
     snapshots = recording.read(str(sample), AS_OF)
     assert [snapshot.ts for snapshot in snapshots] == [AS_OF_NS]
     (snapshot,) = snapshots
@@ -64,7 +64,7 @@ def test_every_value_of_the_shipped_recordings_comes_through(sample: Path) -> No
 
 
 def test_timestamps_tell_snapshots_apart_and_order_them(write: Write) -> None:
-    """A recording's own times win over the setting's; rows may come in any order and any zone."""
+    """Timestamps in the file take precedence over the setting. Rows may have any order and time zone."""
     later, same = "2024-06-21T15:30:01.5+05:30", "2024-06-21T10:00:00Z"
     path = write(_row(timestamp=later, spot="23502"), _row(), _row(timestamp=same, side="P"))
     first, second = recording.read(path, datetime(2020, 1, 1, tzinfo=UTC))
@@ -75,14 +75,14 @@ def test_timestamps_tell_snapshots_apart_and_order_them(write: Write) -> None:
 
 
 def test_more_columns_blank_lines_and_a_byte_order_mark_are_no_trouble(write: Write) -> None:
-    """What spreadsheets leave in a file."""
+    """Spreadsheet programs write these, and the reader ignores them."""
     path = write(ROW + ",12.5", "", header="\ufeff" + HEADER + ",iv")
     assert recording.read(path, None)[0].spot == 23501.1
 
 
 @pytest.mark.parametrize("column", HEADER.split(",")[1:])
 def test_a_missing_column_is_named(write: Write, column: str) -> None:
-    """Line 1 is the header."""
+    """The message names the missing column and line 1, the header."""
     names = [name if name != column else "x" for name in HEADER.split(",")]
     path = write(ROW, header=",".join(names))
     with pytest.raises(BadRecording) as caught:
@@ -91,7 +91,7 @@ def test_a_missing_column_is_named(write: Write, column: str) -> None:
 
 
 def test_a_file_without_timestamps_needs_the_setting(write: Write) -> None:
-    """The message names it."""
+    """Without the setting, the message names the setting."""
     path = write(ROW.partition(",")[2], header=HEADER.partition(",")[2])
     assert recording.read(path, AS_OF)[0].ts == AS_OF_NS
     with pytest.raises(BadRecording, match=r"line 1, column timestamp: .*REPLAY_AS_OF"):
@@ -129,7 +129,7 @@ def test_a_file_without_timestamps_needs_the_setting(write: Write) -> None:
 def test_a_bad_cell_is_one_line_that_names_file_line_column_and_rule(
     write: Write, column: str, cell: str, rule: str
 ) -> None:
-    """Nothing that the contract forbids gets past the reader."""
+    """The reader refuses every value that the contract forbids."""
     path = write(ROW, _row(**{"side": "P", column: cell}))
     with pytest.raises(BadRecording, match=rule) as caught:
         recording.read(path, None)
@@ -140,14 +140,14 @@ def test_a_bad_cell_is_one_line_that_names_file_line_column_and_rule(
 
 
 def test_a_row_cut_short_is_an_empty_cell(write: Write) -> None:
-    """A half-written file does not become zeros."""
+    """Missing cells of a truncated file are an error, not zeros."""
     path = write(ROW.rsplit(",", 3)[0])
     with pytest.raises(BadRecording, match="line 2, column close: is empty"):
         recording.read(path, None)
 
 
 def test_columns_that_moved_or_come_twice_are_refused(write: Write) -> None:
-    """A thousands separator without quotes makes a cell of its own, and every figure behind it another's."""
+    """An unquoted thousands separator splits a cell and shifts all later values to wrong columns."""
     with pytest.raises(BadRecording, match="line 2, column -: has more cells than the header: '1'"):
         recording.read(write(f"{ROW},1"), None)
     assert recording.read(write(f"{ROW},"), None)
@@ -156,7 +156,7 @@ def test_columns_that_moved_or_come_twice_are_refused(write: Write) -> None:
 
 
 def test_contradictions_within_a_snapshot_are_refused(write: Write) -> None:
-    """Two rows of one contract, or two spots at one instant."""
+    """The reader refuses two rows of one contract, and two spots at one instant."""
     with pytest.raises(BadRecording, match="line 3, column strike: 23500 C appears twice"):
         recording.read(write(ROW, ROW), None)
     with pytest.raises(BadRecording, match=r"line 3, column spot: differs .* 23499 and 23501.1"):
@@ -174,7 +174,7 @@ def test_contradictions_within_a_snapshot_are_refused(write: Write) -> None:
 def test_a_line_that_contradicts_itself_is_refused_with_both_values(
     write: Write, cells: dict[str, str], column: str, values: tuple[str, str]
 ) -> None:
-    """An expiry before its snapshot, a spot in another unit than the strikes."""
+    """The cases are an expiry before its snapshot, and a spot in another unit than the strikes."""
     with pytest.raises(BadRecording) as caught:
         recording.read(write(_row(**cells)), None)
     assert (caught.value.line, caught.value.column) == (2, column)
@@ -182,7 +182,7 @@ def test_a_line_that_contradicts_itself_is_refused_with_both_values(
 
 
 def test_a_recording_of_another_product_is_refused(write: Write) -> None:
-    """Where the file names its product, it must be the feed's."""
+    """A `product` column must name the feed's product."""
     path = write(f"{ROW},BANKNIFTY", header=f"{HEADER},product")
     assert recording.read(path, None, "BANKNIFTY")
     with pytest.raises(BadRecording, match=r"line 2, column product: is 'BANKNIFTY', .* NIFTY"):
@@ -190,7 +190,7 @@ def test_a_recording_of_another_product_is_refused(write: Write) -> None:
 
 
 def test_a_chain_larger_than_the_contract_allows_is_refused(write: Write) -> None:
-    """2,000 strikes pass, the next one does not, whether the chain has both sides or one."""
+    """A chain may have 2,000 strikes and no more, with legs on one side or both."""
     rows = [_row(strike=str(strike), side=side) for strike in range(20001, 22001) for side in "CP"]
     assert len(recording.read(write(*rows), None)[0].chains.popitem()[1].strikes) == 2000
     with pytest.raises(BadRecording, match="line 4002, column strike: more than 2000 strikes"):
@@ -211,7 +211,7 @@ def test_a_chain_larger_than_the_contract_allows_is_refused(write: Write) -> Non
     ids=["empty", "header only", "not UTF-8", "huge cell", "NUL"],
 )
 def test_what_is_no_recording_at_all_is_one_line_too(tmp_path: Path, content: bytes, complaint: str) -> None:
-    """Whatever the file holds, the process ends with a message that names it."""
+    """For any content of the file, the error is one line that names the file."""
     path = tmp_path / "recording.csv"
     path.write_bytes(content)
     with pytest.raises(BadRecording, match=complaint) as caught:
@@ -220,7 +220,7 @@ def test_what_is_no_recording_at_all_is_one_line_too(tmp_path: Path, content: by
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """Missing, or a directory."""
+    """The cases are a missing file and a directory."""
     for path, why in ((tmp_path / "none.csv", "No such file"), (tmp_path, "Is a directory")):
         with pytest.raises(BadRecording, match=f"cannot be read: {why}") as caught:
             recording.read(str(path), None)

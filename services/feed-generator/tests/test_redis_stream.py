@@ -1,4 +1,4 @@
-"""The stream on a real Redis: what is appended, how far the readers are, what may be trimmed."""
+"""The stream on a real Redis: appended entries, epochs, backlog, memory use, and outages."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ KINDS: tuple[Kind, ...] = ("underlying", "option_quote", "option_chain")
 
 @pytest.fixture
 def client(redis_url: str) -> Iterator[redis.Redis]:
-    """Connected as the generator connects."""
+    """A client made like the generator's."""
     with connect(redis_url) as made:
         yield made
 
 
 @pytest.fixture
 def stream(client: redis.Redis) -> RedisStream:
-    """The stream of feed `synthetic`, on a clock of the test."""
+    """The stream of the feed `synthetic`, with a fixed clock."""
     return RedisStream(client, "synthetic", now_ns=lambda: NOW_NS)
 
 
@@ -44,7 +44,7 @@ def _ticks(first: int, last: int) -> list[Named]:
 
 
 def test_every_start_gets_an_epoch_of_its_own(client: redis.Redis, stream: RedisStream) -> None:
-    """Shards and restarts of one feed never share one; feeds count apart."""
+    """No two starts of a feed's shards share an epoch. Each feed has its own counter."""
     now_s = NOW_NS // 10**9
     other = RedisStream(client, "synthetic", now_ns=lambda: NOW_NS - 10**9)
     assert [stream.next_epoch(), other.next_epoch(), stream.next_epoch()] == [now_s, now_s + 1, now_s + 2]
@@ -53,14 +53,14 @@ def test_every_start_gets_an_epoch_of_its_own(client: redis.Redis, stream: Redis
 
 
 def test_a_redis_that_lost_its_data_repeats_no_epoch(client: redis.Redis, stream: RedisStream) -> None:
-    """Else MongoDB would take new messages for repetitions of those that it has under the same names."""
+    """With a repeated epoch, new messages would have mids that MongoDB already knows and drops."""
     before = stream.next_epoch()
     client.flushall()
     assert RedisStream(client, "synthetic", now_ns=lambda: NOW_NS + 10**9).next_epoch() > before
 
 
 def test_an_entry_is_what_the_contract_says_and_is_mirrored(client: redis.Redis, stream: RedisStream) -> None:
-    """The fields of stream-entry; Pub/Sub market:{kind} carries the same bytes in the same order."""
+    """An entry has the fields of stream-entry. `market:{kind}` gets the same bytes in the same order."""
     with client.pubsub() as listener:
         listener.psubscribe("market:*")
         assert listener.get_message(timeout=10), "subscribed"
@@ -78,7 +78,7 @@ def test_an_entry_is_what_the_contract_says_and_is_mirrored(client: redis.Redis,
 
 
 def test_replay_numbers_grow_over_passes_and_restarts(client: redis.Redis, stream: RedisStream) -> None:
-    """0 for a live market; epoch * 1,000,000 + pass otherwise, also when the passes go into the millions."""
+    """`replay` is 0 for a live market, otherwise epoch * 1,000,000 + pass, also beyond a million passes."""
     names = [("3:1", 0), ("3:2", 1), ("3:3", 999_999), ("4:1", 1_000_000), ("4:2", 1_000_001), ("5:1", 1)]
     stream.append([Named("underlying", mid, number, b'{"x":0}') for mid, number in names])
     found = [json.loads(fields[b"body"])["replay"] for _, fields in client.xrange(KEY)]
@@ -86,7 +86,7 @@ def test_replay_numbers_grow_over_passes_and_restarts(client: redis.Redis, strea
 
 
 def test_the_backlog_is_what_nobody_has_processed(client: redis.Redis, stream: RedisStream) -> None:
-    """Everything without a reader; with one, what is undelivered plus what is not acknowledged."""
+    """The backlog is the undelivered plus unacknowledged entries; without a group, the whole stream."""
     assert stream.backlog() == 0
     stream.append(_ticks(1, 10))
     assert stream.backlog() == 10
@@ -99,20 +99,20 @@ def test_the_backlog_is_what_nobody_has_processed(client: redis.Redis, stream: R
 
 
 def test_memory_is_the_share_of_maxmemory(own_redis: RedisServer) -> None:
-    """Without a limit there is no share."""
+    """`memory` returns None if Redis has no `maxmemory`."""
     client = connect(own_redis.url())
     stream = RedisStream(client, "synthetic")
     client.config_set("maxmemory", 0)
     assert stream.memory() is None
     client.config_set("maxmemory", 64 << 20)
     assert 0 < (stream.memory() or 0) < 0.1
-    client.set("stranger", b"x" * (28 << 20))
+    client.set("unrelated", b"x" * (28 << 20))
     assert 28 / 64 < (stream.memory() or 0) < 1
     client.close()
 
 
 class Recorded:
-    """A market that remembers the ticks and chains that it made."""
+    """A market that records the ticks and chains that it makes."""
 
     def __init__(self, market: Any) -> None:
         self.due_ns, self.skip, self._advance = market.due_ns, market.skip, market.advance
@@ -125,7 +125,7 @@ class Recorded:
 
 
 class Running:
-    """A publisher of a synthetic market in a thread of its own, on a Redis that the test may end."""
+    """Runs a publisher of a synthetic market in its own thread, on a Redis that the test can stop."""
 
     def __init__(self, url: str, market: Source) -> None:
         self.client, self.stop = connect(url), threading.Event()
@@ -145,7 +145,7 @@ class Running:
         return int(self.client.xlen(KEY))
 
     def finish(self) -> list[dict[str, Any]]:
-        """Stop, and everything that is in the stream."""
+        """Stop the publisher. Returns all messages in the stream."""
         self.stop.set()
         self._thread.join(timeout=60)
         assert not self._thread.is_alive()
@@ -156,9 +156,9 @@ class Running:
 def test_redis_away_and_back_loses_no_tick_and_no_chain(
     how: str, own_redis: RedisServer, make_market: Any
 ) -> None:
-    """What is in the stream afterwards is the market: all ticks and chains in order, names without holes.
+    """After the outage, the stream has all ticks and chains in order, and the mids have no gaps.
 
-    A batch whose answer was lost is sent again under the same names.
+    A batch whose reply was lost is sent again under the same mids.
     """
     market = Recorded(make_market(messages_per_second=3000))
     running = Running(own_redis.url(), market)

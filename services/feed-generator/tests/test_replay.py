@@ -1,4 +1,4 @@
-"""Playing a recording: its own event times, at the chosen pace, in passes that are told apart."""
+"""Replay of a recording: event times, speed, and numbered passes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _bodies(source: Replay) -> list[dict[str, Any]]:
 
 
 def test_a_shipped_recordings_values_go_out_unchanged(sample: Path) -> None:
-    """Every cell of the CSV is found in the chain, and a leg that the file lacks is zeros."""
+    """Every cell of the CSV is in the chain. A leg that the file does not have is all zeros."""
     with sample.open() as file:
         rows = {(r["expiry"], float(r["strike"]), r["side"]): r for r in csv.DictReader(file)}
     tick, *others = _bodies(_replay(recording.read(str(sample), AS_OF)))
@@ -72,7 +72,7 @@ def test_a_shipped_recordings_values_go_out_unchanged(sample: Path) -> None:
 
 
 def test_quotes_are_the_strikes_nearest_to_the_spot(sample: Path) -> None:
-    """Both sides of the nearest strikes of each chain, with the chain's own numbers."""
+    """Each chain's nearest strikes are quoted on both sides, with the chain's values."""
     bodies = _bodies(_replay(recording.read(str(sample), AS_OF)))
     for chain in (body for body in bodies if body["kind"] == "option_chain"):
         near = sorted(chain["strikes"], key=lambda k: abs(k - chain["spot_price"]))[:QUOTED_STRIKES]
@@ -86,7 +86,7 @@ def test_quotes_are_the_strikes_nearest_to_the_spot(sample: Path) -> None:
 
 
 def test_messages_say_the_rules_of_the_recordings_own_day(sample: Path) -> None:
-    """In June 2024 NIFTY's lot was 25, and a contract expired at 15:30 of its day."""
+    """In June 2024 NIFTY's lot size was 25, and contracts expired at 15:30 in India."""
     for body in _bodies(_replay(recording.read(str(sample), AS_OF)))[1:]:
         assert (body["lot_size"], body["exercise"], body["oi_unit"]) == (25, "European", "shares")
         at_close = datetime.fromisoformat(f"{body['expiry']}T15:30:00+05:30")
@@ -95,7 +95,7 @@ def test_messages_say_the_rules_of_the_recordings_own_day(sample: Path) -> None:
 
 @pytest.mark.parametrize(("speed", "gap"), [(100, 60 * SECOND), (200, 30 * SECOND), (50, 120 * SECOND)])
 def test_event_times_are_the_recordings_and_only_the_pace_is_ours(speed: int, gap: int) -> None:
-    """Speed changes when a snapshot is told, never what time it carries."""
+    """The speed changes when a snapshot is published, but not its event time."""
     source = _replay([_snapshot(TS), _snapshot(TS + 60 * SECOND, 23600.0)], speed_percent=speed)
     dues, times = [], []
     for _ in range(4):
@@ -106,7 +106,7 @@ def test_event_times_are_the_recordings_and_only_the_pace_is_ours(speed: int, ga
 
 
 def test_passes_are_numbered_and_say_the_same() -> None:
-    """The pass orders what the event time cannot: the same moment, told again."""
+    """Two passes have the same event times, so the pass number orders them."""
     source = _replay([_snapshot(TS), _snapshot(TS + SECOND)])
     batches = [source.advance() for _ in range(6)]
     assert [batch.pass_number for batch in batches] == [1, 1, 2, 2, 3, 3]
@@ -114,7 +114,7 @@ def test_passes_are_numbered_and_say_the_same() -> None:
 
 
 def test_once_ends_after_the_last_snapshot() -> None:
-    """Then there is nothing due any more."""
+    """After the last snapshot no further batch is due."""
     source = _replay([_snapshot(TS), _snapshot(TS + SECOND)], forever=False)
     source.advance()
     assert source.due_ns() == SECOND
@@ -123,7 +123,7 @@ def test_once_ends_after_the_last_snapshot() -> None:
 
 
 def test_a_gap_that_was_left_out_changes_nothing() -> None:
-    """A live market moves on; a recording keeps its times and its timetable."""
+    """`skip` changes neither the event times nor the due times of a recording."""
     source = _replay([_snapshot(TS), _snapshot(TS + SECOND)])
     source.skip(10**12)
     assert {body["ts"] for body in _bodies(source)} == {TS}
@@ -131,7 +131,7 @@ def test_a_gap_that_was_left_out_changes_nothing() -> None:
 
 
 def test_a_strike_with_one_leg_has_zeros_on_the_other_side() -> None:
-    """And no quote: nobody quoted it."""
+    """The missing leg also gets no quote message."""
     tick, chain, *quotes = _bodies(_replay([_snapshot(TS)]))
     assert tick["kind"] == "underlying"
     assert chain["calls"]["bid"] == [117.5]

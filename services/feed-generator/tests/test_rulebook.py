@@ -1,4 +1,4 @@
-"""The rulebook: contract rules by date, and one clear message for what it does not have."""
+"""The rulebook: contract rules by date, and clear errors for unknown products and malformed entries."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ RULEBOOK = Path(rulebook.__file__).with_name("rulebook.json")
 
 
 def test_the_usual_products_are_there() -> None:
-    """Indices and shares of India and the US that the samples and the README name."""
+    """The rulebook has the Indian and US products that the samples and the README use."""
     assert {"NIFTY", "BANKNIFTY", "FINNIFTY", "SENSEX", "SPY", "QQQ", "AAPL", "TSLA"} <= set(products())
 
 
 @pytest.mark.parametrize("name", products())
 def test_every_product_has_rules_and_expiries_at_any_date(name: str) -> None:
-    """Positive lots, strike steps and ticks; expiries ascend and are trading days, from 2005 to 2030."""
+    """From 2005 to 2030, lots, strike steps and ticks are positive, and expiries are trading days."""
     rule = rules(name)
     for year in range(2005, 2031):
         day = date(year, 6, 15)
@@ -56,13 +56,13 @@ def test_every_product_has_rules_and_expiries_at_any_date(name: str) -> None:
         ("SENSEX", "2024-12-26", ["2024-12-27", "2025-01-07", "2025-01-14"]),  # Fridays, then Tuesdays
         ("SENSEX", "2025-08-26", ["2025-08-26", "2025-09-04", "2025-09-11"]),  # Thursdays from 4 September
         ("SPX", "2025-11-24", ["2025-11-24", "2025-11-25", "2025-11-26"]),  # every weekday
-        ("SPY", "2025-11-26", ["2025-11-26", "2025-11-28", "2025-12-01"]),  # Thanksgiving has none
+        ("SPY", "2025-11-26", ["2025-11-26", "2025-11-28", "2025-12-01"]),  # no expiry on Thanksgiving
         ("AAPL", "2025-11-24", ["2025-11-28", "2025-12-05", "2025-12-12"]),  # Fridays
         ("TSLA", "2026-06-29", ["2026-07-02", "2026-07-10", "2026-07-17"]),  # 3 July 2026 is a holiday
     ],
 )
 def test_expiries_are_those_of_the_exchanges(product: str, since: str, expected: list[str]) -> None:
-    """Known dates around every change of the rules, and holidays that move an expiry a day ahead."""
+    """The dates cover every change of the rules, and holidays that move an expiry to the day before."""
     found = rules(product).expiries(date.fromisoformat(since), 3)
     assert found == [date.fromisoformat(day) for day in expected]
 
@@ -75,7 +75,7 @@ def test_expiries_are_those_of_the_exchanges(product: str, since: str, expected:
     ],
 )
 def test_monthly_expiries_can_be_asked_for_alone(product: str, since: str, expected: list[str]) -> None:
-    """The third Friday in the US, the last Tuesday at NSE."""
+    """Monthly expiries are the third Friday in the US and the last Tuesday at NSE."""
     found = rules(product).expiries(date.fromisoformat(since), 2, monthly_only=True)
     assert [day.isoformat() for day in found] == expected
 
@@ -96,12 +96,12 @@ def test_monthly_expiries_can_be_asked_for_alone(product: str, since: str, expec
     ],
 )
 def test_lots_are_those_of_the_day(product: str, day: str, lot: int) -> None:
-    """A replay of 2024 has 2024's lots."""
+    """A replay of 2024 uses the lot sizes of 2024."""
     assert rules(product).contract(date.fromisoformat(day)).lot_size == lot
 
 
 def test_instants_are_the_exchanges_wall_clock_in_utc() -> None:
-    """15:30 in India and 16:00 in New York, summer time included; holidays and weekends have no session."""
+    """Expiries are at 15:30 in India and 16:00 in New York (and in summer time). No session on holidays."""
 
     def utc(*when: int) -> int:
         return int(datetime(*when, tzinfo=UTC).timestamp()) * 10**9  # type: ignore[misc]
@@ -124,14 +124,14 @@ def test_instants_are_the_exchanges_wall_clock_in_utc() -> None:
 
 
 def test_an_unknown_product_is_named_beside_the_known_ones() -> None:
-    """The message says what to write instead."""
+    """The message lists the products that may be used."""
     with pytest.raises(UnknownProduct) as caught:
         rules("NIFTI")
     assert str(caught.value) == f"PRODUCTS: the rulebook has no 'NIFTI'; it knows {', '.join(products())}"
 
 
 def test_every_unknown_product_is_named_at_once() -> None:
-    """One correction is enough, however many names are wrong."""
+    """The message lists all unknown names, so that a user can correct them in one go."""
     with pytest.raises(
         UnknownProduct, match=r"^PRODUCTS: the rulebook has no 'NIFTI', 'APPL'; it knows AAPL, "
     ):
@@ -139,14 +139,14 @@ def test_every_unknown_product_is_named_at_once() -> None:
 
 
 def test_a_date_before_all_rules_is_refused() -> None:
-    """Rather than guessing a lot."""
+    """The rulebook does not guess a lot size."""
     with pytest.raises(UnknownProduct, match=r"^NIFTY: the rulebook has no lot_size for 1999-12-31$"):
         rules("NIFTY").contract(date(1999, 12, 31))
 
 
 @pytest.fixture
 def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ProductRules]:
-    """The rules of NIFTY after a text took the rulebook's place."""
+    """Loads NIFTY's rules from the given text instead of the rulebook."""
 
     def load(text: str) -> ProductRules:
         path = tmp_path / "rulebook.json"
@@ -184,7 +184,7 @@ def _without(*path: str) -> Callable[[Any], None]:
 def test_a_malformed_entry_is_one_line_that_names_file_product_and_rule(
     broken: Callable[[str], ProductRules], change: Callable[[Any], None], rule: str
 ) -> None:
-    """Whoever adds a product learns what is wrong with the entry, not where Python stumbled."""
+    """The error names the fault in the entry, without a traceback."""
     data = json.loads(RULEBOOK.read_text())
     change(data["products"]["NIFTY"])
     with pytest.raises(BadRulebook, match=rule) as caught:
@@ -194,6 +194,6 @@ def test_a_malformed_entry_is_one_line_that_names_file_product_and_rule(
 
 
 def test_a_rulebook_that_is_no_json_is_one_line(broken: Callable[[str], ProductRules]) -> None:
-    """With the position that json reports."""
+    """The message has the position that the JSON parser reports."""
     with pytest.raises(BadRulebook, match=r"^rulebook.json: is not JSON: .* line 1 column 14"):
         broken('{"products": ')

@@ -1,4 +1,4 @@
-"""Sharding: every product is produced once, and a further shard moves only what it takes."""
+"""Sharding: each product has exactly one shard, and an added shard moves only the products that it takes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from feed_generator import config
 from feed_generator.bootstrap import source
 from feed_generator.domain.rulebook import products
-from feed_generator.domain.shards import mine, owner
+from feed_generator.domain.shards import owner, products_of
 
 NAMES = st.lists(st.from_regex(r"[A-Z0-9&-]{1,20}", fullmatch=True), min_size=1, max_size=50, unique=True)
 
@@ -20,8 +20,8 @@ NAMES = st.lists(st.from_regex(r"[A-Z0-9&-]{1,20}", fullmatch=True), min_size=1,
 @settings(max_examples=50)
 @given(names=NAMES, count=st.integers(1, 40))
 def test_every_product_belongs_to_exactly_one_shard(names: list[str], count: int) -> None:
-    """The shards together have all products, each once and in the given order."""
-    shards = [mine(names, index=index, count=count) for index in range(count)]
+    """Together the shards have each product once, in the given order."""
+    shards = [products_of(names, index=index, count=count) for index in range(count)]
     assert sorted(name for shard in shards for name in shard) == sorted(names)
     for shard in shards:
         assert shard == [name for name in names if name in shard]
@@ -30,28 +30,28 @@ def test_every_product_belongs_to_exactly_one_shard(names: list[str], count: int
 @settings(max_examples=50)
 @given(names=NAMES, count=st.integers(1, 40))
 def test_growing_by_one_moves_products_only_to_the_new_shard(names: list[str], count: int) -> None:
-    """From N to N+1 a product stays or goes to shard N; back again it returns to where it was."""
+    """From N to N+1 shards, a product stays where it is or moves to the new shard, whose index is N."""
     for name in names:
         before, after = owner(name, count), owner(name, count + 1)
         assert after in (before, count)
 
 
 def test_shards_get_even_parts() -> None:
-    """Of n products each of k shards gets n/k on average, with the binomial's standard deviation."""
+    """Each of k shards gets n/k of n products on average, with the binomial standard deviation."""
     names, count = [f"P{number}" for number in range(5000)], 5
     for index in range(count):
-        got = len(mine(names, index=index, count=count))
+        got = len(products_of(names, index=index, count=count))
         assert abs(got - 1000) < 4 * sqrt(5000 * 0.2 * 0.8)
 
 
 def test_the_owner_never_changes_between_versions() -> None:
-    """Two generators of one feed may run different versions during a rollout: these answers are fixed."""
+    """During a rollout, shards of one feed may run different versions, so owners must not change."""
     assert [owner(name, 3) for name in ("NIFTY", "BANKNIFTY", "SPX", "AAPL", "TSLA")] == [1, 0, 2, 2, 1]
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_the_shards_of_a_feed_emit_all_its_products_once(count: int, take: Any) -> None:
-    """Built as the process builds them; a shard without products has nothing to say."""
+    """Sources are built like in the process. A shard without products emits no messages."""
     seen: list[str] = []
     for index in range(count):
         settings = config.load(
@@ -74,7 +74,7 @@ def test_the_shards_of_a_feed_emit_all_its_products_once(count: int, take: Any) 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_the_shards_together_make_the_feeds_rate(count: int) -> None:
-    """MESSAGES_PER_SECOND is the same for every shard (a StatefulSet's template knows no index)."""
+    """Every shard has the same MESSAGES_PER_SECOND: a StatefulSet's pod template is the same for all pods."""
     together = 0.0
     for index in range(count):
         made = source(
@@ -90,10 +90,10 @@ def test_the_shards_together_make_the_feeds_rate(count: int) -> None:
             ),
             1_763_956_800_000_000_000,
         )
-        ours = len(mine(products(), index=index, count=count))
+        ours = len(products_of(products(), index=index, count=count))
         if not ours:
             continue
-        for _ in range(ours):  # the opening beat has a pace of its own
+        for _ in range(ours):  # the first beat has a different length
             made.advance()
         begin = made.due_ns()
         messages = sum(len(made.advance().messages) for _ in range(100 * ours))

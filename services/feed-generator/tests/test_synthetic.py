@@ -1,4 +1,4 @@
-"""The synthetic market as a source: reproducible, on its own timetable, by the rules of its products."""
+"""The synthetic market as a source: reproducibility, due times, and the rules of its products."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def _all(market: Any, take: Any, count: int = 2000) -> list[bytes]:
 
 
 def test_the_same_seed_gives_the_same_bytes(make_market: Any, take: Any) -> None:
-    """Seed, products, rate, speed and start time decide everything; no clock and no global randomness."""
+    """The arguments determine all bytes: the market uses no clock and no global random numbers."""
     assert _all(make_market(), take) == _all(make_market(), take)
 
 
 def test_another_seed_gives_another_market(make_market: Any, take: Any) -> None:
-    """Prices, not only sizes, differ."""
+    """With another seed the prices differ, not only the sizes."""
 
     def prices(seed: int) -> list[float]:
         bodies = [json.loads(body) for body in _all(make_market(seed=seed), take, 500)]
@@ -35,7 +35,7 @@ def test_another_seed_gives_another_market(make_market: Any, take: Any) -> None:
 
 
 def test_when_it_is_asked_does_not_change_what_it_says(make_market: Any) -> None:
-    """Looking at the next due time moves nothing."""
+    """Calls of `due_ns` do not change the messages."""
     asked, unasked = make_market(), make_market()
     for _ in range(50):
         asked.due_ns()
@@ -44,7 +44,7 @@ def test_when_it_is_asked_does_not_change_what_it_says(make_market: Any) -> None
 
 
 def test_event_times_are_the_timetable_and_a_left_out_gap_moves_them(make_market: Any) -> None:
-    """ts = start + due; after skip(gap) all later events carry the gap, so they stay near the wall clock."""
+    """ts = start + due. After skip(gap) it is start + due + gap, so event times stay near the wall clock."""
     market, start, gap = make_market(), 1_763_956_800_000_000_000, 0
     for turn in range(60):
         if turn == 30:
@@ -57,7 +57,7 @@ def test_event_times_are_the_timetable_and_a_left_out_gap_moves_them(make_market
 
 
 def test_the_rate_of_messages_is_the_one_asked_for(make_market: Any) -> None:
-    """Counted over the timetable after the opening beat, for slow and fast feeds."""
+    """After the first beat, slow and fast feeds emit messages at the requested rate."""
     for rate in (5, 60, 20_000):
         market = make_market(messages_per_second=rate)
         counts, dues = [], []
@@ -65,12 +65,12 @@ def test_the_rate_of_messages_is_the_one_asked_for(make_market: Any) -> None:
             dues.append(market.due_ns())
             counts.append(len(market.advance().messages))
         assert dues == sorted(dues)
-        beats = counts[9:]  # 100 beats = 10 chains a product: a whole number of the pattern
+        beats = counts[9:]  # 100 beats have 10 chains per product, a whole number of periods
         assert sum(beats) / ((market.due_ns() - dues[9]) / 1e9) == pytest.approx(rate, rel=1e-6)
 
 
 def test_the_first_beat_brings_every_chain_within_two_seconds(make_market: Any) -> None:
-    """Whoever listens from the start can price every quote: all expiries of all products come first."""
+    """The chains of all expiries come first, so a consumer can price every later quote."""
     market = make_market(messages_per_second=1)
     seen: set[tuple[str, str]] = set()
     for _ in range(9):
@@ -85,7 +85,7 @@ def test_the_first_beat_brings_every_chain_within_two_seconds(make_market: Any) 
 
 
 def test_expiries_lots_and_strikes_are_those_of_the_rulebook(chains: list[dict[str, Any]]) -> None:
-    """Each chain: an expiry by rule with its instant, today's lot, consecutive strikes around the money."""
+    """Each chain has the rulebook's expiry and lot size, and consecutive strikes around the money."""
     day = date(2025, 11, 24)
     for chain in chains:
         rule = rules(chain["product"])
@@ -100,7 +100,7 @@ def test_expiries_lots_and_strikes_are_those_of_the_rulebook(chains: list[dict[s
 
 
 def test_an_expired_contract_leaves_and_the_next_one_is_listed(make_market: Any) -> None:
-    """At the instant of expiry (NIFTY, Tuesday 25 November 2025, 15:30 in India) the list moves on."""
+    """The list changes at the instant of expiry: NIFTY, Tuesday 25 November 2025, 15:30 in India."""
     close = int(datetime(2025, 11, 25, 10, tzinfo=UTC).timestamp()) * 10**9
     market = make_market(["NIFTY"], start_ns=close - 10**9, messages_per_second=60)
     before, after = set(), set()
@@ -114,7 +114,7 @@ def test_an_expired_contract_leaves_and_the_next_one_is_listed(make_market: Any)
 
 
 def test_a_new_day_starts_from_zero_volume_and_yesterdays_close(make_market: Any) -> None:
-    """At midnight volumes are reset and open interest becomes the previous one."""
+    """At midnight volumes are reset, and open interest becomes the previous open interest."""
     midnight = int(datetime(2025, 11, 25, 18, 30, tzinfo=UTC).timestamp()) * 10**9
     market = make_market(["NIFTY"], start_ns=midnight - 20 * 10**9, messages_per_second=20)
     last: dict[str, Any] = {}

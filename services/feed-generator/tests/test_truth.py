@@ -1,6 +1,6 @@
-"""The truth in the messages: a surface without arbitrage whose prices give back the generator's volatility.
+"""The field `truth`: its surface has no arbitrage, and its prices invert to the generator's volatility.
 
-The formulas here are the test's own, on scipy's normal distribution and root finder.
+The tests have their own formulas, with scipy's normal distribution and root finder.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 
 
 def black76(is_call: Any, forward: Any, strike: Any, discount: Any, vol: Any, years: Any) -> Any:
-    """Black's price, as in his paper of 1976."""
+    """Black's formula (F. Black, J. Financial Economics 3, 1976)."""
     sd = vol * np.sqrt(years)
     d1 = np.log(forward / strike) / sd + sd / 2
     sign = np.where(is_call, 1.0, -1.0)
@@ -40,7 +40,7 @@ def _vega(forward: float, strike: float, discount: float, vol: float, years: flo
 
 
 def _prices(chain: dict[str, Any]) -> tuple[Floats, Floats, Floats]:
-    """Strikes and the unrounded prices of calls and puts."""
+    """Return the strikes, and the unrounded prices of calls and puts."""
     truth, years = chain["truth"], (chain["expiry_ts"] - chain["ts"]) / YEAR_NS
     strikes = np.array(chain["strikes"])
     rest = (truth["forward"], strikes, truth["discount"], np.array(truth["iv"]), years)
@@ -48,9 +48,11 @@ def _prices(chain: dict[str, Any]) -> tuple[Floats, Floats, Floats]:
 
 
 def test_a_quotes_true_price_inverts_to_the_generators_volatility(quotes: list[dict[str, Any]]) -> None:
-    """To 1e-9, wherever a double can say it: a price known to 4 ulp of the forward moves the answer less.
+    """The volatility agrees to 1e-9 wherever floating point allows it.
 
-    A call deep in the money is inverted as the put at its strike: parity is exact, so nothing is lost.
+    The test skips quotes for which an error of 4 ulp of the forward would change the volatility by over
+    2e-10. It inverts an in-the-money option as the opposite option at its strike. Parity is exact, so no
+    precision is lost.
     """
     checked = 0
     for quote in quotes:
@@ -71,7 +73,7 @@ def test_a_quotes_true_price_inverts_to_the_generators_volatility(quotes: list[d
 
 
 def test_a_quotes_true_price_is_blacks_price(quotes: list[dict[str, Any]]) -> None:
-    """Every quote, the far wings included, to 1e-12 of the forward."""
+    """All quotes agree to 1e-12 of the forward, also far from the money."""
     for quote in quotes:
         truth, years = quote["truth"], (quote["expiry_ts"] - quote["ts"]) / YEAR_NS
         price = black76(
@@ -100,7 +102,7 @@ def test_put_call_parity_holds_with_the_true_forward(quotes: list[dict[str, Any]
 
 
 def test_the_true_forward_is_spot_carried_at_the_products_rates(chains: list[dict[str, Any]]) -> None:
-    """F = S e^((r-q)T) and D = e^(-rT), with the rulebook's rate and dividend yield."""
+    """F = S e^((r-q)T) and D = e^(-rT), with rate r and dividend yield q from the rulebook."""
     for chain in chains:
         rule, years = rules(chain["product"]), (chain["expiry_ts"] - chain["ts"]) / YEAR_NS
         carry = (rule.rate - rule.market.dividend_yield) * years
@@ -109,7 +111,7 @@ def test_the_true_forward_is_spot_carried_at_the_products_rates(chains: list[dic
 
 
 def test_true_prices_are_monotone_and_convex_in_the_strike(chains: list[dict[str, Any]]) -> None:
-    """No vertical and no butterfly spread costs less than nothing: -D <= dC/dK <= 0, 0 <= dP/dK <= D."""
+    """No vertical or butterfly spread has a negative price: -D <= dC/dK <= 0, 0 <= dP/dK <= D, convexity."""
     for chain in chains:
         strikes, calls, puts = _prices(chain)
         discount, slack = chain["truth"]["discount"], 1e-12 * chain["truth"]["forward"]
@@ -124,7 +126,7 @@ def test_true_prices_are_monotone_and_convex_in_the_strike(chains: list[dict[str
 def test_true_variance_does_not_fall_with_time(bodies: list[dict[str, Any]]) -> None:
     """No calendar arbitrage: at equal ln(K/F) a later expiry has more total variance.
 
-    Checked on the chains that share an instant, at the strikes of the nearer one that the later one spans.
+    The test compares chains of one instant, at those strikes of the nearer expiry that the later chain spans.
     """
     groups: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for body in bodies:
@@ -154,7 +156,7 @@ def test_true_variance_does_not_fall_with_time(bodies: list[dict[str, Any]]) -> 
 def test_every_products_surface_is_free_of_calendar_arbitrage(
     product: str, level: float, times: tuple[float, float], k: float
 ) -> None:
-    """For any level of the variance, `level` times the usual one, and any two expiries."""
+    """Holds for any variance (`level` times the long-run variance) and any two expiries."""
     market = rules(product).market
     usual = market.dynamics.volatility**2
     thetas = [
@@ -167,7 +169,7 @@ def test_every_products_surface_is_free_of_calendar_arbitrage(
 
 @given(product=st.sampled_from(products()), theta=st.floats(1e-5, 1), k=st.floats(-1.5, 1.5))
 def test_every_products_surface_is_free_of_butterfly_arbitrage(product: str, theta: float, k: float) -> None:
-    """The density that a slice implies is nowhere negative: Gatheral's g(k) >= 0, by central differences."""
+    """The implied density is not negative: Gatheral's g(k) >= 0, computed by central differences."""
     smile, h = rules(product).market.smile, 1e-4
     down, w, up = (smile.total_variance(k + shift, theta) for shift in (-h, 0, h))
     slope, curve = (up - down) / (2 * h), (up - 2 * w + down) / h**2
@@ -177,7 +179,7 @@ def test_every_products_surface_is_free_of_butterfly_arbitrage(product: str, the
 
 @pytest.mark.parametrize("product", products())
 def test_the_smile_has_its_level_and_slope_at_the_money(product: str) -> None:
-    """w(0) = theta and dw/dk(0) = rho theta phi: puts dearer than calls, by as much as the rulebook says."""
+    """w(0) = theta and dw/dk(0) = rho theta phi. The slope is negative, so puts cost more than calls."""
     smile, theta, h = rules(product).market.smile, 0.01, 1e-5
     assert smile.total_variance(0, theta) == pytest.approx(theta, rel=1e-14)
     slope = (smile.total_variance(h, theta) - smile.total_variance(-h, theta)) / (2 * h)
@@ -190,6 +192,6 @@ def test_the_smile_has_its_level_and_slope_at_the_money(product: str) -> None:
     ("rho", "eta", "gamma"), [(-0.4, 1.5, 0.5), (1.0, 0.5, 0.5), (0, 1, 0.6), (0, 1, 0), (0, 0, 0.5)]
 )
 def test_a_shape_with_arbitrage_is_refused(rho: float, eta: float, gamma: float) -> None:
-    """eta (1 + |rho|) <= 2, |rho| < 1 and 0 < gamma <= 0.5 are Gatheral and Jacquier's conditions."""
+    """Gatheral and Jacquier's conditions are eta (1 + |rho|) <= 2, |rho| < 1 and 0 < gamma <= 0.5."""
     with pytest.raises(ValueError, match="SSVI"):
         Ssvi(rho=rho, eta=eta, gamma=gamma)

@@ -24,9 +24,11 @@ def migrate(database: Database[Document], settings: Settings) -> Iterator[str]:
             database.create_collection(name)
             yield f"{name}: created"
     yield from _logs(database, found.get(LOGS), settings.logs_max_mib << 20)
-    there: dict[str, Mapping[str, Any]] = {name: database[name].index_information() for name in COLLECTIONS}
+    existing: dict[str, Mapping[str, Any]] = {
+        name: database[name].index_information() for name in COLLECTIONS
+    }
     for index in indexes(settings):
-        yield from _index(database, index, there[index.collection].get(index.name))
+        yield from _index(database, index, existing[index.collection].get(index.name))
 
 
 def _logs(database: Database[Document], found: Mapping[str, Any] | None, size: int) -> Iterator[str]:

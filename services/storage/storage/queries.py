@@ -46,7 +46,7 @@ class Store:
         NB: `distinct` on the first key of an index is a DISTINCT_SCAN: one seek per product, for any number
         of ticks. With a filter that the index does not cover, MongoDB would read all ticks.
         """
-        with self._asking("products"):
+        with self._running("products"):
             ticks = self._database["underlying_ticks"].distinct("product", {}, maxTimeMS=self._limit_ms)
             chains = self._database["option_chains"].distinct("product", {}, maxTimeMS=self._limit_ms)
             return sorted({*ticks, *chains})
@@ -63,7 +63,7 @@ class Store:
             {"$sort": {"product": 1, "expiry": 1}},
             {"$group": {"_id": "$expiry"}},
         ]
-        with self._asking("expiries"):
+        with self._running("expiries"):
             found = self._database["option_chains"].aggregate(
                 by_expiry, hint="product_expiry_ts", maxTimeMS=self._limit_ms
             )
@@ -72,25 +72,25 @@ class Store:
     def ticks(self, product: str, query: TicksQuery) -> list[Document]:
         """Return ticks, newest first."""
         wanted = {"product": product, **_between(query.start, query.end)}
-        with self._asking("ticks"):
+        with self._running("ticks"):
             return list(self._newest("underlying_ticks", wanted, query.limit))
 
     def quotes(self, symbol: str, limit: int) -> list[Document]:
         """Return quotes of one contract, newest first."""
-        with self._asking("quotes"):
+        with self._running("quotes"):
             return list(self._newest("option_quotes", {"symbol": symbol}, limit))
 
     def chains(self, product: str, query: ChainsQuery) -> tuple[list[orjson.Fragment], bool]:
         """Return chains as JSON, newest first, and whether MAX_CHAIN_ROWS truncated the list."""
         with (
-            self._asking("chains"),
+            self._running("chains"),
             self._newest("option_chains", _chains(product, query), query.limit) as found,
         ):
             return _bounded(found.batch_size(16), query.shape)
 
     def pcr(self, product: str, query: PcrQuery) -> list[Document]:
         """Return put/call ratios, newest first. The indexes cover the query, so MongoDB reads no chain."""
-        with self._asking("pcr"):
+        with self._running("pcr"):
             return list(self._newest("option_chains", _chains(product, query), query.limit, _PCR))
 
     def bars(self, product: str, query: BarsQuery) -> list[Document]:
@@ -99,7 +99,7 @@ class Store:
         bounds = {"$gte": query.start, "$lte": query.end}
         if start := {name: _date(ns) for name, ns in bounds.items() if ns is not None}:
             wanted["start"] = start
-        with self._asking("bars"):
+        with self._running("bars"):
             newest = [("start", pymongo.DESCENDING)]
             return list(self._newest("ohlc_bars", wanted, query.limit, order=newest))
 
@@ -117,7 +117,7 @@ class Store:
         return cursor.sort(order).limit(limit).max_time_ms(self._limit_ms)
 
     @contextmanager
-    def _asking(self, query: str) -> Iterator[None]:
+    def _running(self, query: str) -> Iterator[None]:
         """Measure the query's duration and convert pymongo's errors to this service's errors."""
         try:
             with metrics.QUERY_SECONDS.labels(query).time():

@@ -24,7 +24,7 @@ _NOT_YET_INITIALIZED, _AUTHENTICATION_FAILED = 94, 18
 # Codes of transient errors: the set is electing a primary, is applying a configuration (109), has not yet
 # replicated it (308), or has just changed it automatically (103), as it does when a new member has caught up.
 # A member that has just started does not yet have the keys that sign cluster times (211).
-_PASSING = frozenset({91, 103, 109, 189, 211, 308, 10107, 11600, 13435, 13436})
+_TRANSIENT = frozenset({91, 103, 109, 189, 211, 308, 10107, 11600, 13435, 13436})
 Client = MongoClient[dict[str, Any]]
 
 
@@ -58,8 +58,7 @@ def load() -> Settings:
 def ensure(settings: Settings) -> Iterator[str]:
     """Perform the missing steps and yield a line after each.
 
-    The first member in the settings initiates the set. Raises PyMongoError if the members do not answer in
-    time.
+    The first member in the settings initiates the set. Raises PyMongoError if the members do not answer.
     """
     wanted = settings.mongo_members.split(",")
     wait_ms = settings.mongo_wait_seconds * 1000
@@ -69,7 +68,9 @@ def ensure(settings: Settings) -> Iterator[str]:
             first.admin.command("replSetInitiate", {"_id": settings.mongo_replica_set, "members": members})
             yield f"initiated the replica set {settings.mongo_replica_set}, members: {len(wanted)}"
     with _system(settings, wanted[0], direct=False, wait_ms=wait_ms) as primary:
-        yield from iter(lambda: _patiently(lambda: _step(primary, wanted), settings.mongo_wait_seconds), None)
+        yield from iter(
+            lambda: _retry_transient(lambda: _step(primary, wanted), settings.mongo_wait_seconds), None
+        )
         root = settings.mongo_root_password.get_secret_value()
         app = settings.mongo_app_password.get_secret_value()
         tls = _tls(settings)
@@ -161,7 +162,7 @@ def _logs_in(primary: Client, database: str, name: str, password: str, tls: dict
     return True
 
 
-def _patiently(step: Callable[[], str | None], seconds: float) -> str | None:
+def _retry_transient(step: Callable[[], str | None], seconds: float) -> str | None:
     """Call `step` again while it fails with a transient error, for at most `seconds`."""
-    passing = retry_if_exception(lambda e: isinstance(e, OperationFailure) and e.code in _PASSING)
-    return Retrying(retry=passing, stop=stop_after_delay(seconds), wait=wait_fixed(0.5), reraise=True)(step)
+    transient = retry_if_exception(lambda e: isinstance(e, OperationFailure) and e.code in _TRANSIENT)
+    return Retrying(retry=transient, stop=stop_after_delay(seconds), wait=wait_fixed(0.5), reraise=True)(step)

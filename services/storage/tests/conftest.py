@@ -1,4 +1,4 @@
-"""The real app on a real MongoDB; tokens signed by a key that a small real HTTP server publishes."""
+"""Fixtures: the real app on a real MongoDB, and an HTTP server that publishes the key of the test tokens."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RAW = ("underlying_ticks", "option_quotes", "option_chains")
 
 @pytest.fixture(scope="session")
 def auth_url() -> Iterator[str]:
-    """A server that publishes the test key at /.well-known/jwks.json."""
+    """The URL of a server that publishes the test key at /.well-known/jwks.json."""
     with key_server() as url:
         yield url
 
@@ -36,7 +36,7 @@ def settings(mongo_url: str, auth_url: str) -> Settings:
 
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database[dict[str, Any]]]:
-    """The migrated, empty database."""
+    """The empty database after `migrate`."""
     with MongoClient(settings.mongo_url.get_secret_value(), tz_aware=True) as client:
         found = client.get_default_database()
         list(migrate(found, settings))
@@ -45,7 +45,7 @@ def database(settings: Settings) -> Iterator[Database[dict[str, Any]]]:
 
 @pytest.fixture
 def make_client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Client]]:
-    """The real app; keyword arguments change its settings. Its database clients are closed afterwards."""
+    """Return a function that creates a client of the real app; keyword arguments change settings."""
     opened: list[MongoClient[dict[str, Any]]] = []
     connect = bootstrap.connect
 
@@ -63,14 +63,14 @@ def make_client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator
 def get(
     make_client: Callable[..., Client], database: Database[dict[str, Any]]
 ) -> Callable[..., TestResponse]:
-    """GET with a good token on the migrated database."""
+    """Send a GET with a valid token, on the migrated database."""
     client = make_client()
     headers = {"Authorization": f"Bearer {access_token('storage')}"}
     return lambda path, **query: client.get(path, query_string=query or None, headers=headers)
 
 
 def bson(name: str, **changes: Any) -> dict[str, Any]:
-    """The golden document of a collection, changed, in BSON's types."""
+    """Return the golden document of a collection, with changes, in BSON's types."""
     document = example(f"document-{name}") | changes
     validator(f"document-{name}").validate(document)
     for field in DATES:

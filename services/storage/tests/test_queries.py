@@ -1,4 +1,4 @@
-"""That questions stay cheap on big collections, and bounded when MongoDB is slow or away."""
+"""Queries use indexes, and they end in time if MongoDB is slow or unavailable."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Make = Callable[..., dict[str, Any]]
 
 
 class Commands(CommandListener):
-    """Keeps the commands that a client sends."""
+    """Records the commands that a client sends."""
 
     def __init__(self) -> None:
         self.seen: list[dict[str, Any]] = []
@@ -46,7 +46,7 @@ class Commands(CommandListener):
 def commands(
     database: Database[dict[str, Any]], settings: Settings, make_document: Make
 ) -> Iterator[Commands]:
-    """All commands that the store's queries send, on collections with documents."""
+    """The commands of all queries of the store, on collections with documents."""
     for name in ("underlying_ticks", "option_quotes", "option_chains"):
         document = make_document(name)
         documents = [
@@ -73,7 +73,7 @@ def commands(
 
 
 def explain(database: Database[dict[str, Any]], command: dict[str, Any]) -> dict[str, Any]:
-    """How MongoDB ran a command; of a pipeline the part that read the collection."""
+    """Return MongoDB's execution statistics; of a pipeline, those of the stage that reads the collection."""
     if "pipeline" in command:
         command = command | {"cursor": {}}
     explained = database.command("explain", command, verbosity="executionStats")
@@ -81,7 +81,7 @@ def explain(database: Database[dict[str, Any]], command: dict[str, Any]) -> dict
 
 
 def plans(database: Database[dict[str, Any]], command: dict[str, Any]) -> list[dict[str, Any]]:
-    """Stages of the winning plan, outermost first."""
+    """Return the stages of the winning plan, outermost first."""
     plan = explain(database, command)["queryPlanner"]["winningPlan"]
     stages = []
     while plan:
@@ -91,18 +91,18 @@ def plans(database: Database[dict[str, Any]], command: dict[str, Any]) -> list[d
 
 
 def test_every_query_has_a_time_limit(commands: Commands) -> None:
-    """maxTimeMS goes with each: MongoDB itself gives up."""
+    """Each query has maxTimeMS, so MongoDB aborts it."""
     assert len(commands.seen) == 10
     assert {command.get("maxTimeMS") for command in commands.seen} == {1234}
 
 
 def test_every_page_has_a_limit(commands: Commands) -> None:
-    """limit(0) means all in MongoDB and is never sent."""
+    """In MongoDB limit(0) means no limit, so it is never sent."""
     assert all(command["limit"] >= 1 for command in commands.seen if "find" in command)
 
 
 def test_distinct_values_cost_a_seek_each(commands: Commands, database: Database[dict[str, Any]]) -> None:
-    """/products and /expiries skip along an index instead of reading a month of ticks."""
+    """/products and /expiries seek in an index and do not read a month of ticks."""
     asked = [command for command in commands.seen if {"distinct", "aggregate"} & set(command)]
     assert len(asked) == 3
     for command in asked:
@@ -115,7 +115,7 @@ def test_distinct_values_cost_a_seek_each(commands: Commands, database: Database
 def test_pages_are_read_from_an_index_in_order(
     commands: Commands, database: Database[dict[str, Any]]
 ) -> None:
-    """No collection scan and no sort in memory."""
+    """Pages need no collection scan and no sort in memory."""
     for command in commands.seen:
         if "find" in command:
             stages = [stage["stage"] for stage in plans(database, command)]
@@ -124,7 +124,7 @@ def test_pages_are_read_from_an_index_in_order(
 
 
 def test_ratios_are_read_from_the_index_alone(commands: Commands, database: Database[dict[str, Any]]) -> None:
-    """A history of ratios reads no chain."""
+    """The indexes cover the history of ratios, so MongoDB reads no chain."""
     asked = [command for command in commands.seen if "pcr_oi" in command.get("projection", {})]
     assert len(asked) == 2
     for command in asked:
@@ -133,20 +133,20 @@ def test_ratios_are_read_from_the_index_alone(commands: Commands, database: Data
 
 
 def test_a_limit_of_zero_is_never_passed_on(database: Database[dict[str, Any]]) -> None:
-    """A caller inside the service that forgets to validate fails, instead of reading everything."""
+    """A missing validation raises an error and does not read the whole collection."""
     with pytest.raises(ValueError, match="positive"):
         Store(database, query_timeout_ms=1000).quotes("X", 0)
 
 
 class FailingMongo(MongoServer):
-    """A mongod that can be told to fail."""
+    """A mongod with fail points."""
 
     def _command(self) -> list[str]:
         return [*super()._command(), "--setParameter", "enableTestCommands=1"]
 
 
-def test_a_query_that_mongodb_gives_up_is_told_apart_from_an_outage(tmp_path: Path) -> None:
-    """At its time limit: ask for less. While MongoDB refuses or is gone: come back later."""
+def test_a_query_timeout_differs_from_an_outage(tmp_path: Path) -> None:
+    """A query at its time limit raises QueryTimeout; an outage or a refusal raises StoreUnavailable."""
     with (
         FailingMongo(tmp_path / "mongo") as server,
         MongoClient(server.url, serverSelectionTimeoutMS=500, retryReads=False) as client,
@@ -164,7 +164,7 @@ def test_a_query_that_mongodb_gives_up_is_told_apart_from_an_outage(tmp_path: Pa
 
 
 def test_an_absent_database_is_an_outage(make_client: Callable[..., Client]) -> None:
-    """503 with a code of its own; not ready, but alive."""
+    """The response is 503 `store_unavailable`; the service is not ready, but alive."""
     client = make_client(mongo_url=SecretStr(f"mongodb://127.0.0.1:{free_port()}/deltastream"))
     answer = client.get("/products", headers={"Authorization": f"Bearer {access_token('storage')}"})
     assert (answer.status_code, answer.json["code"]) == (503, "store_unavailable")
@@ -174,7 +174,7 @@ def test_an_absent_database_is_an_outage(make_client: Callable[..., Client]) -> 
 
 
 def test_ready_means_that_mongodb_answers(make_client: Callable[..., Client]) -> None:
-    """/health stays as an alias; probes need no token."""
+    """/health is an alias of /readyz, and probes need no token."""
     client = make_client()
     for path in ("/readyz", "/health"):
         answer = client.get(path)
@@ -182,8 +182,8 @@ def test_ready_means_that_mongodb_answers(make_client: Callable[..., Client]) ->
     assert b"storage_requests" in client.get("/metrics").data
 
 
-def test_a_secret_comes_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """MONGO_URL_FILE names the file and wins over MONGO_URL."""
+def test_a_secret_can_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MONGO_URL_FILE names the file and takes precedence over MONGO_URL."""
     (tmp_path / "url").write_text("mongodb://from-file/deltastream\n")
     monkeypatch.setenv("MONGO_URL", "mongodb://from-environment/deltastream")
     monkeypatch.setenv("MONGO_URL_FILE", str(tmp_path / "url"))
@@ -193,7 +193,7 @@ def test_a_secret_comes_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_bad_setting_is_named_without_its_secret(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One line with variable and rule; a secret's value is not shown."""
+    """One line names the variable and the rule, and does not show the secret."""
     monkeypatch.setenv("MONGO_URL", "postgres://user:hidden@host/")
     with pytest.raises(SystemExit) as ended:
         load()

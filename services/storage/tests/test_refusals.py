@@ -1,4 +1,4 @@
-"""What storage refuses, and how it says so."""
+"""Invalid requests are refused with problem responses."""
 
 from __future__ import annotations
 
@@ -60,41 +60,41 @@ BAD = [
 
 @pytest.mark.parametrize(("path", "query", "field"), BAD)
 def test_a_bad_parameter_is_named(get: Get, path: str, query: dict[str, str], field: str) -> None:
-    """400 with the field and its rule, never a guess at what was meant."""
+    """The response is 400 with the field and its rule."""
     body = assert_problem(get(path, **query), 400, "bad_input")
     assert [each["field"] for each in body["errors"]] == [field]
     assert body["detail"].startswith(f"{field}: ")
 
 
 def test_every_bad_parameter_is_named_at_once(get: Get) -> None:
-    """A caller repairs a request in one go."""
+    """A client can correct all its errors at once."""
     body = assert_problem(get("/option/chain/NIFTY", limit=0, expiry="x", colour="red"), 400, "bad_input")
     assert {each["field"] for each in body["errors"]} == {"limit", "expiry", "colour"}
 
 
 def test_a_parameter_given_twice_is_refused(get: Get) -> None:
-    """Two values of one filter have no meaning."""
+    """It is unclear which of two values applies."""
     body = assert_problem(get("/underlying/NIFTY?limit=1&limit=2"), 400, "bad_input")
     assert body["errors"] == [{"field": "limit", "rule": "must be given once"}]
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/nothing"])
 def test_no_route_answers_without_a_token(make_client: Callable[..., Client], path: str) -> None:
-    """Internal does not mean open."""
+    """Internal services require a token too."""
     answer = make_client().get(path)
     assert_problem(answer, 401, "unauthorized")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_token_for_somebody_else_is_refused(make_client: Callable[..., Client]) -> None:
-    """A user's token, or another service's, opens nothing here."""
+def test_a_token_for_another_audience_is_refused(make_client: Callable[..., Client]) -> None:
+    """A token for another audience is not valid here."""
     for audience in ("deltastream-api", "analytics"):
         headers = {"Authorization": f"Bearer {access_token(audience)}"}
         assert_problem(make_client().get("/products", headers=headers), 401, "unauthorized")
 
 
-def test_without_keys_no_token_can_be_judged(make_client: Callable[..., Client]) -> None:
-    """An outage of auth is 503, not a refusal: the caller's token may be good."""
+def test_without_keys_no_token_can_be_verified(make_client: Callable[..., Client]) -> None:
+    """An outage of auth gives 503, not 401, because the client's token may be valid."""
     client = make_client(auth_url=f"http://127.0.0.1:{free_port()}")
     headers = {"Authorization": f"Bearer {access_token('storage')}"}
     body = assert_problem(client.get("/products", headers=headers), 503, "upstream_unavailable")
@@ -104,7 +104,7 @@ def test_without_keys_no_token_can_be_judged(make_client: Callable[..., Client])
 def test_an_unknown_path_and_a_wrong_method_are_problems_too(
     get: Get, make_client: Callable[..., Client]
 ) -> None:
-    """Every error has the same shape."""
+    """Every error has the same form."""
     assert_problem(get("/nothing"), 404, "not_found")
     headers = {"Authorization": f"Bearer {access_token('storage')}"}
     answer = make_client().post("/products", headers=headers)

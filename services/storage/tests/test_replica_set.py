@@ -1,4 +1,4 @@
-"""Fresh mongods become a replica set, by a job that may run any number of times."""
+"""`init-mongo` forms a replica set from new mongods, and is idempotent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PASSWORDS = {"MONGO_ROOT_PASSWORD": "root-password-of-tests", "MONGO_APP_PASSWOR
 
 
 class Member(MongoServer):
-    """A member that has never been configured; it answers to nobody who has not the key."""
+    """A mongod without a configuration, to which only clients with the key can log in."""
 
     key_file: Path
 
@@ -39,7 +39,7 @@ class Member(MongoServer):
 
 
 def _member(home: Path, number: int = 0) -> Member:
-    """Not yet started; all members of one home have one key."""
+    """Return a member that is not started. All members below `home` share a key."""
     member = Member(home / f"member-{number}")
     member.key_file = home / "key"
     if not member.key_file.exists():
@@ -87,7 +87,7 @@ def _app(members: list[Member], password: str) -> MongoClient[dict[str, Any]]:
 def test_a_fresh_mongod_becomes_a_replica_set_with_its_users_and_a_second_run_changes_nothing(
     members: Callable[[int], list[Member]],
 ) -> None:
-    """The application can work in its database and in no other."""
+    """The application can use its own database and no other."""
     one = members(1)
     first = _init(one)
     assert first.stdout.splitlines() == [
@@ -102,8 +102,8 @@ def test_a_fresh_mongod_becomes_a_replica_set_with_its_users_and_a_second_run_ch
     assert _init(one).stdout == "nothing to change\n"
 
 
-def test_a_password_that_was_restored_is_made_true(members: Callable[[int], list[Member]]) -> None:
-    """A Secret from a backup beside a volume that knew another one."""
+def test_a_restored_password_is_applied(members: Callable[[int], list[Member]]) -> None:
+    """The Secret was restored from a backup, but the volume has another password."""
     one = members(1)
     assert _init(one).returncode == 0
     changed = _init(one, MONGO_APP_PASSWORD="another-password-of-tests")
@@ -113,7 +113,7 @@ def test_a_password_that_was_restored_is_made_true(members: Callable[[int], list
 
 
 def test_a_set_grows_to_three_and_shrinks_again(members: Callable[[int], list[Member]]) -> None:
-    """One member at a time, as MongoDB takes it."""
+    """Members are added and removed one at a time, as MongoDB requires."""
     assert _init(members(1)).returncode == 0
     three = members(3)
     grown = _init(three)
@@ -128,16 +128,16 @@ def test_a_set_grows_to_three_and_shrinks_again(members: Callable[[int], list[Me
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"MONGO_MEMBERS": "a:1,b:2"}, "MONGO_MEMBERS='a:1,b:2': must be an odd number of members"),
         ({"MONGO_MEMBERS": "here"}, "MONGO_MEMBERS='here': must be host:port"),
         ({"MONGO_ROOT_PASSWORD": "short"}, "MONGO_ROOT_PASSWORD=(secret):"),
     ],
 )
-def test_a_wrong_setting_is_named(tmp_path: Path, changes: dict[str, str], said: str) -> None:
-    """One line, exit code 2, no secret in it; nobody is asked before the settings are right."""
+def test_a_wrong_setting_is_named(tmp_path: Path, changes: dict[str, str], message: str) -> None:
+    """The command prints one line without a secret, exits with 2, and connects to no member."""
     done = _init([_member(tmp_path)], **changes)
     assert done.returncode == 2
-    assert done.stderr.startswith(said)
+    assert done.stderr.startswith(message)
     assert "short" not in done.stderr

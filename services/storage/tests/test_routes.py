@@ -1,4 +1,4 @@
-"""What the routes give for documents as the enricher stores them."""
+"""The routes return the documents that the enricher stores."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SECOND = 1_000_000_000
 
 
 def nth(number: int, **changes: Any) -> dict[str, Any]:
-    """Changes that make the golden document the `number`th of a series a second apart."""
+    """Return changes that make the golden document the `number`th of a series, one second apart."""
     return {"_id": f"{number:024x}", "mid": f"3:{number}", "ts": TS + number * SECOND, **changes}
 
 
 def test_products_are_listed_once_in_order(get: Get, database: Db, make_document: Make) -> None:
-    """Every product with ticks or chains."""
+    """Products with ticks or chains appear once, sorted."""
     for number, product in enumerate(("NIFTY", "BANKNIFTY", "NIFTY", "M&M"), 1):
         database.underlying_ticks.insert_one(
             make_document("underlying_ticks", **nth(number, product=product))
@@ -36,7 +36,7 @@ def test_products_are_listed_once_in_order(get: Get, database: Db, make_document
 
 
 def test_ticks_come_newest_first_and_keep_their_contract(get: Get, database: Db, make_document: Make) -> None:
-    """A tick in an answer is the document without `_id`."""
+    """A tick in a response is the document without `_id`."""
     for number in (2, 1, 3):
         database.underlying_ticks.insert_one(make_document("underlying_ticks", **nth(number)))
     database.underlying_ticks.insert_one(make_document("underlying_ticks", **nth(9, product="M&M")))
@@ -52,7 +52,7 @@ def test_ticks_come_newest_first_and_keep_their_contract(get: Get, database: Db,
 
 
 def test_start_and_end_are_inclusive_to_the_nanosecond(get: Get, database: Db, make_document: Make) -> None:
-    """Ranges are over event time; a time without an offset is UTC."""
+    """`start` and `end` bound the event time; a time without an offset is UTC."""
     for number in (1, 2, 3):
         database.underlying_ticks.insert_one(make_document("underlying_ticks", **nth(number)))
 
@@ -67,7 +67,7 @@ def test_start_and_end_are_inclusive_to_the_nanosecond(get: Get, database: Db, m
 
 
 def test_quotes_of_a_contract_keep_their_contract(get: Get, database: Db, make_document: Make) -> None:
-    """A quote in an answer is the document without `_id`."""
+    """A quote in a response is the document without `_id`."""
     for number in (1, 2):
         database.option_quotes.insert_one(make_document("option_quotes", **nth(number)))
     answer = get("/option/quote/NIFTY20240627C23500", limit=1).json
@@ -76,8 +76,8 @@ def test_quotes_of_a_contract_keep_their_contract(get: Get, database: Db, make_d
     validator("document-option_quotes").validate({**answer["quotes"][0], "_id": "0" * 24})
 
 
-def test_a_chain_has_a_row_a_contract(get: Get, database: Db, make_document: Make) -> None:
-    """Stored as columns, answered as rows, nothing else changed."""
+def test_a_chain_has_one_row_per_contract(get: Get, database: Db, make_document: Make) -> None:
+    """The stored columns become rows, and all other fields stay the same."""
     golden = example("document-option_chains")
     database.option_chains.insert_one(make_document("option_chains"))
     answer = get("/option/chain/NIFTY").json
@@ -99,7 +99,7 @@ def test_a_chain_has_a_row_a_contract(get: Get, database: Db, make_document: Mak
 def test_a_chain_is_answered_as_stored_when_columns_are_asked_for(
     get: Get, database: Db, make_document: Make
 ) -> None:
-    """Another service reads columns: rows would be made only to be taken apart again."""
+    """Services read columns, which saves the conversion to rows and back."""
     database.option_chains.insert_one(make_document("option_chains"))
     (chain,) = get("/option/chain/NIFTY", shape="columns").json["chains"]
     golden = example("document-option_chains")
@@ -108,7 +108,7 @@ def test_a_chain_is_answered_as_stored_when_columns_are_asked_for(
 
 
 def test_chains_are_filtered_by_expiry_and_time(get: Get, database: Db, make_document: Make) -> None:
-    """Newest first within what was asked for."""
+    """The matching chains are newest first."""
     for number, expiry in enumerate(("2024-06-27", "2024-07-04", "2024-06-27"), 1):
         database.option_chains.insert_one(make_document("option_chains", **nth(number, expiry=expiry)))
 
@@ -124,7 +124,7 @@ def test_chains_are_filtered_by_expiry_and_time(get: Get, database: Db, make_doc
 def test_a_chain_answer_is_bounded_in_rows(
     get: Get, database: Db, make_document: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fewer chains, and it says so; one chain is always given."""
+    """The response has fewer chains and `truncated: true`, but always at least one chain."""
     for number in (1, 2, 3):
         database.option_chains.insert_one(make_document("option_chains", **nth(number)))
     monkeypatch.setattr(queries, "MAX_CHAIN_ROWS", 8)
@@ -136,10 +136,10 @@ def test_a_chain_answer_is_bounded_in_rows(
 
 
 @pytest.mark.parametrize("shape", ["rows", "columns"])
-def test_a_chain_that_breaks_its_contract_does_not_take_the_others_away(
+def test_an_invalid_chain_does_not_affect_the_others(
     get: Get, database: Db, make_document: Make, shape: str
 ) -> None:
-    """It is left out, logged and counted."""
+    """The invalid chain is left out, logged and counted."""
     broken = make_document("option_chains", **nth(2))
     broken["calls"]["bid"] = broken["calls"]["bid"][:1]
     database.option_chains.insert_many([make_document("option_chains", **nth(1)), broken])
@@ -150,14 +150,14 @@ def test_a_chain_that_breaks_its_contract_does_not_take_the_others_away(
 
 
 def test_expiries_come_ascending(get: Get, database: Db, make_document: Make) -> None:
-    """Each expiry with stored chains, once."""
+    """Each expiry with stored chains appears once."""
     for number, expiry in enumerate(("2024-07-04", "2024-06-27", "2024-07-04"), 1):
         database.option_chains.insert_one(make_document("option_chains", **nth(number, expiry=expiry)))
     assert get("/expiries/NIFTY").json == {"product": "NIFTY", "expiries": ["2024-06-27", "2024-07-04"]}
 
 
 def test_ratios_come_without_the_chain(get: Get, database: Db, make_document: Make) -> None:
-    """A history of ratios is small, whatever the chains weigh."""
+    """A history of ratios is small, even if the chains are large."""
     for number, ratio in ((1, 0.7), (2, None)):
         database.option_chains.insert_one(make_document("option_chains", **nth(number, pcr_oi=ratio)))
     answer = get("/pcr/NIFTY", expiry="2024-06-27").json
@@ -173,7 +173,7 @@ def test_ratios_come_without_the_chain(get: Get, database: Db, make_document: Ma
 
 
 def test_bars_are_of_the_window_asked_for(get: Get, database: Db, make_document: Make) -> None:
-    """Newest first; 5 minutes unless said; start and end bound the window's start."""
+    """Bars are newest first, 5 minutes by default; `start` and `end` bound the window's start."""
     for minute in (50, 55):
         start = {"start": f"2024-06-21T09:{minute}:00Z", "_id": f"NIFTY:5:{minute}"}
         database.ohlc_bars.insert_one(make_document("ohlc_bars", window_minutes=5, **start))
@@ -192,7 +192,7 @@ def test_bars_are_of_the_window_asked_for(get: Get, database: Db, make_document:
 
 
 def test_an_unknown_product_has_nothing(get: Get) -> None:
-    """Empty answers, as the original gave them."""
+    """The lists are empty, as in the original."""
     assert get("/products").json == {"products": []}
     assert get("/underlying/X").json == {"product": "X", "count": 0, "ticks": []}
     assert get("/expiries/X").json == {"product": "X", "expiries": []}
@@ -203,7 +203,7 @@ def test_an_unknown_product_has_nothing(get: Get) -> None:
 def test_a_limit_above_a_thousand_means_a_thousand(
     get: Get, database: Db, make_document: Make, path: str
 ) -> None:
-    """Page sizes are clamped: nobody reads a collection in one answer."""
+    """Limits are clamped, so no response has a whole collection."""
     for name in ("underlying_ticks", "option_chains"):
         document = make_document(name)
         documents = [document | {"_id": n.to_bytes(12, "big"), "ts": TS + n} for n in range(1001)]
@@ -224,7 +224,7 @@ DEFAULTS = [
 def test_a_page_has_a_default_size(
     get: Get, database: Db, make_document: Make, path: str, collection: str, count: int
 ) -> None:
-    """100 ticks or quotes, 10 chains."""
+    """The default is 100 ticks or quotes, and 10 chains."""
     document = make_document(collection)
     documents = [document | {"_id": number.to_bytes(12, "big")} for number in range(count + 1)]
     database[collection].insert_many(documents)

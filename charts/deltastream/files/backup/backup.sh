@@ -1,13 +1,14 @@
 #!/bin/bash
-# Dumps MongoDB into a folder of its own in $BACKUP_DIR. Only once that is whole the oldest go, down to $KEEP.
+# Dumps MongoDB into a new folder in $BACKUP_DIR. Once the new backup is complete, deletes the oldest backups until
+# $KEEP are left.
 # shellcheck source=common.sh
 . "${BASH_SOURCE%/*}/common.sh"
 task=backup
 
 cd "$BACKUP_DIR"
 exec 9> .lock
-flock --nonblock 9 || fail "another backup is being made"
-rm -rf -- *.partial # of a run that was killed
+flock --nonblock 9 || fail "another backup is running"
+rm -rf -- *.partial # left by a run that was killed
 
 check_settings
 
@@ -27,14 +28,14 @@ mongodump --config=<(settings) --db="$database" --gzip --out="$partial/dump" --n
 collections=0 documents=0 total=0
 while read -r count collection; do
     file=$partial/dump/$database/$collection.bson.gz
-    bytes=$(gzip --decompress --stdout "$file" | wc -c) || fail "${file##*/} is not whole"
+    bytes=$(gzip --decompress --stdout "$file" | wc -c) || fail "${file##*/} is incomplete"
     echo "$count $bytes $collection" >> "$partial/collections" || fail "cannot write $partial/collections"
     collections=$((collections + 1)) documents=$((documents + count)) total=$((total + bytes))
 done < <(finished "$log")
-# Without collections it is the wrong database, and such backups would push the good ones out.
-[ "$collections" -gt 0 ] || fail "there is no collection in the database $database"
+# A dump without collections is of the wrong database. Keeping it would delete good backups later.
+[ "$collections" -gt 0 ] || fail "the database $database has no collections; check the database in mongo_url"
 files=$(find "$partial/dump" -name '*.bson.gz' | wc -l)
-[ "$files" -eq "$collections" ] || fail "mongodump told of $collections collections and wrote $files files"
+[ "$files" -eq "$collections" ] || fail "mongodump reported $collections collections but wrote $files files"
 
 (cd "$partial" && find . -type f ! -name SHA256SUMS -print0 | sort -z | xargs -0 sha256sum > SHA256SUMS) ||
     fail "cannot write the checksums"
@@ -46,7 +47,7 @@ mapfile -t all < <(stored)
 deleted=0
 while [ "$((${#all[@]} - deleted))" -gt "$KEEP" ]; do
     old=${all[deleted]}
-    mv "$old" "$old.partial" # a half-deleted one must not look whole
+    mv "$old" "$old.partial" # a backup deleted by half must not look complete
     rm -rf -- "$old.partial"
     deleted=$((deleted + 1))
 done

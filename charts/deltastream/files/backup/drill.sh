@@ -1,6 +1,6 @@
 #!/bin/bash
-# Restores the newest backup into a mongod of its own in $SCRATCH and compares what is then in it with what was noted
-# at the dump. That mongod listens on a socket file only: nothing here needs, or reaches, a network.
+# Restores the newest backup into a temporary mongod in $SCRATCH and compares the restored data with the counts that
+# the backup recorded. This mongod listens only on a Unix socket, so the drill needs no network.
 # shellcheck source=common.sh
 . "${BASH_SOURCE%/*}/common.sh"
 task="restore drill"
@@ -14,18 +14,18 @@ again=$SCRATCH/again
 socket=$SCRATCH/mongod.sock
 uri=mongodb://${socket//\//%2F}
 mkdir -p "$SCRATCH/db"
-# Without the monitor: what was dumped may be past its time by now, and would be deleted while it is counted.
+# The TTL monitor is off: it would delete expired documents of the dump while the drill counts them.
 mongod --dbpath="$SCRATCH/db" --bind_ip="$socket" --wiredTigerCacheSizeGB=0.25 \
     --setParameter ttlMonitorEnabled=false --setParameter diagnosticDataCollectionEnabled=false \
     --fork --pidfilepath="$SCRATCH/pid" --logpath="$SCRATCH/mongod.log" > "$log" 2>&1 ||
     fail "mongod did not start: $(tail -n 1 "$SCRATCH/mongod.log" "$log" 2> /dev/null | tail -n 1)"
-trap 'kill -KILL "$(< "$SCRATCH/pid")"' EXIT # nothing of it is kept
+trap 'kill -KILL "$(< "$SCRATCH/pid")"' EXIT # its data is discarded
 
 mongorestore --uri="$uri" --db="$database" --gzip --stopOnError --dir="$dump/$database" 2> "$log" ||
     fail "mongorestore of $name: $(cause "$log")"
 
-# A collection's options and its indexes from mongodump's metadata, comparable as text: options come in any order, and
-# mongorestore may make indexes in another one than they were in.
+# Print a collection's options and indexes from mongodump's metadata as sorted lines. The order of options can vary, and
+# mongorestore may create the indexes in another order.
 shape() {
     local text
     text=$(sed -E 's/\](,"(uuid|collectionName|type)":"[^"]*")*\}$//')
@@ -35,6 +35,7 @@ shape() {
     } | sort
 }
 
+# Print the number of indexes in the output of `shape`.
 indexes() {
     grep -c '^{"v":' <<< "$1" || true
 }
@@ -56,7 +57,7 @@ while read -r count bytes collection; do
     elif [ "$size" != "$bytes" ]; then
         verdict="DIFFERENT: $size bytes restored"
     elif [ "$made" != "$noted" ]; then
-        verdict="DIFFERENT: $(indexes "$made") indexes restored, or other options"
+        verdict="DIFFERENT: $(indexes "$made") indexes restored, or options differ"
     else
         verdict=equal
     fi
@@ -64,6 +65,6 @@ while read -r count bytes collection; do
     echo "$collection: $count documents, $bytes bytes, $(indexes "$noted") indexes: $verdict"
 done < "$BACKUP_DIR/$name/collections"
 
-[ "$total" -gt 0 ] || fail "backup $name notes no collection"
-[ "$different" -eq 0 ] || fail "$different of $total collections differ from what backup $name noted"
+[ "$total" -gt 0 ] || fail "backup $name lists no collection"
+[ "$different" -eq 0 ] || fail "$different of $total collections differ from backup $name"
 echo "restore drill of $name: all $total collections are equal"

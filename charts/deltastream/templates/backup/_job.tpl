@@ -1,6 +1,7 @@
 {{/*
-A Job that runs a script of files/backup. Takes {root, component, script, resources, retries, secrets?, readOnly?,
-scratch?}: with `scratch` there is a volume of what the container's limit of ephemeral storage allows.
+The spec of a Job that runs a script of files/backup. Takes {root, component, script, resources, retries, secrets?,
+readOnly?, scratch?}. With `scratch` the pod has a scratch volume as large as the container's limit for ephemeral
+storage.
 */}}
 {{- define "deltastream.backupJob" -}}
 {{- $values := .root.Values.backup -}}
@@ -10,7 +11,7 @@ scratch?}: with `scratch` there is a volume of what the container's limit of eph
 {{- if .scratch }}{{ $_ := set $env "SCRATCH" "/scratch" }}{{ end -}}
 backoffLimit: {{ .retries }}
 activeDeadlineSeconds: {{ $values.deadlineSeconds }}
-# A node that is drained is no failed attempt.
+# An eviction, for example from a drained node, does not count as a failed attempt.
 podFailurePolicy:
   rules:
     - action: Ignore
@@ -21,8 +22,8 @@ template:
   spec:
     {{- include "deltastream.pod" $context | nindent 4 }}
     {{- with include "deltastream.spread" (merge (dict "alone" true) $context) }}{{ . | nindent 4 }}{{ end }}
-    restartPolicy: Never # each attempt keeps its log
-    terminationGracePeriodSeconds: 5 # what was not finished is thrown away
+    restartPolicy: Never # each attempt is a new pod and keeps its log
+    terminationGracePeriodSeconds: 5 # unfinished work is discarded
     containers:
       - name: {{ .component }}
         image: {{ include "deltastream.storeImage" (dict "root" .root "image" .root.Values.mongodb.image) | quote }}
@@ -54,13 +55,13 @@ template:
       {{- end }}
 {{- end -}}
 
-{{/* metadata of a CronJob, whose name may have 52 characters. Takes {root, component}. */}}
+{{/* The metadata of a CronJob. Kubernetes limits its name to 52 characters. Takes {root, component}. */}}
 {{- define "deltastream.cronMetadata" -}}
 {{- $name := include "deltastream.short" (dict "name" (include "deltastream.name" .) "length" 52) -}}
 {{- include "deltastream.metadata" (dict "root" .root "component" .component "name" $name) -}}
 {{- end -}}
 
-{{/* When a CronJob runs. Takes {root, schedule}. */}}
+{{/* The schedule and history limits of a CronJob. Takes {root, schedule}. */}}
 {{- define "deltastream.cron" -}}
 schedule: {{ .schedule | quote }}
 timeZone: {{ .root.Values.backup.timeZone | quote }}

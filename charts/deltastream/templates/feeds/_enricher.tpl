@@ -1,4 +1,7 @@
-{{/* The pod of a feed's enricher: subscriber and worker as a pair; the operator adds the feed. */}}
+{{/*
+The pod template of an enricher, a pair of subscriber and worker. The operator adds what depends on the feed. Takes
+the root.
+*/}}
 {{- define "deltastream.enricherTemplate" -}}
 {{- $values := .Values.workerEnricher -}}
 {{- $context := dict "root" $ "component" "worker-enricher" "values" $values -}}

@@ -1,4 +1,6 @@
-{{/* The pod of a feed's generator; the operator adds the feed (docs/kubernetes.md). */}}
+{{/*
+The pod template of a generator. The operator adds what depends on the feed (docs/kubernetes.md). Takes the root.
+*/}}
 {{- define "deltastream.generatorTemplate" -}}
 {{- $values := .Values.feedGenerator -}}
 {{- $context := dict "root" $ "component" "feed-generator" "values" $values -}}

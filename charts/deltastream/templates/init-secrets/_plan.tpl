@@ -1,5 +1,5 @@
-{{/* Components whose Secret the hook makes, as a list in JSON. */}}
-{{- define "deltastream.madeSecrets" -}}
+{{/* Components whose Secret the hook creates, as a list in JSON. */}}
+{{- define "deltastream.generatedSecrets" -}}
 {{- $made := list -}}
 {{- if and .Values.redis.enabled (not .Values.redis.existingSecret) }}{{ $made = append $made "redis" }}{{ end -}}
 {{- if and .Values.mongodb.enabled (not .Values.mongodb.existingSecret) }}{{ $made = append $made "mongodb" }}{{ end -}}
@@ -7,7 +7,7 @@
 {{- $made | toJson -}}
 {{- end -}}
 
-{{/* Labels of a Secret that the hook makes. Takes {root, component}. */}}
+{{/* The labels of a Secret that the hook creates. Takes {root, component}. */}}
 {{- define "deltastream.secretLabels" -}}
 labels:
   {{- include "deltastream.selector" . | nindent 2 }}
@@ -16,10 +16,12 @@ labels:
   {{- end }}
 {{- end -}}
 
-{{/* What the hook makes where it is absent. Random values are made once and never changed. */}}
+{{/*
+The Secrets and keys that the hook creates if they are missing. Random values are generated once and never changed.
+*/}}
 {{- define "deltastream.secretsPlan" -}}
 {{- $name := include "deltastream.fullname" . -}}
-{{- $made := include "deltastream.madeSecrets" . | fromJsonArray -}}
+{{- $made := include "deltastream.generatedSecrets" . | fromJsonArray -}}
 secrets:
   {{- if has "redis" $made }}
   {{- $redis := dict "root" . "component" "redis" }}
@@ -54,7 +56,7 @@ secrets:
     {{- include "deltastream.secretLabels" (dict "root" . "component" "auth") | nindent 4 }}
     keys:
       jwt_secret: {random: 48}
-      jwt_previous_secret: {template: ""} # by hand during a rotation; the next upgrade ends it
+      jwt_previous_secret: {template: ""} # set by hand during a rotation; the next upgrade empties it
       client_api-gateway: {random: 32}
       client_analytics: {random: 32}
       service_clients:

@@ -1,4 +1,4 @@
-{{/* Where each path leads, the longest first, as a list in JSON. */}}
+{{/* The backend of each path, the longest path first, as a list in JSON. */}}
 {{- define "deltastream.routes" -}}
 {{- $ports := include "deltastream.ports" . | fromJson -}}
 {{- $routes := list -}}
@@ -11,8 +11,8 @@
 {{- $routes | toJson -}}
 {{- end -}}
 
-{{/* URLs of the REST gateway that the Ingress and the HTTPRoute lead to, as a list in JSON. */}}
-{{- define "deltastream.doorUrls" -}}
+{{/* The URLs under which the Ingress and the HTTPRoute expose the gateways, as a list in JSON. */}}
+{{- define "deltastream.gatewayUrls" -}}
 {{- $urls := list -}}
 {{- if .Values.ingress.enabled -}}
 {{- $hosts := .Values.ingress.hosts | default (list "<address of the ingress controller>") -}}

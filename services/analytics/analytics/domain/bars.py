@@ -56,7 +56,7 @@ def stored_bar(raw: Json) -> Bar:
 
 
 def _bar(raw: Json, start: int | None) -> Bar:
-    # A bar without one of its prices is invalid: unlike a chain's fields, they are useful only together.
+    # A bar needs all four prices: unlike the fields of a chain, they are useful only together.
     if start is None or start < 0:
         raise Broken("start")
     prices = []

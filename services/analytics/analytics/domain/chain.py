@@ -74,9 +74,9 @@ class Chain:
         """Return the field as an integer, or None."""
         return whole(self.fields.get(name))
 
-    def text(self, name: str, among: frozenset[str]) -> str | None:
-        """Return the field if it is one of the words `among`, or None."""
-        return _word(among)(self.fields.get(name))
+    def text(self, name: str, allowed: frozenset[str]) -> str | None:
+        """Return the field if it is one of the words in `allowed`, or None."""
+        return _word(allowed)(self.fields.get(name))
 
 
 def from_document(raw: Json, product: str, expiry: str) -> Chain:
@@ -132,5 +132,5 @@ def _volatility(value: object) -> float | None:
     return float(found) if found is not None and found >= 0 else None
 
 
-def _word(among: Sequence[str] | frozenset[str]) -> Callable[[object], str | None]:
-    return lambda value: value if isinstance(value, str) and value in among else None
+def _word(allowed: Sequence[str] | frozenset[str]) -> Callable[[object], str | None]:
+    return lambda value: value if isinstance(value, str) and value in allowed else None

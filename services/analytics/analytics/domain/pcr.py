@@ -60,8 +60,8 @@ def _ratio(
         values[name] = found
         if found is None:
             # By the contract, an explicit null means a denominator of 0. Anything else counts as missing.
-            said = name in raw and raw[name] is None and values[denominator] in (None, 0)
-            reasons[name] = reason if said else MISSING
+            explicit_null = name in raw and raw[name] is None and values[denominator] in (None, 0)
+            reasons[name] = reason if explicit_null else MISSING
     return Ratio(product, expiry, event_time(raw.get("ts")), values, reasons)
 
 

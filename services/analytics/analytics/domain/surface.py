@@ -63,23 +63,23 @@ def _iv_reasons(chain: Chain, forward: int | float | None) -> list[str | None]:
     return reasons
 
 
-def answer(kept: Json) -> Json:
+def answer(cached: Json) -> Json:
     """Build the response: add to each smile its out-of-the-money volatilities and the reasons for its nulls.
 
-    Raises Broken if `kept` has another shape: after an upgrade, the cache may hold a surface of the previous
-    release for a few seconds.
+    Raises Broken if `cached` has another shape: after an upgrade, the cache may hold a surface of the
+    previous release for a few seconds.
     """
     try:
-        return _answer(kept)
+        return _answer(cached)
     except (KeyError, TypeError, ValueError) as error:
         raise Broken("surface") from error
 
 
-def _answer(kept: Json) -> Json:
-    return {**kept, "expiries": [_answered(smile) for smile in kept["expiries"]]}
+def _answer(cached: Json) -> Json:
+    return {**cached, "expiries": [_smile_answer(smile) for smile in cached["expiries"]]}
 
 
-def _answered(smile: Json) -> Json:
+def _smile_answer(smile: Json) -> Json:
     forward = number(smile["forward"])
     sides = zip(smile["strikes"], smile["call_ivs"], smile["put_ivs"], strict=True)
     reasons: Reasons = {}

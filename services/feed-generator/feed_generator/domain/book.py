@@ -48,7 +48,7 @@ def typical_open_interest(median: int, index: int, depth_sd: float) -> float:
     return median * roundness * side * exp(-0.6 * abs(depth_sd))
 
 
-def listed(key: str, *, median: int, unit: int, index: int, depth_sd: float, close: float) -> Contract:
+def new_contract(key: str, *, median: int, unit: int, index: int, depth_sd: float, close: float) -> Contract:
     """Return a contract at the start of the session.
 
     `key` seeds the random numbers, so the result does not depend on the time of the first quote. `unit`:

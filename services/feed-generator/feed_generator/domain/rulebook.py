@@ -208,7 +208,7 @@ def products() -> list[str]:
 
 
 def rules(product: str) -> ProductRules:
-    """Return the rules of one product. Raises as `all_rules` does."""
+    """Return the rules of one product. Raises UnknownProduct or BadRulebook, as `all_rules` does."""
     return all_rules([product])[product]
 
 

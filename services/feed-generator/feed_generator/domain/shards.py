@@ -20,6 +20,6 @@ def owner(product: str, count: int) -> int:
     return max(range(count), key=lambda shard: _weight(product, shard))
 
 
-def mine(products: Iterable[str], *, index: int, count: int) -> list[str]:
+def products_of(products: Iterable[str], *, index: int, count: int) -> list[str]:
     """Return those of `products`, in their order, that shard `index` of `count` produces."""
     return [product for product in products if owner(product, count) == index]

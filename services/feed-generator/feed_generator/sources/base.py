@@ -33,7 +33,7 @@ class Source(Protocol):
         """Skip a pause of `gap_ns`: the event times of a live source advance by it."""
 
 
-class NoSource:
+class EmptySource:
     """The source of a shard that has no products."""
 
     def due_ns(self) -> int | None:

@@ -11,7 +11,7 @@ from math import exp, log, sqrt
 from random import Random
 
 from feed_generator.domain.black import black
-from feed_generator.domain.book import Contract, listed
+from feed_generator.domain.book import Contract, new_contract
 from feed_generator.domain.gbm import YEAR_NS, u_shape
 from feed_generator.domain.quotes import Ticks, bid_ask, l_shape, round_to_tick, size
 from feed_generator.domain.rulebook import ProductRules
@@ -145,7 +145,7 @@ class OptionMarket:
         found = self._books[s.expiry].get((index, is_call))
         if found is None:
             price = (priced.call if is_call else priced.put)[0]
-            found = listed(
+            found = new_contract(
                 f"{self._seed}/{self._rules.name}/{s.expiry}/{index}/{is_call}",
                 median=self._market.open_interest,
                 unit=self._unit,

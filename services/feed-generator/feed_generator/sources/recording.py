@@ -2,9 +2,9 @@
 
 Columns: expiry, strike, spot, side (C or P), ltp, bid, ask, bid_qty, ask_qty, vol, oi, prev_oi, close. Other
 columns are ignored. The optional column `timestamp` (RFC 3339 with zone) separates snapshots; without it the
-file is one snapshot. Prices are per share, quantities in shares, and 0 means none. A file that contradicts
-itself is rejected: a column named twice, a spot or a time that does not fit the chains, a row longer than the
-header.
+file is one snapshot. Prices are per share, quantities in shares, and 0 means that there is none. A file that
+contradicts itself is rejected: a column named twice, a spot or a time that does not fit the chains, a row
+longer than the header.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class _Row:
             raise self.bad(column, "is empty")
         return cell.strip()
 
-    def figure(self, column: str) -> str:
+    def ascii_number(self, column: str) -> str:
         """Return an ASCII number without `_`: Python would also accept 1_000 and digits of other scripts."""
         cell = self.text(column)
         if not cell.isascii() or "_" in cell:
@@ -88,7 +88,7 @@ class _Row:
 
     def number(self, column: str, *, least: float) -> float:
         try:
-            value = float(self.figure(column))
+            value = float(self.ascii_number(column))
         except ValueError:
             raise self.bad(column, f"is not a number: {self.text(column)!r:.60}") from None
         if not math.isfinite(value) or not least <= value <= 1e9:
@@ -97,7 +97,7 @@ class _Row:
 
     def count(self, column: str) -> int:
         try:
-            value = int(self.figure(column))
+            value = int(self.ascii_number(column))
         except ValueError:
             raise self.bad(column, f"is not a whole number: {self.text(column)!r:.60}") from None
         if not 0 <= value <= 10**15:

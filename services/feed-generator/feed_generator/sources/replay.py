@@ -21,7 +21,7 @@ from feed_generator.sources.recording import Leg, RecordedChain, Snapshot
 
 QUOTED_STRIKES = 10
 _UNIT = "shares"
-_NONE: Leg = dict.fromkeys(Legs.__struct_fields__, 0)
+_EMPTY_LEG: Leg = dict.fromkeys(Legs.__struct_fields__, 0)
 _QUOTED = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest")
 
 
@@ -81,7 +81,7 @@ class Replay:
         strikes = chain.strikes
 
         def legs(is_call: bool) -> Legs:
-            rows = [chain.legs.get((strike, is_call), _NONE) for strike in strikes]
+            rows = [chain.legs.get((strike, is_call), _EMPTY_LEG) for strike in strikes]
             columns = {column: [row[column] for row in rows] for column in Legs.__struct_fields__}
             return Legs(**columns)  # type: ignore[arg-type]
 
