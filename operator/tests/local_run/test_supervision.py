@@ -1,4 +1,4 @@
-"""Processes are kept running, and stopped whole."""
+"""Test that the supervisor restarts processes and stops whole process groups."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from deltastream_operator.local.supervision.processes import Command, Supervisor
 
 
 class Bench:
-    """A supervisor whose time stands still unless moved."""
+    """A supervisor with a clock that only the test advances. `messages` are its messages."""
 
     def __init__(self, home: Path) -> None:
-        self.clock, self.said, self.home = Clock(), list[str](), home
-        self.supervisor = Supervisor(self.clock, self.said.append)
+        self.clock, self.messages, self.home = Clock(), list[str](), home
+        self.supervisor = Supervisor(self.clock, self.messages.append)
 
     def start(self, code: str, name: str = "a", grace_s: float = 5) -> None:
         argv = (sys.executable, "-c", code)
@@ -59,7 +59,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 SLEEP = "import time; print('up'); time.sleep(600)"
-# A child of its own in the same group, as gunicorn and Celery have; its pid is printed.
+# Starts a child in the same process group, as gunicorn and Celery do, and prints its pid.
 FAMILY = (
     "import subprocess, sys, time; child = [sys.executable, '-c', 'import time; time.sleep(600)'];"
     "print(subprocess.Popen(child).pid); time.sleep(600)"
@@ -67,7 +67,7 @@ FAMILY = (
 
 
 def test_a_killed_process_comes_back_after_the_backoff(bench: Bench) -> None:
-    """Not at once, or a crash loop would take the whole machine."""
+    """Without the backoff a crash loop would use the whole machine."""
     bench.start(SLEEP)
     first = bench.pid()
     assert first
@@ -79,23 +79,23 @@ def test_a_killed_process_comes_back_after_the_backoff(bench: Bench) -> None:
     bench.clock.now += 0.2
     bench.tick()
     assert bench.pid() not in (None, first)
-    assert "a was killed by SIGKILL; starting again in 0.5 s" in bench.said[0]
+    assert "a was killed by SIGKILL; starting again in 0.5 s" in bench.messages[0]
 
 
 def test_the_backoff_doubles_up_to_ten_seconds(bench: Bench) -> None:
-    """0.5, 1, 2, 4, 8, 10, 10: and each end is told with the log's last lines."""
+    """The waits are 0.5, 1, 2, 4, 8, 10, 10 s. Each message has the last lines of the log."""
     bench.start("print('why it failed'); raise SystemExit(3)")
     for wait in (0.5, 1, 2, 4, 8, 10, 10):
         bench.until_ended()
-        assert f"a ended with status 3; starting again in {wait:g} s" in bench.said[-1]
-        assert "why it failed" in bench.said[-1]
+        assert f"a ended with status 3; starting again in {wait:g} s" in bench.messages[-1]
+        assert "why it failed" in bench.messages[-1]
         bench.clock.now += wait
         bench.tick()
     assert bench.supervisor.processes["a"].failures == 7
 
 
-def test_thirty_good_seconds_forget_the_failures(bench: Bench) -> None:
-    """A process that fails once a day starts again quickly each time."""
+def test_thirty_seconds_of_running_reset_the_backoff(bench: Bench) -> None:
+    """A process that fails once a day restarts after the shortest wait each time."""
     bench.start(SLEEP)
     for _ in range(3):
         os.kill(bench.pid() or 0, signal.SIGKILL)
@@ -105,13 +105,13 @@ def test_thirty_good_seconds_forget_the_failures(bench: Bench) -> None:
     bench.clock.now += 31
     os.kill(bench.pid() or 0, signal.SIGKILL)
     bench.until_ended()
-    assert "starting again in 0.5 s" in bench.said[-1]
+    assert "starting again in 0.5 s" in bench.messages[-1]
 
 
 def test_the_children_of_a_dead_process_are_killed_before_it_comes_back(
     bench: Bench, gone: Callable[[int], bool]
 ) -> None:
-    """Two generations at work would do everything twice."""
+    """Old and new children together would do all work twice."""
     bench.start(FAMILY)
     wait_until(lambda: bench.log().strip().isdigit(), "the child runs")
     child = int(bench.log())
@@ -120,10 +120,10 @@ def test_the_children_of_a_dead_process_are_killed_before_it_comes_back(
     wait_until(lambda: gone(child), "the child is gone")
 
 
-def test_who_ignores_term_is_killed_with_its_group_after_its_grace(
+def test_a_process_that_ignores_sigterm_is_killed_with_its_group_after_its_grace_period(
     bench: Bench, gone: Callable[[int], bool]
 ) -> None:
-    """Grace is an offer, not a veto."""
+    """A process cannot prolong its grace period."""
     bench.start(f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {FAMILY}", grace_s=5)
     wait_until(lambda: bench.log().strip().isdigit(), "the child runs")
     pid, child = bench.pid() or 0, int(bench.log())
@@ -140,7 +140,7 @@ def test_who_ignores_term_is_killed_with_its_group_after_its_grace(
 
 
 def test_a_stopped_process_stays_stopped(bench: Bench) -> None:
-    """Also one that was waiting for its next start."""
+    """This includes a process that waits for its restart."""
     bench.start("raise SystemExit(1)")
     bench.until_ended()
     bench.supervisor.stop(["a"], lambda: None)
@@ -149,16 +149,18 @@ def test_a_stopped_process_stays_stopped(bench: Bench) -> None:
     assert bench.supervisor.processes == {}
 
 
-def test_a_child_gets_its_table_and_nothing_of_ours(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A developer's environment must not leak into a service."""
+def test_a_child_gets_only_the_environment_of_its_command(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The developer's environment variables must not reach a service."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     bench.start("import os; print(sorted(os.environ)); import time; time.sleep(600)")
     wait_until(lambda: bench.log().endswith("]\n"), "it printed its environment")
     assert "AWS" not in bench.log()
 
 
-def test_leftovers_are_killed_only_if_they_are_who_they_were() -> None:
-    """A pid may belong to somebody else by now."""
+def test_leftovers_are_killed_only_if_pid_and_start_time_match() -> None:
+    """Another process may have the pid now."""
     with subprocess.Popen(
         [sys.executable, "-c", SLEEP], start_new_session=True, stdout=subprocess.DEVNULL
     ) as child:
@@ -170,8 +172,8 @@ def test_leftovers_are_killed_only_if_they_are_who_they_were() -> None:
         assert child.wait() == -signal.SIGKILL
 
 
-def test_logs_are_bounded_while_their_writer_goes_on(tmp_path: Path) -> None:
-    """At most twice the bound is kept, and new lines are not lost."""
+def test_logs_are_bounded_while_a_process_writes_to_them(tmp_path: Path) -> None:
+    """Log and rotated copy are bounded, and no new line is lost."""
     log = tmp_path / "a.log"
     with open(log, "ab", buffering=0) as writer:
         writer.write(b"old\n" * 100)
