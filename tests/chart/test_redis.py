@@ -176,4 +176,5 @@ def test_a_hanging_server_fails_the_probes_within_their_timeout(own: ChartRedis)
     finally:
         os.kill(own.pid, signal.SIGCONT)
     assert [each.returncode for each in said] == [1, 1]
-    assert all("redis does" in each.stdout for each in said)
+    assert "redis does not answer" in said[0].stdout
+    assert "redis is not ready" in said[1].stdout

@@ -177,7 +177,7 @@ def test_without_a_chart_the_tag_is_required(
 def test_without_root_or_engine_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """One error line appears before anything starts, instead of a debootstrap that fails half way."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(ImageError, match="as root"):
+    with pytest.raises(ImageError, match="become root"):
         host.need_root()
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(ImageError, match="install the package buildah"):
