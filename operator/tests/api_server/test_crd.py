@@ -236,7 +236,7 @@ def stored(crd_server: ApiServer) -> Iterator[ApiServer]:
 def test_kubectl_explains_and_refuses(crd_server: ApiServer) -> None:
     """What a user types first."""
     explained = crd_server.kubectl("explain", "dsf.spec.enricher").stdout
-    assert "each a pair of subscriber and Celery worker" in explained
+    assert "Each is a pair of a subscriber and a Celery worker" in explained
     assert "Batches that one worker computes at once" in explained
     refused = crd_server.kubectl("apply", "-f", "-", given=yaml.safe_dump(feed_with("spec.colour", "red")))
     assert refused.returncode == 1
