@@ -237,7 +237,7 @@ def test_kubectl_explains_and_refuses(crd_server: ApiServer) -> None:
     """What a user types first."""
     explained = crd_server.kubectl("explain", "dsf.spec.enricher").stdout
     assert "Each is a pair of a subscriber and a Celery worker" in explained
-    assert "Batches that one worker computes at once" in explained
+    assert "Number of batches that one worker processes at the same time" in explained
     refused = crd_server.kubectl("apply", "-f", "-", given=yaml.safe_dump(feed_with("spec.colour", "red")))
     assert refused.returncode == 1
     assert 'unknown field "spec.colour"' in refused.stderr
