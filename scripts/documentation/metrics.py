@@ -1,0 +1,63 @@
+"""The reference of the Prometheus metrics, from the places in the code that create them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from scripts.documentation.links import ROOT
+from scripts.documentation.markdown import cell, code, table
+from scripts.documentation.settings import SERVICES
+
+_KINDS = ("Counter", "Gauge", "Histogram", "Summary")
+_HEAD = """# Metrics
+
+Every process serves its metrics at `/metrics`. `metrics.enabled` in the chart lets the Prometheus operator scrape
+them, [alerts](../alerts.md) use them, and the dashboards show them. The name of a counter ends in `_total`. A
+histogram also has `_bucket`, `_sum` and `_count`.
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    parts = [_HEAD]
+    folders = {**{name: ROOT / "services" / name for name in SERVICES}, "operator": ROOT / "operator"}
+    for name, folder in sorted(folders.items()):
+        found = sorted(set(_metrics(folder)))
+        if found:
+            parts += [f"## {name}\n", table(("metric", "type", "labels", "meaning"), found)]
+    return "\n".join(parts)
+
+
+def _metrics(folder: Path) -> Iterator[tuple[str, str, str, str]]:
+    for file in sorted(folder.glob("*/**/*.py")):
+        if "tests" in file.relative_to(folder).parts:
+            continue
+        tree = ast.parse(file.read_text())
+        lists = {name: value for name, value in _constants(tree) if isinstance(value, list)}
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            if isinstance(call.func, ast.Name) and call.func.id in _KINDS:
+                yield _row(call.func.id, call, lists)
+
+
+def _row(kind: str, call: ast.Call, lists: dict[str, object]) -> tuple[str, str, str, str]:
+    name, meaning = (ast.literal_eval(argument) for argument in call.args[:2])
+    labels: object = []
+    if len(call.args) > 2:
+        given = call.args[2]
+        labels = lists[given.id] if isinstance(given, ast.Name) else ast.literal_eval(given)
+    assert isinstance(labels, list)
+    if kind == "Counter":
+        name = f"{name.removesuffix('_total')}_total"
+    return code(name), kind.lower(), ", ".join(map(code, labels)), cell(meaning)
+
+
+def _constants(tree: ast.Module) -> Iterator[tuple[str, object]]:
+    """Yield the names that are assigned a literal anywhere in a module, with their values."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            try:
+                yield node.targets[0].id, ast.literal_eval(node.value)
+            except ValueError:
+                continue

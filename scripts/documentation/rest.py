@@ -1,0 +1,73 @@
+"""The reference of the REST API, from the OpenAPI document that the gateway serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from api_gateway.bootstrap import create_app
+from api_gateway.config import Settings
+from werkzeug.test import Client
+
+from scripts.documentation.markdown import cell, code, table
+from scripts.documentation.schema import fields_table, kind, resolved, rules
+
+_HEAD = """# REST API
+
+The gateway generates its OpenAPI document from its routes: `/api/openapi.json`, and `/api/docs` in a browser.
+This page shows the same document. Every error is `application/problem+json` with a stable `code`;
+[Troubleshooting](../troubleshooting.md#a-rest-call-is-refused) explains each code.
+"""
+
+
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document of a gateway with its default settings."""
+    app = create_app(Settings(service_client_secret="unused"))  # type: ignore[arg-type]
+    answer: Any = Client(app).get("/api/openapi.json").json
+    assert isinstance(answer, dict)
+    return answer
+
+
+def page() -> str:
+    """Return the page."""
+    return "\n".join([_HEAD, *_operations(document())])
+
+
+def _operations(root: dict[str, Any]) -> Iterator[str]:
+    by_tag: dict[str, list[str]] = {}
+    for path, methods in root["paths"].items():
+        for method, operation in methods.items():
+            tag = (operation.get("tags") or ["Other"])[0]
+            by_tag.setdefault(tag, []).append(_operation(method.upper(), path, operation, root))
+    for tag, operations in by_tag.items():
+        yield f"## {tag}\n"
+        yield from operations
+
+
+def _operation(method: str, path: str, operation: dict[str, Any], root: dict[str, Any]) -> str:
+    parts = [f"### {method} {path}\n", operation.get("summary", ""), operation.get("description", "")]
+    parts.append("Needs a token." if operation.get("security") else "Needs no token.")
+    parameters = [resolved(one, root) for one in operation.get("parameters", ())]
+    parts.append(table(("parameter", "in", "type", "rules", "meaning"), map(_parameter(root), parameters)))
+    if body := operation.get("requestBody"):
+        parts += ["Body:", fields_table(body["content"]["application/json"]["schema"], root)]
+    for status, answer in operation["responses"].items():
+        parts += _response(status, resolved(answer, root), root)
+    return "\n\n".join(part for part in parts if part)
+
+
+def _parameter(root: dict[str, Any]) -> Any:
+    def row(one: dict[str, Any]) -> tuple[str, ...]:
+        value = one["schema"]
+        limits = rules(value, root, required=bool(one.get("required")))
+        meaning = one.get("description") or resolved(value, root).get("description", "")
+        return code(one["name"]), one["in"], cell(kind(value, root)), limits, cell(meaning)
+
+    return row
+
+
+def _response(status: str, answer: dict[str, Any], root: dict[str, Any]) -> list[str]:
+    """Return the description of a response, and its fields if it is not an error."""
+    said = f"**{status}** {cell(answer.get('description', ''))}"
+    content = answer.get("content", {}).get("application/json")
+    return [said, fields_table(content["schema"], root)] if content and status.startswith("2") else [said]
