@@ -35,7 +35,7 @@ def _metrics(folder: Path) -> Iterator[tuple[str, str, str, str]]:
         if "tests" in file.relative_to(folder).parts:
             continue
         tree = ast.parse(file.read_text())
-        lists = {name: value for name, value in _constants(tree) if isinstance(value, list)}
+        lists = dict(_lists(tree))
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
             if isinstance(call.func, ast.Name) and call.func.id in _KINDS:
                 yield _row(call.func.id, call, lists)
@@ -53,11 +53,15 @@ def _row(kind: str, call: ast.Call, lists: dict[str, object]) -> tuple[str, str,
     return code(name), kind.lower(), ", ".join(map(code, labels)), cell(meaning)
 
 
-def _constants(tree: ast.Module) -> Iterator[tuple[str, object]]:
-    """Yield the names that are assigned a literal anywhere in a module, with their values."""
+def _lists(tree: ast.AST) -> Iterator[tuple[str, object]]:
+    """Yield the names that are assigned a list anywhere in a module, with their values."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            try:
-                yield node.targets[0].id, ast.literal_eval(node.value)
-            except ValueError:
-                continue
+        if not isinstance(node, ast.Assign):
+            continue
+        target, value = node.targets[0], node.value
+        pairs = [(target, value)]
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            pairs = list(zip(target.elts, value.elts, strict=True))
+        for name, literal in pairs:
+            if isinstance(name, ast.Name) and isinstance(literal, ast.List):
+                yield name.id, ast.literal_eval(literal)
