@@ -24,9 +24,9 @@ _REASON = re.compile(r"[A-Z][A-Za-z]+")
 def error_codes() -> dict[str, set[str]]:
     """Return the error codes of the HTTP services and of the Socket.IO gateway, with the services' folders."""
     found: dict[str, set[str]] = {}
-    for file, tree in _modules("services/*/*/**/*.py"):
+    for file in _modules("services/*/*/**/*.py"):
         service = file.relative_to(ROOT / "services").parts[0]
-        for code in _codes(tree):
+        for code in codes_in(file.read_text()):
             found.setdefault(code, set()).add(service)
     return found
 
@@ -35,9 +35,8 @@ def condition_reasons() -> set[str]:
     """Return the reasons of a feed's conditions and decisions."""
     return {
         reason
-        for _, tree in _modules("operator/deltastream_operator/**/*.py")
-        for reason in _reasons(tree)
-        if _REASON.fullmatch(reason)
+        for file in _modules("operator/deltastream_operator/**/*.py")
+        for reason in reasons_in(file.read_text())
     }
 
 
@@ -49,14 +48,13 @@ def data_reasons() -> set[str]:
     return found
 
 
-def _modules(pattern: str) -> Iterator[tuple[Path, ast.Module]]:
-    for file in sorted(ROOT.glob(pattern)):
-        if "tests" not in file.relative_to(ROOT).parts:
-            yield file, ast.parse(file.read_text())
+def _modules(pattern: str) -> list[Path]:
+    return [file for file in sorted(ROOT.glob(pattern)) if "tests" not in file.relative_to(ROOT).parts]
 
 
-def _codes(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+def codes_in(source: str) -> Iterator[str]:
+    """Yield the error codes in the source of a module."""
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and len(node.args) > 1 and _name(node.func).endswith("problem"):
             yield from filter(_CODE.fullmatch, _strings(node.args[1]))
         elif isinstance(node, ast.Call) and node.args and _name(node.func) in ("Refused", "_Ended"):
@@ -94,7 +92,12 @@ def _table(node: ast.Dict) -> Iterator[str]:
             yield from _pair(key.value, value.value)
 
 
-def _reasons(tree: ast.Module) -> Iterator[str]:
+def reasons_in(source: str) -> Iterator[str]:
+    """Yield the reasons of conditions and decisions in the source of a module."""
+    yield from filter(_REASON.fullmatch, _possible_reasons(ast.parse(source)))
+
+
+def _possible_reasons(tree: ast.Module) -> Iterator[str]:
     constants = {
         _name(node.targets[0]): node.value for node in ast.walk(tree) if isinstance(node, ast.Assign)
     }

@@ -1,0 +1,156 @@
+"""The commands of the README and the tutorial work, and print what the pages show.
+
+Commands of the local run are run here, against one system that the tutorial itself starts. Commands for a cluster
+are run by the cluster's tests: a table names the test, and an unknown command fails.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from devcluster.waiting import wait_until
+
+from tests.docs.pages import ROOT, commands, shown, written
+from tests.support.local_system import LocalSystem
+
+README, TUTORIAL = ROOT / "README.md", ROOT / "docs/getting-started.md"
+# Where a command that is not run here is run: a file, and the text in it that does so.
+ELSEWHERE = {
+    "make test": (".ci/run", "exec make test"),
+    "make lint": (".github/workflows/ci.yml", "make lint"),
+    "make build": ("Makefile", "test: build"),
+    ".venv/bin/pytest services/storage": ("pyproject.toml", 'testpaths = ["services"'),
+    "make images": ("tests/cluster/conftest.py", "archives()"),
+    "make up": ("tests/cluster/conftest.py", "up(machine, archives(), say)"),
+    "helm install deltastream charts/deltastream --namespace deltastream --create-namespace --wait"
+    " --set image.registry=registry.example.com": ("tests/cluster/conftest.py", "install(made"),
+    "helm test deltastream --namespace deltastream": ("tests/cluster/test_install.py", "smoke(system)"),
+    "kubectl --namespace deltastream apply -f k8s/samples/": (
+        "operator/tests/api_server/test_crd.py",
+        "`kubectl apply -f k8s/samples/`",
+    ),
+    "kubectl --namespace deltastream get dsf": ("tests/cluster/test_feeds.py", '"get", "dsf", name'),
+    "kubectl --namespace deltastream annotate dsf synthetic deltastream.dev/paused=true": (
+        "tests/cluster/test_feeds.py",
+        '"annotate", f"dsf/{name}", "deltastream.dev/paused=true"',
+    ),
+    "kubectl --namespace deltastream annotate dsf synthetic deltastream.dev/paused-": (
+        "tests/cluster/test_feeds.py",
+        '"annotate", f"dsf/{name}", "deltastream.dev/paused-"',
+    ),
+    "make run FEEDS=mine.yaml": ("docs/getting-started.md", "make start FEEDS=mine.yaml"),
+    "kubectl --namespace deltastream apply -f mine.yaml": ("tests/cluster/feeds.py", "cluster.apply("),
+    "curl 'localhost:8000/api/data/chain/SPY?limit=1'": ("docs/getting-started.md", "/api/data/chain/QQQ?limit=1"),
+}
+# No test runs these commands. They may stand on pages for administrators only.
+ADMINISTRATION = {ROOT / "docs/backup.md", ROOT / "docs/how-to/rotate.md", ROOT / "docs/how-to/scale.md"}
+ADMINISTRATION.add(ROOT / "docs/how-to/cluster.md")
+WITHOUT_TEST = re.compile(r"(kubectl|helm upgrade|curl https://|curl --header|new=\$\(openssl|old=\$\(kubectl) ?.*", re.DOTALL)
+
+
+class Reader:
+    """Somebody who types the commands of a page, on ports and in folders of this test."""
+
+    def __init__(self, system: LocalSystem, folder: Path) -> None:
+        self.system, self._folder = system, folder
+
+    def here(self, text: str) -> str:
+        """Return a command or an output of a page with the ports and folders of this test."""
+        for service, port in (("API_GATEWAY", 8000), ("SOCKET_GATEWAY", 8002)):
+            text = text.replace(f"localhost:{port}", f"localhost:{self.system.ports[service]}")
+        return text.replace(".local", str(self.system.home)).replace("mine.yaml", str(self._folder / "mine.yaml"))
+
+    def types(self, command: str) -> str:
+        """Run a command and return its output. Fails the test if its exit code is not 0."""
+        argv = ["bash", "-c", self.here(command)]
+        done = subprocess.run(
+            argv, cwd=ROOT, env=self.system.env(), capture_output=True, text=True, timeout=180, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def sees(self, command: str, output: str) -> None:
+        """Run a command until it prints `output`, in which `...` stands for any text."""
+        parts = [re.escape(part.strip()) for part in re.split(r"\.\.\.,?|\n", self.here(output)) if part.strip()]
+        pattern = re.compile(".*".join(parts), re.DOTALL)
+        wait_until(lambda: pattern.search(self.types(command)) is not None, f"{command} prints {output}", 60)
+
+    @contextmanager
+    def runs(self, command: str) -> Iterator[Path]:
+        """Run a command in a terminal of its own until Ctrl-C, and yield the file with its output."""
+        out = self._folder / "terminal"
+        with out.open("wb") as terminal:
+            process = subprocess.Popen(
+                self.here(command).split(),
+                cwd=ROOT,
+                env=self.system.env(),
+                stdout=terminal,
+                stderr=terminal,
+                start_new_session=True,
+            )
+        ready = self.system.home / "run/ready"
+        try:
+            wait_until(lambda: ready.exists() or process.poll() is not None, "the system is ready", 150)
+            assert process.poll() is None, out.read_text()
+            yield out
+        finally:
+            left = self.system.pids()
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(90)
+            assert not [name for name, pid in left.items() if psutil.pid_exists(pid)]
+
+
+def test_the_tutorial_and_the_readme_print_what_they_show(tmp_path: Path) -> None:
+    """The test follows the tutorial from its first command to its last, and types the README's calls beside it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    reader = Reader(LocalSystem(home), tmp_path)
+    (first, printed), *rest = list(shown(TUTORIAL.read_text()))
+    then = next(at for at, (command, _) in enumerate(rest) if command.startswith("cat > mine.yaml"))
+    calls = [pair for pair in shown(README.read_text()) if pair[0].startswith("curl")]
+    with reader.runs(first) as terminal:
+        lines = [line.strip() for line in terminal.read_text().splitlines()]
+        assert [line for line in reader.here(printed).splitlines() if line.strip() not in lines] == []
+        for command, output in [*rest[:then], *calls]:
+            reader.sees(command, output)
+    for command, _ in rest[then:]:
+        output = reader.types(command)
+        assert output or command.startswith("cat >"), command
+    assert not reader.system.pids() or not any(map(psutil.pid_exists, reader.system.pids().values()))
+
+
+@pytest.mark.parametrize("file", written(), ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_other_command_is_run_by_a_test(file: Path) -> None:
+    """The table names the test. A command that no test runs may stand on a page for administrators only."""
+    run_here = set(commands(TUTORIAL.read_text())) | {
+        command for command in commands(README.read_text()) if command.startswith("curl")
+    }
+    for command in set(commands(file.read_text())) - run_here:
+        if command in ELSEWHERE:
+            where, text = ELSEWHERE[command]
+            assert text in (ROOT / where).read_text(), f"{where} does not run: {command}"
+        else:
+            assert file in ADMINISTRATION and WITHOUT_TEST.fullmatch(command), f"no test runs: {command}"
+
+
+def test_a_rotation_names_secrets_and_keys_that_the_chart_creates() -> None:
+    plan = (ROOT / "k8s/base/init-secrets.yaml").read_text()
+    for command in commands((ROOT / "docs/how-to/rotate.md").read_text()):
+        if "patch secret" in command:
+            name, keys = re.search(r"patch secret (\S+) --patch (.+)", command, re.DOTALL).groups()  # type: ignore[union-attr]
+            for key in set(re.findall(r'"([a-z_-]+)\\?":', keys)) - {"data"}:
+                assert f"{name}\n" in plan and re.search(rf"\b{key}\b", plan), command
+
+
+def test_an_unknown_command_is_found(tmp_path: Path) -> None:
+    assert list(commands("```sh\nmake unheard-of\n```\n")) == ["make unheard-of"]
+    assert "make unheard-of" not in ELSEWHERE
+    assert not WITHOUT_TEST.fullmatch("make unheard-of")

@@ -1,0 +1,130 @@
+"""The site builds strictly, works offline, and its reference has everything that the code has."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import yaml
+from scripts.documentation import settings
+from scripts.render_values import Documented
+
+from tests.docs.pages import ROOT
+
+_LOADED = {("script", "src"), ("link", "href"), ("img", "src"), ("iframe", "src"), ("source", "src")}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site that `make docs` builds. A dead link or a page outside the navigation ends the build."""
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def words(site: Path, page: str) -> str:
+    """Return the text of a page."""
+    text = (site / page).read_text()
+    return unescape(re.sub(r"<[^>]+>", "", text[text.index("<article") : text.index("</article")]))
+
+
+class _Assets(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if dict(attrs).get("rel") != "canonical":
+            self.found += [value or "" for name, value in attrs if (tag, name) in _LOADED]
+
+
+def test_no_page_loads_anything_from_another_host(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        parser = _Assets()
+        parser.feed(page.read_text())
+        assert parser.found
+        assert [asset for asset in parser.found if re.match(r"(https?:)?//", asset)] == [], page
+    for sheet in site.rglob("*.css"):
+        assert not re.search(r"url\(['\"]?(https?:)?//", sheet.read_text()), sheet
+
+
+def test_the_reference_has_every_route_and_parameter(site: Path) -> None:
+    text = words(site, "reference/rest.html")
+    for route in re.findall(r'"/(api/[^"]+)"', json.dumps(_openapi()["paths"])):
+        assert f"/{route}" in text
+    assert "volatility-surface" in text
+    assert "unauthorized" not in re.findall(r"undefined", text)
+
+
+def _openapi() -> dict[str, dict[str, object]]:
+    from scripts.documentation import rest
+
+    return rest.document()
+
+
+@pytest.mark.parametrize("service", settings.SERVICES)
+def test_the_reference_has_every_setting_with_a_meaning(site: Path, service: str) -> None:
+    text = words(site, "reference/settings.html")
+    for name, field in settings.settings_class(service).model_fields.items():
+        assert name.upper() in text
+        assert field.description, f"{service}: {name} has no description"
+
+
+def test_the_reference_has_every_message_and_field(site: Path) -> None:
+    text = words(site, "reference/messages.html")
+    for file in (ROOT / "services/contracts/schemas").glob("*.json"):
+        assert file.name.removesuffix(".schema.json") in text
+        for field in json.loads(file.read_text())["properties"]:
+            assert field in text
+
+
+def test_the_reference_has_every_value_of_the_chart(site: Path) -> None:
+    text = words(site, "reference/values.html")
+    for row in Documented((ROOT / "charts/deltastream/values.yaml").read_text()).rows():
+        assert row.key.strip("*`") in text
+
+
+def test_the_reference_has_every_field_of_a_feed(site: Path) -> None:
+    text = words(site, "reference/feed.html")
+    crd = yaml.safe_load((ROOT / "k8s/crd/deltastreamfeed.yaml").read_text())
+    fields = re.findall(r'"description": "([^"]+)"', json.dumps(crd["spec"]["versions"][0]["schema"], ensure_ascii=False))
+    assert len(fields) > 40
+    assert [one for one in fields if " ".join(one.split()) not in " ".join(text.split())] == []
+
+
+def test_the_reference_has_every_metric_of_alerts_and_dashboards(site: Path) -> None:
+    """What the chart's rules and panels use is what the processes serve."""
+    text = words(site, "reference/metrics.html")
+    used = set()
+    for file in (ROOT / "charts/deltastream/files").rglob("*.*"):
+        used |= set(re.findall(r"\b(?:feed|enricher|operator|gateway|deltastream_socket|storage|auth)_[a-z_]+", file.read_text()))
+    metrics = {name for name in used if name in text or re.sub("_(bucket|sum|count)$", "", name) in text}
+    assert len(metrics) > 20
+
+
+def test_the_reference_has_every_event_and_code_of_the_socket_gateway(site: Path) -> None:
+    text = words(site, "reference/socketio.html")
+    source = (ROOT / "services/socket-gateway/socket_gateway")
+    sent = {
+        name
+        for file in source.glob("*.py")
+        for name in re.findall(r'(?:send_event|event_packet|Event)\("([a-z_]+)"', file.read_text())
+    }
+    assert sent >= {"connected", "subscribed", "underlying_update", "chain_update"}
+    assert [name for name in sent if name not in text] == []
