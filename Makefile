@@ -58,8 +58,12 @@ lint: build ## ruff, mypy --strict, import-linter, yamllint
 	PYTHONPATH=operator $(BIN)/lint-imports --no-cache operator/.importlinter | tail -n 4
 	$(BIN)/yamllint --strict .
 
+.PHONY: docs
+docs: build ## build the documentation site into site/; it reads and works offline
+	PYTHONPATH=. $(BIN)/python -m mkdocs build --strict --quiet --site-dir site
+
 clean: ## remove the environment, caches and local state
-	rm -rf $(VENV) $(RUN) $(DELTASTREAM_HOME) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(RUN) $(DELTASTREAM_HOME) .pytest_cache .mypy_cache .ruff_cache .hypothesis site
 
 .PHONY: images
 images: build ## build the nine images; without docker or podman also the stores' images, into one archive
