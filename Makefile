@@ -60,7 +60,7 @@ lint: build ## ruff, mypy --strict, import-linter, yamllint
 
 .PHONY: docs
 docs: build ## build the documentation site into site/; it reads and works offline
-	PYTHONPATH=. $(BIN)/python -m mkdocs build --strict --quiet --site-dir site
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=.:$(MYPYPATH) $(BIN)/python -m mkdocs build --strict --quiet --site-dir "$(or $(SITE),site)"
 
 clean: ## remove the environment, caches and local state
 	rm -rf $(VENV) $(RUN) $(DELTASTREAM_HOME) .pytest_cache .mypy_cache .ruff_cache .hypothesis site

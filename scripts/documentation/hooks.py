@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from scripts.documentation import crd, messages, metrics, rest, settings, socketio, values
 from scripts.documentation.links import ROOT, rewritten
-
-for _service in (ROOT / "services").glob("*/requirements.in"):
-    sys.path.insert(0, str(_service.parent))  # the reference reads the services' settings and routes
-
-from scripts.documentation import crd, messages, metrics, rest, settings, socketio, values  # noqa: E402
-from scripts.render_values import BEGIN, END  # noqa: E402
+from scripts.render_values import BEGIN, END
 
 GENERATED: dict[str, Callable[[], str]] = {
     "reference/rest.md": rest.page,

@@ -24,5 +24,6 @@ def page() -> str:
         name = file.name.removesuffix(".schema.json")
         title = schema.get("title", name)
         parts.append(f"## {name}\n\n**{cell(title)}.** {cell(schema.get('description', ''))}\n")
-        parts.append(fields_table(schema))
+        same = str(schema.get("$ref", "")).removesuffix(".schema.json")
+        parts.append(f"The fields are those of [{same}](#{same}).\n" if same else fields_table(schema))
     return "\n".join(parts)

@@ -41,20 +41,20 @@ def _metrics(folder: Path) -> Iterator[tuple[str, str, str, str]]:
                 yield _row(call.func.id, call, lists)
 
 
-def _row(kind: str, call: ast.Call, lists: dict[str, object]) -> tuple[str, str, str, str]:
+def _row(kind: str, call: ast.Call, lists: dict[str, ast.List]) -> tuple[str, str, str, str]:
     name, meaning = (ast.literal_eval(argument) for argument in call.args[:2])
     labels: object = []
     if len(call.args) > 2:
         given = call.args[2]
-        labels = lists[given.id] if isinstance(given, ast.Name) else ast.literal_eval(given)
+        labels = ast.literal_eval(lists[given.id] if isinstance(given, ast.Name) else given)
     assert isinstance(labels, list)
     if kind == "Counter":
         name = f"{name.removesuffix('_total')}_total"
     return code(name), kind.lower(), ", ".join(map(code, labels)), cell(meaning)
 
 
-def _lists(tree: ast.AST) -> Iterator[tuple[str, object]]:
-    """Yield the names that are assigned a list anywhere in a module, with their values."""
+def _lists(tree: ast.AST) -> Iterator[tuple[str, ast.List]]:
+    """Yield the names that are assigned a list anywhere in a module, with their lists."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Assign):
             continue
@@ -64,4 +64,4 @@ def _lists(tree: ast.AST) -> Iterator[tuple[str, object]]:
             pairs = list(zip(target.elts, value.elts, strict=True))
         for name, literal in pairs:
             if isinstance(name, ast.Name) and isinstance(literal, ast.List):
-                yield name.id, ast.literal_eval(literal)
+                yield name.id, literal

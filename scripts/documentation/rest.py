@@ -22,7 +22,7 @@ This page shows the same document. Every error is `application/problem+json` wit
 
 def document() -> dict[str, Any]:
     """Return the OpenAPI document of a gateway with its default settings."""
-    app = create_app(Settings(service_client_secret="unused"))  # type: ignore[arg-type]
+    app = create_app(Settings(service_client_secret="unused", log_level="ERROR"))  # type: ignore[arg-type]
     answer: Any = Client(app).get("/api/openapi.json").json
     assert isinstance(answer, dict)
     return answer

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -26,9 +24,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site that `make docs` builds. A dead link or a page outside the navigation ends the build."""
     folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)],
+        ["make", "docs", f"SITE={folder}"],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=240,
@@ -68,8 +65,6 @@ def test_the_reference_has_every_route_and_parameter(site: Path) -> None:
     text = words(site, "reference/rest.html")
     for route in re.findall(r'"/(api/[^"]+)"', json.dumps(_openapi()["paths"])):
         assert f"/{route}" in text
-    assert "volatility-surface" in text
-    assert "unauthorized" not in re.findall(r"undefined", text)
 
 
 def _openapi() -> dict[str, dict[str, object]]:
