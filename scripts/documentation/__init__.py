@@ -1,1 +1,1 @@
-"""Build the documentation site: reference pages from code and schemas, and links that also work on a forge."""
+"""Build the documentation site: reference pages from code and schemas, and links that work on a forge too."""

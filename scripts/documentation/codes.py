@@ -1,8 +1,8 @@
-"""Collect from the code every code and reason that a user can see, so that a test can demand an explanation.
+"""Collect from the code each code and reason that a user can see, so that a test can demand an explanation.
 
-The collectors read the syntax trees and the contracts. A new code in one of the known forms (an error table, a
-`problem(status, code)`, a refusal of the Socket.IO gateway, a `reason=` of a condition) is found without a change
-here.
+The collectors read the syntax trees and the contracts. A new code in one of the known forms (an error table,
+a `problem(status, code)`, a refusal of the Socket.IO gateway, a `reason=` of a condition) is found without a
+change here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _REASON = re.compile(r"[A-Z][A-Za-z]+")
 
 
 def error_codes() -> dict[str, set[str]]:
-    """Return the error codes of the HTTP services and of the Socket.IO gateway, with the services' folders."""
+    """Return the error codes of the HTTP services and the Socket.IO gateway, with the services' folders."""
     found: dict[str, set[str]] = {}
     for file in _modules("services/*/*/**/*.py"):
         service = file.relative_to(ROOT / "services").parts[0]
@@ -102,14 +102,18 @@ def _possible_reasons(tree: ast.Module) -> Iterator[str]:
         _name(node.targets[0]): node.value for node in ast.walk(tree) if isinstance(node, ast.Assign)
     }
     for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg == "reason":
-            yield from _strings(node.value, constants)
-        elif isinstance(node, ast.Assign) and "reason" in map(_name, ast.walk(node.targets[0])):
+        if isinstance(node, (ast.keyword, ast.Assign)) and _is_reason(node):
             yield from _strings(node.value, constants)
         elif isinstance(node, ast.Assign) and _name(node.targets[0]) in ("Reason", "Limit", "_HOPELESS"):
             yield from _strings(node.value)
         elif isinstance(node, ast.Call) and _name(node.func) == "_trouble":
             yield from _strings(node.args[2]) if len(node.args) > 2 else ()
+
+
+def _is_reason(node: ast.keyword | ast.Assign) -> bool:
+    if isinstance(node, ast.keyword):
+        return node.arg == "reason"
+    return "reason" in map(_name, ast.walk(node.targets[0]))
 
 
 def _strings(node: ast.AST, constants: dict[str, ast.expr] | None = None) -> Iterator[str]:

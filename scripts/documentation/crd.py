@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
-
 from scripts.documentation.links import ROOT
 from scripts.documentation.markdown import cell, code, table
 from scripts.documentation.schema import fields_table

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
-
 from scripts.documentation import crd, messages, metrics, rest, settings, socketio, values
 from scripts.documentation.links import ROOT, rewritten
 from scripts.render_values import BEGIN, END
@@ -46,7 +45,7 @@ _SOURCES = {page: source for source, page in PAGES.items() if source != "README.
 _VALUES = "The table of all values is on the page [Chart values](../reference/values.md).\n"
 
 
-def on_files(files: Files, config: MkDocsConfig) -> Files:
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add the pages that are not in docs/."""
     for page, text in GENERATED.items():
         files.append(File.generated(config, page, content=text()))
@@ -55,7 +54,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:
     """Rewrite the links of a page that is a file in docs/."""
     source = _SOURCES.get(page.file.src_uri, "")
     return rewritten(markdown, source, page.file.src_uri, PAGES) if source.startswith("docs/") else markdown

@@ -1,7 +1,7 @@
 """Rewrite the links of a Markdown file of this repository for the site, so that they also work on a forge.
 
-A link to a file that is a page of the site becomes a link to that page. A link to any other file becomes plain
-text, because the site has no copy of the code.
+A link to a file that is a page of the site becomes a link to that page. A link to any other file becomes
+plain text, because the site has no copy of the code.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from scripts.documentation.schema import fields_table
 _HEAD = """# Messages
 
 These are the contracts between the services, as `services/contracts/schemas` defines them in JSON Schema.
-[Contracts](../components/contracts.md) explains the rules that all of them share. `[]` marks the items of a list,
-and `.*` the values of a map.
+[Contracts](../components/contracts.md) explains the rules that all of them share. `[]` marks the items of a
+list, and `.*` the values of a map.
 """
 
 

@@ -13,9 +13,9 @@ from scripts.documentation.settings import SERVICES
 _KINDS = ("Counter", "Gauge", "Histogram", "Summary")
 _HEAD = """# Metrics
 
-Every process serves its metrics at `/metrics`. `metrics.enabled` in the chart lets the Prometheus operator scrape
-them, [alerts](../alerts.md) use them, and the dashboards show them. The name of a counter ends in `_total`. A
-histogram also has `_bucket`, `_sum` and `_count`.
+Every process serves its metrics at `/metrics`. `metrics.enabled` in the chart lets the Prometheus operator
+scrape them, [alerts](../alerts.md) use them, and the dashboards show them. A histogram also has `_bucket`,
+`_sum` and `_count`.
 """
 
 
@@ -43,11 +43,10 @@ def _metrics(folder: Path) -> Iterator[tuple[str, str, str, str]]:
 
 def _row(kind: str, call: ast.Call, lists: dict[str, ast.List]) -> tuple[str, str, str, str]:
     name, meaning = (ast.literal_eval(argument) for argument in call.args[:2])
-    labels: object = []
+    labels: list[str] = []
     if len(call.args) > 2:
         given = call.args[2]
         labels = ast.literal_eval(lists[given.id] if isinstance(given, ast.Name) else given)
-    assert isinstance(labels, list)
     if kind == "Counter":
         name = f"{name.removesuffix('_total')}_total"
     return code(name), kind.lower(), ", ".join(map(code, labels)), cell(meaning)

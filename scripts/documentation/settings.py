@@ -9,20 +9,19 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
-
 from scripts.documentation import schema
 from scripts.documentation.links import ROOT
 from scripts.documentation.markdown import cell, code, table
 
 _HEAD = """# Settings
 
-Each service reads its settings from environment variables once, at its start. If a setting is wrong, the service
-prints one line for each, with variable, value and rule, and exits with code 2. A secret can also come from a file:
-`NAME_FILE` names the file and takes precedence over `NAME`.
+Each service reads its settings from environment variables once, at its start. If a setting is wrong, the
+service prints one line for each, with variable, value and rule, and exits with code 2. A secret can also come
+from a file: `NAME_FILE` names the file and takes precedence over `NAME`.
 
-In a cluster the chart sets these variables ([values](values.md)); `extraEnv` of a component sets others. A local run
-sets them itself, except those of the first section. The settings of the operator's own process are in
-[On Kubernetes](../kubernetes.md#the-operators-process).
+In a cluster the chart sets these variables ([values](values.md)); `extraEnv` of a component sets others. A
+local run sets them itself, except those of the first section. The settings of the operator's own process are
+in [On Kubernetes](../kubernetes.md#the-operators-process).
 """
 SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/requirements.in"))
 

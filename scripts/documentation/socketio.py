@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 
-from socket_gateway import errors, events
-
 from scripts.documentation import codes
 from scripts.documentation.links import ROOT, rewritten
 from scripts.documentation.markdown import code, table
+
+from socket_gateway import errors, events
 
 _SOURCE = "services/socket-gateway/README.md"
 _HEAD = """# Socket.IO
@@ -49,8 +49,8 @@ def _fields() -> str:
 
 def _codes() -> str:
     found = sorted(name for name, services in codes.error_codes().items() if "socket-gateway" in services)
-    said = {
-        kind.code: inspect.getdoc(kind) or "" for kind in vars(errors).values() if hasattr(kind, "code")
-    }
-    rows = ((f"[`{name}`](../troubleshooting.md#{name})", said.get(name, "").split("\n")[0]) for name in found)
+    said = {kind.code: inspect.getdoc(kind) or "" for kind in vars(errors).values() if hasattr(kind, "code")}
+    rows = (
+        (f"[`{name}`](../troubleshooting.md#{name})", said.get(name, "").split("\n")[0]) for name in found
+    )
     return "\n## Codes\n\n" + table(("code", "rule"), rows)

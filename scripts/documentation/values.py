@@ -1,4 +1,4 @@
-"""The reference of the chart's values: meaning and default from values.yaml, rules from values.schema.json."""
+"""The reference of the chart's values: meanings from values.yaml, rules from values.schema.json."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from scripts.render_values import CHART, Documented
 
 _HEAD = """# Chart values
 
-Set a value with `--set key=value` or in a file for `helm install --values`. Helm refuses keys that are not in this
-table and values that break a rule. [The chart](../components/chart.md) explains how to install it.
+Set a value with `--set key=value` or in a file for `helm install --values`. Helm refuses keys that are not in
+this table and values that break a rule. [The chart](../components/chart.md) explains how to install it.
 """
 
 

@@ -25,7 +25,10 @@ def prose(text: str) -> str:
 def anchors(text: str) -> set[str]:
     """Return the anchors of a text's headings, as a forge and the site both derive them."""
     headings = re.findall(r"^#+ (.+)$", prose(text), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.replace("`", "")).strip().lower().replace(" ", "-") for heading in headings}
+    return {
+        re.sub(r"[^\w\- ]", "", heading.replace("`", "")).strip().lower().replace(" ", "-")
+        for heading in headings
+    }
 
 
 def links(text: str) -> list[str]:

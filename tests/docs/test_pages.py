@@ -11,7 +11,10 @@ from scripts.documentation import codes
 from tests.docs.pages import ROOT, anchors, commands, links, prose, written
 
 TROUBLE = (ROOT / "docs/troubleshooting.md").read_text()
-GENERATED = {f"docs/reference/{name}.md" for name in ("rest", "socketio", "messages", "feed", "values", "settings", "metrics")}
+GENERATED = {
+    f"docs/reference/{name}.md"
+    for name in ("rest", "socketio", "messages", "feed", "values", "settings", "metrics")
+}
 ADDED = re.compile(r"docs/(components/[a-z-]+|changelog|contributing|security)\.md")
 
 
@@ -52,7 +55,9 @@ def test_every_make_target_that_a_page_names_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for file in written():
         text = file.read_text()
-        named = re.findall(r"`make ([a-z-]+)", text) + re.findall(r"^make ([a-z-]+)", "\n".join(commands(text)), re.M)
+        named = re.findall(r"`make ([a-z-]+)", text) + re.findall(
+            r"^make ([a-z-]+)", "\n".join(commands(text)), re.M
+        )
         assert set(named) <= targets, file
 
 
@@ -68,7 +73,9 @@ def test_every_make_target_that_a_page_names_exists() -> None:
         ('labels("sample_g")', set()),
     ],
 )
-def test_a_code_is_found_in_each_form_in_which_the_services_write_one(source: str, expected: set[str]) -> None:
+def test_a_code_is_found_in_each_form_in_which_the_services_write_one(
+    source: str, expected: set[str]
+) -> None:
     assert set(codes.codes_in(source)) == expected
 
 
@@ -83,5 +90,7 @@ def test_a_code_is_found_in_each_form_in_which_the_services_write_one(source: st
         ('Event(kind="SampleF")', set()),
     ],
 )
-def test_a_reason_is_found_in_each_form_in_which_the_operator_writes_one(source: str, expected: set[str]) -> None:
+def test_a_reason_is_found_in_each_form_in_which_the_operator_writes_one(
+    source: str, expected: set[str]
+) -> None:
     assert set(codes.reasons_in(source)) == expected

@@ -17,29 +17,56 @@ _TRANSPORTS = ("websocket", "polling")
 
 
 class Settings(BaseModel):
-    """Settings (see the README). Each field is the environment variable of that name in upper case."""
+    """Settings. Each field is the environment variable of that name in upper case."""
 
-    port: int = Field(8002, ge=1, le=65535)
-    host: str = "127.0.0.1"
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    redis_url: str = "redis://127.0.0.1:6379/0"
-    auth_url: HttpUrl = "http://127.0.0.1:8001"
-    anonymous_read: bool = False
-    cors_origins: str = ""
-    allowed_hosts: str = ""
-    trusted_proxies: int = Field(0, ge=0, le=10)
-    connections_per_address: int = Field(500, ge=1, le=100_000)
-    transports: str = "websocket,polling"
-    max_clients: int = Field(1000, ge=1, le=100_000)
-    max_subscriptions: int = Field(100, ge=1, le=10_000)
-    request_rate: float = Field(10, gt=0, le=10_000)
-    request_burst: int = Field(120, ge=1, le=100_000)
-    max_payload_bytes: int = Field(65_536, ge=1024, le=16_777_216)
-    send_window: int = Field(8, ge=1, le=12)
-    outbox_limit: int = Field(2048, ge=16, le=1_000_000)
-    slow_client_seconds: float = Field(10, gt=0, le=300)
-    handshake_seconds: float = Field(10, gt=0, le=300)
-    grace_seconds: float = Field(5, gt=0, le=300)
+    port: int = Field(8002, ge=1, le=65535, description="Port to listen on.")
+    host: str = Field("127.0.0.1", description="Address to listen on; `::` accepts IPv4 too.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Lowest level to log."
+    )
+    redis_url: str = Field("redis://127.0.0.1:6379/0", description="Pub/Sub and cache.")
+    auth_url: HttpUrl = Field("http://127.0.0.1:8001", description="URL of auth, for its keys.")
+    anonymous_read: bool = Field(False, description="Accept clients without a token.")
+    cors_origins: str = Field(
+        "",
+        description="Web origins that may connect besides the gateway's own host, comma-separated; "
+        "`*` allows all, `null` allows pages opened from a file.",
+    )
+    allowed_hosts: str = Field(
+        "", description="With anonymous reads: names of this service besides localhost, comma-separated."
+    )
+    trusted_proxies: int = Field(
+        0, ge=0, le=10, description="Number of proxies in front whose X-Forwarded-For is trusted."
+    )
+    connections_per_address: int = Field(
+        500, ge=1, le=100_000, description="Socket.IO connections from one address (IPv6: one /64)."
+    )
+    transports: str = Field("websocket,polling", description="websocket, polling, or both, comma-separated.")
+    max_clients: int = Field(1000, ge=1, le=100_000, description="Most clients of one replica.")
+    max_subscriptions: int = Field(
+        100, ge=1, le=10_000, description="Most rooms of one client besides `general`."
+    )
+    request_rate: float = Field(10, gt=0, le=10_000, description="Requests per second of one client.")
+    request_burst: int = Field(120, ge=1, le=100_000, description="Requests of one client at once.")
+    max_payload_bytes: int = Field(
+        65_536, ge=1024, le=16_777_216, description="Largest message from a client."
+    )
+    send_window: int = Field(
+        8, ge=1, le=12, description="Packets queued in Engine.IO for one client before its outbox conflates."
+    )
+    outbox_limit: int = Field(
+        2048, ge=16, le=1_000_000, description="Most frames in the outbox of one client."
+    )
+    slow_client_seconds: float = Field(
+        10, gt=0, le=300, description="Time after which a client without progress is disconnected."
+    )
+    handshake_seconds: float = Field(
+        10,
+        gt=0,
+        le=300,
+        description="Time for a connection to become a client, and for the head and the body of a request.",
+    )
+    grace_seconds: float = Field(5, gt=0, le=300, description="Time after SIGTERM to disconnect all clients.")
 
     @field_validator("redis_url")
     @classmethod

@@ -44,7 +44,9 @@ class Settings(BaseModel):
     dlq_max_bytes: Annotated[
         int, Field(ge=2 << 20, description="Maximum bytes of dead letters; the oldest are dropped.")
     ] = 4 << 20
-    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    log_level: Annotated[
+        str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Lowest level to log.")
+    ] = "INFO"
 
 
 class WorkerSettings(Settings):
