@@ -53,7 +53,7 @@ lint: build ## ruff, mypy --strict, import-linter, yamllint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	MYPYPATH=$(MYPYPATH) $(BIN)/mypy -p deltastream_operator $(addprefix -p ,$(PACKAGES))
-	MYPYPATH=.:operator $(BIN)/mypy -p devcluster -p scripts
+	MYPYPATH=.:$(MYPYPATH) $(BIN)/mypy -p devcluster -p scripts
 	PYTHONPATH=$(MYPYPATH) $(BIN)/lint-imports --no-cache .importlinter | tail -n 5
 	PYTHONPATH=operator $(BIN)/lint-imports --no-cache operator/.importlinter | tail -n 4
 	$(BIN)/yamllint --strict .

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import SecretStr
 from scripts.documentation.markdown import cell, code, table
 from scripts.documentation.schema import fields_table, kind, resolved, rules
 from werkzeug.test import Client
@@ -24,7 +23,7 @@ This page shows the same document. Every error is `application/problem+json` wit
 
 def document() -> dict[str, Any]:
     """Return the OpenAPI document of a gateway with its default settings."""
-    settings = Settings(service_client_secret=SecretStr("unused"), log_level="ERROR")
+    settings = Settings.model_validate({"service_client_secret": "unused", "log_level": "ERROR"})
     found: dict[str, Any] = json.loads(Client(create_app(settings)).get("/api/openapi.json").data)
     return found
 
@@ -52,8 +51,12 @@ def _operation(method: str, path: str, operation: dict[str, Any], root: dict[str
     parts.append(table(("parameter", "in", "type", "rules", "meaning"), map(_parameter(root), parameters)))
     if body := operation.get("requestBody"):
         parts += ["Body:", fields_table(body["content"]["application/json"]["schema"], root)]
-    for status, answer in operation["responses"].items():
-        parts += _response(status, resolved(answer, root), root)
+    answers = {status: resolved(answer, root) for status, answer in operation["responses"].items()}
+    for status, answer in answers.items():
+        if status.startswith("2"):
+            parts += [f"**{status}** {cell(answer.get('description', ''))}", _answer_fields(answer, root)]
+    errors = [status for status in answers if not status.startswith("2")]
+    parts.append(f"Errors: {', '.join(sorted(errors))}." if errors else "")
     return "\n\n".join(part for part in parts if part)
 
 
@@ -67,8 +70,6 @@ def _parameter(root: dict[str, Any]) -> Any:
     return row
 
 
-def _response(status: str, answer: dict[str, Any], root: dict[str, Any]) -> list[str]:
-    """Return the description of a response, and its fields if it is not an error."""
-    said = f"**{status}** {cell(answer.get('description', ''))}"
+def _answer_fields(answer: Mapping[str, Any], root: dict[str, Any]) -> str:
     content = answer.get("content", {}).get("application/json")
-    return [said, fields_table(content["schema"], root)] if content and status.startswith("2") else [said]
+    return fields_table(content["schema"], root) if content else ""

@@ -102,7 +102,9 @@ def _inside(schema: Schema, root: Schema, path: str, above: tuple[int, ...]) -> 
         inner = (*above, id(one["properties"])) if "properties" in one else above
         if "properties" in one:
             yield from _fields(one, root, f"{path}.", inner)
-        if isinstance(one.get("items"), dict):
-            yield from _inside(resolved(one["items"], root), root, f"{path}[]", inner)
-        if isinstance(one.get("additionalProperties"), dict):
-            yield from _inside(resolved(one["additionalProperties"], root), root, f"{path}.*", inner)
+        for member, mark in (("items", "[]"), ("additionalProperties", ".*")):
+            if isinstance(one.get(member), dict):
+                below = resolved(one[member], root)
+                if "description" in below:
+                    yield Row(f"{path}{mark}", kind(below, root), rules(below, root), below["description"])
+                yield from _inside(below, root, f"{path}{mark}", inner)

@@ -53,9 +53,9 @@ def shown(text: str) -> Iterator[tuple[str, str]]:
         if language != "sh":
             continue
         found = list(_in_block(block))
-        outputs = output.splitlines() if len(found) > 1 else [output]
-        if after != "text":
-            outputs = [""] * len(found)
+        outputs = [""] * len(found)
+        if after == "text":
+            outputs = [output] if len(found) == 1 else output.splitlines()
         yield from zip(found, outputs, strict=True)
 
 
