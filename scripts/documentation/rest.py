@@ -48,7 +48,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], root: dict[str
     parts = [f"### {method} {path}\n", operation.get("summary", ""), operation.get("description", "")]
     parts.append("Needs a token." if operation.get("security") else "Needs no token.")
     parameters = [resolved(one, root) for one in operation.get("parameters", ())]
-    parts.append(table(("parameter", "in", "type", "rules", "meaning"), map(_parameter(root), parameters)))
+    parts.append(table(("parameter", "in", "meaning", "type", "rules"), map(_parameter(root), parameters)))
     if body := operation.get("requestBody"):
         parts += ["Body:", fields_table(body["content"]["application/json"]["schema"], root)]
     answers = {status: resolved(answer, root) for status, answer in operation["responses"].items()}
@@ -65,7 +65,7 @@ def _parameter(root: dict[str, Any]) -> Any:
         value = one["schema"]
         limits = rules(value, root, required=bool(one.get("required")))
         meaning = one.get("description") or resolved(value, root).get("description", "")
-        return code(one["name"]), one["in"], cell(kind(value, root)), limits, cell(meaning)
+        return code(one["name"]), one["in"], cell(meaning), cell(kind(value, root)), limits
 
     return row
 

@@ -48,8 +48,8 @@ def resolved(schema: Schema, root: Schema) -> Schema:
 
 def fields_table(schema: Schema, root: Schema | None = None) -> str:
     """Return the fields of an object as a table."""
-    cells = ((code(row.path), cell(row.type), row.rules, cell(row.meaning)) for row in rows(schema, root))
-    return table(("field", "type", "rules", "meaning"), cells)
+    cells = ((code(row.path), cell(row.meaning), cell(row.type), row.rules) for row in rows(schema, root))
+    return table(("field", "meaning", "type", "rules"), cells)
 
 
 def kind(schema: Schema, root: Schema) -> str:

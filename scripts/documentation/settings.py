@@ -52,9 +52,9 @@ def _service(service: str) -> str:
         files = f", {code(f'{variable}_FILE')}" if variable in secrets else ""
         limits = schema.rules(value, described)
         rows.append(
-            (code(variable) + files, _default(field), cell(_kind(value, described)), limits, _meaning(field))
+            (code(variable) + files, _default(field), _meaning(field), cell(_kind(value, described)), limits)
         )
-    return table(("variable", "default", "type", "rules", "meaning"), rows)
+    return table(("variable", "default", "meaning", "type", "rules"), rows)
 
 
 def _kind(value: dict[str, Any], root: dict[str, Any]) -> str:

@@ -23,5 +23,5 @@ def page() -> str:
         found = rows.get(row.key.strip("*`"))
         default = row.default.replace("[values.yaml](values.yaml)", "values.yaml")
         type_, limits = (cell(found.type), found.rules) if found and default else ("", "")
-        cells.append((row.key, type_, limits, default, cell(row.meaning)))
-    return f"{_HEAD}\n{table(('key', 'type', 'rules', 'default', 'meaning'), cells)}"
+        cells.append((row.key, default, cell(row.meaning), type_, limits))
+    return f"{_HEAD}\n{table(('key', 'default', 'meaning', 'type', 'rules'), cells)}"

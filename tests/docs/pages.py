@@ -46,16 +46,17 @@ def commands(text: str) -> Iterator[str]:
 def shown(text: str) -> Iterator[tuple[str, str]]:
     """Yield the commands of the `sh` blocks, each with the output that the page shows for it, or "".
 
-    A block of as many commands as its output has lines shows a line for each.
+    The output is the next block of the section, if it is marked `text`. Several commands share such a block:
+    each has one line.
     """
-    blocks = [(language, block) for _, language, block in _FENCE.findall(text)]
-    for (language, block), (after, output) in zip(blocks, [*blocks[1:], ("", "")], strict=True):
-        if language != "sh":
+    blocks = list(_FENCE.finditer(text))
+    for block, after in zip(blocks, [*blocks[1:], None], strict=True):
+        if block[2] != "sh":
             continue
-        found = list(_in_block(block))
+        found = list(_in_block(block[3]))
         outputs = [""] * len(found)
-        if after == "text":
-            outputs = [output] if len(found) == 1 else output.splitlines()
+        if after and after[2] == "text" and "\n#" not in text[block.end() : after.start()]:
+            outputs = [after[3]] if len(found) == 1 else after[3].splitlines()
         yield from zip(found, outputs, strict=True)
 
 

@@ -90,7 +90,7 @@ class Reader:
             re.escape(part.strip()) for part in re.split(r"\.\.\.,?|\n", self.here(output)) if part.strip()
         ]
         pattern = re.compile(".*".join(parts), re.DOTALL)
-        wait_until(lambda: pattern.search(self.types(command)) is not None, f"{command} prints {output}", 60)
+        wait_until(lambda: bool(pattern.search(self.types(command))), f"{command} prints {output}", 60)
 
     @contextmanager
     def runs(self, command: str) -> Iterator[Path]:
