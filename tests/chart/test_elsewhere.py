@@ -156,7 +156,7 @@ def test_a_components_security_context_can_be_removed_alone(off: str) -> None:
         if block in ("operator", "workerEnricher", "mongodb"):
             release = _rendered(f"--set={block}.{off}")
             without = {pod.component for pod in pods(release) if not pod.security}
-            hooks = {"crd-upgrade", "init-secrets", "smoke", "stranger"} if block == "operator" else set()
+            hooks = {"crd-upgrade", "init-secrets", "smoke", "unauthorised-client"} if block == "operator" else set()
             assert without == {label} | hooks, block
     assert not any(pod.security for pod in pods(_rendered(f"--set={off}")))
 
@@ -245,7 +245,8 @@ def test_no_policy_selects_pods_of_other_charts_in_the_release() -> None:
     """Other charts' pods under an umbrella chart share the instance label; deny-all must not match them."""
     for policy in kind(ci("default"), "NetworkPolicy"):
         labels = policy["spec"]["podSelector"]["matchLabels"]
-        assert labels.get("app.kubernetes.io/name") == "deltastream" or set(labels.values()) == {"stranger"}
+        ours = labels.get("app.kubernetes.io/name") == "deltastream"
+        assert ours or labels == {"app.kubernetes.io/component": "unauthorised-client"}
 
 
 def test_null_lists_of_hosts_render() -> None:
