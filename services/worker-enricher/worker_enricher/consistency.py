@@ -50,7 +50,7 @@ def check_replay(mid: str, replay: int) -> None:
     that is too large would hide every later message.
     """
     if f"{replay // PASSES}:" != mid[: mid.index(":") + 1]:
-        raise _differ("replay", replay, "mid", mid, f"the epoch, times {PASSES}, and the pass")
+        raise _differ("replay", replay, "mid", mid, f"must be the epoch of mid times {PASSES}, plus the number of the pass")
 
 
 def check_quote(quote: OptionQuote) -> None:
@@ -64,7 +64,7 @@ def check_quote(quote: OptionQuote) -> None:
     strike = quote.symbol.removeprefix(stem)
     # A product's name may end like a date, so the rest of the symbol is not always a number.
     if strike == quote.symbol or not _DECIMAL.fullmatch(strike) or float(strike) != quote.strike:
-        raise _differ("symbol", quote.symbol, "its parts", f"{stem}{quote.strike:.15g}")
+        raise _differ("symbol", quote.symbol, "the symbol of its fields", f"{stem}{quote.strike:.15g}")
     _check_ratio("spot_price", quote.spot_price, "strike", quote.strike, QUOTE_RATIO)
     if quote.truth:
         _check_ratio("truth.forward", quote.truth.forward, "spot_price", quote.spot_price, FORWARD_RATIO)
@@ -87,10 +87,10 @@ def check_chain(chain: OptionChain) -> None:
     if any(low >= high for low, high in pairwise(strikes)):
         raise RefusedError("inconsistent", "$.strikes: not strictly ascending")
     if chain.spot_price > CHAIN_RATIO * strikes[-1]:
-        raise _differ("spot_price", chain.spot_price, "the last of strikes", strikes[-1], "10 times it")
+        raise _differ("spot_price", chain.spot_price, "the highest strike", strikes[-1], "more than 10 times apart")
     if chain.spot_price < strikes[0] / CHAIN_RATIO:
         raise _differ(
-            "spot_price", chain.spot_price, "the first of strikes", strikes[0], "under a tenth of it"
+            "spot_price", chain.spot_price, "the lowest strike", strikes[0], "more than 10 times apart"
         )
     _check_parity(chain)
 
@@ -98,9 +98,9 @@ def check_chain(chain: OptionChain) -> None:
 def _check_expiry(expiry: str, expiry_ts: int) -> None:
     midnight = _midnight_ns(expiry)
     if midnight is None:
-        raise RefusedError("schema", "$.expiry: not a date of the calendar")
+        raise RefusedError("schema", "$.expiry: must be an existing calendar date")
     if not EARLIEST_NS <= expiry_ts - midnight <= LATEST_NS:
-        raise _differ("expiry", expiry, "expiry_ts", expiry_ts, "no exchange settles that date then")
+        raise _differ("expiry", expiry, "expiry_ts", expiry_ts, "no exchange settles this expiry date at that time")
 
 
 @lru_cache(maxsize=1024)
@@ -114,7 +114,7 @@ def _midnight_ns(expiry: str) -> int | None:
 
 def _check_length(column: str, size: int, strikes: int) -> None:
     if size != strikes:
-        raise RefusedError("inconsistent", f"$.{column}: not as long as strikes: {size} and {strikes}")
+        raise RefusedError("inconsistent", f"$.{column}: has {size} entries, but strikes has {strikes}")
 
 
 def _check_ratio(one: str, value: float, other: str, reference: float, ratio: float) -> None:

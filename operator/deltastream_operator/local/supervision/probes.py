@@ -20,7 +20,7 @@ _MAX_REPLY = 64 << 10
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A probe's request to a port of loopback, and `alive`, which tells whether a reply shows life.
+    """A probe's request to a loopback port. `alive` returns whether a reply counts as a sign of life.
 
     `closes` means that the server closes the connection after its reply.
     """
