@@ -124,7 +124,8 @@ class Components:
             self.check()
             if time.monotonic() > until:
                 raise Failed(
-                    f"{what}: not within {seconds:.0f} s; see the logs of {', '.join(self._running)}"
+                    f"timed out after {seconds:.0f} s, waiting until {what}; "
+                    f"see the logs of {', '.join(self._running)}"
                 )
             time.sleep(0.1)
 

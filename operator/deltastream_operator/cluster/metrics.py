@@ -18,7 +18,7 @@ class Metrics:
         of, labels = self.registry, ["feed", "component"]
         self._desired = Gauge("operator_desired_replicas", "Replicas decided", labels, registry=of)
         self._asked = Gauge("operator_asked_replicas", "Replicas requested", labels, registry=of)
-        self._ready = Gauge("operator_ready_replicas", "Replicas that serve", labels, registry=of)
+        self._ready = Gauge("operator_ready_replicas", "Replicas that are ready", labels, registry=of)
         self._lag = Gauge("operator_stream_lag_entries", "Entries not yet read", ["feed"], registry=of)
         self._pending = Gauge("operator_stream_pending_entries", "Pending entries", ["feed"], registry=of)
         self._oldest = Gauge("operator_oldest_seconds", "Age of the oldest open entry", ["feed"], registry=of)

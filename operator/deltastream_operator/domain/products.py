@@ -49,7 +49,7 @@ def taken(claims: Iterable[Claim], made: Mapping[str, frozenset[str]] = _NOTHING
         more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
         problems[claim.name] = Problem(
             reason="ProductTaken",
-            message=f"spec.products: taken by another feed: {whose}{more}; remove them here or there",
+            message=f"spec.products: taken by another feed: {whose}{more}; remove them from one of the feeds",
         )
     return problems
 

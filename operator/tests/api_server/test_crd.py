@@ -132,7 +132,7 @@ def test_replicas_are_required_where_nobody_else_decides(
     for taken, words in (server_says(crd_server, body), file_says(body, tmp_path)):
         assert not taken
         assert "spec.enricher.replicas: is required in mode" in words
-        assert "give it, or choose mode Automatic" in words
+        assert "set it, or choose mode Automatic" in words
 
 
 def test_a_recording_has_exactly_one_product(crd_server: ApiServer, tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_recording_has_exactly_one_product(crd_server: ApiServer, tmp_path: Pa
     body["spec"]["products"] = ["NIFTY", "SPY"]
     for taken, words in (server_says(crd_server, body), file_says(body, tmp_path)):
         assert not taken
-        assert "spec.products: a recording holds one product; name exactly that one" in words
+        assert "spec.products: a recording contains one product; list exactly that product" in words
 
 
 TAKEN: list[tuple[str, object]] = [

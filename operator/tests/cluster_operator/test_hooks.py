@@ -55,7 +55,7 @@ def test_a_plan_that_is_none_is_said_in_a_line(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match=r"x\.k: must be one of random \(a length\) and template"):
         init_secrets.read_plan(plan)
     plan.write_text("secrets: [{name: x, keys: {k: {random: !!int ''}}}]")
-    with pytest.raises(OperatorError, match=r"plan\.yaml: line 1: tags \(!!int\) are not taken"):
+    with pytest.raises(OperatorError, match=r"plan\.yaml: line 1: tags \(!!int\) are not allowed"):
         init_secrets.read_plan(plan)
     plan.write_text("secrets: [{name: x, keys: {k: {random: many}}}]")
     with pytest.raises(OperatorError, match=r"x\.k: must be one of random \(a length\) and template"):

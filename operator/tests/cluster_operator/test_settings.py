@@ -55,7 +55,7 @@ def test_a_template_without_containers_is_refused(workloads: Path) -> None:
         ("spec: [x]", "must be a PodTemplateSpec"),
         ("spec: {containers: x}", "must be a PodTemplateSpec"),
         ("spec: {containers: [{name: x}]}\nmetadata: [x]", "must be a PodTemplateSpec"),
-        ('spec: {containers: [{name: !!int ""}]}', r"line 1: tags \(!!int\) are not taken"),
+        ('spec: {containers: [{name: !!int ""}]}', r"line 1: tags \(!!int\) are not allowed"),
         ("[" * 3000, "line 1: is nested too deeply"),
         ("", "must be one document, not 0"),
     ],

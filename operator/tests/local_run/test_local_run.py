@@ -129,7 +129,7 @@ def test_a_bad_feed_is_told_before_anything_starts(local_run: Any) -> None:
 def test_check_ends_after_the_feeds_are_good(local_run: Any) -> None:
     """Nothing is started, not even a folder."""
     result = local_run.run(*local_run.local(), "--check")
-    assert (result.returncode, result.stdout) == (0, "1 feed(s) are good: tiny\n")
+    assert (result.returncode, result.stdout) == (0, "1 feed(s) are valid: tiny\n")
     assert not local_run.state.exists()
 
 

@@ -26,7 +26,7 @@ def _real_date(value: object) -> object:
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise ValueError("must be an existing calendar date, YYYY-MM-DD") from None
+        raise ValueError("must be a calendar date, YYYY-MM-DD") from None
 
 
 def _real_time(value: object) -> object:

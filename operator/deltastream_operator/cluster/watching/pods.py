@@ -37,7 +37,7 @@ class Pod:
     feed: str
     trouble: Problem | None
     waits_for_volumes: bool
-    """True while containers are not created. If this state lasts, only the kubelet's Events name the cause."""
+    """True while containers are not created. If this lasts, only the kubelet's Events name the cause."""
     products: str
     """Its products, comma-separated as in PRODUCTS; empty if it produces none or has ended."""
 

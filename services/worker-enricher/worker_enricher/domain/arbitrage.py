@@ -49,8 +49,8 @@ def count_violations(
     """
     n = segments.size
     mid = quality.mid
-    # A contract without a bid cannot be sold, and one without an ask cannot be bought. 0 and infinity for the missing
-    # prices cannot violate a check.
+    # A contract without a bid cannot be sold, and one without an ask cannot be bought. The substitutes 0 and
+    # infinity cannot violate a check.
     tradable = ~quality.crossed
     sell = np.where(tradable, bid, 0.0)
     buy = np.where(tradable & (ask > 0.0), ask, np.inf)
