@@ -40,8 +40,8 @@ def checked(url: str) -> str:
         raise ValueError("tlsCAFile and tlsCertificateKeyFile must be readable files in PEM") from None
     except (PyMongoError, UserWarning, TypeError, ValueError):
         raise ValueError(
-            f"must be {_FORM}, with / ? # : @ % in the password as %2F and so on, and only with options, "
-            "each once, that PyMongo knows, such as tls=true"
+            f"must be {_FORM}, with / ? # : @ % in the password percent-encoded (/ is %2F), "
+            "and only with options that PyMongo knows, such as tls=true, each only once"
         ) from None
     options = parts.query.lower().split("&")
     if ";" in parts.path + parts.query or parts.fragment:

@@ -18,7 +18,7 @@ from redis.connection import ConnectionPool
 from redis.exceptions import RedisError
 
 _FORM: Final = "must be redis://user:password@host:port/database"
-_ENCODED: Final = f"{_FORM}, with / ? # : @ % in the password as %2F and so on"
+_ENCODED: Final = f"{_FORM}, with / ? # : @ % in the password percent-encoded (/ is %2F)"
 _SENTINEL: Final = "must name one server, the primary that accepts writes, not Sentinel or a Cluster"
 _SOCKETS: Final = {"unix", "redis+socket", "redis+unix"}  # the names in redis-py, Celery and flask-limiter
 _LOGIN: Final = {"username", "password"}
