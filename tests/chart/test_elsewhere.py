@@ -224,7 +224,7 @@ GLOBAL = {
 }
 
 
-def test_an_umbrella_chart_sets_all_of_it_in_its_own_values(tmp_path: Path) -> None:
+def test_an_umbrella_chart_can_set_all_of_this_in_its_values(tmp_path: Path) -> None:
     """A null in a parent chart's values never reaches a subchart, so every switch also has another value."""
     shutil.copytree(CHART, tmp_path / "charts/deltastream")
     (tmp_path / "Chart.yaml").write_text(PARENT)

@@ -81,7 +81,7 @@ def test_each_url_of_the_secret_selects_its_own_database(server: ChartRedis) -> 
     "command",
     ["CONFIG GET maxmemory", "FLUSHALL", "KEYS *", "SHUTDOWN", "ACL LIST", "MONITOR", "REPLICAOF NO ONE"],
 )
-def test_a_service_cannot_take_the_server_over(server: ChartRedis, command: str) -> None:
+def test_a_service_cannot_administer_the_server(server: ChartRedis, command: str) -> None:
     with redis.Redis.from_url(server.url()) as client, pytest.raises(redis.exceptions.NoPermissionError):
         client.execute_command(*command.split())
 

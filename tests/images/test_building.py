@@ -42,7 +42,7 @@ def test_the_last_rule_that_matches_decides(tmp_path: Path, rules: str, admitted
     assert [path.as_posix() for path in context.files(tmp_path) if path.name != ".dockerignore"] == admitted
 
 
-def test_a_digest_changes_only_with_the_files_that_go_in(tmp_path: Path) -> None:
+def test_a_digest_changes_only_with_the_files_of_the_image(tmp_path: Path) -> None:
     """The digest decides whether an image is built again."""
     put(tmp_path, "Dockerfile", "app.py", "tests/test_app.py")
     (tmp_path / ".dockerignore").write_text("*\n!app.py\n")
@@ -174,7 +174,7 @@ def test_without_a_chart_the_tag_is_required(
     assert catalogue.chart_version() == "1.2.3"
 
 
-def test_without_root_or_engine_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_root_or_an_engine_the_error_names_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
     """One error line appears before anything starts, instead of a debootstrap that fails half way."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(ImageError, match="become root"):

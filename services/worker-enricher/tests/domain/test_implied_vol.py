@@ -57,7 +57,7 @@ def exact():
     return tuple(np.array(column) for column in zip(*rows, strict=True))
 
 
-def test_out_of_the_money_error_is_within_the_gate(exact):
+def test_the_out_of_the_money_error_is_within_1e_12(exact):
     """The error of s is at most 1e-12 for s = 0.01 to 2, up to 8 deviations from the money and beyond."""
     s, z, strike, otm, _itm, _vega, otm_call = exact
     sigma, reason = solve(otm, is_call=otm_call, strike=strike)
@@ -67,7 +67,7 @@ def test_out_of_the_money_error_is_within_the_gate(exact):
     assert np.max(np.abs(sigma - s)) <= 1e-12
 
 
-def test_in_the_money_error_is_what_the_price_can_tell(exact):
+def test_the_in_the_money_error_is_within_the_rounding_of_the_price(exact):
     """The error of a solved in-the-money lane is at most 4 eps price / vega, or 2e-15 if that is larger.
 
     The 2e-15 is the solver's own error, also out of the money, from the rounding of ln(F/K) and of two erfcx.
