@@ -84,7 +84,7 @@ def unsigned(claims: dict[str, Any], header: dict[str, Any], key: bytes = b"") -
     return f"{head}.{b64(signature)}"
 
 
-@pytest.mark.parametrize("kind", ["none", "HS256", "kid of ours", "no kid", "service's", "cut", "basic", ""])
+@pytest.mark.parametrize("kind", ["none", "HS256", "published kid", "no kid", "service's", "cut", "basic", ""])
 def test_a_token_that_auth_did_not_sign_for_users_is_refused(client: Any, session: Any, auth: Any, kind: str) -> None:
     """Tokens that auth did not sign for users are refused; a token cannot choose its algorithm."""
     header = jwt.get_unverified_header(session["token"])
@@ -97,7 +97,7 @@ def test_a_token_that_auth_did_not_sign_for_users_is_refused(client: Any, sessio
     tokens = {
         "none": unsigned(claims, {**header, "alg": "none"}),
         "HS256": unsigned(claims, {**header, "alg": "HS256"}, public),
-        "kid of ours": jwt.encode(claims, forged, "EdDSA", headers={"kid": header["kid"]}),
+        "published kid": jwt.encode(claims, forged, "EdDSA", headers={"kid": header["kid"]}),
         "no kid": jwt.encode(claims, forged, "EdDSA"),
         "service's": ring.issue("service:api-gateway", "storage")[0],
         "cut": session["token"][:-4],
