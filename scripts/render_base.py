@@ -53,7 +53,7 @@ def objects(*options: str) -> list[Object]:
 
 
 def runs_at_install(item: Object) -> bool:
-    """Return whether an installation creates the object: it is no hook, or a `pre-install` hook."""
+    """Return whether an installation creates the object: it is not a hook, or it is a `pre-install` hook."""
     if item["metadata"]["labels"][COMPONENT] in LEFT_OUT:
         return False
     hook = item["metadata"].get("annotations", {}).get(HOOK)

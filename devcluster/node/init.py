@@ -95,7 +95,7 @@ POLICIES = (
 
 
 class Failed(Exception):
-    """The node cannot start or continue. The text becomes the verdict."""
+    """The node cannot start or continue. The text goes to the file `verdict`, which the host reads."""
 
 
 class Components:

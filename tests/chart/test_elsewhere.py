@@ -96,7 +96,7 @@ def test_addresses_of_both_families_are_strings_in_every_policy() -> None:
 
 
 def test_every_process_gets_the_listen_address() -> None:
-    """HOST reaches services and probe servers, those of the operator and the feeds included.
+    """HOST reaches all services and probe servers, also those of the operator and the feeds.
 
     By default HOST is not set, so the image's default applies.
     """

@@ -1,4 +1,4 @@
-"""Every client of a store reads its URL in the same way, TLS included.
+"""Every client of a store reads its URL in the same way, also with TLS.
 
 services/chassis/tests/test_store_urls.py checks all URLs that are refused. This module checks samples for
 each client.
@@ -226,7 +226,7 @@ def tls_mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsMongo]:
 def test_every_client_of_redis_connects_with_each_form(
     reader: Reader, form: str, tls_redis: TlsRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A form that redis-py, Celery or flask-limiter accepts works for all of them, TLS included."""
+    """A form that redis-py, Celery or flask-limiter accepts works for all of them, also with TLS."""
     made = tls_redis.certificates
     url = form.format(
         password=PASSWORD, port=tls_redis.port, ca=made.ca, cert=made.certificate, key=made.key,

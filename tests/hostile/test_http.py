@@ -195,7 +195,7 @@ MALFORMED = {
     "control characters in an extension": lambda path: chunked(path, b"2;\x00\r\n{}\r\n0\r\n\r\n"),
     "trailer Content-Length": lambda path: chunked(path, b"2\r\n{}\r\n0\r\nContent-Length: 5\r\n\r\n"),
     "trailer Transfer-Encoding": lambda path: chunked(path, b"0\r\nTransfer-Encoding: chunked\r\n\r\n"),
-    "trailer that is none": lambda path: chunked(path, b"0\r\nnonsense\r\n\r\n"),
+    "malformed trailer": lambda path: chunked(path, b"0\r\nnonsense\r\n\r\n"),
     "both lengths": lambda path: post(
         path, "Content-Length: 2", "Transfer-Encoding: chunked", body=b"0\r\n\r\n"
     ),
@@ -219,7 +219,7 @@ MALFORMED = {
     "a version of its own": lambda path: f"GET {path}?token={SECRET} HTTP/3.7\r\nHost: x\r\n\r\n".encode(),
     "no version": lambda path: f"GET {path}?token={SECRET} X Y\r\nHost: x\r\n\r\n".encode(),
     "no method": lambda path: f"?token={SECRET}\r\n\r\n".encode(),
-    "an address that is none": lambda path: (
+    "malformed address": lambda path: (
         f"GET http://[::1/?token={SECRET} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     ),
     "a method in lower case": lambda path: f"get {path}?token={SECRET} HTTP/1.1\r\nHost: x\r\n\r\n".encode(),

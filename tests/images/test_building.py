@@ -36,7 +36,7 @@ def put(folder: Path, *names: str) -> None:
     ],
 )
 def test_the_last_rule_that_matches_decides(tmp_path: Path, rules: str, admitted: list[str]) -> None:
-    """Our reading of `.dockerignore` gives the same files as Docker's."""
+    """The builder and Docker select the same files by a `.dockerignore`."""
     put(tmp_path, "a.py", "p/b.py", "p/b.md", "p/c/d.pyc")
     (tmp_path / ".dockerignore").write_text(f".dockerignore\n{rules}")
     assert [path.as_posix() for path in context.files(tmp_path) if path.name != ".dockerignore"] == admitted
@@ -175,7 +175,7 @@ def test_without_a_chart_the_tag_is_required(
 
 
 def test_without_root_or_an_engine_the_error_names_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One error line appears before anything starts, instead of a debootstrap that fails half way."""
+    """One error line appears before anything starts, so debootstrap cannot fail in the middle."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(ImageError, match="become root"):
         host.need_root()

@@ -40,7 +40,7 @@ def generated(folder: Path) -> dict[str, bytes]:
 
 
 def pod_templates(items: dict[Key, Object]) -> list[Object]:
-    """The template of every pod of these objects, those that the operator creates included."""
+    """The template of every pod of these objects, also of those that the operator creates."""
     jobs = [item.get("spec", {}).get("jobTemplate", item).get("spec", {}) for item in items.values()]
     own = [spec["template"] for spec in jobs if "template" in spec]
     workloads = items["ConfigMap", "deltastream-feed-workloads"]["data"]

@@ -27,8 +27,8 @@ _USER_AGENT = "deltastream-operator"
 class ApiError(Exception):
     """The API server rejected a call, or did not answer.
 
-    `status` is the HTTP status, or 0 without an answer. `message` and `body` come from the answer's Status
-    object, if it is one.
+    `status` is the HTTP status, or 0 without an answer. `message` and `body` come from the answer, if it
+    is a Status object.
     """
 
     def __init__(self, status: int, message: str, body: Mapping[str, Any] | None = None) -> None:

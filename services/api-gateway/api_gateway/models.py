@@ -116,7 +116,7 @@ class NoQuery(Query):
 def _limit(default: int, what: str) -> Any:
     return documented(
         default,
-        description=f"Most {what} to return, newest first: 1 to 1000; other values are clamped.",
+        description=f"Maximum number of {what}, newest first: 1 to 1000; other values are clamped.",
         example=5,
     )
 

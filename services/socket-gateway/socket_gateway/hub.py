@@ -144,7 +144,7 @@ class Hub:
         metrics.SENT.labels(event.name).inc(len(members))
 
     def gap(self) -> None:
-        """Announce a gap in every room. The lost events, whose number is unknown, count as one sequence number."""
+        """Announce a gap in every room. All lost events together count as one sequence number."""
         for name, room in list(self._rooms.items()):
             room.seq += 1
             for member in list(room.members):

@@ -48,7 +48,7 @@ def livez(port: int) -> Request:
 
 
 def redis_ping(port: int) -> Request:
-    """Return the request to Redis. As in the chart's probe, -NOAUTH and -LOADING show life too."""
+    """Return the request to Redis. As in the chart's probe, -NOAUTH and -LOADING count as alive."""
     return Request(
         what="PING", port=port, request=b"PING\r\n", alive=lambda reply: reply[:1] in (b"+", b"-"), rule=REDIS
     )
