@@ -160,7 +160,7 @@ def test_the_number_of_subscriptions_is_limited(start: Any, redis_url: str, play
 def test_requests_are_rate_limited_and_a_flood_ends_the_connection(start: Any, redis_url: str, play: Any) -> None:
     """Each request beyond the burst gets an error; after too many refusals the client is disconnected."""
     player = play(start(redis_url, REQUEST_RATE="0.001", REQUEST_BURST="2"))
-    for _ in range(2 + 100 + 1):  # the burst, those that are answered by an error, and the one too many
+    for _ in range(2 + 100 + 1):  # the burst, 100 requests that get an error, and one more
         player.io.emit("get_products")
     player.wait("disconnect")
     assert len(player.all("products")) == 2
