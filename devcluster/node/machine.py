@@ -170,9 +170,9 @@ class Machine:
             raise
         verdict = self.paths.verdict.read_text() if self.paths.verdict.exists() else ""
         if verdict != "ready":
-            said = verdict or (self.paths.logs / "init.log").read_text(errors="replace").strip()
+            reason = verdict or (self.paths.logs / "init.log").read_text(errors="replace").strip()
             self.down()
-            raise NodeError(f"node {self.paths.name} did not start: {said}")
+            raise NodeError(f"node {self.paths.name} did not start: {reason}")
 
     def _open_relay(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:

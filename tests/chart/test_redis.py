@@ -172,9 +172,9 @@ def test_a_dead_server_fails_every_probe(own: ChartRedis) -> None:
 def test_a_hanging_server_fails_the_probes_within_their_timeout(own: ChartRedis) -> None:
     os.kill(own.pid, signal.SIGSTOP)
     try:
-        said = own.probe("livenessProbe"), own.probe("readinessProbe")
+        output = own.probe("livenessProbe"), own.probe("readinessProbe")
     finally:
         os.kill(own.pid, signal.SIGCONT)
-    assert [each.returncode for each in said] == [1, 1]
-    assert "redis does not answer" in said[0].stdout
-    assert "redis is not ready" in said[1].stdout
+    assert [each.returncode for each in output] == [1, 1]
+    assert "redis does not answer" in output[0].stdout
+    assert "redis is not ready" in output[1].stdout

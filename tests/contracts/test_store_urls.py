@@ -261,9 +261,9 @@ def test_an_invalid_redis_url_ends_the_start(
     """One message names the variable. The password is not shown."""
     with pytest.raises((SystemExit, cluster_settings.SettingsError)) as caught:
         reader.value(monkeypatch, url)
-    said = str(caught.value) + capfd.readouterr().err
-    assert reader.variable in said
-    assert "hunter" not in said
+    output = str(caught.value) + capfd.readouterr().err
+    assert reader.variable in output
+    assert "hunter" not in output
 
 
 def test_every_client_reads_a_url_in_the_same_way(
@@ -324,9 +324,9 @@ def test_an_invalid_mongodb_url_ends_the_start(
     """PyMongo only warns about an unknown option and would connect without TLS."""
     with pytest.raises(SystemExit) as caught:
         mongo_reader.value(monkeypatch, url)
-    said = str(caught.value) + capfd.readouterr().err
-    assert mongo_reader.variable in said
-    assert "hunter" not in said
+    output = str(caught.value) + capfd.readouterr().err
+    assert mongo_reader.variable in output
+    assert "hunter" not in output
 
 
 def test_a_mongodb_url_is_passed_on_unchanged(mongo_reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,8 +77,8 @@ class Api:
         """Yield a list in pages of `PAGE` objects, all from one resource version. Raises ApiError."""
         token = ""
         while True:
-            asked = {**query, "limit": str(PAGE)} | ({"continue": token} if token else {})
-            page = await self._call("GET", path, asked, None, "", _LIST_TIMEOUT)
+            parameters = {**query, "limit": str(PAGE)} | ({"continue": token} if token else {})
+            page = await self._call("GET", path, parameters, None, "", _LIST_TIMEOUT)
             yield page
             token = page["metadata"].get("continue", "")
             if not token:

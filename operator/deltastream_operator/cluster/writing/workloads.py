@@ -148,9 +148,9 @@ class Workloads:
         known = self._contested.get(key)
         if known and known[:2] == (stamp, target):
             return known[2]
-        asked = children.replicas(feed.name, component, self.namespace, target)
+        wanted = children.replicas(feed.name, component, self.namespace, target)
         try:
-            await self._apply(feed, component, asked, names.SCALER, force=False)
+            await self._apply(feed, component, wanted, names.SCALER, force=False)
         except ApiError as error:
             if not conflicts.is_conflict(error):
                 raise

@@ -117,7 +117,7 @@ class Probe:
         if self._pending is None:
             if self.life.due(now):
                 self._pending = PendingRequest(self._request)
-                self.life.asked(now)
+                self.life.request_sent(now)
             return
         well = self._pending.answer()
         if well is None and self.life.overdue(now):
