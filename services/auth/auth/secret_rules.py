@@ -18,7 +18,7 @@ _GUESSABLE = re.compile(_WORDS)
 
 
 def broken_rule(secret: str) -> str | None:
-    """Return the rule that `secret` breaks (without the secret), or None if it is acceptable.
+    """Return the rule that `secret` violates (without the secret), or None if it is acceptable.
 
     Known defaults are refused even if padded, joined or repeated: what remains without guessable words must
     be long enough to be random.

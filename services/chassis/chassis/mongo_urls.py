@@ -19,7 +19,7 @@ _FORM: Final = "mongodb://user:password@host:port/database?option=value"
 
 
 def checked(url: str) -> str:
-    """Return the URL unchanged. Raises ValueError with the broken rule if the URL is invalid."""
+    """Return the URL unchanged. Raises ValueError with the violated rule if it is invalid."""
     if not url.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("must be a mongodb:// or mongodb+srv:// URL")
     if any(char.isspace() or not char.isprintable() for char in url):

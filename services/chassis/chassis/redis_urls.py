@@ -35,7 +35,7 @@ _VERIFY: Final = {"cert_none": "none", "cert_optional": "optional", "cert_requir
 
 
 def checked(url: str) -> str:
-    """Return the URL in redis-py's own form. Raises ValueError with the broken rule if it is invalid."""
+    """Return the URL in redis-py's own form. Raises ValueError with the violated rule if it is invalid."""
     if any(char.isspace() or not char.isprintable() for char in url):
         raise ValueError("must not contain spaces or line ends")
     try:
@@ -63,7 +63,7 @@ def checked(url: str) -> str:
 
 
 def _check_place(scheme: str, parts: SplitResult) -> None:
-    """Check host, port and path. Raises ValueError with the broken rule.
+    """Check host, port and path. Raises ValueError with the violated rule.
 
     redis-py reads `redis://user:12/x@host` as host `user`, and `/zero` as database 0.
     """
