@@ -160,11 +160,11 @@ class Machine:
         self.paths.verdict.unlink(missing_ok=True)
 
     def _await_verdict(self) -> None:
-        def spoken() -> bool:
+        def reported() -> bool:
             return self.paths.verdict.exists() or not self.running
 
         try:
-            _until(spoken, _START_SECONDS, f"node {self.paths.name} did not report; see {self.paths.logs}")
+            _until(reported, _START_SECONDS, f"node {self.paths.name} did not report; see {self.paths.logs}")
         except NodeError:
             self.down()
             raise

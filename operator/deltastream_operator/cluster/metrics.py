@@ -54,7 +54,7 @@ class Metrics:
             choice, ready = decision.of(component), facts.of(component).ready
             # A recommendation and a pause leave the workload unchanged.
             requested = choice.before or 0 if choice.target is None else choice.target
-            if self._is_news(feed, component, choice.desired, requested, ready):
+            if self._has_changed(feed, component, choice.desired, requested, ready):
                 self._desired.labels(feed, component).set(choice.desired)
                 self._requested.labels(feed, component).set(requested)
                 self._ready.labels(feed, component).set(ready)
@@ -74,13 +74,13 @@ class Metrics:
             for gauge in (self._lag, self._pending, self._oldest):
                 gauge.remove(feed)
             return
-        if not self._is_news(feed, "load", reading.lag, reading.pending, reading.oldest_seconds):
+        if not self._has_changed(feed, "load", reading.lag, reading.pending, reading.oldest_seconds):
             return
         self._lag.labels(feed).set(reading.lag)
         self._pending.labels(feed).set(reading.pending)
         self._oldest.labels(feed).set(reading.oldest_seconds)
 
-    def _is_news(self, feed: str, what: str, *values: float) -> bool:
+    def _has_changed(self, feed: str, what: str, *values: float) -> bool:
         """Return whether the values changed. Unchanged series are skipped: label lookups are expensive."""
         known = self._shown.get((feed, what))
         self._shown[feed, what] = values

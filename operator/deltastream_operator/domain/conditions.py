@@ -114,7 +114,7 @@ def _missing(decision: Decision, facts: Facts) -> list[str]:
     lines = []
     for component in COMPONENTS:
         seen, wanted = facts.of(component), _wanted(decision, facts, component)
-        if not _whole(seen, wanted):
+        if not _all_updated_and_ready(seen, wanted):
             line = f"{component}: {seen.ready} of {wanted} ready, {seen.replicas} exist"
             older = seen.updated != seen.replicas
             lines.append(f"{line}, {seen.updated} of the newest template" if older else line)
@@ -126,7 +126,7 @@ def _wanted(decision: Decision, facts: Facts, component: Component) -> int:
     return facts.of(component).replicas if target is None else target
 
 
-def _whole(seen: Observed, wanted: int) -> bool:
+def _all_updated_and_ready(seen: Observed, wanted: int) -> bool:
     return seen.replicas == seen.ready == seen.updated == wanted
 
 
@@ -150,7 +150,7 @@ def _only_scaled(decision: Decision, facts: Facts) -> bool:
         decision.enricher.reason == "ExternalReplicas"
         and not facts.stalled
         and enricher.updated == enricher.replicas
-        and _whole(generator, _wanted(decision, facts, "generator"))
+        and _all_updated_and_ready(generator, _wanted(decision, facts, "generator"))
     )
 
 

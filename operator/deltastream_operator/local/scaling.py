@@ -35,7 +35,7 @@ class Scaling:
         """Apply the first replicas of every feed."""
         for component in ORDER:
             for feed in self._feeds:
-                self._ask(feed, component, self.first(feed)[component])
+                self._request(feed, component, self.first(feed)[component])
 
     def tick(self, readings: Mapping[str, Reading]) -> None:
         """Decide once for every feed. Print each change with its reason."""
@@ -50,11 +50,11 @@ class Scaling:
         key = (feed.name, choice.component)
         if choice.target is not None and choice.target != choice.before:
             self._say(f"{feed.name}: {choice.text()}")
-            self._ask(feed, choice.component, choice.target)
+            self._request(feed, choice.component, choice.target)
         elif choice.desired != self._announced.get(key, choice.before):
             self._say(f"{feed.name}: {choice.text()}")
         self._announced[key] = choice.desired
 
-    def _ask(self, feed: Feed, component: Component, replicas: int) -> None:
+    def _request(self, feed: Feed, component: Component, replicas: int) -> None:
         self._apply(feed, component, replicas)
         self._requested[feed.name][component] = replicas

@@ -61,7 +61,7 @@ class Settings(BaseModel):
 
     @field_validator("cors_origins")
     @classmethod
-    def _whole_origins(cls, value: list[str]) -> list[str]:
+    def _valid_origins(cls, value: list[str]) -> list[str]:
         for origin in value:
             parts = urlsplit(origin)
             if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":

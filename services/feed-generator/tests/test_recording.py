@@ -151,7 +151,7 @@ def test_shifted_or_repeated_columns_are_refused(write: Write) -> None:
     with pytest.raises(BadRecording, match="line 2, column -: has more cells than the header: '1'"):
         recording.read(write(f"{ROW},1"), None)
     assert recording.read(write(f"{ROW},"), None)
-    with pytest.raises(BadRecording, match="line 1, column oi: is in the header 2 times"):
+    with pytest.raises(BadRecording, match="line 1, column oi: occurs 2 times in the header"):
         recording.read(write(f"{ROW},1", header=f"{HEADER},oi"), None)
 
 
