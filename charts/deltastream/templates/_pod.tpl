@@ -122,20 +122,20 @@ affinity:
 
 {{/*
 The topologySpreadConstraints of a pod: the user's, or by default one that puts the replicas of a workload on
-different nodes if possible. A constraint without a labelSelector counts the pods of the component. Takes {root, component,
-values, alone?, operated?}. `alone` means that the workload has one replica, so the default is left out.
-`operated` means that the operator adds the labelSelector.
+different nodes if possible. A constraint without a labelSelector counts the pods of the component. Takes {root,
+component, values, singleReplica?, selectorByOperator?}. With `singleReplica` the workload has one replica, so the
+default is left out. With `selectorByOperator` the operator adds the labelSelector.
 */}}
 {{- define "deltastream.spread" -}}
 {{- $constraints := list -}}
 {{- $wanted := .values.topologySpreadConstraints | default list -}}
-{{- if not (or $wanted .alone) -}}
+{{- if not (or $wanted .singleReplica) -}}
 {{- $wanted = list (dict "maxSkew" 1 "topologyKey" "kubernetes.io/hostname" "whenUnsatisfiable" "ScheduleAnyway") -}}
 {{- end -}}
 {{- $counted := dict "labelSelector" (dict "matchLabels" (include "deltastream.selector" . | fromYaml)) -}}
-{{- $operated := .operated -}}
+{{- $selectorByOperator := .selectorByOperator -}}
 {{- range $wanted -}}
-{{- $constraints = append $constraints (or $operated (hasKey . "labelSelector") | ternary . (merge dict (deepCopy .) $counted)) -}}
+{{- $constraints = append $constraints (or $selectorByOperator (hasKey . "labelSelector") | ternary . (merge dict (deepCopy .) $counted)) -}}
 {{- end -}}
 {{- with $constraints -}}
 topologySpreadConstraints:

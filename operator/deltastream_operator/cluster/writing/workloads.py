@@ -82,7 +82,7 @@ class Workloads:
         self._held = {key: known for key, known in self._held.items() if key in keys}
 
     def _is_unchanged(self, body: Mapping[str, Any]) -> bool:
-        """Return whether the spec is unchanged since the operator's last write. Else the write is repeated."""
+        """Return whether the operator's last write is the newest change of the spec."""
         generation: int = body["metadata"]["generation"]
         return self._written.get(body["metadata"]["uid"]) == generation
 
