@@ -127,7 +127,7 @@ def test_a_flood_of_connections_makes_room_for_others(running: Running, name: st
 def test_single_bytes_do_not_extend_a_deadline(running: Running) -> None:
     """The whole head and the whole body each have one deadline. Sending single bytes does not extend it."""
 
-    def dribbled(port: int, data: bytes) -> Answer:
+    def sent_slowly(port: int, data: bytes) -> Answer:
         with connect(port) as one:
             one.sendall(data)
             one.settimeout(0.2)
@@ -152,7 +152,7 @@ def test_single_bytes_do_not_extend_a_deadline(running: Running) -> None:
     ]
     wanted = [(port, data.replace(b"Length: 100", b"Length: 9000")) for port, data in wanted]
     with ThreadPoolExecutor(len(wanted)) as pool:
-        for got in pool.map(lambda one: dribbled(*one), wanted):
+        for got in pool.map(lambda one: sent_slowly(*one), wanted):
             assert_refused(got, 408)
 
 

@@ -168,5 +168,5 @@ def test_a_removal_is_a_patch_file_of_its_own() -> None:
         assert "$patch" not in (folder / "changed.yaml").read_text()
         kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
         inline = [entry["patch"] for entry in kustomization["patches"] if "patch" in entry]
-        assert inline or overlay in render_base.STANDS_ON
+        assert inline or overlay in render_base.BUILDS_ON
         assert all(len(list(yaml.safe_load_all(text))) == 1 for text in inline)
