@@ -22,7 +22,7 @@ Status = Literal["True", "False", "Unknown"]
 MESSAGE_MAX = 1024
 _FULL = "RedisNearlyFull"
 # Shares of Redis' maxmemory at which RedisNearlyFull is set and cleared. Generators pause and resume around
-# 0.8 (feed_generator.pressure); at that threshold the condition would change with each pause. There are two
+# 0.8 (feed_generator.domain.pressure); at that threshold the condition would change with each pause. There are two
 # thresholds because, with one, a usage around it would write the status of every feed at each crossing.
 NEARLY_FULL, ROOM_AGAIN = 0.75, 0.65
 

@@ -181,7 +181,7 @@ def test_a_price_gives_back_its_volatility(s, z, forward, discount, t):
 
 @settings(max_examples=100)
 @given(share=st.floats(1e-6, 0.9), step=st.floats(1e-6, 0.05), k=st.floats(50.0, 200.0))
-def test_a_dearer_option_has_a_higher_volatility(share, step, k):
+def test_a_more_expensive_option_has_a_higher_volatility(share, step, k):
     """Implied volatility increases strictly with the price."""
     prices = np.array([share, share + step]) * min(100.0, k)
     sigma, reason = solve(prices, is_call=k >= 100.0, strike=k)
