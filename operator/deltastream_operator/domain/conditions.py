@@ -24,7 +24,7 @@ _FULL = "RedisNearlyFull"
 # Shares of Redis' maxmemory at which RedisNearlyFull is set and cleared. Both are below 0.8: generators pause
 # and resume around 0.8 (feed_generator.domain.pressure), so the condition would change with each pause. With
 # only one threshold, memory use near it would write the status of every feed at each crossing.
-NEARLY_FULL, CLEARED_BELOW = 0.75, 0.65
+NEARLY_FULL, CLEARED = 0.75, 0.65
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,12 +177,12 @@ def _metrics(decision: Decision, old: Sequence[Mapping[str, object]]) -> Conditi
     if not isinstance(reading, Unknown):
         reason, message = "SignalsRead", "Redis answers"
         was_full = any(row.get("reason") == _FULL for row in old if row.get("type") == "MetricsAvailable")
-        limit = CLEARED_BELOW if was_full else NEARLY_FULL
+        limit = CLEARED if was_full else NEARLY_FULL
         if reading.redis_memory is not None and reading.redis_memory >= limit:
             # The current usage is left out: the message would change, and be written, at every tick.
             reason = _FULL
             message = (
-                f"Redis used over {NEARLY_FULL:.0%} of its maxmemory and is not below {CLEARED_BELOW:.0%} yet:"
+                f"Redis used over {NEARLY_FULL:.0%} of its maxmemory and is not below {CLEARED:.0%} yet:"
                 " generators pause until the enrichers free memory or unrelated keys are removed"
             )
         return Condition(type="MetricsAvailable", status="True", reason=reason, message=message)

@@ -32,7 +32,7 @@ class PauseRequest:
         return None
 
 
-NOT_ASKED = PauseRequest()
+NOT_PAUSED = PauseRequest()
 
 
 def read(annotations: Mapping[str, str]) -> PauseRequest:
