@@ -156,7 +156,11 @@ def test_a_components_security_context_can_be_removed_alone(off: str) -> None:
         if block in ("operator", "workerEnricher", "mongodb"):
             release = _rendered(f"--set={block}.{off}")
             without = {pod.component for pod in pods(release) if not pod.security}
-            hooks = {"crd-upgrade", "init-secrets", "smoke", "unauthorised-client"} if block == "operator" else set()
+            hooks = (
+                {"crd-upgrade", "init-secrets", "smoke", "unauthorised-client"}
+                if block == "operator"
+                else set()
+            )
             assert without == {label} | hooks, block
     assert not any(pod.security for pod in pods(_rendered(f"--set={off}")))
 

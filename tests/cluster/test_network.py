@@ -113,7 +113,9 @@ def test_a_pod_without_the_labels_reaches_only_the_gateways(system: Cluster) -> 
             ],
         }
     }
-    system.kubectl("run", client, f"--image={image}", "--restart=Never", f"--overrides={json.dumps(overrides)}")
+    system.kubectl(
+        "run", client, f"--image={image}", "--restart=Never", f"--overrides={json.dumps(overrides)}"
+    )
     try:
         system.kubectl("wait", f"pod/{client}", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
         opened = set(json.loads(system.kubectl("logs", client)))

@@ -219,9 +219,7 @@ MALFORMED = {
     "a version of its own": lambda path: f"GET {path}?token={SECRET} HTTP/3.7\r\nHost: x\r\n\r\n".encode(),
     "no version": lambda path: f"GET {path}?token={SECRET} X Y\r\nHost: x\r\n\r\n".encode(),
     "no method": lambda path: f"?token={SECRET}\r\n\r\n".encode(),
-    "malformed address": lambda path: (
-        f"GET http://[::1/?token={SECRET} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-    ),
+    "malformed address": lambda path: f"GET http://[::1/?token={SECRET} HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
     "a method in lower case": lambda path: f"get {path}?token={SECRET} HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
     "TLS": lambda path: b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\r\n\r\n",
     "the body is too long": lambda path: post(path, "Content-Length: 99999999"),

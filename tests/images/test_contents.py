@@ -85,7 +85,7 @@ def _requirements(folder: Path) -> list[str]:
 
 @each_folder
 def test_an_image_contains_every_imported_module(folder: Path) -> None:
-    """A package that only another service requires is missing in the image, as kombu's `packaging` once was."""
+    """A package that only another service requires is missing in the image, as `packaging` once was."""
     done = _import_all(folder, _requirements(folder))
     assert done.returncode == 0, done.stderr[-600:]
 

@@ -168,7 +168,9 @@ def test_limits_are_counted_in_memory_while_redis_refuses_writes(
     assert [client.get(PRODUCTS, headers=user).status_code for _ in range(3)] == [200, 200, 429]
 
 
-def test_limits_are_counted_in_memory_while_redis_is_down(gateway: Any, user: Any, own_redis: RedisServer) -> None:
+def test_limits_are_counted_in_memory_while_redis_is_down(
+    gateway: Any, user: Any, own_redis: RedisServer
+) -> None:
     """While Redis is down, limits are counted in memory, and a metric counts those requests."""
     client = gateway.client(redis_url=own_redis.url(), rate_limit_per_minute=2)
     assert client.get(PRODUCTS, headers=user).status_code == 200

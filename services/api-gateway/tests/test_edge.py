@@ -16,7 +16,9 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 DESK = "https://desk.example:8443"
 
 
-def test_request_and_trace_ids_reach_the_upstream_and_the_response(gateway: Any, client: Any, user: Any) -> None:
+def test_request_and_trace_ids_reach_the_upstream_and_the_response(
+    gateway: Any, client: Any, user: Any
+) -> None:
     """The caller's request id and trace context reach the upstream; the response repeats the id."""
     got = client.get(PRODUCTS, headers={**user, "X-Request-ID": "desk-42", "traceparent": TRACE})
     assert got.headers["X-Request-ID"] == "desk-42"

@@ -83,7 +83,9 @@ def test_a_path_value_is_percent_encoded_for_the_upstream(gateway: Any, client: 
         ("/api/analytics/ohlc/NIFTY?window=7", "window"),
     ],
 )
-def test_invalid_input_is_refused_with_the_name_of_the_parameter(gateway: Any, client: Any, user: Any, path: str, field: str) -> None:
+def test_invalid_input_is_refused_with_the_name_of_the_parameter(
+    gateway: Any, client: Any, user: Any, path: str, field: str
+) -> None:
     """Invalid input gets 400 with the name of the parameter, and no upstream is called."""
     got = client.get(path, headers=user)
     assert (got.status_code, got.content_type) == (400, "application/problem+json")

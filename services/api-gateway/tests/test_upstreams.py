@@ -138,7 +138,9 @@ def test_a_trickling_upstream_times_out() -> None:
             upstream(f"http://127.0.0.1:{server.getsockname()[1]}", read_s=0.2).call("GET", "/", headers={})
 
 
-def test_a_timeout_of_an_upstream_gives_504(gateway: Any, user: Any, silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_timeout_of_an_upstream_gives_504(
+    gateway: Any, user: Any, silent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An upstream timeout gets 504 and the upstream's name."""
     monkeypatch.setattr(
         Upstream.__init__, "__kwdefaults__", {"connect_s": 1.0, "read_s": 0.05, "breaker": None}

@@ -98,7 +98,9 @@ def test_the_originals_password_may_be_allowed(auth: Any) -> None:
     assert got.status_code == 201
 
 
-def test_a_login_accepts_the_email_in_any_case_and_the_password_in_any_unicode_form(client: Any, session: Any, account: Any) -> None:
+def test_a_login_accepts_the_email_in_any_case_and_the_password_in_any_unicode_form(
+    client: Any, session: Any, account: Any
+) -> None:
     """A login accepts the email in any case, and the password in any Unicode form of the same characters."""
     got = client.post("/login", json={**account, "email": account["email"].upper()})
     assert (got.status_code, got.json["user"]) == (200, session["user"])
@@ -123,7 +125,9 @@ def test_an_unknown_account_looks_like_a_wrong_password(
     assert works == [1, 1]
 
 
-def test_a_login_updates_a_hash_with_old_parameters(auth: Any, session: Any, account: Any, counting: Any) -> None:
+def test_a_login_updates_a_hash_with_old_parameters(
+    auth: Any, session: Any, account: Any, counting: Any
+) -> None:
     """After a change of the parameters, the next login stores a new hash."""
     stronger = auth.client(hasher=counting(time_cost=2))
     assert stronger.post("/login", json=account).status_code == 200

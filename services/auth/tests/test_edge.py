@@ -66,7 +66,9 @@ def test_a_known_device_has_a_limit_too(auth: Any, account: Any) -> None:
     assert [login(client, account["email"]).status_code for _ in range(3)] == [401, 401, 429]
 
 
-def test_wrong_secrets_from_other_addresses_do_not_block_a_service_client(auth: Any, service_clients: str) -> None:
+def test_wrong_secrets_from_other_addresses_do_not_block_a_service_client(
+    auth: Any, service_clients: str
+) -> None:
     """Wrong client secrets from other addresses do not block the service client itself."""
     client = auth.client(service_clients=service_clients, limit_token_account=2)
     given = {"grant_type": "client_credentials", "client_id": "api-gateway", "audience": "storage"}

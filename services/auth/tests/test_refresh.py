@@ -28,7 +28,9 @@ def test_a_second_use_revokes_the_tokens_family(client: Any, session: Any, accou
     assert refresh(client, other).status_code == 200
 
 
-def test_of_simultaneous_refreshes_exactly_one_succeeds(auth: Any, client: Any, account: Any, session: Any) -> None:
+def test_of_simultaneous_refreshes_exactly_one_succeeds(
+    auth: Any, client: Any, account: Any, session: Any
+) -> None:
     """Of simultaneous uses one succeeds; its new token is revoked too, because the old one was used twice."""
     for _ in range(5):
         token = client.post("/login", json=account).json["refresh_token"]

@@ -84,8 +84,12 @@ def unsigned(claims: dict[str, Any], header: dict[str, Any], key: bytes = b"") -
     return f"{head}.{b64(signature)}"
 
 
-@pytest.mark.parametrize("kind", ["none", "HS256", "published kid", "no kid", "service's", "cut", "basic", ""])
-def test_a_token_that_auth_did_not_sign_for_users_is_refused(client: Any, session: Any, auth: Any, kind: str) -> None:
+@pytest.mark.parametrize(
+    "kind", ["none", "HS256", "published kid", "no kid", "service's", "cut", "basic", ""]
+)
+def test_a_token_that_auth_did_not_sign_for_users_is_refused(
+    client: Any, session: Any, auth: Any, kind: str
+) -> None:
     """Tokens that auth did not sign for users are refused; a token cannot choose its algorithm."""
     header = jwt.get_unverified_header(session["token"])
     claims = jwt.decode(session["token"], options={"verify_signature": False})

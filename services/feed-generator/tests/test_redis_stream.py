@@ -59,7 +59,9 @@ def test_a_redis_that_lost_its_data_repeats_no_epoch(client: redis.Redis, stream
     assert RedisStream(client, "synthetic", now_ns=lambda: NOW_NS + 10**9).next_epoch() > before
 
 
-def test_an_entry_matches_the_contract_and_is_also_published(client: redis.Redis, stream: RedisStream) -> None:
+def test_an_entry_matches_the_contract_and_is_also_published(
+    client: redis.Redis, stream: RedisStream
+) -> None:
     """An entry has the fields of stream-entry. `market:{kind}` gets the same bytes in the same order."""
     with client.pubsub() as listener:
         listener.psubscribe("market:*")

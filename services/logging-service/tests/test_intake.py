@@ -51,7 +51,9 @@ def test_all_lines_of_a_list_are_stored(service: Any, db: Any) -> None:
         ("other", "unknown member"),
     ],
 )
-def test_an_invalid_line_is_named_and_nothing_is_stored(service: Any, db: Any, field: str, value: object) -> None:
+def test_an_invalid_line_is_named_and_nothing_is_stored(
+    service: Any, db: Any, field: str, value: object
+) -> None:
     """400 names index and field of the invalid line, and no line of the request is stored."""
     got = service.add([LINE, {**LINE, field: value}])
     assert (got.status_code, got.json["code"]) == (400, "bad_input")

@@ -99,7 +99,9 @@ def test_leaving_general_keeps_the_subscriptions_to_products(gateway: Any, play:
     assert not player.all("resync")
 
 
-def test_after_unsubscribing_a_client_receives_no_events_of_the_room(gateway: Any, play: Any, publisher: Any) -> None:
+def test_after_unsubscribing_a_client_receives_no_events_of_the_room(
+    gateway: Any, play: Any, publisher: Any
+) -> None:
     """After `unsubscribed` the client receives no events of the room."""
     player = play(gateway)
     answer = player.ask("subscribe", {"type": "chain", "symbol": "NIFTY"}, "subscribed")
@@ -157,7 +159,9 @@ def test_the_number_of_subscriptions_is_limited(start: Any, redis_url: str, play
     player.ask("subscribe", {"type": "product", "symbol": "B"}, "subscribed")
 
 
-def test_requests_are_rate_limited_and_a_flood_ends_the_connection(start: Any, redis_url: str, play: Any) -> None:
+def test_requests_are_rate_limited_and_a_flood_ends_the_connection(
+    start: Any, redis_url: str, play: Any
+) -> None:
     """Each request beyond the burst gets an error; after too many refusals the client is disconnected."""
     player = play(start(redis_url, REQUEST_RATE="0.001", REQUEST_BURST="2"))
     for _ in range(2 + 100 + 1):  # the burst, 100 requests that get an error, and one more

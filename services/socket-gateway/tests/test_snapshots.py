@@ -35,7 +35,9 @@ def tick(number: int) -> events.Event:
     return events.tick({**example("enriched-underlying"), "mid": f"3:{number}"})
 
 
-def test_the_snapshot_of_a_product_goes_only_to_the_subscribing_client(gateway: Any, play: Any, publisher: Any) -> None:
+def test_the_snapshot_of_a_product_goes_only_to_the_subscribing_client(
+    gateway: Any, play: Any, publisher: Any
+) -> None:
     """A snapshot goes only to the client that subscribes, not to other clients of the room."""
     message = publisher.message("cache-latest-underlying")
     validator("cache-latest-underlying").validate(message)
@@ -114,7 +116,9 @@ def test_an_event_sent_before_the_join_does_not_suppress_the_snapshot() -> None:
     assert [frame.kind for frame in member.frames] == [Kind.SNAPSHOT]
 
 
-def test_without_redis_a_client_is_subscribed_without_a_snapshot(start: Any, play: Any, own_redis: RedisServer) -> None:
+def test_without_redis_a_client_is_subscribed_without_a_snapshot(
+    start: Any, play: Any, own_redis: RedisServer
+) -> None:
     """Outage policy: without Redis a client gets an `error` instead of the snapshot, and stays subscribed."""
     player = play(start(own_redis.url()))
     own_redis.kill()

@@ -150,7 +150,9 @@ def test_at_the_limit_the_oldest_idle_connection_of_an_address_is_closed(start: 
         one.close()
 
 
-def test_sessions_are_limited_per_forwarded_address_and_only_idle_ones_are_evicted(start: Any, redis_url: str) -> None:
+def test_sessions_are_limited_per_forwarded_address_and_only_idle_ones_are_evicted(
+    start: Any, redis_url: str
+) -> None:
     """Behind a trusted proxy sessions are limited per forwarded address; clients are never evicted."""
     gateway = start(redis_url, CONNECTIONS_PER_ADDRESS="2", TRUSTED_PROXIES="1")
 

@@ -96,9 +96,7 @@ def test_a_chain_has_one_row_per_contract(get: Get, database: Db, make_document:
     validator("document-option_chains").validate({**chain, **columns, "_id": golden["_id"]})
 
 
-def test_a_chain_can_be_requested_as_columns(
-    get: Get, database: Db, make_document: Make
-) -> None:
+def test_a_chain_can_be_requested_as_columns(get: Get, database: Db, make_document: Make) -> None:
     """Services read columns, which saves the conversion to rows and back."""
     database.option_chains.insert_one(make_document("option_chains"))
     (chain,) = get("/option/chain/NIFTY", shape="columns").json["chains"]

@@ -19,9 +19,7 @@ def add(client: redis.Redis, n: int, body: bytes = b"{}") -> list[str]:
 
 
 @pytest.mark.parametrize("size", [100_000, 1 << 20])
-def test_a_read_stops_at_its_limit_of_bytes(
-    client: redis.Redis, stream: FeedStream, size: int
-) -> None:
+def test_a_read_stops_at_its_limit_of_bytes(client: redis.Redis, stream: FeedStream, size: int) -> None:
     """A read returns less than twice 4 MiB, for entries of any size, to limit a worker's memory."""
     ids = add(client, 100, b"x" * size)
     stream.ensure_group()
@@ -33,9 +31,7 @@ def test_a_read_stops_at_its_limit_of_bytes(
     assert read == ids, "each entry once, in order"
 
 
-def test_after_large_entries_a_read_fetches_fewer_at_once(
-    client: redis.Redis, stream: FeedStream
-) -> None:
+def test_after_large_entries_a_read_fetches_fewer_at_once(client: redis.Redis, stream: FeedStream) -> None:
     """One read can return 64 large entries only if entries grow suddenly."""
     stream.ensure_group()
     add(client, 2000)
@@ -128,14 +124,18 @@ def test_a_worker_that_reads_while_its_consumer_is_removed_loses_no_entry(
     assert row["message_id"].decode() == id_
 
 
-def test_a_worker_creates_a_lost_group_again_from_the_start_of_the_stream(client: redis.Redis, stream: FeedStream) -> None:
+def test_a_worker_creates_a_lost_group_again_from_the_start_of_the_stream(
+    client: redis.Redis, stream: FeedStream
+) -> None:
     """The worker's read may notice it first, while the subscriber waits for the queue."""
     ids = add(client, 2)
     assert stream.read_new("w", 10, BIG) == []
     assert [entry.id for entry in stream.read_new("w", 10, BIG)] == ids
 
 
-def test_fetch_returns_entries_in_order_and_marks_deleted_ones(client: redis.Redis, stream: FeedStream) -> None:
+def test_fetch_returns_entries_in_order_and_marks_deleted_ones(
+    client: redis.Redis, stream: FeedStream
+) -> None:
     """Some entries of a batch may be deleted. Other entries between them must not be returned."""
     ids = add(client, 5)
     client.xdel("feed:f", ids[2])
