@@ -54,7 +54,7 @@ def test_a_running_feed_keeps_its_product_against_an_older_feed_and_after_a_rest
         variables = body["spec"]["template"]["spec"]["containers"][0]["env"]
         return next(str(variable["value"]) for variable in variables if variable["name"] == "PRODUCTS")
 
-    wait_until(lambda: cluster.condition("SpecValid", "older").get("reason") == "ProductTaken", "older is refused")
+    wait_until(lambda: cluster.condition("SpecValid", "older").get("reason") == "ProductTaken", "refused")
     shown = [line for line in operator.get("/metrics")[1].splitlines() if 'feed="older"' in line]
     asked = [line for line in shown if line.startswith("operator_asked_replicas")]
     assert sorted(float(line.split()[-1]) for line in asked) == [1, 2], "the metric shows what runs"
@@ -71,7 +71,7 @@ def test_a_running_feed_keeps_its_product_against_an_older_feed_and_after_a_rest
 def test_a_produced_product_is_refused_to_other_feeds_until_it_is_free(
     cluster: Cluster, operator: Operator
 ) -> None:
-    """The second feed's condition names the first feed. The second starts after the first's generators end."""
+    """The second feed's condition names the first feed. It starts after the first's generators end."""
     cluster.make_feed("first")
     wait_until(lambda: cluster.settled("first"), "the first feed is applied")
     cluster.make_feed("second")
