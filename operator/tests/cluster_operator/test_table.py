@@ -62,9 +62,9 @@ def test_a_list_repairs_what_the_watch_missed() -> None:
     table.saw_feed("ADDED", body("1", 1, "gone"))
     table.saw_feed("ADDED", body("2", 2, "edited"))
     table.due.clear()
-    assert repaired(table, Listed(9, feeds=(body("2", 7, "edited"), body("3", 8, "made")))) == 3
-    assert table.feeds.keys() == {"edited", "made"}
-    assert table.due == {"gone", "edited", "made"}
+    assert repaired(table, Listed(9, feeds=(body("2", 7, "edited"), body("3", 8, "created")))) == 3
+    assert table.feeds.keys() == {"edited", "created"}
+    assert table.due == {"gone", "edited", "created"}
 
 
 def test_a_list_does_not_remove_newer_objects() -> None:
