@@ -291,7 +291,7 @@ def reply(answer: bytes, ask: Callable[[int], Any], *, close: bool = False) -> b
 
 
 def test_which_replies_show_life() -> None:
-    """A service replies 503 when its loop hangs. Redis is alive while it loads data, and when it requires a password."""
+    """A service replies 503 if its loop hangs. Redis lives while it loads, or if it requires a password."""
     assert reply(b"HTTP/1.1 200 OK\r\n\r\nok", livez, close=True) is True
     assert reply(b"HTTP/1.0 302 Found\r\n\r\n", livez, close=True) is True
     assert reply(b"HTTP/1.1 503 Service Unavailable\r\n\r\n", livez, close=True) is False
