@@ -136,7 +136,7 @@ async def _feed(
 
 
 def _moment(feed: dict[str, Any]) -> str | None:
-    """Return the moment of the market at which a replay starts, or None if the feed names none."""
+    """Return the moment of the market at which a replay starts, or None if the feed has no asOf."""
     moment: str | None = feed["spec"]["source"].get("replay", {}).get("asOf")
     return moment
 

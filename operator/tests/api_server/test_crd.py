@@ -123,8 +123,8 @@ def test_server_and_file_parser_refuse_an_invalid_field_by_name(
 ) -> None:
     """Both refuse the same resource, and both messages name the field."""
     body = feed_with(place, value)
-    for taken, words in (ask_server(crd_server, body), parse_file(body, tmp_path)):
-        assert not taken, words
+    for accepted, words in (ask_server(crd_server, body), parse_file(body, tmp_path)):
+        assert not accepted, words
         assert field in words
 
 
@@ -135,8 +135,8 @@ def test_replicas_are_required_in_modes_without_automatic_scaling(
     """The message names the two ways to correct the feed."""
     body = feed_with("spec.enricher", REMOVED)
     body["spec"]["mode"] = mode
-    for taken, words in (ask_server(crd_server, body), parse_file(body, tmp_path)):
-        assert not taken
+    for accepted, words in (ask_server(crd_server, body), parse_file(body, tmp_path)):
+        assert not accepted
         assert "spec.enricher.replicas: is required in mode" in words
         assert "give it, or choose mode Automatic" in words
 
@@ -147,12 +147,12 @@ def test_a_recording_has_exactly_one_product(crd_server: ApiServer, tmp_path: Pa
     assert ask_server(crd_server, body)[0]
     assert parse_file(body, tmp_path)[0]
     body["spec"]["products"] = ["NIFTY", "SPY"]
-    for taken, words in (ask_server(crd_server, body), parse_file(body, tmp_path)):
-        assert not taken
+    for accepted, words in (ask_server(crd_server, body), parse_file(body, tmp_path)):
+        assert not accepted
         assert "spec.products: a recording holds one product; name exactly that one" in words
 
 
-TAKEN: list[tuple[str, object]] = [
+ACCEPTED: list[tuple[str, object]] = [
     ("spec", {"products": ["NIFTY"], "source": {"synthetic": {}}}),
     ("spec.mode", REMOVED),
     ("spec.mode", "Recommend"),
@@ -177,7 +177,7 @@ TAKEN: list[tuple[str, object]] = [
 ]
 
 
-@pytest.mark.parametrize(("place", "value"), TAKEN)
+@pytest.mark.parametrize(("place", "value"), ACCEPTED)
 def test_server_and_file_parser_read_a_valid_feed_alike(
     place: str, value: object, crd_server: ApiServer, tmp_path: Path
 ) -> None:
@@ -185,8 +185,8 @@ def test_server_and_file_parser_read_a_valid_feed_alike(
     body = feed_with(place, value)
     (tmp_path / "x.yaml").write_text("a file that a path may name")
     feeds, problems = resource.parse(yaml.safe_dump(body), tmp_path / "x.yaml")
-    taken, stored = ask_server(crd_server, body)
-    assert (taken, problems) == (True, []), stored
+    accepted, stored = ask_server(crd_server, body)
+    assert (accepted, problems) == (True, []), stored
     feed, unread = resource.from_cluster(json.loads(stored))
     assert unread == []
     if place == "spec.source" and "path" in str(value):
@@ -196,8 +196,8 @@ def test_server_and_file_parser_read_a_valid_feed_alike(
 
 def test_the_default_mode_is_automatic(crd_server: ApiServer) -> None:
     """The server stores the default in the feed, and `kubectl explain` shows it from the OpenAPI schema."""
-    taken, stored = ask_server(crd_server, feed_with("spec.mode", REMOVED))
-    assert taken, stored
+    accepted, stored = ask_server(crd_server, feed_with("spec.mode", REMOVED))
+    assert accepted, stored
     assert json.loads(stored)["spec"]["mode"] == "Automatic"
     document = crd_server.request("GET", "/openapi/v3/apis/deltastream.dev/v1alpha1")[1]
     kind = document["components"]["schemas"]["dev.deltastream.v1alpha1.DeltaStreamFeed"]

@@ -89,7 +89,7 @@ def test_the_configmap_of_a_recording_is_mounted() -> None:
 
 
 def test_the_hash_changes_exactly_when_the_manifest_changes() -> None:
-    """Another concurrency changes the hash. Another number of replicas does not, as the manifest has none."""
+    """Another concurrency changes the hash. The number of replicas does not, as it is not in the manifest."""
     digest = manifest("enricher")["metadata"]["annotations"][names.SPEC_HASH]
     same = manifest("enricher")["metadata"]["annotations"][names.SPEC_HASH]
     other = manifest("enricher", a_feed(replicas=2, concurrency_per_replica=2))

@@ -71,8 +71,8 @@ def test_refused_reports_addresses_that_accept_a_connection_or_do_not_resolve() 
     async def ask() -> list[str]:
         server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
         async with server:
-            taken = server.sockets[0].getsockname()[1]
-            return await refused.run([f"127.0.0.1:{taken}", f"127.0.0.1:{free_port()}", "127.0.0.1:x"])
+            accepting = server.sockets[0].getsockname()[1]
+            return await refused.run([f"127.0.0.1:{accepting}", f"127.0.0.1:{free_port()}", "127.0.0.1:x"])
 
     failures = asyncio.run(ask())
     assert len(failures) == 2
