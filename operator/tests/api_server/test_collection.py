@@ -64,9 +64,7 @@ def test_a_feed_recreated_at_once_gets_new_workloads(cluster: Cluster, operator:
     wait_until(lambda: belongs() and cluster.enrichers() == 3, "the new feed has its own workloads")
 
 
-def test_a_new_shard_count_waits_until_no_generator_is_left(
-    cluster: Cluster, operator: Operator
-) -> None:
+def test_a_new_shard_count_waits_until_no_generator_is_left(cluster: Cluster, operator: Operator) -> None:
     """Generators with different shard counts never run together: two could produce the same product."""
     cluster.make_feed(products=PRODUCTS, generator={"productsPerReplica": 2})
     wait_until(lambda: len(pods(cluster)) == 2, "two generators")
