@@ -104,8 +104,11 @@ def _possible_reasons(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, (ast.keyword, ast.Assign)) and _is_reason(node):
             yield from _strings(node.value, constants)
-        elif isinstance(node, ast.Assign) and _name(node.targets[0]) in ("Reason", "Limit", "_HOPELESS"):
+        elif isinstance(node, ast.Assign) and _name(node.targets[0]) in ("Reason", "Limit"):
             yield from _strings(node.value)
+        elif isinstance(node, ast.Compare) and isinstance(node.comparators[0], ast.Name):
+            if "reason" in _strings(node.left):  # `if waiting.get("reason") in _REASONS`
+                yield from _strings(constants.get(node.comparators[0].id, node.left))
         elif isinstance(node, ast.Call) and _name(node.func) == "_trouble":
             yield from _strings(node.args[2]) if len(node.args) > 2 else ()
 

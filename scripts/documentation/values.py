@@ -11,7 +11,7 @@ from scripts.render_values import CHART, Documented
 _HEAD = """# Chart values
 
 Set a value with `--set key=value` or in a file for `helm install --values`. Helm refuses keys that are not in
-this table and values that break a rule. [The chart](../components/chart.md) explains how to install it.
+this table and values that violate a rule. [The chart](../components/chart.md) explains how to install it.
 """
 
 

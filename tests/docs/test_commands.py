@@ -35,7 +35,7 @@ ELSEWHERE = {
     "helm test deltastream --namespace deltastream": ("tests/cluster/test_install.py", "smoke(system)"),
     "kubectl --namespace deltastream apply -f k8s/samples/": (
         "operator/tests/api_server/test_crd.py",
-        "`kubectl apply -f k8s/samples/`",
+        '"-f", str(CRD.parents[2] / folder)',
     ),
     "kubectl --namespace deltastream get dsf": ("tests/cluster/test_feeds.py", '"get", "dsf", name'),
     "kubectl --namespace deltastream annotate dsf synthetic deltastream.dev/paused=true": (

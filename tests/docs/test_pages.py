@@ -86,6 +86,7 @@ def test_a_code_is_found_in_each_form_in_which_the_services_write_one(
         ('_FULL = "SampleB"\nreason = _FULL', {"SampleB"}),
         ('reason, wanted = "SampleC", 1', {"SampleC"}),
         ('Reason = Literal["SampleD"]', {"SampleD"}),
+        ('_KNOWN = frozenset({"SampleG"})\nstate.get("reason") in _KNOWN', {"SampleG"}),
         ('_trouble("Paused", paused, "SampleE", text)', {"SampleE"}),
         ('Event(kind="SampleF")', set()),
     ],
