@@ -106,9 +106,10 @@ def _possible_reasons(tree: ast.Module) -> Iterator[str]:
             yield from _strings(node.value, constants)
         elif isinstance(node, ast.Assign) and _name(node.targets[0]) in ("Reason", "Limit"):
             yield from _strings(node.value)
-        elif isinstance(node, ast.Compare) and isinstance(node.comparators[0], ast.Name):
-            if "reason" in _strings(node.left):  # `if waiting.get("reason") in _REASONS`
-                yield from _strings(constants.get(node.comparators[0].id, node.left))
+        elif isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In):
+            known = constants.get(_name(node.comparators[0]))
+            if known and "reason" in _strings(node.left):  # `waiting.get("reason") in _KNOWN`
+                yield from _strings(known)
         elif isinstance(node, ast.Call) and _name(node.func) == "_trouble":
             yield from _strings(node.args[2]) if len(node.args) > 2 else ()
 
