@@ -116,9 +116,8 @@ class Admission:
             return "400 Bad Request", "bad_request"
         return None
 
-
     def _poll_refusal(self, environ: dict[str, Any]) -> tuple[str, str] | None:
-        """Refuse a second poll of a session, as the protocol demands. A poll holds its connection for 45 s."""
+        """Refuse a second poll of a session, as the protocol does: each holds its connection for 45 s."""
         if not self._polled(environ).get("polling"):
             return None
         self.end(_sid(environ))
