@@ -170,7 +170,7 @@ class _Quiet(WSGIRequestHandler):
     def handle(self) -> None:
         """Read the head, then answer it. A head that is late or too large gets no answer.
 
-        The standard library alone accepts 6 MiB of headers from each peer, for as long as single bytes arrive.
+        The standard library accepts 6 MiB of headers from each peer, for as long as single bytes arrive.
         """
         deadline, head = time.monotonic() + self.timeout, b""
         while not _HEAD_END.search(head):
