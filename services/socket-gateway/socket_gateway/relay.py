@@ -94,7 +94,7 @@ class Relay:
         self._barrier()
         name, wanted, frames = cached[0].name, len(cached), list[Frame]()
         while cached:
-            # NB: yield to other greenlets and free each event: a large chain takes milliseconds and megabytes.
+            # NB: yield to others, and free each event: a large chain takes milliseconds and megabytes.
             gevent.sleep(0)
             if target.room in member.rooms:
                 frame = self._hub.snapshot(cached.pop(0), target.room, mark, [member])
