@@ -75,7 +75,7 @@ def test_a_parameter_given_twice_is_refused(service: Any) -> None:
     )
 
 
-def test_an_answer_has_times_and_ids_as_text(filled: Any) -> None:
+def test_times_and_ids_are_text_in_a_response(filled: Any) -> None:
     """Times are RFC 3339 and ids hex in a response."""
     line = filled.find(limit=1).json["logs"][0]
     assert line["timestamp"] == TIMES[2]
