@@ -155,7 +155,7 @@ def test_single_bytes_do_not_extend_the_deadline_of_a_head(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole head has one deadline."""
-    monkeypatch.setattr(health._Quiet, "timeout", 0.2)
+    monkeypatch.setattr(health, "_HEAD_S", 0.2)
     with socket.create_connection(("127.0.0.1", int(serve())), timeout=30) as peer:
         ended = threading.Event()
         reader = threading.Thread(target=lambda: (_until_end(peer), ended.set()))
