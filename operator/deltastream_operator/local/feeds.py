@@ -1,0 +1,152 @@
+"""Decide for the feeds of a local run, publish their table, and change a feed when an operator asks for it.
+
+OUTAGE POLICY: without Redis nothing is published and no request arrives; the decisions go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import redis
+
+from deltastream_operator.domain import feeds_table, status
+from deltastream_operator.domain.change import ACTIONS, Change, RefusedChange, changed, summary
+from deltastream_operator.domain.decide import Decision
+from deltastream_operator.domain.feed import MODES, Feed
+from deltastream_operator.domain.feeds_table import Entry, History
+from deltastream_operator.domain.observed import Facts
+from deltastream_operator.domain.signals import WAITING, Reading
+from deltastream_operator.local.scaling import Scaling
+from deltastream_operator.redis_feeds import RedisFeeds
+
+LASTS = "lasts until the local run ends: the next start reads the feed's file again"
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A request of the gateway (contract `feeds-request`). `expires_at` is in epoch seconds."""
+
+    id: str
+    feed: str
+    change: Change
+    account: str
+    expires_at: int
+
+
+def read_request(raw: bytes) -> Request:
+    """Return a request. Raises ValueError, KeyError or TypeError if it breaks the contract."""
+    body = json.loads(raw)
+    action, mode, replicas = body["action"], body.get("mode"), body.get("replicas")
+    whole = all(_ID.fullmatch(body[name]) for name in ("id", "account"))
+    known = action in ACTIONS and (mode is None or mode in MODES)
+    if not (whole and known and (replicas is None or type(replicas) is int)):
+        raise ValueError("a request breaks its contract")
+    change = Change(action=action, mode=mode, replicas=replicas)
+    feed, expires_at = str(body["feed"]), int(body["expires_at"])
+    return Request(id=body["id"], feed=feed, change=change, account=body["account"], expires_at=expires_at)
+
+
+class Feeds:
+    """The decisions of a local run as statuses, their table in Redis, and the requests from the gateway.
+
+    `seen` returns the observed replicas of a feed.
+    """
+
+    def __init__(
+        self,
+        scaling: Scaling,
+        store: RedisFeeds,
+        *,
+        seen: Callable[[Feed], Facts],
+        say: Callable[[str], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._scaling, self._store, self._seen, self._say, self._now = scaling, store, seen, say, now
+        self._history = History()
+        self._statuses: dict[str, dict[str, Any]] = {}
+        self._accepted: dict[str, str] = {}  # request id -> name of the feed that it changed
+        for feed in scaling.feeds.values():
+            self._note(feed, scaling.first(feed))
+
+    def take_requests(self) -> bool:
+        """Change the feeds as asked. Returns whether a feed changed, so that a decision is due.
+
+        Replies to refused requests at once; `tick` replies to the others, with the feed's new row.
+        """
+        try:
+            requests = self._store.take_requests()
+        except redis.RedisError:
+            return False
+        for raw in requests:
+            try:
+                request = read_request(raw)
+            except (ValueError, KeyError, TypeError) as error:
+                self._say(f"a request to change a feed was dropped: {type(error).__name__}: {error!s:.100}")
+                continue
+            if request.expires_at >= self._now().timestamp():  # else the gateway waits no longer
+                self._change(request)
+        return bool(self._accepted)
+
+    def tick(self, readings: Mapping[str, Reading]) -> None:
+        """Decide once for every feed, publish the table, reply to requests, and apply the decisions.
+
+        Applying comes last, because it may wait for processes to stop.
+        """
+        decisions = self._scaling.decide(readings)
+        for name, decision in decisions.items():
+            self._note(self._scaling.feeds[name], decision)
+        entries = [
+            Entry(name=name, feed=feed, status=self._statuses[name], reading=readings.get(name, WAITING))
+            for name, feed in self._scaling.feeds.items()
+        ]
+        now = self._now()
+        self._history.add(entries, now)
+        table = feeds_table.build(entries, self._history, now=now, authority="local")
+        with contextlib.suppress(redis.RedisError):  # the gateway reports requests without a reply
+            self._store.publish(_json(table))
+            self._reply_to_accepted(entries)
+        self._accepted.clear()
+        self._scaling.carry_out(decisions)
+
+    def _note(self, feed: Feed, decision: Decision) -> None:
+        """Keep the status that a DeltaStreamFeed in a cluster would have."""
+        previous = self._statuses.get(feed.name, {})
+        self._statuses[feed.name] = status.build(
+            previous, decision, self._seen(feed), generation=1, selector=""
+        )
+
+    def _change(self, request: Request) -> None:
+        feed = self._scaling.feeds.get(request.feed)
+        if feed is None:
+            self._refuse(request, 404, f"no feed {request.feed!r:.50} in this local run")
+            return
+        try:
+            feed = changed(feed, request.change)
+        except RefusedChange as refusal:
+            self._refuse(request, 400, str(refusal))
+            return
+        self._scaling.change(feed)
+        self._accepted[request.id] = feed.name
+        self._say(f"{summary(feed)}: asked by account {request.account}; {LASTS}")
+
+    def _reply_to_accepted(self, entries: list[Entry]) -> None:
+        known = {entry.name: entry for entry in entries}
+        for request_id, name in self._accepted.items():
+            shown = feeds_table.row(known[name], self._history.of(name))
+            detail = f"{summary(self._scaling.feeds[name])}; {LASTS}"
+            self._store.reply(request_id, _json({"status": 200, "feed": shown, "detail": detail}))
+
+    def _refuse(self, request: Request, status: int, detail: str) -> None:
+        with contextlib.suppress(redis.RedisError):
+            self._store.reply(request.id, _json({"status": status, "detail": detail}))
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
