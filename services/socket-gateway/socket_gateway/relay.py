@@ -16,17 +16,18 @@ from socket_gateway.cache import Cache
 from socket_gateway.errors import CacheUnavailable
 from socket_gateway.events import Event
 from socket_gateway.hub import Hub
-from socket_gateway.requests import GENERAL, Target
+from socket_gateway.requests import FEEDS, GENERAL, Target
 
 _MAKERS: dict[str, tuple[Callable[[events.Message], Event], ...]] = {
     "enriched:underlying": (events.tick,),
     "enriched:option_chain": (events.summary, events.chain),
+    "feeds:table": (events.feeds,),
 }
 _log = structlog.get_logger("relay")
 
 
 class Relay:
-    """Publishes enriched messages. Its snapshots are never older than a client's latest live event."""
+    """Publishes enriched messages and feeds tables. Its snapshots are never older than a client's latest live event."""
 
     def __init__(
         self, hub: Hub, cache: Cache, barrier: Callable[[], bool], now_ns: Callable[[], int] = time.time_ns
@@ -34,13 +35,14 @@ class Relay:
         self._hub, self._cache, self._barrier, self._now_ns = hub, cache, barrier, now_ns
 
     def handle_message(self, channel: str, data: bytes) -> None:
-        """Publish one enriched message. A malformed message is counted and dropped."""
+        """Publish one message. A malformed message is counted and dropped."""
         try:
             message = orjson.loads(data)
             made = [make(message) for make in _MAKERS[channel]]
             for event in made:
                 self._hub.publish(event)
-            self._measure(message)
+            if channel != "feeds:table":  # which comes from the operator, not from a market
+                self._measure(message)
         except (ValueError, KeyError, TypeError) as error:
             metrics.MALFORMED.inc()
             _log.warning("malformed_message", channel=channel, error=repr(error)[:200])
@@ -48,7 +50,8 @@ class Relay:
     def snapshot(self, member: Any, target: Target) -> None:
         """Offer the cached events of a room to `member` only. Raises CacheUnavailable."""
         mark = self._hub.mark()
-        cached = {"product": self._cache.tick, "chain": self._cache.chains}[target.kind](target.product)
+        read = {"product": self._cache.tick, "chain": self._cache.chains, FEEDS: self._cache.feeds}
+        cached = read[target.kind](target.product)
         if cached:
             # First handle all messages published before the reads. Every later event is then newer.
             self._barrier()
@@ -85,6 +88,8 @@ class Relay:
                     self._offer(self._cache.tick(product), room, mark, others)
             elif kind == "chain":
                 self._offer(self._cache.chains(product), room, mark)
+            elif kind == FEEDS:
+                self._offer(self._cache.feeds(), room, mark)
 
     def _offer(self, cached: list[Event], room: str, mark: int, members: Iterable[Any] | None = None) -> None:
         if cached:
