@@ -39,7 +39,8 @@ class RedisFeeds:
 
     def take_requests(self) -> list[bytes]:
         """Remove and return the waiting requests, oldest first."""
-        return self._redis.lpop(REQUESTS, _TAKEN_AT_ONCE) or []
+        found: list[bytes] | None = self._redis.lpop(REQUESTS, _TAKEN_AT_ONCE)
+        return found or []
 
     def reply(self, request_id: str, reply: bytes) -> None:
         """Give the reply to the gateway that waits for it."""

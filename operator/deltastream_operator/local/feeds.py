@@ -41,16 +41,26 @@ class Request:
 
 
 def read_request(raw: bytes) -> Request:
-    """Return a request. Raises ValueError, KeyError or TypeError if it breaks the contract."""
+    """Return a request. Raises ValueError, KeyError, TypeError or RecursionError if it is none."""
     body = json.loads(raw)
     action, mode, replicas = body["action"], body.get("mode"), body.get("replicas")
-    whole = all(_ID.fullmatch(body[name]) for name in ("id", "account"))
-    known = action in ACTIONS and (mode is None or mode in MODES)
-    if not (whole and known and (replicas is None or type(replicas) is int)):
-        raise ValueError("a request breaks its contract")
-    change = Change(action=action, mode=mode, replicas=replicas)
-    feed, expires_at = str(body["feed"]), int(body["expires_at"])
-    return Request(id=body["id"], feed=feed, change=change, account=body["account"], expires_at=expires_at)
+    rules = {
+        "id": _ID.fullmatch(body["id"]),
+        "account": _ID.fullmatch(body["account"]),
+        "action": action in ACTIONS,
+        "mode": mode is None or mode in MODES,
+        "replicas": replicas is None or type(replicas) is int,
+        "expires_at": type(body["expires_at"]) is int,
+    }
+    if broken := [field for field, kept in rules.items() if not kept]:
+        raise ValueError(f"{', '.join(broken)} breaks the contract feeds-request")
+    return Request(
+        id=body["id"],
+        feed=str(body["feed"]),
+        change=Change(action=action, mode=mode, replicas=replicas),
+        account=body["account"],
+        expires_at=body["expires_at"],
+    )
 
 
 class Feeds:
@@ -87,7 +97,7 @@ class Feeds:
         for raw in requests:
             try:
                 request = read_request(raw)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 self._say(f"a request to change a feed was dropped: {type(error).__name__}: {error!s:.100}")
                 continue
             if request.expires_at >= self._now().timestamp():  # else the gateway waits no longer

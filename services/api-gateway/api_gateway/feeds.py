@@ -35,12 +35,15 @@ _REQUESTS_MAX, _REQUESTS_TTL_S = 20, 30
 class Feeds:
     """The operator's keys in Redis (contracts `feeds-table`, `feeds-request`, `feeds-reply`)."""
 
-    client: Any  # redis-py's reply types fit neither its sync nor its async client
+    # redis-py's reply types fit neither its sync nor its async client, hence Any.
+    reading: Any
+    waiting: Any
+    """The client that waits for replies. Its timeout is longer than the wait."""
     clock: Callable[[], float] = time.time
 
     def table(self) -> bytes:
         """Return the table as the operator wrote it. Raises FeedsUnavailable."""
-        found: bytes | None = _asked(lambda: self.client.get(TABLE))
+        found: bytes | None = _asked(lambda: self.reading.get(TABLE))
         if found is None:
             raise FeedsUnavailable(
                 "the operator has not published the feeds for 30 s: is it running, and does Redis accept"
@@ -79,24 +82,25 @@ class Feeds:
             )
 
     def _exchange(self, request_id: str, body: bytes) -> bytes | None:
-        with self.client.pipeline() as pipe:
+        with self.reading.pipeline() as pipe:
             pipe.rpush(REQUESTS, body)
             pipe.ltrim(REQUESTS, -_REQUESTS_MAX, -1)
             pipe.expire(REQUESTS, _REQUESTS_TTL_S)
             pipe.execute()
-        found = self.client.blpop(f"feeds:reply:{request_id}", timeout=WAIT_S)
+        found: tuple[bytes, bytes] | None = self.waiting.blpop(f"feeds:reply:{request_id}", timeout=WAIT_S)
         return found[1] if found else None
 
 
 def connect(redis_url: str) -> Feeds:
     """Return the feeds of the Redis at this URL."""
-    client = redis.Redis.from_url(
-        redis_url,
-        socket_connect_timeout=0.5,
-        socket_timeout=WAIT_S + 2,  # longer than the wait for a reply
-        retry=Retry(NoBackoff(), 1),
-    )
-    return Feeds(client)
+
+    def client(timeout_s: float) -> redis.Redis:
+        retry = Retry(NoBackoff(), 1)  # for a connection that was closed while it was idle
+        return redis.Redis.from_url(
+            redis_url, socket_connect_timeout=0.5, socket_timeout=timeout_s, retry=retry
+        )
+
+    return Feeds(client(1.0), client(WAIT_S + 2))
 
 
 def kubectl(namespace: str, feed: str, action: str, given: dict[str, Any]) -> str:

@@ -44,7 +44,7 @@ def test_without_the_setting_no_account_has_a_role(auth: Any) -> None:
 
 def test_of_simultaneous_first_accounts_one_is_operator(auth: Any) -> None:
     """The role is not stored, so no race can give it to two accounts."""
-    client = auth.client(first_account_is_operator=True, limit_register_address=100)
+    client = auth.client(first_account_is_operator=True)
     emails = [f"{number}@example.com" for number in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda email: registered(client, email), emails))
