@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -82,6 +82,7 @@ class Feeds:
         self._history = History()
         self._statuses: dict[str, dict[str, Any]] = {}
         self._accepted: dict[str, str] = {}  # request id -> name of the feed that it changed
+        self._answers = True  # whether Redis answered the last call: each further one would block too
         for feed in scaling.feeds.values():
             self._note(feed, scaling.first(feed))
 
@@ -90,10 +91,9 @@ class Feeds:
 
         Replies to refused requests at once; `tick` replies to the others, with the feed's new row.
         """
-        try:
+        requests: list[bytes] = []
+        with self._redis_may_be_away():
             requests = self._store.take_requests()
-        except redis.RedisError:
-            return False
         for raw in requests:
             try:
                 request = read_request(raw)
@@ -119,9 +119,10 @@ class Feeds:
         now = self._now()
         self._history.add(entries, now)
         table = feeds_table.build(entries, self._history, now=now, authority="local")
-        with contextlib.suppress(redis.RedisError):  # the gateway reports requests without a reply
-            self._store.publish(_json(table))
-            self._reply_to_accepted(entries)
+        if self._answers:
+            with self._redis_may_be_away():  # the gateway reports requests without a reply
+                self._store.publish(_json(table))
+                self._reply_to_accepted(entries)
         self._accepted.clear()
         self._scaling.carry_out(decisions)
 
@@ -154,8 +155,17 @@ class Feeds:
             self._store.reply(request_id, _json({"status": 200, "feed": shown, "detail": detail}))
 
     def _refuse(self, request: Request, status: int, detail: str) -> None:
-        with contextlib.suppress(redis.RedisError):
+        with self._redis_may_be_away():
             self._store.reply(request.id, _json({"status": status, "detail": detail}))
+
+    @contextlib.contextmanager
+    def _redis_may_be_away(self) -> Iterator[None]:
+        try:
+            yield
+        except redis.RedisError:
+            self._answers = False
+        else:
+            self._answers = True
 
 
 def _json(value: object) -> bytes:
