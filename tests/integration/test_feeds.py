@@ -51,7 +51,11 @@ def test_every_feed_has_a_row_with_its_load_and_decisions(system: LocalSystem) -
         assert feed["decisions"][0]["message"].startswith(("generator none -> ", "enricher none -> "))
         assert feed["history"]["at"]
     synthetic = row(system)
-    assert (synthetic["mode"], synthetic["source"], synthetic["product_count"]) == ("Automatic", "synthetic", 7)
+    assert (synthetic["mode"], synthetic["source"], synthetic["product_count"]) == (
+        "Automatic",
+        "synthetic",
+        7,
+    )
     assert synthetic["arrivals_per_second"] > 0
     wait_until(lambda: condition(row(system), "Ready") == "True", "the feed is ready", 60)
 
@@ -80,7 +84,9 @@ def test_an_operator_scales_and_pauses_a_feed_and_it_shows(system: LocalSystem) 
     finally:
         for action, body in (("resume", {}), ("scale", {"mode": "Automatic"})):
             wait_until(
-                lambda a=action, b=body: system.call(f"{path}/{a}", b, operator)[0] == 200, f"{action} is done", 60
+                lambda a=action, b=body: system.call(f"{path}/{a}", b, operator)[0] == 200,
+                f"{action} is done",
+                60,
             )
 
 

@@ -18,7 +18,7 @@ class RefusedChange(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What is asked. `mode` and `replicas` (the enrichers) belong to `scale`; None leaves them as they are."""
+    """What is asked. `mode` and `replicas` (of enrichers) belong to `scale`; None leaves them as they are."""
 
     action: Action
     mode: Mode | None = None

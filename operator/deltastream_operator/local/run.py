@@ -143,7 +143,9 @@ class Local:
             name
             for component in ORDER
             for feed in self._feeds
-            for name in self._workloads.names(feed, component, self._scaling.first(feed).of(component).target or 0)
+            for name in self._workloads.names(
+                feed, component, self._scaling.first(feed).of(component).target or 0
+            )
         ]
         watched = ["socket-gateway", "logging-service", *probed]
         ready_urls = ",".join(f"{name}=http://127.0.0.1:{self._port(name)}/readyz" for name in watched)
@@ -210,7 +212,9 @@ class Local:
         client = Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1)
         board = Board(client, self._feeds, time.monotonic)
         signals = RedisSignals(url, time)
-        feeds = Feeds(self._scaling, RedisFeeds(url), seen=self._workloads.seen, say=self._screen.say, now=_now)
+        feeds = Feeds(
+            self._scaling, RedisFeeds(url), seen=self._workloads.seen, say=self._screen.say, now=_now
+        )
         due = decide_at = bound_at = 0.0
         while True:
             self._step(0.2)

@@ -102,7 +102,9 @@ def test_a_redis_that_hangs_has_one_thread_and_delays_nothing(clock: Any) -> Non
     assert store.calls == 2
 
 
-@pytest.mark.parametrize("error", [redis.ConnectionError("away"), redis.NoPermissionError("NOPERM"), KeyError("bug")])
+@pytest.mark.parametrize(
+    "error", [redis.ConnectionError("away"), redis.ResponseError("NOPERM"), KeyError("bug")]
+)
 def test_an_error_of_any_kind_is_logged_once_an_outage(clock: Any, error: Exception, capsys: Any) -> None:
     """Rule: the loop goes on; the log does not repeat the same outage every 2 s."""
     store = Store(error)

@@ -97,7 +97,11 @@ def test_a_request_changes_the_feed_and_its_reply_has_the_new_row(run: Run, clie
     assert run.step()
     answer = reply(client, request_id)
     assert answer
-    assert (answer["status"], answer["feed"]["mode"], answer["feed"]["enricher"]["desired"]) == (200, "Manual", 3)
+    assert (answer["status"], answer["feed"]["mode"], answer["feed"]["enricher"]["desired"]) == (
+        200,
+        "Manual",
+        3,
+    )
     assert answer["detail"].startswith("a: mode Manual, 3 enrichers; lasts until the local run ends")
     assert run.applied == [("enricher", 3)]
     assert any("asked by account 5f5f" in line for line in run.said)
@@ -148,7 +152,9 @@ def test_a_late_request_is_ignored(run: Run, client: Any) -> None:
     assert reply(client, request_id) is None
 
 
-@pytest.mark.parametrize("raw", ["", "{", "[]", "{}", '{"id": 1}', json.dumps({**example("feeds-request"), "id": "../x"})])
+@pytest.mark.parametrize(
+    "raw", ["", "{", "[]", "{}", '{"id": 1}', json.dumps({**example("feeds-request"), "id": "../x"})]
+)
 def test_a_malformed_request_is_dropped_and_the_next_one_is_served(run: Run, client: Any, raw: str) -> None:
     """A wrong entry in the list must not end the local run."""
     client.rpush("feeds:requests", raw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -34,7 +35,12 @@ def test_a_row_has_what_the_operator_knows_and_decided() -> None:
     """Mode, load, replicas, conditions, and the decisions in the operator's own words."""
     (row,) = built(entry())["feeds"]
     assert set(row) == set(example("feeds-table")["feeds"][0])
-    assert (row["name"], row["mode"], row["source"], row["products"]) == ("a", "Automatic", "synthetic", ["P0"])
+    assert (row["name"], row["mode"], row["source"], row["products"]) == (
+        "a",
+        "Automatic",
+        "synthetic",
+        ["P0"],
+    )
     assert row["generator"] == {"desired": 1, "ready": 1}
     assert row["enricher"]["ready"] == 2
     assert row["enricher"]["desired"] == row["decisions"][-1]["to"] > 1
@@ -80,7 +86,7 @@ def test_the_history_has_a_point_each_ten_seconds_for_ten_minutes(seconds: int) 
     (row,) = built(entry(), history=history)["feeds"]
     at, lag, enrichers = (row["history"][name] for name in ("at", "lag", "enrichers"))
     assert len(at) == len(lag) == len(enrichers) == min(POINTS_MAX, 1200 // max(10, seconds))
-    steps = {later - sooner for sooner, later in zip(at, at[1:], strict=False)}
+    steps = {later - sooner for sooner, later in itertools.pairwise(at)}
     assert steps == {max(10, seconds)}
     assert None in lag
     assert set(enrichers) == {2}

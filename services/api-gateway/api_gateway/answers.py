@@ -168,7 +168,9 @@ class Ohlc(Open):
 
 
 class Replicas(Open):
-    desired: int | None = documented(description="Replicas that the operator decided; null before a decision.")
+    desired: int | None = documented(
+        description="Replicas that the operator decided; null before a decision."
+    )
     ready: int = documented(description="Replicas that serve.", example=1)
 
 
@@ -222,7 +224,9 @@ class Feed(Open):
 class FeedsTable(Open):
     updated_at: str = documented(description="Time of the table (RFC 3339, UTC); a new one each 2 s.")
     authority: str = documented(description="Who decides about the feeds: local or cluster.", example="local")
-    namespace: str | None = documented(description="Namespace of the feeds in a cluster; null in a local run.")
+    namespace: str | None = documented(
+        description="Namespace of the feeds in a cluster; null in a local run."
+    )
     feeds: list[Feed] = documented(description="The feeds, by name: the first 200.")
     omitted: int = documented(description="Number of further feeds that are not listed.", example=0)
 

@@ -64,7 +64,7 @@ class Feeds:
         reply = _asked(lambda: self._exchange(request_id, body))
         if reply is None:
             raise OperatorTimeout(
-                f"the local run did not reply within {WAIT_S} s: it may be stopping processes, or has stopped."
+                f"the local run did not reply within {WAIT_S} s: it may be stopping processes, or has ended."
                 " Read /api/feeds to see whether the change was made, and repeat it if not"
             )
         answer = orjson.loads(reply)

@@ -39,7 +39,7 @@ class Identity:
                 raise claims
 
     def account(self) -> str:
-        """Return the account of the caller's token, which also an anonymous reader needs. Raises as `admit`."""
+        """Return the account of the caller's token. Raises as `admit`, and Unauthorized without a token."""
         return str(self._claims()["sub"])
 
     def require_operator(self) -> None:

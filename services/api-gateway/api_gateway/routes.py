@@ -160,7 +160,7 @@ def ohlc(path: models.ProductPath, query: models.OhlcQuery) -> Response:
 
 
 @feeds.get("", responses={200: answers.FeedsTable, **problems(400, 401, 414, 429, 500, 503)})
-def feeds_table(query: models.NoQuery) -> Response:
+def feeds_table(query: models.NoQuery) -> Response:  # noqa: ARG001  # refuses every parameter
     """List the feeds: load, replicas, conditions and last decisions of each."""
     return _json(_feeds().table())
 

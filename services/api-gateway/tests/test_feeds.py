@@ -137,7 +137,11 @@ def test_only_an_operator_may_change_a_feed(gateway: Any, user: Any, table: str,
         ("pause", None, "annotate dsf nifty deltastream.dev/paused=true --overwrite"),
         ("resume", None, "annotate dsf nifty deltastream.dev/paused- deltastream.dev/paused-until-"),
         ("scale", {"replicas": 3}, "scale dsf nifty --replicas=3"),
-        ("scale", {"mode": "Automatic"}, """patch dsf nifty --type=merge --patch '{"spec":{"mode":"Automatic"}}'"""),
+        (
+            "scale",
+            {"mode": "Automatic"},
+            """patch dsf nifty --type=merge --patch '{"spec":{"mode":"Automatic"}}'""",
+        ),
         (
             "scale",
             {"mode": "Manual", "replicas": 2},
@@ -159,8 +163,10 @@ def test_in_a_cluster_the_answer_is_the_command(
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"replicas": None}, {"replicas": -1}, {"replicas": 1001}, {"replicas": "2"}, {"replicas": True}]
-    + [{"mode": "manual"}, {"mode": "Manual", "replica": 2}, [], "x"],
+    [
+        *({}, {"replicas": None}, {"replicas": -1}, {"replicas": 1001}, {"replicas": "2"}),
+        *({"replicas": True}, {"mode": "manual"}, {"mode": "Manual", "replica": 2}, [], "x"),
+    ],
 )
 def test_bad_input_is_refused_with_one_message(client: Any, table: str, store: Any, body: Any) -> None:
     """Nothing reaches the local run."""

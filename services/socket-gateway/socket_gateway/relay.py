@@ -27,7 +27,10 @@ _log = structlog.get_logger("relay")
 
 
 class Relay:
-    """Publishes enriched messages and feeds tables. Its snapshots are never older than a client's latest live event."""
+    """Publishes enriched messages and feeds tables.
+
+    Its snapshots are never older than a client's latest live event.
+    """
 
     def __init__(
         self, hub: Hub, cache: Cache, barrier: Callable[[], bool], now_ns: Callable[[], int] = time.time_ns
@@ -50,7 +53,11 @@ class Relay:
     def snapshot(self, member: Any, target: Target) -> None:
         """Offer the cached events of a room to `member` only. Raises CacheUnavailable."""
         mark = self._hub.mark()
-        read = {"product": self._cache.tick, "chain": self._cache.chains, FEEDS: self._cache.feeds}
+        read: dict[str, Callable[[str], list[Event]]] = {
+            "product": self._cache.tick,
+            "chain": self._cache.chains,
+            FEEDS: lambda _: self._cache.feeds(),
+        }
         cached = read[target.kind](target.product)
         if cached:
             # First handle all messages published before the reads. Every later event is then newer.

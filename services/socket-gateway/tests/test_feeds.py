@@ -61,7 +61,13 @@ def test_a_malformed_table_is_dropped_and_counted(gateway: Any, play: Any, publi
     """A wrong message in the channel does not disturb the clients."""
     player = play(gateway)
     player.ask("subscribe", FEEDS, "subscribed")
-    for wrong in ("{", "[]", "{}", json.dumps({**table(2), "feeds": None}), json.dumps({**table(2), "updated_at": "x"})):
+    for wrong in (
+        "{",
+        "[]",
+        "{}",
+        json.dumps({**table(2), "feeds": None}),
+        json.dumps({**table(2), "updated_at": "x"}),
+    ):
         publisher.redis.publish("feeds:table", wrong)
     publisher.redis.publish("feeds:table", json.dumps(table(4)))
     (got,) = player.wait("feeds_update")
