@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from deltastream_operator.domain.feed import Feed, Mode
-from deltastream_operator.domain.pause import NOT_ASKED, PauseRequest
+from deltastream_operator.domain.pause import NOT_PAUSED, PauseRequest
 
 Action = Literal["pause", "resume", "scale"]
 ACTIONS: tuple[Action, ...] = ("pause", "resume", "scale")
@@ -33,7 +33,7 @@ def changed(feed: Feed, change: Change) -> Feed:
     if change.action == "pause":
         return replace(feed, pause=PauseRequest(paused=True, ends_by=f"POST /api/feeds/{feed.name}/resume"))
     if change.action == "resume":
-        return replace(feed, pause=NOT_ASKED)
+        return replace(feed, pause=NOT_PAUSED)
     if change.mode is None and change.replicas is None:
         raise RefusedChange("neither mode nor replicas is given; give one of them or both")
     mode, spec = change.mode or feed.mode, feed.enricher

@@ -24,7 +24,7 @@ class Scaling:
     ) -> None:
         self._feeds = {feed.name: feed for feed in feeds}
         self._apply, self._say, self._now = apply, say, now
-        self._asked: dict[str, dict[Component, int | None]] = {feed.name: {} for feed in feeds}
+        self._requested: dict[str, dict[Component, int | None]] = {feed.name: {} for feed in feeds}
         self._announced: dict[tuple[str, Component], int] = {}
 
     @property
@@ -44,14 +44,14 @@ class Scaling:
         """Apply the first replicas of every feed."""
         for component in ORDER:
             for feed in self._feeds.values():
-                self._ask(feed, component, self.first(feed).of(component).target or 0)
+                self._request(feed, component, self.first(feed).of(component).target or 0)
 
     def decide(self, readings: Mapping[str, Reading]) -> dict[str, Decision]:
         """Return a decision for every feed, by name."""
         decisions = {}
         for feed in self._feeds.values():
-            asked = self._asked[feed.name]
-            current = Current(generator=asked.get("generator"), enricher=asked.get("enricher"))
+            requested = self._requested[feed.name]
+            current = Current(generator=requested.get("generator"), enricher=requested.get("enricher"))
             decisions[feed.name] = decide(feed, readings[feed.name], current, self._now())
         return decisions
 
@@ -65,11 +65,11 @@ class Scaling:
         key = (feed.name, choice.component)
         if choice.target is not None and choice.target != choice.before:
             self._say(f"{feed.name}: {choice.text()}")
-            self._ask(feed, choice.component, choice.target)
+            self._request(feed, choice.component, choice.target)
         elif choice.desired != self._announced.get(key, choice.before):
             self._say(f"{feed.name}: {choice.text()}")
         self._announced[key] = choice.desired
 
-    def _ask(self, feed: Feed, component: Component, replicas: int) -> None:
+    def _request(self, feed: Feed, component: Component, replicas: int) -> None:
         self._apply(feed, component, replicas)
-        self._asked[feed.name][component] = replicas
+        self._requested[feed.name][component] = replicas
