@@ -11,6 +11,7 @@ import redis
 from devcluster.waiting import wait_until
 from redis.exceptions import NoPermissionError
 
+from deltastream_operator.redis_feeds import RedisFeeds
 from tests.chart.chart_redis import ChartRedis
 from tests.support.pipelines import Pipelines, open_entries
 from tests.support.redis7 import Redis7
@@ -54,6 +55,15 @@ def test_generator_subscriber_and_worker_have_every_right_they_need(
         assert [line for line in log.splitlines() if "NOPERM" in line or "NoPermission" in line] == []
 
 
+def test_the_operator_may_publish_the_feeds_table_and_the_services_may_read_it(server: ChartRedis) -> None:
+    """The key and the channel of the table are the only ones that the operator writes."""
+    with redis.Redis.from_url(server.url()) as services, services.pubsub() as listener:
+        listener.subscribe("feeds:table")
+        assert listener.get_message(timeout=5)
+        RedisFeeds(server.operator_url).publish(b"{}")
+        assert (listener.get_message(timeout=5) or {})["data"] == services.get("feeds:table") == b"{}"
+
+
 FORBIDDEN = {
     "app": (
         "ACL LIST",
@@ -75,6 +85,9 @@ FORBIDDEN = {
         "FLUSHALL",
         "GET latest:underlying:NIFTY",
         "PUBLISH market:underlying x",
+        "SET feed:a x",
+        "SET latest:underlying:NIFTY x",
+        "SUBSCRIBE feeds:table",
         "SUBSCRIBE market:underlying",
         "XACK feed:a enricher 1-1",
         "XADD feed:a * body x",

@@ -10,12 +10,17 @@ from devcluster.waiting import wait_until
 
 from tests.support.local_system import DEFAULT_FEEDS, LocalSystem, running
 
+OPERATOR = "operator@example.com"
+"""The first account of the system, which has the role operator."""
+
 
 @pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSystem]:
     """The system that `make run FEEDS=…` starts, after every feed has delivered. All tests here share it."""
     feeds = f"{DEFAULT_FEEDS},{Path(__file__).with_name('load.yaml')}"
     with running(tmp_path_factory.mktemp("system"), feeds) as started:
+        status, _ = started.call("/api/auth/register", {"email": OPERATOR, "password": "test123"})
+        assert status == 201
         wait_until(lambda: len(known(started)) == 12, "all products are stored")
         yield started
 

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -25,6 +25,7 @@ def access_token(
     audience: str,
     subject: str | None = None,
     *,
+    roles: Sequence[str] = (),
     lifetime_s: int = 600,
     issuer: str = ISSUER,
     key: Ed25519PrivateKey = KEY,
@@ -41,6 +42,7 @@ def access_token(
         "jti": uuid.uuid4().hex,
         "iat": now,
         "exp": now + lifetime_s,
+        **({"roles": list(roles)} if roles else {}),
     }
     validator("token-claims").validate(claims)
     return jwt.encode({**claims, "iss": issuer}, key, algorithm="EdDSA", headers={"kid": "k1"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -40,6 +40,8 @@ class Loop:
     claims: Claims
     reconciler: Reconciler
     signals: SignalSource
+    publish: Callable[[Mapping[str, Reading]], None]
+    """Publish the feeds table with these loads. Must not block."""
     api: Api
     metrics: Metrics
     clock: Clock
@@ -59,13 +61,16 @@ class Loop:
         next_tick = self.clock.monotonic()
         while True:
             now = self.clock.monotonic()
-            if now >= next_tick:
+            ticked = now >= next_tick
+            if ticked:
                 self.metrics.lateness.observe(now - next_tick)
                 next_tick = max(next_tick + TICK_S, now + TICK_S / 2)
                 await self._read()
                 self.ticked_at = self.clock.monotonic()  # waiting for Redis is slow, but the loop is alive
                 self.table.due |= self.table.feeds.keys()
             await self._reconcile_due()
+            if ticked and self.listed:
+                self.publish(self._readings)
             self.ticked_at = self.clock.monotonic()
             wait = min([next_tick, *self._retry_at.values()]) - self.ticked_at
             with contextlib.suppress(TimeoutError):

@@ -45,6 +45,12 @@ class Reconciler:
         self._written = {uid: written for uid, written in self._written.items() if uid in uids}
         self.workloads.forget()
 
+    def status_of(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the last status that this process wrote, else the watched one, which may be outdated."""
+        written = self._written.get(body["metadata"]["uid"])
+        found: Mapping[str, Any] = body.get("status", {}) if written is None else written
+        return found
+
     def report_deletion(self, body: Mapping[str, Any], reading: Reading) -> None:
         """Log, and post as an Event, what a deleted feed leaves in its stream, which nothing deletes."""
         name = body["metadata"]["name"]
@@ -67,7 +73,7 @@ class Reconciler:
         problems = "; ".join(known.problems)
         refusal = Problem(reason="InvalidSpec", message=problems) if problems else None
         refusal = refusal or refused.get(name) or (products.not_for_a_cluster(feed) if feed else None)
-        previous = self._previous(body)
+        previous = dict(self.status_of(body))
         generation = body["metadata"]["generation"]
         reading = readings.get(name, WAITING)
         self.metrics.show_load(name, reading)
@@ -153,11 +159,6 @@ class Reconciler:
             if pod.waits_for_volumes and (problem := await self.mounts.problem(pod)):
                 return problem
         return None
-
-    def _previous(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the last status that this process wrote, else the watched one, which may be outdated."""
-        written = self._written.get(body["metadata"]["uid"])
-        return dict(body.get("status", {})) if written is None else written
 
     async def _write_status(
         self, body: Mapping[str, Any], previous: Mapping[str, Any], built: dict[str, Any]

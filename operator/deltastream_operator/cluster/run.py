@@ -13,6 +13,7 @@ import structlog
 
 from deltastream_operator.cluster import json_logs, probes
 from deltastream_operator.cluster.claims import Claims
+from deltastream_operator.cluster.feeds_publisher import FeedsPublisher
 from deltastream_operator.cluster.loop import TICK_S, Loop
 from deltastream_operator.cluster.metrics import Metrics
 from deltastream_operator.cluster.reconcile import Reconciler
@@ -26,6 +27,7 @@ from deltastream_operator.cluster.writing.workloads import Workloads
 from deltastream_operator.errors import OperatorError
 from deltastream_operator.kubernetes import login, names
 from deltastream_operator.kubernetes.api import Api
+from deltastream_operator.redis_feeds import RedisFeeds
 from deltastream_operator.redis_signals import RedisSignals
 
 STALLED_S = 5 * TICK_S
@@ -55,11 +57,14 @@ async def _run(settings: ClusterSettings) -> None:
             metrics=metrics,
             namespace=namespace,
         )
+        store = RedisFeeds(settings.redis_url)
+        feeds = FeedsPublisher(table, reconciler.status_of, store, time, namespace)
         loop = Loop(
             table=table,
             claims=Claims(table, Produced(table)),
             reconciler=reconciler,
             signals=RedisSignals(settings.redis_url, time),
+            publish=feeds.publish,
             api=api,
             metrics=metrics,
             clock=time,

@@ -17,6 +17,8 @@ class PauseRequest:
     paused: bool = False
     until: datetime | None = None
     problem: str | None = None
+    ends_by: str = "remove the annotation"
+    """What ends `paused`, for a person."""
 
     def active(self, now: datetime) -> str | None:
         """Return why the feed is paused at `now`, or None if it is not.
@@ -26,7 +28,7 @@ class PauseRequest:
         if self.problem:
             return self.problem
         if self.paused:
-            return f"{PAUSED} is true; remove the annotation to resume"
+            return f"{PAUSED} is true; {self.ends_by} to resume"
         if self.until and now < self.until:
             return f"{PAUSED_UNTIL} is {self.until.isoformat()}; the feed resumes automatically at that time"
         return None

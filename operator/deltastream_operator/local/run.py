@@ -41,7 +41,7 @@ class Local:
         self._recorded: dict[str, int] = {}
         self._stop_signals = 0
         self._workloads = LocalWorkloads(self._supervisor, services, self._port, self._pause)
-        self._scaling = Scaling(feeds, self._workloads.apply, screen.say, lambda: datetime.now(UTC))
+        self._scaling = Scaling(feeds, self._workloads.apply, screen.say, _now)
 
     def run(self) -> None:
         """Start the system, watch it until SIGINT or SIGTERM, and stop it.
@@ -143,7 +143,9 @@ class Local:
             name
             for component in ORDER
             for feed in self._feeds
-            for name in self._workloads.names(feed, component, self._scaling.first(feed)[component])
+            for name in self._workloads.names(
+                feed, component, self._scaling.first(feed).of(component).target or 0
+            )
         ]
         watched = ["socket-gateway", "logging-service", *probed]
         ready_urls = ",".join(f"{name}=http://127.0.0.1:{self._port(name)}/readyz" for name in watched)
@@ -192,18 +194,27 @@ class Local:
         ]
         if self._settings.anonymous_read == "true":
             text.append("  anonymous reads are on (ANONYMOUS_READ=true)")
+        text.append(
+            f"  operator   the first account: POST {gateway}/api/auth/register with email and password;"
+            " its token may pause and scale feeds"
+        )
         self._screen.say("\n".join(text))
         self._home.ready("\n".join(text) + "\n")
 
     def _watch(self) -> None:
         from redis import Redis, RedisError
 
+        from deltastream_operator.local.feeds import Feeds
+        from deltastream_operator.redis_feeds import RedisFeeds
         from deltastream_operator.redis_signals import RedisSignals
 
         url = stores.redis_url(self._home, self._ports["redis"], 0)
         client = Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1)
         board = Board(client, self._feeds, time.monotonic)
         signals = RedisSignals(url, time)
+        feeds = Feeds(
+            self._scaling, RedisFeeds(url), seen=self._workloads.seen, say=self._screen.say, now=_now
+        )
         due = decide_at = bound_at = 0.0
         while True:
             self._step(0.2)
@@ -212,9 +223,9 @@ class Local:
                 self._try(lambda: logs.bound(self._home.logs))
             if self._silent("redis"):  # each read would block this thread until its timeout
                 continue
-            if time.monotonic() >= decide_at:
+            if feeds.take_requests() or time.monotonic() >= decide_at:
                 decide_at = time.monotonic() + DECIDE_S
-                self._scaling.tick(signals.read([feed.name for feed in self._feeds]))
+                feeds.tick(signals.read([feed.name for feed in self._feeds]))
             if time.monotonic() < due:
                 continue
             due = time.monotonic() + REFRESH_S
@@ -238,6 +249,10 @@ class Local:
         for group in (parts["generator"], parts["enricher"], set(HTTP), {"redis", "mongod"}):
             self._supervisor.stop([name for name in names if name in group], lambda: self._pause(0.05))
         self._try(lambda: self._home.write_json("processes.json", {}))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _must_be_free(port: int, owner: str, variable: str) -> None:

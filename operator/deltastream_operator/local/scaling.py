@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from deltastream_operator.domain.decide import Choice, Current, decide
+from deltastream_operator.domain.decide import Choice, Current, Decision, decide
 from deltastream_operator.domain.feed import Component, Feed
 from deltastream_operator.domain.signals import WAITING, Reading
 
@@ -22,29 +22,44 @@ class Scaling:
         say: Callable[[str], None],
         now: Callable[[], datetime],
     ) -> None:
-        self._feeds, self._apply, self._say, self._now = feeds, apply, say, now
+        self._feeds = {feed.name: feed for feed in feeds}
+        self._apply, self._say, self._now = apply, say, now
         self._requested: dict[str, dict[Component, int | None]] = {feed.name: {} for feed in feeds}
         self._announced: dict[tuple[str, Component], int] = {}
 
-    def first(self, feed: Feed) -> dict[Component, int]:
-        """Return the replicas to start with, before the load is known."""
-        decision = decide(feed, WAITING, Current(), self._now())
-        return {component: decision.of(component).target or 0 for component in ORDER}
+    @property
+    def feeds(self) -> Mapping[str, Feed]:
+        """Return the feeds by name, with their changes."""
+        return self._feeds
+
+    def change(self, feed: Feed) -> None:
+        """Replace the feed of this name. The next decision uses it."""
+        self._feeds[feed.name] = feed
+
+    def first(self, feed: Feed) -> Decision:
+        """Return the decision for the start, before the load is known."""
+        return decide(feed, WAITING, Current(), self._now())
 
     def start(self) -> None:
         """Apply the first replicas of every feed."""
         for component in ORDER:
-            for feed in self._feeds:
-                self._request(feed, component, self.first(feed)[component])
+            for feed in self._feeds.values():
+                self._request(feed, component, self.first(feed).of(component).target or 0)
 
-    def tick(self, readings: Mapping[str, Reading]) -> None:
-        """Decide once for every feed. Print each change with its reason."""
-        for feed in self._feeds:
+    def decide(self, readings: Mapping[str, Reading]) -> dict[str, Decision]:
+        """Return a decision for every feed, by name."""
+        decisions = {}
+        for feed in self._feeds.values():
             requested = self._requested[feed.name]
             current = Current(generator=requested.get("generator"), enricher=requested.get("enricher"))
-            decision = decide(feed, readings[feed.name], current, self._now())
+            decisions[feed.name] = decide(feed, readings[feed.name], current, self._now())
+        return decisions
+
+    def carry_out(self, decisions: Mapping[str, Decision]) -> None:
+        """Apply the decisions. Print each change with its reason."""
+        for name, decision in decisions.items():
             for component in ORDER:
-                self._carry_out(feed, decision.of(component))
+                self._carry_out(self._feeds[name], decision.of(component))
 
     def _carry_out(self, feed: Feed, choice: Choice) -> None:
         key = (feed.name, choice.component)

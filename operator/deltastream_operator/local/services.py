@@ -144,6 +144,7 @@ class Services:
                 **mongo,
                 **self._files("jwt_secret", "service_clients"),
                 "PASSWORD_MIN_LENGTH": "7",  # the original's examples register passwords of 7 characters
+                "FIRST_ACCOUNT_IS_OPERATOR": "true",
             },
             "storage": {**mongo, **auth},
             "migrate": {**mongo, **auth},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from deltastream_operator.domain.feed import Component, Feed
+from deltastream_operator.domain.observed import Facts, Observed
 from deltastream_operator.local.services import Services, environment_of
 from deltastream_operator.local.supervision.processes import Command, Supervisor
 
@@ -36,6 +37,17 @@ class LocalWorkloads:
         self._supervisor.stop(surplus, self._pause)
         for command in wanted.values():
             self._supervisor.start(command)
+
+    def seen(self, feed: Feed) -> Facts:
+        """Return the replicas that exist and those whose processes all answered their last probe."""
+        return Facts(generator=self._observed(feed, "generator"), enricher=self._observed(feed, "enricher"))
+
+    def _observed(self, feed: Feed, component: Component) -> Observed:
+        serving: dict[str, bool] = {}
+        for name in self._running(feed, component):
+            index = name.rpartition("-")[2]
+            serving[index] = serving.get(index, True) and self._supervisor.processes[name].serves
+        return Observed(replicas=len(serving), ready=sum(serving.values()), updated=len(serving))
 
     def _running(self, feed: Feed, component: Component) -> list[str]:
         names = list(self._supervisor.processes)

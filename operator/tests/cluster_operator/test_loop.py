@@ -60,6 +60,7 @@ def a_loop(clock: Any, *feeds: str) -> tuple[Loop, FakeReconciler]:
         claims=Claims(table, Produced(table)),
         reconciler=reconciler,  # type: ignore[arg-type]
         signals=None,  # type: ignore[arg-type]
+        publish=lambda _readings: None,
         api=None,  # type: ignore[arg-type]
         metrics=Metrics(),
         clock=clock,

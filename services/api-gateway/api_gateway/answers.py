@@ -36,6 +36,7 @@ class Problem(Open):
 class User(Open):
     id: str = documented(description="Account id.")
     email: str = documented(description="Email address.", example="test@example.com")
+    roles: list[str] = documented([], description="Roles: operator may change the feeds of a local run.")
 
 
 class Session(Open):
@@ -164,3 +165,72 @@ class OiBuildup(Open):
 
 class Ohlc(Open):
     product: str = documented(description="Product symbol.", example="NIFTY")
+
+
+class Replicas(Open):
+    desired: int | None = documented(
+        description="Replicas that the operator decided; null before a decision."
+    )
+    ready: int = documented(description="Replicas that serve.", example=1)
+
+
+class Condition(Open):
+    type: str = documented(description="Type of the condition.", example="Ready")
+    status: str = documented(description="True, False or Unknown.", example="True")
+    reason: str = documented(description="Reason for the status, in one word.", example="Serving")
+    message: str = documented(description="Explanation and what to do, for people.")
+    last_transition: str = documented(description="Time of the last change of status (RFC 3339, UTC).")
+
+
+class Decision(Open):
+    time: str = documented(description="Time of the decision (RFC 3339, UTC).")
+    component: str = documented(description="generator or enricher.", example="enricher")
+    from_: int = documented(alias="from", description="Replicas before the decision.", example=1)
+    to: int = documented(description="Replicas after the decision.", example=3)
+    reason: str = documented(description="Reason, in one word.", example="BacklogCatchUp")
+    message: str = documented(description="The result of each stage of the decision, with its numbers.")
+
+
+class History(Open):
+    at: list[int] = documented(description="Times of the points, in epoch seconds: one each 10 s.")
+    lag: list[int | None] = documented(description="Lag at these times; null where it was unknown.")
+    enrichers: list[int] = documented(description="Enrichers that served at these times.")
+
+
+class Feed(Open):
+    name: str = documented(description="Name of the feed.", example="nifty-replay")
+    mode: str | None = documented(
+        description="Who decides the number of enrichers: Automatic, Recommend, Manual or External; null if"
+        " the feed's spec cannot be read.",
+        example="Automatic",
+    )
+    source: str | None = documented(description="Kind of the source.", example="replay")
+    products: list[str] = documented(description="Products: the first 100.", example=["NIFTY"])
+    product_count: int = documented(description="Number of all products.", example=1)
+    generator: Replicas
+    enricher: Replicas
+    lag: int | None = documented(description="Entries of the stream that no enricher has read.", example=0)
+    oldest_seconds: float | None = documented(description="Age of the oldest open entry, in seconds.")
+    arrivals_per_second: float | None = documented(description="Entries that arrive per second.")
+    service_seconds: float | None = documented(
+        description="Worker time of an entry in a full batch, in seconds; null before the first batch."
+    )
+    load_reason: str | None = documented(description="Why the load is unknown (null numbers); else null.")
+    conditions: list[Condition] = documented(description="Conditions, as in a DeltaStreamFeed's status.")
+    decisions: list[Decision] = documented(description="The last decisions, oldest first.")
+    history: History
+
+
+class FeedsTable(Open):
+    updated_at: str = documented(description="Time of the table (RFC 3339, UTC); a new one each 2 s.")
+    authority: str = documented(description="Who decides about the feeds: local or cluster.", example="local")
+    namespace: str | None = documented(
+        description="Namespace of the feeds in a cluster; null in a local run."
+    )
+    feeds: list[Feed] = documented(description="The feeds, by name: the first 200.")
+    omitted: int = documented(description="Number of further feeds that are not listed.", example=0)
+
+
+class ChangedFeed(Open):
+    feed: Feed
+    detail: str = documented(description="What was changed, and how long it lasts.")

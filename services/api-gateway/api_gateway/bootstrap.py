@@ -15,7 +15,7 @@ from flask.json.provider import JSONProvider
 from flask_openapi3 import Info, OpenAPI, Server  # type: ignore[attr-defined]
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api_gateway import __version__, docs, edge, errors, limits, proxy, readiness, routes, upstream
+from api_gateway import __version__, docs, edge, errors, feeds, limits, proxy, readiness, routes, upstream
 from api_gateway.answers import Problem
 from api_gateway.chassis import log_setup
 from api_gateway.chassis.bearer import Verifier
@@ -24,6 +24,7 @@ from api_gateway.chassis.service_token import ServiceToken
 from api_gateway.config import Settings, load
 from api_gateway.forwarded import Forwarded
 from api_gateway.identity import AUDIENCE, Identity
+from api_gateway.identity import EXTENSION as IDENTITY
 
 SERVICE = "api-gateway"
 THREADS = 16
@@ -71,10 +72,11 @@ def _flask_app(settings: Settings) -> Flask:
         static_folder=None,
     )
     app.json = _Json(app)
-    for blueprint in (routes.auth, routes.data, routes.analytics):
+    for blueprint in (routes.auth, routes.data, routes.analytics, routes.feeds):
         app.register_api(blueprint)
     docs.install(app, docs.completed(app.api_doc, anonymous_read=settings.anonymous_read))
     app.extensions[proxy.EXTENSION] = _proxy(settings)
+    app.extensions[feeds.EXTENSION] = feeds.connect(settings.redis_url.get_secret_value())
 
     # Hooks run in the order of their installation.
     errors.install(app)
@@ -84,10 +86,11 @@ def _flask_app(settings: Settings) -> Flask:
     edge.install(app, cors_origins=settings.cors_origins, hosts=hosts)
     jwks_url = f"{settings.auth_url}/.well-known/jwks.json"
     identity = Identity(Verifier(jwks_url, AUDIENCE), anonymous_read=settings.anonymous_read)
+    app.extensions[IDENTITY] = identity
     limits.install(
         app,
         redis_url=settings.redis_url.get_secret_value(),
-        reads=[routes.data, routes.analytics],
+        reads=[routes.data, routes.analytics, routes.feeds],
         auth=routes.auth,
         caller=identity.caller,
         reads_per_minute=settings.rate_limit_per_minute,

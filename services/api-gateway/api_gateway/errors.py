@@ -18,6 +18,30 @@ class ForeignHost(ServiceError):
     """The Host header has a name that is not allowed, as in a DNS rebinding attack."""
 
 
+class NotOperator(ServiceError):
+    """The account lacks the role operator."""
+
+
+class FeedsUnavailable(ServiceError):
+    """There is no feeds table, or Redis does not answer."""
+
+
+class FeedUnknown(ServiceError):
+    """The local run has no feed of this name."""
+
+
+class ChangeRefused(ServiceError):
+    """The feed cannot take the change."""
+
+
+class ClusterIsAuthority(ServiceError):
+    """The feeds are resources of a cluster, and the API does not change them."""
+
+
+class OperatorTimeout(ServiceError):
+    """The local run did not reply in time."""
+
+
 class UpstreamError(ServiceError):
     """An upstream gave no response that the gateway can return to the client."""
 
@@ -43,6 +67,12 @@ TABLE: problems.Table = {
     BadInput: (400, "bad_input"),
     QueryTooLong: (414, "query_too_long"),
     ForeignHost: (421, "foreign_host"),
+    NotOperator: (403, "operator_role_needed"),
+    FeedsUnavailable: (503, "feeds_unavailable"),
+    FeedUnknown: (404, "unknown_feed"),
+    ChangeRefused: (400, "bad_input"),
+    ClusterIsAuthority: (409, "cluster_is_authority"),
+    OperatorTimeout: (504, "operator_timeout"),
     UpstreamUnavailable: (503, "upstream_unavailable"),
     UpstreamTimeout: (504, "upstream_timeout"),
     UpstreamInvalid: (502, "upstream_invalid"),

@@ -8,9 +8,12 @@ from flask import g, request
 
 from api_gateway.chassis.addresses import network
 from api_gateway.chassis.bearer import KeysUnavailable, Unauthorized, Verifier
+from api_gateway.errors import NotOperator
 
 AUDIENCE = "deltastream-api"
-READS = frozenset({"data", "analytics"})  # the blueprints that need a user's token
+READS = frozenset({"data", "analytics", "feeds"})  # the blueprints that need a user's token
+EXTENSION = "deltastream.identity"
+OPERATOR = "operator"
 
 
 class Identity:
@@ -34,6 +37,26 @@ class Identity:
             claims = self._verified()
             if isinstance(claims, Exception):
                 raise claims
+
+    def account(self) -> str:
+        """Return the account of the caller's token. Raises as `admit`, and Unauthorized without a token."""
+        return str(self._claims()["sub"])
+
+    def require_operator(self) -> None:
+        """Raise NotOperator unless the caller's token has the role operator."""
+        if OPERATOR not in self._claims().get("roles", ()):
+            raise NotOperator(
+                "only the account with the role operator may change feeds: the first one that was registered"
+                " in this local run"
+            )
+
+    def _claims(self) -> dict[str, Any]:
+        claims = self._verified()
+        if claims is None:
+            raise Unauthorized("a bearer token is needed: Authorization: Bearer <token>")
+        if isinstance(claims, Exception):
+            raise claims
+        return claims
 
     def _verified(self) -> dict[str, Any] | Exception | None:
         """Return the token's claims, None for an allowed anonymous read, or the error that refuses it."""

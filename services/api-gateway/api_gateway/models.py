@@ -70,6 +70,14 @@ class ProductPath(BaseModel):
     )
 
 
+class FeedPath(BaseModel):
+    feed: str = documented(
+        pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$",
+        description="Name of the feed.",
+        example="nifty-replay",
+    )
+
+
 class SymbolPath(BaseModel):
     symbol: str = documented(
         pattern=SYMBOL,
@@ -191,6 +199,34 @@ class Login(Body):
         example="test@example.com",
     )
     password: str = documented(max_length=1024, description="Password of the account.", example="test123")
+
+
+class Scale(Body):
+    """New mode, new number of enrichers, or both. Unknown members are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    replicas: int | None = documented(
+        None,
+        strict=True,
+        ge=0,
+        le=1000,
+        description="Number of enrichers, within the feed's bounds; for the modes Manual and External.",
+        example=2,
+    )
+    mode: Literal["Automatic", "Recommend", "Manual", "External"] | None = documented(
+        None, description="Who decides the number of enrichers.", example="Manual"
+    )
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Scale:
+        if not self.given():
+            raise ValueError("give replicas, mode or both")
+        return self
+
+    def given(self) -> dict[str, Any]:
+        """Return the members that have a value."""
+        return self.model_dump(exclude_none=True)
 
 
 class Refresh(Body):

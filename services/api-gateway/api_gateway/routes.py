@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response
+from flask import Response, current_app
 from flask_openapi3 import APIBlueprint, Tag  # type: ignore[attr-defined]
 
 from api_gateway import answers, models
+from api_gateway.feeds import EXTENSION as FEEDS
+from api_gateway.feeds import Feeds
+from api_gateway.identity import EXTENSION as IDENTITY
+from api_gateway.identity import Identity
 from api_gateway.proxy import proxy
 
 
@@ -54,6 +58,15 @@ analytics = APIBlueprint(
     abp_responses=_READ,
     operation_id_callback=_operation_id,
 )
+feeds = APIBlueprint(
+    "feeds",
+    __name__,
+    url_prefix="/api/feeds",
+    abp_tags=[Tag(name="Feeds", description="The feeds and what the operator decides about them.")],
+    abp_security=BEARER,
+    operation_id_callback=_operation_id,
+)
+_CHANGE = {200: answers.ChangedFeed, **problems(400, 401, 403, 404, 409, 413, 414, 415, 429, 500, 503, 504)}
 
 
 @auth.post("/register", responses={201: answers.Session})
@@ -144,3 +157,45 @@ def oi_buildup(path: models.ProductPath, query: models.ExpiryQuery) -> Response:
 def ohlc(path: models.ProductPath, query: models.OhlcQuery) -> Response:
     """Get OHLC bars of an underlying."""
     return proxy().read(proxy().analytics, "/ohlc/{}", path.product, query)
+
+
+@feeds.get("", responses={200: answers.FeedsTable, **problems(400, 401, 414, 429, 500, 503)})
+def feeds_table(query: models.NoQuery) -> Response:  # noqa: ARG001  # refuses every parameter
+    """List the feeds: load, replicas, conditions and last decisions of each."""
+    return _json(_feeds().table())
+
+
+@feeds.post("/<feed>/pause", responses=_CHANGE)
+def pause_feed(path: models.FeedPath) -> Response:
+    """Pause a feed of a local run: its numbers of processes stay as they are. For the role operator."""
+    return _change(path.feed, "pause", {})
+
+
+@feeds.post("/<feed>/resume", responses=_CHANGE)
+def resume_feed(path: models.FeedPath) -> Response:
+    """Resume a paused feed of a local run. For the role operator."""
+    return _change(path.feed, "resume", {})
+
+
+@feeds.post("/<feed>/scale", responses=_CHANGE)
+def scale_feed(path: models.FeedPath, body: models.Scale) -> Response:
+    """Set mode or number of enrichers of a feed of a local run. For the role operator."""
+    return _change(path.feed, "scale", body.given())
+
+
+def _change(feed: str, action: str, given: dict[str, Any]) -> Response:
+    identity: Identity = current_app.extensions[IDENTITY]
+    account = identity.account()
+    # Before the role: in a cluster no account has it, and the answer is the command to use instead.
+    _feeds().require_local_run(feed, action, given)
+    identity.require_operator()
+    return _json(_feeds().change(feed, action, given, account))
+
+
+def _feeds() -> Feeds:
+    found: Feeds = current_app.extensions[FEEDS]
+    return found
+
+
+def _json(content: bytes) -> Response:
+    return Response(content, content_type="application/json")

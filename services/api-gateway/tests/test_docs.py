@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from typing import Any
 
 import pytest
+import redis
+from tests.support.contracts import example, validator
 
 from api_gateway.bootstrap import _flask_app
 from api_gateway.config import Settings
@@ -63,7 +66,7 @@ def test_every_route_is_in_the_document(client: Any) -> None:
     }
     paths = client.get("/api/openapi.json").json["paths"]
     assert routes | {("/health", "get")} == {(path, method) for path, ops in paths.items() for method in ops}
-    assert len(routes) == 15
+    assert len(routes) == 19
 
 
 def test_every_parameter_field_and_operation_is_described(client: Any) -> None:
@@ -87,8 +90,22 @@ def test_the_document_declares_that_reads_need_a_token(gateway: Any, anonymous: 
     assert "security" not in document["paths"]["/api/auth/login"]["post"]
 
 
-def test_the_gateway_conforms_to_the_document(gateway: Any, user: Any) -> None:
+def test_the_documented_feed_has_the_fields_of_the_contract(client: Any) -> None:
+    """The gateway passes the operator's table through, so the document must name its fields."""
+    schemas = client.get("/api/openapi.json").json["components"]["schemas"]
+    contract = validator("feeds-table").schema
+    row = contract["$defs"]["feed"]["properties"]
+    for name, documented in (("FeedsTable", contract["properties"]), ("Feed", row)):
+        assert list(schemas[name]["properties"]) == list(documented)
+    for name, field in (("Condition", "conditions"), ("Decision", "decisions")):
+        assert list(schemas[name]["properties"]) == list(row[field]["items"]["properties"])
+    assert list(schemas["History"]["properties"]) == list(row["history"]["properties"])
+
+
+def test_the_gateway_conforms_to_the_document(gateway: Any, user: Any, redis_url: str) -> None:
     """Fuzzing of every operation yields no 5xx; statuses, types and bodies are as documented."""
+    with redis.Redis.from_url(redis_url) as store:
+        store.set("feeds:table", json.dumps(example("feeds-table", 2)))
     app = gateway.app(rate_limit_per_minute=100_000, auth_rate_limit_per_minute=100_000)
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app)
     schema.validate()

@@ -29,7 +29,11 @@ class User:
 
 
 class Accounts:
-    """The collection `users`. MongoDB's unique index, not a query before the write, keeps emails unique."""
+    """The collection `users`. MongoDB's unique index, not a query before the write, keeps emails unique.
+
+    With `first_is_operator` the oldest account has the role `operator`. The role is not stored, so it has one
+    owner also if two first accounts register at the same time.
+    """
 
     def __init__(
         self,
@@ -37,10 +41,12 @@ class Accounts:
         passwords: Passwords,
         *,
         min_length: int,
+        first_is_operator: bool = False,
         now: Callable[[], datetime],
     ) -> None:
         self._users, self._passwords = users, passwords
         self._min_length, self._now = min_length, now
+        self._first_is_operator = first_is_operator
 
     def register(self, email: str, password: str, name: str) -> User:
         """Create an account. Raises BadInput (password length), EmailTaken or Busy."""
@@ -76,6 +82,13 @@ class Accounts:
     def by_id(self, user_id: str) -> User | None:
         found = self._users.find_one({"_id": user_id}, {"password_hash": 0})
         return _user(found) if found else None
+
+    def roles(self, user_id: str) -> list[str]:
+        """Return the roles of an account: `operator`, or none."""
+        if not self._first_is_operator:
+            return []
+        oldest = self._users.find_one({}, {"_id": 1}, sort=[("created_at", 1), ("_id", 1)])
+        return ["operator"] if oldest and oldest["_id"] == user_id else []
 
     def ready(self) -> None:
         """Raise LookupError if the unique index on email is missing: an email could get two accounts."""

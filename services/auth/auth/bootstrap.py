@@ -58,7 +58,13 @@ def create_app(
         waiting=max(0, THREADS - FREE_THREADS - settings.hash_concurrency),
         wait_s=settings.hash_wait_ms / 1000,
     )
-    accounts = Accounts(database["users"], passwords, min_length=settings.password_min_length, now=now)
+    accounts = Accounts(
+        database["users"],
+        passwords,
+        min_length=settings.password_min_length,
+        first_is_operator=settings.first_account_is_operator,
+        now=now,
+    )
     lifetime = timedelta(days=settings.refresh_token_days)
     sessions = Sessions(database["refresh_tokens"], lifetime=lifetime, now=now)
     keys = KeyRing(

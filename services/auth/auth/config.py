@@ -44,6 +44,9 @@ class Settings(BaseModel):
         {}, description='JSON: {client_id: {"secret": ..., "audiences": [...]}}; empty: no service tokens.'
     )
     password_min_length: int = Field(12, ge=7, le=128, description="Minimum length of a new password.")
+    first_account_is_operator: bool = Field(
+        False, description="Give the oldest account the role operator, for a local run."
+    )
     hash_concurrency: int = Field(
         2, ge=1, le=8, description="Passwords hashed at the same time; each takes 19 MiB."
     )

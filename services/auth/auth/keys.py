@@ -58,7 +58,7 @@ class KeyRing:
             ]
         }
 
-    def issue(self, subject: str, audience: str, **more: str) -> tuple[str, int]:
+    def issue(self, subject: str, audience: str, **more: Any) -> tuple[str, int]:
         """Return a new access token and its expiry in epoch seconds. `more` are additional claims."""
         now = int(self._clock())
         expires = now + self.lifetime_s

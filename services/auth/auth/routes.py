@@ -98,7 +98,9 @@ class Routes:
         return answer
 
     def _session(self, user: User, refresh_token: str) -> dict[str, Any]:
-        access, expires = self.keys.issue(user.id, USER_AUDIENCE, email=user.email)
+        roles = self.accounts.roles(user.id)
+        claims = {"roles": roles} if roles else {}
+        access, expires = self.keys.issue(user.id, USER_AUDIENCE, email=user.email, **claims)
         return {
             "token": access,  # the name in the original
             "access_token": access,
@@ -106,7 +108,7 @@ class Routes:
             "refresh_token": refresh_token,
             "expires_in": self.keys.lifetime_s,
             "expires_at": datetime.fromtimestamp(expires, UTC).isoformat().replace("+00:00", "Z"),
-            "user": user.shown(),
+            "user": {**user.shown(), "roles": roles},
         }
 
 

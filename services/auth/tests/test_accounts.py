@@ -17,7 +17,8 @@ from auth.passwords import Passwords, owasp_hasher
 def test_registering_gives_an_account_and_a_session(auth: Any, session: Any, account: Any) -> None:
     """A registration returns an account and a session, with the fields `token` and `user` of the original."""
     assert session["token"] == session["access_token"]
-    assert session["user"] == {"id": session["user_id"], "email": account["email"], "name": ""}
+    user = {"id": session["user_id"], "email": account["email"], "name": "", "roles": []}
+    assert session["user"] == user
     assert session["expires_in"] == 600
     assert datetime.fromisoformat(session["expires_at"]).timestamp() == int(auth.clock()) + 600
     assert session["message"]

@@ -14,7 +14,10 @@ from socket_gateway.events import Event
 
 
 class Cache:
-    """Reads `latest:*` through the index (never KEYS). Raises CacheUnavailable if Redis does not answer."""
+    """Reads `feeds:table`, and `latest:*` through the index (never KEYS).
+
+    Raises CacheUnavailable if Redis does not answer.
+    """
 
     def __init__(self, client: redis.Redis) -> None:
         self._redis: Any = client  # redis-py's reply types fit neither its sync nor its async client
@@ -38,6 +41,11 @@ class Cache:
     def summaries(self, product: str) -> list[Event]:
         """Return a chain_summary for every cached expiry of a product, earliest first."""
         return _events(self._chains(product), events.summary)
+
+    def feeds(self) -> list[Event]:
+        """Return the newest feeds table as a list of at most one event."""
+        found = _query(lambda: self._redis.get("feeds:table"))
+        return _events([found], events.feeds)
 
     def _chains(self, product: str) -> list[bytes | None]:
         fields = _query(lambda: self._redis.hkeys(f"index:{product}"))

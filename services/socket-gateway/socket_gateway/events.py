@@ -1,16 +1,18 @@
-"""Pure functions that turn enriched messages (columns) into events for clients (rows)."""
+"""Pure functions that turn messages in Redis into events for clients: chains from columns into rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from socket_gateway.requests import GENERAL, is_symbol
+from socket_gateway.requests import FEEDS, GENERAL, is_symbol
 
 Message = Mapping[str, Any]
 Key = tuple[str, str, str]  # (event, product, expiry): a newer one replaces an older one
-Order = tuple[int, int, int, int]  # (replay, ts, epoch, seq), the contract's order of two messages
+# (replay, ts, epoch, seq), the contract's order of two messages; a feeds table has only a time.
+Order = tuple[int, int, int, int]
 
 _TICK = ("type", "product", "price", "timestamp", "processed_at", "ts", "feed")
 _SUMMARY = (
@@ -61,6 +63,14 @@ def chain(message: Message) -> Event:
     product, expiry = _product(message), str(message["expiry"])
     key = ("chain_update", product, expiry)
     return Event("chain_update", (f"chain:{product}",), key, _order(message), message, _chain_payload)
+
+
+def feeds(message: Message) -> Event:
+    """Return the feeds_update of a feeds table."""
+    if not isinstance(message["feeds"], list):
+        raise TypeError("feeds must be a list")
+    updated_ms = int(datetime.fromisoformat(message["updated_at"]).timestamp() * 1000)
+    return Event("feeds_update", (FEEDS,), ("feeds_update", "", ""), (0, updated_ms, 0, 0), message, dict)
 
 
 def rows(strikes: list[float], columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:

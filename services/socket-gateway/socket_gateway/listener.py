@@ -1,4 +1,4 @@
-"""Subscribe to the enriched channels in Redis, and detect and report every loss of the subscription."""
+"""Subscribe to the channels in Redis, and detect and report every loss of the subscription."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from redis.retry import Retry
 
 from socket_gateway import metrics
 
-CHANNELS = ("enriched:underlying", "enriched:option_chain")
+CHANNELS = ("enriched:underlying", "enriched:option_chain", "feeds:table")
 _TICK_S = 1.0  # interval of the heartbeat while no message arrives
 _PING_AFTER_S = 5.0  # silence after which the listener pings Redis
 _LOST_AFTER_S = 15.0  # silence after which the connection counts as lost
@@ -37,7 +37,7 @@ class MessageHandler(Protocol):
 
 
 class Listener:
-    """Passes every message of the enriched channels to a handler, in order.
+    """Passes every message of the channels to a handler, in order.
 
     After a lost connection it reconnects with capped, jittered backoff and reports a gap: Pub/Sub stores no
     messages for a disconnected subscriber. redis-py's automatic reconnect is off, because it hides the gap.

@@ -14,7 +14,7 @@ SENT = Counter("deltastream_socket_events_offered", "Events handed to clients' o
 CONFLATED = Counter("deltastream_socket_events_conflated", "Events replaced by a newer one before sending.")
 EVICTIONS = Counter("deltastream_socket_evictions", "Clients disconnected by the gateway.", ["code"])
 RECONNECTS = Counter("deltastream_socket_listener_reconnects", "Resubscriptions after a lost connection.")
-MALFORMED = Counter("deltastream_socket_malformed_messages", "Enriched messages that could not be parsed.")
+MALFORMED = Counter("deltastream_socket_malformed_messages", "Messages from Redis that could not be parsed.")
 PROCESSED_TO_EMIT = Histogram(
     "deltastream_socket_processed_to_emit_seconds",
     "Seconds from the worker's processed_at to emit.",

@@ -19,11 +19,12 @@ from socket_gateway.errors import CacheUnavailable
 from socket_gateway.events import Event
 from socket_gateway.hub import Hub
 from socket_gateway.outbox import Frame
-from socket_gateway.requests import GENERAL, Target
+from socket_gateway.requests import FEEDS, GENERAL, Target
 
 _MAKERS: dict[str, tuple[Callable[[events.Message], Event], ...]] = {
     "enriched:underlying": (events.tick,),
     "enriched:option_chain": (events.summary, events.chain),
+    "feeds:table": (events.feeds,),
 }
 _READ_WAIT_S = 5.0
 _KEPT_S = 1.0  # for so long, frames of a snapshot are kept
@@ -40,7 +41,10 @@ class _Kept:
 
 
 class Relay:
-    """Publishes enriched messages. Its snapshots are never older than a client's latest live event."""
+    """Publishes enriched messages and feeds tables.
+
+    Its snapshots are never older than a client's latest live event.
+    """
 
     def __init__(
         self, hub: Hub, cache: Cache, barrier: Callable[[], bool], now_ns: Callable[[], int] = time.time_ns
@@ -50,13 +54,14 @@ class Relay:
         self._kept: dict[str, _Kept] = {}
 
     def handle_message(self, channel: str, data: bytes) -> None:
-        """Publish one enriched message. A malformed message is counted and dropped."""
+        """Publish one message. A malformed message is counted and dropped."""
         try:
             message = orjson.loads(data)
             made = [make(message) for make in _MAKERS[channel]]
             for event in made:
                 self._hub.publish(event)
-            self._measure(message)
+            if channel != "feeds:table":  # which comes from the operator, not from a market
+                self._measure(message)
         except (ValueError, KeyError, TypeError) as error:
             metrics.MALFORMED.inc()
             _log.warning("malformed_message", channel=channel, error=repr(error)[:200])
@@ -87,7 +92,12 @@ class Relay:
 
     def _read(self, member: Any, target: Target) -> None:
         mark, seq = self._hub.mark(), self._hub.seq(target.room)
-        cached = {"product": self._cache.tick, "chain": self._cache.chains}[target.kind](target.product)
+        read: dict[str, Callable[[str], list[Event]]] = {
+            "product": self._cache.tick,
+            "chain": self._cache.chains,
+            FEEDS: lambda _: self._cache.feeds(),
+        }
+        cached = read[target.kind](target.product)
         if not cached:
             return
         # First handle all messages published before the reads. Every later event is then newer.
@@ -139,6 +149,8 @@ class Relay:
                     self._offer(self._cache.tick(product), room, mark, others)
             elif kind == "chain":
                 self._offer(self._cache.chains(product), room, mark)
+            elif kind == FEEDS:
+                self._offer(self._cache.feeds(), room, mark)
 
     def _offer(self, cached: list[Event], room: str, mark: int, members: Iterable[Any] | None = None) -> None:
         if cached:

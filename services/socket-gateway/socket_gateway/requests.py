@@ -8,21 +8,21 @@ from typing import Any
 
 from socket_gateway.errors import BadRequest
 
-GENERAL = "general"
+GENERAL, FEEDS = "general", "feeds"
 _SYMBOL = re.compile(r"[A-Z0-9&-]{1,20}")
-_KINDS = ("product", "chain", GENERAL)
+_KINDS = ("product", "chain", FEEDS, GENERAL)
 
 
 @dataclass(frozen=True)
 class Target:
-    """A room, identified by kind and product. `general` has no product."""
+    """A room, identified by kind and product. `general` and `feeds` have no product."""
 
     kind: str
     product: str = ""
 
     @property
     def room(self) -> str:
-        return f"{self.kind}:{self.product}" if self.product else GENERAL
+        return f"{self.kind}:{self.product}" if self.product else self.kind
 
 
 def is_symbol(value: object) -> bool:
@@ -37,9 +37,9 @@ def parse_target(data: Any) -> Target:
     if "type" not in data:
         raise BadRequest("`type` is missing")
     if data["type"] not in _KINDS:
-        raise BadRequest('`type` must be "product" or "chain" (or "general")')
-    if data["type"] == GENERAL:
-        return Target(GENERAL)
+        raise BadRequest('`type` must be "product", "chain" or "feeds" (or "general")')
+    if data["type"] in (GENERAL, FEEDS):
+        return Target(data["type"])
     if "symbol" not in data:
         raise BadRequest("`symbol` is missing")
     if not is_symbol(data["symbol"]):

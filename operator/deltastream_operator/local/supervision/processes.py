@@ -59,6 +59,12 @@ class Process:
         """Return its process id, which is also its process group, or None while it does not run."""
         return self._child.pid if self._child else None
 
+    @property
+    def serves(self) -> bool:
+        """Return whether it runs and answered its last probe."""
+        life = self.probe.life if self.probe and not self.stopping else None
+        return life is not None and life.answered_at is not None and life.silent_since is None
+
     def tick(self) -> None:
         """Detect an end, start the process when due, and kill it after its grace period."""
         now = self._clock.monotonic()

@@ -1,0 +1,51 @@
+"""Publish the feeds table in Redis, and exchange requests to change a feed with the API gateway."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+TABLE = "feeds:table"  # the key and the channel
+TABLE_TTL_S = 30
+REQUESTS = "feeds:requests"
+REPLY_TTL_S = 30
+_TAKEN_AT_ONCE = 20
+_TIMEOUT_S = 1.0
+
+
+class RedisFeeds:
+    """The keys of contract `feeds-table` and, in a local run, of `feeds-request` and `feeds-reply`.
+
+    `url` names database 0. Each call raises redis.RedisError in an outage.
+    """
+
+    def __init__(self, url: str) -> None:
+        options: dict[str, Any] = {
+            "retry": Retry(NoBackoff(), 1),  # one retry for a stale connection; the next tick writes again
+            "socket_timeout": _TIMEOUT_S,
+            "socket_connect_timeout": _TIMEOUT_S,
+        }
+        self._redis: Any = redis.Redis.from_url(url, **options)
+
+    def publish(self, table: bytes) -> None:
+        """Store the table for 30 s, and send it to all who listen."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.set(TABLE, table, ex=TABLE_TTL_S)
+            pipe.publish(TABLE, table)
+            pipe.execute()
+
+    def take_requests(self) -> list[bytes]:
+        """Remove and return the waiting requests, oldest first."""
+        found: list[bytes] | None = self._redis.lpop(REQUESTS, _TAKEN_AT_ONCE)
+        return found or []
+
+    def reply(self, request_id: str, reply: bytes) -> None:
+        """Give the reply to the gateway that waits for it."""
+        key = f"feeds:reply:{request_id}"
+        with self._redis.pipeline() as pipe:
+            pipe.rpush(key, reply)
+            pipe.expire(key, REPLY_TTL_S)
+            pipe.execute()

@@ -1,0 +1,115 @@
+"""The feeds table of a cluster, with a real Redis: written from what the table of watches knows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import redis
+from tests.support.contracts import validator
+from tests.support.feeds import IDLE, decided, load, serving, wrote
+
+from deltastream_operator.cluster.feeds_publisher import FeedsPublisher
+from deltastream_operator.cluster.watching.table import Body, Table
+from deltastream_operator.domain.signals import Reading
+from deltastream_operator.redis_feeds import RedisFeeds
+
+
+def a_table(*names: str, **spec: Any) -> Table:
+    table = Table()
+    for number, name in enumerate(names):
+        metadata = {"name": name, "uid": name, "resourceVersion": str(number), "generation": 1}
+        full = {"products": ["NIFTY"], "source": {"synthetic": {"seed": 1}}, **spec}
+        status = wrote(decided(reading=load(lag=100_000)), serving(1, 2))
+        table.saw_feed("ADDED", {"metadata": metadata, "spec": full, "status": status})
+    return table
+
+
+def publisher(table: Table, store: Any, clock: Any) -> FeedsPublisher:
+    def status_of(body: Body) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = body.get("status", {})
+        return found
+
+    return FeedsPublisher(table, status_of, store, clock, "market")
+
+
+def publish(made: FeedsPublisher, readings: Mapping[str, Reading]) -> None:
+    async def once() -> None:
+        made.publish(readings)
+        await made.written()
+
+    asyncio.run(once())
+
+
+def test_the_table_in_redis_has_every_feed_with_status_and_load(clock: Any, redis_url: str) -> None:
+    """Rule: it follows the contract, names the namespace, and ends with the operator."""
+    table = a_table("b", "a")
+    table.saw_feed("ADDED", {"metadata": {"name": "broken", "uid": "x", "resourceVersion": "9"}})
+    publish(publisher(table, RedisFeeds(redis_url), clock), {"a": IDLE, "b": load(lag=7)})
+    with redis.Redis.from_url(redis_url) as client:
+        shown = json.loads(client.get("feeds:table") or "")
+        assert 0 < client.ttl("feeds:table") <= 30
+    validator("feeds-table").validate(shown)
+    assert (shown["authority"], shown["namespace"]) == ("cluster", "market")
+    assert [(row["name"], row["lag"], row["mode"]) for row in shown["feeds"]] == [
+        ("a", 0, "Automatic"),
+        ("b", 7, "Automatic"),
+        ("broken", None, None),
+    ]
+    assert shown["feeds"][0]["enricher"] == {"desired": 4, "ready": 2}
+    assert shown["feeds"][0]["history"]["enrichers"] == [2]
+
+
+def test_without_a_feed_the_table_is_empty(clock: Any, redis_url: str) -> None:
+    """Rule: no feeds is an answer; a missing table says that there is no operator."""
+    publish(publisher(Table(), RedisFeeds(redis_url), clock), {})
+    with redis.Redis.from_url(redis_url) as client:
+        assert json.loads(client.get("feeds:table") or "")["feeds"] == []
+
+
+class Store:
+    """A Redis that hangs until it is let go, or fails."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.calls, self.error, self.free = 0, error, threading.Event()
+
+    def publish(self, _table: bytes) -> None:
+        self.calls += 1
+        if self.error:
+            raise self.error
+        self.free.wait(10)
+
+
+def test_a_redis_that_hangs_has_one_thread_and_delays_nothing(clock: Any) -> None:
+    """Rule: while a table is being written, the next ones are dropped, and the caller never waits."""
+    store = Store()
+    made = publisher(a_table("a"), store, clock)
+
+    async def ticks() -> None:
+        for _ in range(5):
+            made.publish({})
+            await asyncio.sleep(0)
+        store.free.set()
+        await made.written()
+        made.publish({})
+        await made.written()
+
+    asyncio.run(ticks())
+    assert store.calls == 2
+
+
+@pytest.mark.parametrize(
+    "error", [redis.ConnectionError("away"), redis.ResponseError("NOPERM"), KeyError("bug")]
+)
+def test_an_error_of_any_kind_is_logged_once_an_outage(clock: Any, error: Exception, capsys: Any) -> None:
+    """Rule: the loop goes on; the log does not repeat the same outage every 2 s."""
+    store = Store(error)
+    made = publisher(a_table("a"), store, clock)
+    for _ in range(3):
+        publish(made, {})
+    assert store.calls == 3
+    assert capsys.readouterr().out.count("feeds_table_not_written") == 1
