@@ -15,7 +15,7 @@ from flask.json.provider import JSONProvider
 from flask_openapi3 import Info, OpenAPI, Server  # type: ignore[attr-defined]
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api_gateway import __version__, docs, edge, errors, limits, proxy, readiness, routes, upstream
+from api_gateway import __version__, docs, edge, errors, limits, page, proxy, readiness, routes, upstream
 from api_gateway.answers import Problem
 from api_gateway.chassis import log_setup
 from api_gateway.chassis.bearer import Verifier
@@ -74,6 +74,12 @@ def _flask_app(settings: Settings) -> Flask:
     for blueprint in (routes.auth, routes.data, routes.analytics):
         app.register_api(blueprint)
     docs.install(app, docs.completed(app.api_doc, anonymous_read=settings.anonymous_read))
+    page.install(
+        app,
+        socket_url=settings.socket_url,
+        anonymous_read=settings.anonymous_read,
+        local_run=settings.local_run,
+    )
     app.extensions[proxy.EXTENSION] = _proxy(settings)
 
     # Hooks run in the order of their installation.
