@@ -1,7 +1,7 @@
 // Starts the page: connects store, network, URL, head and views. Nothing else knows all of them.
 
 import { Clock } from "./clock.js";
-import { h } from "./dom.js";
+import { attribute, h } from "./dom.js";
 import { Formats } from "./formats.js";
 import { Head } from "./head.js";
 import { installKeys, keysDialog } from "./keys.js";
@@ -13,7 +13,7 @@ import { remember } from "./preferences.js";
 import { Pulse } from "./pulse.js";
 import { Resources } from "./resources.js";
 import { Rest } from "./rest.js";
-import { Router } from "./router.js";
+import { Router, format } from "./router.js";
 import { Session } from "./session.js";
 import { Stage } from "./stage.js";
 import { Store } from "./store.js";
@@ -51,7 +51,7 @@ const context = {
   route,
   go,
   colour,
-  selection: () => subject.selection(),
+  selection: () => shown,
   load: (path, maxAgeMs) => answers.load(path, maxAgeMs),
   post: (path, body) => rest.post(path, body),
   stream,
@@ -81,6 +81,7 @@ async function start() {
   } catch (failure) {
     const { detail } = /** @type {import("./types.d.ts").Failure} */ (failure);
     show(byId("notice"), { id: "start", title: "The gateway does not answer", text: `${detail}. The page tries again.` });
+    byId("view").hidden = true;
     setTimeout(start, 2 * SECOND_MS);
     return;
   }
@@ -132,10 +133,11 @@ function draw(changed) {
   byId("view").hidden = !byId("notice").hidden;
   head.update(change);
   if (stage.show(entry)) answers.clear();
-  stage.update(change);
+  if (!needsLogin) stage.update(change);
   for (const link of byId("views").children) {
-    if (link.getAttribute("data-view") === entry.name) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    const view = link.getAttribute("data-view") ?? "";
+    attribute(link, "aria-current", view === entry.name ? "page" : null);
+    attribute(link, "href", format({ ...route(), view, options: {} }));
   }
 }
 
@@ -168,10 +170,7 @@ function stepExpiry(step) {
 }
 
 function installShell() {
-  for (const { name, title } of VIEWS) {
-    const open = () => go({ view: name, options: {} });
-    byId("views").append(h("button", { type: "button", "data-view": name, onclick: open }, title));
-  }
+  for (const { name, title } of VIEWS) byId("views").append(h("a", { href: `#/${name}`, "data-view": name }, title));
   /** @type {import("./keys.js").Key[]} */
   const keys = [
     ...VIEWS.map(({ name, title }, at) => ({ key: String(at + 1), does: title, run: () => go({ view: name }) })),
@@ -182,8 +181,12 @@ function installShell() {
   ];
   const dialog = keysDialog(keys);
   installKeys(keys);
-  byId("product").addEventListener("click", pickProduct);
-  byId("expiry").addEventListener("click", pickExpiry);
+  byId("pick-product").addEventListener("click", pickProduct);
+  byId("pick-expiry").addEventListener("click", pickExpiry);
+  byId("skip").addEventListener("click", (event) => {
+    event.preventDefault(); // the URL's fragment is the route
+    document.querySelector("main")?.focus();
+  });
   byId("help").addEventListener("click", () => dialog.showModal());
   byId("account").addEventListener("click", () => account.open(store.get("account") ?? null));
 }

@@ -32,13 +32,14 @@ export class Router {
   }
 
   /**
-   * Change parts of the URL. Options merge; an empty value removes an option.
+   * Change parts of the URL. Options merge; an empty value removes an option. Another view starts without options.
    * @param {Partial<Route>} part
    * @param {boolean} replace whether the step back leaves out the present URL
    */
   go(part, replace = false) {
     const now = this.route();
-    const merged = Object.entries({ ...now.options, ...part.options }).filter(([, value]) => value !== "");
+    const kept = part.view === undefined || part.view === now.view ? now.options : {};
+    const merged = Object.entries({ ...kept, ...part.options }).filter(([, value]) => value !== "");
     const hash = format({ ...now, ...part, options: Object.fromEntries(merged) });
     if (hash === location.hash) return;
     history[replace ? "replaceState" : "pushState"](null, "", hash);

@@ -37,7 +37,7 @@ export class Stage {
     this.#view?.unmount();
     this.#view = null;
     this.#entry = entry;
-    this.#mount(entry);
+    this.#mount(entry).catch(() => this.#failed(entry));
     return true;
   }
 
@@ -56,6 +56,11 @@ export class Stage {
     view.mount(section, this.#context);
     this.#view = view;
     view.update(new Set(["route"]));
+  }
+
+  /** @param {ViewEntry} entry */
+  #failed(entry) {
+    this.#element.replaceChildren(h("p", { class: "failed" }, `The view ${entry.title} cannot be loaded. Reload the page to try again.`));
   }
 }
 

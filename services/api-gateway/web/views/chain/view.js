@@ -24,6 +24,8 @@ class ChainView {
   #redraw = () => this.update(new Set(["route"]));
   /** Whether the at-the-money row stays in the middle: until the reader scrolls. */
   #following = true;
+  /** @type {HTMLElement | undefined} */
+  #centred;
   #shown = "";
 
   /** @param {HTMLElement} element @param {import("../../app/types.d.ts").Context} context */
@@ -56,7 +58,7 @@ class ChainView {
     this.#table.setAttribute("aria-label", `Option chain of ${product}, expiry ${expiry}`);
     this.#ladder.draw(chain, this.#columns(), this.#look(chain));
     this.#grid.refresh();
-    if (this.#following) this.#centre();
+    if (this.#following && (change.has("route") || this.#ladder.atm !== this.#centred)) this.#centre();
     this.#showChip();
   }
 
@@ -103,6 +105,7 @@ class ChainView {
   /** Scroll the at-the-money row to the middle, and on a phone the strikes to the centre. */
   #centre() {
     const row = this.#ladder.atm;
+    this.#centred = row;
     if (!row) return;
     this.#scroller.scrollTop = this.#middle(row);
     if (this.#phone.matches) this.#scroller.scrollLeft = (this.#table.offsetWidth - this.#scroller.clientWidth) / 2;
