@@ -65,6 +65,14 @@ export class Live {
     });
   }
 
+  /** Disconnect and forget everything, after a logout. */
+  stop() {
+    clearTimeout(this.#timer);
+    this.#socket?.close();
+    this.#connected = false;
+    this.want([]);
+  }
+
   /** An old value must not return together with its room. @param {string} room */
   #forget(room) {
     const { store } = this.#needs;

@@ -95,6 +95,7 @@ async function start() {
 /** Connect and ask again, at the start and after a login or logout. */
 function begin() {
   if (mayRead()) live?.connect();
+  else live?.stop();
   resources.retry();
   answers.retry();
   pulse.mark("route");
@@ -115,7 +116,7 @@ function tick() {
 /** @param {ReadonlySet<string>} changed */
 function draw(changed) {
   if (!live) return;
-  const needsLogin = !mayRead() || (store.get("connection").state === "refused" && !store.get("account"));
+  const needsLogin = !mayRead() || store.get("connection").state === "refused";
   const entry = stage.entry(route().view);
   const change = new Set(changed);
   if (needsLogin) {
@@ -124,9 +125,11 @@ function draw(changed) {
     subject.fill();
     const selection = subject.selection();
     if (selection.product !== shown.product || selection.expiry !== shown.expiry) change.add("route");
-    if (selection.product !== shown.product) answers.clear();
+    if (selection.product !== shown.product) {
+      answers.clear();
+      remember("product", selection.product);
+    }
     shown = selection;
-    remember("product", selection.product);
     live.want([...roomsOf(selection.product), ...stage.rooms()]);
     show(byId("notice"), subject.notice(entry.needs));
   }
