@@ -28,6 +28,7 @@ export class Live {
   #socket = null;
   #connected = false;
   #attempt = 0;
+  #call = 0;
   #timer = 0;
   #refusal = { code: "", message: "" };
 
@@ -51,13 +52,11 @@ export class Live {
 
   /** Connect now: at the start, after a login, and when the reader asks not to wait. */
   async connect() {
-    clearTimeout(this.#timer);
-    this.#socket?.close();
-    this.#connected = false;
+    const call = this.#end();
     this.#refusal = { code: "", message: "" };
     this.#say("connecting");
     const token = await this.#needs.token();
-    this.#socket?.close(); // another call may have connected while this one waited
+    if (call !== this.#call) return; // another call came while this one waited
     this.#socket = new SocketIo(this.#needs.origin, token, {
       connected: () => this.#open(),
       event: (name, payload) => this.#event(name, payload),
@@ -67,10 +66,16 @@ export class Live {
 
   /** Disconnect and forget everything, after a logout. */
   stop() {
+    this.#end();
+    this.want([]);
+  }
+
+  /** End the present connection or attempt. @returns {number} the number of the next one */
+  #end() {
     clearTimeout(this.#timer);
     this.#socket?.close();
     this.#connected = false;
-    this.want([]);
+    return ++this.#call;
   }
 
   /** An old value must not return together with its room. @param {string} room */
