@@ -1,4 +1,6 @@
 // Collects changes and draws them together: in an animation frame, at most once in `everyMs`.
+//
+// Each drawing is a measure `draw` for the browser's performance tools and observers; none is kept.
 
 export class Pulse {
   /** @type {Set<string>} */
@@ -30,5 +32,7 @@ export class Pulse {
     const changed = this.#changed;
     this.#changed = new Set();
     this.#draw(changed);
+    performance.measure("draw", { start: this.#lastMs });
+    performance.clearMeasures("draw");
   }
 }
