@@ -21,8 +21,6 @@ import { ordered } from "./columns.js";
  */
 
 export class Ladder {
-  /** Cells written since the start, for tests and measurements. */
-  written = 0;
   /** @type {HTMLElement} */
   #table;
   /** @type {Cell[]} */
@@ -52,7 +50,7 @@ export class Ladder {
     const key = [chain.product, chain.expiry, outwards, strikes].join();
     const before = key === this.#key ? this.#chain : null;
     if (!before) this.#build(strikes, outwards, look);
-    const sameLook = before !== null && JSON.stringify(look.scales) === JSON.stringify(this.#look?.scales) && look.decimals === this.#look?.decimals;
+    const sameLook = before !== null && this.#look !== null && alike(look, this.#look);
     this.#key = key;
     this.#chain = chain;
     this.#look = look;
@@ -73,7 +71,6 @@ export class Ladder {
     }
     if (cell.text.data === text) return;
     cell.text.data = text;
-    this.written += 1;
     if (!flash) return;
     cell.flip = !cell.flip;
     cell.element.dataset.flash = cell.flip ? "a" : "b";
@@ -136,6 +133,11 @@ export class Ladder {
     tipOf.set(element, () => (this.#chain && this.#look ? column.tip(this.#chain[side][index], this.#look) : ""));
     return element;
   }
+}
+
+/** Whether the same row looks the same in both. @param {Look} one @param {Look} other */
+function alike(one, other) {
+  return one.decimals === other.decimals && JSON.stringify(one.scales) === JSON.stringify(other.scales);
 }
 
 /** @param {Column} column */
