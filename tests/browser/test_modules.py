@@ -84,6 +84,7 @@ def test_a_sleep_makes_the_clock_forget(page: Page) -> None:
     ("code", "text"),
     [
         ("f.number(23465.585, 2)", "23,465.59"),
+        ("f.number(-0.001, 2)", "0.00"),
         ("f.percent(0.10634)", "10.6"),
         ("f.compact(2100000)", "2.10M"),
         ("f.compact(999)", "999"),

@@ -27,7 +27,8 @@ export class Formats {
 
   /** @param {number} value @param {number} decimals exactly */
   number(value, decimals) {
-    return this.#number(`${decimals}`, { minimumFractionDigits: decimals, maximumFractionDigits: decimals }, value);
+    const options = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+    return this.#number(`${decimals}`, { ...options, signDisplay: "negative" }, value); // no sign before a rounded 0
   }
 
   /** A share as percent without the sign: 0.1063 is `10.6`. @param {number} value @param {number} decimals */
