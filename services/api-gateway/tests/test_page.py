@@ -34,7 +34,7 @@ def test_everything_that_the_page_names_is_served(client: Any) -> None:
     named = set(re.findall(r'(?:src|href)="(/web/[^"]+)"', client.get("/").text))
     assert len(named) >= 5
     for module in FOLDER.rglob("*.js"):
-        for path in re.findall(r'(?:from|import\()\s*"(\.[^"]+)"', module.read_text()):
+        for path in re.findall(r'(?:from|import\()\s*"(\.[^"]+\.js)"', module.read_text()):
             named.add(f"/web/{(module.parent / path).resolve().relative_to(FOLDER)}")
     for path in named:
         got = client.get(path)

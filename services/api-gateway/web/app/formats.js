@@ -98,17 +98,20 @@ export class Formats {
   }
 }
 
-/** A duration in its two largest units. @param {number} ms @returns {string} such as `6 d 0 h`, `3 min 10 s`, `0.2 s` */
+/** @type {[string, number][]} name and seconds, the longest first */
+const UNITS = [["d", 86_400], ["h", 3600], ["min", 60], ["s", 1]];
+
+/** A duration in its two largest units, rounded. @param {number} ms @returns {string} such as `6 d 0 h`, `3 min 10 s`, `0.2 s` */
 export function duration(ms) {
   const seconds = ms / 1000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  /** @type {[string, number][]} */
-  const units = [["d", 86_400], ["h", 3600], ["min", 60], ["s", 1]];
-  const first = units.findIndex(([, size]) => seconds >= size);
-  const [name, size] = units[first];
-  const whole = `${Math.floor(seconds / size)} ${name}`;
-  const next = units[first + 1];
-  return next ? `${whole} ${Math.floor((seconds % size) / next[1])} ${next[0]}` : whole;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const [, smaller] = UNITS[Math.min(3, UNITS.findIndex(([, size]) => seconds >= size) + 1)];
+  const rounded = Math.round(seconds / smaller) * smaller;
+  const first = UNITS.findIndex(([, size]) => rounded >= size);
+  const [name, size] = UNITS[first];
+  const next = UNITS[first + 1];
+  const whole = `${Math.floor(rounded / size)} ${name}`;
+  return next ? `${whole} ${Math.floor((rounded % size) / next[1])} ${next[0]}` : whole;
 }
 
 /**
