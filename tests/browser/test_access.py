@@ -10,6 +10,8 @@ from tests.browser.desk import PHONE, WIDE, Desk
 
 pytestmark = pytest.mark.timeout(300)
 VIEWS = ["chain/NIFTY/2024-06-27", "chain/NIFFTY"]
+# The rows of the ladder are alike, and axe-core needs seconds for hundreds of cells: it gets the first five and one more.
+PART = {"exclude": [[".ladder tbody tr:nth-child(n+6):not(.atm)"]]}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
@@ -21,7 +23,7 @@ def test_axe_finds_no_violation(desk: Desk, view: str, theme: str, width: int) -
     desk.look(theme=theme, size=PHONE if width == 390 else WIDE)
     page = desk.open(view)
     expect(page.locator("tr.atm, #notice h2").first).to_be_visible()
-    found = Axe().run(page, options=RULES)
+    found = Axe().run(page, context=PART, options=RULES)
     assert found.violations_count == 0, found.generate_report()
 
 
