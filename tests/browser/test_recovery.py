@@ -18,8 +18,8 @@ def test_a_restarted_socket_gateway(desk: Desk) -> None:
     state = page.locator("#state")
     expect(state).to_have_attribute("data-state", "live")
     page.evaluate(
-        """() => { window.states = []; const text = document.querySelector('#state-text');
-        new MutationObserver(() => window.states.push(text.textContent)).observe(text, {childList: true}); }"""
+        """() => { const text = document.querySelector('#state-text'); window.states = [];
+        new MutationObserver(() => states.push(text.textContent)).observe(text, {childList: true}); }"""
     )
     desk.system.kill("socket-gateway")
     expect(state).to_have_attribute("data-state", "live")

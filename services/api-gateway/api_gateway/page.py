@@ -112,4 +112,5 @@ def _answer(found: Asset, socket_url: str) -> Response:
     answer.headers["Content-Security-Policy"] = "; ".join((*_POLICY, connect))
     answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    return answer.make_conditional(request.environ)
+    answer.make_conditional(request.environ)
+    return answer
