@@ -171,7 +171,7 @@ export class Ladder {
   /** @param {Column} column @param {Side} side @param {number} index @returns {Cell} */
   #cell(column, side, index) {
     const text = document.createTextNode("");
-    const element = h("td", { class: `${side} c-${column.id}`, "data-tips": true }, h("div", {}, text));
+    const element = h("td", { class: `${side} c-${column.id}`, "data-tips": true }, text);
     tipOf.set(element, () => (this.#chain && this.#look ? column.tip(this.#chain[side][index], this.#look) : ""));
     return { element, text, column, side, flashed: 0 };
   }
