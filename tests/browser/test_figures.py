@@ -33,7 +33,7 @@ _OBSERVE = """() => {
 
 
 def chain(number: int) -> dict[str, Any]:
-    """An enriched chain of 200 strikes. The at-the-money call has the time as its bid: seconds modulo 1000."""
+    """An enriched chain of 200 strikes. The bid of the at-the-money call is the time, in s modulo 1000."""
     message = copy.deepcopy(example("enriched-option_chain"))
     now = datetime.now(UTC)
     strikes = [20_000.0 + 50 * n for n in range(STRIKES)]
