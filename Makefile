@@ -49,7 +49,7 @@ test: build ## run every test (the README's test command)
 
 PACKAGES := chassis feed_generator worker_enricher storage analytics auth api_gateway socket_gateway logging_service
 MYPYPATH := operator:services/chassis:$(subst $() ,:,$(patsubst %/,%,$(dir $(SERVICES))))
-lint: build ## ruff, mypy --strict, import-linter, yamllint
+lint: build ## ruff, mypy --strict, import-linter, yamllint, and tsc for the web page (needs Node.js)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	MYPYPATH=$(MYPYPATH) $(BIN)/mypy -p deltastream_operator $(addprefix -p ,$(PACKAGES))
@@ -57,6 +57,11 @@ lint: build ## ruff, mypy --strict, import-linter, yamllint
 	PYTHONPATH=$(MYPYPATH) $(BIN)/lint-imports --no-cache .importlinter | tail -n 5
 	PYTHONPATH=operator $(BIN)/lint-imports --no-cache operator/.importlinter | tail -n 4
 	$(BIN)/yamllint --strict .
+	scripts/lint_web.sh
+
+.PHONY: screenshots
+screenshots: build ## draw every view of the web page in Chromium into docs/images
+	@SCREENSHOTS="$(CURDIR)/docs/images" $(BIN)/pytest -q tests/browser/test_screenshots.py
 
 .PHONY: docs
 docs: build ## build the documentation site into site/; it reads and works offline

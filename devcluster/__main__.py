@@ -11,7 +11,8 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from devcluster import kind, release
+from devcluster import chromium, kind, release
+from devcluster.debian import CannotInstall
 from devcluster.environment import cache, in_ci
 from devcluster.images import build as images
 from devcluster.images.catalogue import chart_version
@@ -37,7 +38,7 @@ def current_cluster() -> Cluster:
         return ours(Cluster(Path(given), kubectl(), helm()))
     machine = Machine(NodePaths("default"))
     if not machine.running:
-        prepare()
+        prepare_node()
         node_up(machine, archives(), say)
     return ours(Cluster(machine.paths.kubeconfig, kubectl(), helm()))
 
@@ -63,10 +64,21 @@ def up() -> None:
 
 
 def prepare() -> None:
-    """Build what the cluster tests need, unless it exists.
+    """Install and build what the tests need, unless it exists.
 
-    If this machine cannot host a node, prints the reason, or raises Refused with CI=true.
+    If this machine cannot run some tests, prints the reason, or raises Refused with CI=true.
     """
+    try:
+        chromium.need(say)
+    except CannotInstall as error:
+        if in_ci():
+            raise Refused(f"CI=true needs the browser tests, but {error}") from error
+        say(f"the browser tests are skipped: {error}")
+    prepare_node()
+
+
+def prepare_node() -> None:
+    """Build what the cluster tests need, unless it exists; see `prepare`."""
     if os.environ.get("DELTASTREAM_KUBECONFIG"):
         return
     if reason := unsupported():

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from devcluster import debian
 from devcluster.environment import cache as cache
 from devcluster.images.errors import ImageError
 from devcluster.terminal import Say
@@ -47,19 +48,13 @@ def need(command: str, package: str, say: Say) -> None:
     """Install the Debian package if its command is missing. Raises ImageError if it cannot be installed."""
     if shutil.which(command):
         return
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+    try:
+        debian.install([package], say)
+    except debian.CannotInstall as error:
         raise ImageError(
-            f"building images without docker or podman needs {command}, which is not in PATH: "
+            f"building images without docker or podman needs {command}, which is not in PATH ({error}): "
             f"install the package {package}, or start docker or podman"
-        )
-    say(f"installing the package {package}")
-    for arguments in (
-        ["update", "-q"],
-        ["install", "-y", "-q", "--no-install-recommends", "--no-remove", package],
-    ):
-        run(
-            ["apt-get", *arguments], task=f"apt-get {arguments[0]}", env={"DEBIAN_FRONTEND": "noninteractive"}
-        )
+        ) from error
 
 
 def need_root() -> None:

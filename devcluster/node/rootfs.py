@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from devcluster import debian
 from devcluster.environment import cache
 from devcluster.node.errors import NodeError
 from devcluster.terminal import Say
@@ -77,13 +78,7 @@ def build(say: Say) -> Path:
 def _need_debootstrap(say: Say) -> None:
     if shutil.which("debootstrap"):
         return
-    if shutil.which("apt-get") is None:
-        raise NodeError("the node's Debian needs debootstrap, which is not in PATH; install it")
-    say("installing the package debootstrap")
-    for arguments in (
-        ["update", "-q"],
-        ["install", "-y", "-q", "--no-install-recommends", "--no-remove", "debootstrap"],
-    ):
-        done = subprocess.run(["apt-get", *arguments], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise NodeError(f"apt-get {arguments[0]} failed: {done.stderr.strip()[-300:]}")
+    try:
+        debian.install(["debootstrap"], say)
+    except debian.CannotInstall as error:
+        raise NodeError(f"the node's Debian needs debootstrap, which is not in PATH: {error}") from error

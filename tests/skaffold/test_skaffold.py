@@ -160,7 +160,7 @@ def test_in_dev_changed_code_is_synced_to_the_images_folders() -> None:
     for artifact in dev()["build"]["artifacts"]:
         dockerfile = (ROOT / artifact["context"] / "Dockerfile").read_text()
         folder = re.findall(r"^WORKDIR (\S+)", dockerfile, re.MULTILINE)[-1]
-        rules = [{"src": pattern, "dest": folder} for pattern in ("**/*.py", "**/*.lua")]
+        rules = [{"src": pattern, "dest": folder} for pattern in ("**/*.py", "**/*.lua", "web/**")]
         assert artifact["sync"]["manual"] == rules
         (hook,) = artifact["sync"]["hooks"]["after"]
         assert hook["container"]["command"] == ["sh", "-c", "kill -TERM 1"]

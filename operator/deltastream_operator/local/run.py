@@ -187,6 +187,7 @@ class Local:
         gateway = f"http://localhost:{self._ports['api-gateway']}"
         text = [
             f"DeltaStream is ready (all state in {self._home.root})",
+            f"  page       {gateway}",
             f"  REST       {gateway}/api/data/products",
             f"  docs       {gateway}/api/docs",
             f"  Socket.IO  http://localhost:{self._ports['socket-gateway']}",

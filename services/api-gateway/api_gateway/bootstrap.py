@@ -15,7 +15,19 @@ from flask.json.provider import JSONProvider
 from flask_openapi3 import Info, OpenAPI, Server  # type: ignore[attr-defined]
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api_gateway import __version__, docs, edge, errors, feeds, limits, proxy, readiness, routes, upstream
+from api_gateway import (
+    __version__,
+    docs,
+    edge,
+    errors,
+    feeds,
+    limits,
+    page,
+    proxy,
+    readiness,
+    routes,
+    upstream,
+)
 from api_gateway.answers import Problem
 from api_gateway.chassis import log_setup
 from api_gateway.chassis.bearer import Verifier
@@ -75,6 +87,12 @@ def _flask_app(settings: Settings) -> Flask:
     for blueprint in (routes.auth, routes.data, routes.analytics, routes.feeds):
         app.register_api(blueprint)
     docs.install(app, docs.completed(app.api_doc, anonymous_read=settings.anonymous_read))
+    page.install(
+        app,
+        socket_url=settings.socket_url,
+        anonymous_read=settings.anonymous_read,
+        local_run=settings.local_run,
+    )
     app.extensions[proxy.EXTENSION] = _proxy(settings)
     app.extensions[feeds.EXTENSION] = feeds.connect(settings.redis_url.get_secret_value())
 

@@ -18,6 +18,11 @@ def _commas(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _is_origin(value: str) -> bool:
+    parts = urlsplit(value)
+    return parts.scheme in ("http", "https") and value == f"{parts.scheme}://{parts.netloc}"
+
+
 class Settings(BaseModel):
     """Settings. Each field is the environment variable of the same name in upper case."""
 
@@ -43,6 +48,12 @@ class Settings(BaseModel):
     allowed_hosts: list[str] = Field(
         [], description="Host names, besides loopback names, that anonymous reads may use."
     )
+    socket_url: str = Field(
+        "",
+        description="Where the web page finds the Socket.IO gateway: empty for the page's own origin, "
+        "`:8002` for the page's host name with this port, or an origin such as https://live.example.",
+    )
+    local_run: bool = Field(False, description="Tell the web page that it belongs to a local run.")
     trusted_proxies: int = Field(0, ge=0, le=10, description="Number of trusted proxies in front.")
     rate_limit_per_minute: int = Field(600, ge=1, description="Reads per account or address.")
     auth_rate_limit_per_minute: int = Field(30, ge=1, description="/api/auth calls per address.")
@@ -67,10 +78,15 @@ class Settings(BaseModel):
     @field_validator("cors_origins")
     @classmethod
     def _valid_origins(cls, value: list[str]) -> list[str]:
-        for origin in value:
-            parts = urlsplit(origin)
-            if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
-                raise ValueError("must be origins like https://desk.example:8443, separated by commas")
+        if not all(map(_is_origin, value)):
+            raise ValueError("must be origins like https://desk.example:8443, separated by commas")
+        return value
+
+    @field_validator("socket_url")
+    @classmethod
+    def _valid_place(cls, value: str) -> str:
+        if value and not re.fullmatch(r":[0-9]{1,5}", value, re.ASCII) and not _is_origin(value):
+            raise ValueError("must be empty, a port like :8002, or an origin like https://live.example")
         return value
 
     @field_validator("allowed_hosts")

@@ -6,8 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 import orjson
-from flask import Blueprint, Flask, Response, redirect, request
-from werkzeug.wrappers import Response as AnyResponse
+from flask import Blueprint, Flask, Response, request
 
 _ASSETS = str(
     files("flask_openapi3_swagger") / "templates" / "swagger"
@@ -93,10 +92,6 @@ def install(app: Flask, document: dict[str, Any]) -> None:
     @pages.get("/api/docs/start.js")
     def start() -> Response:
         return Response(_START, content_type="text/javascript")
-
-    @pages.get("/")
-    def root() -> AnyResponse:
-        return redirect("/api/docs")
 
     app.register_blueprint(pages)
 

@@ -1,0 +1,185 @@
+// The types of the messages and of the page's own objects, for `tsc --checkJs`. No browser loads this file.
+
+import type { Clock } from "./clock.js";
+import type { Formats } from "./formats.js";
+import type { Store } from "./store.js";
+import type { Stream } from "./stream.js";
+
+/** A contract of a chain, as in the event `chain_update`. Prices are per share, volatilities annualised. */
+export interface Row {
+  strike: number;
+  bid: number;
+  ask: number;
+  last: number;
+  bid_size: number;
+  ask_size: number;
+  volume: number;
+  open_interest: number;
+  open_interest_change: number;
+  buildup: string | null;
+  iv_bid: number | null;
+  iv: number | null;
+  iv_ask: number | null;
+  iv_reason: string | null;
+  delta: number | null;
+  gamma: number | null;
+  vega: number | null;
+  theta: number | null;
+  rho: number | null;
+}
+
+/** A chain: the event `chain_update`, and an element of `chains` in GET /api/data/chain/{product}. */
+export interface Chain {
+  mid: string;
+  feed: string;
+  product: string;
+  replay: number;
+  timestamp: string;
+  processed_at: string;
+  expiry: string;
+  expiry_ts: number;
+  exercise: string;
+  spot_price: number;
+  lot_size: number;
+  oi_unit: string;
+  years_to_expiry: number;
+  forward: number | null;
+  forward_reason: string | null;
+  discount: number | null;
+  discount_low: number | null;
+  discount_high: number | null;
+  pcr_oi: number | null;
+  pcr_volume: number | null;
+  atm_strike: number;
+  atm_straddle_price: number | null;
+  atm_iv: number | null;
+  expected_move: number | null;
+  max_pain_strike: number | null;
+  total_call_oi: number;
+  total_put_oi: number;
+  total_call_volume: number;
+  total_put_volume: number;
+  arbitrage: Record<string, number | null>;
+  arbitrage_reason: string | null;
+  strikes: number[];
+  calls: Row[];
+  puts: Row[];
+  truth: { forward: number; discount: number; iv: number[] } | null;
+}
+
+/** The event `underlying_update`. */
+export interface Tick {
+  product: string;
+  price: number;
+  timestamp: string;
+  processed_at: string;
+  feed: string;
+}
+
+/** GET /web/config.json. */
+export interface Config {
+  socket_url: string;
+  anonymous_read: boolean;
+  local: boolean;
+}
+
+/** What the URL says. Empty strings: not chosen. */
+export interface Route {
+  view: string;
+  product: string;
+  expiry: string;
+  options: Record<string, string>;
+}
+
+/** The product and the expiry that are shown: those of the URL, or the defaults. Empty: not known yet. */
+export interface Selection {
+  product: string;
+  expiry: string;
+}
+
+/** The state of the live connection; times in ms of performance.now(). */
+export interface Connection {
+  state: "connecting" | "live" | "waiting" | "refused";
+  since: number;
+  /** When the next attempt starts, in the state `waiting`. */
+  retryAt: number;
+  /** Why the last connection ended or was refused, in words. */
+  reason: string;
+  /** The gateway's code of the reason, such as `unauthorized`; empty if there is none. */
+  code: string;
+}
+
+/** The answer to a request that the page keeps: see Resources. */
+export interface Resource {
+  status: "loading" | "ready" | "error";
+  /** The decoded JSON, while `ready`; the previous answer while `loading` again. */
+  data: any;
+  error: Failure | null;
+}
+
+/** A failed request in words. */
+export interface Failure {
+  /** HTTP status; 0 if there was no answer. */
+  status: number;
+  code: string;
+  detail: string;
+  requestId: string;
+  /** When the page asks again, in ms of performance.now(); null if only after a change. */
+  retryAt: number | null;
+}
+
+/** The logged-in account; null fields without a login. */
+export interface Account {
+  email: string;
+  roles: string[];
+}
+
+/** The keys of the store that changed since the last call, `route` (URL or selection) and `clock` (each second). */
+export type Change = ReadonlySet<string>;
+
+/** What the shell gives to a view. */
+export interface Context {
+  store: Store;
+  clock: Clock;
+  formats: Formats;
+  /** What the URL says. */
+  route(): Route;
+  /** What is shown. */
+  selection(): Selection;
+  /** Change parts of the URL; options merge, an empty value removes an option. */
+  go(part: Partial<Route>): void;
+  /**
+   * The answer to a GET request, which the page sends at the first call. The store's key is the path. `maxAgeMs`:
+   * ask again if the answer is older; default: never.
+   */
+  load(path: string, maxAgeMs?: number): Resource;
+  /** Send JSON; resolves to the decoded answer, rejects with a Failure. */
+  post(path: string, body: unknown): Promise<any>;
+  /** What has arrived over the live connection. */
+  stream: Stream;
+  /** What the gateway says about itself. */
+  config(): Config;
+  /** The value of a colour token, such as `calls`, for a canvas. */
+  colour(token: string): string;
+}
+
+/** One view of the page: a folder below views/ whose view.js exports a View as default. */
+export interface View {
+  /** The rooms of the Socket.IO gateway that the view needs besides the product's own two, such as `feeds`. */
+  rooms?(selection: Selection): string[];
+  /** Draw into the empty element. */
+  mount(element: HTMLElement, context: Context): void;
+  /** At most ten times a second, in an animation frame. */
+  update(change: Change): void;
+  /** Remove listeners and timers; the shell removes the element. */
+  unmount(): void;
+}
+
+/** A line of views.js. */
+export interface ViewEntry {
+  name: string;
+  title: string;
+  /** What the view cannot do without: the page says in its place what is missing. */
+  needs: "chain" | "product" | "nothing";
+  load(): Promise<{ default: View }>;
+}

@@ -1,0 +1,39 @@
+// Says in words why a number is missing and what an enumerated field means (services/contracts).
+
+/** @type {Record<string, string>} */
+export const IV_REASONS = {
+  no_quote: "no bid or no ask",
+  zero_price: "the price is zero",
+  below_intrinsic: "the price is below intrinsic value",
+  above_max: "the price is above the highest possible one",
+  expired: "the contract has expired",
+  crossed: "the bid is above the ask",
+  wide_spread: "the spread is too wide: half of it is over 25 % of the mid",
+  info_lost: "too deep in the money: the price no longer depends on volatility",
+  no_forward: "there is no usable forward",
+  american_exercise: "American exercise: volatilities are computed for European contracts only",
+  no_convergence: "the computation did not converge",
+  bounds_unknown: "the price is outside its bounds at the estimated forward, but inside at another plausible one",
+};
+
+/** @type {Record<string, string>} */
+export const FORWARD_REASONS = {
+  too_few_pairs: "too few pairs of call and put near the money",
+  bad_fit: "calls and puts do not agree on a forward",
+  expired: "the contracts have expired",
+  discount_assumed: "The quotes do not determine the discount factor, so it is assumed to be 1.",
+};
+
+/** @type {Record<string, string>} */
+export const BUILDUPS = {
+  long_buildup: "Long build",
+  short_buildup: "Short build",
+  long_unwinding: "Long unwind",
+  short_covering: "Short cover",
+  neutral: "Neutral",
+};
+
+/** @param {Record<string, string>} words @param {string | null} reason */
+export function why(words, reason) {
+  return reason === null ? "unknown reason" : (words[reason] ?? reason);
+}
