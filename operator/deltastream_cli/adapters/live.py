@@ -18,7 +18,7 @@ Event = tuple[str, dict[str, Any]]
 
 
 def socket_url(gateway: Gateway, given: str | None) -> str:
-    """Return the URL of the Socket.IO gateway: the given one, the one that the gateway names, or port 8002."""
+    """Return the URL of the Socket.IO gateway: the given one, the one the gateway names, or port 8002."""
     if given:
         return given
     host = urlsplit(gateway.url)

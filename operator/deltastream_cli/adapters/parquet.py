@@ -17,7 +17,7 @@ def check() -> None:
 
 
 def convert(rows: Path, columns: tuple[tuple[str, str], ...], target: Path) -> None:
-    """Write the CSV file `rows`, whose first line has the names of `columns`, as the Parquet file `target`."""
+    """Write the CSV file `rows`, whose first line names `columns`, as the Parquet file `target`."""
     import pyarrow
     from pyarrow import csv, parquet
 

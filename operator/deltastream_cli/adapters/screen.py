@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from typing import Literal
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -100,7 +101,7 @@ def _drawn(report: Report, shown: Iterable[int], reasons: _Reasons) -> Table:
     return table
 
 
-def _justify(column: Column) -> str:  # type: ignore[name-defined]
+def _justify(column: Column) -> Literal["right", "left"]:
     return "right" if column.kind in _NUMBERS else "left"
 
 
