@@ -66,7 +66,8 @@ class Screen:
         return [table, *([Text(remark, style="dim")] if left_out else []), *reasons.legend()]
 
     def _fits(self, table: Table) -> bool:
-        return self.out.measure(table).minimum <= self.out.width
+        unbounded = self.out.options.update_width(10_000)
+        return self.out.measure(table, options=unbounded).maximum <= self.out.width
 
 
 class _Reasons:
@@ -117,5 +118,7 @@ def _facts(report: Report, width: int) -> Text:
 
 
 def _fact(report: Report, fact: Fact) -> str:
+    if fact.cell.value is None:
+        return f"{fact.title}: {fact.cell.reason or 'unknown'}"
     remark = f" ({fact.cell.reason})" if fact.cell.reason else ""
     return f"{fact.title} {report.text(fact.cell, fact.kind)}{remark}"

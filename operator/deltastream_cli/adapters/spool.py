@@ -1,6 +1,6 @@
 """The unfinished file of an export: rows that survive a kill, and the position behind them.
 
-`{file}.part` has the rows. `{file}.resume` says how many of its bytes are whole, and where the next page begins.
+`{file}.part` has the rows. `{file}.resume` has the number of its whole bytes and where the next page begins.
 A page is written and synced before the position. After a kill the next call cuts off the bytes behind the
 position and reads their page again. So no row is lost and none is written twice.
 """

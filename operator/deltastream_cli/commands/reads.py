@@ -27,9 +27,7 @@ def status(gateway: Gateway) -> Report:
                 "account",
                 Cell(session.email if session else None, None if session else "not logged in"),
             ),
-            Fact(
-                "products", "products", Cell(" ".join(products) or None, None if products else "no data yet")
-            ),
+            Fact("products", "products", Cell(products or None, None if products else "no data yet")),
         ],
         rows_key="checks",
         columns=[Column("name", "part"), Column("state", "state")],

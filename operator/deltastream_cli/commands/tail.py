@@ -69,7 +69,7 @@ def _lines(live: Live, screen: Screen, count: int | None) -> None:
 def _line(name: str, data: Mapping[str, Any]) -> str:
     said = f"{data['timestamp']} {data['product']}"
     if name == "underlying_update":
-        return f"{said} {figures.text(data['price'], 'price', figures.decimals([data['price']], 2))}"
+        return f"{said} {data['price']:.{figures.decimals([data['price']], 2)}f}"
     parts = (("forward", "price"), ("atm_iv", "percent"), ("pcr_oi", "ratio"), ("max_pain_strike", "price"))
     words = " ".join(f"{key}={figures.text(data[key], kind, 2).replace(',', '')}" for key, kind in parts)
     return f"{said} {data['expiry']} {words}"

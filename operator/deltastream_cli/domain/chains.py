@@ -11,11 +11,11 @@ from deltastream_cli.domain.reports import Cell, Column, Fact, Report
 _SIDES = (("call", "calls"), ("put", "puts"))
 _FIELDS: tuple[tuple[str, str, Any, int], ...] = (  # from the outside to the strike
     ("open_interest", "OI", "count", 1),
-    ("volume", "volume", "count", 3),
+    ("volume", "volume", "count", 4),
     ("delta", "delta", "number", 2),
-    ("iv", "IV %", "percent", 0),
-    ("bid", "bid", "price", 1),
-    ("ask", "ask", "price", 1),
+    ("iv", "IV%", "percent", 0),
+    ("bid", "bid", "price", 3),
+    ("ask", "ask", "price", 3),
     ("last", "last", "price", 0),
 )
 
@@ -28,7 +28,7 @@ def chain(found: Mapping[str, Any], *, strikes: int) -> Report:
     marked = [at for at, number in enumerate(kept) if found["strikes"][number] == found["atm_strike"]]
     left_out = len(found["strikes"]) - len(kept)
     return Report(
-        title=f"{found['product']}  expiry {found['expiry']}",
+        title="",
         facts=_facts(found),
         rows_key="strikes",
         columns=_columns(),
@@ -71,8 +71,8 @@ def _facts(found: Mapping[str, Any]) -> list[Fact]:
 
 
 def _columns() -> list[Column]:
-    calls = [Column(f"call_{key}", title, kind, drop) for key, title, kind, drop in _FIELDS]
-    puts = [Column(f"put_{key}", title, kind, drop) for key, title, kind, drop in reversed(_FIELDS)]
+    calls = [Column(f"call_{key}", f"C {title}", kind, drop) for key, title, kind, drop in _FIELDS]
+    puts = [Column(f"put_{key}", f"P {title}", kind, drop) for key, title, kind, drop in reversed(_FIELDS)]
     return [*calls, Column("strike", "strike", "strike"), *puts]
 
 

@@ -50,7 +50,7 @@ def _row(feed: Mapping[str, Any]) -> list[Cell]:
         state,
         Cell(feed["mode"], None if feed["mode"] else unreadable),
         Cell(feed["source"], None if feed["source"] else unreadable),
-        Cell(" ".join(feed["products"])),
+        Cell(feed["products"]),
         _replicas(feed["generator"]),
         _replicas(feed["enricher"]),
         *load,

@@ -36,10 +36,12 @@ def decimals(prices: Iterable[float | None], least: int) -> int:
     return min(6, max([least, *(-each for each in exponents if isinstance(each, int))]))
 
 
-def text(value: str | int | float | bool | None, kind: str, places: int) -> str:
+def text(value: str | int | float | bool | list[str] | None, kind: str, places: int) -> str:
     """Return `value` as text for a column of this kind; None is `-`."""
     if value is None:
         return MISSING
+    if isinstance(value, list):
+        return " ".join(value)
     if isinstance(value, str | bool):
         return str(value)
     match kind:

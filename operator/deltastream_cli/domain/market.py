@@ -46,7 +46,7 @@ class Market:
     def report(self, at: float) -> Report:
         """Return the state at a time, with the age of every number."""
         chains = [self._chains[expiry] for expiry in sorted(self._chains)]
-        prices = [chain[key] for chain, _ in chains for key in ("spot_price", "atm_straddle_price")]
+        prices = [chain["spot_price"] for chain, _ in chains]
         strikes = [chain["max_pain_strike"] for chain, _ in chains]
         age = Cell(None, "no tick yet") if self._tick_at is None else Cell(round(at - self._tick_at, 1))
         return Report(
@@ -59,7 +59,7 @@ class Market:
             ],
             columns=_COLUMNS,
             rows=[_row(chain, at - then) for chain, then in chains],
-            decimals=min(2, figures.decimals(prices, 2)),
+            decimals=figures.decimals(prices, 2),
             strike_decimals=figures.decimals(strikes, 0),
         )
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 class Position:
     """The place behind the last row that is written: the gateway's cursor within one series.
 
-    Quotes have one series for each contract, in ascending order; other kinds have one series. `ended`: nothing
-    follows in this series. `done`: no series follows. `last` is the last row's time.
+    Quotes have one series for each contract, in ascending order; other kinds have one series. `ended`: this
+    series has no more rows. `done`: no series follows. `last` is the last row's time.
     """
 
     series: str = ""

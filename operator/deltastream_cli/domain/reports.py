@@ -9,7 +9,7 @@ from typing import Any, Literal
 from deltastream_cli.domain import figures
 
 Kind = Literal["text", "count", "price", "strike", "percent", "ratio", "number", "seconds"]
-Value = str | int | float | bool | None
+Value = str | int | float | bool | list[str] | None
 
 
 @dataclass(frozen=True)
