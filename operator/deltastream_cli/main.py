@@ -21,7 +21,6 @@ from deltastream_cli.adapters.screen import Screen
 from deltastream_cli.commands import export as exporting
 from deltastream_cli.commands import login as logging_in
 from deltastream_cli.commands import reads
-from deltastream_cli.commands import tail as following
 from deltastream_cli.domain.reports import Report
 
 CODES = """Exit codes: 0 done; 1 failed; 2 wrong arguments; 3 refused, a login or a right is missing;
@@ -141,6 +140,8 @@ def tail(
 ) -> None:
     """Follow a product live: a table in a terminal, one line per event elsewhere. Ctrl-C ends."""
     with _ends(output) as screen:
+        from deltastream_cli.commands import tail as following  # its Socket.IO client takes long to load
+
         following.tail(context.obj.gateway(), screen, product, url=socket_url, count=count)
 
 

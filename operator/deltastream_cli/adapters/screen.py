@@ -13,6 +13,8 @@ from rich.text import Text
 
 from deltastream_cli.domain.reports import Column, Fact, Report
 
+_UNBOUNDED = 10_000  # without a terminal no column is left out or cut
+_FACTS_WIDTH = 100
 _NUMBERS = frozenset({"count", "price", "strike", "percent", "ratio", "number", "seconds"})
 
 
@@ -24,7 +26,8 @@ class Screen:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+        width = None if sys.stdout.isatty() else _UNBOUNDED
+        self.out = Console(highlight=False, width=width)
         self.err = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def show(self, report: Report) -> None:
@@ -49,7 +52,7 @@ class Screen:
     def rendered(self, report: Report) -> RenderableType:
         """Return a report for rich: facts, table and notes."""
         parts: list[RenderableType] = [Text(report.title, style="bold")] if report.title else []
-        parts += [_facts(report, self.out.width)] if report.facts else []
+        parts += [_facts(report, min(self.out.width, _FACTS_WIDTH))] if report.facts else []
         if report.columns:
             parts += self._table(report)
         return Group(*parts, *(Text(note) for note in report.notes))
@@ -66,7 +69,7 @@ class Screen:
         return [table, *([Text(remark, style="dim")] if left_out else []), *reasons.legend()]
 
     def _fits(self, table: Table) -> bool:
-        unbounded = self.out.options.update_width(10_000)
+        unbounded = self.out.options.update_width(_UNBOUNDED)
         return self.out.measure(table, options=unbounded).maximum <= self.out.width
 
 
