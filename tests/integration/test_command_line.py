@@ -33,14 +33,17 @@ COLLECTIONS = {"ticks": "underlying_ticks", "quotes": "option_quotes", "bars": "
 Run = Callable[..., Result]
 
 
-@pytest.fixture
-def environment(system: LocalSystem, tmp_path: Path) -> dict[str, str]:
-    """The environment of a user of this system, with an own folder for tokens."""
-    return {
+@pytest.fixture(scope="module")
+def environment(system: LocalSystem, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a user who is logged in, so that his reads have their own rate limit."""
+    made = {
         "DELTASTREAM_URL": system.url(""),
         "DELTASTREAM_SOCKET_URL": system.url("", "SOCKET_GATEWAY"),
-        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "XDG_CONFIG_HOME": str(tmp_path_factory.mktemp("config")),
     }
+    arguments = ["login", "--register", "--email", "reader@example.com", "--password-stdin"]
+    assert CliRunner().invoke(app, arguments, env=made, input="a-long-password\n").exit_code == 0
+    return made
 
 
 @pytest.fixture
@@ -70,18 +73,20 @@ def lines(file: Path) -> list[list[str]]:
         return list(csv.reader(opened))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def until(system: LocalSystem) -> str:
     """A time before the newest stored data of SPY, so that a range up to it does not change."""
-    newest = datetime.fromisoformat(system.get("/api/data/underlying/SPY?limit=1")["ticks"][0]["timestamp"])
-    wait_until(
-        lambda: (
-            newest + timedelta(seconds=12)
-            < datetime.fromisoformat(system.get("/api/data/underlying/SPY?limit=1")["ticks"][0]["timestamp"])
-        ),
-        "newer data are stored",
-    )
-    return newest.isoformat()
+    with system.database() as database:
+
+        def newest() -> datetime:
+            tick = database.underlying_ticks.find_one({"product": "SPY"}, sort=[("ts", -1)])
+            assert tick is not None
+            moment: datetime = tick["timestamp"]
+            return moment
+
+        end = newest()
+        wait_until(lambda: newest() > end + timedelta(seconds=8), "newer data are stored")
+    return end.isoformat()
 
 
 def test_status_names_every_part_and_product(run: Run, system: LocalSystem) -> None:
@@ -253,7 +258,7 @@ def test_an_export_of_chains_has_a_row_for_each_contract(
 def test_an_export_that_is_killed_continues_to_the_same_file(
     run: Run, environment: dict[str, str], tmp_path: Path, until: str
 ) -> None:
-    """kill -9 in the middle loses and repeats nothing, also if half of a page was written after the position."""
+    """kill -9 loses and repeats nothing, also if half of a page was written behind the position."""
     arguments = ("export", "SPY", "--kind", "quotes", "--to", until)
     report(run, *arguments, "--output-file", "whole.csv")
     killed = start(environment, *arguments, "-f", "killed.csv", folder=tmp_path)
@@ -285,12 +290,12 @@ def test_an_export_that_is_killed_continues_to_the_same_file(
 def test_a_parquet_file_has_the_same_rows(run: Run, tmp_path: Path, until: str) -> None:
     """Numbers are numbers, times are times, and a missing value is null."""
     for form in ("csv", "parquet"):
-        report(run, "export", "SPY", "--kind", "quotes", "--to", until, "--format", form)
-    table = pyarrow.parquet.read_table(tmp_path / "SPY-quotes.parquet")
-    written = lines(tmp_path / "SPY-quotes.csv")
+        report(run, "export", "SPY", "--kind", "chains", "--to", until, "--format", form)
+    table = pyarrow.parquet.read_table(tmp_path / "SPY-chains.parquet")
+    written = lines(tmp_path / "SPY-chains.csv")
     assert table.column_names == written[0]
     assert [[text(value) for value in row.values()] for row in table.to_pylist()] == written[1:]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["SPY-quotes.csv", "SPY-quotes.parquet"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["SPY-chains.csv", "SPY-chains.parquet"]
 
 
 @pytest.fixture
@@ -326,8 +331,15 @@ def test_memory_does_not_grow_with_the_export(
     assert peaks["MANY"] <= 1.1 * peaks["FEW"], peaks
 
 
-def test_a_login_makes_later_commands_those_of_the_account(run: Run, tmp_path: Path) -> None:
+def test_a_login_makes_later_commands_those_of_the_account(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
     """A real session of auth is stored, used and refreshed."""
+    own = environment | {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+
+    def run(*arguments: str, **options: Any) -> Result:
+        return CliRunner().invoke(app, arguments, env=own, **options)
+
     log_in = ("login", "--email", "desk@example.com", "--password-stdin")
     assert run(*log_in, input="a-long-password\n").exit_code == 3
     assert run(*log_in, "--register", input="a-long-password\n").exit_code == 0
