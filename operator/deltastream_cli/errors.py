@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-OK, INTERRUPTED = 0, 130
+INTERRUPTED = 130
 
 
 class CommandError(Exception):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -170,7 +170,11 @@ def export(
         target = file or Path(f"{product.replace('/', '_')}-{kind.value}.{format.value}")
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         gateway = context.obj.gateway()
-        _finish(screen, exporting.export(gateway, screen, wanted, target, now=now, sleep=exporting.wait))
+        try:
+            _finish(screen, exporting.export(gateway, screen, wanted, target, now=now, sleep=time.sleep))
+        except KeyboardInterrupt:
+            screen.note("interrupted: the same command continues")
+            raise
 
 
 @app.command()
@@ -211,9 +215,5 @@ def _ends(output: Output) -> Iterator[Screen]:
 
 
 def run() -> None:
-    """Run the command line. A reader that closes the pipe, such as `head`, ends it without a message."""
-    try:
-        app(prog_name="deltastream")
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(errors.OK)
+    """Run the command line. typer ends it with code 1 if a reader such as `head` closes the pipe."""
+    app(prog_name="deltastream")

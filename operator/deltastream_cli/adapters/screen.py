@@ -58,9 +58,9 @@ class Screen:
         return Group(*parts, *(Text(note) for note in report.notes))
 
     def _table(self, report: Report) -> list[RenderableType]:
-        reasons = _Reasons()
         for at in sorted({column.drop for column in report.columns} | {0}, reverse=True):
             shown = [number for number, column in enumerate(report.columns) if column.drop <= at]
+            reasons = _Reasons()
             table = _drawn(report, shown, reasons)
             if not self.out.is_terminal or at == 0 or self._fits(table):
                 break

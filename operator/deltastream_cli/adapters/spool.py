@@ -35,6 +35,9 @@ class Spool:
     """An open unfinished file. Use `opened`."""
 
     def __init__(self, part: io.BufferedRandom, resume: Path, saved: Saved | None) -> None:
+        whole = part.seek(0, os.SEEK_END)
+        if saved is not None and saved.size > whole:
+            saved = None  # the rows of this position are gone: start anew
         self._part, self._resume, self.saved = part, resume, saved
         part.truncate(saved.size if saved else 0)
         part.seek(0, os.SEEK_END)

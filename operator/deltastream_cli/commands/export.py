@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,13 +55,13 @@ def export(
         parquet.check()
     kind = KINDS[wanted.kind]
     request = wanted.request(gateway.url, now)
+    _known(gateway, wanted.product)
     with spool.opened(file) as unfinished, _bar(screen) as bar:
         position = Position()
         if unfinished.saved is not None:
             request, position = _continued(unfinished.saved, request, wanted, file), unfinished.saved.position
             screen.note(f"continues after {position.rows:,} rows")
         else:
-            _known(gateway, wanted.product)
             unfinished.append([[name for name, _ in kind.columns]], request, position)
         task = bar.add_task(f"{wanted.product} {wanted.kind}", total=None, rows="")
         pages = _pages(gateway, request, kind, position, screen, sleep)
@@ -192,6 +191,3 @@ def _time(option: str, given: str) -> str:
         raise UsageError(
             f"{option} {given}: must be a time such as 2024-06-21 or 2024-06-21T09:15:00Z"
         ) from None
-
-
-wait = time.sleep

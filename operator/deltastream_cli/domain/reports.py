@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from deltastream_cli.domain import figures
@@ -53,7 +53,7 @@ class Report:
     marked: int | None = None
     decimals: int = 2
     strike_decimals: int = 0
-    code: int = field(default=0)
+    code: int = 0
 
     def text(self, cell: Cell, kind: Kind) -> str:
         """Return a value as text; a missing one is `-`."""
