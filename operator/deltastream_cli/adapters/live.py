@@ -85,7 +85,7 @@ def connected(url: str, token: Callable[[], str | None], product: str) -> Iterat
             url,
             auth=lambda: {"token": found} if (found := token()) else {},
             transports=["websocket"],
-            wait_timeout=5,
+            wait_timeout=15,
         )
     except socketio.exceptions.ConnectionError:
         raise _refused(url, refusals) from None
