@@ -150,7 +150,16 @@ class Terminal:
         self._mine, its = pty.openpty()
         ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
         shown = {**environment, "TERM": "xterm", "NO_COLOR": "1"}
-        self.process = start(shown, *arguments, folder=folder, stdin=its, stdout=its, stderr=its)
+        self.process = start(
+            shown,
+            *arguments,
+            folder=folder,
+            stdin=its,
+            stdout=its,
+            stderr=its,
+            # A test run in the background of a shell ignores SIGINT, and its children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         os.close(its)
         self.text = ""
 
