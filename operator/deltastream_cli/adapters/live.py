@@ -39,10 +39,16 @@ class Live:
         self._events: queue.Queue[Event] = queue.Queue(maxsize=1000)
 
     def put(self, name: str, data: Any) -> None:
-        """Queue an event, in place of the oldest one if the queue is full."""
+        """Queue an event, in place of the oldest one if the queue is full.
+
+        Right after the connection the gateway also sends ticks of other products; they are left out.
+        """
+        found = data if isinstance(data, dict) else {}
+        if found.get("product", self._product) != self._product:
+            return
         while True:
             try:
-                return self._events.put_nowait((name, data if isinstance(data, dict) else {}))
+                return self._events.put_nowait((name, found))
             except queue.Full:
                 self._events.get_nowait()
 

@@ -10,6 +10,7 @@ import pytest
 from tests.support.contracts import example
 from typer.testing import Result
 
+from deltastream_cli.adapters.live import Live
 from deltastream_cli.domain import chains, market
 
 Run = Callable[..., Result]
@@ -135,3 +136,14 @@ def test_the_live_table_shows_the_age_of_every_number() -> None:
     found = report.as_json()
     assert (found["age_seconds"], found["rows"][0]["age_seconds"]) == (11.0, 10.0)
     assert (found["spot_price"], found["rows"][0]["forward"]) == (23501.1, 23465.65)
+
+
+def test_ticks_of_other_products_are_left_out() -> None:
+    """The gateway sends ticks of all products until the client has left the room `general`."""
+    live = Live("NIFTY")
+    live.put("underlying_update", {"product": "SPY"})
+    live.put("underlying_update", {"product": "NIFTY"})
+    live.put("disconnected", {})
+    assert live.next(0) == ("underlying_update", {"product": "NIFTY"})
+    assert live.next(0) == ("disconnected", {})
+    assert live.next(0) is None
