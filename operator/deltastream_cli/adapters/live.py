@@ -48,9 +48,11 @@ class Live:
             return
         while True:
             try:
-                return self._events.put_nowait((name, found))
+                self._events.put_nowait((name, found))
             except queue.Full:
                 self._events.get_nowait()
+            else:
+                return
 
     def next(self, timeout_s: float) -> Event | None:
         """Return the next event, or None after the timeout."""
