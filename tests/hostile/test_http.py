@@ -111,14 +111,15 @@ def test_other_clients_are_served_during_an_attack(stages: list[Stage], attack: 
             done.result()
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_flood_of_connections_makes_room_for_others(running: Running, name: str) -> None:
-    """One address may have at most 128 connections. The server closes the longest idle one first."""
+def test_a_flood_of_connections_makes_room_for_others(running: Running, name: str, host: str) -> None:
+    """An IPv4 address or IPv6 /64 may have at most 128 connections. The longest idle one is closed first."""
     port, process = running[name].port, worker(running[name])
-    quiet = witness(port, "/livez")
+    quiet = witness(port, "/livez", host=host)
     before = process.num_fds(), process.memory_full_info().uss
-    with held(port, b"GET / HTTP/1.1\r\nX: " + b"x" * 4000, 400):
-        assert witness(port, "/livez") < RATIO * quiet
+    with held(port, b"GET / HTTP/1.1\r\nX: " + b"x" * 4000, 400, host):
+        assert witness(port, "/livez", host=host) < RATIO * quiet
         assert process.num_fds() <= before[0] + 130
     wait_until(lambda: process.num_fds() <= before[0], "the connections are closed")
     assert process.memory_full_info().uss < before[1] + (16 << 20)

@@ -49,6 +49,11 @@ class Settings(BaseModel):
     ready_urls: dict[str, HttpUrl] = Field({}, description="Further URLs that /readyz checks.")
     upstream_max_bytes: int = Field(16 << 20, ge=1024, description="Largest upstream response.")
 
+    @property
+    def cors_hosts(self) -> list[str]:
+        """The host names of `cors_origins`: a page's origin may be a proxy in front of this service."""
+        return [name for origin in self.cors_origins if (name := urlsplit(origin).hostname)]
+
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, value: SecretStr) -> SecretStr:

@@ -81,6 +81,8 @@ def test_a_path_value_is_percent_encoded_for_the_upstream(gateway: Any, client: 
         ("/api/data/underlying/NIFTY?start=yesterday", "start"),
         ("/api/data/underlying/NIFTY?start=0001-01-01T00:00:00%2B10:00", "start"),
         ("/api/data/underlying/NIFTY?limt=5", "limt"),
+        ("/api/data/underlying/NIFTY?limit=5&limit=1000", "limit"),
+        ("/api/analytics/ohlc/NIFTY?window=&window=15", "window"),
         ("/api/data/quote/NIFTY", "symbol"),
         ("/api/data/chain/NIFTY?expiry=2024-02-30", "expiry"),
         ("/api/data/chain/NIFTY?cursor=1", "cursor"),

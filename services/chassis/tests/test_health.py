@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -134,6 +136,40 @@ def test_a_malformed_request_is_refused_and_not_quoted(serve: Serve) -> None:
     assert b'"code": "bad_input"' in answer
     assert b"nosniff" in answer
     assert b"hunter2" not in answer
+
+
+def test_the_head_of_a_request_is_bounded(serve: Serve) -> None:
+    """A request with megabytes of headers gets no answer: each of 32 connections could hold as many."""
+    request = b"GET /livez HTTP/1.1\r\n" + (b"X: " + b"x" * 60_000 + b"\r\n") * 50 + b"\r\n"
+    answer = b""
+    with (
+        socket.create_connection(("127.0.0.1", int(serve())), timeout=30) as peer,
+        contextlib.suppress(OSError),  # the server closes the connection before it has read everything
+    ):
+        peer.sendall(request)
+        answer = peer.recv(4096)
+    assert answer == b""
+
+
+def test_single_bytes_do_not_extend_the_deadline_of_a_head(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole head has one deadline."""
+    monkeypatch.setattr(health, "_HEAD_S", 0.2)
+    with socket.create_connection(("127.0.0.1", int(serve())), timeout=30) as peer:
+        ended = threading.Event()
+        reader = threading.Thread(target=lambda: (_until_end(peer), ended.set()))
+        reader.start()
+        while not ended.wait(0.05):
+            with contextlib.suppress(OSError):
+                peer.sendall(b"a")
+        reader.join()
+
+
+def _until_end(peer: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while peer.recv(4096):
+            pass
 
 
 def test_idle_connections_do_not_block_a_probe(serve: Serve) -> None:

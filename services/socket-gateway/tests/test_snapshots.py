@@ -12,6 +12,8 @@ from tests.support.contracts import example, validator
 from socket_gateway import events
 from socket_gateway.hub import Hub
 from socket_gateway.outbox import Frame, Kind
+from socket_gateway.relay import Relay
+from socket_gateway.requests import Target
 
 
 class Listener:
@@ -114,6 +116,39 @@ def test_an_event_sent_before_the_join_does_not_suppress_the_snapshot() -> None:
     hub.join(member, "product:NIFTY")
     hub.snapshot(tick(5), "product:NIFTY", hub.mark(), [member])
     assert [frame.kind for frame in member.frames] == [Kind.SNAPSHOT]
+
+
+class CountedCache:
+    """A cache with one tick that counts its reads."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+
+    def tick(self, _product: str) -> list[events.Event]:
+        self.reads += 1
+        return [tick(5)]
+
+    def chains(self, _product: str) -> list[events.Event]:
+        return []
+
+
+def test_clients_share_a_snapshot_until_the_room_has_a_newer_event() -> None:
+    """Each client gets the same bytes, without another read: floods of subscriptions take no memory."""
+    hub, cache = Hub(), CountedCache()
+    relay = Relay(hub, cache, lambda: True)  # type: ignore[arg-type]
+    members = [Listener() for _ in range(50)]
+    for member in members:
+        hub.join(member, "product:NIFTY")
+        relay.snapshot(member, Target("product", "NIFTY"))
+    assert cache.reads == 1
+    assert len({id(frame) for member in members for frame in member.frames}) == 1
+    hub.publish(tick(6))
+    relay.snapshot(members[0], Target("product", "NIFTY"))
+    assert cache.reads == 2
+    assert members[0].frames[-1].seq == 1
+    relay.recover()  # after a lost connection nobody knows whether the room had a newer event
+    relay.snapshot(members[0], Target("product", "NIFTY"))
+    assert cache.reads > 2
 
 
 def test_without_redis_a_client_is_subscribed_without_a_snapshot(

@@ -84,6 +84,25 @@ def test_a_body_that_is_not_a_message_is_refused_with_a_reason(raw: bytes, reaso
     assert refusal(raw).reason == reason
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_a_member_given_twice_is_refused(name: str) -> None:
+    """JSON parsers differ in which of two equal members they use."""
+    good = example(name)
+    for member, value in good.items():
+        twice = body(good)[:-1] + b", " + json.dumps({member: value})[1:].encode()
+        error = refusal(twice)
+        assert (error.reason, error.detail) == ("inconsistent", f"$.{member}: given twice"), member
+
+
+def test_a_truth_may_omit_its_drift_but_not_repeat_a_member() -> None:
+    """`drift` is the only optional member."""
+    good = example("market-underlying")
+    for truth in ({"volatility": 0.2}, {"volatility": 0.2, "drift": 0.1}):
+        assert read(body({**good, "truth": truth}), feed="nifty-replay", arrived_ms=ARRIVED_MS)
+        twice = body({**good, "truth": truth}).replace(b'"volatility"', b'"volatility": 0.3, "volatility"')
+        assert refusal(twice).detail == "$.volatility: given twice"
+
+
 @pytest.mark.parametrize("column", messages.Legs.__struct_fields__)
 def test_a_chain_with_a_short_column_is_refused(column: str) -> None:
     """Every column has one value per strike."""
