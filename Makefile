@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := .venv-run
+CLI := .venv-cli
 SERVICES := $(wildcard services/*/requirements.txt)
 RUN_LOCKS := $(SERVICES) operator/requirements.txt requirements/stores.txt
 export DELTASTREAM_HOME ?= $(CURDIR)/.local
@@ -34,11 +35,26 @@ $(RUN)/.stamp: $(BIN)/uv $(RUN_LOCKS)
 	@$(BIN)/uv pip sync --quiet --python $(RUN)/bin/python --require-hashes $(RUN_LOCKS)
 	@touch $@
 
-$(VENV)/.stamp: $(BIN)/uv $(RUN)/.stamp $(RUN_LOCKS) requirements/dev.txt
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(RUN_LOCKS) requirements/dev.txt
+CLI_LOCKS = requirements/cli.txt $(if $(wildcard $(CLI)/.parquet),requirements/parquet.txt)
+$(CLI)/.stamp: $(BIN)/uv requirements/cli.txt requirements/parquet.txt
+	@test -x $(CLI)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(CLI)
+	@$(BIN)/uv pip sync --quiet --python $(CLI)/bin/python --require-hashes $(CLI_LOCKS)
 	@touch $@
 
-build: $(VENV)/.stamp ## create the environments: .venv-run for the services, .venv for development
+DEV_LOCKS := requirements/cli.txt requirements/parquet.txt requirements/dev.txt
+$(VENV)/.stamp: $(BIN)/uv $(RUN)/.stamp $(CLI)/.stamp $(DEV_LOCKS)
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(RUN_LOCKS) $(DEV_LOCKS)
+	@touch $@
+
+build: $(VENV)/.stamp ## create the environments: for the services, for bin/deltastream, and for development
+
+.PHONY: cli
+cli: $(CLI)/.stamp ## create only the environment of the command line bin/deltastream
+
+.PHONY: parquet
+parquet: $(CLI)/.stamp ## add pyarrow (165 MB) to that environment, for `deltastream export --format parquet`
+	@touch $(CLI)/.parquet
+	@$(BIN)/uv pip sync --quiet --python $(CLI)/bin/python --require-hashes requirements/cli.txt requirements/parquet.txt
 
 lock: build ## recompile every requirements.txt against constraints.txt
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/lock.sh
@@ -52,10 +68,11 @@ MYPYPATH := operator:services/chassis:$(subst $() ,:,$(patsubst %/,%,$(dir $(SER
 lint: build ## ruff, mypy --strict, import-linter, yamllint, and tsc for the web page (needs Node.js)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	MYPYPATH=$(MYPYPATH) $(BIN)/mypy -p deltastream_operator $(addprefix -p ,$(PACKAGES))
+	MYPYPATH=$(MYPYPATH) $(BIN)/mypy -p deltastream_operator -p deltastream_cli $(addprefix -p ,$(PACKAGES))
 	MYPYPATH=.:$(MYPYPATH) $(BIN)/mypy -p devcluster -p scripts
 	PYTHONPATH=$(MYPYPATH) $(BIN)/lint-imports --no-cache .importlinter | tail -n 5
 	PYTHONPATH=operator $(BIN)/lint-imports --no-cache operator/.importlinter | tail -n 4
+	PYTHONPATH=operator $(BIN)/lint-imports --no-cache operator/deltastream_cli/.importlinter | tail -n 4
 	$(BIN)/yamllint --strict .
 	scripts/lint_web.sh
 
@@ -68,7 +85,7 @@ docs: build ## build the documentation site into site/; it reads and works offli
 	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=.:$(MYPYPATH) $(BIN)/python -m mkdocs build --strict --quiet --site-dir "$(or $(SITE),site)"
 
 clean: ## remove the environment, caches and local state
-	rm -rf $(VENV) $(RUN) $(DELTASTREAM_HOME) .pytest_cache .mypy_cache .ruff_cache .hypothesis site
+	rm -rf $(VENV) $(RUN) $(CLI) $(DELTASTREAM_HOME) .pytest_cache .mypy_cache .ruff_cache .hypothesis site
 
 .PHONY: images
 images: build ## build the nine images; without docker or podman also the stores' images, into one archive

@@ -65,7 +65,10 @@ class Tick(Open):
 class Ticks(Open):
     product: str = documented(description="Product symbol.", example="NIFTY")
     count: int = documented(description="Length of `ticks`.", example=1)
-    ticks: list[Tick] = documented(description="Newest first.")
+    ticks: list[Tick] = documented(description="Newest first, unless order=oldest.")
+    next: str | None = documented(
+        None, description="With order=oldest: the cursor of the next page; null behind the last."
+    )
 
 
 class Chain(Open):
@@ -91,12 +94,20 @@ class Chain(Open):
 class Chains(Open):
     product: str = documented(description="Product symbol.", example="NIFTY")
     count: int = documented(description="Length of `chains`.", example=1)
-    chains: list[Chain] = documented(description="Newest first.")
+    chains: list[Chain] = documented(description="Newest first, unless order=oldest.")
+    next: str | None = documented(
+        None, description="With order=oldest: the cursor of the next page; null behind the last."
+    )
 
 
 class Expiries(Open):
     product: str = documented(description="Product symbol.", example="NIFTY")
     expiries: list[str] = documented(description="Expiry dates, ascending.", example=["2024-06-27"])
+
+
+class Contracts(Open):
+    product: str = documented(description="Product symbol.", example="NIFTY")
+    contracts: list[str] = documented(description="Contract symbols, ascending.")
 
 
 class Quote(Open):
@@ -115,7 +126,10 @@ class Quote(Open):
 class Quotes(Open):
     symbol: str = documented(description="Contract symbol.", example="NIFTY20240627C23500")
     count: int = documented(description="Length of `quotes`.", example=1)
-    quotes: list[Quote] = documented(description="Newest first.")
+    quotes: list[Quote] = documented(description="Newest first, unless order=oldest.")
+    next: str | None = documented(
+        None, description="With order=oldest: the cursor of the next page; null behind the last."
+    )
 
 
 class Pcr(Open):
@@ -161,6 +175,12 @@ class OiBuildup(Open):
     spot_price: float | None = documented(None, description="Price of the underlying, per share.")
     call_buildup: dict[str, Any] = documented(description="Call open interest: itm, atm, otm; in oi_unit.")
     put_buildup: dict[str, Any] = documented(description="Put open interest: itm, atm, otm; in oi_unit.")
+
+
+class Bars(Open):
+    product: str = documented(description="Product symbol.", example="NIFTY")
+    window_minutes: int = documented(description="Length of a bar, in minutes.", example=5)
+    bars: list[dict[str, Any]] = documented(description="Newest first, unless order=oldest.")
 
 
 class Ohlc(Open):

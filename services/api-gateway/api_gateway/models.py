@@ -124,7 +124,7 @@ class NoQuery(Query):
 def _limit(default: int, what: str) -> Any:
     return documented(
         default,
-        description=f"Maximum number of {what}, newest first: 1 to 1000; other values are clamped.",
+        description=f"Maximum number of {what}: 1 to 1000; other values are clamped.",
         example=5,
     )
 
@@ -137,19 +137,36 @@ def _bound(what: str) -> Any:
     )
 
 
-class TicksQuery(Query):
+class _Range(Query):
     start: Time | None = _bound("Earliest event time, inclusive")
     end: Time | None = _bound("Latest event time, inclusive")
+    order: Literal["newest", "oldest"] = documented("newest", description="Which come first.")
+
+
+class _Pages(_Range):
+    cursor: str | None = documented(
+        None,
+        pattern=r"^[0-9]{1,19}-[0-9a-f]{24}$",
+        description="`next` of the page before, with order=oldest and the same other parameters.",
+    )
+
+
+class TicksQuery(_Pages):
     limit: int = _limit(100, "ticks")
 
 
-class ChainsQuery(Query):
+class ChainsQuery(_Pages):
     expiry: Expiry | None = documented(None, description="Only this expiry (YYYY-MM-DD); all if absent.")
     limit: int = _limit(10, "chains")
 
 
-class QuotesQuery(Query):
+class QuotesQuery(_Pages):
     limit: int = _limit(100, "quotes")
+
+
+class BarsQuery(_Range):
+    window: Literal["1", "5", "15", "60"] = documented("5", description="Length of a bar, in minutes.")
+    limit: int = _limit(100, "bars")
 
 
 class PcrQuery(Query):

@@ -123,6 +123,18 @@ def expiries(path: models.ProductPath, query: models.NoQuery) -> Response:
     return proxy().read(proxy().storage, "/expiries/{}", path.product, query)
 
 
+@data.get("/contracts/<product>", responses={200: answers.Contracts})
+def contracts(path: models.ProductPath, query: models.NoQuery) -> Response:
+    """List the contracts with stored quotes."""
+    return proxy().read(proxy().storage, "/contracts/{}", path.product, query)
+
+
+@data.get("/bars/<product>", responses={200: answers.Bars})
+def bars(path: models.ProductPath, query: models.BarsQuery) -> Response:
+    """Get stored OHLC bars of an underlying, also of past sessions."""
+    return proxy().read(proxy().storage, "/ohlc/{}", path.product, query)
+
+
 @data.get("/quote/<symbol>", responses={200: answers.Quotes})
 def quote(path: models.SymbolPath, query: models.QuotesQuery) -> Response:
     """Get quotes of one contract."""

@@ -156,7 +156,9 @@ def _storage_answers() -> dict[str, Any]:
         ),
         "/underlying/M%26M": answer(200, {"product": "M&M", "count": 0, "ticks": []}),
         "/option/chain/NIFTY": answer(200, {"product": "NIFTY", "count": 1, "chains": [chain]}),
+        "/contracts/NIFTY": answer(200, {"product": "NIFTY", "contracts": ["NIFTY20240627C23500"]}),
         "/expiries/NIFTY": answer(200, {"product": "NIFTY", "expiries": ["2024-06-27"]}),
+        "/ohlc/NIFTY": answer(200, {"product": "NIFTY", "window_minutes": 5, "bars": []}),
         f"/option/quote/{symbol}": answer(
             200, {"symbol": symbol, "count": 1, "quotes": [_stored("option_quotes")]}
         ),

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+CURSOR = "1718963999000000000-5f2c1d0e9a8b7c6d5e4f3a2b"
 ROUTES = [
     ("/api/data/products", "storage", "/products"),
     ("/api/data/underlying/NIFTY", "storage", "/underlying/NIFTY"),
     ("/api/data/chain/NIFTY", "storage", "/option/chain/NIFTY"),
     ("/api/data/expiries/NIFTY", "storage", "/expiries/NIFTY"),
+    ("/api/data/contracts/NIFTY", "storage", "/contracts/NIFTY"),
+    ("/api/data/bars/NIFTY?window=15", "storage", "/ohlc/NIFTY?window=15"),
     ("/api/data/quote/NIFTY20240627C23500", "storage", "/option/quote/NIFTY20240627C23500"),
     ("/api/analytics/pcr/NIFTY", "analytics", "/pcr/NIFTY"),
     ("/api/analytics/volatility-surface/NIFTY", "analytics", "/volatility-surface/NIFTY"),
@@ -43,6 +46,9 @@ def test_a_read_returns_the_upstreams_body_unchanged(
         ("chain/NIFTY?expiry=2024-06-27&limit=1", "expiry=2024-06-27&limit=1"),
         ("chain/NIFTY?expiry=&limit=1", "limit=1"),
         ("quote/NIFTY20240627C23500?limit=2", "limit=2"),
+        ("chain/NIFTY?start=2024-06-21T09:15:00", "start=2024-06-21T09%3A15%3A00Z"),
+        (f"underlying/NIFTY?order=oldest&cursor={CURSOR}", f"order=oldest&cursor={CURSOR}"),
+        ("bars/NIFTY?order=oldest&window=1", "order=oldest&window=1"),
     ],
 )
 def test_query_parameters_are_forwarded(
@@ -79,6 +85,8 @@ def test_a_path_value_is_percent_encoded_for_the_upstream(gateway: Any, client: 
         ("/api/analytics/ohlc/NIFTY?window=&window=15", "window"),
         ("/api/data/quote/NIFTY", "symbol"),
         ("/api/data/chain/NIFTY?expiry=2024-02-30", "expiry"),
+        ("/api/data/chain/NIFTY?cursor=1", "cursor"),
+        ("/api/data/bars/NIFTY?order=upwards", "order"),
         ("/api/data/chain/NIFTY?expiry=27-06-2024", "expiry"),
         ("/api/analytics/max-pain/NIFTY", "expiry"),
         ("/api/analytics/pcr/NIFTY?history=perhaps", "history"),

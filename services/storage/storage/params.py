@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
 from werkzeug.datastructures import MultiDict
 
 from storage.chassis.problems import BadInput
@@ -19,6 +27,7 @@ _TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2})"
     r"(?:\.([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:[0-9]{2})?"
 )
+_CURSOR = re.compile(r"([0-9]{1,19})-([0-9a-f]{24})")
 _LATEST_NS = 4_102_444_800_000_000_000  # the largest `ts` that the contracts allow, 2100-01-01
 
 
@@ -30,6 +39,12 @@ def product(segment: str) -> str:
 def symbol(segment: str) -> str:
     """Return the contract symbol in a path. Raises BadInput if it is invalid."""
     return _matching(_SYMBOL, "symbol", segment)
+
+
+def is_of(symbol: str, product: str) -> bool:
+    """Return whether a symbol is of this product. NIFTY220240627C1 is not of NIFTY."""
+    rest = symbol.removeprefix(product)
+    return symbol.startswith(product) and re.match(r"[0-9]{8}[CP]", rest, re.ASCII) is not None
 
 
 def _matching(pattern: re.Pattern[str], field: str, segment: str) -> str:
@@ -73,11 +88,30 @@ def _window(value: object) -> int:
     return int(str(value))
 
 
+class Position(NamedTuple):
+    """A position in the order of event times: behind the document with this `ts` and this `_id`."""
+
+    ts: int
+    id: bytes
+
+    def __str__(self) -> str:
+        return f"{self.ts}-{self.id.hex()}"
+
+
+def _cursor(value: object) -> Position:
+    parts = _CURSOR.fullmatch(str(value))
+    if parts is None or int(parts[1]) > _LATEST_NS:
+        raise ValueError("must be the `next` of an earlier response")
+    return Position(int(parts[1]), bytes.fromhex(parts[2]))
+
+
 Limit = Annotated[int, BeforeValidator(_limit)]
 Expiry = Annotated[str, AfterValidator(_expiry)]
 Nanoseconds = Annotated[int, BeforeValidator(_nanoseconds)]
 Window = Annotated[int, BeforeValidator(_window)]
 Shape = Literal["rows", "columns"]
+Order = Literal["newest", "oldest"]
+Cursor = Annotated[Position, PlainValidator(_cursor)]
 
 
 class Query(BaseModel):
@@ -94,12 +128,6 @@ class NoQuery(Query):
     """No parameters."""
 
 
-class QuotesQuery(Query):
-    """Parameters of /option/quote."""
-
-    limit: Limit = 100
-
-
 class _Between(Query):
     """`start` and `end` are inclusive event times."""
 
@@ -113,13 +141,29 @@ class _Between(Query):
         return self
 
 
-class TicksQuery(_Between):
-    """Parameters of /underlying."""
+class PagesQuery(_Between):
+    """A page of documents. With `order=oldest` the response has `next`, the `cursor` of the next page."""
 
+    order: Order = "newest"
+    cursor: Cursor | None = None
     limit: Limit = 100
 
+    @model_validator(mode="after")
+    def _oldest(self) -> Self:
+        if self.cursor is not None and self.order != "oldest":
+            raise ValueError("cursor: needs order=oldest")
+        return self
 
-class ChainsQuery(_Between):
+
+class TicksQuery(PagesQuery):
+    """Parameters of /underlying."""
+
+
+class QuotesQuery(PagesQuery):
+    """Parameters of /option/quote."""
+
+
+class ChainsQuery(PagesQuery):
     """Parameters of /option/chain.
 
     `shape` is the form of a chain's calls and puts: `rows` has one object per contract, `columns` one list
@@ -143,6 +187,7 @@ class BarsQuery(_Between):
 
     window: Window = 5
     limit: Limit = 100
+    order: Order = "newest"
 
 
 Q = TypeVar("Q", bound=Query)

@@ -14,15 +14,16 @@ from pymongo.cursor import Cursor
 from pymongo.database import Database
 from pymongo.errors import ExecutionTimeout, NetworkTimeout, PyMongoError
 
-from storage import metrics, shapes
+from storage import metrics, pages, params, shapes
 from storage.errors import QueryTimeout, StoreUnavailable
-from storage.params import BarsQuery, ChainsQuery, PcrQuery, Shape, TicksQuery
+from storage.params import BarsQuery, ChainsQuery, PagesQuery, PcrQuery, QuotesQuery, Shape, TicksQuery
 
 MAX_CHAIN_ROWS = 20_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NEWEST_FIRST = [("ts", pymongo.DESCENDING)]
+_BATCH = 16  # chains of 20 kB each
 _PCR = dict.fromkeys(("expiry", "pcr_oi", "pcr_volume", "timestamp", "ts"), 1)
 Document = dict[str, Any]
+Following = dict[str, str | None]
 
 
 class Store:
@@ -69,52 +70,80 @@ class Store:
             )
             return sorted(group["_id"] for group in found)
 
-    def ticks(self, product: str, query: TicksQuery) -> list[Document]:
-        """Return ticks, newest first."""
-        wanted = {"product": product, **_between(query.start, query.end)}
+    def contracts(self, product: str) -> list[str]:
+        """Return the symbols of stored quotes, ascending. The query costs one index seek per symbol."""
+        by_symbol: list[Document] = [
+            {
+                "$match": {"symbol": {"$gte": f"{product}0", "$lt": f"{product}:"}}
+            },  # a digit follows the product
+            {"$sort": {"symbol": 1}},
+            {"$group": {"_id": "$symbol"}},
+        ]
+        with self._running("contracts"):
+            found = self._database["option_quotes"].aggregate(
+                by_symbol, hint="symbol_ts", maxTimeMS=self._limit_ms
+            )
+            return sorted(each["_id"] for each in found if params.is_of(each["_id"], product))
+
+    def ticks(self, product: str, query: TicksQuery) -> tuple[list[Document], Following]:
+        """Return a page of ticks, and where the next one begins."""
         with self._running("ticks"):
-            return list(self._newest("underlying_ticks", wanted, query.limit))
+            page = self._page("underlying_ticks", "product_ts", {"product": product}, query)
+            return list(page), page.following()
 
-    def quotes(self, symbol: str, limit: int) -> list[Document]:
-        """Return quotes of one contract, newest first."""
+    def quotes(self, symbol: str, query: QuotesQuery) -> tuple[list[Document], Following]:
+        """Return a page of the quotes of one contract, and where the next one begins."""
         with self._running("quotes"):
-            return list(self._newest("option_quotes", {"symbol": symbol}, limit))
+            page = self._page("option_quotes", "symbol_ts", {"symbol": symbol}, query)
+            return list(page), page.following()
 
-    def chains(self, product: str, query: ChainsQuery) -> tuple[list[orjson.Fragment], bool]:
-        """Return chains as JSON, newest first, and whether MAX_CHAIN_ROWS truncated the list."""
-        with (
-            self._running("chains"),
-            self._newest("option_chains", _chains(product, query), query.limit) as found,
-        ):
-            return _bounded(found.batch_size(16), query.shape)
+    def chains(self, product: str, query: ChainsQuery) -> tuple[list[orjson.Fragment], bool, Following]:
+        """Return a page of chains as JSON, whether MAX_CHAIN_ROWS cut it, and where the next begins."""
+        index = "product_expiry_ts" if query.expiry else "product_ts"
+        with self._running("chains"):
+            page = self._page("option_chains", index, _of(product, query.expiry), query)
+            chains, truncated = _bounded(page, query.shape)
+            return chains, truncated, page.following(truncated=truncated)
 
     def pcr(self, product: str, query: PcrQuery) -> list[Document]:
         """Return put/call ratios, newest first. The indexes cover the query, so MongoDB reads no chain."""
         with self._running("pcr"):
-            return list(self._newest("option_chains", _chains(product, query), query.limit, _PCR))
+            wanted = _of(product, query.expiry) | pages.between(query.start, query.end)
+            newest = [("ts", pymongo.DESCENDING)]
+            return list(self._find("option_chains", wanted, query.limit, newest, {"_id": 0, **_PCR}))
 
     def bars(self, product: str, query: BarsQuery) -> list[Document]:
-        """Return bars, newest window first."""
+        """Return bars in the order of their windows. A window has one bar, so `start` can continue a page."""
         wanted: Document = {"product": product, "window_minutes": query.window}
         bounds = {"$gte": query.start, "$lte": query.end}
         if start := {name: _date(ns) for name, ns in bounds.items() if ns is not None}:
             wanted["start"] = start
+        order = pymongo.DESCENDING if query.order == "newest" else pymongo.ASCENDING
         with self._running("bars"):
-            newest = [("start", pymongo.DESCENDING)]
-            return list(self._newest("ohlc_bars", wanted, query.limit, order=newest))
+            return list(self._find("ohlc_bars", wanted, query.limit, [("start", order)], {"_id": 0}))
 
-    def _newest(
+    def _page(self, collection: str, index: str, equal: Document, query: PagesQuery) -> pages.Page:
+        """Return a page. With a hint, since the planner would read a small page from the index on `_id`."""
+        found = self._find(collection, pages.wanted(equal, query), query.limit, pages.order(query))
+        return pages.Page(found.hint(index).batch_size(_BATCH), query)
+
+    def _find(
         self,
         collection: str,
         wanted: Mapping[str, Any],
         limit: int,
+        order: list[tuple[str, int]],
         fields: Mapping[str, int] | None = None,
-        order: list[tuple[str, int]] = _NEWEST_FIRST,
     ) -> Cursor[Document]:
         if limit < 1:  # in MongoDB, limit(0) means no limit
             raise ValueError("limit must be positive")
-        cursor = self._database[collection].find(wanted, {"_id": 0, **(fields or {})})
-        return cursor.sort(order).limit(limit).max_time_ms(self._limit_ms)
+        return (
+            self._database[collection]
+            .find(wanted, fields)
+            .sort(order)
+            .limit(limit)
+            .max_time_ms(self._limit_ms)
+        )
 
     @contextmanager
     def _running(self, query: str) -> Iterator[None]:
@@ -129,15 +158,8 @@ class Store:
             raise StoreUnavailable("MongoDB is unavailable") from error
 
 
-def _chains(product: str, query: ChainsQuery | PcrQuery) -> Document:
-    expiry = {"expiry": query.expiry} if query.expiry else {}
-    return {"product": product, **expiry, **_between(query.start, query.end)}
-
-
-def _between(start: int | None, end: int | None) -> Document:
-    bounds = {"$gte": start, "$lte": end}
-    given = {name: ns for name, ns in bounds.items() if ns is not None}
-    return {"ts": given} if given else {}
+def _of(product: str, expiry: str | None) -> Document:
+    return {"product": product, **({"expiry": expiry} if expiry else {})}
 
 
 def _date(ns: int) -> datetime:

@@ -31,26 +31,35 @@ def products() -> Response:
 
 @routes.get("/underlying/<product>")
 def underlying(product: str) -> Response:
-    """Return ticks of the underlying, newest first."""
+    """Return ticks of the underlying, by event time."""
     name, query = params.product(product), params.parse(params.TicksQuery, request.args)
-    ticks = _store().ticks(name, query)
-    return _json({"product": name, "count": len(ticks), "ticks": ticks})
+    ticks, following = _store().ticks(name, query)
+    return _json({"product": name, "count": len(ticks), "ticks": ticks, **following})
 
 
 @routes.get("/option/quote/<symbol>")
 def quote(symbol: str) -> Response:
-    """Return quotes of one contract, newest first."""
+    """Return quotes of one contract, by event time."""
     name, query = params.symbol(symbol), params.parse(params.QuotesQuery, request.args)
-    quotes = _store().quotes(name, query.limit)
-    return _json({"symbol": name, "count": len(quotes), "quotes": quotes})
+    quotes, following = _store().quotes(name, query)
+    return _json({"symbol": name, "count": len(quotes), "quotes": quotes, **following})
+
+
+@routes.get("/contracts/<product>")
+def contracts(product: str) -> Response:
+    """Return the symbols of contracts with stored quotes, ascending."""
+    name = params.product(product)
+    params.parse(params.NoQuery, request.args)
+    return _json({"product": name, "contracts": _store().contracts(name)})
 
 
 @routes.get("/option/chain/<product>")
 def chain(product: str) -> Response:
-    """Return chains, newest first, with one row per contract or with the stored columns."""
+    """Return chains, by event time, with one row per contract or with the stored columns."""
     name, query = params.product(product), params.parse(params.ChainsQuery, request.args)
-    chains, truncated = _store().chains(name, query)
-    return _json({"product": name, "count": len(chains), "chains": chains, "truncated": truncated})
+    chains, truncated, following = _store().chains(name, query)
+    found = {"count": len(chains), "chains": chains, "truncated": truncated}
+    return _json({"product": name, **found, **following})
 
 
 @routes.get("/expiries/<product>")
@@ -63,7 +72,7 @@ def expiries(product: str) -> Response:
 
 @routes.get("/ohlc/<product>")
 def ohlc(product: str) -> Response:
-    """Return bars of the underlying, newest first."""
+    """Return bars of the underlying, by the start of their windows."""
     name, query = params.product(product), params.parse(params.BarsQuery, request.args)
     bars = _store().bars(name, query)
     return _json({"product": name, "window_minutes": query.window, "bars": bars})

@@ -18,6 +18,9 @@ COLLECTIONS = (
     "refresh_tokens",
 )
 LOGS = "logs"
+# A repeated recording stores any number of documents with the same event time. `_id` gives them an order, so
+# that a cursor can point between two of them.
+_TIME = {"ts": DESCENDING, "_id": DESCENDING}
 # The fields that /pcr returns. They are at the end of the chains' indexes, so that the indexes cover its
 # query: a history of 1,000 ratios reads 1,000 index entries instead of 1,000 chains of about 20 kB each.
 _PCR = {"pcr_oi": ASCENDING, "pcr_volume": ASCENDING, "timestamp": ASCENDING}
@@ -44,17 +47,17 @@ def indexes(settings: Settings) -> Iterator[Index]:
     Retention counts from `processed_at` (bars: `updated_at`), never from the event time. Otherwise MongoDB
     would delete the replay of an old recording as soon as it is stored.
     """
-    yield Index("underlying_ticks", "product_ts", {"product": ASCENDING, "ts": DESCENDING})
-    yield Index("option_quotes", "symbol_ts", {"symbol": ASCENDING, "ts": DESCENDING})
+    yield Index("underlying_ticks", "product_ts", {"product": ASCENDING, **_TIME})
+    yield Index("option_quotes", "symbol_ts", {"symbol": ASCENDING, **_TIME})
     yield Index(
         "option_chains",
         "product_ts",
-        {"product": ASCENDING, "ts": DESCENDING, "expiry": ASCENDING, **_PCR},
+        {"product": ASCENDING, **_TIME, "expiry": ASCENDING, **_PCR},
     )
     yield Index(
         "option_chains",
         "product_expiry_ts",
-        {"product": ASCENDING, "expiry": ASCENDING, "ts": DESCENDING, **_PCR},
+        {"product": ASCENDING, "expiry": ASCENDING, **_TIME, **_PCR},
     )
     yield Index(
         "ohlc_bars",

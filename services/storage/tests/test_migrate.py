@@ -97,7 +97,11 @@ def test_an_index_with_other_keys_is_replaced(database: Database[dict[str, Any]]
         "underlying_ticks.product_ts: dropped, its definition has changed",
         "underlying_ticks.product_ts: created",
     ]
-    assert database.underlying_ticks.index_information()["product_ts"]["key"] == [("product", 1), ("ts", -1)]
+    assert database.underlying_ticks.index_information()["product_ts"]["key"] == [
+        ("product", 1),
+        ("ts", -1),
+        ("_id", -1),
+    ]
 
 
 def test_an_index_without_a_ttl_gets_one(database: Database[dict[str, Any]], settings: Settings) -> None:

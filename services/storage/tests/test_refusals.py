@@ -17,6 +17,7 @@ PATHS = [
     "/option/quote/NIFTY20240627C23500",
     "/option/chain/NIFTY",
     "/expiries/NIFTY",
+    "/contracts/NIFTY",
     "/ohlc/NIFTY",
     "/pcr/NIFTY",
 ]
@@ -46,7 +47,7 @@ BAD = [
     ("/ohlc/NIFTY", {"window": "5m"}, "window"),
     ("/underlying/NIFTY", {"limt": "5"}, "limt"),
     ("/underlying/NIFTY", {"$where": "1"}, "$where"),
-    ("/option/quote/NIFTY20240627C23500", {"start": "2024-06-21T00:00:00Z"}, "start"),
+    ("/option/quote/NIFTY20240627C23500", {"expiry": "2024-06-27"}, "expiry"),
     ("/products", {"limit": "5"}, "limit"),
     ("/expiries/NIFTY", {"limit": "5"}, "limit"),
     ("/underlying/nifty", {}, "product"),

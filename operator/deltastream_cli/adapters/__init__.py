@@ -1,0 +1,1 @@
+"""Everything that does I/O: HTTP, Socket.IO, files and the terminal."""

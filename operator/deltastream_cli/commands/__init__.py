@@ -1,0 +1,1 @@
+"""One module per command: it calls the gateways and returns or prints a report."""
