@@ -110,13 +110,11 @@ class Hub:
 
     def _receivers(self, event: Event, index: int) -> list[Any]:
         """Return the members of room `index` that are in no earlier room of the event."""
-        rooms = [self._rooms.get(name) for name in event.rooms[:index]]
-        earlier = [room.members for room in rooms if room is not None]
-        return [
-            member
-            for member in self.members(event.rooms[index])
-            if not any(member in members for members in earlier)
-        ]
+        members = self.members(event.rooms[index])
+        for name in event.rooms[:index]:
+            if (earlier := self._rooms.get(name)) is not None:
+                members = [member for member in members if member not in earlier.members]
+        return members
 
     def seq(self, room: str) -> int:
         """Return the room's current sequence number."""
