@@ -110,13 +110,10 @@ class Hub:
 
     def _receivers(self, event: Event, index: int) -> list[Any]:
         """Return the members of room `index` that are in no earlier room of the event."""
+        members = self.members(event.rooms[index])
         rooms = [self._rooms.get(name) for name in event.rooms[:index]]
         earlier = [room.members for room in rooms if room is not None]
-        return [
-            member
-            for member in self.members(event.rooms[index])
-            if not any(member in members for members in earlier)
-        ]
+        return [one for one in members if not any(one in others for others in earlier)] if earlier else members
 
     def _seq(self, room: str) -> int:
         found = self._rooms.get(room)

@@ -22,6 +22,7 @@ _TICK_S = 1.0  # interval of the heartbeat while no message arrives
 _PING_AFTER_S = 5.0  # silence after which the listener pings Redis
 _LOST_AFTER_S = 15.0  # silence after which the connection counts as lost
 _BACKOFF_CAP_S = 5.0
+_TURN_S = 0.005  # longest time for which a burst keeps the other greenlets waiting
 
 _log = structlog.get_logger("listener")
 
@@ -56,6 +57,7 @@ class Listener:
         self._pubsub: Any = None
         self._pongs: dict[bytes, Event] = {}
         self._tokens = itertools.count(1)
+        self._yielded_at = 0.0
         self.subscribed = False
 
     def stop(self) -> None:
@@ -142,8 +144,11 @@ class Listener:
         if message["type"] == "message":
             handler.handle_message(message["channel"].decode(), message["data"])
             # NB: yield to the clients' greenlets: a burst is read without waiting, and clients that keep up
-            # would otherwise look slow and be conflated.
-            gevent.sleep(0)
+            # would otherwise look slow and be conflated. Not after every message: a client's connection
+            # writes the events of one turn in one system call.
+            if time.monotonic() - self._yielded_at > _TURN_S:
+                gevent.sleep(0)
+                self._yielded_at = time.monotonic()
         elif message["type"] == "pong":
             waiting = self._pongs.get(message["data"])
             if waiting is not None:
