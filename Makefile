@@ -85,6 +85,10 @@ bench-operator: build ## measure an idle operator with 200 feeds, and the time f
 bench-reads: build ## measure reads/s and CPU per read of the API gateway (BASE_SERVICES=folder: compare)
 	@PYTHONPATH=. $(BIN)/python scripts/bench_reads.py $(if $(BASE_SERVICES),--base $(BASE_SERVICES)) $(BENCH_ARGS)
 
+.PHONY: bench-live
+bench-live: build ## measure live deliveries/s of the socket gateway, and reads/s of the API gateway
+	@PYTHONPATH=. $(BIN)/python scripts/bench_live.py $(BENCH_ARGS)
+
 run: $(RUN)/.stamp ## run the whole system on this machine until Ctrl-C: stores, services and FEEDS
 	@exec $(RUN)/bin/python -m deltastream_operator local --feeds "$(FEEDS)"
 
