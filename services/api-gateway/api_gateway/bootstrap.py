@@ -24,6 +24,7 @@ from api_gateway.chassis.service_token import ServiceToken
 from api_gateway.config import Settings, load
 from api_gateway.forwarded import Forwarded
 from api_gateway.identity import AUDIENCE, Identity
+from api_gateway.recent import Recent
 
 SERVICE = "api-gateway"
 THREADS = 16
@@ -107,6 +108,7 @@ def _proxy(settings: Settings) -> proxy.Proxy:
         analytics=upstream.Upstream("analytics", settings.analytics_url, http, max_bytes=bound),
         tokens=ServiceToken(http, settings.auth_url, settings.service_client_id, secret),
         forwarded=Forwarded(settings.service_client_id, secret, clock=time.time),
+        recent=Recent(settings.read_cache_seconds),
     )
 
 

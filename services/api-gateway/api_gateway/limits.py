@@ -10,7 +10,7 @@ from flask_limiter import Limiter, RateLimitExceeded
 from redis import ConnectionPool
 from redis.exceptions import RedisError
 
-from api_gateway import metrics
+from api_gateway import metrics, windows
 from api_gateway.chassis.problems import problem
 from api_gateway.identity import address
 
@@ -49,6 +49,7 @@ def install(
             "key_prefix": "limits:api",
             "connection_pool": pool,  # type: ignore[dict-item]
         },
+        strategy=windows.NAME,
         in_memory_fallback_enabled=True,
         headers_enabled=False,  # flask-limiter would add Retry-After to every response
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import jwt
 
 ISSUER = "deltastream-auth"
 ALGORITHMS = ["EdDSA"]  # fixed here, so that the token's header cannot choose a weaker one
+LEEWAY_S = 30
+MAX_VERIFIED = 1024
 
 
 class Unauthorized(Exception):
@@ -25,12 +29,15 @@ class KeysUnavailable(Exception):
 class Verifier:
     """Checks signature, issuer, audience and times (30 s leeway) of an access token.
 
-    The keys come from `jwks_url`. They are cached for five minutes and fetched again for an unknown `kid`.
+    The keys come from `jwks_url`. They are cached for five minutes and fetched again for an unknown `kid`. A
+    token that was valid is verified again once its key was fetched again, or once it has expired.
     """
 
     def __init__(self, jwks_url: str, audience: str) -> None:
         self._audience = audience
         self._keys = jwt.PyJWKClient(jwks_url, cache_jwk_set=True, lifespan=300, timeout=3)
+        self._lock = threading.Lock()
+        self._verified: dict[str, tuple[Any, dict[str, Any]]] = {}  # token -> its key and its claims
 
     def claims(self, authorization: str | None) -> dict[str, Any]:
         """Return the claims of the token in an `Authorization: Bearer …` header.
@@ -38,11 +45,15 @@ class Verifier:
         Raises Unauthorized if the token is missing or invalid, KeysUnavailable if it cannot be verified.
         """
         scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
             raise Unauthorized("a bearer token is needed: Authorization: Bearer <token>")
         try:
-            key = self._keys.get_signing_key_from_jwt(token.strip())
-            return self._decode(token.strip(), key.key)
+            key = self._keys.get_signing_key_from_jwt(token).key
+            verified_with, claims = self._verified.get(token, (None, {}))
+            if verified_with is key and time.time() < claims["exp"] + LEEWAY_S:
+                return claims
+            claims = self._decode(token, key)
         except jwt.PyJWKClientConnectionError as error:
             raise KeysUnavailable from error
         except jwt.ExpiredSignatureError as error:
@@ -51,6 +62,15 @@ class Verifier:
             raise Unauthorized("the token is for another audience") from error
         except (jwt.PyJWTError, ValueError) as error:
             raise Unauthorized("the token is not valid") from error
+        self._remember(token, key, claims)
+        return claims
+
+    def _remember(self, token: str, key: Any, claims: dict[str, Any]) -> None:
+        with self._lock:
+            self._verified.pop(token, None)
+            self._verified[token] = (key, claims)
+            if len(self._verified) > MAX_VERIFIED:
+                del self._verified[next(iter(self._verified))]
 
     def _decode(self, token: str, key: Any) -> dict[str, Any]:
         claims: dict[str, Any] = jwt.decode(
@@ -59,7 +79,7 @@ class Verifier:
             algorithms=ALGORITHMS,
             audience=self._audience,
             issuer=ISSUER,
-            leeway=30,
+            leeway=LEEWAY_S,
             options={"require": ["exp", "iat", "iss", "aud", "sub", "jti"]},
         )
         return claims
