@@ -34,6 +34,7 @@ CLIENTS = 200
 CHAIN_CLIENTS = 4 * len(PRODUCTS)
 SLOW_READERS = 20
 SLOW_CLIENT_SECONDS = 2
+SLOW_RUN_SECONDS = 20  # the kernel's buffers of a slow reader take megabytes before the gateway notices
 LIMIT_MS = 100
 Result = dict[str, Any]
 
@@ -42,12 +43,9 @@ class Clients:
     """The process of live_clients.py."""
 
     def __init__(self, ports: list[int], slow: int) -> None:
-        self._given = {
-            "ports": ports,
-            "clients": CLIENTS,
-            "chains": {n: PRODUCTS[n % len(PRODUCTS)] for n in range(CHAIN_CLIENTS)},
-            "slow": [PRODUCTS[n % len(PRODUCTS)] for n in range(slow)],
-        }
+        rooms = [[PRODUCTS[n % len(PRODUCTS)]] if n < CHAIN_CLIENTS else [] for n in range(CLIENTS)]
+        rooms += [list(PRODUCTS)] * slow
+        self._given = {"ports": ports, "rooms": rooms, "slow": slow}
 
     def __enter__(self) -> Clients:
         self.process = subprocess.Popen(
@@ -150,7 +148,7 @@ def live(home: Path, rates: list[float], seconds: float) -> Result:
         best = best or seen
         rate = best["offered_per_s"]
         with gateways(home, store.url(), 1) as running, Clients([running[0].port], SLOW_READERS) as clients:
-            slow = step(market, clients, running, rate, max(seconds, 5 * SLOW_CLIENT_SECONDS))
+            slow = step(market, clients, running, rate, SLOW_RUN_SECONDS)
             slow["evicted"] = evictions(running[0])
             print(f"one gateway, {SLOW_READERS} slow readers:", json.dumps(slow), flush=True)
         with gateways(home, store.url(), 3) as running, Clients([one.port for one in running], 0) as clients:

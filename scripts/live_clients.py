@@ -157,19 +157,17 @@ async def connect(port: int, counters: Counters, rooms: list[dict[str, str]], *,
     return client
 
 
-async def serve(ports: list[int], clients: int, chains: dict[int, str], slow: list[str]) -> None:
-    """Connect `clients` to the gateways in turn, then `slow` readers of chains, and obey stdin.
+async def serve(ports: list[int], rooms: list[list[str]], slow: int) -> None:
+    """Connect a client for each item of `rooms`, to the gateways in turn, and obey stdin.
 
-    `chains` maps the number of a client to the product whose chains it subscribes to.
+    An item lists the products whose chains the client subscribes to. The last `slow` clients do not read.
     """
     counters, loop = Counters(), asyncio.get_running_loop()
     opened = []
-    for n in range(clients):
-        rooms = [{"type": "chain", "symbol": chains[n]}] if n in chains else []
-        opened.append(await connect(ports[n % len(ports)], counters, rooms, slow=False))
-    for n, symbol in enumerate(slow):
-        rooms = [{"type": "chain", "symbol": symbol}]
-        opened.append(await connect(ports[n % len(ports)], counters, rooms, slow=True))
+    for n, products in enumerate(rooms):
+        targets = [{"type": "chain", "symbol": product} for product in products]
+        is_slow = n >= len(rooms) - slow
+        opened.append(await connect(ports[n % len(ports)], counters, targets, slow=is_slow))
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     print("ready", flush=True)
@@ -185,10 +183,9 @@ async def serve(ports: list[int], clients: int, chains: dict[int, str], slow: li
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("given", help="JSON: ports, clients, chains, slow (see serve)")
+    parser.add_argument("given", help="JSON: ports, rooms, slow (see serve)")
     given = json.loads(parser.parse_args().given)
-    chains = {int(n): product for n, product in given["chains"].items()}
-    asyncio.run(serve(given["ports"], given["clients"], chains, given["slow"]))
+    asyncio.run(serve(given["ports"], given["rooms"], given["slow"]))
 
 
 if __name__ == "__main__":

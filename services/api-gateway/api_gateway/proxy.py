@@ -16,6 +16,7 @@ from api_gateway.errors import UpstreamInvalid, UpstreamUnavailable
 from api_gateway.forwarded import Forwarded
 from api_gateway.models import Query
 from api_gateway.recent import Read, Recent
+from api_gateway.repeats import READ
 from api_gateway.upstream import Answer, Upstream
 
 EXTENSION = "deltastream.proxy"
@@ -51,7 +52,10 @@ class Proxy:
                 raise UpstreamInvalid(upstream.name, f"{upstream.name} refused the gateway's own token")
             return answer
 
-        return _conditional(self.recent.read(upstream.name + path, call))
+        key = upstream.name + path
+        if request.url_rule is not None:
+            request.environ[READ] = key, request.url_rule.rule
+        return _conditional(self.recent.read(key, call))
 
     def account(self, path: str, body: Mapping[str, Any] | None = None) -> Response:
         """Send POST to auth with the user's token and return the response. Raises an UpstreamError.
@@ -101,7 +105,7 @@ def _conditional(read: Read) -> Response:
     response = _response(read.answer)
     if read.etag:
         response.headers["ETag"] = read.etag
-        if request.if_none_match.contains_weak(read.etag):
+        if read.is_known_to(request.headers.get("If-None-Match")):
             response.status_code = 304
             response.set_data(b"")
             del response.headers["Content-Type"]

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from werkzeug.http import parse_etags
+
 from api_gateway.upstream import Answer
 
 MAX_BYTES = 32 << 20  # of all kept answers together
@@ -20,6 +22,10 @@ class Read:
 
     answer: Answer
     etag: str
+
+    def is_known_to(self, if_none_match: str | None) -> bool:
+        """Return whether the client has these bytes, by its header If-None-Match."""
+        return bool(if_none_match and self.etag) and parse_etags(if_none_match).contains_weak(self.etag)
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,15 @@ class Recent:
         if shared is not None and shared.result.exception() is None and shared.result.result().etag:
             return shared.result.result()
         return _read(call())
+
+    def kept(self, key: str) -> Read | None:
+        """Return the answer of `key` if it is kept, without waiting for a call."""
+        with self._lock:
+            self._forget_old()
+            call = self._calls.get(key)
+        if call is None or not call.result.done() or call.result.exception() is not None:
+            return None
+        return call.result.result()
 
     def _run(self, key: str, own: _Call, call: Callable[[], Answer]) -> Read:
         try:

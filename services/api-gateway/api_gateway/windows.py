@@ -56,6 +56,12 @@ class WindowsInSteps(FixedWindowRateLimiter):
                 cost, window.unsent, window.stepped_at = window.unsent, 0, now
         return self._send(key, item, cost) <= item.amount
 
+    def full_until(self, item: RateLimitItem, *identifiers: str) -> float | None:
+        """Return the end of the window in seconds since the epoch if it is known to be full, else None."""
+        with self._lock:
+            window = self._current(item.key_for(*identifiers), time.time())
+        return window.ends_at if window is not None and window.counted >= item.amount else None
+
     def get_window_stats(self, item: RateLimitItem, *identifiers: str) -> WindowStats:
         """Return the end of the window and the number of requests that are left in it."""
         key = item.key_for(*identifiers)
