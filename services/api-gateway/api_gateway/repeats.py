@@ -59,7 +59,8 @@ class Repeats:
             if answered is not None:
                 status, headers, body = answered
                 metrics.REQUESTS.labels(known.route, "GET", status).inc()
-                start_response(_TITLES[status], [*headers, ("Content-Length", str(len(body)))])
+                length = [("Content-Length", str(len(body)))] if status != 304 else []
+                start_response(_TITLES[status], headers + length)
                 return [body]
 
         def start(status: str, headers: Headers, *rest: Any) -> Any:
