@@ -1,10 +1,10 @@
 """`make bench-live`: measure live events through the socket gateway, and reads through the API gateway.
 
-Live: 200 clients on raw WebSockets receive ticks of seven products (`general`); 28 of them also receive chains of
-100 strikes. The offered rate rises in steps. The result is the last step that one gateway delivers in full with
-a p99 of at most 100 ms, from just before PUBLISH to the client. The same rate then goes to a gateway that also
-has slow readers, which it evicts, and to three gateways. Reads: see bench_reads.py. The last line is one JSON
-object. Asserts nothing, since times of a shared machine are not a test.
+Live: 200 clients on raw WebSockets receive ticks of seven products (`general`); 28 of them also receive
+chains of 100 strikes. The offered rate rises in steps. The result is the last step that one gateway delivers
+in full with a p99 of at most 100 ms, from just before PUBLISH to the client. The same rate then goes to a
+gateway that also has slow readers, which it evicts, and to three gateways. Reads: see bench_reads.py. The
+last line is one JSON object. Asserts nothing, since times of a shared machine are not a test.
 """
 
 from __future__ import annotations
@@ -78,7 +78,11 @@ class Clients:
 @contextmanager
 def gateways(home: Path, redis_url: str, count: int) -> Iterator[list[HttpProcess]]:
     """Run `count` replicas of the socket gateway."""
-    settings = {"ANONYMOUS_READ": "true", "SLOW_CLIENT_SECONDS": str(SLOW_CLIENT_SECONDS), "REDIS_URL": redis_url}
+    settings = {
+        "ANONYMOUS_READ": "true",
+        "SLOW_CLIENT_SECONDS": str(SLOW_CLIENT_SECONDS),
+        "REDIS_URL": redis_url,
+    }
     with ExitStack() as stack:
         running = [
             stack.enter_context(HttpProcess(["app.py"], GATEWAY, home / f"{count}-{n}.log", **settings))

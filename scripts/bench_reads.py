@@ -1,8 +1,8 @@
 """`make bench-reads`: measure reads per second through the API gateway, with storage and analytics behind it.
 
-8 keep-alive connections read the latest put-call ratio (PCR), the products and the newest chain of 100 strikes
-in turn. BASE_SERVICES names the `services` folder of another tree; both are then measured alternately (A B A B).
-The last line is one JSON object. Asserts nothing.
+8 keep-alive connections read the latest put-call ratio (PCR), the products and the newest chain of 100
+strikes in turn. BASE_SERVICES names the `services` folder of another tree; both are then measured alternately
+(A B A B). The last line is one JSON object. Asserts nothing.
 """
 
 from __future__ import annotations
@@ -138,7 +138,9 @@ def measure(services: Path, urls: tuple[str, str], seconds: float) -> dict[str, 
     return result
 
 
-def _timed(name: str, port: int, seconds: float, family: list[psutil.Process], expected: int) -> dict[str, Any]:
+def _timed(
+    name: str, port: int, seconds: float, family: list[psutil.Process], expected: int
+) -> dict[str, Any]:
     before = _cpu_seconds(family)
     rate = reads(port, seconds, expected, conditional=expected == 304)
     busy = _cpu_seconds(family) - before

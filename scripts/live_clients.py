@@ -1,8 +1,8 @@
 """Many Socket.IO clients in one process, on raw WebSockets, for `make bench-live`.
 
-Commands arrive as lines on stdin; each is answered with one line on stdout. `start` sets the counters to zero,
-`stop` answers with the counters as JSON, and the end of stdin ends the process. Before the first command the
-process prints `ready`: every client is connected and has its subscriptions.
+Commands arrive as lines on stdin; each is answered with one line on stdout. `start` sets the counters to
+zero, `stop` answers with the counters as JSON, and the end of stdin ends the process. Before the first
+command the process prints `ready`: every client is connected and has its subscriptions.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Counters:
 class Client(asyncio.Protocol):
     """One client. It counts events, and the numbers of each room that come twice or not at all.
 
-    A frame is not decoded: the time is the first number named `ts` or `sent_ts` in it, the room and its number
-    are at its end. A slow client stops reading once it has its subscriptions.
+    A frame is not decoded: the time is the first number named `ts` or `sent_ts` in it, the room and its
+    number are at its end. A slow client stops reading once it has its subscriptions.
     """
 
     transport: asyncio.Transport

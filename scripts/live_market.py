@@ -56,5 +56,7 @@ def wide(chain: dict[str, Any], strikes: int) -> dict[str, Any]:
     def stretch(column: list[Any]) -> list[Any]:
         return (column * strikes)[:strikes]
 
-    sides = {side: {name: stretch(values) for name, values in chain[side].items()} for side in ("calls", "puts")}
+    sides = {
+        side: {name: stretch(values) for name, values in chain[side].items()} for side in ("calls", "puts")
+    }
     return {**chain, "strikes": [100.0 * n for n in range(1, strikes + 1)], **sides}

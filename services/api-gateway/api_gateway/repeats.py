@@ -1,8 +1,8 @@
 """Answer repeated reads before Flask.
 
-What Flask checks and adds depends only on path, query, Host and the absence of an Origin, except for the token
-and the rate limit. So once Flask has answered a read, its repetitions need only those two checks and an answer
-that is still shared (recent.py).
+What Flask checks and adds depends only on path, query, Host and the absence of an Origin, except for the
+token and the rate limit. So once Flask has answered a read, its repetitions need only those two checks and an
+answer that is still shared (recent.py).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class _Known:
 
 
 class Repeats:
-    """WSGI middleware in front of Flask. Whatever it cannot answer goes to Flask, which then also counts it."""
+    """WSGI middleware in front of Flask. What it cannot answer goes to Flask, which then also counts it."""
 
     def __init__(self, app: WSGIApp, identity: Identity, recent: Recent, limit: ReadLimit) -> None:
         self._app, self._identity, self._recent, self._limit = app, identity, recent, limit

@@ -30,9 +30,9 @@ class _Window:
 class WindowsInSteps(FixedWindowRateLimiter):
     """The fixed windows of `limits`, with fewer round trips to the storage.
 
-    A window counts in memory and sends its count to the storage in steps. A step is one request until 64 times
-    as many are left, and never more than 64. So one process refuses exactly; each further replica may accept at
-    most 1/64 of the limit more. A full window refuses without a round trip until it ends.
+    A window counts in memory and sends its count to the storage in steps. A step is one request until 64
+    times as many are left, and never more than 64. So one process refuses exactly; each further replica may
+    accept at most 1/64 of the limit more. A full window refuses without a round trip until it ends.
     """
 
     def __init__(self, storage: StorageTypes) -> None:

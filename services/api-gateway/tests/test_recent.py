@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Any
 
@@ -29,7 +30,7 @@ class Upstream:
 
 
 def test_an_answer_is_never_older_than_the_limit() -> None:
-    """An answer is reused until the limit, counted from the start of its call; then the upstream is called."""
+    """An answer is reused until the limit, counted from the start of its call, and then called for again."""
     now, upstream = [10.0], Upstream()
     recent = Recent(0.25, clock=lambda: now[0])
     assert [recent.read("a", upstream).answer.body for _ in range(3)] == [b"1"] * 3
@@ -82,7 +83,9 @@ def test_readers_wait_for_a_running_call(fails: bool) -> None:
     first.start()
     assert called.wait(30)
     seen: list[bytes] = []
-    others = [threading.Thread(target=lambda: seen.append(recent.read("a", upstream).answer.body)) for _ in "123"]
+    others = [
+        threading.Thread(target=lambda: seen.append(recent.read("a", upstream).answer.body)) for _ in "123"
+    ]
     for other in others:
         other.start()
     go_on.set()
@@ -92,10 +95,8 @@ def test_readers_wait_for_a_running_call(fails: bool) -> None:
 
 
 def _swallow(recent: Recent, call: Any) -> None:
-    try:
+    with contextlib.suppress(UpstreamUnavailable):
         recent.read("a", call)
-    except UpstreamUnavailable:
-        pass
 
 
 def test_identical_reads_of_all_accounts_share_one_call(gateway: Any, user: Any) -> None:
@@ -103,7 +104,9 @@ def test_identical_reads_of_all_accounts_share_one_call(gateway: Any, user: Any)
     client = gateway.client(read_cache_seconds=1)
     for query in ("?expiry=&limit=5", "?limit=5", "?limit=05", "?limit=6"):
         assert client.get(f"/api/data/chain/NIFTY{query}", headers=user).status_code == 200
-    assert [seen.target for seen in gateway.storage.seen] == [f"/option/chain/NIFTY?limit={n}" for n in (5, 6)]
+    assert [seen.target for seen in gateway.storage.seen] == [
+        f"/option/chain/NIFTY?limit={n}" for n in (5, 6)
+    ]
 
 
 def test_a_shared_answer_still_needs_permission(gateway: Any, user: Any) -> None:
@@ -114,7 +117,9 @@ def test_a_shared_answer_still_needs_permission(gateway: Any, user: Any) -> None
     assert [client.get(PRODUCTS, headers=user).status_code for _ in range(2)] == [200, 429]
 
 
-def test_an_unchanged_answer_is_304_without_a_body(gateway: Any, client: Any, user: Any, make_answer: Any) -> None:
+def test_an_unchanged_answer_is_304_without_a_body(
+    gateway: Any, client: Any, user: Any, make_answer: Any
+) -> None:
     """A read with the ETag of the current answer gets 304; after a change it gets the new answer."""
     first = client.get(PRODUCTS, headers=user)
     known = {**user, "If-None-Match": f'"other", W/{first.headers["ETag"]}'}

@@ -66,7 +66,7 @@ def test_replicas_share_a_small_limit_exactly() -> None:
 
 
 def test_a_failed_step_is_reported_and_forgotten() -> None:
-    """The storage's error reaches flask-limiter, which counts in memory; afterwards the storage counts again."""
+    """flask-limiter gets the storage's error and counts in memory; then the storage counts again."""
     storage, item = Storage(), RateLimitItemPerMinute(2)
     window = WindowsInSteps(storage)
     assert window.hit(item, "a")

@@ -78,7 +78,9 @@ def test_a_token_is_verified_once(monkeypatch: pytest.MonkeyPatch) -> None:
         own = Verifier(f"{url}/.well-known/jwks.json", OURS)
         calls: list[str] = []
         decode = jwt.decode
-        monkeypatch.setattr(jwt, "decode", lambda token, *a, **k: calls.append(token) or decode(token, *a, **k))
+        monkeypatch.setattr(
+            jwt, "decode", lambda token, *a, **k: calls.append(token) or decode(token, *a, **k)
+        )
         tokens = [access_token(OURS), access_token(OURS)]
         for token in tokens * 2:
             own.claims(f"Bearer {token}")

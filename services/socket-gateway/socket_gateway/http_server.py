@@ -58,7 +58,8 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
                 backlog=1024,
                 dualstack_ipv6=host == "::",
             )
-            # Accepted connections inherit it. Without it an event can wait 40 ms for the client's delayed ACK.
+            # Accepted connections inherit it. Without it an event can wait 40 ms for the client's delayed
+            # ACK.
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.socket.setblocking(False)
         super().init_socket()

@@ -111,9 +111,10 @@ class Hub:
     def _receivers(self, event: Event, index: int) -> list[Any]:
         """Return the members of room `index` that are in no earlier room of the event."""
         members = self.members(event.rooms[index])
-        rooms = [self._rooms.get(name) for name in event.rooms[:index]]
-        earlier = [room.members for room in rooms if room is not None]
-        return [one for one in members if not any(one in others for others in earlier)] if earlier else members
+        for name in event.rooms[:index]:
+            if (earlier := self._rooms.get(name)) is not None:
+                members = [member for member in members if member not in earlier.members]
+        return members
 
     def _seq(self, room: str) -> int:
         found = self._rooms.get(room)

@@ -18,8 +18,8 @@ class Outlet:
     """The sending side of one connection. It writes every frame whole and in order.
 
     There are two ways in. `take` never blocks: the frame is written at the end of the event loop's turn. What
-    the socket does not accept then is the rest; `on_rest` must arrange that another greenlet calls `write`. `write`
-    blocks until the rest and its own bytes are written.
+    the socket does not accept then is the rest; `on_rest` must arrange that another greenlet calls `write`.
+    `write` blocks until the rest and its own bytes are written.
     """
 
     def __init__(self, sock: Any, on_rest: Callable[[], None]) -> None:
@@ -32,7 +32,7 @@ class Outlet:
 
     @property
     def has_taken(self) -> bool:
-        """Return whether frames wait for the end of the turn. The next frame must then follow through `take`."""
+        """Return whether frames wait for the end of the turn: the next one must then follow by `take`."""
         return bool(self._taken)
 
     @property

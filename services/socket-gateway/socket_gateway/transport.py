@@ -173,8 +173,8 @@ class GatewayWebSocket:
 class Transport:
     """The sending side of one client's connection.
 
-    engineio's queue and its writing greenlet cost two switches per packet. So a packet goes past the queue, in
-    the same order, while the queue is empty and the connection is a WebSocket that accepts its frames.
+    engineio's queue and its writing greenlet cost two switches per packet. So a packet goes past the queue,
+    in the same order, while the queue is empty and the connection is a WebSocket that accepts its frames.
     """
 
     def __init__(self, socket: Any) -> None:

@@ -1,4 +1,4 @@
-"""The outlet writes frames whole and in order, several at once, and never blocks the one who hands them over."""
+"""The outlet writes frames whole and in order, several at once, and `take` never blocks."""
 
 from __future__ import annotations
 
