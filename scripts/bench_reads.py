@@ -106,7 +106,7 @@ def stores(home: Path) -> Iterator[tuple[str, str]]:
             client.hset("index:NIFTY", "chain:2024-06-27", (EXAMPLES / "cache-index.json").read_text())
         client_of_mongo: MongoClient[dict[str, Any]]
         with MongoClient(mongo.url) as client_of_mongo:
-            database = client_of_mongo["deltastream"]
+            database: Any = client_of_mongo.get_default_database()
             database["users"].create_index("email", unique=True)
             chain = wide(json.loads((EXAMPLES / "document-option_chains.json").read_text()), STRIKES)
             database["option_chains"].insert_one({**chain, "_id": ObjectId(chain["_id"])})

@@ -25,7 +25,9 @@ class Read:
 
     def is_known_to(self, if_none_match: str | None) -> bool:
         """Return whether the client has these bytes, by its header If-None-Match."""
-        return bool(if_none_match and self.etag) and parse_etags(if_none_match).contains_weak(self.etag)
+        return bool(if_none_match and self.etag) and parse_etags(if_none_match).contains_weak(
+            self.etag.strip('"')
+        )
 
 
 @dataclass(frozen=True)
