@@ -169,7 +169,7 @@ def live(home: Path, rates: list[float], seconds: float) -> Result:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rates", default="5000,10000,20000,30000,40000", help="deliveries/s, rising")
+    parser.add_argument("--rates", default="5000,10000,20000", help="deliveries/s, rising")
     parser.add_argument("--seconds", type=float, default=5, help="length of a step and of a turn of reads")
     parser.add_argument("--only", choices=("live", "reads"), help="measure only this part")
     args = parser.parse_args()

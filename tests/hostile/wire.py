@@ -37,12 +37,12 @@ def answers(target: Target, request: bytes) -> bytes:
     """Send bytes. Returns everything that the server sends until it closes or is silent for 2 s."""
     with connect(target.port) as one:
         one.settimeout(2)
-        said = b""
+        output = b""
         with contextlib.suppress(OSError):
             one.sendall(request)
             while piece := one.recv(65536):
-                said += piece
-        return said
+                output += piece
+        return output
 
 
 def frame(payload: bytes = b"", opcode: int = 1, *, fin: bool = True) -> bytes:

@@ -35,7 +35,7 @@ class UpstreamTimeout(UpstreamError):
 
 
 class UpstreamInvalid(UpstreamError):
-    """The response breaks the contract: the gateway's token refused, not JSON, or too large."""
+    """The response violates the contract: the gateway's token refused, not JSON, or too large."""
 
 
 # chassis/problems.py has the codes of Flask's own errors.

@@ -107,7 +107,7 @@ def test_other_paths_go_to_the_application() -> None:
 
 
 @pytest.mark.parametrize(("given", "kept"), [("desk-1", True), ("a b", False)])
-def test_an_answer_to_a_probe_carries_what_every_answer_does(given: str, kept: bool) -> None:
+def test_a_probe_response_has_the_headers_of_every_response(given: str, kept: bool) -> None:
     """Probe responses carry a well-formed caller's id, and forbid sniffing and caching."""
     client = Client(health.Health("test", {}).middleware(_application))
     headers = client.get("/livez", headers={"X-Request-ID": given}).headers
@@ -115,7 +115,7 @@ def test_an_answer_to_a_probe_carries_what_every_answer_does(given: str, kept: b
     assert (headers["X-Content-Type-Options"], headers["Cache-Control"]) == ("nosniff", "no-store")
 
 
-def test_the_probe_server_has_nothing_else(serve: Serve) -> None:
+def test_the_probe_server_answers_404_to_other_paths(serve: Serve) -> None:
     """The probe server of a process without HTTP interface answers other paths with 404."""
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(f"http://127.0.0.1:{serve()}/x", timeout=30)
@@ -125,7 +125,7 @@ def test_the_probe_server_has_nothing_else(serve: Serve) -> None:
     assert problem["request_id"] == answer.headers["X-Request-ID"]
 
 
-def test_a_malformed_request_is_refused_and_not_repeated(serve: Serve) -> None:
+def test_a_malformed_request_is_refused_and_not_quoted(serve: Serve) -> None:
     """A malformed request may contain a token."""
     with socket.create_connection(("127.0.0.1", int(serve())), timeout=30) as peer:
         peer.sendall(b"GET /hunter2 no HTTP at all\r\n\r\n")
@@ -136,7 +136,7 @@ def test_a_malformed_request_is_refused_and_not_repeated(serve: Serve) -> None:
     assert b"hunter2" not in answer
 
 
-def test_silent_peers_do_not_keep_a_prober_out(serve: Serve) -> None:
+def test_idle_connections_do_not_block_a_probe(serve: Serve) -> None:
     """A connection above the limit closes the oldest one, so a probe still gets an answer."""
     port = serve()
     with ExitStack() as stack:

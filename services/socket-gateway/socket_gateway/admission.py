@@ -14,7 +14,7 @@ from socket_gateway import metrics
 from socket_gateway.chassis.health import WSGIApp
 from socket_gateway.config import Settings
 from socket_gateway.places import client_address
-from socket_gateway.transport import MOST_QUEUED, Transport, is_packet, packet_budget
+from socket_gateway.transport import MAX_QUEUED, Transport, is_packet, packet_budget
 
 _FLUSH_S = 0.1
 
@@ -100,7 +100,7 @@ class Admission:
             metrics.EVICTIONS.labels("flood").inc()
             self.end(sid)
             return "429 Too Many Requests", "rate_limited"
-        if session.queue.qsize() > MOST_QUEUED:
+        if session.queue.qsize() > MAX_QUEUED:
             self.end(sid)
             return "429 Too Many Requests", "slow_client"
         if not all(is_packet(packet.decode("utf-8", "replace")) for packet in packets):

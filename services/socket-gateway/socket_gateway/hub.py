@@ -142,7 +142,7 @@ class Hub:
         metrics.SENT.labels(event.name).inc(len(members))
 
     def gap(self) -> None:
-        """Announce a gap in every room. One sequence number stands for an unknown number of lost events."""
+        """Announce a gap in every room. All lost events together count as one sequence number."""
         for name, room in list(self._rooms.items()):
             room.seq += 1
             for member in list(room.members):

@@ -24,7 +24,7 @@ from socket_gateway.outlet import Outlet
 CLIENT_EVENT = "client event"  # the handler of all events from clients
 
 _SLACK = 1024  # bytes for frame headers and control frames in addition to a message
-MOST_QUEUED = 256  # packets; acks bypass the outbox, so a client that reads nothing needs a limit
+MAX_QUEUED = 256  # packets; acks bypass the outbox, so a client that reads nothing needs a limit
 _BYTES_A_READ = 256  # a frame is read in two to four pieces; a longer piece counts as several reads
 
 
@@ -160,7 +160,7 @@ class GatewayWebSocket:
             metrics.EVICTIONS.labels("flood").inc()
             self.outlet.cut()
             raise Flood("too many frames")
-        if self._engine.queue.qsize() > MOST_QUEUED:
+        if self._engine.queue.qsize() > MAX_QUEUED:
             self.outlet.cut()
             raise Flood("the client does not read its responses")
         self._read_bytes += size

@@ -31,7 +31,7 @@ def read(body: bytes, *, feed: str, arrived_ms: int | None) -> Message:
             raise RefusedError("not_finite", "NaN and Infinity are not JSON numbers") from None
         raise RefusedError("not_json", str(error)) from None
     if message.feed != feed:
-        raise RefusedError("inconsistent", f"$.feed: {message.feed} in the stream of {feed}")
+        raise RefusedError("inconsistent", f"$.feed: is {message.feed}, but the stream's feed is {feed}")
     if message.replay:
         check_replay(message.mid, message.replay)
     if isinstance(message, OptionChain):
@@ -47,5 +47,6 @@ def _check_clock(message: Message, arrived_ns: int) -> None:
     skew_ns = message.ts - arrived_ns
     if not message.replay and abs(skew_ns) > MAX_SKEW_NS:
         seconds = skew_ns // 1_000_000_000
-        raise RefusedError("clock_skew", f"$.ts: {seconds} s from its arrival; the limit is 300 s if live")
+        detail = f"$.ts: differs from its arrival by {seconds} s; the limit for live messages is 300 s"
+        raise RefusedError("clock_skew", detail)
     check_times(message.ts, message.sent_ts, message.replay, arrived_ns)
