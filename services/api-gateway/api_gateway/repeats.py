@@ -8,6 +8,7 @@ answer that is still shared (recent.py).
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -47,6 +48,7 @@ class Repeats:
 
     def __init__(self, app: WSGIApp, identity: Identity, recent: Recent, limit: ReadLimit) -> None:
         self._app, self._identity, self._recent, self._limit = app, identity, recent, limit
+        self._lock = threading.Lock()
         self._known: dict[Request, _Known] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -99,10 +101,11 @@ class Repeats:
     def _learn(self, request: Request, headers: Headers, key: str, route: str) -> None:
         etag = next(value for name, value in headers if name == "ETag")
         kept = [(name, value) for name, value in headers if name != "Content-Length"]
-        self._known.pop(request, None)
-        self._known[request] = _Known(key, route, etag, kept)
-        if len(self._known) > MAX_KNOWN:
-            self._known.pop(next(iter(self._known)), None)
+        with self._lock:
+            self._known.pop(request, None)
+            self._known[request] = _Known(key, route, etag, kept)
+            if len(self._known) > MAX_KNOWN:
+                del self._known[next(iter(self._known))]
 
 
 def _plain_read(environ: dict[str, Any]) -> Request | None:
