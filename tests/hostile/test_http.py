@@ -170,6 +170,17 @@ def test_an_answer_to_head_has_no_body(running: Running, name: str) -> None:
         assert got.endswith(b"\r\n\r\n"), got
 
 
+def test_an_answer_that_never_has_a_body_leaves_the_connection_open(running: Running) -> None:
+    """The end of a 204 or 304 is clear without a length, so the connection serves the next request."""
+    ask = "OPTIONS /api/data/products HTTP/1.1\r\nHost: x\r\nAccess-Control-Request-Method: GET\r\n"
+    with connect(running["api-gateway"].port) as one:
+        one.sendall(f"{ask}\r\n{ask}Connection: close\r\n\r\n".encode())
+        got = b""
+        while piece := one.recv(4096):
+            got += piece
+    assert got.count(b"HTTP/1.1 204 ") == 2, got
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_request_that_waits_for_100_continue_is_answered(running: Running, name: str) -> None:
     """The server refuses an oversized body before it is sent, and answers a request without a body."""

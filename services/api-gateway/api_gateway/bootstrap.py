@@ -37,6 +37,8 @@ from api_gateway.config import Settings, load
 from api_gateway.forwarded import Forwarded
 from api_gateway.identity import AUDIENCE, Identity
 from api_gateway.identity import EXTENSION as IDENTITY
+from api_gateway.recent import Recent
+from api_gateway.repeats import Repeats
 
 SERVICE = "api-gateway"
 THREADS = 16
@@ -93,7 +95,8 @@ def _flask_app(settings: Settings) -> Flask:
         anonymous_read=settings.anonymous_read,
         local_run=settings.local_run,
     )
-    app.extensions[proxy.EXTENSION] = _proxy(settings)
+    recent = Recent(settings.read_cache_seconds)
+    app.extensions[proxy.EXTENSION] = _proxy(settings, recent)
     app.extensions[feeds.EXTENSION] = feeds.connect(settings.redis_url.get_secret_value())
 
     # Hooks run in the order of their installation.
@@ -105,7 +108,7 @@ def _flask_app(settings: Settings) -> Flask:
     jwks_url = f"{settings.auth_url}/.well-known/jwks.json"
     identity = Identity(Verifier(jwks_url, AUDIENCE), anonymous_read=settings.anonymous_read)
     app.extensions[IDENTITY] = identity
-    limits.install(
+    read_limit = limits.install(
         app,
         redis_url=settings.redis_url.get_secret_value(),
         reads=[routes.data, routes.analytics, routes.feeds],
@@ -115,12 +118,13 @@ def _flask_app(settings: Settings) -> Flask:
         auth_per_minute=settings.auth_rate_limit_per_minute,
     )
     app.before_request(identity.admit)
+    app.wsgi_app = Repeats(app.wsgi_app, identity, recent, read_limit)  # type: ignore[method-assign]
     if hops := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app
 
 
-def _proxy(settings: Settings) -> proxy.Proxy:
+def _proxy(settings: Settings, recent: Recent) -> proxy.Proxy:
     http = upstream.pool(THREADS)
     bound, secret = settings.upstream_max_bytes, settings.service_client_secret.get_secret_value()
     return proxy.Proxy(
@@ -129,6 +133,7 @@ def _proxy(settings: Settings) -> proxy.Proxy:
         analytics=upstream.Upstream("analytics", settings.analytics_url, http, max_bytes=bound),
         tokens=ServiceToken(http, settings.auth_url, settings.service_client_id, secret),
         forwarded=Forwarded(settings.service_client_id, secret, clock=time.time),
+        recent=recent,
     )
 
 

@@ -57,6 +57,9 @@ class Settings(BaseModel):
     trusted_proxies: int = Field(0, ge=0, le=10, description="Number of trusted proxies in front.")
     rate_limit_per_minute: int = Field(600, ge=1, description="Reads per account or address.")
     auth_rate_limit_per_minute: int = Field(30, ge=1, description="/api/auth calls per address.")
+    read_cache_seconds: float = Field(
+        0.25, ge=0, le=1, description="Time for which identical reads share an answer."
+    )
     ready_urls: dict[str, HttpUrl] = Field({}, description="Further URLs that /readyz checks.")
     upstream_max_bytes: int = Field(16 << 20, ge=1024, description="Largest upstream response.")
 

@@ -61,7 +61,7 @@ def install(app: Flask, *, cors_origins: Collection[str], hosts: Collection[str]
         if allowed_origin():
             answer.headers["Access-Control-Allow-Methods"] = "GET, POST"
             answer.headers["Access-Control-Allow-Headers"] = (
-                "Authorization, Content-Type, X-Request-ID, traceparent"
+                "Authorization, Content-Type, If-None-Match, X-Request-ID, traceparent"
             )
             answer.headers["Access-Control-Max-Age"] = "600"
         return answer
@@ -71,7 +71,7 @@ def install(app: Flask, *, cors_origins: Collection[str], hosts: Collection[str]
             response.vary.add("Origin")
         if origin := allowed_origin():
             response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = "X-Request-ID, Retry-After"
+            response.headers["Access-Control-Expose-Headers"] = "X-Request-ID, Retry-After, ETag"
         response.headers["Referrer-Policy"] = "no-referrer"
         if request.blueprint == "auth":
             response.headers["Cache-Control"] = "no-store"

@@ -28,8 +28,7 @@ class Identity:
 
     def caller(self) -> str:
         """Return the rate limit key: the account if the token is valid, else the address."""
-        claims = self._verified()
-        return f"account:{claims['sub']}" if isinstance(claims, dict) else address()
+        return caller_of(self._verified(), request.remote_addr)
 
     def admit(self) -> None:
         """Check the token if the current request is a read. Raises Unauthorized or KeysUnavailable."""
@@ -59,14 +58,13 @@ class Identity:
         return claims
 
     def _verified(self) -> dict[str, Any] | Exception | None:
-        """Return the token's claims, None for an allowed anonymous read, or the error that refuses it."""
         if "claims_or_error" not in g:
-            g.claims_or_error = self._verify()
+            g.claims_or_error = self.verify(request.headers.get("Authorization"))
         found: dict[str, Any] | Exception | None = g.claims_or_error
         return found
 
-    def _verify(self) -> dict[str, Any] | Exception | None:
-        authorization = request.headers.get("Authorization")
+    def verify(self, authorization: str | None) -> dict[str, Any] | Exception | None:
+        """Return the claims in an Authorization header, None for an allowed anonymous read, or the error."""
         if authorization is None and self._anonymous_read:
             return None
         try:
@@ -75,6 +73,15 @@ class Identity:
             return error
 
 
+def caller_of(verified: dict[str, Any] | Exception | None, remote_addr: str | None) -> str:
+    """Return the rate limit key: the account if the token is valid, else the address."""
+    return f"account:{verified['sub']}" if isinstance(verified, dict) else _network(remote_addr)
+
+
 def address() -> str:
     """Return the rate limit key of the caller's address. For IPv6 it is the /64, which one host owns."""
-    return f"address:{network(request.remote_addr or '') or 'unknown'}"
+    return _network(request.remote_addr)
+
+
+def _network(remote_addr: str | None) -> str:
+    return f"address:{network(remote_addr or '') or 'unknown'}"

@@ -15,6 +15,8 @@ from api_gateway.chassis.service_token import ServiceToken, TokenUnavailable
 from api_gateway.errors import UpstreamInvalid, UpstreamUnavailable
 from api_gateway.forwarded import Forwarded
 from api_gateway.models import Query
+from api_gateway.recent import Read, Recent
+from api_gateway.repeats import READ
 from api_gateway.upstream import Answer, Upstream
 
 EXTENSION = "deltastream.proxy"
@@ -30,21 +32,30 @@ class Proxy:
     analytics: Upstream
     tokens: ServiceToken
     forwarded: Forwarded
+    recent: Recent
     _fetching: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self, upstream: Upstream, template: str, value: str, query: Query) -> Response:
         """Send GET to `upstream` with the gateway's own token and return the response.
 
         The path is `template` with the URL-encoded `value` in it. The user's token is not forwarded, so an
-        upstream that leaks its requests leaks no account. Raises an UpstreamError.
+        upstream that leaks its requests leaks no account, and identical reads can share an answer. Raises an
+        UpstreamError.
         """
         path = template.format(quote(value, safe=""))
         if given := query.given():
             path += f"?{urlencode(given)}"
-        answer = upstream.call("GET", path, headers=self._token(upstream.name) | _trace())
-        if answer.status in (401, 403):  # the gateway's token: not the caller's fault, hence 502
-            raise UpstreamInvalid(upstream.name, f"{upstream.name} refused the gateway's own token")
-        return _response(answer)
+
+        def call() -> Answer:
+            answer = upstream.call("GET", path, headers=self._token(upstream.name) | _trace())
+            if answer.status in (401, 403):  # the gateway's token: not the caller's fault, hence 502
+                raise UpstreamInvalid(upstream.name, f"{upstream.name} refused the gateway's own token")
+            return answer
+
+        key = upstream.name + path
+        if request.url_rule is not None:
+            request.environ[READ] = key, request.url_rule.rule
+        return _conditional(self.recent.read(key, call))
 
     def account(self, path: str, body: Mapping[str, Any] | None = None) -> Response:
         """Send POST to auth with the user's token and return the response. Raises an UpstreamError.
@@ -87,3 +98,15 @@ def _trace() -> dict[str, str]:
 
 def _response(answer: Answer) -> Response:
     return Response(answer.body, answer.status, headers=answer.headers)
+
+
+def _conditional(read: Read) -> Response:
+    """Return the response to a read: 304 without a body if the client already has these bytes."""
+    response = _response(read.answer)
+    if read.etag:
+        response.headers["ETag"] = read.etag
+        if read.is_known_to(request.headers.get("If-None-Match")):
+            response.status_code = 304
+            response.set_data(b"")
+            del response.headers["Content-Type"]
+    return response

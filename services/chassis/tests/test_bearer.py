@@ -8,6 +8,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from devcluster.ports import free_port
+from devcluster.waiting import wait_until
 from tests.support.tokens import access_token, key_server
 
 from chassis.bearer import KeysUnavailable, Unauthorized, Verifier
@@ -69,3 +70,36 @@ def test_without_keys_no_token_is_refused() -> None:
     """An outage of auth raises KeysUnavailable, not Unauthorized: the token may be valid."""
     with pytest.raises(KeysUnavailable):
         Verifier(f"http://127.0.0.1:{free_port()}/jwks", OURS).claims(f"Bearer {access_token(OURS)}")
+
+
+def test_a_token_is_verified_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signature is checked once per token and key, and again after the key was fetched again."""
+    with key_server() as url:
+        own = Verifier(f"{url}/.well-known/jwks.json", OURS)
+        calls: list[str] = []
+        decode = jwt.decode
+        monkeypatch.setattr(
+            jwt, "decode", lambda token, *a, **k: calls.append(token) or decode(token, *a, **k)
+        )
+        tokens = [access_token(OURS), access_token(OURS)]
+        for token in tokens * 2:
+            own.claims(f"Bearer {token}")
+        assert calls == tokens
+        own._keys._renew()
+        own.claims(f"Bearer {tokens[0]}")
+        assert calls == [*tokens, tokens[0]]
+
+
+def test_a_verified_token_still_expires(verifier: Verifier) -> None:
+    """A token that was accepted is refused once it has expired by more than 30 s."""
+    token = f"Bearer {access_token(OURS, lifetime_s=-28)}"
+    verifier.claims(token)
+    wait_until(lambda: _is_refused(verifier, token), "the token has expired")
+
+
+def _is_refused(verifier: Verifier, token: str) -> bool:
+    try:
+        verifier.claims(token)
+    except Unauthorized as error:
+        return "expired" in error.reason
+    return False

@@ -26,6 +26,9 @@ PHASES_S = {"head": 10.0, "body": 10.0, "sending": 60.0, "idle": 15.0, "closing"
 
 class _Task(WSGITask):  # type: ignore[misc]
     wrote_header: bool
+    version: str
+    has_body: bool
+    _keeps_open = False
 
     def start(self) -> None:
         super().start()
@@ -39,6 +42,19 @@ class _Task(WSGITask):  # type: ignore[misc]
         if not self.wrote_header and self.complete and data and self.has_body:
             self.channel.head, self.wrote_header = self.build_response_header(), True
         super().write(data)
+
+    def build_response_header(self) -> bytes:
+        # waitress closes after a response without a length. 204 and 304 never have a body, so they need none.
+        asked_to_close = self.request.headers.get("CONNECTION", "").lower() == "close"
+        self._keeps_open = self.version == "1.1" and not self.has_body and not asked_to_close
+        try:
+            return bytes(super().build_response_header())
+        finally:
+            self._keeps_open = False
+
+    def set_close_on_finish(self) -> None:
+        if not self._keeps_open:
+            super().set_close_on_finish()
 
     def finish(self) -> None:
         if self.request.command == "HEAD":

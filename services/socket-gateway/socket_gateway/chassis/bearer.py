@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Any
@@ -14,6 +16,8 @@ __all__ = ["KeysUnavailable", "Unauthorized", "Verifier"]
 
 ISSUER = "deltastream-auth"
 ALGORITHMS = ["EdDSA"]  # fixed here, so that the token's header cannot choose a weaker one
+LEEWAY_S = 30
+MAX_VERIFIED = 1024
 
 
 class Unauthorized(Exception):
@@ -27,13 +31,16 @@ class Unauthorized(Exception):
 class Verifier:
     """Checks signature, issuer, audience and times (30 s leeway) of an access token.
 
-    The keys come from `jwks_url`; signing_keys.py decides when they are fetched.
+    The keys come from `jwks_url`; signing_keys.py decides when they are fetched. A token that was valid is
+    verified again once its key was fetched again, or once it has expired.
     """
 
     def __init__(self, jwks_url: str, audience: str) -> None:
         self._audience = audience
         client = jwt.PyJWKClient(jwks_url, cache_jwk_set=False, timeout=3)
         self._keys = SigningKeys(lambda: _fetched(client))
+        self._lock = threading.Lock()
+        self._verified: dict[str, tuple[Any, dict[str, Any]]] = {}  # token -> its key and its claims
 
     def claims(self, authorization: str | None) -> dict[str, Any]:
         """Return the claims of the token in an `Authorization: Bearer …` header.
@@ -41,19 +48,32 @@ class Verifier:
         Raises Unauthorized if the token is missing or invalid, KeysUnavailable if it cannot be verified.
         """
         scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
             raise Unauthorized("a bearer token is needed: Authorization: Bearer <token>")
         try:
-            key = self._keys.find(jwt.get_unverified_header(token.strip()).get("kid"))
+            key = self._keys.find(jwt.get_unverified_header(token).get("kid"))
             if key is None:
                 raise Unauthorized("the token is not valid")
-            return self._decode(token.strip(), key)
+            verified_with, claims = self._verified.get(token, (None, {}))
+            if verified_with is key and time.time() < claims["exp"] + LEEWAY_S:
+                return claims
+            claims = self._decode(token, key)
         except jwt.ExpiredSignatureError as error:
             raise Unauthorized("the token has expired: refresh it or log in again") from error
         except jwt.InvalidAudienceError as error:
             raise Unauthorized("the token is for another audience") from error
         except (jwt.PyJWTError, ValueError) as error:
             raise Unauthorized("the token is not valid") from error
+        self._remember(token, key, claims)
+        return claims
+
+    def _remember(self, token: str, key: Any, claims: dict[str, Any]) -> None:
+        with self._lock:
+            self._verified.pop(token, None)
+            self._verified[token] = (key, claims)
+            if len(self._verified) > MAX_VERIFIED:
+                del self._verified[next(iter(self._verified))]
 
     def _decode(self, token: str, key: Any) -> dict[str, Any]:
         claims: dict[str, Any] = jwt.decode(
@@ -62,7 +82,7 @@ class Verifier:
             algorithms=ALGORITHMS,
             audience=self._audience,
             issuer=ISSUER,
-            leeway=30,
+            leeway=LEEWAY_S,
             options={"require": ["exp", "iat", "iss", "aud", "sub", "jti"]},
         )
         return claims
