@@ -37,8 +37,15 @@ def rows(schema: Schema, root: Schema | None = None) -> Iterator[Row]:
 
 
 def resolved(schema: Schema, root: Schema) -> Schema:
-    """Return the schema behind a local `$ref`, with the members that stand beside the reference."""
+    """Return the schema behind a local `$ref`, with the members that stand beside the reference.
+
+    A reference to another contract is not followed; its description names that contract.
+    """
     while "$ref" in schema:
+        other, _, _ = str(schema["$ref"]).partition("#")
+        if other:
+            name = other.removesuffix(".schema.json")
+            return {"type": "object", "description": f"An object that the contract {name} describes."}
         found: Any = root
         for part in str(schema["$ref"]).removeprefix("#/").split("/"):
             found = found[part]
