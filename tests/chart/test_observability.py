@@ -151,7 +151,7 @@ def _source(component: str) -> str:
         'sum by (namespace) (rate(gateway_request_total{namespace="a"}[5m]))',
         'sum by (feed) (rate(gateway_requests_total{namespace="a"}[5m]))',
         'sum by (namespace) (rate(enricher_refused_total{namespace="a", cause="x"}[5m]))',
-        'max by (feed) (operator_ready_replicas{namespace="a", component="enrichers"})',
+        'max by (feed) (operator_ready_replicas{namespace="a", component="enriching"})',
         "sum by (namespace) (rate(gateway_requests_total[5m]))",
     ],
     ids=["metric", "grouping", "label", "value", "no namespace"],

@@ -55,7 +55,12 @@ OTHERS += [["DeltaStreamFeedLate"], "SingleStack", ["IPv4"], "0.0.0.0", "10.9.0.
 OTHERS += [[{"name": "changed", "mountPath": "/changed"}], [{"name": "changed", "value": "changed"}]]
 OTHERS += [[{"maxSkew": 2, "topologyKey": "changed", "whenUnsatisfiable": "DoNotSchedule"}]]
 OTHERS += [{"fsGroup": 7}, {"privileged": False}, {"searches": ["changed"]}]
-OTHERS += [["https://changed.example.com"], ["changed.example.com"], [{"secretName": "changed"}]]
+OTHERS += [
+    "https://changed.example.com",
+    ["https://changed.example.com"],
+    ["changed.example.com"],
+    [{"secretName": "changed"}],
+]
 OTHERS += [
     [{"name": "changed"}],
     [{"key": "changed"}],
