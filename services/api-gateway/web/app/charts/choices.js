@@ -1,0 +1,46 @@
+// The choices above a chart: radio buttons for one of a few, check boxes for several.
+
+import { h } from "../dom.js";
+
+/** @typedef {{value: string, label: string, mark?: Node}} Choice */
+
+export class Choices {
+  element;
+  #type;
+  #chosen;
+  #name;
+  #key = "";
+
+  /**
+   * @param {string} label
+   * @param {"radio" | "checkbox"} type
+   * @param {(values: string[]) => void} chosen
+   */
+  constructor(label, type, chosen) {
+    this.#type = type;
+    this.#chosen = chosen;
+    this.#name = `choice-${label.toLowerCase().replace(/\W+/g, "-")}`;
+    this.element = h("fieldset", { class: "choices" }, h("legend", { class: "visually-hidden" }, label));
+    this.element.addEventListener("change", () => this.#chosen(this.#inputs().filter((input) => input.checked).map((input) => input.value)));
+  }
+
+  /** @param {Choice[]} choices @param {string[]} chosen */
+  show(choices, chosen) {
+    const key = JSON.stringify(choices.map(({ value, label, mark }) => [value, label, mark?.textContent]));
+    if (key !== this.#key) {
+      const kept = /** @type {HTMLInputElement | null} */ (this.element.querySelector(":focus"))?.value;
+      this.#inputs().forEach((input) => input.parentElement?.remove());
+      for (const { value, label, mark } of choices) {
+        const input = h("input", { type: this.#type, name: this.#name, value });
+        this.element.append(h("label", {}, input, h("span", {}, ...(mark ? [mark, " "] : []), label)));
+        if (value === kept) input.focus();
+      }
+      this.#key = key;
+    }
+    for (const input of this.#inputs()) input.checked = chosen.includes(input.value);
+  }
+
+  #inputs() {
+    return [...this.element.querySelectorAll("input")];
+  }
+}
