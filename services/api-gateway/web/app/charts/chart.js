@@ -48,6 +48,7 @@ export class Chart {
     this.#context = context;
     this.#plot = h("div", { class: "plot", role: "slider", tabindex: "0", "aria-label": `${label}. Arrow keys move the crosshair.` });
     this.element = h("div", { class: "chart" }, h("h2", {}, label), this.#readout, this.#plot);
+    /** @type {any} */
     const look = { autoSize: true, ...this.#look(), ...options };
     this.api = scale ? createChartEx(this.#plot, /** @type {any} */ (scale), look) : createChart(this.#plot, look);
     this.api.subscribeCrosshairMove((/** @type {any} */ moved) => this.#moved(moved));

@@ -1,0 +1,181 @@
+// The price: candles of the underlying from the history, continued live.
+
+import { CandlestickSeries } from "../../vendor/lightweight-charts/lightweight-charts.js";
+import { prices } from "../../app/chains.js";
+import { Chart } from "../../app/charts/chart.js";
+import { Choices } from "../../app/charts/choices.js";
+import { Points } from "../../app/charts/points.js";
+import { Table } from "../../app/charts/table.js";
+import { Times } from "../../app/charts/times.js";
+import { h, write } from "../../app/dom.js";
+import { decimalsOf } from "../../app/formats.js";
+import { failed } from "../../app/notice.js";
+import { continued, stored } from "./candles.js";
+
+/** @typedef {import("./candles.js").Candle} Candle */
+
+const WINDOWS = { 1: "1 min", 5: "5 min", 15: "15 min", 60: "60 min" };
+const SHOWN = { charts: "Chart", table: "Table" };
+const USUAL = "1";
+const BARS = 500;
+const REFRESH_MS = 60_000; // asking again corrects what was lost on the way, such as ticks during a reconnection
+const SHOWN_AT_FIRST = 120;
+
+class PriceView {
+  #context;
+  #windows = new Choices("Window", "radio", ([window]) => this.#choose({ window: window === USUAL ? "" : window }));
+  #shows = new Choices("Show", "radio", ([show]) => this.#choose({ show: show === "charts" ? "" : show }));
+  #slot = h("div", { class: "slot" });
+  #charts = h("div", { class: "charts" }, this.#slot);
+  #table = new Table("Candles, newest first", ["Start", "Open", "High", "Low", "Close"]);
+  #note = h("p", { class: "missing", role: "note" });
+  /** @type {Chart | null} */
+  #chart = null;
+  /** @type {any} */
+  #series = null;
+  /** @type {Points | null} */
+  #points = null;
+  /** @type {Times | null} */
+  #times = null;
+  #built = "";
+  #gaps = 0;
+
+  /** @param {HTMLElement} element @param {import("../../app/types.d.ts").Context} context */
+  constructor(element, context) {
+    this.#context = context;
+    element.append(h("div", { class: "options" }, this.#windows.element, this.#shows.element), this.#charts, this.#table.element, this.#note);
+  }
+
+  /** @param {import("../../app/types.d.ts").Change} change */
+  update(change) {
+    const { selection, route, load, ticks, stream, clock } = this.#context;
+    const { product } = selection();
+    if (!product) return;
+    const window = route().options.window in WINDOWS ? route().options.window : USUAL;
+    const path = `/api/analytics/ohlc/${encodeURIComponent(product)}?window=${window}&limit=${BARS}`;
+    const answer = load(path, stream.gaps === this.#gaps ? REFRESH_MS : 0);
+    this.#gaps = stream.gaps;
+    if (change.has("theme")) this.#theme();
+    if (![`tick:${product}`, path, "route", "theme"].some((key) => change.has(key)) && !(answer.error && change.has("clock"))) return;
+    const history = answer.data ? stored(answer.data) : { candles: [], until: 0 };
+    const candles = continued(history, ticks.of(product), Number(window));
+    const note = answer.error ? failed("the history", answer.error, clock.monotonic()).text : this.#said(answer);
+    this.#draw(product, window, answer.data ? candles : [], note);
+  }
+
+  unmount() {
+    this.#chart?.remove();
+  }
+
+  /** @param {Record<string, string>} options */
+  #choose(options) {
+    this.#context.go({ options });
+  }
+
+  /** @param {import("../../app/types.d.ts").Resource} answer */
+  #said({ data }) {
+    if (!data) return "The history is loading.";
+    return data.complete ? "" : "Only the newest bars are here: the stored history is not available now.";
+  }
+
+  #theme() {
+    this.#chart?.theme();
+    this.#series?.applyOptions(this.#look());
+  }
+
+  #look() {
+    const { colour } = this.#context;
+    const [good, bad, ground] = ["good", "bad", "ground"].map(colour);
+    // A rising candle is hollow, so that the direction is not colour alone.
+    return { upColor: ground, borderUpColor: good, wickUpColor: good, downColor: bad, borderDownColor: bad, wickDownColor: bad };
+  }
+
+  /** @param {string} product @param {string} window in minutes @param {Candle[]} candles ascending @param {string} note */
+  #draw(product, window, candles, note) {
+    const { formats, store, selection, route } = this.#context;
+    const chain = store.get(`chain:${product}:${selection().expiry}`);
+    const exchange = formats.exchange(chain?.expiry_ts ?? 0);
+    const decimals = decimalsOf(chain ? prices(chain) : candles.flatMap(({ open, close }) => [open, close]));
+    const table = route().options.show === "table";
+    /** @param {Record<string, string>} labels */
+    const choices = (labels) => Object.entries(labels).map(([value, label]) => ({ value, label }));
+    this.#windows.show(choices(WINDOWS), [window]);
+    this.#shows.show(choices(SHOWN), [table ? "table" : "charts"]);
+    this.#charts.hidden = table;
+    this.#table.element.hidden = !table;
+    write(this.#note, note || `Times in ${exchange.label} (${exchange.zone}). A rising candle is hollow.`);
+    if (!candles.length) return;
+    const key = [product, window, exchange.zone, decimals].join();
+    if (key !== this.#built) this.#build(key, exchange, decimals, candles);
+    if (table) this.#table.set(this.#lines(candles, exchange, decimals));
+    else this.#show(candles, decimals);
+  }
+
+  /** @param {Candle[]} candles @param {number} decimals */
+  #show(candles, decimals) {
+    const { formats } = this.#context;
+    const times = /** @type {Times} */ (this.#times);
+    const points = candles.map(({ start, ...prices }) => ({ time: times.to(start), ...prices }));
+    /** @type {Points} */ (this.#points).set(points);
+    const byTime = new Map(points.map((point) => [point.time, point]));
+    /** @param {any} x */
+    const say = (x) => {
+      const { open, high, low, close } = /** @type {any} */ (byTime.get(x));
+      const values = Object.entries({ open, high, low, close }).map(([name, value]) => `${name} ${formats.number(value, decimals)}`);
+      return [{ text: times.text(x) }, { text: values.join(", ") }];
+    };
+    const stops = points.map(({ time, close }) => ({ x: time, price: close, series: this.#series }));
+    /** @type {Chart} */ (this.#chart).stops(stops, stops.length - 1, say, say(points[points.length - 1].time));
+  }
+
+  /** @param {string} key @param {import("../../app/formats.js").Exchange} exchange @param {number} decimals @param {Candle[]} candles */
+  #build(key, exchange, decimals, candles) {
+    const { formats, colour } = this.#context;
+    const newest = candles[candles.length - 1].start;
+    this.#built = key;
+    this.#chart?.remove();
+    this.#times = new Times(formats, exchange, newest);
+    const { localization, timeScale } = this.#times.options();
+    this.#chart = new Chart(this.#context, `Price (${exchange.label})`, null, {
+      localization,
+      timeScale: { ...timeScale, borderColor: colour("line") },
+    });
+    const price = { type: "custom", minMove: 10 ** -decimals, formatter: (/** @type {number} */ value) => formats.number(value, decimals) };
+    this.#series = this.#chart.api.addSeries(CandlestickSeries, { ...this.#look(), priceFormat: price });
+    this.#points = new Points(this.#series);
+    this.#slot.replaceChildren(this.#chart.element);
+    this.#show(candles, decimals);
+    if (candles.length > SHOWN_AT_FIRST) {
+      this.#chart.api.timeScale().setVisibleLogicalRange({ from: candles.length - SHOWN_AT_FIRST, to: candles.length + 2 });
+    }
+  }
+
+  /** @param {Candle[]} candles @param {import("../../app/formats.js").Exchange} exchange @param {number} decimals */
+  #lines(candles, exchange, decimals) {
+    const { formats } = this.#context;
+    return candles.toReversed().map(({ start, open, high, low, close }) => ({
+      key: String(start),
+      cells: [
+        `${formats.day(start * 1000, exchange)}, ${formats.clock(start * 1000, exchange)}`,
+        ...[open, high, low, close].map((value) => formats.number(value, decimals)),
+      ],
+    }));
+  }
+}
+
+/** @type {PriceView | null} */
+let view = null;
+
+/** @type {import("../../app/types.d.ts").View} */
+export default {
+  mount(element, context) {
+    view = new PriceView(element, context);
+  },
+  update(change) {
+    view?.update(change);
+  },
+  unmount() {
+    view?.unmount();
+    view = null;
+  },
+};
