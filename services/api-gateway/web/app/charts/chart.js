@@ -1,6 +1,6 @@
 // A chart with a crosshair for mouse, touch and keyboard, whose exact numbers are in a line above it.
 
-import { createChart, createChartEx } from "../../vendor/lightweight-charts/lightweight-charts.js";
+import { LineSeries, createChart, createChartEx } from "../../vendor/lightweight-charts/lightweight-charts.js";
 import { attribute, h } from "../dom.js";
 import { Points } from "./points.js";
 
@@ -37,6 +37,8 @@ export class Chart {
   /** @type {Points | null} */
   #span = null;
   #spanned = "";
+  /** @type {(timeScale: any) => void} */
+  #frame = () => {};
 
   /**
    * @param {Context} context
@@ -52,6 +54,7 @@ export class Chart {
     const look = { autoSize: true, ...this.#look(), ...options };
     this.api = scale ? createChartEx(this.#plot, /** @type {any} */ (scale), look) : createChart(this.#plot, look);
     this.api.subscribeCrosshairMove((/** @type {any} */ moved) => this.#moved(moved));
+    this.api.timeScale().subscribeSizeChange(() => this.#frame(this.api.timeScale()));
     this.#plot.addEventListener("keydown", (event) => this.#key(event));
     this.#plot.addEventListener("focus", () => this.#at < 0 && this.#plot.matches(":focus-visible") && this.#go(this.#start));
     this.#plot.addEventListener("blur", () => this.#leave());
@@ -76,19 +79,24 @@ export class Chart {
     this.#tell();
   }
 
-  /** Let the positions from first to last have equal distances, also where no series has a point. @param {number} first @param {number} last */
+  /**
+   * Show the positions from first to last, with equal distances also where no series has a point.
+   * @param {number} first @param {number} last
+   */
   span(first, last) {
-    if (this.#spanned === `${first} ${last}`) return false;
+    if (this.#spanned === `${first} ${last}`) return;
     this.#spanned = `${first} ${last}`;
     const points = [];
     for (let time = first; time <= last; time += 1) points.push({ time });
-    this.#span?.set(points);
-    return true;
+    this.#span ??= new Points(this.api.addSeries(LineSeries, { visible: false }));
+    this.#span.set(points);
+    this.frame((scale) => scale.fitContent());
   }
 
-  /** @param {any} series an invisible one, which gets the empty points */
-  spanBy(series) {
-    this.#span = new Points(series);
+  /** Choose what is in sight, now and when the chart's size changes. @param {(timeScale: any) => void} frame */
+  frame(frame) {
+    this.#frame = frame;
+    frame(this.api.timeScale());
   }
 
   /** Use the present theme's colours. */

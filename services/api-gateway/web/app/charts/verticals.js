@@ -37,7 +37,7 @@ export class Verticals {
       context.font = `${FONT_PX}px ${getComputedStyle(document.body).fontFamily}`;
       context.textBaseline = "top";
       this.#lines.forEach(({ x, text, colour, dashed }, row) => {
-        const at = scale.logicalToCoordinate(x - this.#first);
+        const at = between(scale, x - this.#first);
         if (at === null || at < 0 || at > mediaSize.width) return;
         context.strokeStyle = context.fillStyle = colour;
         context.setLineDash(dashed ? [4, 4] : []);
@@ -50,4 +50,11 @@ export class Verticals {
       });
     });
   }
+}
+
+/** The library knows the place of whole positions only. @param {any} scale @param {number} position @returns {number | null} */
+function between(scale, position) {
+  const whole = Math.floor(position);
+  const [left, right] = [scale.logicalToCoordinate(whole), scale.logicalToCoordinate(whole + 1)];
+  return left === null || right === null ? null : left + (position - whole) * (right - left);
 }

@@ -75,7 +75,7 @@ export class HistoryChart {
     const { localization, timeScale } = this.#times.options();
     this.#chart = new Chart(this.#context, `Put/call ratio over time (${exchange.label})`, null, {
       localization,
-      timeScale: { ...timeScale, minBarSpacing: 0.01, borderColor: colour("line") },
+      timeScale: { ...timeScale, secondsVisible: true, minBarSpacing: 0.01, borderColor: colour("line") },
     });
     const { api } = this.#chart;
     const ratio = { type: "custom", minMove: 0.0001, formatter: (/** @type {number} */ value) => formats.number(value, 3) };
@@ -84,5 +84,6 @@ export class HistoryChart {
     );
     this.#points = this.#series.map((series) => new Points(series));
     this.element.replaceChildren(this.#chart.element);
+    this.#chart.frame((scale) => scale.fitContent());
   }
 }

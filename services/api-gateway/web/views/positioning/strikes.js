@@ -1,6 +1,5 @@
 // The charts of open interest and of its change, by strike: calls beside puts.
 
-import { LineSeries } from "../../vendor/lightweight-charts/lightweight-charts.js";
 import { prices } from "../../app/chains.js";
 import { Chart } from "../../app/charts/chart.js";
 import { Pairs } from "../../app/charts/pairs.js";
@@ -44,7 +43,7 @@ export class StrikesChart {
     PANES.forEach(([field], pane) => {
       this.#points[pane].set(rows.map(({ call, put }, at) => ({ time: positions[at], calls: call[field], puts: put[field] })));
     });
-    if (chart.span(positions[0] - 1, positions[positions.length - 1] + 1)) chart.api.timeScale().fitContent();
+    chart.span(positions[0] - 1, positions[positions.length - 1] + 1);
     this.#verticals.set(this.#lines(chain, step), positions[0] - 1);
     this.#stops(chain, rows, positions);
   }
@@ -71,7 +70,6 @@ export class StrikesChart {
     const scale = new PositionScale((position) => formats.number(position * step, decimalsOf([position * step])));
     this.#chart = new Chart(this.#context, "Open interest and its change by strike", scale);
     const { api } = this.#chart;
-    this.#chart.spanBy(api.addSeries(LineSeries, { visible: false }));
     const count = { type: "custom", minMove: 1, formatter: (/** @type {number} */ value) => formats.compact(value) };
     this.#series = PANES.map((_, pane) => api.addCustomSeries(new Pairs(), { ...this.#colours(), priceFormat: count }, pane));
     this.#points = this.#series.map((series) => new Points(series));

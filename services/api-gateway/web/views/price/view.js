@@ -20,6 +20,7 @@ const USUAL = "1";
 const BARS = 500;
 const REFRESH_MS = 60_000; // asking again corrects what was lost on the way, such as ticks during a reconnection
 const SHOWN_AT_FIRST = 120;
+const WIDEST_PX = 24;
 
 class PriceView {
   #context;
@@ -33,6 +34,8 @@ class PriceView {
   #chart = null;
   /** @type {any} */
   #series = null;
+  /** The line of the last price. @type {any} */
+  #last = null;
   /** @type {Points | null} */
   #points = null;
   /** @type {Times | null} */
@@ -81,6 +84,7 @@ class PriceView {
   #theme() {
     this.#chart?.theme();
     this.#series?.applyOptions(this.#look());
+    this.#last?.applyOptions({ color: this.#context.colour("accent") });
   }
 
   #look() {
@@ -117,6 +121,7 @@ class PriceView {
     const times = /** @type {Times} */ (this.#times);
     const points = candles.map(({ start, ...prices }) => ({ time: times.to(start), ...prices }));
     /** @type {Points} */ (this.#points).set(points);
+    this.#last.applyOptions({ price: candles[candles.length - 1].close });
     const byTime = new Map(points.map((point) => [point.time, point]));
     /** @param {any} x */
     const say = (x) => {
@@ -138,16 +143,21 @@ class PriceView {
     const { localization, timeScale } = this.#times.options();
     this.#chart = new Chart(this.#context, `Price (${exchange.label})`, null, {
       localization,
-      timeScale: { ...timeScale, borderColor: colour("line") },
+      timeScale: { ...timeScale, maxBarSpacing: WIDEST_PX, borderColor: colour("line") },
     });
     const price = { type: "custom", minMove: 10 ** -decimals, formatter: (/** @type {number} */ value) => formats.number(value, decimals) };
-    this.#series = this.#chart.api.addSeries(CandlestickSeries, { ...this.#look(), priceFormat: price });
+    this.#series = this.#chart.api.addSeries(CandlestickSeries, {
+      ...this.#look(),
+      priceFormat: price,
+      lastValueVisible: false, // its label has the colour of the candle's body, which may be that of the ground
+      priceLineVisible: false,
+    });
     this.#points = new Points(this.#series);
+    this.#last = this.#series.createPriceLine({ price: candles[candles.length - 1].close, color: colour("accent"), lineStyle: 1, lineWidth: 1 });
     this.#slot.replaceChildren(this.#chart.element);
     this.#show(candles, decimals);
-    if (candles.length > SHOWN_AT_FIRST) {
-      this.#chart.api.timeScale().setVisibleLogicalRange({ from: candles.length - SHOWN_AT_FIRST, to: candles.length + 2 });
-    }
+    const from = Math.max(0, candles.length - SHOWN_AT_FIRST);
+    this.#chart.frame((scale) => scale.setVisibleLogicalRange({ from, to: candles.length + 2 }));
   }
 
   /** @param {Candle[]} candles @param {import("../../app/formats.js").Exchange} exchange @param {number} decimals */

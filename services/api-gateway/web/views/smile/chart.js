@@ -1,6 +1,5 @@
 // The chart of the quoted volatilities against strike, log-moneyness or delta.
 
-import { LineSeries } from "../../vendor/lightweight-charts/lightweight-charts.js";
 import { prices } from "../../app/chains.js";
 import { Chart } from "../../app/charts/chart.js";
 import { Points } from "../../app/charts/points.js";
@@ -47,7 +46,7 @@ export class SmileChart {
     });
     const positions = [...new Set(placed.flatMap(({ at }) => [...at.keys()]))].sort((a, b) => a - b);
     if (!positions.length) return;
-    if (chart.span(positions[0], positions[positions.length - 1])) chart.api.timeScale().fitContent();
+    chart.span(positions[0], positions[positions.length - 1]);
     const lines = this.#lines(chains, axis);
     this.#verticals.set(lines, positions[0]);
     this.#stops(placed, positions, lines[0]?.x ?? 0);
@@ -72,7 +71,6 @@ export class SmileChart {
     const scale = new PositionScale((position) => axis.text(position * step, formats));
     const percent = { type: "custom", minMove: 0.01, formatter: (/** @type {number} */ value) => `${formats.number(value, 1)} %` };
     this.#chart = new Chart(this.#context, `Implied volatility against ${axis.label.toLowerCase()}`, scale);
-    this.#chart.spanBy(this.#chart.api.addSeries(LineSeries, { visible: false }));
     this.#series = Array.from({ length: count }, (_, shape) => {
       const look = { color: colour(`series-${shape + 1}`), shape, priceFormat: percent };
       const series = /** @type {Chart} */ (this.#chart).api.addCustomSeries(new Ranges(), look);

@@ -22,7 +22,6 @@ export class TermChart {
     const { formats, colour } = context;
     this.#context = context;
     this.#chart = new Chart(context, "At-the-money volatility by expiry", new PositionScale((position) => `${position * STEP} d`));
-    this.#chart.spanBy(this.#chart.api.addSeries(LineSeries, { visible: false }));
     this.#line = this.#chart.api.addSeries(LineSeries, {
       color: colour("accent"),
       lineWidth: 2,
@@ -38,14 +37,13 @@ export class TermChart {
     return this.#chart.element;
   }
 
-  /** @param {Chain[]} all ascending by expiry @param {boolean} fresh whether the product is another one */
-  draw(all, fresh) {
+  /** @param {Chain[]} all ascending by expiry */
+  draw(all) {
     const { formats } = this.#context;
     const known = all.filter(({ atm_iv, years_to_expiry }) => atm_iv !== null && years_to_expiry > 0);
     const positions = place(known.map(({ years_to_expiry }) => years_to_expiry * DAYS), STEP);
     this.#points.set(known.map(({ atm_iv }, at) => ({ time: positions[at], value: 100 * Number(atm_iv) })));
-    const moved = known.length > 0 && this.#chart.span(Math.min(0, positions[0]), positions[positions.length - 1] + 1);
-    if (moved || fresh) this.#chart.api.timeScale().fitContent();
+    if (known.length) this.#chart.span(Math.min(0, positions[0]), positions[positions.length - 1] + 1);
     const stops = known.map(({ atm_iv }, at) => ({ x: positions[at], price: 100 * Number(atm_iv), series: this.#line }));
     /** @param {number} x */
     const say = (x) => {

@@ -71,7 +71,7 @@ class SmileView {
     this.#product = product;
     if (options.show === "charts") {
       this.#smile.draw(chains, options, fresh);
-      this.#term.draw(all, fresh);
+      this.#term.draw(all);
     } else if (options.show === "table") this.#table.set(this.#lines(chains, options));
     else this.#surface.draw(all, options);
     write(this.#missing, this.#gaps(chains, options));
@@ -170,9 +170,9 @@ class SmileView {
     const counts = new Map();
     for (const { iv, reason } of all) if (iv === null) counts.set(why(IV_REASONS, reason), (counts.get(why(IV_REASONS, reason)) ?? 0) + 1);
     if (!counts.size) return `All ${all.length} quotes have a volatility.`;
-    const reasons = [...counts].sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${count}: ${reason}`);
+    const reasons = [...counts].sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${reason} (${count})`);
     const none = [...counts.values()].reduce((sum, count) => sum + count, 0);
-    return `${none} of ${all.length} quotes have no volatility. ${reasons.join("; ")}.`;
+    return `${none} of ${all.length} quotes have no volatility. Why: ${reasons.join("; ")}.`;
   }
 }
 
