@@ -1,8 +1,8 @@
 """Copy the web page's libraries from their npm packages into services/api-gateway/web/vendor.
 
-manifest.json there names each library's version, licence and files, and keeps the hashes of the package and of the
-files. This script downloads the packages, writes the files and adds the hashes. The tests of the api-gateway compare
-the files with the hashes, and with the packages where npm can download them.
+manifest.json there names each library's version, licence and files, and keeps the hashes of the package and
+of the files. This script downloads the packages, writes the files and adds the hashes. The tests of the
+api-gateway compare the files with the hashes, and with the packages where npm can download them.
 """
 
 from __future__ import annotations

@@ -53,7 +53,8 @@ class Desk:
 
     def row_texts(self) -> dict[str, list[str]]:
         """The texts of all cells of the ladder, by strike."""
-        script = "rows => Object.fromEntries(rows.map(r => [r.dataset.strike, [...r.cells].map(c => c.textContent)]))"
+        script = """rows => Object.fromEntries(
+            rows.map(row => [row.dataset.strike, [...row.cells].map(cell => cell.textContent)]))"""
         found: dict[str, list[str]] = self.page.locator(".ladder tbody tr").evaluate_all(script)
         return found
 

@@ -10,6 +10,8 @@ from tests.browser.desk import PHONE, WIDE, Desk
 
 pytestmark = pytest.mark.timeout(300)
 VIEWS = ["chain/NIFTY/2024-06-27", "chain/NIFFTY"]
+# axe-core needs seconds for hundreds of cells, and the rows are alike: it gets the first five and one more.
+PART = {"exclude": [[".ladder tbody tr:nth-child(n+6):not(.atm)"]]}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
@@ -21,17 +23,17 @@ def test_axe_finds_no_violation(desk: Desk, view: str, theme: str, width: int) -
     desk.look(theme=theme, size=PHONE if width == 390 else WIDE)
     page = desk.open(view)
     expect(page.locator("tr.atm, #notice h2").first).to_be_visible()
-    found = Axe().run(page, options=RULES)
+    found = Axe().run(page, context=PART, options=RULES)
     assert found.violations_count == 0, found.generate_report()
 
 
 def test_a_walk_without_a_mouse(desk: Desk) -> None:
     """Choose a product and an expiry, move in the table, list the keys, with nothing but the keyboard."""
-    page = desk.chain("SPY")
+    page = desk.chain("NIFTY")
     page.keyboard.press("/")
-    page.keyboard.type("nif")
+    page.keyboard.type("sp")
     page.keyboard.press("Enter")
-    expect(page.locator("#product")).to_have_text("NIFTY")
+    expect(page.locator("#product")).to_have_text("SPY")
     expect(page.locator("tr.atm")).to_be_visible()
     first = page.locator("#expiry").inner_text()
     page.keyboard.press("]")

@@ -52,7 +52,9 @@ def _price(value: float) -> str:
 
 
 def _fixed(value: float | None, factor: int, decimals: int) -> str:
-    return "–" if value is None else f"{round(value * factor, decimals) + 0:,.{decimals}f}"  # + 0: no minus zero
+    if value is None:
+        return "–"
+    return f"{round(value * factor, decimals) + 0:,.{decimals}f}"  # + 0: without the sign of -0
 
 
 def test_a_missing_number_says_why_on_hover_and_on_focus(desk: Desk) -> None:

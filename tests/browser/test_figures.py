@@ -22,11 +22,12 @@ SECONDS = float(os.environ.get("PAGE_SECONDS", "8"))  # 600 shows whether the me
 pytestmark = pytest.mark.timeout(300 + SECONDS)
 
 _OBSERVE = """() => {
-  window.draws = []; window.latencies = []; window.sent = 0;
-  new PerformanceObserver(list => window.draws.push(...list.getEntriesByName('draw').map(entry => entry.duration)))
-    .observe({entryTypes: ['measure']});
+  window.draws = []; window.latencies = [];
+  const drawn = list => list.getEntriesByName('draw').map(entry => entry.duration);
+  new PerformanceObserver(list => window.draws.push(...drawn(list))).observe({entryTypes: ['measure']});
   const cell = document.querySelector('.ladder tbody tr td.calls.c-bid');
-  new MutationObserver(() => window.latencies.push(Date.now() % 1e6 - Number(cell.textContent.replaceAll(',', '')) * 1000))
+  const sentMs = () => Number(cell.textContent.replaceAll(',', '')) * 1000;
+  new MutationObserver(() => window.latencies.push(Date.now() % 1e6 - sentMs()))
     .observe(cell, {characterData: true, subtree: true});
 }"""
 

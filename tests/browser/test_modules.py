@@ -1,4 +1,4 @@
-"""The page's pure modules, run in Chromium: clock, formats, URL, selection and the state of the data in words."""
+"""The page's pure modules, run in Chromium: clock, formats, URL, selection and state of the data."""
 
 from __future__ import annotations
 

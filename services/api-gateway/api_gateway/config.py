@@ -50,8 +50,8 @@ class Settings(BaseModel):
     )
     socket_url: str = Field(
         "",
-        description="Where the web page finds the Socket.IO gateway: empty for the page's own origin, `:8002` for "
-        "the page's host name with this port, or an origin such as https://live.example.",
+        description="Where the web page finds the Socket.IO gateway: empty for the page's own origin, "
+        "`:8002` for the page's host name with this port, or an origin such as https://live.example.",
     )
     local_run: bool = Field(False, description="Tell the web page that it belongs to a local run.")
     trusted_proxies: int = Field(0, ge=0, le=10, description="Number of trusted proxies in front.")

@@ -99,7 +99,7 @@ def install(
 
 
 def _answer(found: Asset, socket_url: str) -> Response:
-    """Return the file, or 304 if the browser has it. Browsers ask before each use: no file outlives a release."""
+    """Return the file, or 304 if the browser has it. Browsers ask before each use."""
     packed = found.packed is not None and request.accept_encodings["gzip"] > 0
     answer = Response(found.packed if packed else found.body, content_type=found.content_type)
     if packed:
@@ -112,4 +112,5 @@ def _answer(found: Asset, socket_url: str) -> Response:
     answer.headers["Content-Security-Policy"] = "; ".join((*_POLICY, connect))
     answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    return answer.make_conditional(request.environ)
+    answer.make_conditional(request.environ)
+    return answer

@@ -130,7 +130,7 @@ function figures(chain, formats, decimals) {
   return {
     forward: shown(chain.forward, price, noForward),
     discount: assumed
-      ? { text: `${ratio(chain.discount ?? 1)} assumed`, tip: FORWARD_REASONS.discount_assumed }
+      ? { text: `assumed ${formats.count(chain.discount ?? 1)}`, tip: FORWARD_REASONS.discount_assumed }
       : shown(chain.discount, ratio, noForward),
     iv: shown(chain.atm_iv, (value) => `${formats.percent(value, 2)} %`, "No volatility at the strikes next to the forward."),
     straddle: shown(chain.atm_straddle_price, price, "Call or put at the at-the-money strike has no mid."),

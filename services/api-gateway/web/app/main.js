@@ -60,7 +60,7 @@ const context = {
   ticks,
   config: () => config,
 };
-const stage = new Stage(byId("view"), VIEWS, context);
+const stage = new Stage(byId("view"), VIEWS, context, () => pulse.mark("route"));
 const head = new Head(context);
 const products = new Picker("Product", (product) => go({ product, expiry: "" }));
 const expiries = new Picker("Expiry", (expiry) => go({ expiry }));
@@ -136,7 +136,9 @@ function draw(changed) {
     live.want([...roomsOf(selection.product), ...stage.rooms()]);
     show(byId("notice"), subject.notice(entry.needs));
   }
-  byId("view").hidden = !byId("notice").hidden;
+  const hidden = !byId("notice").hidden;
+  if (byId("view").hidden && !hidden) change.add("route"); // a hidden view could not measure itself
+  byId("view").hidden = hidden;
   head.update(change);
   if (stage.show(entry)) answers.clear();
   if (!needsLogin) stage.update(change);

@@ -9,16 +9,23 @@ export class Stage {
   #element;
   #entries;
   #context;
+  #mounted;
   /** @type {ViewEntry | null} */
   #entry = null;
   /** @type {View | null} */
   #view = null;
 
-  /** @param {HTMLElement} element @param {ViewEntry[]} entries @param {import("./types.d.ts").Context} context */
-  constructor(element, entries, context) {
+  /**
+   * @param {HTMLElement} element
+   * @param {ViewEntry[]} entries
+   * @param {import("./types.d.ts").Context} context
+   * @param {() => void} mounted called when a view can be updated
+   */
+  constructor(element, entries, context, mounted) {
     this.#element = element;
     this.#entries = entries;
     this.#context = context;
+    this.#mounted = mounted;
   }
 
   /** @param {string} name @returns {ViewEntry} the view of this name, else the first */
@@ -55,7 +62,7 @@ export class Stage {
     document.title = `${entry.title} · DeltaStream`;
     view.mount(section, this.#context);
     this.#view = view;
-    view.update(new Set(["route"]));
+    this.#mounted();
   }
 
   /** @param {ViewEntry} entry */

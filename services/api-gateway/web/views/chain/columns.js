@@ -26,7 +26,7 @@ import { BUILDUPS, IV_REASONS, why } from "../../app/words.js";
  */
 
 /** The width of a volatility cell, in volatility: its bar shows the quoted range on this scale. */
-const IV_WIDTH = 0.04;
+const IV_WIDTH = 0.02;
 
 /** @type {Record<string, Column>} */
 export const COLUMNS = Object.fromEntries(

@@ -16,22 +16,29 @@ import { ordered } from "./columns.js";
  * @property {Text} text
  * @property {Column} column
  * @property {Side} side
- * @property {number} index of the strike
  * @property {boolean} flip which of the two equal animations flashed last: a change restarts only the other one
  */
 
+/**
+ * @typedef {object} Line a row of the table
+ * @property {HTMLElement} element
+ * @property {Cell[]} cells
+ * @property {{calls: Row, puts: Row, look: Look} | null} shown what its cells show
+ */
+
+/** Rows out of sight are written in turn, so that each is at most so many drawings old. */
+const TURNS = 10;
+
 export class Ladder {
-  /** @type {HTMLElement} */
   #table;
-  /** @type {Cell[]} */
-  #cells = [];
-  /** @type {HTMLElement[]} */
-  #rows = [];
+  /** @type {Line[]} */
+  #lines = [];
   /** @type {Chain | null} */
   #chain = null;
   /** @type {Look | null} */
   #look = null;
   #key = "";
+  #turn = 0;
 
   /** @param {HTMLElement} table */
   constructor(table) {
@@ -40,40 +47,54 @@ export class Ladder {
 
   /** The row of the at-the-money strike. @returns {HTMLElement | undefined} */
   get atm() {
-    return this.#chain ? this.#rows[this.#chain.strikes.indexOf(this.#chain.atm_strike)] : undefined;
+    return this.#chain ? this.#lines[this.#chain.strikes.indexOf(this.#chain.atm_strike)]?.element : undefined;
   }
 
-  /** @param {Chain} chain @param {string[]} outwards ids of the columns from the strike outwards @param {Look} look */
-  draw(chain, outwards, look) {
+  /** The height of a row in px; 0 while there is none. */
+  get rowHeight() {
+    return this.#lines[0]?.element.offsetHeight ?? 0;
+  }
+
+  /**
+   * @param {Chain} chain
+   * @param {string[]} outwards ids of the columns from the strike outwards
+   * @param {Look} look
+   * @param {[number, number]} sight the first and the last row in sight: their changed cells are written now, and flash
+   */
+  draw(chain, outwards, look, sight) {
     const strikes = chain.calls.map(({ strike }) => strike);
-    chain = { ...chain, strikes };
     const key = [chain.product, chain.expiry, outwards, strikes].join();
     const before = key === this.#key ? this.#chain : null;
     if (!before) this.#build(strikes, outwards, look);
-    const sameLook = before !== null && this.#look !== null && alike(look, this.#look);
     this.#key = key;
-    this.#chain = chain;
-    this.#look = look;
-    for (const cell of this.#cells) {
-      const row = chain[cell.side][cell.index];
-      const old = before?.[cell.side][cell.index];
-      const changed = !old || cell.column.fields.some((field) => row[field] !== old[field]);
-      if (changed || !sameLook) this.#write(cell, row, look, Boolean(old));
-    }
-    this.#mark(chain, before);
+    this.#chain = { ...chain, strikes };
+    this.#look = this.#look && alike(look, this.#look) ? this.#look : look;
+    this.#turn = (this.#turn + 1) % TURNS;
+    this.#lines.forEach((line, index) => {
+      if (within(sight, index)) this.#write(line, index, true);
+      else if (!line.shown || index % TURNS === this.#turn) this.#write(line, index, false);
+    });
+    this.#mark(this.#chain, before);
   }
 
-  /** @param {Cell} cell @param {Row} row @param {Look} look @param {boolean} flash */
-  #write(cell, row, look, flash) {
-    const text = cell.column.text(row, look);
-    for (const [name, value] of Object.entries(cell.column.style?.(row, look) ?? {})) {
-      if (cell.element.style.getPropertyValue(name) !== value) cell.element.style.setProperty(name, value);
+  /** Write the rows that come into sight. @param {[number, number]} sight */
+  reveal(sight) {
+    this.#lines.forEach((line, index) => {
+      if (within(sight, index)) this.#write(line, index, false);
+    });
+  }
+
+  /** @param {Line} line @param {number} index @param {boolean} flash */
+  #write(line, index, flash) {
+    if (!this.#chain || !this.#look) return;
+    const now = { calls: this.#chain.calls[index], puts: this.#chain.puts[index], look: this.#look };
+    const before = line.shown;
+    line.shown = now;
+    for (const cell of line.cells) {
+      const [row, old] = [now[cell.side], before?.[cell.side]];
+      const changed = !old || cell.column.fields.some((field) => row[field] !== old[field]);
+      if (changed || before?.look !== now.look) fill(cell, row, now.look, flash && before !== null);
     }
-    if (cell.text.data === text) return;
-    cell.text.data = text;
-    if (!flash) return;
-    cell.flip = !cell.flip;
-    cell.element.dataset.flash = cell.flip ? "a" : "b";
   }
 
   /** Shade the halves in the money and mark the at-the-money row. @param {Chain} chain @param {Chain | null} before */
@@ -81,7 +102,7 @@ export class Ladder {
     if (before?.spot_price === chain.spot_price && before.atm_strike === chain.atm_strike) return;
     let spotMarked = false;
     chain.strikes.forEach((strike, index) => {
-      const row = this.#rows[index];
+      const row = this.#lines[index].element;
       const above = strike >= chain.spot_price;
       row.classList.toggle("atm", strike === chain.atm_strike);
       row.classList.toggle("calls-itm", strike < chain.spot_price);
@@ -93,18 +114,14 @@ export class Ladder {
 
   /** @param {number[]} strikes @param {string[]} outwards @param {Look} look */
   #build(strikes, outwards, look) {
-    const { calls, puts } = { calls: ordered(outwards, "calls"), puts: ordered(outwards, "puts") };
+    const [calls, puts] = [ordered(outwards, "calls"), ordered(outwards, "puts")];
     const decimals = strikes.some((strike) => !Number.isInteger(strike)) ? 2 : 0;
-    this.#cells = [];
-    this.#rows = strikes.map((strike, index) => {
-      const label = look.formats.number(strike, decimals);
-      return h(
-        "tr",
-        { "data-strike": String(strike) },
-        ...calls.map((column) => this.#cell(column, "calls", index)),
-        h("th", { scope: "row", class: "strike" }, label),
-        ...puts.map((column) => this.#cell(column, "puts", index)),
-      );
+    this.#lines = strikes.map((strike, index) => {
+      const left = calls.map((column) => this.#cell(column, "calls", index));
+      const right = puts.map((column) => this.#cell(column, "puts", index));
+      const label = h("th", { scope: "row", class: "strike" }, look.formats.number(strike, decimals));
+      const element = h("tr", { "data-strike": String(strike) }, ...elements(left), label, ...elements(right));
+      return { element, cells: [...left, ...right], shown: null };
     });
     this.#table.replaceChildren(
       h("colgroup", {}, ...calls.map(width), h("col", { class: "strike" }), ...puts.map(width)),
@@ -120,19 +137,39 @@ export class Ladder {
         ),
         h("tr", {}, ...calls.map(heading), ...puts.map(heading)),
       ),
-      h("tbody", {}, ...this.#rows),
+      h("tbody", {}, ...elements(this.#lines)),
     );
   }
 
-  /** @param {Column} column @param {Side} side @param {number} index */
+  /** @param {Column} column @param {Side} side @param {number} index @returns {Cell} */
   #cell(column, side, index) {
     const text = document.createTextNode("");
     const element = h("td", { class: `${side} c-${column.id}`, "data-tips": true }, text);
-    const cell = { element, text, column, side, index, flip: false };
-    this.#cells.push(cell);
     tipOf.set(element, () => (this.#chain && this.#look ? column.tip(this.#chain[side][index], this.#look) : ""));
-    return element;
+    return { element, text, column, side, flip: false };
   }
+}
+
+/** @param {Cell} cell @param {Row} row @param {Look} look @param {boolean} flash */
+function fill(cell, row, look, flash) {
+  const { element, column } = cell;
+  for (const [name, value] of Object.entries(column.style?.(row, look) ?? {})) element.style.setProperty(name, value);
+  const text = column.text(row, look);
+  if (cell.text.data === text) return;
+  cell.text.data = text;
+  if (!flash) return;
+  cell.flip = !cell.flip;
+  element.dataset.flash = cell.flip ? "a" : "b";
+}
+
+/** @param {{element: HTMLElement}[]} owners */
+function elements(owners) {
+  return owners.map(({ element }) => element);
+}
+
+/** @param {[number, number]} range @param {number} index */
+function within([first, last], index) {
+  return index >= first && index <= last;
 }
 
 /** Whether the same row looks the same in both. @param {Look} one @param {Look} other */

@@ -56,7 +56,7 @@ class ChainView {
     if (this.#shown !== key) this.#following = true;
     this.#shown = key;
     this.#table.setAttribute("aria-label", `Option chain of ${product}, expiry ${expiry}`);
-    this.#ladder.draw(chain, this.#columns(), this.#look(chain));
+    this.#ladder.draw(chain, this.#columns(), this.#look(chain), this.#sight());
     this.#grid.refresh();
     if (this.#following && (change.has("route") || this.#ladder.atm !== this.#centred)) this.#centre();
     this.#showChip();
@@ -96,6 +96,13 @@ class ChainView {
     };
   }
 
+  /** @returns {[number, number]} the first and the last row in sight */
+  #sight() {
+    const height = this.#ladder.rowHeight;
+    const { scrollTop, clientHeight } = this.#scroller;
+    return height ? [Math.floor(scrollTop / height), Math.ceil((scrollTop + clientHeight) / height)] : [0, -1];
+  }
+
   #follow() {
     this.#following = true;
     this.#centre();
@@ -121,6 +128,7 @@ class ChainView {
 
   /** The reader, or a move of the focus, has scrolled: the row is no longer kept in the middle. */
   #scrolled() {
+    this.#ladder.reveal(this.#sight());
     const row = this.#ladder.atm;
     if (row && Math.abs(this.#scroller.scrollTop - this.#middle(row)) > 2) this.#following = false;
     this.#showChip();
