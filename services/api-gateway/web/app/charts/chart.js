@@ -48,7 +48,7 @@ export class Chart {
    */
   constructor(context, label, scale, options = {}) {
     this.#context = context;
-    this.#plot = h("div", { class: "plot", role: "slider", tabindex: "0", "aria-label": `${label}. Arrow keys move the crosshair.` });
+    this.#plot = h("div", { class: "plot", role: "slider", tabindex: "0", "aria-valuenow": "0", "aria-label": `${label}. Arrow keys move the crosshair.` });
     this.element = h("div", { class: "chart" }, h("h2", {}, label), this.#readout, this.#plot);
     /** @type {any} */
     const look = { autoSize: true, ...this.#look(), ...options };
@@ -179,4 +179,9 @@ function nearest(stops, x) {
     if (best < 0 || Math.abs(stop.x - x) < Math.abs(stops[best].x - x)) best = at;
   });
   return best;
+}
+
+/** The notice that the library's licence asks for. */
+export function credit() {
+  return h("a", { class: "credit", href: "https://www.tradingview.com/", target: "_blank", rel: "noreferrer" }, "Charts by TradingView");
 }

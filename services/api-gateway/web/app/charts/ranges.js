@@ -41,7 +41,7 @@ export class Ranges {
     target.useBitmapCoordinateSpace((/** @type {any} */ { context, horizontalPixelRatio, verticalPixelRatio }) => {
       context.fillStyle = this.#options.color;
       for (const { x, originalData } of bars.slice(visibleRange.from, visibleRange.to)) {
-        const [low, value, high] = this.priceValueBuilder(originalData).map((price) => (toY(price) ?? 0) * verticalPixelRatio);
+        const [low, high, value] = this.priceValueBuilder(originalData).map((price) => (toY(price) ?? 0) * verticalPixelRatio);
         const centre = Math.round(x * horizontalPixelRatio);
         const width = Math.max(1, Math.round(1.5 * horizontalPixelRatio));
         context.fillRect(centre - width / 2, Math.min(low, high), width, Math.abs(high - low));

@@ -50,7 +50,7 @@ export class HistoryChart {
     const byTime = new Map(ratios.map((ratio) => [times.to(ratio.at), ratio]));
     /** @param {any} x */
     const say = (x) => [{ text: times.text(x) }, ...values(/** @type {Ratio} */ (byTime.get(x)))];
-    const summary = [...values(ratios[ratios.length - 1]), { text: note || `${formats.count(ratios.length)} points` }];
+    const summary = [...values(ratios[ratios.length - 1]), { text: note || `${formats.count(ratios.length)} ${ratios.length === 1 ? "point" : "points"}` }];
     /** @type {Chart} */ (this.#chart).stops(stops, stops.length - 1, say, summary);
   }
 

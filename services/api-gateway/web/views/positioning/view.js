@@ -1,5 +1,6 @@
 // The positioning: open interest and its change by strike, and the put/call ratios over time.
 
+import { credit } from "../../app/charts/chart.js";
 import { Choices } from "../../app/charts/choices.js";
 import { Table } from "../../app/charts/table.js";
 import { h, write } from "../../app/dom.js";
@@ -39,7 +40,7 @@ class PositioningView {
     this.#strikes = new StrikesChart(context);
     this.#history = new HistoryChart(context);
     this.#charts.append(this.#strikes.element, this.#history.element);
-    element.append(h("div", { class: "options" }, this.#shows.element, this.#range.element), this.#charts, this.#tables, this.#note);
+    element.append(h("div", { class: "options" }, this.#shows.element, this.#range.element, credit()), this.#charts, this.#tables, this.#note);
   }
 
   /** @param {import("../../app/types.d.ts").Change} change */

@@ -2,7 +2,7 @@
 
 import { CandlestickSeries } from "../../vendor/lightweight-charts/lightweight-charts.js";
 import { prices } from "../../app/chains.js";
-import { Chart } from "../../app/charts/chart.js";
+import { Chart, credit } from "../../app/charts/chart.js";
 import { Choices } from "../../app/charts/choices.js";
 import { Points } from "../../app/charts/points.js";
 import { Table } from "../../app/charts/table.js";
@@ -46,7 +46,7 @@ class PriceView {
   /** @param {HTMLElement} element @param {import("../../app/types.d.ts").Context} context */
   constructor(element, context) {
     this.#context = context;
-    element.append(h("div", { class: "options" }, this.#windows.element, this.#shows.element), this.#charts, this.#table.element, this.#note);
+    element.append(h("div", { class: "options" }, this.#windows.element, this.#shows.element, credit()), this.#charts, this.#table.element, this.#note);
   }
 
   /** @param {import("../../app/types.d.ts").Change} change */

@@ -46,9 +46,10 @@ export class SmileChart {
     });
     const positions = [...new Set(placed.flatMap(({ at }) => [...at.keys()]))].sort((a, b) => a - b);
     if (!positions.length) return;
-    chart.span(positions[0], positions[positions.length - 1]);
+    const { first, last } = rounded(positions[0], positions[positions.length - 1]);
+    chart.span(first, last);
     const lines = this.#lines(chains, axis);
-    this.#verticals.set(lines, positions[0]);
+    this.#verticals.set(lines, first);
     this.#stops(placed, positions, lines[0]?.x ?? 0);
   }
 
@@ -140,6 +141,13 @@ export class SmileChart {
     }));
     /** @type {Chart} */ (this.#chart).stops(stops, start, say, summary);
   }
+}
+
+/** Both ends with some room, at round positions, so that they rarely change. @param {number} first @param {number} last */
+function rounded(first, last) {
+  const room = Math.max(1, (last - first) / 50);
+  const round = last - first > 100 ? 10 : 1;
+  return { first: Math.floor((first - room) / round) * round, last: Math.ceil((last + room) / round) * round };
 }
 
 /** @param {number} time @param {Quote} quote @returns {import("../../app/charts/ranges.js").Range} in % */

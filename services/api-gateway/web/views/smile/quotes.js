@@ -69,7 +69,7 @@ export const AXES = {
   },
   delta: {
     label: "Delta",
-    step: 0.0025,
+    step: 0.005,
     of: deltaOf,
     at: () => null,
     text: (value, formats) => (value <= 0.5 ? `${formats.number(value * 100, 0)}Δ put` : `${formats.number((1 - value) * 100, 0)}Δ call`),

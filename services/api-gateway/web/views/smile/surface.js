@@ -59,7 +59,7 @@ export class Surface {
   }
 
   theme() {
-    this.#graph?.setOptions(this.#look());
+    this.#graph?.setOptions({ ...this.#look(), cameraPosition: this.#graph.getCameraPosition() });
     this.#graph?.redraw();
   }
 
@@ -98,7 +98,9 @@ export class Surface {
       axisColor: muted,
       gridColor: line,
       axisFontType: getComputedStyle(document.body).fontFamily,
-      surfaceColors: [calls, puts],
+      colormap: between(calls, puts),
+      cameraPosition: { horizontal: 0.7, vertical: 0.35, distance: 2.4 },
+      axisFontSize: 16,
       xLabel: "Strike",
       yLabel: "Days",
       zLabel: "IV %",
@@ -117,6 +119,15 @@ export class Surface {
     const up = Math.max(0, Math.min(Math.PI / 2, vertical + turn[1]));
     this.#graph.setCameraPosition({ horizontal: horizontal + turn[0], vertical: up, distance });
   }
+}
+
+/** @param {string} low @param {string} high colours as `rgb(…)` @returns {(share: number) => {r: number, g: number, b: number, a: number}} */
+function between(low, high) {
+  const [from, to] = [low, high].map((colour) => (colour.match(/[\d.]+/g) ?? []).map(Number));
+  return (share) => {
+    const [r, g, b] = from.map((value, at) => Math.round(value + (to[at] - value) * Math.max(0, Math.min(1, share))));
+    return { r, g, b, a: 1 };
+  };
 }
 
 /**

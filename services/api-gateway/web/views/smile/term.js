@@ -4,24 +4,72 @@ import { LineSeries } from "../../vendor/lightweight-charts/lightweight-charts.j
 import { Chart } from "../../app/charts/chart.js";
 import { Points } from "../../app/charts/points.js";
 import { PositionScale, place } from "../../app/charts/positions.js";
+import { h } from "../../app/dom.js";
 import { duration } from "../../app/formats.js";
 
 /** @typedef {import("../../app/types.d.ts").Chain} Chain */
 
 const DAYS = 365;
-const STEP = 0.25; // days
+const DAY_MS = 86_400_000;
+/** The least height of the vertical axis, in points of volatility: so that noise does not look like a slope. */
+const LEAST_HEIGHT = 2;
 
 export class TermChart {
+  element = h("div", { class: "slot" });
   #context;
-  #chart;
-  #line;
-  #points;
+  /** @type {Chart | null} */
+  #chart = null;
+  /** @type {any} */
+  #line = null;
+  /** @type {Points | null} */
+  #points = null;
+  #step = 0;
 
   /** @param {import("../../app/types.d.ts").Context} context */
   constructor(context) {
-    const { formats, colour } = context;
     this.#context = context;
-    this.#chart = new Chart(context, "At-the-money volatility by expiry", new PositionScale((position) => `${position * STEP} d`));
+  }
+
+  /** @param {Chain[]} all ascending by expiry */
+  draw(all) {
+    const { formats } = this.#context;
+    const known = all.filter(({ atm_iv, years_to_expiry }) => atm_iv !== null && years_to_expiry > 0);
+    const days = known.map(({ years_to_expiry }) => years_to_expiry * DAYS);
+    const step = (days.at(-1) ?? 0) > 40 ? 1 : 0.1; // days
+    if (step !== this.#step) this.#build(step);
+    const chart = /** @type {Chart} */ (this.#chart);
+    const positions = place(days, step);
+    const values = known.map(({ atm_iv }) => 100 * Number(atm_iv));
+    /** @type {Points} */ (this.#points).set(values.map((value, at) => ({ time: positions[at], value })));
+    if (known.length) chart.span(Math.min(0, positions[0]), (Math.floor(positions[positions.length - 1] / 10) + 1) * 10);
+    const stops = values.map((price, at) => ({ x: positions[at], price, series: this.#line }));
+    /** @param {number} x */
+    const say = (x) => {
+      const at = positions.indexOf(x);
+      return [{ text: `${formats.date(known[at].expiry)}, in ${duration(days[at] * DAY_MS)}: ATM IV ${formats.number(values[at], 2)} %` }];
+    };
+    const none = all.length - known.length;
+    const rest = none ? `; ${none} expired or without a volatility` : "";
+    chart.stops(stops, 0, say, [{ text: `${known.length} of ${all.length} expiries${rest}` }]);
+  }
+
+  theme() {
+    this.#chart?.theme();
+    this.#line?.applyOptions({ color: this.#context.colour("accent") });
+  }
+
+  remove() {
+    this.#chart?.remove();
+    this.#chart = null;
+  }
+
+  /** @param {number} step in days */
+  #build(step) {
+    const { formats, colour } = this.#context;
+    this.remove();
+    this.#step = step;
+    const scale = new PositionScale((position) => `${Math.round(position * step * 10) / 10} d`);
+    this.#chart = new Chart(this.#context, "At-the-money volatility by expiry", scale);
     this.#line = this.#chart.api.addSeries(LineSeries, {
       color: colour("accent"),
       lineWidth: 2,
@@ -29,39 +77,18 @@ export class TermChart {
       lastValueVisible: false,
       priceLineVisible: false,
       priceFormat: { type: "custom", minMove: 0.01, formatter: (/** @type {number} */ value) => `${formats.number(value, 1)} %` },
+      autoscaleInfoProvider: atLeast,
     });
     this.#points = new Points(this.#line);
+    this.element.replaceChildren(this.#chart.element);
   }
+}
 
-  get element() {
-    return this.#chart.element;
-  }
-
-  /** @param {Chain[]} all ascending by expiry */
-  draw(all) {
-    const { formats } = this.#context;
-    const known = all.filter(({ atm_iv, years_to_expiry }) => atm_iv !== null && years_to_expiry > 0);
-    const positions = place(known.map(({ years_to_expiry }) => years_to_expiry * DAYS), STEP);
-    this.#points.set(known.map(({ atm_iv }, at) => ({ time: positions[at], value: 100 * Number(atm_iv) })));
-    if (known.length) this.#chart.span(Math.min(0, positions[0]), positions[positions.length - 1] + 1);
-    const stops = known.map(({ atm_iv }, at) => ({ x: positions[at], price: 100 * Number(atm_iv), series: this.#line }));
-    /** @param {number} x */
-    const say = (x) => {
-      const chain = known[positions.indexOf(x)];
-      const left = duration(chain.years_to_expiry * DAYS * 86_400_000);
-      return [{ text: `${formats.date(chain.expiry)}, in ${left}: ATM IV ${formats.percent(Number(chain.atm_iv), 2)} %` }];
-    };
-    const none = all.length - known.length;
-    const left = none ? `; ${none} expired or without an at-the-money volatility` : "";
-    this.#chart.stops(stops, 0, say, [{ text: `${known.length} of ${all.length} expiries${left}` }]);
-  }
-
-  theme() {
-    this.#chart.theme();
-    this.#line.applyOptions({ color: this.#context.colour("accent") });
-  }
-
-  remove() {
-    this.#chart.remove();
-  }
+/** @param {() => any} original */
+function atLeast(original) {
+  const found = original();
+  const range = found?.priceRange;
+  if (!range) return found;
+  const room = Math.max(0, LEAST_HEIGHT - (range.maxValue - range.minValue)) / 2;
+  return { ...found, priceRange: { minValue: range.minValue - room, maxValue: range.maxValue + room } };
 }

@@ -1,5 +1,6 @@
 // The smile: the quoted volatilities of one or several expiries, their term structure, and the surface of all expiries.
 
+import { credit } from "../../app/charts/chart.js";
 import { Choices } from "../../app/charts/choices.js";
 import { SHAPES } from "../../app/charts/ranges.js";
 import { Table } from "../../app/charts/table.js";
@@ -50,7 +51,7 @@ class SmileView {
     this.#surface = new Surface(context);
     this.#charts.append(this.#smile.element, this.#term.element);
     const bars = [this.#shows, this.#axes, this.#sides, this.#strikes, this.#expiries].map((bar) => bar.element);
-    element.append(h("div", { class: "options" }, ...bars), this.#charts, this.#surface.element, this.#table.element, this.#missing);
+    element.append(h("div", { class: "options" }, ...bars, credit()), this.#charts, this.#surface.element, this.#table.element, this.#missing);
   }
 
   /** @param {import("../../app/types.d.ts").Change} change */
