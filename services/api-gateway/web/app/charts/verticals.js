@@ -9,6 +9,7 @@ export class Verticals {
   /** @type {Vertical[]} */
   #lines = [];
   #first = 0;
+  #ground = "";
   /** @type {any} */
   #attached = null;
   #views = [{ zOrder: () => /** @type {const} */ ("top"), renderer: () => ({ draw: (/** @type {any} */ target) => this.#draw(target) }) }];
@@ -22,11 +23,12 @@ export class Verticals {
     return this.#views;
   }
 
-  /** @param {Vertical[]} lines @param {number} first the chart's first position */
-  set(lines, first) {
-    if (JSON.stringify([lines, first]) === JSON.stringify([this.#lines, this.#first])) return;
+  /** @param {Vertical[]} lines @param {number} first the chart's first position @param {string} ground the colour behind the labels */
+  set(lines, first, ground) {
+    if (JSON.stringify([lines, first, ground]) === JSON.stringify([this.#lines, this.#first, this.#ground])) return;
     this.#lines = lines;
     this.#first = first;
+    this.#ground = ground;
     this.#attached?.requestUpdate();
   }
 
@@ -36,18 +38,25 @@ export class Verticals {
     target.useMediaCoordinateSpace((/** @type {any} */ { context, mediaSize }) => {
       context.font = `${FONT_PX}px ${getComputedStyle(document.body).fontFamily}`;
       context.textBaseline = "top";
-      this.#lines.forEach(({ x, text, colour, dashed }, row) => {
-        const at = between(scale, x - this.#first);
-        if (at === null || at < 0 || at > mediaSize.width) return;
-        context.strokeStyle = context.fillStyle = colour;
+      const shown = this.#lines
+        .map((line, row) => ({ ...line, row, at: between(scale, line.x - this.#first) ?? -1 }))
+        .filter(({ at }) => at >= 0 && at <= mediaSize.width);
+      for (const { at, colour, dashed } of shown) {
+        context.strokeStyle = colour;
         context.setLineDash(dashed ? [4, 4] : []);
         context.beginPath();
         context.moveTo(Math.round(at) + 0.5, 0);
         context.lineTo(Math.round(at) + 0.5, mediaSize.height);
         context.stroke();
+      }
+      for (const { at, text, colour, row } of shown) {
         const wide = context.measureText(text).width;
-        context.fillText(text, at + wide + 8 > mediaSize.width ? at - wide - 4 : at + 4, 2 + row * ROW_PX);
-      });
+        const left = at + wide + 8 > mediaSize.width ? at - wide - 4 : at + 4;
+        context.fillStyle = this.#ground;
+        context.fillRect(left - 1, 1 + row * ROW_PX, wide + 2, ROW_PX - 1);
+        context.fillStyle = colour;
+        context.fillText(text, left, 2 + row * ROW_PX);
+      }
     });
   }
 }

@@ -30,7 +30,7 @@ export class HistoryChart {
   /**
    * @param {Ratio[]} ratios ascending
    * @param {import("../../app/formats.js").Exchange} exchange
-   * @param {string} subject product and expiry; another one makes another chart
+   * @param {string} subject what is shown; another one makes another chart
    * @param {string} note what to say while there is no history
    */
   draw(ratios, exchange, subject, note) {

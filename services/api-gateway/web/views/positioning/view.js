@@ -53,7 +53,7 @@ class PositioningView {
     if (!chain) return;
     const path = `/api/analytics/pcr/${encodeURIComponent(product)}?expiry=${encodeURIComponent(expiry)}&history=true&limit=${STORED}`;
     const history = load(path);
-    const keys = [`chain:${product}:${expiry}`, path, "route"];
+    const keys = [`chain:${product}:${expiry}`, path, "route", "theme"];
     if (!keys.some((key) => change.has(key)) && !(history.error && change.has("clock"))) return;
     if (this.#subject !== path) {
       this.#ratios = new Ratios();
@@ -103,7 +103,7 @@ class PositioningView {
     } else {
       const width = NEAR * (chain.expected_move ?? Infinity);
       this.#strikes.draw(chain, (strike) => strikes === "all" || Math.abs(strike - chain.spot_price) <= width);
-      this.#history.draw(ratios, exchange, this.#subject, note);
+      this.#history.draw(ratios, exchange, `${this.#subject} ${this.#known !== null}`, note);
     }
     const pain = chain.max_pain_strike;
     const text = pain === null ? "There is no open interest." : `Max pain ${formats.number(pain, decimalsOf([pain]))}.`;

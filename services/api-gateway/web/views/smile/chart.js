@@ -49,7 +49,7 @@ export class SmileChart {
     const { first, last } = rounded(positions[0], positions[positions.length - 1]);
     chart.span(first, last);
     const lines = this.#lines(chains, axis);
-    this.#verticals.set(lines, first);
+    this.#verticals.set(lines, first, this.#context.colour("ground"));
     this.#stops(placed, positions, lines[0]?.x ?? 0);
   }
 

@@ -99,13 +99,14 @@ export class Surface {
       gridColor: line,
       axisFontType: getComputedStyle(document.body).fontFamily,
       colormap: between(calls, puts),
-      cameraPosition: { horizontal: 0.7, vertical: 0.35, distance: 2.4 },
-      axisFontSize: 16,
+      cameraPosition: { horizontal: 0.7, vertical: 0.35, distance: 2.1 },
+      axisFontSize: 28,
+      yCenter: "42%",
       xLabel: "Strike",
       yLabel: "Days",
       zLabel: "IV %",
       xValueLabel: (/** @type {number} */ value) => formats.number(value, 0),
-      yValueLabel: (/** @type {number} */ value) => formats.number(value, 0),
+      yValueLabel: (/** @type {number} */ value) => formats.number(value, 1),
       zValueLabel: (/** @type {number} */ value) => formats.number(value, 1),
     };
   }

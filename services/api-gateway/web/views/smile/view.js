@@ -75,7 +75,7 @@ class SmileView {
       this.#term.draw(all);
     } else if (options.show === "table") this.#table.set(this.#lines(chains, options));
     else this.#surface.draw(all, options);
-    write(this.#missing, this.#gaps(chains, options));
+    write(this.#missing, this.#gaps(options.show === "surface" ? all : chains, options));
   }
 
   unmount() {
