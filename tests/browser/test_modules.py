@@ -1,4 +1,4 @@
-"""The page's pure modules, run in Chromium: clock, formats, URL, selection and state of the data."""
+"""The page's pure modules, run in Chromium: clock, formats, URL, selection, state of the data, candles."""
 
 from __future__ import annotations
 
@@ -164,3 +164,39 @@ def test_the_state_of_the_data_in_words(
     facts = {key: value for key, value in facts.items() if key != "chain" or value is not None}
     found = run(page, "datastate", "return m.dataState(a);", facts)
     assert (found["name"], found["text"]) == (name, text)
+
+
+HISTORY = {
+    "candles": [
+        {"start": 60, "open": 1.0, "high": 2.0, "low": 0.5, "close": 1.5},
+        {"start": 120, "open": 1.5, "high": 1.8, "low": 1.4, "close": 1.6},
+    ],
+    "until": 130_000,
+}
+
+
+@pytest.mark.parametrize(
+    ("ticks", "last"),
+    [
+        ([], {"start": 120, "open": 1.5, "high": 1.8, "low": 1.4, "close": 1.6}),
+        ([(125_000, 1.7)], {"start": 120, "open": 1.5, "high": 1.8, "low": 1.4, "close": 1.6}),
+        ([(131_000, 1.9)], {"start": 120, "open": 1.5, "high": 1.9, "low": 1.4, "close": 1.9}),
+        (
+            [(140_000, 1.3), (135_000, 1.7)],
+            {"start": 120, "open": 1.5, "high": 1.8, "low": 1.3, "close": 1.3},
+        ),
+        ([(61_000, 9.0)], {"start": 120, "open": 1.5, "high": 1.8, "low": 1.4, "close": 1.6}),
+        (
+            [(131_000, 1.9), (181_000, 1.2)],
+            {"start": 180, "open": 1.2, "high": 1.2, "low": 1.2, "close": 1.2},
+        ),
+    ],
+    ids=["no tick", "in the history", "a newer one", "out of order", "of a complete bar", "of the next bar"],
+)
+def test_ticks_continue_the_history(page: Page, ticks: list[tuple[int, float]], last: dict[str, Any]) -> None:
+    """A tick that the history contains changes nothing; a later one moves high, low and close."""
+    given = [{"ms": ms, "price": price} for ms, price in ticks]
+    code = "return m.continued(a.history, a.ticks, 1);"
+    found = run(page, "../views/price/candles", code, {"history": HISTORY, "ticks": given})
+    assert found[-1] == last
+    assert found[0] == HISTORY["candles"][0]

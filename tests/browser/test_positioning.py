@@ -65,7 +65,7 @@ def test_the_ratios_continue_their_stored_history(desk: Desk) -> None:
     keys = [int(key) for key in before]
     assert keys == sorted(set(keys), reverse=True)
     page.wait_for_function(
-        "newest => Number(document.querySelectorAll('.numbers')[1].querySelector('tbody tr').dataset.key) > newest",
+        "key => Number(document.querySelector('.numbers + .numbers [data-key]').dataset.key) > key",
         arg=keys[0],
     )
     after = table(page, "Put/call ratios")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser.desk import Desk
 from tests.browser.numbers import said, table
-from tests.browser.test_modules import run
 
 pytestmark = pytest.mark.timeout(300)
 CAPTION = "Candles"
@@ -34,12 +32,11 @@ def test_the_candles_agree_with_rest(desk: Desk, window: int) -> None:
     page = desk.open(f"price/NIFTY?window={window}&show=table")
     shown = table(page, CAPTION)
     assert {int(key): cells[1:] for key, cells in shown.items()} == bars(desk, "NIFTY", window)
-    start = "15:30:00" if window != 60 else "15:30:00"
-    assert next(iter(shown.values()))[0] == f"Jun 21, 2024, {start} IST"
+    assert next(iter(shown.values()))[0] == "Jun 21, 2024, 15:30:00 IST"
 
 
 def test_the_running_candle_is_built_from_ticks(desk: Desk) -> None:
-    """The page gets the history once. The candle that was running then is complete when the next one starts."""
+    """The page gets the history once. The candle that was running then is whole when the next one starts."""
     first: list[str] = []
 
     def once(route: Route) -> None:
@@ -78,41 +75,3 @@ def test_the_window_is_in_the_link(desk: Desk) -> None:
     page.wait_for_url("**window=15**")
     page.reload()
     expect(page.get_by_role("radio", name="15 min")).to_be_checked()
-
-
-MINUTE = 60_000
-HISTORY = {
-    "candles": [
-        {"start": 60, "open": 1.0, "high": 2.0, "low": 0.5, "close": 1.5},
-        {"start": 120, "open": 1.5, "high": 1.8, "low": 1.4, "close": 1.6},
-    ],
-    "until": 130_000,
-}
-
-
-@pytest.mark.parametrize(
-    ("ticks", "last"),
-    [
-        ([], {"start": 120, "open": 1.5, "high": 1.8, "low": 1.4, "close": 1.6}),
-        ([(125_000, 1.7)], {"start": 120, "open": 1.5, "high": 1.8, "low": 1.4, "close": 1.6}),
-        ([(131_000, 1.9)], {"start": 120, "open": 1.5, "high": 1.9, "low": 1.4, "close": 1.9}),
-        (
-            [(140_000, 1.3), (135_000, 1.7)],
-            {"start": 120, "open": 1.5, "high": 1.8, "low": 1.3, "close": 1.3},
-        ),
-        ([(61_000, 9.0)], {"start": 120, "open": 1.5, "high": 1.8, "low": 1.4, "close": 1.6}),
-        (
-            [(131_000, 1.9), (181_000, 1.2)],
-            {"start": 180, "open": 1.2, "high": 1.2, "low": 1.2, "close": 1.2},
-        ),
-    ],
-    ids=["no tick", "in the history", "a newer one", "out of order", "of a complete bar", "of the next bar"],
-)
-def test_ticks_continue_the_history(desk: Desk, ticks: list[tuple[int, float]], last: dict[str, Any]) -> None:
-    """A tick that the history contains changes nothing; a later one moves high, low and close."""
-    desk.page.goto(desk.system.url("/web/icon.svg"))
-    given = [{"ms": ms, "price": price} for ms, price in ticks]
-    code = "return m.continued(a.history, a.ticks, 1);"
-    found = run(desk.page, "../views/price/candles", code, {"history": HISTORY, "ticks": given})
-    assert found[-1] == last
-    assert found[0] == HISTORY["candles"][0]

@@ -20,7 +20,7 @@ def percent(value: float | None) -> str:
 
 
 def test_every_volatility_agrees_with_rest(desk: Desk) -> None:
-    """Puts below the forward and calls from it on, with the volatilities of bid and ask, or with the reason."""
+    """Puts below the forward, calls from it on: with the volatilities of bid and ask, or with the reason."""
     chain = desk.system.get(f"/api/data/chain/NIFTY?expiry={CLOSE}&limit=1")["chains"][0]
     shown = table(desk.open(f"smile/NIFTY/{CLOSE}?show=table"), CAPTION)
     assert len(shown) == len(chain["calls"])
@@ -47,7 +47,6 @@ def test_the_crosshair_tells_exact_numbers_without_a_mouse(desk: Desk, axis: str
     assert "ATM IV 10.63 %" in said(page, SMILE)
     chart.focus()
     page.keyboard.press("Home")
-    row = placed(chain["calls"], axis)[-1 if axis == "delta" else 0]
     row = placed(chain["calls"], axis)[0]
     expect(chart).to_have_attribute("aria-valuetext", expect_text(row))
     expect(page.locator(".readout").first).to_have_text(chart.get_attribute("aria-valuetext") or "")
@@ -117,8 +116,9 @@ def test_the_surface_is_drawn_and_turned_with_the_keyboard(desk: Desk) -> None:
     expect(surface.locator("canvas")).to_be_visible()
     expect(page.locator(".surface .note")).to_contain_text("quoted volatilities")
     assert [url for url in requested if "graph3d" in url]
-    drawn = "canvas => { const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);"
-    colours = f"{drawn} return new Set(new Uint32Array(data.buffer)).size; }}"
+    colours = """canvas => {
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        return new Set(new Uint32Array(data.buffer)).size; }"""
     assert surface.locator("canvas").evaluate(colours) > 10
     surface.focus()
     page.keyboard.press("ArrowLeft")
