@@ -1,4 +1,4 @@
-# DeltaStream. `make` lists the targets; `make run` and `make test` set themselves up.
+# Commands for development. `make` lists the targets. Each target first creates the Python environment that it needs.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -27,8 +27,8 @@ $(BIN)/uv: requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary=:all: --no-deps -r <(sed -n '/^uv==/,/^[a-z]/{/^uv==/p;/^ /p}' requirements/dev.txt)
 	@touch $@
 
-# The services run in an environment with only their own requirements. So a missing requirement fails here and
-# not first in an image, and no process loads packages that only the tests need.
+# The services run in an environment that contains only their own requirements. A missing requirement therefore fails
+# in the local run, before an image is built, and no process loads packages that only the tests need.
 $(RUN)/.stamp: $(BIN)/uv $(RUN_LOCKS)
 	@test -x $(RUN)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(RUN)
 	@$(BIN)/uv pip sync --quiet --python $(RUN)/bin/python --require-hashes $(RUN_LOCKS)

@@ -29,7 +29,7 @@ from devcluster.tools import helm, kubectl
 FORWARDS = cache() / "forwards.json"
 
 
-def at_hand() -> Cluster:
+def current_cluster() -> Cluster:
     """Return the cluster of `DELTASTREAM_KUBECONFIG` (`make kind-up` prints it), else the one-node cluster.
 
     Starts the one-node cluster if it is not running. Raises Refused if the cluster was not made for tests.
@@ -45,7 +45,7 @@ def at_hand() -> Cluster:
 
 def up() -> None:
     """Install the release, apply the sample feeds and forward ports to both gateways."""
-    cluster = release.namespace(at_hand(), release.NAME)
+    cluster = release.namespace(current_cluster(), release.NAME)
     release.install(cluster)
     cluster.kubectl("apply", f"--filename={release.SAMPLES}")
     end_forwards()
@@ -89,12 +89,12 @@ def prepare_node() -> None:
     build(say)
     helm()
     kubectl()
-    images.with_what_is_here(chart_version(), cache() / "images", say)
+    images.with_available_builder(chart_version(), cache() / "images", say)
 
 
 def forward() -> None:
     """Keep port-forwards to both gateways open until SIGTERM. Prints their ports as JSON once they listen."""
-    cluster = at_hand().within(release.NAME)
+    cluster = current_cluster().within(release.NAME)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with ExitStack() as stack:
         ports = {
@@ -122,7 +122,7 @@ def down() -> None:
     if not os.environ.get("DELTASTREAM_KUBECONFIG") and not Machine(NodePaths("default")).running:
         say("no node is running, so there is nothing to delete")
         return
-    cluster = at_hand().within(release.NAME)
+    cluster = current_cluster().within(release.NAME)
     cluster.kubectl("delete", "deltastreamfeeds", "--all", "--ignore-not-found")
     cluster.helm("uninstall", release.NAME, "--wait", "--ignore-not-found")
     cluster.kubectl("delete", "namespace", release.NAME, "--ignore-not-found")
@@ -146,7 +146,7 @@ def main(argv: list[str]) -> int:
             case "forward":
                 forward()
             case "smoke":
-                say(release.smoke(at_hand().within(release.NAME)))
+                say(release.smoke(current_cluster().within(release.NAME)))
             case "kind-up":
                 kind.up(say)
             case "kind-down":

@@ -119,8 +119,8 @@ def ours(cluster: Cluster) -> Cluster:
     """Return the cluster. Raises Refused if it was not made for tests, since the tests delete objects."""
     if not cluster.is_ours():
         raise Refused(
-            f"the cluster of {cluster.kubeconfig} was not made by `make node-up` or `make kind-up` "
-            f"(it has no ConfigMap {'/'.join(MARKER)}); the tests run against no other"
+            f"the cluster of {cluster.kubeconfig} was not created by `make node-up` or `make kind-up` "
+            f"(it has no ConfigMap {'/'.join(MARKER)}); the tests use only clusters of these commands"
         )
     return cluster
 

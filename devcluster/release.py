@@ -44,10 +44,10 @@ def unready(cluster: Cluster) -> str:
             continue
         name = pod["metadata"]["name"]
         for state in pod["status"].get("containerStatuses", []):
-            said = state["state"].get("waiting") or state["state"].get("terminated") or {}
+            current = state["state"].get("waiting") or state["state"].get("terminated") or {}
             last = state.get("lastState", {}).get("terminated", {})
-            lines.append(f"pod {name}, {state['name']}: {said.get('reason', 'running, not ready')}")
-            lines += [f"  {text[-500:]}" for text in (said.get("message"), last.get("message")) if text]
+            lines.append(f"pod {name}, {state['name']}: {current.get('reason', 'running, not ready')}")
+            lines += [f"  {text[-500:]}" for text in (current.get("message"), last.get("message")) if text]
     events = cluster.items("events", "--field-selector=type=Warning", "--sort-by=.lastTimestamp")
     for event in events[-8:]:
         about = event["involvedObject"]
@@ -65,7 +65,7 @@ def smoke(cluster: Cluster) -> str:
     # `helm test --logs` fails for Jobs, so read the logs of the test hooks' Jobs with kubectl.
     jobs = [job["metadata"] for job in cluster.items("jobs", f"--selector=app.kubernetes.io/instance={NAME}")]
     tests = [job["name"] for job in jobs if "test" in job.get("annotations", {}).get("helm.sh/hook", "")]
-    said = [cluster.kubectl("logs", f"job/{name}", "--all-containers") for name in tests]
+    logs = [cluster.kubectl("logs", f"job/{name}", "--all-containers") for name in tests]
     if failure:
-        raise Refused("\n".join([str(failure), *said]))
-    return "\n".join(said)
+        raise Refused("\n".join([str(failure), *logs]))
+    return "\n".join(logs)

@@ -11,5 +11,5 @@ def wait_until(condition: Callable[[], bool], what: str, within_s: float = 90) -
     deadline = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within_s} s: {what}")
+            raise AssertionError(f"timed out after {within_s} s, waiting for: {what}")
         time.sleep(0.01)

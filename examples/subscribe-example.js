@@ -1,11 +1,11 @@
 /**
- * Live data with Node.
+ * Subscribes to a product's live data with Node and prints the events.
  *
  *   npm install
  *   node subscribe-example.js
  *
  * SOCKET_URL (default http://localhost:8002), PRODUCT (default NIFTY),
- * TOKEN (an access token from POST /api/auth/login; not needed where ANONYMOUS_READ=true).
+ * TOKEN (an access token from POST /api/auth/login; not needed if the gateway has ANONYMOUS_READ=true).
  */
 const { io } = require("socket.io-client");
 
@@ -13,7 +13,7 @@ const SOCKET_URL = process.env.SOCKET_URL || "http://localhost:8002";
 const PRODUCT = process.env.PRODUCT || "NIFTY";
 const TOKEN = process.env.TOKEN;
 
-// WebSocket alone works everywhere: a release with several replicas takes no polling.
+// Use WebSocket only. Polling needs sticky sessions if the gateway has several replicas.
 const socket = io(SOCKET_URL, { transports: ["websocket"], auth: TOKEN ? { token: TOKEN } : {} });
 
 socket.on("connect", () => console.log(`Connected to ${SOCKET_URL}`));
@@ -56,7 +56,8 @@ socket.on("chain_update", (chain) => {
   });
 });
 
-// Some numbers of a room will not come: the next event of each product and expiry is the newest.
+// The gateway skipped the events from_seq to to_seq of a room and will not send them. The next event of each product
+// and expiry is the newest one.
 socket.on("resync", (data) => console.log("resync:", data));
 
 socket.on("error", (error) => console.error("error:", error));

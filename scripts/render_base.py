@@ -29,7 +29,7 @@ HELM_LABELS = ("app.kubernetes.io/managed-by", "helm.sh/chart")
 LEFT_OUT = ("smoke", "crd-upgrade")
 HEADER = "# Written by scripts/render_base.py from charts/deltastream (make base): do not edit.\n"
 # Overlays that build on another overlay instead of the base.
-STANDS_ON = {"minikube": "kind"}
+BUILDS_ON = {"minikube": "kind"}
 # Lists that a strategic merge patch merges by name. It replaces every other list.
 BY_NAME = ("containers", "initContainers", "env")
 
@@ -53,7 +53,7 @@ def objects(*options: str) -> list[Object]:
 
 
 def runs_at_install(item: Object) -> bool:
-    """Return whether an installation creates the object: it is no hook, or a `pre-install` hook."""
+    """Return whether an installation creates the object: it is not a hook, or it is a `pre-install` hook."""
     if item["metadata"]["labels"][COMPONENT] in LEFT_OUT:
         return False
     hook = item["metadata"].get("annotations", {}).get(HOOK)
@@ -168,7 +168,7 @@ def with_values(overlay: str) -> list[Object]:
 def write_overlay(folder: Path, base: list[Object]) -> None:
     """Write patches that turn the base, or the overlay below, into the render with this overlay's values."""
     wanted = with_values(folder.name)
-    below = STANDS_ON.get(folder.name)
+    below = BUILDS_ON.get(folder.name)
     start = with_values(below) if below else base
     known, kept = {key(item) for item in start}, {key(item) for item in wanted}
     added = [item for item in wanted if key(item) not in known]

@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     try:
         tag = options.tag or chart_version()
-        build.with_what_is_here(tag, options.out, say, options.builder)
+        build.with_available_builder(tag, options.out, say, options.builder)
     except ImageError as error:
         print(f"images: {error}", file=sys.stderr)
         return 1

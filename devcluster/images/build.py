@@ -26,7 +26,7 @@ MIB = 1 << 20
 _CHANGED = 1_704_067_200  # 2024-01-01: the modification time of every file in a build context
 
 
-def with_what_is_here(tag: str, out: Path, say: Say, builder: str | None = None) -> None:
+def with_available_builder(tag: str, out: Path, say: Say, builder: str | None = None) -> None:
     """Build with `builder`, else with the engine that responds, else with buildah. Raises ImageError."""
     builder = builder or host.engine() or "buildah"
     if builder == "buildah":

@@ -95,7 +95,7 @@ POLICIES = (
 
 
 class Failed(Exception):
-    """The node cannot start or continue. The text becomes the verdict."""
+    """The node cannot start or continue. The text goes to the file `verdict`, which the host reads."""
 
 
 class Components:
@@ -124,7 +124,8 @@ class Components:
             self.check()
             if time.monotonic() > until:
                 raise Failed(
-                    f"{what}: not within {seconds:.0f} s; see the logs of {', '.join(self._running)}"
+                    f"timed out after {seconds:.0f} s, waiting until {what}; "
+                    f"see the logs of {', '.join(self._running)}"
                 )
             time.sleep(0.1)
 

@@ -160,19 +160,19 @@ class Machine:
         self.paths.verdict.unlink(missing_ok=True)
 
     def _await_verdict(self) -> None:
-        def spoken() -> bool:
+        def reported() -> bool:
             return self.paths.verdict.exists() or not self.running
 
         try:
-            _until(spoken, _START_SECONDS, f"node {self.paths.name} did not report; see {self.paths.logs}")
+            _until(reported, _START_SECONDS, f"node {self.paths.name} did not report; see {self.paths.logs}")
         except NodeError:
             self.down()
             raise
         verdict = self.paths.verdict.read_text() if self.paths.verdict.exists() else ""
         if verdict != "ready":
-            said = verdict or (self.paths.logs / "init.log").read_text(errors="replace").strip()
+            reason = verdict or (self.paths.logs / "init.log").read_text(errors="replace").strip()
             self.down()
-            raise NodeError(f"node {self.paths.name} did not start: {said}")
+            raise NodeError(f"node {self.paths.name} did not start: {reason}")
 
     def _open_relay(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
 
         local.check_runnable(feeds, local.services_of(known, ROOT, args.services))
         if args.check:
-            print(f"{len(feeds)} feed(s) are good: {', '.join(feed.name for feed in feeds)}")
+            print(f"{len(feeds)} feed(s) are valid: {', '.join(feed.name for feed in feeds)}")
             return 0
         if args.command == "start":
             from deltastream_operator.local import background

@@ -186,7 +186,7 @@ def _checked(key: str, answer: Any) -> Any:
     """Return the reply, or None if the stream, group or list does not exist yet. Raises _UnreadableError."""
     if not isinstance(answer, Exception):
         return answer
-    if _is_absence(answer):
+    if _means_missing(answer):
         return None
     raise _UnreadableError(key, answer)
 
@@ -236,7 +236,7 @@ def _share_in_use(answer: Any) -> float | None:
     return used / int(answer["maxmemory"])
 
 
-def _is_absence(error: Exception) -> bool:
+def _means_missing(error: Exception) -> bool:
     text = str(error)
     return text.startswith("no such key") or "NOGROUP" in text
 

@@ -1,4 +1,4 @@
-"""Render the chart with Helm, and list the pods that a release creates, those of the operator included."""
+"""Render the chart with Helm, and list the pods that a release and its operator create."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Pod(NamedTuple):
 
     @property
     def containers(self) -> list[Object]:
-        """All containers, init containers included."""
+        """All containers and init containers."""
         return [*self.spec.get("initContainers", []), *self.spec["containers"]]
 
     @property
@@ -91,7 +91,7 @@ def helm(*arguments: str) -> str:
 
 
 def template(*options: str, release: str = "deltastream", chart: Path = CHART) -> str:
-    """Render the whole release as YAML, hooks included."""
+    """Render the whole release and its hooks as YAML."""
     return helm("template", release, str(chart), f"--namespace={NAMESPACE}", *options)
 
 

@@ -15,13 +15,13 @@ def test_additions_reach_every_pod_of_their_component() -> None:
     A hook's pod gets those of the component whose image it runs, if they exist when the hook runs.
     """
     before = {"crd-upgrade", "init-secrets"}
-    hooks = before | {"smoke", "stranger", "mongodb-init"}
+    hooks = before | {"smoke", "unauthorised-client", "mongodb-init"}
     seen = set()
     for pod in pods(ci("all-enabled")):
         seen.add(pod.component)
         for container in pod.spec["containers"]:
             env = {each["name"]: each for each in container.get("env", [])}
-            if pod.component not in {*before, "stranger"}:  # these read no settings
+            if pod.component not in {*before, "unauthorised-client"}:  # these read no settings
                 assert env["TZ"]["value"] == "Asia/Kolkata", pod.owner
                 assert "valueFrom" in env["NODE_NAME"], pod.owner
             mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}

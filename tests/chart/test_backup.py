@@ -50,25 +50,25 @@ def backups(database: Database[dict[str, Any]], mongo_url: str, tmp_path: Path) 
     return Backups(tmp_path, mongo_url)
 
 
-def _one_line(said: str) -> str:
-    (line,) = said.splitlines()
+def _one_line(output: str) -> str:
+    (line,) = output.splitlines()
     return line
 
 
 def test_a_dump_reports_its_content_and_the_drill_finds_all_of_it(backups: Backups) -> None:
-    code, said = backups.run("backup.sh")
-    assert code == 0, said
-    assert "3 collections, 2501 documents" in _one_line(said)
-    code, said = backups.run("drill.sh")
-    assert code == 0, said
-    *collections, verdict = said.splitlines()
+    code, output = backups.run("backup.sh")
+    assert code == 0, output
+    assert "3 collections, 2501 documents" in _one_line(output)
+    code, output = backups.run("drill.sh")
+    assert code == 0, output
+    *collections, verdict = output.splitlines()
     assert [line.partition(" bytes")[0].rpartition(",")[0] for line in sorted(collections)] == [
         "accounts: 1 documents",
         "audit: 0 documents",
         "ticks: 2500 documents",
     ]
     assert all(line.endswith(": equal") for line in collections)
-    assert "3 indexes" in said
+    assert "3 indexes" in output
     assert verdict == f"restore drill of {backups.names()[0]}: all 3 collections are equal"
 
 
@@ -79,9 +79,9 @@ def test_the_drill_counts_expired_documents(backups: Backups, database: Database
     text = gzip.decompress(metadata.read_bytes()).replace(b"2000000000", b"1")
     metadata.write_bytes(gzip.compress(text))
     summed(backup)
-    code, said = backups.run("drill.sh")
-    assert code == 0, said
-    assert "ticks: 2500 documents" in said
+    code, output = backups.run("drill.sh")
+    assert code == 0, output
+    assert "ticks: 2500 documents" in output
 
 
 def test_a_restore_brings_back_changed_and_dropped_collections(
@@ -93,8 +93,8 @@ def test_a_restore_brings_back_changed_and_dropped_collections(
     database["ticks"].insert_one({"_id": "later"})
     database.drop_collection("accounts")
     database["new"].insert_one({})
-    code, said = backups.run("restore.sh", backup.name)
-    assert (code, _one_line(said)) == (0, f"restore of {backup.name}: 2501 documents restored")
+    code, output = backups.run("restore.sh", backup.name)
+    assert (code, _one_line(output)) == (0, f"restore of {backup.name}: 2501 documents restored")
     assert database["ticks"].count_documents({}) == 2500
     assert set(database["accounts"].index_information()) == {"_id_", "email_1"}
     assert database["new"].count_documents({}) == 1
@@ -112,9 +112,9 @@ def test_a_truncated_or_missing_file_is_named_before_anything_is_restored(
     else:
         file.unlink()
     database["ticks"].delete_many({})
-    code, said = backups.run(script)
+    code, output = backups.run(script)
     assert code == 1
-    line = _one_line(said)
+    line = _one_line(output)
     assert f"backup {backup.name} is damaged: " in line
     assert f"./dump/deltastream/{path}: " in line
     assert database["ticks"].count_documents({}) == 0
@@ -125,10 +125,10 @@ def test_a_truncated_file_whose_checksum_fits_is_found_by_restoring_it(backups: 
     file = backup / "dump" / "deltastream" / "ticks.bson.gz"
     file.write_bytes(file.read_bytes()[:-20])
     summed(backup)
-    code, said = backups.run("drill.sh")
+    code, output = backups.run("drill.sh")
     assert code == 1
-    assert "deltastream.ticks: " in _one_line(said)
-    assert "unexpected EOF" in said
+    assert "deltastream.ticks: " in _one_line(output)
+    assert "unexpected EOF" in output
 
 
 def test_a_drill_that_finds_too_few_documents_reports_both_numbers(backups: Backups) -> None:
@@ -136,10 +136,10 @@ def test_a_drill_that_finds_too_few_documents_reports_both_numbers(backups: Back
     noted = backup / "collections"
     noted.write_text(noted.read_text().replace("2500 ", "2501 "))
     summed(backup)
-    code, said = backups.run("drill.sh")
+    code, output = backups.run("drill.sh")
     assert code == 1
-    assert ": DIFFERENT: 2500 documents restored" in said
-    assert said.splitlines()[-1] == (
+    assert ": DIFFERENT: 2500 documents restored" in output
+    assert output.splitlines()[-1] == (
         f"restore drill failed: 1 of 3 collections differ from backup {backup.name}"
     )
 
@@ -149,25 +149,25 @@ def test_a_document_with_other_content_is_found_by_its_size(backups: Backups) ->
     file = backup / "dump" / "deltastream" / "accounts.bson.gz"
     file.write_bytes(gzip.compress(b"\x05\0\0\0\0"))
     summed(backup)
-    code, said = backups.run("drill.sh")
+    code, output = backups.run("drill.sh")
     assert code == 1
-    assert "accounts: 1 documents" in said
-    assert "DIFFERENT: " in said
-    assert "bytes restored" in said
+    assert "accounts: 1 documents" in output
+    assert "DIFFERENT: " in output
+    assert "bytes restored" in output
 
 
 def test_an_empty_folder_counts_as_no_backup(backups: Backups) -> None:
     for script in ("drill.sh", "restore.sh"):
-        code, said = backups.run(script)
+        code, output = backups.run(script)
         assert code == 1
-        assert "there is no backup in " in _one_line(said)
+        assert "there is no backup in " in _one_line(output)
 
 
 def test_a_restore_of_an_unknown_name_lists_the_known_ones(backups: Backups) -> None:
     name = backups.made().name
-    code, said = backups.run("restore.sh", "20200101T000000Z")
+    code, output = backups.run("restore.sh", "20200101T000000Z")
     assert code == 1
-    assert _one_line(said).rstrip() == (
+    assert _one_line(output).rstrip() == (
         f"restore failed: there is no backup 20200101T000000Z; choose one of: {name}"
     )
 
@@ -176,10 +176,10 @@ def test_the_newest_backups_are_kept_and_older_ones_deleted(backups: Backups) ->
     first = backups.made().name
     old = backups.aged(9)
     backups.keep = 4
-    code, said = backups.run("backup.sh")
+    code, output = backups.run("backup.sh")
     assert code == 0
-    assert said.rstrip().endswith("4 kept, 7 deleted")
-    made = said.split()[1].rstrip(":")
+    assert output.rstrip().endswith("4 kept, 7 deleted")
+    made = output.split()[1].rstrip(":")
     assert backups.names() == sorted([*old[-2:], first, made])
 
 
@@ -227,9 +227,9 @@ def test_a_dump_that_fails_says_why_and_deletes_nothing(
     before = backups.names()
     backups.keep = 2
     why = break_it(backups)
-    code, said = backups.run("backup.sh")
+    code, output = backups.run("backup.sh")
     assert code == 1
-    line = _one_line(said)
+    line = _one_line(output)
     assert line.startswith("backup failed: ")
     assert why in line
     assert PASSWORD not in line
@@ -241,8 +241,8 @@ def test_remains_of_a_killed_dump_are_deleted_and_never_used_as_a_backup(backups
     name = backups.made().name
     (backups.folder / "20990101T000000Z.partial").mkdir()
     (backups.folder / "20990102T000000Z").mkdir()  # empty, so incomplete
-    code, said = backups.run("drill.sh")
-    assert (code, name in said) == (0, True)
+    code, output = backups.run("drill.sh")
+    assert (code, name in output) == (0, True)
     backups.made()
     assert not list(backups.folder.glob("*.partial"))
 
@@ -253,16 +253,16 @@ def test_two_dumps_at_once_do_not_disturb_each_other(backups: Backups) -> None:
     backups.made()
     with (backups.folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        code, said = backups.run("backup.sh")
+        code, output = backups.run("backup.sh")
     assert code == 1
-    assert _one_line(said) == "backup failed: another backup is running"
+    assert _one_line(output) == "backup failed: another backup is running"
 
 
 def test_a_volume_that_cannot_be_written_is_reported(backups: Backups) -> None:
-    code, said = backups.run("claim.sh")
+    code, output = backups.run("claim.sh")
     assert code == 0
-    assert said.startswith("backups: the claim can be written, ")
+    assert output.startswith("backups: the claim can be written, ")
     backups.folder.rmdir()
-    code, said = backups.run("claim.sh")
+    code, output = backups.run("claim.sh")
     assert code == 1
-    assert "cannot write to " in _one_line(said)
+    assert "cannot write to " in _one_line(output)

@@ -65,14 +65,12 @@ def test_every_workload_has_a_budget_that_allows_evicting_broken_pods(release: l
             assert len(covering) == 1, pod.owner
 
 
-def test_the_deny_all_policy_covers_every_pod_but_stranger(release: list[Object]) -> None:
+def test_the_deny_all_policy_covers_every_pod_but_the_unauthorised_client(release: list[Object]) -> None:
     (deny,) = [each for each in kind(release, "NetworkPolicy") if name(each).endswith("-deny-all")]
     assert deny["spec"]["policyTypes"] == ["Ingress", "Egress"]
     assert not {"ingress", "egress"} & set(deny["spec"])
-    outside = {pod.owner.rpartition("-")[2] for pod in pods(release)} - {
-        pod.owner.rpartition("-")[2] for pod in selected(_selector(deny), release)
-    }
-    assert outside <= {"stranger"}
+    outside = {pod.owner for pod in pods(release)} - {pod.owner for pod in selected(_selector(deny), release)}
+    assert all(owner.endswith("-unauthorised-client") for owner in outside), outside
 
 
 def _edges(release: list[Object], way: str) -> set[tuple[str, str, int]]:

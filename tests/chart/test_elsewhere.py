@@ -96,7 +96,7 @@ def test_addresses_of_both_families_are_strings_in_every_policy() -> None:
 
 
 def test_every_process_gets_the_listen_address() -> None:
-    """HOST reaches services and probe servers, those of the operator and the feeds included.
+    """HOST reaches all services and probe servers, also those of the operator and the feeds.
 
     By default HOST is not set, so the image's default applies.
     """
@@ -156,7 +156,11 @@ def test_a_components_security_context_can_be_removed_alone(off: str) -> None:
         if block in ("operator", "workerEnricher", "mongodb"):
             release = _rendered(f"--set={block}.{off}")
             without = {pod.component for pod in pods(release) if not pod.security}
-            hooks = {"crd-upgrade", "init-secrets", "smoke", "stranger"} if block == "operator" else set()
+            hooks = (
+                {"crd-upgrade", "init-secrets", "smoke", "unauthorised-client"}
+                if block == "operator"
+                else set()
+            )
             assert without == {label} | hooks, block
     assert not any(pod.security for pod in pods(_rendered(f"--set={off}")))
 
@@ -224,7 +228,7 @@ GLOBAL = {
 }
 
 
-def test_an_umbrella_chart_sets_all_of_it_in_its_own_values(tmp_path: Path) -> None:
+def test_an_umbrella_chart_can_set_all_of_this_in_its_values(tmp_path: Path) -> None:
     """A null in a parent chart's values never reaches a subchart, so every switch also has another value."""
     shutil.copytree(CHART, tmp_path / "charts/deltastream")
     (tmp_path / "Chart.yaml").write_text(PARENT)
@@ -245,7 +249,8 @@ def test_no_policy_selects_pods_of_other_charts_in_the_release() -> None:
     """Other charts' pods under an umbrella chart share the instance label; deny-all must not match them."""
     for policy in kind(ci("default"), "NetworkPolicy"):
         labels = policy["spec"]["podSelector"]["matchLabels"]
-        assert labels.get("app.kubernetes.io/name") == "deltastream" or set(labels.values()) == {"stranger"}
+        ours = labels.get("app.kubernetes.io/name") == "deltastream"
+        assert ours or labels == {"app.kubernetes.io/component": "unauthorised-client"}
 
 
 def test_null_lists_of_hosts_render() -> None:

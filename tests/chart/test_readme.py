@@ -13,7 +13,7 @@ README = (CHART / "README.md").read_text()
 VALUES = (CHART / "values.yaml").read_text()
 
 
-def test_the_table_is_the_one_of_todays_values() -> None:
+def test_the_table_matches_values_yaml() -> None:
     """Fails if `make base` was not run after the last change of values.yaml."""
     assert render_values.rendered(README, VALUES) == README
 
@@ -28,12 +28,12 @@ def test_every_row_has_a_meaning_and_no_key_comes_twice() -> None:
     ("text", "key"),
     [("# Of something.\nsome:\n  thing: 1\n", "some.thing"), ("some:\n  # A thing.\n  thing: 1\n", "some")],
 )
-def test_a_key_that_nobody_explains_is_named(text: str, key: str) -> None:
+def test_a_key_without_a_comment_is_named(text: str, key: str) -> None:
     with pytest.raises(SystemExit, match=f"{key} has no comment"):
         render_values.table(text)
 
 
-def test_a_component_takes_what_the_first_one_says_and_others_do_not() -> None:
+def test_a_component_uses_the_comments_of_the_first_component() -> None:
     first = "# One.\none:\n  # Pods.\n  replicas: 1\n  # Notes.\n  podAnnotations: {}\n"
     second = "# Two.\ntwo:\n  replicas: 2\n  podAnnotations: {}\n"
     assert "| `two.replicas` | `2` | Pods. |" in render_values.table(first + second)
@@ -41,7 +41,7 @@ def test_a_component_takes_what_the_first_one_says_and_others_do_not() -> None:
         render_values.table(first + second.replace("  podAnnotations: {}\n", ""))
 
 
-def test_its_links_lead_to_files() -> None:
+def test_every_link_leads_to_a_file() -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
     assert links
     assert [link for link in links if not (CHART / link).exists()] == []

@@ -81,7 +81,7 @@ def test_each_url_of_the_secret_selects_its_own_database(server: ChartRedis) -> 
     "command",
     ["CONFIG GET maxmemory", "FLUSHALL", "KEYS *", "SHUTDOWN", "ACL LIST", "MONITOR", "REPLICAOF NO ONE"],
 )
-def test_a_service_cannot_take_the_server_over(server: ChartRedis, command: str) -> None:
+def test_a_service_cannot_administer_the_server(server: ChartRedis, command: str) -> None:
     with redis.Redis.from_url(server.url()) as client, pytest.raises(redis.exceptions.NoPermissionError):
         client.execute_command(*command.split())
 
@@ -172,9 +172,9 @@ def test_a_dead_server_fails_every_probe(own: ChartRedis) -> None:
 def test_a_hanging_server_fails_the_probes_within_their_timeout(own: ChartRedis) -> None:
     os.kill(own.pid, signal.SIGSTOP)
     try:
-        said = own.probe("livenessProbe"), own.probe("readinessProbe")
+        output = own.probe("livenessProbe"), own.probe("readinessProbe")
     finally:
         os.kill(own.pid, signal.SIGCONT)
-    assert [each.returncode for each in said] == [1, 1]
-    assert "redis does not answer" in said[0].stdout
-    assert "redis is not ready" in said[1].stdout
+    assert [each.returncode for each in output] == [1, 1]
+    assert "redis does not answer" in output[0].stdout
+    assert "redis is not ready" in output[1].stdout

@@ -54,7 +54,7 @@ def _checkov(folder: Path, releases: dict[str, list[Object]]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def releases() -> dict[str, list[Object]]:
-    """The objects of each ci values file, the operator's pods included. Each release is named after its file.
+    """The objects of each ci values file, and the operator's pods. Each release is named after its file.
 
     checkov matches NetworkPolicies to pods by labels alone, across files and namespaces. If all releases had
     the same name, a release without policies would pass because of another release's policies.

@@ -145,8 +145,8 @@ def test_a_backup_is_made_over_tls(tmp_path: Path) -> None:
             client["deltastream"]["ticks"].insert_one({"n": 1})
         home = tmp_path / "backups"
         home.mkdir()
-        code, said = Backups(home, server.url).run("backup.sh")
-        assert (code, "1 documents" in said) == (0, True), said
+        code, output = Backups(home, server.url).run("backup.sh")
+        assert (code, "1 documents" in output) == (0, True), output
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_each_pod_with_a_stores_url_mounts_its_ca(
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ("externalRedis.caSecret=mine", "redis.tlsSecret"),
         ("externalMongodb.caSecret=mine", "mongodb.tlsSecret"),
@@ -192,7 +192,7 @@ def test_each_pod_with_a_stores_url_mounts_its_ca(
         ),
     ],
 )
-def test_a_ca_in_the_wrong_place_is_refused(values: str, said: str) -> None:
+def test_a_ca_in_the_wrong_place_is_refused(values: str, message: str) -> None:
     """A CA that the chart would ignore must not look like protection."""
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(Refused, match=message):
         template(f"--set={values}")

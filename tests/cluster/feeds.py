@@ -74,8 +74,8 @@ def ready(cluster: Cluster, name: str, within_s: float = 60) -> None:
     try:
         cluster.kubectl("wait", f"{PLURAL}/{name}", "--for=condition=Ready", f"--timeout={within_s:.0f}s")
     except Refused as refused:
-        said = "\n".join(
+        state = "\n".join(
             f"{c['type']}={c['status']} {c['reason']}: {c['message']}"
             for c in status(cluster, name).get("conditions", [])
         )
-        raise AssertionError(f"{refused}\n{said or 'no conditions: is the operator running?'}") from None
+        raise AssertionError(f"{refused}\n{state or 'no conditions: is the operator running?'}") from None

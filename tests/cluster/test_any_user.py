@@ -29,8 +29,8 @@ def test_everything_works_as_a_user_that_no_image_knows(cluster: Cluster) -> Non
         workloads = [f"deployment/{NAME}-{each}" for each in DEPLOYMENTS]
         workloads += [f"statefulset/{NAME}-{each}" for each in ("redis", "mongodb")]
         for workload in workloads:
-            said = own.kubectl("exec", workload, "--", "sh", "-c", "id -u; id -g").split()
-            assert said == [str(USER), "0"], workload
+            ids = own.kubectl("exec", workload, "--", "sh", "-c", "id -u; id -g").split()
+            assert ids == [str(USER), "0"], workload
         assert "23400" in smoke(own)
     finally:
         own.kubectl("delete", "dsf", "--all", "--ignore-not-found", timeout=180)

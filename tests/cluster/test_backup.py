@@ -59,9 +59,9 @@ def _job(cluster: Cluster, cronjob: str, name: str, **changes: Any) -> tuple[boo
         return {c["type"] for c in conditions if c["status"] == "True"} & {"Complete", "Failed"}
 
     wait_until(lambda: bool(verdicts()), f"Job {name} has ended", 120)
-    succeeded, said = "Complete" in verdicts(), cluster.kubectl("logs", f"job/{name}")
+    succeeded, output = "Complete" in verdicts(), cluster.kubectl("logs", f"job/{name}")
     cluster.kubectl("delete", "job", name)
-    return succeeded, said
+    return succeeded, output
 
 
 def _connect(*, attempts: int) -> list[str]:
@@ -82,25 +82,25 @@ def test_the_claim_is_bound_and_tested_when_the_release_is_installed(backed_up: 
 def test_the_drill_of_a_dump_counts_the_documents_of_mongodb(backed_up: Cluster) -> None:
     with database(backed_up) as stored:
         there = {name: stored[name].count_documents({}) for name in stored.list_collection_names()}
-    succeeded, said = _job(backed_up, BACKUP, "backup-now")
-    assert succeeded, said
-    assert f"{len(there)} collections, {sum(there.values())} documents" in said
-    succeeded, said = _job(backed_up, DRILL, "drill-now")
-    assert succeeded, said
-    counted = dict(re.findall(r"^(\S+): (\d+) documents, .*: equal$", said, re.MULTILINE))
+    succeeded, output = _job(backed_up, BACKUP, "backup-now")
+    assert succeeded, output
+    assert f"{len(there)} collections, {sum(there.values())} documents" in output
+    succeeded, output = _job(backed_up, DRILL, "drill-now")
+    assert succeeded, output
+    counted = dict(re.findall(r"^(\S+): (\d+) documents, .*: equal$", output, re.MULTILINE))
     assert {name: int(count) for name, count in counted.items()} == there
     assert there[MARKED] == 500
-    assert f"all {len(there)} collections are equal" in said
+    assert f"all {len(there)} collections are equal" in output
 
 
 def test_a_restore_brings_back_lost_documents(backed_up: Cluster) -> None:
-    succeeded, said = _job(backed_up, BACKUP, "backup-before-loss")
-    assert succeeded, said
+    succeeded, output = _job(backed_up, BACKUP, "backup-before-loss")
+    assert succeeded, output
     with database(backed_up) as stored:
         stored.drop_collection(MARKED)
         restore = ["bash", "/etc/deltastream/restore.sh"]
-        succeeded, said = _job(backed_up, BACKUP, "restore-now", command=restore)
-        assert succeeded, said
+        succeeded, output = _job(backed_up, BACKUP, "restore-now", command=restore)
+        assert succeeded, output
         assert stored[MARKED].count_documents({}) == 500
         assert set(stored[MARKED].index_information()) == {"_id_", "text_1__id_-1"}
 
@@ -111,31 +111,31 @@ def test_a_wrong_password_fails_the_job_in_one_line(backed_up: Cluster) -> None:
     body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "wrong"}, "data": data}
     backed_up.apply(json.dumps(body))
     try:
-        succeeded, said = _job(backed_up, BACKUP, "backup-refused", secret="wrong")
+        succeeded, output = _job(backed_up, BACKUP, "backup-refused", secret="wrong")
     finally:
         backed_up.kubectl("delete", "secret", "wrong")
     assert not succeeded
-    (line,) = said.splitlines()
+    (line,) = output.splitlines()
     assert line.startswith("backup failed: ")
     assert "Authentication failed" in line
 
 
 def test_the_drill_cannot_reach_mongodb_and_the_backup_can(backed_up: Cluster) -> None:
     """The network policies apply to a new pod only after a moment, so both pods try more than once."""
-    succeeded, said = _job(backed_up, BACKUP, "reach", command=_connect(attempts=30))
-    assert (succeeded, said.splitlines()[-1]) == (True, "connected")
-    succeeded, said = _job(backed_up, DRILL, "reach-not", command=_connect(attempts=8))
-    assert (succeeded, said.splitlines()[-1]) == (True, "not connected")
+    succeeded, output = _job(backed_up, BACKUP, "reach", command=_connect(attempts=30))
+    assert (succeeded, output.splitlines()[-1]) == (True, "connected")
+    succeeded, output = _job(backed_up, DRILL, "reach-not", command=_connect(attempts=8))
+    assert (succeeded, output.splitlines()[-1]) == (True, "not connected")
 
 
 def test_backups_are_kept_while_backups_are_disabled(backed_up: Cluster) -> None:
     """The old backups are there when backups are enabled again."""
-    succeeded, said = _job(backed_up, BACKUP, "backup-kept")
-    assert succeeded, said
+    succeeded, output = _job(backed_up, BACKUP, "backup-kept")
+    assert succeeded, output
     install(backed_up, within="120s")
     assert backed_up.items("cronjobs", OURS) == []
     assert backed_up.get("pvc", CLAIM)["status"]["phase"] == "Bound"
     install(backed_up, "--set=backup.enabled=true", within="120s")
-    succeeded, said = _job(backed_up, DRILL, "drill-kept")
-    assert succeeded, said
-    assert "collections are equal" in said
+    succeeded, output = _job(backed_up, DRILL, "drill-kept")
+    assert succeeded, output
+    assert "collections are equal" in output

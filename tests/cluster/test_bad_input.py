@@ -27,12 +27,12 @@ def bystander(system: Cluster) -> Iterator[str]:
 def _says(cluster: Cluster, name: str, *words: str) -> None:
     """Wait until the feed is not Ready and the condition contains all the words."""
 
-    def said() -> bool:
+    def reported() -> bool:
         found = condition(cluster, name, "Ready")
         return found.get("status") == "False" and all(word in found["message"] for word in words)
 
     try:
-        wait_until(said, f"{name} says {words}")
+        wait_until(reported, f"{name} says {words}")
     except AssertionError:
         raise AssertionError(f"{name} says {condition(cluster, name, 'Ready')}, not {words}") from None
 

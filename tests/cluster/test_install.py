@@ -77,9 +77,9 @@ def test_the_defaults_install_into_a_restricted_namespace_and_every_pod_is_ready
 
 def test_helm_test_sends_a_chain_through_and_reads_it_at_both_gateways(system: Cluster) -> None:
     """This runs the smoke Jobs in the same way as `make smoke`."""
-    said = smoke(system)
-    assert "0.9155" in said
-    assert "23400" in said
+    output = smoke(system)
+    assert "0.9155" in output
+    assert "23400" in output
 
 
 def test_an_upgrade_restarts_only_what_it_changes_and_keeps_passwords_and_accounts(system: Cluster) -> None:

@@ -94,6 +94,7 @@ def test_a_pod_without_the_labels_reaches_only_the_gateways(system: Cluster) -> 
     pods = _pods(system)
     image = pods["operator"]["spec"]["containers"][0]["image"]
     targets = [(component, pods[component]["status"]["podIP"], port) for component, port in PORTS.items()]
+    client = "unauthorised-client"
     overrides = {
         "spec": {
             "automountServiceAccountToken": False,
@@ -104,7 +105,7 @@ def test_a_pod_without_the_labels_reaches_only_the_gateways(system: Cluster) -> 
             },
             "containers": [
                 {
-                    "name": "stranger",
+                    "name": client,
                     "image": image,
                     "command": ["python", "-c", PYTHON, json.dumps(targets)],
                     "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
@@ -113,11 +114,11 @@ def test_a_pod_without_the_labels_reaches_only_the_gateways(system: Cluster) -> 
         }
     }
     system.kubectl(
-        "run", "stranger", f"--image={image}", "--restart=Never", f"--overrides={json.dumps(overrides)}"
+        "run", client, f"--image={image}", "--restart=Never", f"--overrides={json.dumps(overrides)}"
     )
     try:
-        system.kubectl("wait", "pod/stranger", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
-        opened = set(json.loads(system.kubectl("logs", "stranger")))
+        system.kubectl("wait", f"pod/{client}", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
+        opened = set(json.loads(system.kubectl("logs", client)))
     finally:
-        system.kubectl("delete", "pod", "stranger", "--now", "--ignore-not-found")
+        system.kubectl("delete", "pod", client, "--now", "--ignore-not-found")
     assert opened == set(_values()["open"])

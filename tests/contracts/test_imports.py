@@ -31,7 +31,7 @@ def _of_tests(source: str) -> list[str]:
 
 
 def test_nothing_outside_tests_imports_tests() -> None:
-    """Rule: an installation without the tests runs, and so do `make up`, `make bench` and every script."""
+    """Rule: an installation, `make up`, `make bench` and every script run without the tests."""
     assert {Path("scripts/bench.py"), Path("devcluster/__main__.py")} <= set(SOURCES)
     found = {str(path): names for path in SOURCES if (names := _of_tests((ROOT / path).read_text()))}
     assert found == {}

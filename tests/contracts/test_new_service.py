@@ -87,8 +87,8 @@ def test_it_names_every_wrong_setting(tree: Path) -> None:
     settings = {"AUTH_URL": "auth", "LOG_LEVEL": "loud"}
     with gunicorn(tree / "services/greeting", tree / "refused", **settings) as process:
         assert process.process.wait(60) == 2
-    said = (tree / "refused").read_text().splitlines()
-    assert [line.partition("=")[0] for line in said] == ["LOG_LEVEL", "AUTH_URL"]
+    output = (tree / "refused").read_text().splitlines()
+    assert [line.partition("=")[0] for line in output] == ["LOG_LEVEL", "AUTH_URL"]
 
 
 def test_it_ends_cleanly_and_is_removed_with_its_folder(tmp_path: Path) -> None:

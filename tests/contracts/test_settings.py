@@ -68,7 +68,7 @@ def test_every_service_is_in_the_table() -> None:
     assert STARTS.keys() == {path.parent.name for path in SERVICES.glob("*/requirements.in")}
 
 
-def test_two_wrong_variables_are_two_lines(service: str) -> None:
+def test_each_invalid_variable_gets_a_line(service: str) -> None:
     """Each line names its variable. No line shows the secret's value."""
     secret = STARTS[service].secret
     lines = refused(service, **{"PORT": "high", secret: "http://:hunter2@h"})
@@ -77,7 +77,7 @@ def test_two_wrong_variables_are_two_lines(service: str) -> None:
     assert "hunter2" not in "\n".join(lines)
 
 
-def test_a_bad_file_is_named_by_its_own_variable(service: str, tmp_path: Path) -> None:
+def test_an_invalid_file_is_reported_with_its_variable(service: str, tmp_path: Path) -> None:
     """This covers an empty file and a missing one. The message shows neither path nor content."""
     variable = f"{STARTS[service].secret}_FILE"
     path = tmp_path / "hunter2"

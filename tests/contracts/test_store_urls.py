@@ -1,4 +1,4 @@
-"""Every client of a store reads its URL in the same way, TLS included.
+"""Every client of a store reads its URL in the same way, also with TLS.
 
 services/chassis/tests/test_store_urls.py checks all URLs that are refused. This module checks samples for
 each client.
@@ -226,7 +226,7 @@ def tls_mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsMongo]:
 def test_every_client_of_redis_connects_with_each_form(
     reader: Reader, form: str, tls_redis: TlsRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A form that redis-py, Celery or flask-limiter accepts works for all of them, TLS included."""
+    """A form that redis-py, Celery or flask-limiter accepts works for all of them, also with TLS."""
     made = tls_redis.certificates
     url = form.format(
         password=PASSWORD, port=tls_redis.port, ca=made.ca, cert=made.certificate, key=made.key,
@@ -261,9 +261,9 @@ def test_an_invalid_redis_url_ends_the_start(
     """One message names the variable. The password is not shown."""
     with pytest.raises((SystemExit, cluster_settings.SettingsError)) as caught:
         reader.value(monkeypatch, url)
-    said = str(caught.value) + capfd.readouterr().err
-    assert reader.variable in said
-    assert "hunter" not in said
+    output = str(caught.value) + capfd.readouterr().err
+    assert reader.variable in output
+    assert "hunter" not in output
 
 
 def test_every_client_reads_a_url_in_the_same_way(
@@ -324,9 +324,9 @@ def test_an_invalid_mongodb_url_ends_the_start(
     """PyMongo only warns about an unknown option and would connect without TLS."""
     with pytest.raises(SystemExit) as caught:
         mongo_reader.value(monkeypatch, url)
-    said = str(caught.value) + capfd.readouterr().err
-    assert mongo_reader.variable in said
-    assert "hunter" not in said
+    output = str(caught.value) + capfd.readouterr().err
+    assert mongo_reader.variable in output
+    assert "hunter" not in output
 
 
 def test_a_mongodb_url_is_passed_on_unchanged(mongo_reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:

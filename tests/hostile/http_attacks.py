@@ -46,21 +46,21 @@ def half_requests(path: str) -> dict[str, bytes]:
     }
 
 
-def connect(port: int, *, receive_buffer: int | None = None) -> socket.socket:
-    made = socket.socket(socket.AF_INET)
+def connect(port: int, *, receive_buffer: int | None = None, host: str = "127.0.0.1") -> socket.socket:
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     if receive_buffer:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     made.settimeout(20)
-    made.connect(("127.0.0.1", port))
+    made.connect((host, port))
     return made
 
 
 @contextlib.contextmanager
-def held(port: int, data: bytes, count: int) -> Iterator[None]:
+def held(port: int, data: bytes, count: int, host: str = "127.0.0.1") -> Iterator[None]:
     """Keep `count` connections open that have sent `data`."""
     with contextlib.ExitStack() as stack:
         for _ in range(count):
-            one = stack.enter_context(connect(port))
+            one = stack.enter_context(connect(port, host=host))
             with contextlib.suppress(OSError):  # the server may close it to make room
                 one.sendall(data)
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import struct
 import time
@@ -37,32 +38,36 @@ def answers(target: Target, request: bytes) -> bytes:
     """Send bytes. Returns everything that the server sends until it closes or is silent for 2 s."""
     with connect(target.port) as one:
         one.settimeout(2)
-        said = b""
+        output = b""
         with contextlib.suppress(OSError):
             one.sendall(request)
             while piece := one.recv(65536):
-                said += piece
-        return said
+                output += piece
+        return output
 
 
-def frame(payload: bytes = b"", opcode: int = 1, *, fin: bool = True) -> bytes:
-    """A WebSocket frame of a client, with a mask of zeros."""
+def frame(payload: bytes = b"", opcode: int = 1, *, fin: bool = True, mask: bytes = bytes(4)) -> bytes:
+    """A WebSocket frame of a client."""
     size = len(payload)
     first = bytes([(0x80 if fin else 0) | opcode])
+    masked = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload)) if any(mask) else payload
     if size < 126:
-        return first + bytes([0x80 | size]) + b"\0\0\0\0" + payload
+        return first + bytes([0x80 | size]) + mask + masked
     if size < 65536:
-        return first + b"\xfe" + struct.pack("!H", size) + b"\0\0\0\0" + payload
-    return first + b"\xff" + struct.pack("!Q", size) + b"\0\0\0\0" + payload
+        return first + b"\xfe" + struct.pack("!H", size) + mask + masked
+    return first + b"\xff" + struct.pack("!Q", size) + mask + masked
 
 
-def websocket(port: int) -> socket.socket:
-    """Open a connection up to the WebSocket handshake, without Socket.IO's CONNECT."""
+def websocket(port: int, session: str = "") -> socket.socket:
+    """Open a connection up to the WebSocket handshake, without Socket.IO's CONNECT.
+
+    With the id of a polling session it begins the upgrade of that session.
+    """
     one = connect(port)
     one.sendall(
-        b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-        b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        f"GET /socket.io/?EIO=4&transport=websocket{'&sid=' * bool(session)}{session} HTTP/1.1\r\n"
+        "Host: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
     )
     head = b""
     while b"\r\n\r\n" not in head:
@@ -74,6 +79,36 @@ def websocket(port: int) -> socket.socket:
         one.close()
         raise ConnectionRefusedError(head[:60])
     return one
+
+
+def polling_session(target: Target) -> str:
+    """Open an Engine.IO session that polls, make it a client, and return its id."""
+    opened = answers(target, b"GET /socket.io/?EIO=4&transport=polling HTTP/1.0\r\nHost: localhost\r\n\r\n")
+    session = str(json.loads(opened.partition(b"\r\n\r\n0")[2])["sid"])
+    assert b" 200 " in answers(target, poll(session, b"40"))[:20]
+    return session
+
+
+def poll(session: str, body: bytes | None = None) -> bytes:
+    """A request of a polling session: a POST with `body`, or a GET without one."""
+    method, length = ("GET", "") if body is None else ("POST", f"Content-Length: {len(body)}\r\n")
+    line = f"{method} /socket.io/?EIO=4&transport=polling&sid={session} HTTP/1.1\r\nHost: localhost\r\n"
+    return f"{line}Connection: close\r\n{length}\r\n".encode() + (body or b"")
+
+
+def ends(one: socket.socket) -> bool:
+    """Read until the server closes the connection. Returns False if it does not within 20 s."""
+    until = time.monotonic() + 20
+    while (left := until - time.monotonic()) > 0:
+        one.settimeout(left)
+        try:
+            if not one.recv(65536):
+                return True
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+    return False
 
 
 def flood(one: socket.socket, piece: bytes, seconds: float = HOLD_S) -> bool:

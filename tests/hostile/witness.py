@@ -69,8 +69,8 @@ def _ask(port: int) -> None:
         pass
     while True:
         one.sendall(frame(b'42["get_products"]') + frame(b"3"))
-        while b'"products"' not in (said := one.recv(65536)):
-            if not said:
+        while b'"products"' not in (output := one.recv(65536)):
+            if not output:
                 return
         print(time.monotonic(), flush=True)
         time.sleep(PACE_S)

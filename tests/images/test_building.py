@@ -36,13 +36,13 @@ def put(folder: Path, *names: str) -> None:
     ],
 )
 def test_the_last_rule_that_matches_decides(tmp_path: Path, rules: str, admitted: list[str]) -> None:
-    """Our reading of `.dockerignore` gives the same files as Docker's."""
+    """The builder and Docker select the same files by a `.dockerignore`."""
     put(tmp_path, "a.py", "p/b.py", "p/b.md", "p/c/d.pyc")
     (tmp_path / ".dockerignore").write_text(f".dockerignore\n{rules}")
     assert [path.as_posix() for path in context.files(tmp_path) if path.name != ".dockerignore"] == admitted
 
 
-def test_a_digest_changes_only_with_the_files_that_go_in(tmp_path: Path) -> None:
+def test_a_digest_changes_only_with_the_files_of_the_image(tmp_path: Path) -> None:
     """The digest decides whether an image is built again."""
     put(tmp_path, "Dockerfile", "app.py", "tests/test_app.py")
     (tmp_path / ".dockerignore").write_text("*\n!app.py\n")
@@ -174,8 +174,8 @@ def test_without_a_chart_the_tag_is_required(
     assert catalogue.chart_version() == "1.2.3"
 
 
-def test_without_root_or_engine_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One error line appears before anything starts, instead of a debootstrap that fails half way."""
+def test_without_root_or_an_engine_the_error_names_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One error line appears before anything starts, so debootstrap cannot fail in the middle."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(ImageError, match="become root"):
         host.need_root()

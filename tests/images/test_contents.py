@@ -24,7 +24,7 @@ def package(folder: Path) -> str:
 
 
 @each_folder
-def test_only_the_package_and_its_entry_go_in(folder: Path) -> None:
+def test_an_image_contains_only_the_package_and_its_entry_point(folder: Path) -> None:
     """Tests, documents, requirements.in and stray files stay out."""
     taken = context.files(folder)
     outside = {path.as_posix() for path in taken if path.parts[0] not in (package(folder), "web")}
@@ -35,7 +35,7 @@ def test_only_the_package_and_its_entry_go_in(folder: Path) -> None:
 
 
 @each_folder
-def test_the_whole_package_goes_in(folder: Path) -> None:
+def test_an_image_contains_the_complete_package(folder: Path) -> None:
     """No ignore rule leaves out a file of the package, neither Python nor data."""
     root = folder / package(folder)
     have = {path.relative_to(folder) for path in root.rglob("*") if path.is_file() and path.suffix != ".pyc"}
@@ -85,7 +85,7 @@ def _requirements(folder: Path) -> list[str]:
 
 @each_folder
 def test_an_image_contains_every_imported_module(folder: Path) -> None:
-    """A package that only another service requires is not in the image, as once kombu's `packaging`."""
+    """A package that only another service requires is missing in the image, as `packaging` once was."""
     done = _import_all(folder, _requirements(folder))
     assert done.returncode == 0, done.stderr[-600:]
 

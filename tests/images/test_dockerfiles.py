@@ -114,7 +114,7 @@ def test_an_http_image_listens_on_the_port_of_its_settings(folder: Path) -> None
 
 
 def test_hadolint_finds_nothing() -> None:
-    """No rule is ignored, in the stand-ins neither."""
+    """No rule is ignored, also not in the stand-ins."""
     files = [*DOCKERFILES, *STANDINS.glob("*/Dockerfile")]
     assert not [path for path in files if "hadolint ignore" in path.read_text()]
     assert not list(ROOT.glob(".hadolint*"))

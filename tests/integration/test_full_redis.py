@@ -66,7 +66,7 @@ def finish(feeds: Pipelines, client: redis.Redis, within_s: float = 90) -> None:
     assert feeds.ended == [], "no process crashed"
 
 
-@pytest.mark.timeout(900)  # ten enrichers store a quarter of a million messages on whatever cores there are
+@pytest.mark.timeout(900)  # ten enrichers store 250,000 messages, also on a slow machine
 @pytest.mark.parametrize("server", [RedisServer], indirect=True)
 def test_five_feeds_stop_growing_before_redis_is_full_and_then_drain(
     start: Callable[..., Pipelines], client: redis.Redis
@@ -74,7 +74,7 @@ def test_five_feeds_stop_growing_before_redis_is_full_and_then_drain(
     """With the chart's limit Redis refuses no write. No tick or chain is lost; dropped quotes are counted."""
     client.config_set("maxmemory", CHART_LIMIT)
     feeds = start(FIVE)
-    feeds.start_generators(5000)  # fast, so that the test is short: the rate is not what fills Redis
+    feeds.start_generators(5000)  # a high rate keeps the test short; the rate alone does not fill Redis
     wait_until(lambda: all(feeds.metric(feed, "feed_pressure") >= 3 for feed in FIVE), "all pause", 300)
     assert 0.75 * CHART_LIMIT < used(client) < CHART_LIMIT
 

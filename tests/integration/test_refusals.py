@@ -30,7 +30,7 @@ REPLAY = "{replay: {path: bad.csv, asOf: '2024-06-21T15:30:00+05:30'}}"
     ],
     ids=["unknown product", "malformed recording", "misspelt field"],
 )
-def test_a_feed_that_cannot_run_is_one_line_and_nothing_starts(
+def test_an_invalid_feed_gives_one_line_and_no_process_starts(
     tmp_path: Path, product: str, source: str, complaint: str
 ) -> None:
     """It exits with 2, names the field or the line of the file, and leaves no state behind."""

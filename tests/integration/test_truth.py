@@ -66,7 +66,7 @@ def test_after_rounding_the_true_volatility_lies_between_those_of_bid_and_ask(sy
     with system.database() as database:
         wait_until(lambda: database.option_chains.count_documents(european) >= 60, "60 chains")
         chains = list(database.option_chains.find(european).limit(200))
-    judged, outside = 0, []
+    compared, outside = 0, []
     for chain in chains:
         assert chain["forward"] == pytest.approx(chain["truth"]["forward"], rel=2e-4)
         for row, strike in enumerate(chain["strikes"]):
@@ -74,10 +74,10 @@ def test_after_rounding_the_true_volatility_lies_between_those_of_bid_and_ask(sy
             low, high = leg["iv_bid"][row], leg["iv_ask"][row]
             if low is None or high is None:
                 continue
-            judged += 1
+            compared += 1
             if not low <= chain["truth"]["iv"][row] <= high:
                 outside.append(
                     (chain["product"], chain["expiry"], strike, low, chain["truth"]["iv"][row], high)
                 )
-    assert judged > 1000
+    assert compared > 1000
     assert outside == []

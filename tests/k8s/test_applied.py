@@ -33,8 +33,8 @@ def server(api_server: ApiServer) -> ApiServer:
 @pytest.mark.parametrize("folder", ["base", "overlays/kind", "overlays/minikube", "overlays/prod"])
 def test_every_object_is_accepted_without_a_warning(server: ApiServer, folder: str) -> None:
     """The manifests have no unknown field, and no pod that `restricted` would refuse."""
-    said = apply(server, folder, "--dry-run=server")
-    assert "deployment.apps/deltastream-operator" in said
+    output = apply(server, folder, "--dry-run=server")
+    assert "deployment.apps/deltastream-operator" in output
 
 
 def test_a_pod_that_is_not_restricted_is_reported(server: ApiServer) -> None:
@@ -64,6 +64,6 @@ def test_a_second_apply_changes_nothing(server: ApiServer) -> None:
 def test_a_changed_version_can_be_applied_over_the_first(server: ApiServer) -> None:
     """Every pod gets another pull policy. The Jobs get other names, because a Job cannot be changed."""
     apply(server, "base")
-    said = apply(server, "overlays/kind")
-    assert "deployment.apps/deltastream-auth configured" in said
-    assert {line.rsplit(" ", 1)[1] for line in said.splitlines() if line.startswith("job")} == {"created"}
+    output = apply(server, "overlays/kind")
+    assert "deployment.apps/deltastream-auth configured" in output
+    assert {line.rsplit(" ", 1)[1] for line in output.splitlines() if line.startswith("job")} == {"created"}

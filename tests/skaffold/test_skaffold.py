@@ -56,7 +56,7 @@ def render(*options: str) -> str:
 
 
 def images(text: str) -> set[str]:
-    """All images of a render, those of the pods that the operator creates included."""
+    """All images of a render, also of the pods that the operator creates."""
     return set(re.findall(r'^\s*image: "?([^\s"]+)"?$', text, re.MULTILINE))
 
 
@@ -100,7 +100,7 @@ def test_it_builds_what_the_chart_runs() -> None:
 
 
 def test_every_pod_gets_the_image_that_was_built() -> None:
-    """No component of the chart keeps its default name or tag, hooks and feeds included."""
+    """No component of the chart, its hooks and its feeds keeps the default image."""
     values = {key: as_built(value) for key, value in release()["setValueTemplates"].items()}
     found = images(render(*[f"--set={key}={value}" for key, value in values.items()]))
     names = {re.sub(r"[/.-]", "_", image) for image in artifacts(config())}

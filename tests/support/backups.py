@@ -68,9 +68,9 @@ class Backups:
 
     def made(self) -> Path:
         """Create a backup and return its folder. Fails the test if the script fails."""
-        code, said = self.run("backup.sh")
-        assert code == 0, said
-        return self.folder / said.split()[1].rstrip(":")
+        code, output = self.run("backup.sh")
+        assert code == 0, output
+        return self.folder / output.split()[1].rstrip(":")
 
     def aged(self, count: int) -> list[str]:
         """Create `count` old, complete backups as copies of the newest. Returns their names, oldest first."""

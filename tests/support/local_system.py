@@ -108,16 +108,16 @@ def running(home: Path, feeds: str = DEFAULT_FEEDS) -> Iterator[LocalSystem]:
     command = [PYTHON, "-m", "deltastream_operator", "local", "--feeds", feeds]
     with open(home / "local.out", "ab") as out:
         local_run = subprocess.Popen(command, cwd=ROOT, env=system.env(), stdout=out, stderr=out)
-    said = home / "local.out"
+    output = home / "local.out"
     try:
         wait_until(
             lambda: (home / "run/ready").exists() or local_run.poll() is not None, "the system is ready", 110
         )
-        assert local_run.poll() is None, said.read_text()
+        assert local_run.poll() is None, output.read_text()
         yield system
         left = system.pids()
         local_run.terminate()
-        assert local_run.wait(timeout=90) == 0, said.read_text()
+        assert local_run.wait(timeout=90) == 0, output.read_text()
         assert not [name for name, pid in left.items() if psutil.pid_exists(pid)]
     finally:
         if local_run.poll() is None:

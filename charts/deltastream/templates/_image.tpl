@@ -1,6 +1,6 @@
 {{/*
-A repository with its registry. global.imageRegistry replaces docker.io, whether docker.io is written or implied. A
-repository that names another registry keeps it. Takes {root, repository}.
+An image repository with its registry. global.imageRegistry replaces docker.io, both if the repository begins with
+docker.io and if it names no registry. A repository that names another registry keeps it. Takes {root, repository}.
 */}}
 {{- define "deltastream.repository" -}}
 {{- $mirror := (.root.Values.global | default dict).imageRegistry | default "" | trimSuffix "/" -}}
@@ -51,7 +51,7 @@ Names of the Secrets with registry credentials, from image.pullSecrets and globa
 {{- end -}}
 
 {{/*
-The StorageClass of a claim: its own, else global.storageClass, else the cluster's default. `-` gives an empty class,
+The StorageClass of a claim: its own, or global.storageClass, or the cluster's default, in this order. `-` gives an empty class,
 for volumes that an administrator creates. Takes {root, storageClass}.
 */}}
 {{- define "deltastream.storageClass" -}}

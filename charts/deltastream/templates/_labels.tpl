@@ -38,8 +38,8 @@ annotations:
 {{- end -}}
 
 {{/*
-The metadata of a pod: the labels for selectors and what the user adds. `values` are those of the pod's component; the
-pod of a hook has no values. Takes {root, component, values?, annotations?}.
+The metadata of a pod: the labels for selectors, and the user's labels and annotations. `values` are those of the pod's
+component; the pod of a hook has no values. Takes {root, component, values?, annotations?}.
 */}}
 {{- define "deltastream.podMetadata" -}}
 {{- $values := .values | default dict -}}

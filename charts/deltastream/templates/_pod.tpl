@@ -121,21 +121,21 @@ affinity:
 {{- end -}}
 
 {{/*
-The topologySpreadConstraints of a pod: those of the user, else one that puts the replicas of a workload on different
-nodes if possible. A constraint without a labelSelector counts the pods of the component. Takes {root, component,
-values, alone?, operated?}. `alone`: the workload has one replica, so the default is left out. `operated`: the
-operator adds the labelSelector.
+The topologySpreadConstraints of a pod: the user's, or by default one that puts the replicas of a workload on
+different nodes if possible. A constraint without a labelSelector counts the pods of the component. Takes {root,
+component, values, singleReplica?, selectorByOperator?}. With `singleReplica` the workload has one replica, so the
+default is left out. With `selectorByOperator` the operator adds the labelSelector.
 */}}
 {{- define "deltastream.spread" -}}
 {{- $constraints := list -}}
 {{- $wanted := .values.topologySpreadConstraints | default list -}}
-{{- if not (or $wanted .alone) -}}
+{{- if not (or $wanted .singleReplica) -}}
 {{- $wanted = list (dict "maxSkew" 1 "topologyKey" "kubernetes.io/hostname" "whenUnsatisfiable" "ScheduleAnyway") -}}
 {{- end -}}
 {{- $counted := dict "labelSelector" (dict "matchLabels" (include "deltastream.selector" . | fromYaml)) -}}
-{{- $operated := .operated -}}
+{{- $selectorByOperator := .selectorByOperator -}}
 {{- range $wanted -}}
-{{- $constraints = append $constraints (or $operated (hasKey . "labelSelector") | ternary . (merge dict (deepCopy .) $counted)) -}}
+{{- $constraints = append $constraints (or $selectorByOperator (hasKey . "labelSelector") | ternary . (merge dict (deepCopy .) $counted)) -}}
 {{- end -}}
 {{- with $constraints -}}
 topologySpreadConstraints:
@@ -143,7 +143,7 @@ topologySpreadConstraints:
 {{- end -}}
 {{- end -}}
 
-{{/* The log level of a component: its own, else the common one. Takes {root, values}. */}}
+{{/* The log level of a component. The component's own level takes precedence over the common one. Takes {root, values}. */}}
 {{- define "deltastream.logLevel" -}}
 {{- .values.logLevel | default .root.Values.logLevel -}}
 {{- end -}}

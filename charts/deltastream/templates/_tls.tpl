@@ -4,8 +4,8 @@ TLS between the services and the stores, Redis and MongoDB. A client finds the C
 Only the store's own pod mounts the server's certificate and key.
 */}}
 {{/*
-The name of the Secret with a store's CA; empty without TLS and for a component that is no store. Takes {root,
-component}.
+The name of the Secret with a store's CA. It is empty if the store does not use TLS or the component is not a store. Takes
+{root, component}.
 */}}
 {{- define "deltastream.caSecret" -}}
 {{- if has .component (list "redis" "mongodb") -}}
@@ -42,7 +42,7 @@ component}.
 {{- end }}
 {{- end -}}
 
-{{/* The mount of that volume. Takes the store's values. */}}
+{{/* The mount of the volume with a store's certificate and key. Takes the store's values. */}}
 {{- define "deltastream.tlsMount" -}}
 {{- if .tlsSecret }}
 - {name: tls, mountPath: /run/secrets/tls, readOnly: true}

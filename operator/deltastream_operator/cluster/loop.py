@@ -122,21 +122,21 @@ class Loop:
 
     async def watch_the_api(self) -> None:
         """Check the API server until cancelled. List all objects after an outage and every 5 minutes."""
-        away, listed_at = True, 0.0
+        unavailable, listed_at = True, 0.0
         while True:
             now = self.clock.monotonic()
             try:
-                if away or now - listed_at >= RESYNC_S:
+                if unavailable or now - listed_at >= RESYNC_S:
                     missed = await resync(self.api, self.table, self.namespace)
                     self.metrics.repairs.inc(missed)
-                    if away and listed_at:
+                    if unavailable and listed_at:
                         log.info("api_server_is_back")
-                    away, listed_at, self.listed = False, now, True
+                    unavailable, listed_at, self.listed = False, now, True
                     self.table.woken.set()
                 else:
                     await self.api.get("/version")
             except ApiError as error:
-                if not away:
+                if not unavailable:
                     log.warning("api_server_is_away", error=str(error))
-                away = True
+                unavailable = True
             await asyncio.sleep(PULSE_S)

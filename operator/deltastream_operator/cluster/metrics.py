@@ -17,8 +17,8 @@ class Metrics:
         self.registry = CollectorRegistry()
         of, labels = self.registry, ["feed", "component"]
         self._desired = Gauge("operator_desired_replicas", "Replicas decided", labels, registry=of)
-        self._asked = Gauge("operator_asked_replicas", "Replicas requested", labels, registry=of)
-        self._ready = Gauge("operator_ready_replicas", "Replicas that serve", labels, registry=of)
+        self._requested = Gauge("operator_asked_replicas", "Replicas requested", labels, registry=of)
+        self._ready = Gauge("operator_ready_replicas", "Replicas that are ready", labels, registry=of)
         self._lag = Gauge("operator_stream_lag_entries", "Entries not yet read", ["feed"], registry=of)
         self._pending = Gauge("operator_stream_pending_entries", "Pending entries", ["feed"], registry=of)
         self._oldest = Gauge("operator_oldest_seconds", "Age of the oldest open entry", ["feed"], registry=of)
@@ -53,10 +53,10 @@ class Metrics:
         for component in COMPONENTS:
             choice, ready = decision.of(component), facts.of(component).ready
             # A recommendation and a pause leave the workload unchanged.
-            asked = choice.before or 0 if choice.target is None else choice.target
-            if self._is_news(feed, component, choice.desired, asked, ready):
+            requested = choice.before or 0 if choice.target is None else choice.target
+            if self._has_changed(feed, component, choice.desired, requested, ready):
                 self._desired.labels(feed, component).set(choice.desired)
-                self._asked.labels(feed, component).set(asked)
+                self._requested.labels(feed, component).set(requested)
                 self._ready.labels(feed, component).set(ready)
 
     def show_undecided(self, feed: str, current: Current, facts: Facts) -> None:
@@ -64,7 +64,7 @@ class Metrics:
         for component in COMPONENTS:
             self._shown.pop((feed, component), None)
             self._desired.remove(feed, component)
-            self._asked.labels(feed, component).set(current.of(component) or 0)
+            self._requested.labels(feed, component).set(current.of(component) or 0)
             self._ready.labels(feed, component).set(facts.of(component).ready)
 
     def show_load(self, feed: str, reading: Reading) -> None:
@@ -74,13 +74,13 @@ class Metrics:
             for gauge in (self._lag, self._pending, self._oldest):
                 gauge.remove(feed)
             return
-        if not self._is_news(feed, "load", reading.lag, reading.pending, reading.oldest_seconds):
+        if not self._has_changed(feed, "load", reading.lag, reading.pending, reading.oldest_seconds):
             return
         self._lag.labels(feed).set(reading.lag)
         self._pending.labels(feed).set(reading.pending)
         self._oldest.labels(feed).set(reading.oldest_seconds)
 
-    def _is_news(self, feed: str, what: str, *values: float) -> bool:
+    def _has_changed(self, feed: str, what: str, *values: float) -> bool:
         """Return whether the values changed. Unchanged series are skipped: label lookups are expensive."""
         known = self._shown.get((feed, what))
         self._shown[feed, what] = values
@@ -92,5 +92,5 @@ class Metrics:
             self._shown.pop((feed, what), None)
         for gauge in (self._lag, self._pending, self._oldest):
             gauge.remove_by_labels({"feed": feed})
-        for gauge in (self._desired, self._asked, self._ready):
+        for gauge in (self._desired, self._requested, self._ready):
             gauge.remove_by_labels({"feed": feed})

@@ -23,7 +23,7 @@ from deltastream_operator.domain.signals import WAITING, Reading
 from deltastream_operator.kubernetes import names
 from deltastream_operator.kubernetes.api import Api, ApiError
 
-_GONE = 404
+_NOT_FOUND = 404
 log = structlog.get_logger()
 
 
@@ -172,7 +172,7 @@ class Reconciler:
         try:
             await self.api.merge(path, patch)
         except ApiError as error:
-            if error.status == _GONE:
+            if error.status == _NOT_FOUND:
                 return False
             raise
         self._written[metadata["uid"]] = built

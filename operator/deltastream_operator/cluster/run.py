@@ -98,11 +98,11 @@ def _stalled(age: float) -> str | None:
 async def _until(stop: asyncio.Event, *coroutines: Coroutine[Any, Any, None]) -> None:
     """Run all coroutines until `stop` is set. Raises if one ends earlier; the pod is then restarted."""
     tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
-    asked = asyncio.ensure_future(stop.wait())
-    done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
-    for task in [asked, *tasks]:
+    stopped = asyncio.ensure_future(stop.wait())
+    done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    for task in [stopped, *tasks]:
         task.cancel()
-    await asyncio.wait([asked, *tasks], timeout=5)
+    await asyncio.wait([stopped, *tasks], timeout=5)
     for task in done:
-        if task is not asked and not stop.is_set():
+        if task is not stopped and not stop.is_set():
             raise task.exception() or OperatorError("a part of the operator ended unexpectedly")

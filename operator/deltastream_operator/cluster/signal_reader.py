@@ -19,26 +19,26 @@ class SignalReader:
 
     def __init__(self, source: SignalSource, longest_s: float = READ_MAX_S) -> None:
         self._source, self._longest_s = source, longest_s
-        self._asked: asyncio.Future[Mapping[str, Reading]] | None = None
+        self._read: asyncio.Future[Mapping[str, Reading]] | None = None
 
     @property
     def idle(self) -> bool:
         """Return whether no thread is reading."""
-        return self._asked is None or self._asked.done()
+        return self._read is None or self._read.done()
 
     async def read(self, feeds: Sequence[str]) -> Mapping[str, Reading]:
         """Return one reading for each feed. If the source fails or is late, each is Unknown."""
         if not self.idle:
             return _late(feeds)  # the previous call has waited for it
-        if self._asked and not self._asked.cancelled():
-            self._asked.exception()  # a late result is outdated; this marks its exception as retrieved
-        self._asked = asyncio.ensure_future(asyncio.to_thread(self._source.read, feeds))
-        await asyncio.wait([self._asked], timeout=self._longest_s)
-        if not self._asked.done():
+        if self._read and not self._read.cancelled():
+            self._read.exception()  # a late result is outdated; this marks its exception as retrieved
+        self._read = asyncio.ensure_future(asyncio.to_thread(self._source.read, feeds))
+        await asyncio.wait([self._read], timeout=self._longest_s)
+        if not self._read.done():
             log.warning("reading_late", seconds=self._longest_s)
             return _late(feeds)
         try:
-            return self._asked.result()
+            return self._read.result()
         except Exception as error:
             log.exception("reading_failed")
             text = f"{type(error).__name__}; see the operator's log"

@@ -21,10 +21,10 @@ from deltastream_operator.domain.signals import WAITING, Unknown
 Status = Literal["True", "False", "Unknown"]
 MESSAGE_MAX = 1024
 _FULL = "RedisNearlyFull"
-# Shares of Redis' maxmemory at which RedisNearlyFull is set and cleared. Generators pause and resume around
-# 0.8 (feed_generator.pressure); at that threshold the condition would change with each pause. There are two
-# thresholds because, with one, a usage around it would write the status of every feed at each crossing.
-NEARLY_FULL, ROOM_AGAIN = 0.75, 0.65
+# Shares of Redis' maxmemory at which RedisNearlyFull is set and cleared. Both are below 0.8: generators pause
+# and resume around 0.8 (feed_generator.domain.pressure), so the condition would change with each pause. With
+# only one threshold, memory use near it would write the status of every feed at each crossing.
+NEARLY_FULL, CLEARED = 0.75, 0.65
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +114,7 @@ def _missing(decision: Decision, facts: Facts) -> list[str]:
     lines = []
     for component in COMPONENTS:
         seen, wanted = facts.of(component), _wanted(decision, facts, component)
-        if not _whole(seen, wanted):
+        if not _all_updated_and_ready(seen, wanted):
             line = f"{component}: {seen.ready} of {wanted} ready, {seen.replicas} exist"
             older = seen.updated != seen.replicas
             lines.append(f"{line}, {seen.updated} of the newest template" if older else line)
@@ -126,7 +126,7 @@ def _wanted(decision: Decision, facts: Facts, component: Component) -> int:
     return facts.of(component).replicas if target is None else target
 
 
-def _whole(seen: Observed, wanted: int) -> bool:
+def _all_updated_and_ready(seen: Observed, wanted: int) -> bool:
     return seen.replicas == seen.ready == seen.updated == wanted
 
 
@@ -150,7 +150,7 @@ def _only_scaled(decision: Decision, facts: Facts) -> bool:
         decision.enricher.reason == "ExternalReplicas"
         and not facts.stalled
         and enricher.updated == enricher.replicas
-        and _whole(generator, _wanted(decision, facts, "generator"))
+        and _all_updated_and_ready(generator, _wanted(decision, facts, "generator"))
     )
 
 
@@ -177,12 +177,12 @@ def _metrics(decision: Decision, old: Sequence[Mapping[str, object]]) -> Conditi
     if not isinstance(reading, Unknown):
         reason, message = "SignalsRead", "Redis answers"
         was_full = any(row.get("reason") == _FULL for row in old if row.get("type") == "MetricsAvailable")
-        limit = ROOM_AGAIN if was_full else NEARLY_FULL
+        limit = CLEARED if was_full else NEARLY_FULL
         if reading.redis_memory is not None and reading.redis_memory >= limit:
             # The current usage is left out: the message would change, and be written, at every tick.
             reason = _FULL
             message = (
-                f"Redis used over {NEARLY_FULL:.0%} of its maxmemory and is not below {ROOM_AGAIN:.0%} yet:"
+                f"Redis used over {NEARLY_FULL:.0%} of its maxmemory and is not below {CLEARED:.0%} yet:"
                 " generators pause until the enrichers free memory or unrelated keys are removed"
             )
         return Condition(type="MetricsAvailable", status="True", reason=reason, message=message)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from deltastream_operator.domain.pause import NOT_ASKED, PauseRequest
+from deltastream_operator.domain.pause import NOT_PAUSED, PauseRequest
 
 # The resource's type, as the CRD declares it.
 API_VERSION, KIND = "deltastream.dev/v1alpha1", "DeltaStreamFeed"
@@ -87,4 +87,4 @@ class Feed:
     enricher: Enricher = field(default_factory=Enricher)
     generator: Generator = field(default_factory=Generator)
     mode: Mode = "Automatic"
-    pause: PauseRequest = NOT_ASKED
+    pause: PauseRequest = NOT_PAUSED

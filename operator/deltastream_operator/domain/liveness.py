@@ -29,7 +29,7 @@ class Liveness:
 
     def __init__(self, rule: Rule, now: float) -> None:
         self._rule, self._started_at = rule, now
-        self._asked_at: float | None = None
+        self._sent_at: float | None = None
         self._next_at = now
         self._failures = 0
         self.answered_at: float | None = None  # time of the last good answer
@@ -38,21 +38,21 @@ class Liveness:
 
     def due(self, now: float) -> bool:
         """Return whether to send a request now."""
-        return self._asked_at is None and now >= self._next_at
+        return self._sent_at is None and now >= self._next_at
 
-    def asked(self, now: float) -> None:
+    def request_sent(self, now: float) -> None:
         """Record that a request was sent."""
-        self._asked_at = now
+        self._sent_at = now
         starting = self.answered_at is None
         self._next_at = now + (self._rule.start_period_s if starting else self._rule.period_s)
 
     def overdue(self, now: float) -> bool:
         """Return whether the open request has exceeded the timeout."""
-        return self._asked_at is not None and now - self._asked_at >= self._rule.timeout_s
+        return self._sent_at is not None and now - self._sent_at >= self._rule.timeout_s
 
     def answered(self, now: float, *, well: bool) -> None:
         """Record the result of the open request. `well` is False for a bad reply, an error or a timeout."""
-        asked_at, self._asked_at = self._asked_at, None
+        sent_at, self._sent_at = self._sent_at, None
         if well:
             if self.answered_at is None:
                 self._next_at = now + self._rule.period_s
@@ -60,7 +60,7 @@ class Liveness:
             return
         self._failures += 1
         if self.silent_since is None:
-            self.silent_since = asked_at
+            self.silent_since = sent_at
         if self.answered_at is None:
             self.hung = now - self._started_at >= self._rule.start_s
         else:

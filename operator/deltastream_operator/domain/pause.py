@@ -32,15 +32,15 @@ class PauseRequest:
         return None
 
 
-NOT_ASKED = PauseRequest()
+NOT_PAUSED = PauseRequest()
 
 
 def read(annotations: Mapping[str, str]) -> PauseRequest:
     """Return the pause that a resource's annotations request."""
     problems: list[str] = []
-    asked = annotations.get(PAUSED, "false")
-    if asked not in ("true", "false"):
-        problems.append(f'{PAUSED} must be "true" or "false", not {asked!r:.60}')
+    value = annotations.get(PAUSED, "false")
+    if value not in ("true", "false"):
+        problems.append(f'{PAUSED} must be "true" or "false", not {value!r:.60}')
     until, text = None, annotations.get(PAUSED_UNTIL)
     if text is not None:
         try:
@@ -52,4 +52,4 @@ def read(annotations: Mapping[str, str]) -> PauseRequest:
             problems.append(
                 f"{PAUSED_UNTIL} must be a time with its zone, such as 2026-11-25T09:15:00Z, not {text!r:.60}"
             )
-    return PauseRequest(paused=asked == "true", until=until, problem="; ".join(problems) or None)
+    return PauseRequest(paused=value == "true", until=until, problem="; ".join(problems) or None)

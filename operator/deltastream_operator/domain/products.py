@@ -38,24 +38,24 @@ def taken(claims: Iterable[Claim], made: Mapping[str, frozenset[str]] = _NOTHING
     for maker in (*named, *(made.keys() - set(named))):
         for product in made.get(maker, ()):
             owners.setdefault(product, maker)
-    asked = {claim.name: set(claim.products) for claim in by_age}
+    listed = {claim.name: set(claim.products) for claim in by_age}
     problems: dict[str, Problem] = {}
     for claim in by_age:
         lost = [product for product in claim.products if owners.get(product, claim.name) != claim.name]
         if not lost:
             owners |= dict.fromkeys(claim.products, claim.name)
             continue
-        whose = ", ".join(_owned(product, owners[product], asked) for product in lost[:5])
+        whose = ", ".join(_owned(product, owners[product], listed) for product in lost[:5])
         more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
         problems[claim.name] = Problem(
             reason="ProductTaken",
-            message=f"spec.products: taken by another feed: {whose}{more}; remove them here or there",
+            message=f"spec.products: taken by another feed: {whose}{more}; remove them from one of the feeds",
         )
     return problems
 
 
-def _owned(product: str, owner: str, asked: Mapping[str, set[str]]) -> str:
-    if product in asked.get(owner, ()):
+def _owned(product: str, owner: str, listed: Mapping[str, set[str]]) -> str:
+    if product in listed.get(owner, ()):
         return f"{product} (feed {owner})"
     return f"{product} (feed {owner}, whose generators still produce it)"
 

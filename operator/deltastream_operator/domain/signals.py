@@ -31,7 +31,7 @@ class Signals:
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown:
-    """No reading. `reason` is CamelCase for the condition; `message` tells the user what to check."""
+    """No reading. `reason` is CamelCase for the condition; `message` says what the user should check."""
 
     reason: str
     message: str

@@ -29,7 +29,7 @@ def changes(previous: Mapping[str, Any], decision: Decision) -> list[Choice]:
     return [
         _since(previous.get(choice.component) or {}, choice)
         for choice in (decision.of(component) for component in COMPONENTS)
-        if _is_news(previous.get(choice.component) or {}, choice)
+        if _has_changed(previous.get(choice.component) or {}, choice)
     ]
 
 
@@ -124,7 +124,7 @@ def _since(last: Mapping[str, Any], choice: Choice) -> Choice:
     return choice
 
 
-def _is_news(last: Mapping[str, Any], choice: Choice) -> bool:
+def _has_changed(last: Mapping[str, Any], choice: Choice) -> bool:
     if last.get("desiredReplicas") != choice.desired or "reason" not in last:
         return True
     if choice.reason == "SignalsUnknown":  # MetricsAvailable reports it; the replicas keep their reason

@@ -1,1 +1,1 @@
-"""The commands of the chart's hooks: each runs once, in a Job, and ends."""
+"""The commands of the chart's Helm hooks. Each command runs once in a Job and then exits."""

@@ -1,7 +1,7 @@
-"""`init-secrets PLAN.yaml`: the Secrets of a release, made where they are absent.
+"""The command `init-secrets PLAN.yaml`: create the Secrets of a release and fill in missing keys.
 
-A random value is made once and never changed, whatever the plan says later; a template is written again when
-its result differs. So an upgrade keeps passwords, and a host that was renamed is renamed in the URLs.
+A random value is generated once and never changed, even if the plan changes. A template is filled in on every
+run, and its key is written if the result differs. So an upgrade keeps passwords and updates hosts in URLs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _REFERENCE = re.compile(r"\{([a-zA-Z0-9._-]+)\}")
 _NOT_FOUND = 404
 _RULES = {"random": int, "template": str}
 Random = Callable[[int], str]
-# Argo CD takes the release's label for its own and would prune what is in no manifest: every password anew.
+# Argo CD identifies its objects by the label that the release also sets. Without these annotations it would
+# prune the Secrets, because no manifest contains them, and every password would change.
 KEPT = {
     "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
     "argocd.argoproj.io/sync-options": "Prune=false",
@@ -30,12 +31,12 @@ KEPT = {
 
 
 def random_text(length: int) -> str:
-    """`length` characters that are safe in URLs, files and YAML."""
+    """Return `length` random characters that need no escaping in URLs, files and YAML."""
     return secrets.token_urlsafe(length)[:length].replace("-", "a").replace("_", "b")
 
 
 def read_plan(file: Path) -> list[dict[str, Any]]:
-    """The plan's Secrets. Raises OperatorError."""
+    """Return the plan's Secrets. Raises OperatorError if the file is not a valid plan."""
     try:
         plan: Any = strict_yaml.read(file)
         wanted: list[dict[str, Any]] = plan["secrets"] or []
@@ -43,17 +44,19 @@ def read_plan(file: Path) -> list[dict[str, Any]]:
             for key, rule in secret["keys"].items():
                 if [type(value) is _RULES.get(kind) for kind, value in rule.items()] != [True]:
                     raise OperatorError(
-                        f"{file}: {secret['name']}.{key}: must be one of random (a length) and template"
+                        f"{file}: {secret['name']}.{key}: "
+                        "must have exactly one of random (a length) and template (a text)"
                     )
     except strict_yaml.YamlError as error:
         raise OperatorError(f"{file}: {error}") from None
     except (KeyError, TypeError, AttributeError) as error:
-        raise OperatorError(f"{file}: is not a plan of Secrets ({type(error).__name__})") from None
+        what = "must be a plan of Secrets, with secrets[].name and secrets[].keys"
+        raise OperatorError(f"{file}: {what} ({type(error).__name__})") from None
     return wanted
 
 
 def fill(keys: Mapping[str, Mapping[str, Any]], present: Mapping[str, str], random: Random) -> dict[str, str]:
-    """Every value that the Secret should have, given those it has."""
+    """Return all values of the Secret: the `present` ones, new random values and filled templates."""
     values = dict(present)
     for key, rule in keys.items():
         if "random" in rule and not values.get(key):
@@ -68,15 +71,15 @@ def _text(secret: str, key: str, value: str) -> str:
     try:
         return b64decode(value).decode()
     except ValueError:
-        said = f"Secret {secret}: {key} is not UTF-8 text: put text there, or remove the key to have it made"
-        raise OperatorError(said) from None
+        message = f"Secret {secret}: {key} is not UTF-8 text: correct it, or remove the key to regenerate it"
+        raise OperatorError(message) from None
 
 
 async def run(
     api: Api, namespace: str, plan: list[dict[str, Any]], random: Random = random_text
 ) -> list[str]:
-    """Make what is missing; one line for each Secret. Raises ApiError."""
-    said = []
+    """Create or complete the Secrets of the plan. Returns one line for each. Raises ApiError."""
+    lines = []
     for secret in plan:
         path = names.core_path(namespace, "secrets", secret["name"])
         try:
@@ -93,10 +96,10 @@ async def run(
             metadata = {"name": secret["name"], "labels": secret.get("labels", {}), "annotations": KEPT}
             body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
             await api.create(names.core_path(namespace, "secrets"), body)
-            said.append(f"{secret['name']}: created with {', '.join(changed)}")
+            lines.append(f"{secret['name']}: created with {', '.join(changed)}")
         elif changed:
             await api.merge(path, {"metadata": {"annotations": KEPT}, "data": data})
-            said.append(f"{secret['name']}: wrote {', '.join(changed)}")
+            lines.append(f"{secret['name']}: wrote {', '.join(changed)}")
         else:
-            said.append(f"{secret['name']}: nothing to change")
-    return said
+            lines.append(f"{secret['name']}: nothing to change")
+    return lines

@@ -1,4 +1,4 @@
-"""The commands of the chart's hooks, each one connection to the API server at most."""
+"""Run one command of the chart's Helm hooks. A command opens at most one client to the API server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 def run(command: str, arguments: Sequence[str]) -> int:
-    """One hook's command. Raises OperatorError with what is wrong."""
+    """Run a command and return its exit status. Raises OperatorError if the command fails."""
     match command:
         case "init-secrets":
             plan = init_secrets.read_plan(Path(arguments[0]))
@@ -31,9 +31,9 @@ def run(command: str, arguments: Sequence[str]) -> int:
             expected = smoke.load(os.environ)
             return _with_api(lambda api: smoke.run(api, expected, _say))
         case _:
-            taken = asyncio.run(refused.run(arguments))
-            _say("\n".join(taken) or f"refused everywhere: {' '.join(arguments)}")
-            return 1 if taken else 0
+            failures = asyncio.run(refused.run(arguments))
+            _say("\n".join(failures) or f"all addresses refuse connections: {' '.join(arguments)}")
+            return 1 if failures else 0
 
 
 async def _init_secrets(api: Api, plan: list[dict[str, object]]) -> None:
@@ -44,29 +44,29 @@ async def _init_secrets(api: Api, plan: list[dict[str, object]]) -> None:
 
 async def _apply_crd(api: Api, file: Path) -> None:
     try:
-        body = yaml.safe_load(file.read_text(encoding="utf-8"))  # our own file, which has aliases
+        body = yaml.safe_load(file.read_text(encoding="utf-8"))  # strict_yaml refuses the CRD's aliases
         name = body["metadata"]["name"]
     except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError, RecursionError) as error:
-        raise OperatorError(f"{file}: is not a CustomResourceDefinition ({type(error).__name__})") from None
+        raise OperatorError(f"{file}: must be a CustomResourceDefinition ({type(error).__name__})") from None
     try:
         await api.get(f"{_CRDS}/{name}")
     except ApiError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
-        # Argo CD runs the hook before anything else. The installer brings it, and only it may create one.
-        _say(f"{name} is not there yet: the installation makes it")
+        # Argo CD runs the hook before it creates the CRD. Only the installer has the right to create CRDs.
+        _say(f"{name} does not exist yet: the installation creates it")
         return
     await api.apply(f"{_CRDS}/{name}", body, names.MANAGER, force=True)
     _say(f"{name} is applied")
 
 
 def _with_api(work: Callable[[Api], Awaitable[None]]) -> int:
-    async def whole() -> None:
+    async def call() -> None:
         async with Api(await login.configuration(), lambda _: None) as api:
             await work(api)
 
     try:
-        asyncio.run(whole())
+        asyncio.run(call())
     except ApiError as error:
         raise OperatorError(f"the API server: {error}") from error
     return 0

@@ -1,8 +1,10 @@
-"""`smoke`: the product as its user meets it, from inside the cluster. One line a check; a failure ends it.
+"""The command `smoke`: test a running release from inside the cluster, through the APIs that users call.
 
-A feed is applied, its pods come up, a known chain arrives at both gateways, a login works, strangers are
-refused. Where another feed carries the product, that one is looked at; its figures are known only if it plays
-the same moment.
+It applies a replay feed and waits until it is Ready. It logs in at the REST gateway and compares the feed's
+figures with the expected ones, and it receives a chain from the socket gateway. It also checks that reads
+without a token are treated as configured. Each check prints one line, and the first failure ends the command.
+If another feed already produces the product, that feed is checked instead. Its figures are compared only if
+it replays the same moment of the market.
 """
 
 from __future__ import annotations
@@ -30,18 +32,18 @@ _NOT_FOUND = 404
 
 
 class SmokeError(OperatorError):
-    """A check that does not hold, with what was seen instead."""
+    """A check failed. The message contains the value that was found."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
-    """Where the gateways are and what must come out of them."""
+    """The addresses of the gateways, the feed to apply and the figures that the gateways must return."""
 
     namespace: str
     gateway: str
     socket: str
     feed: dict[str, Any]
-    anonymous: bool  # whether a read needs no token
+    anonymous: bool  # whether reads without a token are allowed
     pcr_oi: float
     pcr_volume: float
     max_pain: float
@@ -49,7 +51,7 @@ class Expectation:
 
 
 def load(environ: Mapping[str, str]) -> Expectation:
-    """From the environment. Raises OperatorError naming what is missing or wrong."""
+    """Read the expectation from the environment. Raises OperatorError with the missing or invalid setting."""
     try:
         file = Path(environ["FEED_FILE"])
         feed = strict_yaml.read(file)
@@ -69,11 +71,11 @@ def load(environ: Mapping[str, str]) -> Expectation:
     except KeyError as error:
         raise OperatorError(f"{error.args[0]}: must be set") from None
     except (ValueError, strict_yaml.YamlError) as error:
-        raise OperatorError(f"smoke's settings: {error}") from None
+        raise OperatorError(f"settings of the smoke test: {error}") from None
 
 
 async def run(api: Api, expected: Expectation, say: Callable[[str], None]) -> None:
-    """Every check in order. Raises SmokeError at the first that does not hold within the deadline."""
+    """Run all checks in order. Raises SmokeError at the first that does not succeed before the deadline."""
     until = time.monotonic() + expected.deadline_s
 
     async def eventually(what: str, check: Callable[[], Awaitable[str | None]]) -> str:
@@ -86,38 +88,42 @@ async def run(api: Api, expected: Expectation, say: Callable[[str], None]) -> No
             except (aiohttp.ClientError, ApiError, TimeoutError, OSError, SmokeError) as error:
                 seen = str(error) or type(error).__name__
             await asyncio.sleep(_POLL_S)
-        raise SmokeError(f"{what}: not within {expected.deadline_s:.0f} s; last seen: {seen}")
+        raise SmokeError(f"{what}: not within {expected.deadline_s:.0f} s; last result: {seen}")
 
     timeout = aiohttp.ClientTimeout(total=10)
     product = expected.feed["spec"]["products"][0]
     async with aiohttp.ClientSession(timeout=timeout) as http, _feed(api, expected, product, say) as feed:
         name, known = feed["metadata"]["name"], _moment(feed) == _moment(expected.feed)
         gateways = _Gateways(http, expected)
-        admitted = "answered, as ANONYMOUS_READ says" if expected.anonymous else "refused"
-        await eventually(f"a read without a token is {admitted}", gateways.treats_strangers)
-        await eventually("an account is made and logs in", gateways.log_in)
+        admitted = "allowed, because ANONYMOUS_READ is true" if expected.anonymous else "refused"
+        await eventually(f"a read without a token is {admitted}", gateways.read_without_token)
+        await eventually("a new account logs in", gateways.log_in)
         path = names.feeds_path(expected.namespace, name)
         await eventually(f"feed {name} is Ready", lambda: _ready(api, path))
         expiry = await eventually(
             f"{product} has an expiry at the REST gateway", lambda: gateways.expiry(product)
         )
-        right = "right" if known else "there"
-        await eventually(f"put/call ratios are {right}", lambda: gateways.ratios(product, expiry, known))
-        await eventually(f"max pain is {right}", lambda: gateways.pain(product, expiry, known))
-        await eventually("a chain arrives on a WebSocket", lambda: gateways.hears(product))
-    say("all checks hold")
+        state = "correct" if known else "available"
+        await eventually(f"put/call ratios are {state}", lambda: gateways.ratios(product, expiry, known))
+        await eventually(f"max pain is {state}", lambda: gateways.pain(product, expiry, known))
+        await eventually("a chain arrives on a WebSocket", lambda: gateways.receive_chain(product))
+    say("all checks passed")
 
 
 @asynccontextmanager
 async def _feed(
     api: Api, expected: Expectation, product: str, say: Callable[[str], None]
 ) -> AsyncIterator[dict[str, Any]]:
-    """Our feed for the time of the block; or the one that carries the product already, left as it is."""
+    """Apply the expected feed and delete it afterwards. Yields the feed that produces the product.
+
+    If another feed already produces the product, yields that feed and changes nothing.
+    """
     name: str = expected.feed["metadata"]["name"]
     listed = (await api.get(names.feeds_path(expected.namespace)))["items"]
     for other in listed:
         if other["metadata"]["name"] != name and product in other["spec"]["products"]:
-            say(f"    {product} belongs to feed {other['metadata']['name']} already: that one is looked at")
+            owner = other["metadata"]["name"]
+            say(f"    {product} belongs to feed {owner} already: that feed is checked instead")
             yield other
             return
     path = names.feeds_path(expected.namespace, name)
@@ -130,7 +136,7 @@ async def _feed(
 
 
 def _moment(feed: dict[str, Any]) -> str | None:
-    """What a replay shows: the market had one state at that moment."""
+    """Return the moment of the market at which a replay starts, or None if the feed has no asOf."""
     moment: str | None = feed["spec"]["source"].get("replay", {}).get("asOf")
     return moment
 
@@ -145,17 +151,17 @@ async def _ready(api: Api, path: str) -> str | None:
 
 
 class _Gateways:
-    """The two gateways, with the token of a fresh account."""
+    """Checks of the two gateways with a new account. A check returns what it found or raises SmokeError."""
 
     def __init__(self, http: aiohttp.ClientSession, expected: Expectation) -> None:
         self._http, self._expected, self._token = http, expected, ""
-        # Same account within one run, whatever is retried.
+        # All retries of one run use the same account.
         self._account = {
             "email": f"smoke-{secrets.token_hex(6)}@example.com",
             "password": secrets.token_urlsafe(18),
         }
 
-    async def treats_strangers(self) -> str | None:
+    async def read_without_token(self) -> str | None:
         wanted = 200 if self._expected.anonymous else 401
         async with self._http.get(f"{self._expected.gateway}/api/data/products") as answer:
             if answer.status != wanted:
@@ -178,18 +184,22 @@ class _Gateways:
         body = await self._get(f"/api/analytics/pcr/{product}", expiry=expiry)
         seen = (body["pcr_oi"], body["pcr_volume"])
         if None in seen or (known and seen != (self._expected.pcr_oi, self._expected.pcr_volume)):
-            raise SmokeError(f"{seen} instead of {(self._expected.pcr_oi, self._expected.pcr_volume)}")
+            raise SmokeError(f"found {seen}, expected {(self._expected.pcr_oi, self._expected.pcr_volume)}")
         return f"open interest {seen[0]}, volume {seen[1]}"
 
     async def pain(self, product: str, expiry: str, known: bool) -> str | None:
         body = await self._get(f"/api/analytics/max-pain/{product}", expiry=expiry)
         strike = body["max_pain_strike"]
         if strike is None or (known and strike != self._expected.max_pain):
-            raise SmokeError(f"{strike} instead of {self._expected.max_pain}")
+            raise SmokeError(f"found {strike}, expected {self._expected.max_pain}")
         return f"{strike:g}"
 
-    async def hears(self, product: str) -> str | None:
-        """Engine.IO 4 and Socket.IO 5 by hand: open (0), connect (40), subscribe (42), then events (42)."""
+    async def receive_chain(self, product: str) -> str | None:
+        """Wait up to 10 s for a chain on a WebSocket.
+
+        Speaks Engine.IO 4 and Socket.IO 5 without a client library: open (0), connect (40), subscribe (42),
+        events (42). 44 is a connect error. 2 is a ping and 3 its pong.
+        """
         url = f"{self._expected.socket}/socket.io/?EIO=4&transport=websocket"
         async with self._http.ws_connect(url) as socket:
             await socket.receive(timeout=5)

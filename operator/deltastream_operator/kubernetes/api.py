@@ -27,8 +27,8 @@ _USER_AGENT = "deltastream-operator"
 class ApiError(Exception):
     """The API server rejected a call, or did not answer.
 
-    `status` is the HTTP status, or 0 without an answer. `message` and `body` come from the answer's Status
-    object, if it is one.
+    `status` is the HTTP status, or 0 without an answer. `message` and `body` come from the answer, if it
+    is a Status object.
     """
 
     def __init__(self, status: int, message: str, body: Mapping[str, Any] | None = None) -> None:
@@ -77,8 +77,8 @@ class Api:
         """Yield a list in pages of `PAGE` objects, all from one resource version. Raises ApiError."""
         token = ""
         while True:
-            asked = {**query, "limit": str(PAGE)} | ({"continue": token} if token else {})
-            page = await self._call("GET", path, asked, None, "", _LIST_TIMEOUT)
+            parameters = {**query, "limit": str(PAGE)} | ({"continue": token} if token else {})
+            page = await self._call("GET", path, parameters, None, "", _LIST_TIMEOUT)
             yield page
             token = page["metadata"].get("continue", "")
             if not token:

@@ -39,7 +39,7 @@ class Local:
         self._wakeups = Wakeups()
         self._ports: dict[str, int] = {}
         self._recorded: dict[str, int] = {}
-        self._stop_asked = 0
+        self._stop_signals = 0
         self._workloads = LocalWorkloads(self._supervisor, services, self._port, self._pause)
         self._scaling = Scaling(feeds, self._workloads.apply, screen.say, lambda: datetime.now(UTC))
 
@@ -61,7 +61,7 @@ class Local:
         self._screen.say("stopped; data is kept in " + str(self._home.root))
 
     def _on_signal(self) -> None:
-        self._stop_asked += 1
+        self._stop_signals += 1
 
     def _pause(self, seconds: float = 0.1) -> None:
         """Wait for a signal, the end of a child or the timeout. Record the running processes on disk."""
@@ -71,7 +71,7 @@ class Local:
             self._recorded = running
             record = {name: [pid, started_at(pid)] for name, pid in running.items()}
             self._try(lambda: self._home.write_json("processes.json", record))
-        if self._stop_asked > 1:  # a second signal ends the grace period
+        if self._stop_signals > 1:  # a second signal ends the grace period
             self._supervisor.kill_all()
 
     def _try(self, upkeep: Callable[[], None]) -> None:
@@ -91,7 +91,7 @@ class Local:
     def _step(self, seconds: float = 0.1) -> None:
         self._pause(seconds)
         self._supervisor.tick()
-        if self._stop_asked:
+        if self._stop_signals:
             raise StopRequested
 
     def _prepare(self) -> None:

@@ -23,7 +23,7 @@ class Scaling:
         now: Callable[[], datetime],
     ) -> None:
         self._feeds, self._apply, self._say, self._now = feeds, apply, say, now
-        self._asked: dict[str, dict[Component, int | None]] = {feed.name: {} for feed in feeds}
+        self._requested: dict[str, dict[Component, int | None]] = {feed.name: {} for feed in feeds}
         self._announced: dict[tuple[str, Component], int] = {}
 
     def first(self, feed: Feed) -> dict[Component, int]:
@@ -35,13 +35,13 @@ class Scaling:
         """Apply the first replicas of every feed."""
         for component in ORDER:
             for feed in self._feeds:
-                self._ask(feed, component, self.first(feed)[component])
+                self._request(feed, component, self.first(feed)[component])
 
     def tick(self, readings: Mapping[str, Reading]) -> None:
         """Decide once for every feed. Print each change with its reason."""
         for feed in self._feeds:
-            asked = self._asked[feed.name]
-            current = Current(generator=asked.get("generator"), enricher=asked.get("enricher"))
+            requested = self._requested[feed.name]
+            current = Current(generator=requested.get("generator"), enricher=requested.get("enricher"))
             decision = decide(feed, readings[feed.name], current, self._now())
             for component in ORDER:
                 self._carry_out(feed, decision.of(component))
@@ -50,11 +50,11 @@ class Scaling:
         key = (feed.name, choice.component)
         if choice.target is not None and choice.target != choice.before:
             self._say(f"{feed.name}: {choice.text()}")
-            self._ask(feed, choice.component, choice.target)
+            self._request(feed, choice.component, choice.target)
         elif choice.desired != self._announced.get(key, choice.before):
             self._say(f"{feed.name}: {choice.text()}")
         self._announced[key] = choice.desired
 
-    def _ask(self, feed: Feed, component: Component, replicas: int) -> None:
+    def _request(self, feed: Feed, component: Component, replicas: int) -> None:
         self._apply(feed, component, replicas)
-        self._asked[feed.name][component] = replicas
+        self._requested[feed.name][component] = replicas

@@ -124,7 +124,7 @@ class Fields:
         if any(bad):
             return None
         for twice in sorted({entry for entry in value if value.count(entry) > 1}):
-            self.problem(name, f"{twice} is listed twice; a set holds each entry once")
+            self.problem(name, f"{twice} is listed twice; list each entry only once")
         return tuple(value)
 
     def _bad_text(self, name: str, value: object, pattern: re.Pattern[str], rule: str) -> bool:

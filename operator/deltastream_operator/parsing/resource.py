@@ -49,7 +49,7 @@ def load(files: Sequence[Path]) -> list[Feed]:
         problems += bad
     problems += _clashes(feeds)
     if not feeds and not problems:
-        problems.append(f"{', '.join(map(str, files)) or 'no file'}: no DeltaStreamFeed in it")
+        problems.append(f"{', '.join(map(str, files)) or 'no file'}: contains no DeltaStreamFeed")
     if problems:
         raise FeedError(problems)
     return [feed for _, feed in feeds]
@@ -128,7 +128,7 @@ def _spec(name: str | None, annotations: object, top: Fields, folder: Path | Non
     products = spec.text_set("products", PRODUCT, "1 to 20 of A-Z, 0-9, & and -", at_most=500)
     source = _source(spec.mapping("source", required=True), folder)
     if isinstance(source, Replay) and products and len(products) != 1:
-        spec.problem("products", "a recording holds one product; name exactly that one")
+        spec.problem("products", "a recording contains one product; list exactly that product")
     generator = _generator(spec.mapping("generator"))
     enricher = _enricher(spec.mapping("enricher"), mode)
     spec.close()
@@ -165,7 +165,7 @@ def _enricher(fields: Fields, mode: Mode) -> Enricher:
     given = fields.has("replicas")
     replicas = fields.integer("replicas", 0, 1000, 0)
     if not given and mode in ("Manual", "External"):
-        fields.problem("replicas", f"is required in mode {mode}; give it, or choose mode Automatic")
+        fields.problem("replicas", f"is required in mode {mode}; set it, or choose mode Automatic")
     concurrency = fields.integer("concurrencyPerReplica", 1, 64, 1)
     target = fields.mapping("target")
     utilization = target.integer("utilizationPercent", 1, 100, 70)

@@ -36,15 +36,16 @@ def documents(text: str) -> list[object]:
         loader = yaml.SafeLoader(text)
     except yaml.reader.ReaderError as error:  # PyYAML checks all characters at the start
         line = text.count("\n", 0, error.position) + 1
-        raise YamlError(f"line {line}: not YAML: holds the character U+{error.character:04X}") from None
+        raise YamlError(f"line {line}: not YAML: contains the character U+{error.character:04X}") from None
     try:
         return [body for body in _documents(loader) if body is not None]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = (mark.line if mark else loader.line) + 1
         raise YamlError(f"line {line}: not YAML: {str(error.problem)[:200]}") from None
-    except (ValueError, OverflowError):  # "\UFFFFFFFF" is no character
-        raise YamlError(f"line {loader.line + 1}: not YAML: an escape that is no character") from None
+    except (ValueError, OverflowError):  # "\UFFFFFFFF" is not a character
+        line = loader.line + 1
+        raise YamlError(f"line {line}: not YAML: contains an escape that is not a character") from None
     finally:
         loader.dispose()
 
@@ -92,9 +93,9 @@ class _Open:
         elif not isinstance(value, str):
             raise YamlError(f"line {line}: a key must be text, not {_kind(value)}")
         elif value == "<<":
-            raise YamlError(f"line {line}: merge keys (<<) are not taken; write the fields out")
+            raise YamlError(f"line {line}: merge keys (<<) are not allowed; write out the fields")
         elif value in self.mapping:
-            raise YamlError(f"line {line}: {shown(value)} is given twice; keep one")
+            raise YamlError(f"line {line}: {shown(value)} occurs twice; remove one")
         else:
             self.key = value
 
@@ -107,13 +108,14 @@ def _documents(loader: yaml.SafeLoader) -> list[object]:
         event = loader.get_event()  # type: ignore[no-untyped-call]
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
-            raise YamlError(f"line {line}: aliases (*name) are not taken; write the value out")
+            raise YamlError(f"line {line}: aliases (*name) are not allowed; write out the value")
         if isinstance(event, yaml.NodeEvent):
             values += 1
             if values > MAX_VALUES:
-                raise YamlError(f"line {line}: holds more than {MAX_VALUES:,} values")
+                raise YamlError(f"line {line}: contains more than {MAX_VALUES:,} values")
             if (tag := getattr(event, "tag", None)) is not None:
-                raise YamlError(f"line {line}: tags ({_tag(tag)}) are not taken; write the value alone")
+                error = f"tags ({_tag(tag)}) are not allowed; write the value without a tag"
+                raise YamlError(f"line {line}: {error}")
         if isinstance(event, yaml.CollectionStartEvent):
             if len(stack) == MAX_DEPTH:
                 raise YamlError(f"line {line}: is nested too deeply, more than {MAX_DEPTH} levels")
@@ -136,7 +138,7 @@ def _documents(loader: yaml.SafeLoader) -> list[object]:
 def _scalar(event: yaml.ScalarEvent, line: int) -> object:
     text: str = event.value
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise YamlError(f"line {line}: holds half a surrogate pair, which is no character")
+        raise YamlError(f"line {line}: contains half of a surrogate pair, which is not a character")
     if not event.implicit[0]:  # a quoted scalar
         return text
     for pattern, make in _PLAIN:
@@ -145,7 +147,7 @@ def _scalar(event: yaml.ScalarEvent, line: int) -> object:
                 raise YamlError(f"line {line}: a number of more than {_MAX_DIGITS} digits")
             value = make(found)
             if isinstance(value, float) and not math.isfinite(value):
-                raise YamlError(f"line {line}: {shown(text)} is no finite number; quote it if it is text")
+                raise YamlError(f"line {line}: {shown(text)} is not a finite number; quote it if it is text")
             return value
     return text
 

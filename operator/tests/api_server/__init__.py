@@ -1,1 +1,1 @@
-"""Tests against a real API server (a package: see `local_run`)."""
+"""Tests of the operator against a real API server."""

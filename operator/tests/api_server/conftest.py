@@ -1,4 +1,4 @@
-"""The real operator process against the real API server, each test in a namespace of its own."""
+"""Fixtures that run the real operator process against a real API server. Each test has its own namespace."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.support import needs
 
 @pytest.fixture
 def cluster(crd_server: ApiServer) -> Cluster:
-    """An empty namespace."""
+    """Return an empty namespace."""
     return new_namespace(crd_server)
 
 
 @pytest.fixture
 def make_operator(cluster: Cluster, tmp_path: Path) -> Iterator[Callable[[], Operator]]:
-    """Operators of the namespace that are not started yet; all end with the test."""
+    """Return a function that prepares operators of the namespace. All operators end with the test."""
     made: list[Operator] = []
 
     def make() -> Operator:
@@ -32,12 +32,12 @@ def make_operator(cluster: Cluster, tmp_path: Path) -> Iterator[Callable[[], Ope
     yield make
     for operator in made:
         if operator.process:
-            operator.stop(signal.SIGKILL)  # an orderly end is one test's subject and takes kopf 5 s
+            operator.stop(signal.SIGKILL)  # a stop by SIGTERM takes kopf 5 s; one test checks it
 
 
 @pytest.fixture
 def operator(make_operator: Callable[[], Operator]) -> Operator:
-    """A running operator."""
+    """Return a running operator."""
     made = make_operator()
     made.start()
     return made
@@ -45,6 +45,6 @@ def operator(make_operator: Callable[[], Operator]) -> Operator:
 
 @pytest.fixture(scope="module")
 def controllers(crd_server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Controllers of the session's server until this module ends: other tests are alone with the operator."""
+    """Run kube-controller-manager for one module. In other modules only the operator changes objects."""
     with needs.api_server_programs(), controlling(crd_server, tmp_path_factory.mktemp("controllers")):
         yield

@@ -1,4 +1,7 @@
-"""The CRD on a real API server: what it takes, refuses and explains; and that files are read the same."""
+"""Test the CRD on a real API server: validation, defaults, columns and /scale.
+
+The local run reads the same resources from files. The tests check that both accept and refuse the same feeds.
+"""
 
 from __future__ import annotations
 
@@ -30,46 +33,49 @@ GOOD: dict[str, Any] = {
     },
 }
 REPLAY = {"configMapRef": {"name": "x"}, "asOf": "2024-06-21T15:30:00+05:30"}
-GONE = object()
+REMOVED = object()
 
 
 def feed_with(path: str, value: object) -> dict[str, Any]:
-    """GOOD with one place changed, or taken away."""
+    """Return GOOD with one field set to `value`, or without that field."""
     body = copy.deepcopy(GOOD)
     *steps, last = path.split(".")
     place = body
     for step in steps:
         place = place.setdefault(step, {})
-    if value is GONE:
+    if value is REMOVED:
         place.pop(last, None)
     else:
         place[last] = value
     return body
 
 
-def server_says(server: ApiServer, body: dict[str, Any]) -> tuple[bool, str]:
-    """Whether the API server would take it, strictly as kubectl asks; and its words or the stored object."""
+def ask_server(server: ApiServer, body: dict[str, Any]) -> tuple[bool, str]:
+    """Return whether the API server accepts the feed, and its message or the stored object.
+
+    The request is a dry run with strict field validation, as kubectl sends it.
+    """
     code, answer = server.request("POST", f"{FEEDS}?dryRun=All&fieldValidation=Strict", body)
     return code == 201, json.dumps(answer) if code == 201 else answer["message"]
 
 
-def file_says(body: dict[str, Any], folder: Path) -> tuple[bool, str]:
-    """Whether the reader of files takes it, and its words."""
+def parse_file(body: dict[str, Any], folder: Path) -> tuple[bool, str]:
+    """Return whether the parser of feed files accepts the feed, and its messages."""
     feeds, problems = resource.parse(yaml.safe_dump(body), folder / "x.yaml")
     return bool(feeds), "\n".join(problems)
 
 
-# (place, value, word of the field that both messages must name)
+# (path of the field, value, field name that both messages must contain)
 REFUSED: list[tuple[str, object, str]] = [
     ("metadata.name", "a" * 41, "name"),
     ("metadata.name", "a.b", "name"),
     ("metadata.name", "A_b", "name"),
-    ("spec", GONE, "spec"),
+    ("spec", REMOVED, "spec"),
     ("spec.mode", "Auto", "mode"),
     ("spec.colour", "red", "colour"),
     ("spec.session", {"calendar": "XNSE"}, "session"),
     ("spec.behavior", {}, "behavior"),
-    ("spec.products", GONE, "products"),
+    ("spec.products", REMOVED, "products"),
     ("spec.products", [], "products"),
     ("spec.products", "NIFTY", "products"),
     ("spec.products", ["nifty"], "products"),
@@ -77,7 +83,7 @@ REFUSED: list[tuple[str, object, str]] = [
     ("spec.products", ["SPY", "SPY"], "products"),
     ("spec.products", [f"P{n}" for n in range(501)], "products"),
     ("spec.products", [True], "products"),
-    ("spec.source", GONE, "source"),
+    ("spec.source", REMOVED, "source"),
     ("spec.source", {}, "source"),
     ("spec.source", {"synthetic": {}, "replay": REPLAY}, "source"),
     ("spec.source", {"synthetic": {}, "extra": 1}, "extra"),
@@ -112,46 +118,46 @@ REFUSED: list[tuple[str, object, str]] = [
 
 
 @pytest.mark.parametrize(("place", "value", "field"), REFUSED)
-def test_what_is_wrong_is_refused_by_field_in_cluster_and_file(
+def test_server_and_file_parser_refuse_an_invalid_field_by_name(
     place: str, value: object, field: str, crd_server: ApiServer, tmp_path: Path
 ) -> None:
-    """The same resource is wrong in both places, and both messages name the field."""
+    """Both refuse the same resource, and both messages name the field."""
     body = feed_with(place, value)
-    for taken, words in (server_says(crd_server, body), file_says(body, tmp_path)):
-        assert not taken, words
+    for accepted, words in (ask_server(crd_server, body), parse_file(body, tmp_path)):
+        assert not accepted, words
         assert field in words
 
 
 @pytest.mark.parametrize("mode", ["Manual", "External"])
-def test_replicas_are_required_where_nobody_else_decides(
+def test_replicas_are_required_in_modes_without_automatic_scaling(
     mode: str, crd_server: ApiServer, tmp_path: Path
 ) -> None:
-    """The message says what to do."""
-    body = feed_with("spec.enricher", GONE)
+    """The message names the two ways to correct the feed."""
+    body = feed_with("spec.enricher", REMOVED)
     body["spec"]["mode"] = mode
-    for taken, words in (server_says(crd_server, body), file_says(body, tmp_path)):
-        assert not taken
+    for accepted, words in (ask_server(crd_server, body), parse_file(body, tmp_path)):
+        assert not accepted
         assert "spec.enricher.replicas: is required in mode" in words
-        assert "give it, or choose mode Automatic" in words
+        assert "set it, or choose mode Automatic" in words
 
 
 def test_a_recording_has_exactly_one_product(crd_server: ApiServer, tmp_path: Path) -> None:
-    """A CSV does not say whose it is."""
+    """A CSV does not contain the name of its product."""
     body = feed_with("spec.source", {"replay": REPLAY})
-    assert server_says(crd_server, body)[0]
-    assert file_says(body, tmp_path)[0]
+    assert ask_server(crd_server, body)[0]
+    assert parse_file(body, tmp_path)[0]
     body["spec"]["products"] = ["NIFTY", "SPY"]
-    for taken, words in (server_says(crd_server, body), file_says(body, tmp_path)):
-        assert not taken
-        assert "spec.products: a recording holds one product; name exactly that one" in words
+    for accepted, words in (ask_server(crd_server, body), parse_file(body, tmp_path)):
+        assert not accepted
+        assert "spec.products: a recording contains one product; list exactly that product" in words
 
 
-TAKEN: list[tuple[str, object]] = [
+ACCEPTED: list[tuple[str, object]] = [
     ("spec", {"products": ["NIFTY"], "source": {"synthetic": {}}}),
-    ("spec.mode", GONE),
+    ("spec.mode", REMOVED),
     ("spec.mode", "Recommend"),
-    ("spec.enricher", GONE),
-    ("spec.generator", GONE),
+    ("spec.enricher", REMOVED),
+    ("spec.generator", REMOVED),
     ("spec.enricher", {}),
     ("spec.enricher.target", {}),
     ("spec.enricher.replicas", 0),
@@ -171,16 +177,16 @@ TAKEN: list[tuple[str, object]] = [
 ]
 
 
-@pytest.mark.parametrize(("place", "value"), TAKEN)
-def test_what_is_right_is_one_feed_from_cluster_and_file(
+@pytest.mark.parametrize(("place", "value"), ACCEPTED)
+def test_server_and_file_parser_read_a_valid_feed_alike(
     place: str, value: object, crd_server: ApiServer, tmp_path: Path
 ) -> None:
-    """Both take it, and with their defaults filled in both mean the same feed."""
+    """Both accept the resource. With the defaults filled in, both results are the same feed."""
     body = feed_with(place, value)
     (tmp_path / "x.yaml").write_text("a file that a path may name")
     feeds, problems = resource.parse(yaml.safe_dump(body), tmp_path / "x.yaml")
-    taken, stored = server_says(crd_server, body)
-    assert (taken, problems) == (True, []), stored
+    accepted, stored = ask_server(crd_server, body)
+    assert (accepted, problems) == (True, []), stored
     feed, unread = resource.from_cluster(json.loads(stored))
     assert unread == []
     if place == "spec.source" and "path" in str(value):
@@ -188,10 +194,10 @@ def test_what_is_right_is_one_feed_from_cluster_and_file(
     assert feed == feeds[0]
 
 
-def test_whoever_names_no_mode_leaves_the_decision_to_the_operator(crd_server: ApiServer) -> None:
-    """The stored feed says so, and `kubectl explain` names the default."""
-    taken, stored = server_says(crd_server, feed_with("spec.mode", GONE))
-    assert taken, stored
+def test_the_default_mode_is_automatic(crd_server: ApiServer) -> None:
+    """The server stores the default in the feed, and `kubectl explain` shows it from the OpenAPI schema."""
+    accepted, stored = ask_server(crd_server, feed_with("spec.mode", REMOVED))
+    assert accepted, stored
     assert json.loads(stored)["spec"]["mode"] == "Automatic"
     document = crd_server.request("GET", "/openapi/v3/apis/deltastream.dev/v1alpha1")[1]
     kind = document["components"]["schemas"]["dev.deltastream.v1alpha1.DeltaStreamFeed"]
@@ -199,13 +205,13 @@ def test_whoever_names_no_mode_leaves_the_decision_to_the_operator(crd_server: A
 
 
 def test_every_field_is_explained() -> None:
-    """`kubectl explain` is the manual: no field without a sentence, no value without a bound."""
+    """Each field has a description for `kubectl explain`, and each value has a bound."""
     schema = yaml.safe_load(CRD.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     for path, node in nodes("", schema):
         if path == ".metadata":
             continue
         assert node.get("description", "").endswith((".", ": Stalled.")), path
-        if not path.startswith(".spec"):  # what the operator alone writes is bounded by the operator
+        if not path.startswith(".spec"):  # only the operator writes the status, and it limits the sizes
             continue
         kind = node["type"]
         bound = {"string": "maxLength", "integer": "maximum", "array": "maxItems"}.get(kind)
@@ -215,7 +221,7 @@ def test_every_field_is_explained() -> None:
 
 
 def nodes(path: str, node: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every schema within a schema, with its path."""
+    """Yield a schema and all schemas inside it, each with its path."""
     yield path, node
     for name, inner in node.get("properties", {}).items():
         yield from nodes(f"{path}.{name}", inner)
@@ -225,7 +231,7 @@ def nodes(path: str, node: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]
 
 @pytest.fixture
 def stored(crd_server: ApiServer) -> Iterator[ApiServer]:
-    """GOOD, in Manual with one enricher, is in the server."""
+    """Store GOOD in mode Manual with one enricher. Returns the server."""
     body = feed_with("spec.mode", "Manual")
     code, answer = crd_server.request("POST", FEEDS, body)
     assert code == 201, answer
@@ -233,8 +239,8 @@ def stored(crd_server: ApiServer) -> Iterator[ApiServer]:
     crd_server.request("DELETE", f"{FEEDS}/a")
 
 
-def test_kubectl_explains_and_refuses(crd_server: ApiServer) -> None:
-    """What a user types first."""
+def test_kubectl_explains_fields_and_refuses_unknown_ones(crd_server: ApiServer) -> None:
+    """These are the first commands that a user runs."""
     explained = crd_server.kubectl("explain", "dsf.spec.enricher").stdout
     assert "Each is a pair of a subscriber and a Celery worker" in explained
     assert "Number of batches that one worker processes at the same time" in explained
@@ -243,8 +249,8 @@ def test_kubectl_explains_and_refuses(crd_server: ApiServer) -> None:
     assert 'unknown field "spec.colour"' in refused.stderr
 
 
-def test_kubectl_scale_drives_replicas_within_their_bound(stored: ApiServer) -> None:
-    """/scale writes spec.enricher.replicas; the schema guards it there too."""
+def test_kubectl_scale_sets_replicas_within_their_bound(stored: ApiServer) -> None:
+    """/scale writes spec.enricher.replicas. The schema also validates this write."""
     assert stored.kubectl("scale", "dsf/a", "--replicas=3").returncode == 0
     assert stored.request("GET", f"{FEEDS}/a")[1]["spec"]["enricher"]["replicas"] == 3
     refused = stored.kubectl("scale", "dsf/a", "--replicas=1001")
@@ -253,7 +259,7 @@ def test_kubectl_scale_drives_replicas_within_their_bound(stored: ApiServer) -> 
 
 
 def test_a_status_is_stored_whole_and_shown(stored: ApiServer) -> None:
-    """Every field that the operator writes is in the schema ; columns and /scale show it."""
+    """The schema has each field that the operator writes. The columns and /scale show them."""
     feed = a_feed(min_replicas=1, max_replicas=3)
     decision = decide(feed, load(lag=1_000_000), Current(enricher=1), NOON)
     selector = "deltastream.dev/feed=a"
@@ -272,7 +278,7 @@ def test_a_status_is_stored_whole_and_shown(stored: ApiServer) -> None:
 
 
 def test_a_refused_status_is_stored_whole(stored: ApiServer) -> None:
-    """The shorter status of a feed that cannot be carried out."""
+    """A feed that the operator refuses has a shorter status."""
     from deltastream_operator.domain.observed import Problem
 
     problem = Problem(reason="ProductTaken", message="m")
@@ -283,8 +289,8 @@ def test_a_refused_status_is_stored_whole(stored: ApiServer) -> None:
     assert answer["status"] == wrote
 
 
-def test_the_samples_are_taken_together(crd_server: ApiServer) -> None:
-    """`kubectl apply -f k8s/samples/`, as the README has it; and the folder that is applied instead."""
+def test_the_server_accepts_all_samples(crd_server: ApiServer) -> None:
+    """The README applies `k8s/samples/`. `k8s/samples/instead/` has the alternatives to it."""
     for folder in ("k8s/samples/", "k8s/samples/instead/"):
         done = crd_server.kubectl(
             "apply", "--dry-run=server", "--validate=strict", "-f", str(CRD.parents[2] / folder)

@@ -1,4 +1,4 @@
-"""The hooks' commands on the real API server."""
+"""Test the commands of the Helm hooks against a real API server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLAN = {"secrets": [{"name": "made", "keys": {"password": {"random": 12}, "befor
 
 
 def _run(cluster: Cluster, *command: str | Path) -> str:
-    """What one hook says when it ends well."""
+    """Run a hook's command, check that it succeeds, and return its output."""
     done = subprocess.run(
         [sys.executable, "-m", "deltastream_operator", *command],
         env={
@@ -42,10 +42,11 @@ def plan(tmp_path: Path) -> Path:
     return path
 
 
-def test_made_secrets_are_kept_by_argo_cd_and_a_key_taken_out_is_made_anew(
-    cluster: Cluster, plan: Path
-) -> None:
-    """Rule: another run changes nothing; a rotation is to take a key out. What was set by hand goes again."""
+def test_init_secrets_keeps_values_and_regenerates_a_removed_key(cluster: Cluster, plan: Path) -> None:
+    """A second run changes nothing. Removing a key rotates its value. A template overwrites a manual edit.
+
+    An annotation tells Argo CD not to prune the Secret.
+    """
     where = f"{cluster.core}/secrets/made"
     assert "created with before, password" in _run(cluster, "init-secrets", plan)
     made = cluster.ask("GET", where)
@@ -53,15 +54,15 @@ def test_made_secrets_are_kept_by_argo_cd_and_a_key_taken_out_is_made_anew(
     assert "nothing to change" in _run(cluster, "init-secrets", plan)
     cluster.merge(where, {"data": {"password": None, "before": made["data"]["password"]}})
     assert "wrote before, password" in _run(cluster, "init-secrets", plan)
-    anew: dict[str, Any] = cluster.ask("GET", where)["data"]
-    assert anew["password"] != made["data"]["password"]
-    assert anew["before"] == ""
+    rotated: dict[str, Any] = cluster.ask("GET", where)["data"]
+    assert rotated["password"] != made["data"]["password"]
+    assert rotated["before"] == ""
 
 
-def test_a_definition_that_is_not_there_yet_is_left_to_the_installation(
+def test_apply_crd_updates_an_existing_crd_and_never_creates_one(
     cluster: Cluster, crd_server: ApiServer, tmp_path: Path
 ) -> None:
-    """Rule: the hook may only change it. Argo CD runs hooks before there is anything."""
+    """The hook may only change the CRD. Argo CD runs the hook before the CRD exists."""
     name = "deltastreamfeeds.deltastream.dev"
     body = crd_server.request("GET", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")[1]
     file = tmp_path / "crd.yaml"
@@ -69,4 +70,4 @@ def test_a_definition_that_is_not_there_yet_is_left_to_the_installation(
     file.write_text(json.dumps({**wanted, "metadata": {"name": name}}))
     assert "is applied" in _run(cluster, "apply-crd", file)
     file.write_text(json.dumps({**wanted, "metadata": {"name": "absent.deltastream.dev"}}))
-    assert "not there yet" in _run(cluster, "apply-crd", file)
+    assert "does not exist yet" in _run(cluster, "apply-crd", file)

@@ -1,6 +1,6 @@
-"""What 200 feeds cost an operator that has nothing to do, and what an edit costs: writes and memory.
+"""Test the writes and the memory of an operator with 200 feeds, when nothing changes and after an edit.
 
-Seconds and shares of a processor depend on the machine: `make bench-operator` prints them.
+Time and CPU use depend on the machine, so no test checks them. `make bench-operator` prints them.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ def cluster() -> Iterator[Cluster]:
 def test_two_hundred_idle_feeds_cost_no_write_and_an_edit_costs_one(
     cluster: Cluster, make_operator: Callable[[], Operator], redis_url: str
 ) -> None:
-    """Rule: signals are read every tick from a real Redis, and no news is no write."""
+    """The operator reads signals from a real Redis at each tick. It writes only if something has changed."""
     operator = make_operator()
     operator.environ["REDIS_URL"] = redis_url
     operator.start()
     settle(cluster, operator)
     assert operator.process
     before, ticks = written(cluster), operator.ticks()
-    assert before.total() > 3 * FEEDS, "two workloads and a status each: the counter counts them"
-    wait_until(lambda: operator.ticks() >= ticks + TICKS, "it has looked at all of them again and again", 200)
+    assert before.total() > 3 * FEEDS, "the counter includes two workloads and a status for each feed"
+    wait_until(lambda: operator.ticks() >= ticks + TICKS, "the feeds were reconciled several times", 200)
     assert written(cluster) - before == Counter()
     assert resident_mib(operator.process.pid) <= RSS_MAX_MIB
 
     for number in range(EDITS):
         generation = edit(cluster, "f-0", 21 + number)
         wait_until(lambda wanted=generation: observed(cluster, "f-0") == wanted, "the edit is in the status")
-    wait_until(lambda: quiet(cluster, operator), "nothing follows", 120)
+    wait_until(lambda: quiet(cluster, operator), "the operator writes nothing more", 120)
     writes = written(cluster) - before
-    assert writes.pop("PATCH deltastreamfeeds/") == EDITS, "our own edits"
+    assert writes.pop("PATCH deltastreamfeeds/") == EDITS, "the test's own edits"
     assert writes == {"PATCH deltastreamfeeds/status": EDITS}

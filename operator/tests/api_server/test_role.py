@@ -1,4 +1,4 @@
-"""The chart's Role is exactly what the operator uses: enough, as its service account, and nothing more."""
+"""Test that the chart's Role grants exactly the permissions that the operator uses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Right = tuple[str, str, str]
 
 
 def rights(rules: list[dict[str, list[str]]]) -> set[Right]:
-    """Group, resource and verb, each once."""
+    """Return the distinct triples of API group, resource and verb in the rules."""
     return {
         right
         for rule in rules
@@ -28,7 +28,10 @@ def rights(rules: list[dict[str, list[str]]]) -> set[Right]:
 
 
 def used(cluster: Cluster) -> set[Right]:
-    """What the service account asked of its namespace, by the API server's audit log."""
+    """Return the permissions that the service account has used, from the API server's audit log.
+
+    Asserts that all requests concern the operator's own namespace.
+    """
     found: set[Right] = set()
     for line in cluster.server.audit_log.read_text().splitlines():
         event = json.loads(line)
@@ -39,15 +42,15 @@ def used(cluster: Cluster) -> set[Right]:
         resource = "/".join(filter(None, (place["resource"], place.get("subresource"))))
         found.add((place.get("apiGroup", ""), resource, event["verb"]))
         if event["verb"] == "patch" and event["responseStatus"]["code"] == 201:
-            # An apply that makes the object asks for the right to create besides.
+            # A server-side apply that creates the object also needs the permission to create it.
             found.add((place.get("apiGroup", ""), resource, "create"))
     return found
 
 
-def test_the_chart_s_role_is_enough_and_nothing_in_it_is_unused(
+def test_the_chart_s_role_grants_exactly_what_the_operator_uses(
     cluster: Cluster, make_operator: Callable[[], Operator], tmp_path: Path
 ) -> None:
-    """Rule: every call of a feed's life is allowed, all of them are made, and only in its namespace."""
+    """The test causes every kind of request of the operator. The Role allows these and nothing else."""
     rules = yaml.safe_load("rules:" + ROLE.read_text().split("\nrules:")[1])["rules"]
     role = f"/apis/{RBAC}/v1/namespaces/{cluster.namespace}"
     cluster.ask("POST", f"{cluster.core}/serviceaccounts", {"metadata": {"name": "operator"}})
@@ -68,9 +71,9 @@ def test_the_chart_s_role_is_enough_and_nothing_in_it_is_unused(
     operator.environ["KUBECONFIG"] = str(limited)
     operator.start()
     cluster.make_feed()
-    wait_until(lambda: cluster.settled() and cluster.enrichers() == 2, "the feed is carried out")
+    wait_until(lambda: cluster.settled() and cluster.enrichers() == 2, "the feed is applied")
     cluster.merge(f"{cluster.feeds}/a", {"spec": {"enricher": {"replicas": 3}}})
-    wait_until(lambda: cluster.settled() and cluster.enrichers() == 3, "so is an edit")
+    wait_until(lambda: cluster.settled() and cluster.enrichers() == 3, "the edit is applied")
     wait_until(lambda: cluster.ask("GET", f"{cluster.core}/events")["items"] != [], "Events are posted")
     waiting = {"name": "worker", "state": {"waiting": {"reason": "ContainerCreating"}}, "ready": False}
     waiting |= {"image": "x", "imageID": "", "restartCount": 0}
@@ -80,6 +83,6 @@ def test_the_chart_s_role_is_enough_and_nothing_in_it_is_unused(
     cluster.ask("POST", f"{cluster.core}/pods", pod)
     status = {"status": {"containerStatuses": [waiting]}}
     cluster.merge(f"{cluster.core}/pods/a-enricher-x/status", status)
-    wait_until(lambda: ("", "events", "list") in used(cluster), "why its volumes do not come is asked")
+    wait_until(lambda: ("", "events", "list") in used(cluster), "the operator reads the pod's Events")
     assert "forbidden" not in operator.log().lower()
     assert used(cluster) == rights(rules)

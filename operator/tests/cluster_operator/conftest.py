@@ -1,4 +1,4 @@
-"""Time that stands still unless a test moves it."""
+"""A fixture with a clock that only the test advances."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 @dataclass
 class HandClock:
-    """Moved by hand."""
+    """A clock whose time changes only when the test sets `now`, in seconds."""
 
     now: float = 100.0
 
@@ -22,5 +22,5 @@ class HandClock:
 
 @pytest.fixture
 def clock() -> HandClock:
-    """The clock of what is tested."""
+    """Return the clock for the tested object."""
     return HandClock()

@@ -1,4 +1,4 @@
-"""The API client: lists come in pages, and an error says what was answered, whoever answered it."""
+"""Test the API client: it reads lists in pages, and its errors have the status and text of the response."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from deltastream_operator.kubernetes.api import PAGE, Api, ApiError
 Answer = Callable[[web.Request], Awaitable[web.Response]]
 
 
-def asked(answer: Answer, ask: Callable[[Api], Awaitable[Any]]) -> Any:
-    """What `ask` makes of a server that answers so."""
+def run_against(answer: Answer, ask: Callable[[Api], Awaitable[Any]]) -> Any:
+    """Start a server that responds with `answer`, call `ask` with a client of it, and return the result."""
 
     async def run() -> Any:
         app = web.Application()
@@ -35,8 +35,8 @@ def asked(answer: Answer, ask: Callable[[Api], Awaitable[Any]]) -> Any:
     return asyncio.run(run())
 
 
-def test_a_list_is_asked_for_page_by_page() -> None:
-    """Rule: no answer holds more than a page, whatever there is; the selector goes with every page."""
+def test_a_list_is_requested_page_by_page() -> None:
+    """Each response has at most one page of objects. Each request has the selector."""
     seen: list[dict[str, str]] = []
 
     async def answer(request: web.Request) -> web.Response:
@@ -48,7 +48,7 @@ def test_a_list_is_asked_for_page_by_page() -> None:
     async def ask(api: Api) -> list[Any]:
         return [page["items"][0] async for page in api.pages("/pods", labelSelector="a=b")]
 
-    assert asked(answer, ask) == [0, 1, 2]
+    assert run_against(answer, ask) == [0, 1, 2]
     first = {"labelSelector": "a=b", "limit": str(PAGE)}
     assert seen == [first, {**first, "continue": "1"}, {**first, "continue": "2"}]
 
@@ -62,8 +62,8 @@ def test_a_list_is_asked_for_page_by_page() -> None:
         (400, "[1]", "[1]"),
     ],
 )
-def test_an_error_keeps_its_status_and_words_whoever_answers(status: int, body: str, message: str) -> None:
-    """Rule: a proxy's page is an answer, not an API server that is away."""
+def test_an_error_has_the_status_and_text_of_the_response(status: int, body: str, message: str) -> None:
+    """A proxy's error page is a response. It does not mean that the API server is unavailable."""
 
     async def answer(request: web.Request) -> web.Response:
         return web.Response(status=status, text=body)
@@ -73,12 +73,12 @@ def test_an_error_keeps_its_status_and_words_whoever_answers(status: int, body: 
             await api.get("/x")
         return caught.value
 
-    error = asked(answer, ask)
+    error = run_against(answer, ask)
     assert (error.status, error.message) == (status, message)
 
 
-def test_an_answer_that_is_no_json_is_no_answer() -> None:
-    """Rule: who says 200 and something else is not the API server."""
+def test_a_response_that_is_not_json_counts_as_unavailable() -> None:
+    """A server that responds with 200 and no JSON is not the API server. The error has status 0."""
 
     async def answer(request: web.Request) -> web.Response:
         return web.Response(text="<html>hello</html>")
@@ -88,11 +88,11 @@ def test_an_answer_that_is_no_json_is_no_answer() -> None:
             await api.get("/x")
         return caught.value
 
-    assert asked(answer, ask).status == 0
+    assert run_against(answer, ask).status == 0
 
 
-def test_a_write_tells_the_server_to_give_up_before_we_do() -> None:
-    """Rule: what hangs behind the API server, an admission webhook, becomes an answer."""
+def test_a_write_has_a_server_timeout_below_the_client_timeout() -> None:
+    """So a hanging admission webhook leads to an error response of the API server, which names the cause."""
 
     async def answer(request: web.Request) -> web.Response:
         return web.json_response(dict(request.query))
@@ -100,4 +100,4 @@ def test_a_write_tells_the_server_to_give_up_before_we_do() -> None:
     async def ask(api: Api) -> Any:
         return await api.merge("/x", {}), await api.get("/x")
 
-    assert asked(answer, ask) == ({"timeout": "4s"}, {})
+    assert run_against(answer, ask) == ({"timeout": "4s"}, {})

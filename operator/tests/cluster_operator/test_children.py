@@ -1,4 +1,4 @@
-"""Workloads from the chart's pod templates, checked without a cluster."""
+"""Test the workload manifests that the operator builds from the chart's pod templates."""
 
 from __future__ import annotations
 
@@ -20,46 +20,46 @@ TEMPLATES: dict[Component, dict[str, Any]] = {
 }
 
 
-def made(component: Component, feed: Feed | None = None, shards: int = 1) -> dict[str, Any]:
-    """The workload of a feed, the usual one unless another is given."""
-    wanted = feed or a_feed(replicas=2)
-    return children.manifest(wanted, component, TEMPLATES[component], owner=OWNER, shards=shards)
+def manifest(component: Component, feed: Feed | None = None, shards: int = 1) -> dict[str, Any]:
+    """Return the manifest of a feed's workload. The default feed has two enrichers."""
+    feed = feed or a_feed(replicas=2)
+    return children.manifest(feed, component, TEMPLATES[component], owner=OWNER, shards=shards)
 
 
 def environment(body: dict[str, Any], container: int = 0) -> dict[str, Any]:
-    """A container's variables that have a plain value."""
+    """Return a container's environment variables; None for a variable without a plain value."""
     spec = body["spec"]["template"]["spec"]["containers"][container]
     return {variable["name"]: variable.get("value") for variable in spec["env"]}
 
 
-def test_replicas_are_never_in_what_the_operator_applies() -> None:
-    """Rule: the other manager owns them; naming them here would take them over by force."""
-    assert all("replicas" not in made(component)["spec"] for component in TEMPLATES)
+def test_the_manifest_never_contains_replicas() -> None:
+    """The scaler is their field manager. An apply with replicas would take over the field by force."""
+    assert all("replicas" not in manifest(component)["spec"] for component in TEMPLATES)
     scaled = children.replicas("a", "enricher", "market", 4)
     assert scaled["spec"] == {"replicas": 4}
 
 
-def test_the_chart_s_template_is_not_touched() -> None:
-    """Rule: one template serves all feeds."""
+def test_the_chart_s_template_is_not_modified() -> None:
+    """All feeds share one template."""
     before = copy.deepcopy(TEMPLATES)
-    made("generator")
-    made("enricher")
+    manifest("generator")
+    manifest("enricher")
     assert before == TEMPLATES
 
 
-def test_pods_carry_what_the_selector_selects() -> None:
-    """Rule: selector, pod labels and the labels of the release."""
+def test_pods_have_the_selector_s_and_the_release_s_labels() -> None:
+    """Kubernetes refuses a workload whose selector does not match its pods."""
     for component in TEMPLATES:
-        body = made(component)
+        body = manifest(component)
         labels = body["spec"]["template"]["metadata"]["labels"]
         assert body["spec"]["selector"]["matchLabels"].items() <= labels.items()
         assert labels["app.kubernetes.io/instance"] == "test"
         assert labels["app.kubernetes.io/managed-by"] == "deltastream-operator"
 
 
-def test_generators_know_their_shard_from_their_ordinal() -> None:
-    """Rule: an ordinal never runs twice, so no product is made twice."""
-    body = made("generator", a_feed(products=3), shards=3)
+def test_generators_take_their_shard_from_the_pod_ordinal() -> None:
+    """A StatefulSet never runs two pods of one ordinal, so no two generators produce the same product."""
+    body = manifest("generator", a_feed(products=3), shards=3)
     assert body["kind"] == "StatefulSet"
     assert body["spec"]["podManagementPolicy"] == "Parallel"
     assert environment(body)["SHARD_COUNT"] == "3"
@@ -69,16 +69,16 @@ def test_generators_know_their_shard_from_their_ordinal() -> None:
     assert index == {"name": "SHARD_INDEX", "valueFrom": {"fieldRef": field}}
 
 
-def test_both_enricher_containers_know_the_feed() -> None:
-    """Rule: the pair works on the same feed with the same concurrency."""
-    body = made("enricher", a_feed(replicas=1, concurrency_per_replica=3))
+def test_both_enricher_containers_have_the_feed_and_the_concurrency() -> None:
+    """The subscriber and the worker of a pod work on the same feed with the same concurrency."""
+    body = manifest("enricher", a_feed(replicas=1, concurrency_per_replica=3))
     assert [environment(body, index) for index in (0, 1)] == [{"FEED": "a", "CONCURRENCY": "3"}] * 2
 
 
-def test_a_recording_is_mounted_and_named() -> None:
-    """Rule: the ConfigMap under /recording, the file its key."""
+def test_the_configmap_of_a_recording_is_mounted() -> None:
+    """The ConfigMap is mounted at /recording, and REPLAY_PATH names the file of its key."""
     source = Replay(config_map=ConfigMapRef(name="day", key="x.csv"), loop="Once")
-    body = made("generator", replace(a_feed(), source=source))
+    body = manifest("generator", replace(a_feed(), source=source))
     spec = body["spec"]["template"]["spec"]
     assert spec["volumes"] == [{"name": "recording", "configMap": {"name": "day"}}]
     mount = {"name": "recording", "mountPath": "/recording", "readOnly": True}
@@ -88,18 +88,18 @@ def test_a_recording_is_mounted_and_named() -> None:
     assert "REPLAY_AS_OF" not in environment(body)
 
 
-def test_the_hash_moves_with_what_is_applied_and_only_with_it() -> None:
-    """Rule: the same feed makes the same hash; another rate makes another."""
-    digest = made("enricher")["metadata"]["annotations"][names.SPEC_HASH]
-    same = made("enricher")["metadata"]["annotations"][names.SPEC_HASH]
-    other = made("enricher", a_feed(replicas=2, concurrency_per_replica=2))
-    more = made("enricher", a_feed(replicas=9))
+def test_the_hash_changes_exactly_when_the_manifest_changes() -> None:
+    """Another concurrency changes the hash. The number of replicas does not, as it is not in the manifest."""
+    digest = manifest("enricher")["metadata"]["annotations"][names.SPEC_HASH]
+    same = manifest("enricher")["metadata"]["annotations"][names.SPEC_HASH]
+    other = manifest("enricher", a_feed(replicas=2, concurrency_per_replica=2))
+    more = manifest("enricher", a_feed(replicas=9))
     assert digest == same == more["metadata"]["annotations"][names.SPEC_HASH]
     assert digest != other["metadata"]["annotations"][names.SPEC_HASH]
 
 
-def test_a_variable_of_the_feed_s_comes_once_whatever_the_chart_s_user_sets() -> None:
-    """Rule: server-side apply refuses a name that comes twice, so the feed's own replaces it."""
+def test_the_feed_s_variable_replaces_one_of_the_same_name_in_the_chart() -> None:
+    """Server-side apply refuses a list of variables in which a name occurs twice."""
     template = copy.deepcopy(TEMPLATES["enricher"])
     for container in template["spec"]["containers"]:
         container["env"] = [{"name": "FEED", "value": "other"}, {"name": "TZ", "value": "UTC"}]
@@ -109,14 +109,14 @@ def test_a_variable_of_the_feed_s_comes_once_whatever_the_chart_s_user_sets() ->
         assert {"name": "FEED", "value": "a"} in container["env"]
 
 
-def test_a_spread_counts_the_feed_s_pods_unless_it_says_which() -> None:
-    """Rule: the chart's user may spread the pods of all feeds together."""
+def test_a_topology_spread_without_a_selector_gets_the_feed_s_pods() -> None:
+    """A constraint with a selector stays: the chart's user can spread the pods of all feeds together."""
     template = copy.deepcopy(TEMPLATES["enricher"])
-    told = {"labelSelector": {"matchLabels": {"app.kubernetes.io/component": "worker-enricher"}}}
-    template["spec"]["topologySpreadConstraints"] = [{"maxSkew": 1}, {"maxSkew": 2, **told}]
+    selected = {"labelSelector": {"matchLabels": {"app.kubernetes.io/component": "worker-enricher"}}}
+    template["spec"]["topologySpreadConstraints"] = [{"maxSkew": 1}, {"maxSkew": 2, **selected}]
     pod = children.manifest(a_feed(), "enricher", template, owner=OWNER, shards=1)["spec"]["template"]
     own = {"matchLabels": names.selector("a", "enricher")}
     assert pod["spec"]["topologySpreadConstraints"] == [
         {"maxSkew": 1, "labelSelector": own},
-        {"maxSkew": 2, **told},
+        {"maxSkew": 2, **selected},
     ]

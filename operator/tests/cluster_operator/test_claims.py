@@ -1,4 +1,4 @@
-"""Whose each product is, by what the table knows."""
+"""Test which feed each product belongs to, as decided from the table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from deltastream_operator.cluster.watching.table import Table
 
 
 def saw(table: Table, name: str, *products: str, version: int = 1, created: int = 0) -> None:
-    """A watch event of a feed; `created` is its hour."""
+    """Pass a watch event of a feed to the table. `created` is the hour at which the feed was created."""
     metadata = {"name": name, "uid": name, "resourceVersion": f"{version}"}
     metadata["creationTimestamp"] = f"2026-11-25T{created:02}:00:00Z"
     spec: dict[str, Any] = {"products": list(products), "source": {"synthetic": {"seed": 1}}}
@@ -18,7 +18,7 @@ def saw(table: Table, name: str, *products: str, version: int = 1, created: int 
 
 
 def test_the_younger_of_two_feeds_is_refused() -> None:
-    """Rule: what nobody makes belongs to the oldest feed that names it."""
+    """A product that no generator produces belongs to the oldest feed that lists it."""
     table = Table()
     saw(table, "older", "NIFTY", created=8)
     saw(table, "younger", "NIFTY", "SPY", created=9)
@@ -27,8 +27,8 @@ def test_the_younger_of_two_feeds_is_refused() -> None:
     assert "NIFTY (feed older)" in refused["younger"].message
 
 
-def test_a_feed_whose_answer_changes_is_due() -> None:
-    """Rule: a product that became free is taken up without waiting for a tick; others are left alone."""
+def test_a_feed_that_becomes_refused_or_accepted_is_due() -> None:
+    """A feed takes up a product that became free without waiting for a tick. Other feeds are not due."""
     table = Table()
     for hour, (name, product) in enumerate((("a", "NIFTY"), ("b", "NIFTY"), ("c", "SPY"))):
         saw(table, name, product, created=hour)
@@ -41,7 +41,7 @@ def test_a_feed_whose_answer_changes_is_due() -> None:
 
 
 def test_a_feed_that_cannot_be_read_claims_nothing() -> None:
-    """Rule: a spec that is not carried out keeps no product from another."""
+    """The operator does not apply an invalid spec, so it must not keep a product from another feed."""
     table = Table()
     saw(table, "broken")
     saw(table, "b", "NIFTY", created=1)

@@ -1,4 +1,4 @@
-"""Replicas that another hand writes: what is a contest, how long it is remembered, and what ends it."""
+"""Test conflicts with another manager of the replicas: which are contests, and what ends a contest."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from deltastream_operator.kubernetes.api import ApiError
 
 OWNER = {"metadata": {"name": "a", "namespace": "market", "uid": "u-1", "generation": 1}}
 TEMPLATE = template("worker-enricher", "subscriber", "worker")
-WORDS = 'conflict with "kubectl" with subresource "scale" using apps/v1'
+CONFLICT = 'conflict with "kubectl" with subresource "scale" using apps/v1'
 
 
 def owns_replicas(manager: str, operation: str) -> dict[str, Any]:
-    """A managedFields entry."""
+    """Return a managedFields entry in which the manager owns the replicas."""
     fields = {"f:spec": {"f:replicas": {}}}
     return {"manager": manager, "operation": operation, "apiVersion": "apps/v1", "fieldsV1": fields}
 
 
 class Server:
-    """An API server whose Deployment has 7 replicas by kubectl; `error` is its answer to the scaler."""
+    """An API server whose Deployment has 7 replicas, set by kubectl. The scaler's applies raise `error`."""
 
     def __init__(self, error: ApiError | None) -> None:
-        self.error, self.asked = error, 0
+        self.error, self.scalings = error, 0
         manifest = children.manifest(a_feed(replicas=2), "enricher", TEMPLATE, owner=OWNER, shards=1)
         self.body: dict[str, Any] = manifest
         self.body["spec"]["replicas"] = 7
@@ -43,63 +43,63 @@ class Server:
     ) -> Mapping[str, Any]:
         if manager == "deltastream-scaler":
             assert not force
-            self.asked += 1
+            self.scalings += 1
             if self.error:
                 raise self.error
         return self.body
 
 
 def a_conflict(*reasons: str) -> ApiError:
-    """A 409 with these causes, as the API server writes it."""
-    causes = [{"reason": reason, "message": WORDS, "field": ".spec.replicas"} for reason in reasons]
+    """Return a 409 error with these causes, in the form that the API server uses."""
+    causes = [{"reason": reason, "message": CONFLICT, "field": ".spec.replicas"} for reason in reasons]
     body = {"reason": "Conflict", "code": 409, "details": {"causes": causes}}
-    return ApiError(409, f"Apply failed with 1 conflict: {WORDS}: .spec.replicas", body)
+    return ApiError(409, f"Apply failed with 1 conflict: {CONFLICT}: .spec.replicas", body)
 
 
-def made(server: Server) -> Workloads:
-    """Workloads that know the server's Deployment."""
+def workloads_of(server: Server) -> Workloads:
+    """Return Workloads whose table has the server's Deployment."""
     table = Table()
     table.saw_workload("ADDED", "enricher", server.body)
     return Workloads(api=server, table=table, namespace="market", templates={"enricher": TEMPLATE})  # type: ignore[arg-type]
 
 
-def brought(workloads: Workloads, target: int) -> Problem | None:
-    """One visit's step."""
+def reconciled(workloads: Workloads, target: int) -> Problem | None:
+    """Reconcile the enrichers once. Returns the problem that was found, if any."""
     return asyncio.run(workloads.reconcile(a_feed(replicas=2), "enricher", target, OWNER))
 
 
-def test_a_contest_names_who_and_the_command_that_ends_it() -> None:
-    """Rule: the other owner, both numbers, and what hands the replicas back; asked about once."""
+def test_a_contest_names_the_other_manager_and_the_command_that_ends_it() -> None:
+    """The message has both numbers and a command that hands the replicas back. The scaler tries only once."""
     server = Server(a_conflict("FieldManagerConflict"))
-    workloads = made(server)
-    problem = brought(workloads, 2)
+    workloads = workloads_of(server)
+    problem = reconciled(workloads, 2)
     assert problem
     assert is_contest(problem)
     assert "replicas are 7 by kubectl, 2 was decided" in problem.message
     assert "kubectl apply -n market --server-side --force-conflicts" in problem.message
     assert '"name":"a-enricher"},"spec":{"replicas":2}' in problem.message
-    assert brought(workloads, 2) == problem
-    assert server.asked == 1
+    assert reconciled(workloads, 2) == problem
+    assert server.scalings == 1
 
 
 @pytest.mark.parametrize("reasons", [(), ("Invalid",)])
-def test_another_conflict_is_no_contest(reasons: tuple[str, ...]) -> None:
-    """Rule: a write that met another (an update at the same moment, a uid that changed) is tried again."""
+def test_a_conflict_of_another_kind_is_retried(reasons: tuple[str, ...]) -> None:
+    """A concurrent update or a changed uid also causes a 409. It is no contest, so the write is retried."""
     server = Server(a_conflict(*reasons))
-    workloads = made(server)
+    workloads = workloads_of(server)
     for _ in range(2):
         with pytest.raises(ApiError):
-            brought(workloads, 2)
-    assert server.asked == 2, "it is not remembered"
+            reconciled(workloads, 2)
+    assert server.scalings == 2, "the conflict is not remembered as a contest"
 
 
-def test_ownership_handed_back_without_a_new_value_ends_the_contest() -> None:
-    """Rule: neither uid nor generation tell it; only who owns the replicas does."""
+def test_a_contest_ends_when_the_other_manager_gives_up_the_field() -> None:
+    """The uid and the generation stay the same. Only managedFields shows that the ownership ended."""
     server = Server(a_conflict("FieldManagerConflict"))
-    workloads = made(server)
-    assert brought(workloads, 2)
+    workloads = workloads_of(server)
+    assert reconciled(workloads, 2)
     handed = {**server.body["metadata"], "managedFields": [], "resourceVersion": "11"}
     server.body, server.error = {**server.body, "metadata": handed}, None
     workloads.table.saw_workload("MODIFIED", "enricher", server.body)
-    assert brought(workloads, 2) is None
-    assert server.asked == 2
+    assert reconciled(workloads, 2) is None
+    assert server.scalings == 2

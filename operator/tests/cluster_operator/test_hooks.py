@@ -1,4 +1,4 @@
-"""The hooks' commands without a cluster: plans of Secrets, refused connections, settings."""
+"""Test the commands of the Helm hooks without a cluster: plans of Secrets, refused connections, settings."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ KEYS = {
 
 
 def fixed(length: int) -> str:
-    """No randomness."""
+    """Return a constant text in place of random characters."""
     return "r" * length
 
 
 def test_templates_are_filled_with_keys_of_the_secret() -> None:
-    """Rule: braces of JSON stay, braces of a key are replaced."""
+    """A template replaces `{key}` with the value of that key. Other braces, such as those of JSON, stay."""
     values = init_secrets.fill(KEYS, {}, fixed)
     assert values["url"] == "redis://app:rrrrrrrr@host:6379/0"
     assert values["clients"] == '{"gateway": {"secret": "rrrrrrrr"}}'
 
 
-def test_a_random_value_is_never_made_again() -> None:
-    """Rule: an upgrade keeps passwords and writes templates again whose result differs."""
+def test_an_existing_random_value_is_kept_and_templates_are_filled_again() -> None:
+    """An upgrade keeps passwords. It rewrites the templates whose result differs."""
     kept = {"password": "old", "url": "redis://app:old@renamed:6379/0", "foreign": "x"}
     values = init_secrets.fill(KEYS, kept, fixed)
     assert values["password"] == "old"
@@ -42,49 +42,49 @@ def test_a_random_value_is_never_made_again() -> None:
 
 @pytest.mark.parametrize("length", [6, 32, 64])
 def test_random_text_has_its_length_and_needs_no_escaping(length: int) -> None:
-    """Rule: it stands in URLs, files and a MongoDB keyfile as it is."""
+    """The text is used without escaping in URLs, files and a MongoDB keyfile."""
     made = {init_secrets.random_text(length) for _ in range(50)}
     assert len(made) == 50
     assert all(len(text) == length and text.isascii() and text.isalnum() for text in made)
 
 
-def test_a_plan_that_is_none_is_said_in_a_line(tmp_path: Path) -> None:
-    """Rule: file, Secret, key and rule are named."""
+def test_an_invalid_plan_is_refused_with_the_place_of_the_error(tmp_path: Path) -> None:
+    """The error names the file, the Secret, the key and the rule."""
     plan = tmp_path / "plan.yaml"
     plan.write_text("secrets: [{name: x, keys: {k: {randon: 3}}}]")
-    with pytest.raises(OperatorError, match=r"x\.k: must be one of random \(a length\) and template"):
+    with pytest.raises(OperatorError, match=r"x\.k: must have exactly one of random \(a length\)"):
         init_secrets.read_plan(plan)
     plan.write_text("secrets: [{name: x, keys: {k: {random: !!int ''}}}]")
-    with pytest.raises(OperatorError, match=r"plan\.yaml: line 1: tags \(!!int\) are not taken"):
+    with pytest.raises(OperatorError, match=r"plan\.yaml: line 1: tags \(!!int\) are not allowed"):
         init_secrets.read_plan(plan)
     plan.write_text("secrets: [{name: x, keys: {k: {random: many}}}]")
-    with pytest.raises(OperatorError, match=r"x\.k: must be one of random \(a length\) and template"):
+    with pytest.raises(OperatorError, match=r"x\.k: must have exactly one of random \(a length\)"):
         init_secrets.read_plan(plan)
     plan.write_text("nothing")
-    with pytest.raises(OperatorError, match="is not a plan"):
+    with pytest.raises(OperatorError, match="must be a plan of Secrets"):
         init_secrets.read_plan(plan)
 
 
-def test_refused_tells_who_took_a_connection() -> None:
-    """Rule: only an address that takes no connection is proof."""
+def test_refused_reports_addresses_that_accept_a_connection_or_do_not_resolve() -> None:
+    """Only an address that refuses the connection passes. A name that does not resolve shows nothing."""
 
     async def ask() -> list[str]:
         server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
         async with server:
-            taken = server.sockets[0].getsockname()[1]
-            return await refused.run([f"127.0.0.1:{taken}", f"127.0.0.1:{free_port()}", "127.0.0.1:x"])
+            accepting = server.sockets[0].getsockname()[1]
+            return await refused.run([f"127.0.0.1:{accepting}", f"127.0.0.1:{free_port()}", "127.0.0.1:x"])
 
-    said = asyncio.run(ask())
-    assert len(said) == 2
-    assert said[0].endswith("took a connection")
-    assert "proves nothing" in said[1]
+    failures = asyncio.run(ask())
+    assert len(failures) == 2
+    assert failures[0].endswith("accepted a connection")
+    assert "the check is not possible" in failures[1]
 
 
 def test_smoke_names_the_setting_that_is_missing(tmp_path: Path) -> None:
-    """Rule: variable and rule, not a traceback."""
+    """The error names the variable and the rule, and there is no traceback."""
     feed = tmp_path / "feed.yaml"
     feed.write_text("{}")
     with pytest.raises(OperatorError, match="NAMESPACE: must be set"):
         smoke.load({"FEED_FILE": str(feed)})
-    with pytest.raises(OperatorError, match="smoke's settings"):
+    with pytest.raises(OperatorError, match="settings of the smoke test"):
         smoke.load({"FEED_FILE": str(tmp_path / "none")})

@@ -1,4 +1,4 @@
-"""What the operator tells Prometheus of a feed."""
+"""Test the metrics that the operator exports for a feed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from deltastream_operator.domain.signals import WAITING, Reading, Unknown
     ids=["Automatic", "Recommend", "paused"],
 )
 def test_a_recommendation_is_desired_and_not_asked_for(feed: Feed, desired: int, asked: int) -> None:
-    """Who waits for replicas to become ready must not wait for what nobody brings about."""
+    """Replicas that are only recommended never become ready, so an alert must not wait for them."""
     metrics = Metrics()
     decision = decide(feed, load(lag=10_000_000), Current(generator=1, enricher=2), NOON)
     metrics.show("a", decision, serving(1, 2))
@@ -36,13 +36,13 @@ def test_a_recommendation_is_desired_and_not_asked_for(feed: Feed, desired: int,
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
-    """A series of feed `a`."""
+    """Return the value of one of feed `a`'s series, or None if there is no such series."""
     return metrics.registry.get_sample_value(name, {"feed": "a", **labels})
 
 
 @pytest.mark.parametrize("reading", [WAITING, Unknown(reason="RedisUnreachable", message="m")])
-def test_a_load_that_is_not_known_has_no_series(reading: Reading) -> None:
-    """An alert must not judge a number that nobody has read since."""
+def test_an_unknown_load_has_no_series(reading: Reading) -> None:
+    """An alert must not use an old value while the operator cannot read a new one."""
     metrics = Metrics()
     loads = ("operator_stream_lag_entries", "operator_stream_pending_entries", "operator_oldest_seconds")
     metrics.show_load("a", load(lag=7, pending=7, oldest_seconds=7))
@@ -53,8 +53,8 @@ def test_a_load_that_is_not_known_has_no_series(reading: Reading) -> None:
     assert metrics.registry.get_sample_value(loads[0], {"feed": "b"}) == 7
 
 
-def test_what_a_refused_feed_runs_is_shown_and_nothing_is_decided() -> None:
-    """Its pods run on, and one that does not come back is worth an alert."""
+def test_a_refused_feed_shows_its_running_replicas_and_no_decision() -> None:
+    """Its pods keep running, and a pod that does not become ready again must cause an alert."""
     metrics = Metrics()
     decision = decide(a_feed(), load(), Current(generator=1, enricher=1), NOON)
     metrics.show("a", decision, serving(1, 1))

@@ -1,4 +1,4 @@
-"""Why a pod's volumes do not come."""
+"""Test that the operator finds out why a pod's volumes cannot be mounted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deltastream_operator.cluster.watching.mounts import Mounts
 
 @dataclass
 class KubeletEvents:
-    """FailedMount Events by the uid of their pod, as the API server selects them."""
+    """An API server with FailedMount Events: `texts` are their messages by the uid of the pod."""
 
     texts: dict[str, str]
     asked: list[str] = field(default_factory=list)
@@ -34,12 +34,12 @@ class KubeletEvents:
 
 
 def pod(uid: str) -> pods.Pod:
-    """The first generator of a feed; its successor has its name."""
+    """Return the first generator pod of a feed. All pods of this ordinal have the same name."""
     return pods.read({"metadata": {"name": "a-generator-0", "uid": uid, "resourceVersion": "1"}})
 
 
-def test_a_pod_is_not_blamed_for_what_kept_its_predecessor() -> None:
-    """Rule: a StatefulSet's next pod has the same name; Events outlive the pod by an hour."""
+def test_events_of_an_earlier_pod_with_the_same_name_are_ignored() -> None:
+    """A StatefulSet's next pod has the same name. Events stay for an hour after their pod is deleted."""
     events = KubeletEvents({"old": 'configmap "day" not found'})
     mounts = Mounts(api=events, clock=events, namespace="market")  # type: ignore[arg-type]
     found = asyncio.run(mounts.problem(pod("old")))
@@ -48,8 +48,8 @@ def test_a_pod_is_not_blamed_for_what_kept_its_predecessor() -> None:
     assert asyncio.run(mounts.problem(pod("new"))) is None
 
 
-def test_a_pod_is_asked_about_at_most_every_five_seconds() -> None:
-    """Rule: a feed is visited at every piece of news."""
+def test_the_events_of_a_pod_are_read_at_most_every_five_seconds() -> None:
+    """The operator reconciles a feed at each change, which would cause too many requests."""
     events = KubeletEvents({})
     mounts = Mounts(api=events, clock=events, namespace="market")  # type: ignore[arg-type]
     for moment in (100.0, 103.0, 105.5):

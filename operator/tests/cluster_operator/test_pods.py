@@ -1,4 +1,4 @@
-"""Why a pod does not serve, from its status alone."""
+"""Test how a pod's problem is derived from the pod's status."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from deltastream_operator.cluster.watching import pods
 
 
 def pod(*states: dict[str, Any], **status: Any) -> dict[str, Any]:
-    """A pod of feed `a` whose containers have these states."""
+    """Return a pod of feed `a` whose containers have these states."""
     metadata = {"name": "a-enricher-x", "uid": "1", "resourceVersion": "1"}
     metadata["labels"] = {"deltastream.dev/feed": "a"}  # type: ignore[assignment]
     return {"metadata": metadata, "status": {"containerStatuses": list(states), **status}}
 
 
 def waiting(reason: str, message: str | None = None) -> dict[str, Any]:
-    """A container that waits."""
+    """Return the status of a container that waits for this reason."""
     state = {"waiting": {"reason": reason} | ({"message": message} if message else {})}
     return {"name": "worker", "image": "example/worker:1", "ready": False, "restartCount": 0, "state": state}
 
 
 @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError"])
-def test_what_will_not_go_by_itself_is_named(reason: str) -> None:
-    """Rule: pod, container and the kubelet's own words."""
+def test_a_container_that_cannot_start_is_reported(reason: str) -> None:
+    """The problem names the pod and the container, and has the kubelet's message."""
     trouble = pods.read(pod(waiting(reason, "no such thing"))).trouble
     assert trouble is not None
     assert (trouble.reason, trouble.message) == (
@@ -33,8 +33,8 @@ def test_what_will_not_go_by_itself_is_named(reason: str) -> None:
     )
 
 
-def test_a_crash_is_told_with_its_last_words() -> None:
-    """Rule: the last line of what it left behind, bounded."""
+def test_a_crash_loop_is_reported_with_the_last_line_of_the_output() -> None:
+    """The message has the last line of the termination message, with a limited length."""
     ended = {"terminated": {"exitCode": 1, "message": "Traceback\n  …\nREDIS_URL: is required\n"}}
     state = waiting("CrashLoopBackOff") | {"lastState": ended, "restartCount": 3}
     trouble = pods.read(pod(state)).trouble
@@ -46,8 +46,8 @@ def test_a_crash_is_told_with_its_last_words() -> None:
     assert len(bounded.message) < 600
 
 
-def test_a_container_that_ended_once_is_no_crash_loop() -> None:
-    """Rule: it is one when the kubelet says so or it has been started again twice."""
+def test_a_container_that_ended_once_is_not_in_a_crash_loop() -> None:
+    """A crash loop needs the kubelet's reason CrashLoopBackOff or two restarts."""
     again = {"name": "worker", "ready": False, "restartCount": 1, "state": {"running": {}}}
     again["lastState"] = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
     assert pods.read(pod(again)).trouble is None
@@ -58,8 +58,8 @@ def test_a_container_that_ended_once_is_no_crash_loop() -> None:
     assert trouble.message == "pod a-enricher-x, container worker ended once, with 137: OOMKilled"
 
 
-def test_starting_and_serving_are_no_trouble() -> None:
-    """Rule: a pod that is only young is not reported; one that waits for volumes is asked about."""
+def test_a_starting_or_ready_pod_has_no_problem() -> None:
+    """A pod in ContainerCreating may wait for volumes, which the operator checks separately."""
     young = pods.read(pod(waiting("ContainerCreating")))
     assert young.trouble is None
     assert young.waits_for_volumes
@@ -68,8 +68,8 @@ def test_starting_and_serving_are_no_trouble() -> None:
     assert pods.read(pod(again)).trouble is None
 
 
-def test_a_pod_without_a_node_says_why() -> None:
-    """Rule: the scheduler's words."""
+def test_an_unschedulable_pod_is_reported() -> None:
+    """The problem has the scheduler's message."""
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
     condition["message"] = "0/1 nodes are available: 1 Insufficient cpu."
     trouble = pods.read(pod(conditions=[condition])).trouble

@@ -1,4 +1,4 @@
-"""The operator's own HTTP server, on real sockets."""
+"""Test the operator's HTTP server for probes and metrics, on real sockets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deltastream_operator.cluster import probes
 
 
 async def _answering(host: str) -> list[str]:
-    """The loopback addresses at which it answers."""
+    """Return the loopback addresses at which the server responds when it listens on `host`."""
     answering = []
     async with (
         probes.served(host, 0, live=lambda: None, ready=lambda: None, registry=CollectorRegistry()) as port,
@@ -31,6 +31,6 @@ async def _answering(host: str) -> list[str]:
 @pytest.mark.parametrize(
     ("host", "answering"), [("0.0.0.0", ["127.0.0.1"]), ("::1", ["[::1]"]), ("::", ["127.0.0.1", "[::1]"])]
 )
-def test_it_answers_at_the_addresses_that_it_is_given(host: str, answering: list[str]) -> None:
-    """Rule: `::` is every address of both families, for a node of two families may ask by either."""
+def test_the_server_responds_at_the_addresses_of_its_host(host: str, answering: list[str]) -> None:
+    """`::` means all IPv4 and IPv6 addresses: in a dual-stack cluster probes may use either family."""
     assert asyncio.run(_answering(host)) == answering

@@ -1,4 +1,4 @@
-"""What generators make now, by their StatefulSet and their pods."""
+"""Test which products count as produced now, according to the generators' StatefulSet and pods."""
 
 from __future__ import annotations
 
@@ -13,65 +13,65 @@ LABELS = {"deltastream.dev/feed": "a", "app.kubernetes.io/component": "feed-gene
 
 
 def pod_spec(products: str) -> dict[str, Any]:
-    """A generator's, beside a container that has nothing to do with it."""
+    """Return the pod spec of a generator with these products. It also has an unrelated container."""
     variables = [{"name": "FEED", "value": "a"}, {"name": "PRODUCTS", "value": products}]
     return {"containers": [{"name": "other"}, {"name": "generator", "env": variables}]}
 
 
-def told(table: Table, products: str, replicas: int, version: int = 1) -> None:
-    """The watch shows the feed's StatefulSet."""
+def saw_statefulset(table: Table, products: str, replicas: int, version: int = 1) -> None:
+    """Pass a watch event of the feed's StatefulSet to the table."""
     metadata = {"name": "a-generator", "uid": "s", "resourceVersion": str(version), "labels": LABELS}
     spec = {"replicas": replicas, "template": {"spec": pod_spec(products)}}
     table.saw_workload("MODIFIED", "generator", {"metadata": metadata, "spec": spec})
 
 
-def told_pod(table: Table, products: str, kind: str = "ADDED", **status: Any) -> None:
-    """The watch shows a pod of it."""
+def saw_pod(table: Table, products: str, kind: str = "ADDED", **status: Any) -> None:
+    """Pass a watch event of a pod of the StatefulSet to the table."""
     metadata = {"name": "a-generator-0", "uid": "p", "resourceVersion": "1", "labels": LABELS}
     table.saw_pod(kind, {"metadata": metadata, "spec": pod_spec(products), "status": status})
 
 
-def test_a_statefulset_that_asks_for_pods_makes_its_products() -> None:
-    """Rule: before its first pod is there, and by its newest body."""
+def test_a_statefulset_with_replicas_produces_its_products() -> None:
+    """The products count before the first pod exists. They are those of the newest body."""
     table = Table()
-    made = Produced(table)
-    assert made.by_feed() == {}
-    told(table, "NIFTY,SPY", 1)
-    assert made.by_feed() == {"a": {"NIFTY", "SPY"}}
-    told(table, "NIFTY", 1, version=2)
-    assert made.by_feed() == {"a": {"NIFTY"}}
+    produced = Produced(table)
+    assert produced.by_feed() == {}
+    saw_statefulset(table, "NIFTY,SPY", 1)
+    assert produced.by_feed() == {"a": {"NIFTY", "SPY"}}
+    saw_statefulset(table, "NIFTY", 1, version=2)
+    assert produced.by_feed() == {"a": {"NIFTY"}}
 
 
-def test_a_statefulset_at_zero_makes_nothing_once_its_pods_are_gone() -> None:
-    """Rule: a pod that ends still makes its ticks."""
+def test_a_statefulset_with_0_replicas_produces_nothing_after_its_pods_are_gone() -> None:
+    """A terminating pod still produces ticks."""
     table = Table()
-    told(table, "NIFTY", 0)
-    told_pod(table, "NIFTY")
+    saw_statefulset(table, "NIFTY", 0)
+    saw_pod(table, "NIFTY")
     assert Produced(table).by_feed() == {"a": {"NIFTY"}}
-    told_pod(table, "NIFTY", kind="DELETED")
+    saw_pod(table, "NIFTY", kind="DELETED")
     assert Produced(table).by_feed() == {}
 
 
-def test_pods_of_an_earlier_template_make_what_it_named() -> None:
-    """Rule: a rollout that does not go on leaves them running for ever."""
+def test_pods_of_an_earlier_template_produce_its_products() -> None:
+    """A stuck rollout leaves such pods running."""
     table = Table()
-    told(table, "SPY", 1)
-    told_pod(table, "NIFTY")
+    saw_statefulset(table, "SPY", 1)
+    saw_pod(table, "NIFTY")
     assert Produced(table).by_feed() == {"a": {"NIFTY", "SPY"}}
 
 
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
-def test_a_pod_that_has_ended_makes_nothing(phase: str) -> None:
-    """Rule: a recording that is over, an evicted pod."""
+def test_a_pod_that_has_ended_produces_nothing(phase: str) -> None:
+    """A pod ends when its recording ends, or when the node evicts it."""
     table = Table()
-    told_pod(table, "NIFTY", phase=phase)
+    saw_pod(table, "NIFTY", phase=phase)
     assert Produced(table).by_feed() == {}
 
 
-def test_a_deleted_feed_s_pods_make_their_products_until_they_are_gone() -> None:
-    """Rule: its StatefulSet goes before its pods."""
+def test_a_deleted_feed_s_pods_produce_until_they_are_gone() -> None:
+    """Kubernetes deletes the StatefulSet before its pods."""
     table = Table()
-    told(table, "NIFTY", 1)
-    told_pod(table, "NIFTY")
+    saw_statefulset(table, "NIFTY", 1)
+    saw_pod(table, "NIFTY")
     table.saw_workload("DELETED", "generator", dict(table.workloads["a", "generator"]))
     assert Produced(table).by_feed() == {"a": {"NIFTY"}}

@@ -1,4 +1,4 @@
-"""A write that the API server answers with an error: told in the feed's status, and nobody else's trouble."""
+"""Test writes that the API server refuses: the status reports them, and other writes are not affected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from deltastream_operator.domain.signals import Unknown
 from deltastream_operator.kubernetes.api import ApiError
 
 WEBHOOK = 'Internal error occurred: failed calling webhook "x": connection refused'
-AWAY = Unknown(reason="RedisUnreachable", message="away")
+UNREACHABLE = Unknown(reason="RedisUnreachable", message="cannot be reached")
 BODY: dict[str, Any] = {
     "metadata": {
         "name": "a", "namespace": "market", "uid": "u-1", "generation": 1, "resourceVersion": "1",
@@ -33,7 +33,7 @@ BODY: dict[str, Any] = {
 
 
 class Server:
-    """An API server that stores what is applied; `fails` gives the errors of kinds or of `status`."""
+    """An API server that stores applied objects. `fails` has an error by object kind, or for `status`."""
 
     def __init__(self, **fails: ApiError) -> None:
         self.fails, self.version = fails, 10
@@ -66,23 +66,23 @@ class Server:
         return {}
 
     def replicas(self, kind: str) -> int | None:
-        """What is asked for of the one workload whose path has this word."""
+        """Return the stored replicas of the workload whose path contains `kind`, or None."""
         return next((body["spec"]["replicas"] for path, body in self.stored.items() if kind in path), None)
 
     def condition(self, kind: str) -> dict[str, Any]:
-        """One condition of the status that was written; empty without one."""
+        """Return one condition of the written status; empty if the status does not have it."""
         return next((row for row in self.status.get("conditions", []) if row["type"] == kind), {})
 
 
-class Quiet:
-    """Events that nobody reads."""
+class NoEvents:
+    """Ignores all Events."""
 
     def report(self, *_: object, **__: object) -> None:
-        """Told."""
+        """Do nothing."""
 
 
-def made(server: Server) -> Reconciler:
-    """A reconciler of feed `a`."""
+def reconciler_of(server: Server) -> Reconciler:
+    """Return a reconciler whose table has feed `a`."""
     table = Table()
     table.saw_feed("ADDED", BODY)
     templates: Any = {
@@ -94,27 +94,27 @@ def made(server: Server) -> Reconciler:
         table=table,
         workloads=Workloads(api=server, table=table, namespace="market", templates=templates),  # type: ignore[arg-type]
         mounts=None,  # type: ignore[arg-type]
-        events=Quiet(),  # type: ignore[arg-type]
+        events=NoEvents(),  # type: ignore[arg-type]
         metrics=Metrics(),
         namespace="market",
     )
 
 
-def visited(reconciler: Reconciler) -> ApiError | None:
-    """One visit; what it raised."""
+def reconcile(reconciler: Reconciler) -> ApiError | None:
+    """Reconcile feed `a` once. Returns the error that it raised, if any."""
     try:
-        asyncio.run(reconciler.reconcile("a", {"a": AWAY}, {}, NOON))
+        asyncio.run(reconciler.reconcile("a", {"a": UNREACHABLE}, {}, NOON))
     except ApiError as error:
         return error
     return None
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 408, 422, 500, 503, 504])
-def test_an_error_of_one_component_is_told_and_does_not_hold_the_other(status: int) -> None:
-    """Rule: an admission webhook that fails answers 500; its words are in Stalled, and enrichers scale."""
+def test_a_refused_write_of_one_component_is_reported_and_the_other_scales(status: int) -> None:
+    """Example: a failing admission webhook leads to status 500. Stalled has its message."""
     server = Server(StatefulSet=ApiError(status, WEBHOOK))
-    error = visited(made(server))
-    assert error, "it is tried again"
+    error = reconcile(reconciler_of(server))
+    assert error, "the loop retries after an error"
     assert server.replicas("deployments") == 6
     stalled = server.condition("Stalled")
     assert (stalled["status"], stalled["reason"]) == ("True", "WriteRefused")
@@ -124,34 +124,34 @@ def test_an_error_of_one_component_is_told_and_does_not_hold_the_other(status: i
 
 
 @pytest.mark.parametrize("status", [0, 401, 429])
-def test_an_api_server_that_is_not_there_is_asked_nothing_more(status: int) -> None:
-    """Rule: nobody answered, or not now: the other write and the status would fare no better."""
+def test_an_unavailable_api_server_gets_no_further_requests(status: int) -> None:
+    """The other workload's write and the status would fail for the same reason."""
     server = Server(StatefulSet=ApiError(status, "later"))
-    assert visited(made(server))
+    assert reconcile(reconciler_of(server))
     assert (server.stored, server.status) == ({}, {})
 
 
-def test_a_write_that_met_another_is_only_tried_again() -> None:
-    """Rule: a 409 that is no contest passes by itself: nothing is said of it, and nothing else waits."""
+def test_a_concurrent_write_is_retried_and_not_reported() -> None:
+    """A 409 that is no contest succeeds at the next try. The other component does not wait for it."""
     server = Server(StatefulSet=ApiError(409, "the object has been modified"))
-    assert visited(made(server))
+    assert reconcile(reconciler_of(server))
     assert server.replicas("deployments") == 6
     assert server.condition("Stalled")["status"] == "False"
 
 
-def test_a_decision_whose_telling_failed_is_told_from_what_was_told_last() -> None:
-    """Rule: the replicas are written before the status; the retry must not say "from 6 to 6"."""
+def test_a_retried_status_reports_the_change_since_the_last_written_status() -> None:
+    """The replicas are written before the status. The retry must report "6 -> 9" and not "9 -> 9"."""
     server = Server()
-    reconciler = made(server)
-    assert visited(reconciler) is None
+    reconciler = reconciler_of(server)
+    assert reconcile(reconciler) is None
     edited = {**BODY, "metadata": {**BODY["metadata"], "generation": 2, "resourceVersion": "99"}}
     reconciler.table.saw_feed("MODIFIED", {**edited, "spec": {**BODY["spec"], "enricher": {"replicas": 9}}})
     server.fails["status"] = ApiError(500, "etcdserver: leader changed")
-    assert visited(reconciler)
+    assert reconcile(reconciler)
     assert server.replicas("deployments") == 9
     del server.fails["status"]
     with contextlib.suppress(ApiError):
-        visited(reconciler)
+        reconcile(reconciler)
     last = server.status["lastDecision"]
     assert (last["from"], last["to"]) == (6, 9)
     assert last["message"].startswith("enricher 6 -> 9: ManualReplicas")

@@ -1,4 +1,4 @@
-"""Readings for the loop: whatever the source does, there is one for each feed, in time."""
+"""Test the signal reader: it returns a reading for each feed in time, even if the source fails or hangs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deltastream_operator.domain.signals import WAITING, Reading, Unknown
 
 
 class Source:
-    """A source that raises, or hangs until it is let go."""
+    """A source that raises `error`, or hangs until the event `free` is set."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.calls, self.error, self.free = 0, error, threading.Event()
@@ -30,8 +30,8 @@ class Source:
 @pytest.mark.parametrize(
     "error", [ValueError("a bug"), UnicodeDecodeError("utf-8", b"", 0, 1, "x"), OSError()]
 )
-def test_an_exception_of_the_source_ends_nothing(error: Exception) -> None:
-    """Rule: every feed is Unknown, and the next reading is asked for as ever."""
+def test_an_exception_of_the_source_makes_all_readings_unknown(error: Exception) -> None:
+    """The next read calls the source again."""
 
     async def twice() -> Mapping[str, Reading]:
         readings = SignalReader(source)
@@ -45,11 +45,11 @@ def test_an_exception_of_the_source_ends_nothing(error: Exception) -> None:
     assert source.calls == 2
 
 
-def test_a_source_that_hangs_has_one_thread_and_is_not_waited_for_again() -> None:
-    """Rule: looking up a name has no timeout of its own; late answers are old and are thrown away."""
+def test_a_source_that_hangs_uses_one_thread_and_its_late_result_is_dropped() -> None:
+    """A DNS lookup has no timeout of its own, so a read can hang. A late result is out of date."""
     source = Source()
 
-    async def readings_of_a_while() -> list[Mapping[str, Reading]]:
+    async def read_until_released() -> list[Mapping[str, Reading]]:
         readings = SignalReader(source, longest_s=0.05)
         seen = [await readings.read(["a"]) for _ in range(3)]
         assert source.calls == 1
@@ -58,12 +58,12 @@ def test_a_source_that_hangs_has_one_thread_and_is_not_waited_for_again() -> Non
             await asyncio.sleep(0.01)
         return [*seen, await readings.read(["b"])]
 
-    *late, then = asyncio.run(readings_of_a_while())
+    *late, then = asyncio.run(read_until_released())
     assert all(isinstance(one["a"], Unknown) and one["a"].reason == "RedisUnreachable" for one in late)
     assert then == {"b": WAITING}
     assert source.calls == 2
 
 
-def test_the_longest_wait_for_a_reading_is_no_stall() -> None:
-    """Rule: liveness must not restart an operator whose Redis is away."""
+def test_the_longest_read_does_not_fail_the_liveness_probe() -> None:
+    """The liveness probe must not restart an operator while Redis is unavailable."""
     assert READ_MAX_S < STALLED_S / 2

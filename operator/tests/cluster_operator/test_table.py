@@ -1,4 +1,4 @@
-"""What the operator remembers of watches and lists, whatever order they come in."""
+"""Test the table of objects: it is correct for watch events and lists in any order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deltastream_operator.cluster.writing import merge
 
 
 def body(uid: str, version: int, name: str = "a", **more: Any) -> dict[str, Any]:
-    """An object of feed `a`."""
+    """Return an object of feed `a`."""
     labels = {"deltastream.dev/feed": "a"}
     metadata = {"name": name, "uid": uid, "resourceVersion": str(version), "labels": labels}
     return {"metadata": metadata, **more}
@@ -21,7 +21,7 @@ def body(uid: str, version: int, name: str = "a", **more: Any) -> dict[str, Any]
 
 @dataclass
 class Listed:
-    """An API server whose lists are of `version`, in pages of one object."""
+    """An API server whose lists have resource version `version` and one object in each page."""
 
     version: int
     feeds: tuple[dict[str, Any], ...] = ()
@@ -29,8 +29,8 @@ class Listed:
     pods: tuple[dict[str, Any], ...] = ()
 
     async def pages(self, path: str, **query: str) -> AsyncIterator[dict[str, Any]]:
-        ours = "app.kubernetes.io/managed-by=deltastream-operator"
-        assert query == ({} if "deltastreamfeeds" in path else {"labelSelector": ours})
+        selector = "app.kubernetes.io/managed-by=deltastream-operator"
+        assert query == ({} if "deltastreamfeeds" in path else {"labelSelector": selector})
         plural = path.rpartition("/")[2]
         found = {"deltastreamfeeds": self.feeds, "deployments": self.enrichers, "pods": self.pods}
         for page in [[body] for body in found.get(plural, ())] or [[]]:
@@ -38,12 +38,12 @@ class Listed:
 
 
 def repaired(table: Table, listed: Listed) -> int:
-    """Compare them; how many feeds' changes were missed."""
+    """Repair the table from the lists. Returns the number of feeds whose changes the watch had missed."""
     return asyncio.run(resync(listed, table, "market"))  # type: ignore[arg-type]
 
 
-def test_the_end_of_an_object_does_not_end_its_successor() -> None:
-    """Rule: kopf tells of each uid apart, so DELETED may come after the successor's ADDED."""
+def test_a_late_deletion_does_not_remove_a_successor_of_the_same_name() -> None:
+    """kopf handles each uid separately, so DELETED may come after the successor's ADDED."""
     table = Table()
     table.saw_feed("ADDED", body("old", 1))
     table.saw_feed("ADDED", body("new", 5))
@@ -57,18 +57,18 @@ def test_the_end_of_an_object_does_not_end_its_successor() -> None:
 
 
 def test_a_list_repairs_what_the_watch_missed() -> None:
-    """Rule: gone feeds go, missed edits come, and both are visited."""
+    """It removes deleted feeds and adds missed edits. The changed feeds become due."""
     table = Table()
     table.saw_feed("ADDED", body("1", 1, "gone"))
     table.saw_feed("ADDED", body("2", 2, "edited"))
     table.due.clear()
-    assert repaired(table, Listed(9, feeds=(body("2", 7, "edited"), body("3", 8, "made")))) == 3
-    assert table.feeds.keys() == {"edited", "made"}
-    assert table.due == {"gone", "edited", "made"}
+    assert repaired(table, Listed(9, feeds=(body("2", 7, "edited"), body("3", 8, "created")))) == 3
+    assert table.feeds.keys() == {"edited", "created"}
+    assert table.due == {"gone", "edited", "created"}
 
 
-def test_a_list_does_not_take_away_what_came_after_it() -> None:
-    """Rule: an answer may be older than what the watch told while it was on its way."""
+def test_a_list_does_not_remove_newer_objects() -> None:
+    """The watch may deliver an object before the response to an earlier list arrives."""
     table = Table()
     table.saw_feed("ADDED", body("1", 12))
     table.saw_workload("ADDED", "enricher", body("2", 13, "a-enricher"))
@@ -77,8 +77,8 @@ def test_a_list_does_not_take_away_what_came_after_it() -> None:
     assert (len(table.feeds), len(table.workloads), len(table.pods["a"])) == (1, 1, 1)
 
 
-def test_a_list_does_not_bring_back_what_ended_after_it() -> None:
-    """Rule: what a watch told the end of while the list was on its way stays gone."""
+def test_a_list_does_not_restore_objects_deleted_after_it() -> None:
+    """The watch may deliver a deletion before the response to an earlier list arrives."""
     table = Table()
     objects = body("1", 5), body("2", 6, "a-enricher"), body("3", 7, "a-enricher-x")
     table.saw_feed("ADDED", objects[0])
@@ -93,11 +93,11 @@ def test_a_list_does_not_bring_back_what_ended_after_it() -> None:
     table.repair_pods([objects[2]])
     assert (table.feeds, table.workloads, table.pods) == ({}, {}, {})
     table.begin_repair()
-    assert table._ended == set(), "a list that begins later cannot have it"
+    assert table._ended == set(), "a list that is requested later cannot contain it"
 
 
-def test_a_feed_that_is_being_deleted_is_not_brought_back() -> None:
-    """Rule: its deletionTimestamp is its end for us, whatever an older list says."""
+def test_a_list_does_not_restore_a_feed_that_is_being_deleted() -> None:
+    """The operator treats a feed with a deletionTimestamp as deleted. An older list shows it without one."""
     table = Table()
     table.saw_feed("ADDED", body("1", 5))
     ending = body("1", 11)
@@ -107,24 +107,24 @@ def test_a_feed_that_is_being_deleted_is_not_brought_back() -> None:
     assert table.feeds == {}
 
 
-def test_the_answer_to_an_apply_does_not_bring_back_what_ended_meanwhile() -> None:
-    """Rule: the watch may tell the end of a workload before our own write is answered."""
+def test_the_response_to_an_apply_does_not_restore_a_deleted_workload() -> None:
+    """The watch may deliver the deletion before the response to the operator's own write arrives."""
     table = Table()
     table.saw_workload("DELETED", "enricher", body("2", 12, "a-enricher"))
     table.saw_workload("MODIFIED", "enricher", body("2", 11, "a-enricher"))
     assert table.workloads == {}
 
 
-def test_a_list_does_not_take_a_pod_back_to_what_it_was() -> None:
-    """Rule: the newer version counts, of pods too: an old trouble would be told again."""
+def test_a_list_does_not_replace_a_pod_by_an_older_version() -> None:
+    """An older version could report a problem that the pod no longer has."""
     table = Table()
     table.saw_pod("MODIFIED", body("1", 12, "a-enricher-x"))
     repaired(table, Listed(10, pods=(body("1", 9, "a-enricher-x"),)))
     assert table.pods["a"]["a-enricher-x"].version == 12
 
 
-def test_a_feed_without_pods_leaves_nothing_behind() -> None:
-    """Rule: feeds come and go for months."""
+def test_a_feed_without_pods_has_no_entry() -> None:
+    """The table must not grow while feeds are created and deleted for months."""
     table = Table()
     table.saw_pod("ADDED", body("1", 1, "a-enricher-x"))
     table.saw_pod("DELETED", body("1", 2, "a-enricher-x"))
@@ -135,8 +135,8 @@ def test_a_feed_without_pods_leaves_nothing_behind() -> None:
     assert table.pods == {}
 
 
-def test_a_list_without_news_wakes_nobody() -> None:
-    """Rule: 200 feeds are not visited all at once because they were compared."""
+def test_a_list_without_changes_makes_no_feed_due() -> None:
+    """The comparison must not cause a reconciliation of all feeds."""
     table = Table()
     feed, enricher, pod = body("1", 1), body("2", 2, "a-enricher"), body("3", 3, "a-enricher-x")
     table.saw_feed("ADDED", feed)
@@ -147,16 +147,16 @@ def test_a_list_without_news_wakes_nobody() -> None:
     assert table.due == set()
 
 
-def test_pods_that_ended_unseen_are_forgotten() -> None:
-    """Rule: the trouble of a pod that is gone would stand in the status for ever."""
+def test_a_list_removes_pods_whose_deletion_was_missed() -> None:
+    """Otherwise the status would report a deleted pod's problem for ever."""
     table = Table()
     table.saw_pod("ADDED", body("1", 1, "a-enricher-x"))
     repaired(table, Listed(5, pods=(body("2", 4, "a-enricher-y"), body("3", 4, "a-enricher-z"))))
     assert table.pods["a"].keys() == {"a-enricher-y", "a-enricher-z"}
 
 
-def test_a_merge_patch_names_what_is_to_go() -> None:
-    """Rule: what the patch does not name stays on the server."""
+def test_a_merge_patch_sets_removed_fields_to_null() -> None:
+    """The server keeps each field that the patch does not contain."""
     old = {"last": {"to": 4, "limitedBy": "MaxReplicas"}, "list": [1, 2], "kept": 1, "gone": {"x": 1}}
     new = {"last": {"to": 3}, "list": [2], "kept": 1}
     assert merge.patch(old, new) == {

@@ -134,7 +134,7 @@ REPLAY = "replay: {path: x.yaml, asOf: '2024-06-21T15:30:00+05:30'}"
             "[ON]",
             "spec.products[0]: must be 1 to 20 of A-Z, 0-9, & and -, not True; put it in quotes",
         ),
-        ("[NIFTY]", "[SPY, NIFTY, SPY]", "spec.products: SPY is listed twice; a set holds each entry once"),
+        ("[NIFTY]", "[SPY, NIFTY, SPY]", "spec.products: SPY is listed twice; list each entry only once"),
         (
             "synthetic: {seed: 1}",
             "{}",
@@ -183,7 +183,7 @@ REPLAY = "replay: {path: x.yaml, asOf: '2024-06-21T15:30:00+05:30'}"
             REPLAY.replace("path: x.yaml, ", ""),
             "spec.source.replay: path (local run) or con",
         ),
-        ("seed: 1", "seed: 1, seed: 2", "line 7: seed is given twice; keep one"),
+        ("seed: 1", "seed: 1, seed: 2", "line 7: seed occurs twice; remove one"),
         ("name: a", "name: a, annotations: [x]", "metadata.annotations: must be a mapping, not a list"),
         (
             "name: a",
@@ -197,7 +197,7 @@ REPLAY = "replay: {path: x.yaml, asOf: '2024-06-21T15:30:00+05:30'}"
         ),
         ("kind:", '"\\e[31m": 1\nkind:', "'\\x1b[31m': unknown field"),
         ("[NIFTY]", "[NIFTY", "line 6: not YAML: "),
-        ("seed: 1", "seed: &x 1, speedPercent: *x", "line 7: aliases (*name) are not taken"),
+        ("seed: 1", "seed: &x 1, speedPercent: *x", "line 7: aliases (*name) are not allowed"),
     ],
 )
 def test_each_mistake_is_reported_with_its_field_and_rule(
@@ -235,7 +235,7 @@ def test_a_missing_or_empty_file_is_a_problem(tmp_path: Path) -> None:
     """A command without any feed to run must fail."""
     with pytest.raises(FeedError, match=r"no\.yaml: cannot be read: No such file"):
         resource.load([tmp_path / "no.yaml"])
-    assert problems("# nothing\n", tmp_path) == ["x.yaml: no DeltaStreamFeed in it"]
+    assert problems("# nothing\n", tmp_path) == ["x.yaml: contains no DeltaStreamFeed"]
 
 
 JSON = st.recursive(

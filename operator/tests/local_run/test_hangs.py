@@ -1,4 +1,4 @@
-"""A process that runs and does not answer is started again. Real processes, a clock moved by hand."""
+"""Test that a process that runs but does not answer is restarted. Only the test advances the clock."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SERVER = Path(__file__).with_name("fake_service.py")
 
 
 class Bench:
-    """Processes that are asked, under a supervisor whose time stands still unless moved."""
+    """A supervisor of real processes with probes. `messages` are its messages."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.clock, self.said = folder, Clock(), list[str]()
-        self.supervisor = Supervisor(self.clock, self.said.append)
+        self.folder, self.clock, self.messages = folder, Clock(), list[str]()
+        self.supervisor = Supervisor(self.clock, self.messages.append)
 
     def serve(self, *names: str, grace_s: float = 20) -> None:
-        """Start small services and wait for their first answers."""
+        """Start fake services with these names and wait for their first answers."""
         for name in names:
             port = free_port()
             notes = str(self.folder / "notes")
@@ -58,26 +58,26 @@ class Bench:
         return self.supervisor.processes[name].pid or 0
 
     def until_answered(self, *names: str) -> None:
-        """Each of these is asked once more, and answers."""
+        """Wait until each of these processes has answered a new probe."""
         since = self.clock.now
 
         def all_did() -> bool:
             self.supervisor.tick()
             probes = [self.supervisor.processes[name].probe for name in names]
             if not all(probe and probe.life.answered_at for probe in probes):
-                self.clock.now += 0.2  # the start's questions come each second
+                self.clock.now += 0.2  # a starting process is probed every second
             return all(probe and (probe.life.answered_at or 0) >= since for probe in probes)
 
         wait_until(all_did, f"{names} answer")
 
-    def ask_in_vain(self, *silent: str) -> None:
-        """The next question to each of these, and the end of waiting for it; the others answer."""
+    def miss_a_probe(self, *silent: str) -> None:
+        """Advance by one probe, which times out for these processes. All others answer it."""
         others = [name for name in self.supervisor.processes if name not in silent]
         self.clock.now += 15  # the longest period
         self.supervisor.tick()
         if others:
             self.until_answered(*others)
-        self.clock.now += 5  # the longest time for an answer
+        self.clock.now += 5  # the longest timeout
         self.supervisor.tick()
 
     def until_ended(self, name: str, pid: int) -> None:
@@ -92,17 +92,17 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     wait_until(lambda: bench.supervisor.tick() is None and not bench.supervisor.processes, "everything ended")
 
 
-def test_a_stopped_process_is_killed_after_its_grace_and_comes_back(bench: Bench) -> None:
-    """It cannot hear SIGTERM. One line says what was asked, how often, and what is done."""
+def test_a_frozen_process_is_killed_after_its_grace_period_and_restarted(bench: Bench) -> None:
+    """It cannot react to SIGTERM. One line names the probe, the number of failures and the action."""
     bench.serve("worker", "other")
     pid, other = bench.pid("worker"), bench.pid("other")
     os.kill(pid, signal.SIGSTOP)
-    bench.ask_in_vain("worker")
-    bench.ask_in_vain("worker")
-    assert bench.said == []
-    bench.ask_in_vain("worker")
+    bench.miss_a_probe("worker")
+    bench.miss_a_probe("worker")
+    assert bench.messages == []
+    bench.miss_a_probe("worker")
     log = bench.folder / "worker.log"
-    assert bench.said == [
+    assert bench.messages == [
         "worker hangs: no good answer to GET /livez within 5 s, 3 times in a row; it is ended "
         f"(SIGTERM, SIGKILL after 20 s) and started again; log {log}"
     ]
@@ -113,12 +113,12 @@ def test_a_stopped_process_is_killed_after_its_grace_and_comes_back(bench: Bench
     bench.supervisor.tick()
     assert bench.pid("worker") not in (0, pid)
     bench.until_answered("worker")
-    assert len(bench.said) == 1
+    assert len(bench.messages) == 1
     assert bench.pid("other") == other
 
 
-def test_a_hang_that_hears_sigterm_ends_at_once(bench: Bench) -> None:
-    """A server that takes connections and says nothing: its grace is an offer to end in order."""
+def test_a_hanging_process_that_reacts_to_sigterm_ends_at_once(bench: Bench) -> None:
+    """This server accepts connections and does not answer. It ends before its grace period is over."""
     bench.serve("other")
     port = free_port()
     code = (
@@ -137,87 +137,87 @@ def test_a_hang_that_hears_sigterm_ends_at_once(bench: Bench) -> None:
     )
     pid = bench.pid("mute")
     for _ in range(3):
-        bench.ask_in_vain("mute")
+        bench.miss_a_probe("mute")
     bench.until_ended("mute", pid)
-    assert len(bench.said) == 1
+    assert len(bench.messages) == 1
 
 
-def test_a_process_that_goes_on_in_time_is_left_alone(bench: Bench) -> None:
-    """Two questions in vain, then an answer."""
+def test_a_process_that_answers_again_in_time_is_not_restarted(bench: Bench) -> None:
+    """It misses two probes and answers the third."""
     bench.serve("worker", "other")
     pid = bench.pid("worker")
     os.kill(pid, signal.SIGSTOP)
-    bench.ask_in_vain("worker")
-    bench.ask_in_vain("worker")
+    bench.miss_a_probe("worker")
+    bench.miss_a_probe("worker")
     os.kill(pid, signal.SIGCONT)
     bench.clock.now += 10
     bench.until_answered("worker")
-    bench.ask_in_vain()
-    assert (bench.said, bench.pid("worker")) == ([], pid)
+    bench.miss_a_probe()
+    assert (bench.messages, bench.pid("worker")) == ([], pid)
 
 
-def test_answers_that_came_while_nobody_looked_count(bench: Bench) -> None:
-    """The local run was stopped (Ctrl-Z) or the lid closed: what waits in the socket is read first."""
+def test_replies_that_arrived_during_a_pause_of_the_local_run_count(bench: Bench) -> None:
+    """After Ctrl-Z or a suspend the local run reads the replies in the sockets before it checks the time."""
     bench.serve("worker", "other")
     pids = bench.pid("worker"), bench.pid("other")
     for _ in range(5):
         bench.clock.now += 15
-        bench.supervisor.tick()  # asked
+        bench.supervisor.tick()  # sends the probes
         probes = [process.probe for process in bench.supervisor.processes.values()]
         wait_until(lambda probes=probes: all(_has_reply(probe) for probe in probes), "both replied")
         bench.clock.now += 3600
         bench.supervisor.tick()
-    assert (bench.said, (bench.pid("worker"), bench.pid("other"))) == ([], pids)
+    assert (bench.messages, (bench.pid("worker"), bench.pid("other"))) == ([], pids)
 
 
 def _has_reply(probe: Any) -> bool:
-    asked = probe._pending
-    if asked is None:
+    pending = probe._pending
+    if pending is None:
         return True
-    asked.answer()
-    return bool(asked.shows_life())
+    pending.answer()
+    return bool(pending.shows_life())
 
 
-def test_while_nobody_answers_nobody_is_started_again(bench: Bench) -> None:
-    """It is the machine then. Said once; the first that answers is the witness against those that do not."""
+def test_no_process_is_restarted_while_none_answers(bench: Bench) -> None:
+    """One message reports an overloaded machine. As soon as one process answers, hung ones are restarted."""
     bench.serve("a", "b", "c")
     pids = {name: bench.pid(name) for name in "abc"}
     for pid in pids.values():
         os.kill(pid, signal.SIGSTOP)
     for _ in range(5):
-        bench.ask_in_vain("a", "b", "c")
-    assert bench.said == [
+        bench.miss_a_probe("a", "b", "c")
+    assert bench.messages == [
         "no process answers: the machine seems overloaded; no process is restarted until one answers"
     ]
     assert {name: bench.pid(name) for name in "abc"} == pids
     os.kill(pids["c"], signal.SIGCONT)
-    bench.ask_in_vain("a", "b")
-    assert bench.said[1].startswith("a hangs: no good answer to GET /livez")
+    bench.miss_a_probe("a", "b")
+    assert bench.messages[1].startswith("a hangs: no good answer to GET /livez")
     for name in "ab":
         os.kill(pids[name], signal.SIGCONT)
 
 
-def test_of_several_that_hang_one_is_started_again_at_a_time(bench: Bench) -> None:
-    """The next when the one before answers: restarts load a machine that is short of everything."""
+def test_hung_processes_are_restarted_one_at_a_time(bench: Bench) -> None:
+    """The next restart waits until the last one answers, because restarts load a machine that is slow."""
     bench.serve("a", "b", "c")
     pids = {name: bench.pid(name) for name in "abc"}
     for name in "ab":
         os.kill(pids[name], signal.SIGSTOP)
     for _ in range(3):
-        bench.ask_in_vain("a", "b")
-    assert [line.split()[0] for line in bench.said] == ["a"]
-    bench.ask_in_vain("a", "b")
-    assert len(bench.said) == 1
+        bench.miss_a_probe("a", "b")
+    assert [line.split()[0] for line in bench.messages] == ["a"]
+    bench.miss_a_probe("a", "b")
+    assert len(bench.messages) == 1
     bench.until_ended("a", pids["a"])
     bench.clock.now += 0.5
     bench.until_answered("a")
-    wait_until(lambda: bench.supervisor.tick() is None and len(bench.said) == 2, "b is ended too")
-    assert bench.said[1].startswith("b hangs")
+    wait_until(lambda: bench.supervisor.tick() is None and len(bench.messages) == 2, "b is also ended")
+    assert bench.messages[1].startswith("b hangs")
     assert bench.pid("c") == pids["c"]
 
 
-def test_a_stop_in_progress_asks_nobody(bench: Bench) -> None:
-    """A process that ends in order answers no probes."""
+def test_a_process_that_is_being_stopped_is_not_probed(bench: Bench) -> None:
+    """A process that shuts down may not answer probes any more."""
     bench.serve("a", "b", grace_s=30)
     pid = bench.pid("a")
     os.kill(pid, signal.SIGSTOP)
@@ -225,17 +225,17 @@ def test_a_stop_in_progress_asks_nobody(bench: Bench) -> None:
     for _ in range(5):
         bench.clock.now += 5
         bench.supervisor.tick()
-    assert (bench.said, bench.pid("a")) == ([], pid)
+    assert (bench.messages, bench.pid("a")) == ([], pid)
     os.kill(pid, signal.SIGCONT)
     wait_until(lambda: bench.supervisor.tick() is None and "a" not in bench.supervisor.processes, "a ended")
 
 
-def test_a_process_that_is_stopped_while_its_hang_is_ended_stays_stopped(bench: Bench) -> None:
-    """Ctrl-C comes at any time."""
+def test_a_stop_during_the_restart_of_a_hung_process_is_final(bench: Bench) -> None:
+    """The user can press Ctrl-C at any time."""
     bench.serve("a", "b")
     os.kill(bench.pid("a"), signal.SIGSTOP)
     for _ in range(3):
-        bench.ask_in_vain("a")
+        bench.miss_a_probe("a")
 
     def pause() -> None:
         time.sleep(0.01)
@@ -246,8 +246,11 @@ def test_a_process_that_is_stopped_while_its_hang_is_ended_stays_stopped(bench: 
 
 
 @pytest.mark.parametrize("store", ["redis", "mongod"])
-def test_a_store_that_hangs_is_started_again(store: str, bench: Bench) -> None:
-    """Neither has a /livez: they are asked PING and hello. The kernel goes on accepting for a stopped one."""
+def test_a_store_that_hangs_is_restarted(store: str, bench: Bench) -> None:
+    """The stores have no /livez. The probes send PING to Redis and hello to mongod.
+
+    Connecting is no test: the kernel also accepts connections for a frozen process.
+    """
     bench.serve("other")
     home = Home(bench.folder / "home")
     home.create()
@@ -256,38 +259,39 @@ def test_a_store_that_hangs_is_started_again(store: str, bench: Bench) -> None:
     pid = bench.pid(store)
     os.kill(pid, signal.SIGSTOP)
     for _ in range(4):
-        assert bench.said == []
-        bench.ask_in_vain(store)
+        assert bench.messages == []
+        bench.miss_a_probe(store)
     what = "PING" if store == "redis" else "hello"
-    assert bench.said[0].startswith(f"{store} hangs: no good answer to {what} within 4 s, 4 times in a row")
+    (message,) = bench.messages
+    assert message.startswith(f"{store} hangs: no good answer to {what} within 4 s, 4 times in a row")
     bench.clock.now += 30
     bench.until_ended(store, pid)
     bench.clock.now += 0.5
     bench.until_answered(store)
-    assert len(bench.said) == 1
+    assert len(bench.messages) == 1
 
 
 def reply(answer: bytes, ask: Callable[[int], Any], *, close: bool = False) -> bool | None:
-    """What a server that says `answer` is taken for."""
+    """Probe a server that replies with `answer`. Returns whether the reply shows life, None if undecided."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        asked = PendingRequest(ask(server.getsockname()[1]))
+        pending = PendingRequest(ask(server.getsockname()[1]))
         try:
-            assert asked.answer() is None
+            assert pending.answer() is None
             peer = server.accept()[0]
             with peer:
                 peer.sendall(answer)
                 if close:
                     peer.shutdown(socket.SHUT_WR)
-                    wait_until(lambda: asked.answer() is not None, "the reply is read")
+                    wait_until(lambda: pending.answer() is not None, "the reply is read")
                 elif answer:
-                    wait_until(lambda: asked.answer() or asked._reply == answer, "the reply is read")
-                return asked.answer()
+                    wait_until(lambda: pending.answer() or pending._reply == answer, "the reply is read")
+                return pending.answer()
         finally:
-            asked.close()
+            pending.close()
 
 
-def test_what_shows_life_and_what_does_not() -> None:
-    """A 503 is a hang (its loop stands still); Redis lives while it loads, or knows no password."""
+def test_which_replies_show_life() -> None:
+    """A service replies 503 if its loop hangs. Redis lives while it loads, or if it requires a password."""
     assert reply(b"HTTP/1.1 200 OK\r\n\r\nok", livez, close=True) is True
     assert reply(b"HTTP/1.0 302 Found\r\n\r\n", livez, close=True) is True
     assert reply(b"HTTP/1.1 503 Service Unavailable\r\n\r\n", livez, close=True) is False
@@ -299,12 +303,12 @@ def test_what_shows_life_and_what_does_not() -> None:
     assert reply(b"", redis_ping, close=True) is False
     assert reply(b"\x2a\0\0\0", mongod_hello) is None
     refused = PendingRequest(livez(free_port()))
-    wait_until(lambda: refused.answer() is False, "nobody listens")
+    wait_until(lambda: refused.answer() is False, "the connection is refused")
     refused.close()
 
 
-def test_every_process_of_a_local_run_is_asked(tmp_path: Path) -> None:
-    """Services, generators, subscribers and workers at their PORT; a step that ends by itself is not."""
+def test_all_long_running_processes_of_a_local_run_are_probed(tmp_path: Path) -> None:
+    """Services, generators, subscribers and workers are probed at their PORT, unlike steps that end."""
     services = Services(root=tmp_path, home=Home(tmp_path), settings=load({}, {}))
     for kind in TABLE:
         command = services.command(kind, port=0 if kind in ("migrate", "check") else 8123)

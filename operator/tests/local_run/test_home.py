@@ -1,4 +1,4 @@
-"""Nothing in the folder of a local system is trusted: a line with file and way out, never a traceback."""
+"""Test the folder of a local system: an unusable file leads to one line with the file and the fix."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ WHOLE = ("WiredTiger", "WiredTiger.wt", "_mdb_catalog.wt", "journal", "collectio
 
 
 @pytest.fixture
-def said() -> list[str]:
-    """What the home says while it is used."""
+def messages() -> list[str]:
+    """Return the list to which the home adds its messages."""
     return []
 
 
 @pytest.fixture
-def home(tmp_path: Path, said: list[str]) -> Home:
-    """A home that was made just now."""
-    home = Home(tmp_path / "home", said.append)
+def home(tmp_path: Path, messages: list[str]) -> Home:
+    """Return a newly created home."""
+    home = Home(tmp_path / "home", messages.append)
     home.create()
     return home
 
@@ -41,7 +41,7 @@ def a_folder(path: Path) -> None:
     path.mkdir()
 
 
-def a_circle(path: Path) -> None:
+def a_loop_of_links(path: Path) -> None:
     path.symlink_to(path)
 
 
@@ -49,26 +49,26 @@ def a_file(path: Path) -> None:
     path.write_text("x")
 
 
-@pytest.mark.parametrize("make", [a_file, a_circle])
+@pytest.mark.parametrize("make", [a_file, a_loop_of_links])
 @pytest.mark.parametrize("name", ["", "logs", "run", "secrets", "data", "data/redis", "data/mongo"])
-def test_what_stands_where_a_folder_belongs_is_named(
+def test_a_file_in_place_of_a_folder_is_reported(
     make: Callable[[Path], None], name: str, tmp_path: Path
 ) -> None:
-    """A file, or links in a circle: file, reason, way out."""
-    place = tmp_path / "home" / name
-    place.parent.mkdir(parents=True, exist_ok=True)
-    make(place)
+    """The error has the path, the reason and the fix. A loop of symbolic links is reported likewise."""
+    path = tmp_path / "home" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    make(path)
     with pytest.raises(OperatorError) as caught:
         Home(tmp_path / "home").create()
     line = str(caught.value)
-    assert str(place) in line
+    assert str(path) in line
     assert "\n" not in line
     assert "DELTASTREAM_HOME" in line
 
 
 @pytest.mark.parametrize("name", ["\0", "x" * 300])
-def test_a_home_that_is_no_path_is_named(name: str, tmp_path: Path) -> None:
-    """Also what only `.env` can hold."""
+def test_a_home_that_is_not_a_path_is_reported(name: str, tmp_path: Path) -> None:
+    """A NUL is possible in `.env`, though not in an environment variable."""
     with pytest.raises(OperatorError, match="DELTASTREAM_HOME"):
         Home(tmp_path / name).create()
 
@@ -86,8 +86,8 @@ USES: dict[str, Callable[[Home], Any]] = {
 
 
 @pytest.mark.parametrize("name", USES)
-def test_a_folder_where_a_file_belongs_is_named(name: str, home: Home) -> None:
-    """It is not ours to remove."""
+def test_a_folder_in_place_of_a_file_is_reported(name: str, home: Home) -> None:
+    """The local run does not remove a folder that it did not create."""
     (home.root / name).mkdir()
     with pytest.raises(OperatorError) as caught:
         USES[name](home)
@@ -95,18 +95,18 @@ def test_a_folder_where_a_file_belongs_is_named(name: str, home: Home) -> None:
     assert "a file belongs there: move the folder away" in str(caught.value)
 
 
-def test_a_lock_that_is_a_folder_stops_no_stop(home: Home) -> None:
-    """`make stop` and `make start` look at it first."""
+def test_a_folder_in_place_of_the_lock_is_reported(home: Home) -> None:
+    """`make stop` and `make start` read the lock first."""
     home.lock_file.mkdir()
     with pytest.raises(OperatorError, match=r"local\.pid: cannot be used: Is a directory"):
         home.running_pid()
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO])
-def test_a_disk_that_takes_nothing_is_told_and_the_old_file_stays(
+def test_a_failed_write_is_reported_and_keeps_the_old_file(
     error: int, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half a secret would be worse than none."""
+    """An incomplete secret would be worse than the old one."""
     home.write_secret("redis_url", "old")
 
     def full(_: int) -> None:
@@ -122,8 +122,8 @@ def test_a_disk_that_takes_nothing_is_told_and_the_old_file_stays(
     assert sorted(file.name for file in home.secrets.iterdir()) == ["redis_url"]
 
 
-def test_a_secret_is_on_the_disk_before_it_has_its_name(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """File, name, folder: a power cut leaves no empty secret behind."""
+def test_a_secret_is_synced_before_its_file_is_renamed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order is: sync the file, rename it, sync the folder. So a power cut leaves no empty secret."""
     steps: list[str] = []
     fsync, replace = os.fsync, Path.replace
 
@@ -132,13 +132,13 @@ def test_a_secret_is_on_the_disk_before_it_has_its_name(home: Home, monkeypatch:
         fsync(descriptor)
 
     def renamed(draft: Path, path: Path) -> Path:
-        steps.append("name")
+        steps.append("rename")
         return replace(draft, path)
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(Path, "replace", renamed)
     home.secret("redis_password")
-    assert steps == ["file", "name", "folder"]
+    assert steps == ["file", "rename", "folder"]
 
 
 @pytest.mark.parametrize(
@@ -153,8 +153,8 @@ def test_a_secret_is_on_the_disk_before_it_has_its_name(home: Home, monkeypatch:
         (b"a" * 100_000, "must be one word of 32 to 1000 ASCII characters"),
     ],
 )
-def test_a_secret_that_is_none_is_told_with_its_file(content: bytes, what: str, home: Home) -> None:
-    """Never its content; and how to go on."""
+def test_an_invalid_secret_is_reported_with_its_file(content: bytes, what: str, home: Home) -> None:
+    """The error has the rule and the fix. It never contains the secret."""
     path = home.secrets / "jwt_secret"
     path.write_bytes(content)
     path.chmod(0o600)
@@ -163,36 +163,36 @@ def test_a_secret_that_is_none_is_told_with_its_file(content: bytes, what: str, 
     assert str(caught.value) == f"{path}: {what}: restore it, or remove it to get a new one"
 
 
-def test_a_pipe_in_place_of_a_secret_blocks_nothing(home: Home) -> None:
-    """It is as good as empty."""
+def test_a_pipe_in_place_of_a_secret_does_not_block(home: Home) -> None:
+    """The pipe is treated as an empty file."""
     os.mkfifo(home.secrets / "jwt_secret", 0o600)
     with pytest.raises(OperatorError, match="jwt_secret: is empty"):
         home.secret("jwt_secret")
 
 
-def test_a_secret_that_others_can_read_is_closed_and_told(home: Home, said: list[str]) -> None:
-    """Its owner decides whether to make a new one."""
+def test_a_secret_that_others_can_read_is_protected_and_reported(home: Home, messages: list[str]) -> None:
+    """The secret stays in use. The owner decides whether to replace it."""
     home.write_secret("jwt_secret", "a" * 40).chmod(0o644)
     assert home.secret("jwt_secret") == "a" * 40
     assert (home.secrets / "jwt_secret").stat().st_mode & 0o777 == 0o600
-    assert said == [
+    assert messages == [
         f"{home.secrets}/jwt_secret was readable by other users (mode 644): now only its owner can read it"
     ]
 
 
-def test_a_secret_that_is_lost_is_made_anew_and_told(tmp_path: Path, home: Home, said: list[str]) -> None:
-    """A first start says nothing of it."""
+def test_a_missing_secret_is_created_and_reported(tmp_path: Path, home: Home, messages: list[str]) -> None:
+    """The first start also creates the secrets, but reports nothing."""
     first = home.secret("jwt_secret"), home.secret("redis_password")
-    assert said == []
+    assert messages == []
     (home.secrets / "jwt_secret").unlink()
-    again = Home(tmp_path / "home", said.append)
+    again = Home(tmp_path / "home", messages.append)
     again.create()
     assert (again.secret("jwt_secret") != first[0], again.secret("redis_password")) == (True, first[1])
-    assert said == [f"{home.secrets}/jwt_secret was missing: a new one was created"]
+    assert messages == [f"{home.secrets}/jwt_secret was missing: a new one was created"]
 
 
-def test_any_password_and_any_path_reach_redis_as_they_are(tmp_path: Path) -> None:
-    """Neither ends the line of redis.conf, and a URL keeps the password whole."""
+def test_any_password_and_any_path_are_escaped_for_redis(tmp_path: Path) -> None:
+    """They do not end a line of redis.conf, and the URL contains the whole password."""
     odd = Home(tmp_path / 'a "b"\nsave\\ é')
     odd.create()
     odd.write_secret("redis_password", '"/@#%\\')
@@ -209,23 +209,23 @@ def test_any_password_and_any_path_reach_redis_as_they_are(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[1]", b'"x"', b"\xff\xfe", b"\0", b"[" * 60_000, b'{"a": ' + b"1" * 70_000]
 )
-def test_a_record_that_is_none_is_said_and_made_anew(content: bytes, home: Home, said: list[str]) -> None:
-    """Nothing in it is worth a refusal to start."""
+def test_a_damaged_record_is_reported_and_recreated(content: bytes, home: Home, messages: list[str]) -> None:
+    """A record can be recreated, so the start does not fail because of it."""
     (home.run / "ports.json").write_bytes(content)
     assert home.read_json("ports.json") == {}
-    assert said == [f"{home.run}/ports.json is damaged: it is created again"]
+    assert messages == [f"{home.run}/ports.json is damaged: it is created again"]
 
 
 @pytest.fixture
 def bystander() -> Iterator[subprocess.Popen[bytes]]:
-    """A process of somebody else, which leads no group."""
+    """Yield an unrelated process, which is not the leader of a process group."""
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
         yield process
         process.kill()
 
 
-def test_a_forged_record_of_processes_names_nobody(bystander: subprocess.Popen[bytes]) -> None:
-    """Only the leader of a group of its own can be one of ours; never this process, never init."""
+def test_invalid_entries_of_the_process_record_are_ignored(bystander: subprocess.Popen[bytes]) -> None:
+    """An entry is valid only for the leader of a process group. This process and init are never valid."""
     began = started_at(bystander.pid)
     entries: list[object] = [
         *(5, None, "x", [], [1], [1, 2], ["1", "x"], [True, "x"], [-1, "x"], [0, "x"], [1, "x"], {}),
@@ -240,10 +240,10 @@ def test_a_forged_record_of_processes_names_nobody(bystander: subprocess.Popen[b
     assert recorded({str(number): entry for number, entry in enumerate(entries)}) == {}
 
 
-def test_a_lock_that_names_another_process_is_believed_by_nobody(
+def test_a_lock_with_the_pid_of_an_unrelated_process_is_refused(
     home: Home, bystander: subprocess.Popen[bytes]
 ) -> None:
-    """`make stop` sends a signal to that pid."""
+    """`make stop` would send a signal to that process."""
     with home.lock():
         assert home.running_pid() == os.getpid()
         for forged in (f"{bystander.pid}\n", "-1\n", "0\n", "1\n", "x", "9" * 5000):
@@ -277,10 +277,10 @@ LINES = f"file {BASE} seq 1 type b\nfile {INCR} seq 1 type i\n"
         ((INCR,), LINES, f"names {BASE}, which is missing"),
     ],
 )
-def test_data_that_redis_would_not_find_ends_the_start(
+def test_the_start_fails_if_redis_would_not_find_its_data(
     names: tuple[str, ...], manifest: str | None, what: str, home: Home
 ) -> None:
-    """It would serve without it, and with everybody's confidence."""
+    """Redis would start without the data and report no error."""
     redis_files(home, *names, manifest=manifest)
     with pytest.raises(OperatorError) as caught:
         data.check(home)
@@ -292,8 +292,11 @@ def test_data_that_redis_would_not_find_ends_the_start(
 
 
 @pytest.mark.parametrize("missing", ["WiredTiger", "WiredTiger.wt", "_mdb_catalog.wt", "journal"])
-def test_data_of_mongod_that_is_not_whole_ends_the_start(missing: str, home: Home) -> None:
-    """Without its journal mongod starts and lacks the last minute; without the others it tells no way out."""
+def test_the_start_fails_if_a_file_of_mongod_is_missing(missing: str, home: Home) -> None:
+    """Without its journal mongod starts, but the last minute of data is lost.
+
+    Without one of the other files it does not start, and its error does not name a fix.
+    """
     for name in WHOLE:
         if name != missing:
             (home.mongo_data / name).write_text("x")
@@ -301,29 +304,29 @@ def test_data_of_mongod_that_is_not_whole_ends_the_start(missing: str, home: Hom
         data.check(home)
 
 
-def test_whole_data_and_a_first_start_are_in_order(home: Home, said: list[str]) -> None:
-    """Nothing to say of either."""
+def test_complete_data_and_a_first_start_cause_no_message(home: Home, messages: list[str]) -> None:
+    """The check neither fails nor reports anything."""
     data.check(home)
     redis_files(home, BASE, INCR, manifest=LINES)
     for name in WHOLE:
         (home.mongo_data / name).write_text("x")
     home.used_before = True
     data.check(home)
-    assert said == []
+    assert messages == []
 
 
-def test_an_empty_folder_of_a_used_home_is_said(home: Home, said: list[str]) -> None:
-    """It may be meant, so the start goes on."""
+def test_an_empty_data_folder_of_a_used_home_is_reported(home: Home, messages: list[str]) -> None:
+    """The user may have removed the data on purpose, so the start continues."""
     home.used_before = True
     data.check(home)
-    assert said == [
+    assert messages == [
         f"{home.redis_data} is empty, though this home was used before: Redis starts without data",
         f"{home.mongo_data} is empty, though this home was used before: MongoDB starts without data",
     ]
 
 
-def test_a_start_with_broken_records_says_so_and_serves(local_run: Any) -> None:
-    """Ports that are none, given twice or taken are replaced; a record that is none is passed over."""
+def test_a_start_with_damaged_records_reports_them_and_serves(local_run: Any) -> None:
+    """Invalid ports and ports that are assigned twice are replaced. Invalid process entries are ignored."""
     taken = int(local_run.ports["AUTH_PORT"])
     (local_run.state / "run").mkdir(parents=True)
     (local_run.state / "run/ports.json").write_text(json.dumps({"redis": 99999999, "mongod": taken}))
@@ -331,16 +334,16 @@ def test_a_start_with_broken_records_says_so_and_serves(local_run: Any) -> None:
     local_run.start()
     kept = json.loads((local_run.state / "run/ports.json").read_text())
     assert local_run.end(signal.SIGINT) == 0
-    said = local_run.output.read_text()
+    output = local_run.output.read_text()
     ports = local_run.state / "run/ports.json"
-    assert f"{ports}: redis: 99999999 is not a port: using {kept['redis']} instead" in said
-    assert f"{ports}: mongod: port {taken} is assigned twice: using {kept['mongod']} instead" in said
-    assert "Traceback" not in said
+    assert f"{ports}: redis: 99999999 is not a port: using {kept['redis']} instead" in output
+    assert f"{ports}: mongod: port {taken} is assigned twice: using {kept['mongod']} instead" in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize("command", ["local", "start", "stop"])
-def test_each_command_says_one_line_of_a_home_it_cannot_use(command: str, local_run: Any) -> None:
-    """Exit code 1 and the way out."""
+def test_each_command_reports_an_unusable_home_in_one_line(command: str, local_run: Any) -> None:
+    """The exit code is 1, and the line has the fix."""
     local_run.state.write_text("a file")
     words = local_run.command("stop") if command == "stop" else local_run.local(command)
     result = local_run.run(*words)

@@ -1,4 +1,4 @@
-"""The local run as a process: one command starts everything, and its end is the end of everything."""
+"""Test the local run as a process: one command starts all processes, and all end with it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ FEED = ["tiny-subscriber-0", "tiny-worker-0", "tiny-generator-0", "tiny-generato
 
 
 def stopped(local_run: Any) -> list[str]:
-    """Kinds in the order in which they were asked to stop."""
+    """Return the kinds of the fake services in the order in which they were stopped."""
     lines = local_run.notes.read_text().splitlines()
     return [line.split()[1] for line in lines if line.startswith("stopped")]
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_stop_ends_everything_in_order(local_run: Any, how: signal.Signals) -> None:
-    """Generators first, then enrichers, then HTTP, stores last; exit 0."""
+def test_a_signal_stops_all_processes_in_order(local_run: Any, how: signal.Signals) -> None:
+    """The order is generators, enrichers, HTTP services, stores. The exit code is 0."""
     local_run.start()
     assert list(local_run.pids()) == STORES + HTTP + FEED
     assert local_run.end(how) == 0
@@ -41,8 +41,8 @@ def test_stop_ends_everything_in_order(local_run: Any, how: signal.Signals) -> N
     assert local_run.output.read_text().rstrip().splitlines()[-1].startswith("stopped; data is kept in")
 
 
-def test_a_second_start_resumes_ports_and_secrets(local_run: Any) -> None:
-    """What was stored is found again."""
+def test_a_second_start_uses_the_same_ports_and_secrets(local_run: Any) -> None:
+    """The stores open their data of the first start, which needs the same passwords."""
     local_run.start()
     local_run.end(signal.SIGINT)
     kept = {
@@ -54,8 +54,8 @@ def test_a_second_start_resumes_ports_and_secrets(local_run: Any) -> None:
     assert {name: (local_run.state / name).read_text() for name in kept} == kept
 
 
-def test_each_process_comes_back_after_kill_9(local_run: Any) -> None:
-    """Stores, worker, subscriber and generator alike, under the same name."""
+def test_each_process_is_restarted_after_kill_9(local_run: Any) -> None:
+    """A restarted process has the same name. This holds for stores, services and the feed's processes."""
     local_run.start()
     for name in ("tiny-generator-1", "tiny-worker-0", "tiny-subscriber-0", "redis", "mongod", "api-gateway"):
         old = local_run.pids()[name]
@@ -66,8 +66,8 @@ def test_each_process_comes_back_after_kill_9(local_run: Any) -> None:
     assert local_run.alive() == []
 
 
-def test_nothing_outlives_a_local_run_killed_with_9(local_run: Any) -> None:
-    """The kernel ends the children; the next start works and resumes."""
+def test_no_process_outlives_a_local_run_killed_with_9(local_run: Any) -> None:
+    """The kernel kills the children, and the next start works."""
     local_run.start()
     local_run.end(signal.SIGKILL)
     wait_until(lambda: local_run.alive() == [], "all children are gone")
@@ -75,8 +75,8 @@ def test_nothing_outlives_a_local_run_killed_with_9(local_run: Any) -> None:
     assert local_run.end(signal.SIGINT) == 0
 
 
-def test_processes_of_a_dead_local_run_are_found_by_their_record(local_run: Any) -> None:
-    """Where the kernel did not end them (not Linux), the next start does."""
+def test_the_next_start_kills_the_processes_that_a_killed_local_run_left(local_run: Any) -> None:
+    """Only on Linux does the kernel kill them. Elsewhere the next start finds them by the process record."""
     left = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:
         began = started_at(left.pid)
@@ -91,8 +91,8 @@ def test_processes_of_a_dead_local_run_are_found_by_their_record(local_run: Any)
     local_run.end(signal.SIGINT)
 
 
-def test_a_second_local_run_on_the_same_home_is_one_line(local_run: Any) -> None:
-    """Two would fight for the data; the first goes on."""
+def test_a_second_local_run_on_the_same_home_fails_with_one_line(local_run: Any) -> None:
+    """Two local runs would use the same data. The first one keeps running."""
     local_run.start()
     second = local_run.run(*local_run.local())
     assert second.returncode == 1
@@ -104,8 +104,8 @@ def test_a_second_local_run_on_the_same_home_is_one_line(local_run: Any) -> None
 
 
 @pytest.mark.parametrize("variable", ["API_GATEWAY_PORT", "LOGGING_PORT", "REDIS_PORT", "MONGO_PORT"])
-def test_a_port_in_use_is_one_line_before_anything_starts(local_run: Any, variable: str) -> None:
-    """The variable that changes it is named."""
+def test_a_port_in_use_is_reported_before_any_process_starts(local_run: Any, variable: str) -> None:
+    """The error is one line. It names the environment variable of the port."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         local_run.env[variable] = str(other.getsockname()[1])
         result = local_run.run(*local_run.local())
@@ -116,8 +116,8 @@ def test_a_port_in_use_is_one_line_before_anything_starts(local_run: Any, variab
     assert local_run.pids() == {}
 
 
-def test_a_bad_feed_is_told_before_anything_starts(local_run: Any) -> None:
-    """Exit code 2, the problems only; `--check` says the same."""
+def test_an_invalid_feed_is_reported_before_any_process_starts(local_run: Any) -> None:
+    """The exit code is 2 and the output has the problems. `--check` has the same result."""
     local_run.feed.write_text(local_run.feed.read_text().replace("replicas", "replica"))
     for command in (local_run.local(), [*local_run.local(), "--check"]):
         result = local_run.run(*command)
@@ -126,15 +126,15 @@ def test_a_bad_feed_is_told_before_anything_starts(local_run: Any) -> None:
     assert not local_run.state.exists()
 
 
-def test_check_ends_after_the_feeds_are_good(local_run: Any) -> None:
-    """Nothing is started, not even a folder."""
+def test_check_starts_nothing_if_the_feeds_are_valid(local_run: Any) -> None:
+    """The command starts no process and creates no folder."""
     result = local_run.run(*local_run.local(), "--check")
-    assert (result.returncode, result.stdout) == (0, "1 feed(s) are good: tiny\n")
+    assert (result.returncode, result.stdout) == (0, "1 feed(s) are valid: tiny\n")
     assert not local_run.state.exists()
 
 
 def test_a_service_that_cannot_start_ends_the_run_with_its_last_lines(local_run: Any) -> None:
-    """Nothing is left running, and the reason is on the screen."""
+    """The output has the reason, and no process is left running."""
     rows = json.loads(local_run.table.read_text())
     rows["storage"][1] = ["sh", "-c", "echo MONGO_URL: must be set >&2; exit 1"]
     local_run.table.write_text(json.dumps(rows))
@@ -148,7 +148,7 @@ def test_a_service_that_cannot_start_ends_the_run_with_its_last_lines(local_run:
 
 
 def test_a_failed_migration_ends_the_run(local_run: Any) -> None:
-    """Services never see a half-made schema."""
+    """Services never run with an incomplete database schema."""
     rows = json.loads(local_run.table.read_text())
     rows["migrate"][1] = ["sh", "-c", "echo no index; exit 1"]
     local_run.table.write_text(json.dumps(rows))
@@ -158,8 +158,8 @@ def test_a_failed_migration_ends_the_run(local_run: Any) -> None:
     assert local_run.notes.read_text() == ""
 
 
-def test_up_returns_when_ready_and_down_stops_all(local_run: Any) -> None:
-    """Without a terminal the same system runs, until it is told. What was mended on the way is shown too."""
+def test_start_returns_when_the_system_is_ready_and_stop_stops_it(local_run: Any) -> None:
+    """The system runs in the background until `stop`. `start` also prints the messages about repairs."""
     (local_run.state / "run").mkdir(parents=True)
     (local_run.state / "run/ports.json").write_text("{")
     result = local_run.run(*local_run.local("start"))
@@ -176,8 +176,8 @@ def test_up_returns_when_ready_and_down_stops_all(local_run: Any) -> None:
     assert local_run.run(*local_run.command("stop")).stdout.startswith("nothing runs in")
 
 
-def test_up_that_fails_shows_the_end_of_the_log(local_run: Any) -> None:
-    """Nobody has to look for it."""
+def test_a_failed_start_prints_the_end_of_the_log(local_run: Any) -> None:
+    """The user sees the cause without searching for the log."""
     rows = json.loads(local_run.table.read_text())
     rows["migrate"][1] = ["sh", "-c", "echo no index; exit 1"]
     local_run.table.write_text(json.dumps(rows))
@@ -187,7 +187,7 @@ def test_up_that_fails_shows_the_end_of_the_log(local_run: Any) -> None:
 
 
 def test_no_secret_is_on_a_command_line_or_in_an_environment(local_run: Any) -> None:
-    """Both can be read by others; files of mode 0600 cannot."""
+    """Other users can read command lines and environments, but not files of mode 0600."""
     local_run.start()
     secrets = [
         (local_run.state / "secrets" / name).read_text()

@@ -11,7 +11,7 @@ import yaml
 from deltastream_operator.parsing import strict_yaml
 from deltastream_operator.parsing.strict_yaml import YamlError, documents
 
-TAG, DEEP = "are not taken; write the value alone", "is nested too deeply, more than 32 levels"
+TAG, DEEP = "are not allowed; write the value without a tag", "is nested too deeply, more than 32 levels"
 
 
 @pytest.mark.parametrize(
@@ -36,28 +36,28 @@ TAG, DEEP = "are not taken; write the value alone", "is nested too deeply, more 
         ("{a: " * 3000, f"line 1: {DEEP}"),
         ("- " * 3000, f"line 1: {DEEP}"),
         ("? " * 3000, f"line 1: {DEEP}"),
-        ("a: &x [1]\nb: *x", "line 2: aliases (*name) are not taken; write the value out"),
-        ("a: &x [*x]", "line 1: aliases (*name) are not taken; write the value out"),
-        ("*x", "line 1: aliases (*name) are not taken; write the value out"),
-        ("a:\n  <<: {b: 1}", "line 2: merge keys (<<) are not taken; write the fields out"),
-        ("a: 1\nb: 2\na: 3", "line 3: a is given twice; keep one"),
-        ('"\\e[1m": 1\n"\\e[1m": 2', "line 2: '\\x1b[1m' is given twice; keep one"),
+        ("a: &x [1]\nb: *x", "line 2: aliases (*name) are not allowed; write out the value"),
+        ("a: &x [*x]", "line 1: aliases (*name) are not allowed; write out the value"),
+        ("*x", "line 1: aliases (*name) are not allowed; write out the value"),
+        ("a:\n  <<: {b: 1}", "line 2: merge keys (<<) are not allowed; write out the fields"),
+        ("a: 1\nb: 2\na: 3", "line 3: a occurs twice; remove one"),
+        ('"\\e[1m": 1\n"\\e[1m": 2', "line 2: '\\x1b[1m' occurs twice; remove one"),
         ("? [a]\n: b", "line 1: a key must be text, not a list"),
         ("1: b", "line 1: a key must be text, not 1"),
         ("on: b", "line 1: a key must be text, not True"),
         ("a: 1\nb: " + "9" * 5000, "line 2: a number of more than 400 digits"),
         ("a: 0x" + "f" * 5000, "line 1: a number of more than 400 digits"),
-        ("a: 1e999", "line 1: 1e999 is no finite number; quote it if it is text"),
-        ("a: -.inf", "line 1: -.inf is no finite number; quote it if it is text"),
-        ("a: .NaN", "line 1: .NaN is no finite number; quote it if it is text"),
-        ("a: b\nc: \0", "line 2: not YAML: holds the character U+0000"),
-        ("a: \x1b[1m", "line 1: not YAML: holds the character U+001B"),
+        ("a: 1e999", "line 1: 1e999 is not a finite number; quote it if it is text"),
+        ("a: -.inf", "line 1: -.inf is not a finite number; quote it if it is text"),
+        ("a: .NaN", "line 1: .NaN is not a finite number; quote it if it is text"),
+        ("a: b\nc: \0", "line 2: not YAML: contains the character U+0000"),
+        ("a: \x1b[1m", "line 1: not YAML: contains the character U+001B"),
         ("a:\n\t- b", "line 2: not YAML: found character '\\t' that cannot start any token"),
-        ('a:\n  "\\UFFFFFFFF"', "line 2: not YAML: an escape that is no character"),
-        ('a:\n  "\\ud800"', "line 2: holds half a surrogate pair, which is no character"),
+        ('a:\n  "\\UFFFFFFFF"', "line 2: not YAML: contains an escape that is not a character"),
+        ('a:\n  "\\ud800"', "line 2: contains half of a surrogate pair, which is not a character"),
         ("%YAML 2.0\n---\na: 1", "line 1: not YAML: found incompatible YAML document"),
         ("a: b: c", "line 1: not YAML: mapping values are not allowed here"),
-        ("[" + "a, " * 20_001 + "]", "line 1: holds more than 20,000 values"),
+        ("[" + "a, " * 20_001 + "]", "line 1: contains more than 20,000 values"),
         ("a" * 1_000_001, "is larger than 1,000,000 characters"),
     ],
 )

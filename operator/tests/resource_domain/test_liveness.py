@@ -17,7 +17,7 @@ class Watched:
     def send(self) -> None:
         while not self.life.due(self.now):
             self.now += 1
-        self.life.asked(self.now)
+        self.life.request_sent(self.now)
 
     def fail(self) -> None:
         self.send()

@@ -24,7 +24,7 @@ def test_the_older_feed_keeps_the_product_regardless_of_the_order_of_claims() ->
         assert list(problems) == ["a"]
         assert problems["a"].reason == "ProductTaken"
         assert problems["a"].message == (
-            "spec.products: taken by another feed: NIFTY (feed z); remove them here or there"
+            "spec.products: taken by another feed: NIFTY (feed z); remove them from one of the feeds"
         )
 
 

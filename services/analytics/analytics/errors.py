@@ -18,7 +18,7 @@ class UnknownExpiry(ServiceError):
 
 
 class SourcesUnavailable(ServiceError):
-    """The cache has no data and storage failed, so analytics cannot tell whether the data exists."""
+    """The cache has no data and storage failed, so analytics does not know whether the data exists."""
 
 
 class StorageUnavailable(ServiceError):

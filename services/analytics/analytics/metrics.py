@@ -10,7 +10,7 @@ REQUESTS = Counter(
 FOUND = Counter("analytics_found", "Reads answered, by source.", ["source"])
 CACHE_UNAVAILABLE = Counter("analytics_cache_away", "Calls of Redis that failed.")
 BROKEN = Counter(
-    "analytics_broken_values", "Values left out because they break their contract, by source.", ["source"]
+    "analytics_broken_values", "Values left out because they violate their contract, by source.", ["source"]
 )
 STORAGE_SECONDS = Histogram(
     "analytics_storage_seconds",

@@ -128,7 +128,7 @@ def test_without_a_cache_storage_has_all_bars(
         {"close_order": None},
     ],
 )
-def test_a_bar_that_breaks_its_contract_is_left_out(get: Any, cached: Any, changes: dict[str, Any]) -> None:
+def test_a_bar_that_violates_its_contract_is_omitted(get: Any, cached: Any, changes: dict[str, Any]) -> None:
     """A bar is usable only with all its fields."""
     cached.bar(start=START - 60)
     cached.bar(**changes)

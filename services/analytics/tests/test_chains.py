@@ -92,7 +92,7 @@ def test_a_field_that_is_missing_is_null_with_a_reason(
 
 
 @pytest.mark.parametrize("value", [0, -1.0, 1e16, 10**300, True, [], "1"])
-def test_a_price_that_cannot_be_one_is_missing(get: Any, cached: Any, value: Any) -> None:
+def test_an_impossible_price_becomes_null(get: Any, cached: Any, value: Any) -> None:
     """An impossible price in the cache becomes null with a reason."""
     cached.chain(spot_price=value)
     answer = get("/max-pain/NIFTY", expiry=EXPIRY).json
@@ -149,7 +149,7 @@ def test_build_up_by_strike_and_by_kind(get: Any, cached: Any) -> None:
     assert sum(kind["open_interest"] for kind in totals.values()) == 11111111
 
 
-def test_a_sum_over_something_unknown_is_unknown(get: Any, cached: Any) -> None:
+def test_a_sum_with_an_unknown_term_is_unknown(get: Any, cached: Any) -> None:
     """A sum with an unknown term is null, and a column of the wrong length counts as missing."""
     chain = cached.chain()
     cached.chain(
@@ -182,7 +182,7 @@ def test_a_sum_over_something_unknown_is_unknown(get: Any, cached: Any) -> None:
         {"strikes": [23450.0, None]},
     ],
 )
-def test_a_cached_chain_that_breaks_its_contract_is_not_used(
+def test_a_cached_chain_that_violates_its_contract_is_not_used(
     get: Any, cached: Any, storage: Any, make_stored: Callable[..., Any], changes: dict[str, Any]
 ) -> None:
     """Storage's chain is used instead, because the cached numbers may belong to another chain."""
@@ -199,7 +199,7 @@ def test_a_cached_chain_that_breaks_its_contract_is_not_used(
 
 
 @pytest.mark.parametrize("text", [b"{", b"[]", b'{"pcr_oi": NaN}', b'{"pcr_oi": 1e999}', b"\xff"])
-def test_a_cached_value_that_is_no_json_object_is_not_used(
+def test_a_cached_value_that_is_not_a_json_object_is_not_used(
     get: Any, cached: Any, storage: Any, make_stored: Callable[..., Any], text: bytes
 ) -> None:
     """A value that is not a JSON object counts as absent, and storage is read."""
@@ -208,6 +208,6 @@ def test_a_cached_value_that_is_no_json_object_is_not_used(
     assert get("/max-pain/NIFTY", expiry=EXPIRY).json["source"] == "storage"
 
 
-def test_the_golden_chain_keeps_its_contract(cached: Any) -> None:
+def test_the_golden_chain_matches_its_contract(cached: Any) -> None:
     """These tests cache the same form of chain as the enricher."""
     validator("cache-latest-chain").validate(cached.chain())

@@ -39,7 +39,7 @@ def test_the_golden_chain_gives_the_golden_surface(get: Any, cached: Any, storag
     assert storage.seen == []
 
 
-def test_every_live_expiry_is_there_in_order(get: Any, cached: Any) -> None:
+def test_every_live_expiry_is_listed_in_order(get: Any, cached: Any) -> None:
     """Expiries are ascending, and the surface has the time of its newest smile."""
     cached.chain(expiry="2024-07-04", ts=TS + 10**9)
     cached.chain()
@@ -86,7 +86,7 @@ def test_without_a_forward_no_side_is_out_of_the_money(get: Any, cached: Any) ->
         {"calls": example("cache-latest-chain")["calls"] | {"iv_reason": [None, "why not"]}},
     ],
 )
-def test_a_chain_without_what_a_smile_needs_is_left_out(
+def test_a_chain_with_too_little_data_for_a_smile_is_omitted(
     get: Any, cached: Any, changes: dict[str, Any]
 ) -> None:
     """The other chains remain; without any there is no surface."""

@@ -19,7 +19,7 @@ class Open(BaseModel):
 
 class FieldError(BaseModel):
     field: str = documented(description="The parameter or member.", example="limit")
-    rule: str = documented(description="The rule it breaks.", example="Input should be a valid integer")
+    rule: str = documented(description="The violated rule.", example="Input should be a valid integer")
 
 
 class Problem(Open):

@@ -85,7 +85,8 @@ def _flask_app(settings: Settings) -> Flask:
     # Hooks run in the order of their installation.
     errors.install(app)
     # DNS rebinding: any web site can point its own host name at this address and read what needs no token.
-    hosts = {*edge.LOOPBACK, *settings.allowed_hosts} if settings.anonymous_read else None
+    own = {*edge.LOOPBACK, *settings.allowed_hosts, *settings.cors_hosts}
+    hosts = own if settings.anonymous_read else None
     edge.install(app, cors_origins=settings.cors_origins, hosts=hosts)
     jwks_url = f"{settings.auth_url}/.well-known/jwks.json"
     identity = Identity(Verifier(jwks_url, AUDIENCE), anonymous_read=settings.anonymous_read)

@@ -28,9 +28,9 @@ class Settings(BaseModel):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
-    max_connections: int = Field(512, ge=8, le=4096, description="Most simultaneous connections.")
+    max_connections: int = Field(512, ge=8, le=4096, description="Maximum simultaneous connections.")
     max_connections_per_address: int = Field(
-        128, ge=1, le=4096, description="Most simultaneous connections from one address (IPv6: one /64)."
+        128, ge=1, le=4096, description="Maximum simultaneous connections from one address (IPv6: a /64)."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Lowest level to log."
@@ -60,6 +60,11 @@ class Settings(BaseModel):
     ready_urls: dict[str, HttpUrl] = Field({}, description="Further URLs that /readyz checks.")
     upstream_max_bytes: int = Field(16 << 20, ge=1024, description="Largest upstream response.")
 
+    @property
+    def cors_hosts(self) -> list[str]:
+        """The host names of `cors_origins`: a page's origin may be a proxy in front of this service."""
+        return [name for origin in self.cors_origins if (name := urlsplit(origin).hostname)]
+
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, value: SecretStr) -> SecretStr:
@@ -72,14 +77,14 @@ class Settings(BaseModel):
 
     @field_validator("cors_origins")
     @classmethod
-    def _whole_origins(cls, value: list[str]) -> list[str]:
+    def _valid_origins(cls, value: list[str]) -> list[str]:
         if not all(map(_is_origin, value)):
             raise ValueError("must be origins like https://desk.example:8443, separated by commas")
         return value
 
     @field_validator("socket_url")
     @classmethod
-    def _place(cls, value: str) -> str:
+    def _valid_place(cls, value: str) -> str:
         if value and not re.fullmatch(r":[0-9]{1,5}", value, re.ASCII) and not _is_origin(value):
             raise ValueError("must be empty, a port like :8002, or an origin like https://live.example")
         return value

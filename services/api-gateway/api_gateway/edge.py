@@ -9,6 +9,7 @@ from flask import Flask, Response, request
 
 from api_gateway import metrics
 from api_gateway.chassis import answers
+from api_gateway.chassis.problems import BadInput
 from api_gateway.errors import ForeignHost, QueryTooLong
 
 MAX_BODY_BYTES = 64 << 10
@@ -44,6 +45,11 @@ def install(app: Flask, *, cors_origins: Collection[str], hosts: Collection[str]
         if request.get_data():  # 413 if the body is too long, with or without a Content-Length
             request.get_json()  # 400 or 415 if the body is not JSON
 
+    def check_repetition() -> None:
+        # flask-openapi3 would use one of the values and ignore the others.
+        if request.url_rule and (twice := [name for name, found in request.args.lists() if len(found) > 1]):
+            raise BadInput(*((name[:40], "must be given once") for name in twice))
+
     def allowed_origin() -> str | None:
         origin = request.headers.get("Origin")
         return origin if origin in cors_origins else None
@@ -76,5 +82,6 @@ def install(app: Flask, *, cors_origins: Collection[str], hosts: Collection[str]
     answers.install(app, metrics.REQUESTS, cache_control="private, no-cache")
     app.before_request(check_host)
     app.before_request(check_size)
+    app.before_request(check_repetition)
     app.before_request(preflight)
     app.after_request(finish)

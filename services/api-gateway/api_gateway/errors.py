@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from api_gateway.chassis import problems
 from api_gateway.chassis.bearer import KeysUnavailable, Unauthorized
-from api_gateway.chassis.problems import ServiceError
+from api_gateway.chassis.problems import BadInput, ServiceError
 
 
 class QueryTooLong(ServiceError):
@@ -35,11 +35,12 @@ class UpstreamTimeout(UpstreamError):
 
 
 class UpstreamInvalid(UpstreamError):
-    """The response breaks the contract: the gateway's token refused, not JSON, or too large."""
+    """The response violates the contract: the gateway's token refused, not JSON, or too large."""
 
 
 # chassis/problems.py has the codes of Flask's own errors.
 TABLE: problems.Table = {
+    BadInput: (400, "bad_input"),
     QueryTooLong: (414, "query_too_long"),
     ForeignHost: (421, "foreign_host"),
     UpstreamUnavailable: (503, "upstream_unavailable"),

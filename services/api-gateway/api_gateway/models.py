@@ -26,7 +26,7 @@ def _real_date(value: object) -> object:
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise ValueError("must be a date of the calendar, YYYY-MM-DD") from None
+        raise ValueError("must be a calendar date, YYYY-MM-DD") from None
 
 
 def _real_time(value: object) -> object:
@@ -116,7 +116,7 @@ class NoQuery(Query):
 def _limit(default: int, what: str) -> Any:
     return documented(
         default,
-        description=f"Most {what} to return, newest first: 1 to 1000; other values are clamped.",
+        description=f"Maximum number of {what}, newest first: 1 to 1000; other values are clamped.",
         example=5,
     )
 

@@ -22,7 +22,7 @@ def test_a_read_needs_a_token(client: Any) -> None:
     assert got.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_an_anonymous_read_has_to_be_allowed(gateway: Any) -> None:
+def test_an_anonymous_read_needs_the_setting_anonymous_read(gateway: Any) -> None:
     """With ANONYMOUS_READ, for local runs, a read needs no token."""
     assert gateway.client(anonymous_read=True).get(PRODUCTS).status_code == 200
 
@@ -35,6 +35,7 @@ def test_an_anonymous_read_has_to_be_allowed(gateway: Any) -> None:
         ("127.0.0.1:1", 200),
         ("[::1]:8000", 200),
         ("desk.example:8000", 200),
+        ("page.example", 200),
         ("evil.example", 421),
         ("localhost.evil.example", 421),
         ("localhost@evil.example", 421),
@@ -47,23 +48,25 @@ def test_an_anonymous_read_has_to_be_allowed(gateway: Any) -> None:
         ("", 421),
     ],
 )
-def test_anonymous_reads_are_answered_to_own_names_only(gateway: Any, host: str, status: int) -> None:
+def test_anonymous_reads_are_served_only_under_known_host_names(gateway: Any, host: str, status: int) -> None:
     """Anonymous reads accept only known host names: DNS rebinding lets any site use its own name."""
-    client = gateway.client(anonymous_read=True, allowed_hosts="desk.example")
+    client = gateway.client(
+        anonymous_read=True, allowed_hosts="desk.example", cors_origins="https://page.example:8443"
+    )
     got = client.get(PRODUCTS, headers={"Host": host})
     assert got.status_code == status, got.text
     if status == 421:
         assert got.json["code"] == "foreign_host"
 
 
-def test_with_tokens_any_host_is_answered(gateway: Any, user: Any) -> None:
+def test_reads_with_a_token_are_served_under_any_host_name(gateway: Any, user: Any) -> None:
     """With tokens, any host name is accepted: a page that uses DNS rebinding has no token to send."""
     assert gateway.client().get(PRODUCTS, headers={**user, "Host": "evil.example"}).status_code == 200
 
 
 @pytest.mark.parametrize("anonymous", [False, True])
 @pytest.mark.parametrize("kind", ["garbage", "expired", "other audience", "forged", "basic"])
-def test_a_bad_token_is_always_refused(gateway: Any, anonymous: bool, kind: str) -> None:
+def test_an_invalid_token_is_always_refused(gateway: Any, anonymous: bool, kind: str) -> None:
     """An invalid token is refused, also if anonymous reads are allowed: the client must learn of it."""
     tokens = {
         "garbage": "Bearer x",
@@ -78,14 +81,14 @@ def test_a_bad_token_is_always_refused(gateway: Any, anonymous: bool, kind: str)
     assert not gateway.storage.seen
 
 
-def test_without_keys_no_token_is_judged(gateway: Any, user: Any) -> None:
+def test_without_auths_keys_a_read_gets_503(gateway: Any, user: Any) -> None:
     """If auth is down, a read gets 503. A 401 would log all users out."""
     client = gateway.client(auth_url="http://127.0.0.1:9")
     got = client.get(PRODUCTS, headers=user)
     assert (got.status_code, got.json["code"], got.json["upstream"]) == (503, "upstream_unavailable", "auth")
 
 
-def test_the_users_token_never_leaves(gateway: Any, client: Any, user: Any) -> None:
+def test_the_users_token_is_not_forwarded_to_storage(gateway: Any, client: Any, user: Any) -> None:
     """Storage receives the gateway's own token (the stub checks it) and no header of the user."""
     assert client.get(PRODUCTS, headers={**user, "Cookie": "a=b", "X-Secret": "c"}).status_code == 200
     (seen,) = gateway.storage.seen
@@ -93,14 +96,14 @@ def test_the_users_token_never_leaves(gateway: Any, client: Any, user: Any) -> N
     assert not {"Cookie", "X-Secret"} & set(seen.headers)
 
 
-def test_a_refused_service_token_is_not_the_users_fault(gateway: Any, client: Any, user: Any) -> None:
+def test_a_refused_token_of_the_gateway_gives_the_user_502(gateway: Any, client: Any, user: Any) -> None:
     """If an upstream refuses the gateway's token, the user gets 502. A 401 would ask the user to log in."""
     gateway.storage.audience = "logging"
     got = client.get(PRODUCTS, headers=user)
     assert (got.status_code, got.json["code"], got.json["upstream"]) == (502, "upstream_invalid", "storage")
 
 
-def test_a_wrong_client_secret_is_an_outage(gateway: Any, user: Any) -> None:
+def test_refused_credentials_of_the_gateway_give_the_user_503(gateway: Any, user: Any) -> None:
     """If auth refuses the gateway's credentials, a read gets 503 and the name auth."""
     got = gateway.client(service_client_secret="wrong").get(PRODUCTS, headers=user)
     assert (got.status_code, got.json["upstream"]) == (503, "auth")
@@ -140,7 +143,7 @@ def test_an_ipv6_network_is_one_address(gateway: Any, first: str, second: str, s
     assert got.status_code == (429 if shared else 200)
 
 
-def test_log_ins_are_limited_per_address(gateway: Any, user: Any) -> None:
+def test_logins_are_limited_per_address(gateway: Any, user: Any) -> None:
     """/api/auth has its own limit. Reads do not count against it."""
     client = gateway.client(auth_rate_limit_per_minute=1)
     assert client.get(PRODUCTS, headers=user).status_code == 200
@@ -158,7 +161,7 @@ def test_a_forwarded_address_counts_only_behind_trusted_proxies(gateway: Any, ho
 
 
 @pytest.mark.parametrize("setting", [("maxmemory", "1"), ("min-replicas-to-write", "1")])
-def test_limits_survive_a_redis_that_takes_no_writes(
+def test_limits_are_counted_in_memory_while_redis_refuses_writes(
     gateway: Any, user: Any, own_redis: RedisServer, setting: tuple[str, str]
 ) -> None:
     """If Redis refuses writes (full, or too few replicas), limits are counted in memory, without errors."""
@@ -168,7 +171,9 @@ def test_limits_survive_a_redis_that_takes_no_writes(
     assert [client.get(PRODUCTS, headers=user).status_code for _ in range(3)] == [200, 200, 429]
 
 
-def test_limits_survive_redis(gateway: Any, user: Any, own_redis: RedisServer) -> None:
+def test_limits_are_counted_in_memory_while_redis_is_down(
+    gateway: Any, user: Any, own_redis: RedisServer
+) -> None:
     """While Redis is down, limits are counted in memory, and a metric counts those requests."""
     client = gateway.client(redis_url=own_redis.url(), rate_limit_per_minute=2)
     assert client.get(PRODUCTS, headers=user).status_code == 200

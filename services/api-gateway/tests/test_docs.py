@@ -27,14 +27,14 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
 @pytest.mark.parametrize("accept", [None, "*/*", "application/json", "application/json, text/html"])
-def test_programs_get_json(client: Any, accept: str | None) -> None:
+def test_a_program_gets_the_document_as_json(client: Any, accept: str | None) -> None:
     """A program such as curl gets JSON at /api/docs, as from the original."""
     got = client.get("/api/docs", headers={"Accept": accept} if accept else {})
     assert got.json["openapi"] == "3.1.0"
     assert got.json == client.get("/api/openapi.json").json
 
 
-def test_browsers_get_a_page_with_assets_of_our_own(client: Any) -> None:
+def test_a_browser_gets_a_page_that_loads_only_assets_of_the_gateway(client: Any) -> None:
     """The page works offline: the gateway serves every asset, and the content policy allows no other."""
     got = client.get("/api/docs", headers={"Accept": BROWSER})
     assert got.content_type.startswith("text/html")
@@ -60,7 +60,7 @@ def test_every_route_is_in_the_document(client: Any) -> None:
     assert len(routes) == 15
 
 
-def test_everything_is_described(client: Any) -> None:
+def test_every_parameter_field_and_operation_is_described(client: Any) -> None:
     """Every parameter and field has a description, every operation a summary and a unique id."""
     document = client.get("/api/openapi.json").json
     operations = [operation for ops in document["paths"].values() for operation in ops.values()]
@@ -73,7 +73,7 @@ def test_everything_is_described(client: Any) -> None:
 
 
 @pytest.mark.parametrize("anonymous", [False, True])
-def test_reads_say_that_they_want_a_token(gateway: Any, anonymous: bool) -> None:
+def test_the_document_declares_that_reads_need_a_token(gateway: Any, anonymous: bool) -> None:
     """Reads declare that they need a token; with anonymous reads, that the token is optional."""
     document = gateway.client(anonymous_read=anonymous).get("/api/openapi.json").json
     expected = [{"bearer": []}, {}] if anonymous else [{"bearer": []}]
@@ -81,7 +81,7 @@ def test_reads_say_that_they_want_a_token(gateway: Any, anonymous: bool) -> None
     assert "security" not in document["paths"]["/api/auth/login"]["post"]
 
 
-def test_the_gateway_does_what_the_document_says(gateway: Any, user: Any) -> None:
+def test_the_gateway_conforms_to_the_document(gateway: Any, user: Any) -> None:
     """Fuzzing of every operation yields no 5xx; statuses, types and bodies are as documented."""
     app = gateway.app(rate_limit_per_minute=100_000, auth_rate_limit_per_minute=100_000)
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app)

@@ -22,7 +22,7 @@ ROUTES = [
 
 
 @pytest.mark.parametrize(("path", "service", "target"), ROUTES)
-def test_a_read_reaches_its_service_and_comes_back_unchanged(
+def test_a_read_returns_the_upstreams_body_unchanged(
     gateway: Any, client: Any, user: Any, path: str, service: str, target: str
 ) -> None:
     """A read returns the upstream's body unchanged, byte for byte."""
@@ -45,7 +45,7 @@ def test_a_read_reaches_its_service_and_comes_back_unchanged(
         ("quote/NIFTY20240627C23500?limit=2", "limit=2"),
     ],
 )
-def test_query_parameters_are_passed_on(
+def test_query_parameters_are_forwarded(
     gateway: Any, client: Any, user: Any, query: str, passed: str
 ) -> None:
     """Query parameters are forwarded in canonical form (the original drops them); absent ones stay absent."""
@@ -53,13 +53,13 @@ def test_query_parameters_are_passed_on(
     assert gateway.storage.seen[0].target.partition("?")[2] == passed
 
 
-def test_a_boolean_is_passed_on_as_the_original_spelt_it(gateway: Any, client: Any, user: Any) -> None:
+def test_a_boolean_is_accepted_in_any_case(gateway: Any, client: Any, user: Any) -> None:
     """A boolean is accepted in any case: `history=True` means true."""
     client.get("/api/analytics/pcr/NIFTY?history=True&expiry=2024-06-27", headers=user)
     assert gateway.analytics.seen[0].target == "/pcr/NIFTY?expiry=2024-06-27&history=true"
 
 
-def test_a_path_segment_is_encoded_anew(gateway: Any, client: Any, user: Any) -> None:
+def test_a_path_value_is_percent_encoded_for_the_upstream(gateway: Any, client: Any, user: Any) -> None:
     """A path value is encoded for the upstream: `&` in symbols such as M&M must not become a delimiter."""
     assert client.get("/api/data/underlying/M%26M", headers=user).json["product"] == "M&M"
     assert gateway.storage.seen[0].target == "/underlying/M%26M"
@@ -75,6 +75,8 @@ def test_a_path_segment_is_encoded_anew(gateway: Any, client: Any, user: Any) ->
         ("/api/data/underlying/NIFTY?start=yesterday", "start"),
         ("/api/data/underlying/NIFTY?start=0001-01-01T00:00:00%2B10:00", "start"),
         ("/api/data/underlying/NIFTY?limt=5", "limt"),
+        ("/api/data/underlying/NIFTY?limit=5&limit=1000", "limit"),
+        ("/api/analytics/ohlc/NIFTY?window=&window=15", "window"),
         ("/api/data/quote/NIFTY", "symbol"),
         ("/api/data/chain/NIFTY?expiry=2024-02-30", "expiry"),
         ("/api/data/chain/NIFTY?expiry=27-06-2024", "expiry"),
@@ -83,7 +85,9 @@ def test_a_path_segment_is_encoded_anew(gateway: Any, client: Any, user: Any) ->
         ("/api/analytics/ohlc/NIFTY?window=7", "window"),
     ],
 )
-def test_bad_input_is_refused_by_name(gateway: Any, client: Any, user: Any, path: str, field: str) -> None:
+def test_invalid_input_is_refused_with_the_name_of_the_parameter(
+    gateway: Any, client: Any, user: Any, path: str, field: str
+) -> None:
     """Invalid input gets 400 with the name of the parameter, and no upstream is called."""
     got = client.get(path, headers=user)
     assert (got.status_code, got.content_type) == (400, "application/problem+json")
@@ -130,7 +134,7 @@ def test_the_original_refresh_without_a_body_reaches_auth(gateway: Any, client: 
         (b"x" * 65537, "application/json", 413, None),
     ],
 )
-def test_a_bad_body_is_refused(
+def test_an_invalid_body_is_refused(
     gateway: Any, client: Any, body: bytes, kind: str, status: int, field: str | None
 ) -> None:
     """An invalid body gets a 4xx problem and is not forwarded to auth."""
@@ -146,7 +150,7 @@ def test_a_long_query_is_refused(client: Any, user: Any) -> None:
     assert (got.status_code, got.json["code"]) == (414, "query_too_long")
 
 
-def test_the_wrong_way_in_is_a_problem(client: Any) -> None:
+def test_an_unknown_path_or_method_gets_a_problem(client: Any) -> None:
     """404 and 405 are problems like every other error."""
     assert client.get("/nothing").json["code"] == "not_found"
     got = client.get("/api/auth/login")

@@ -17,7 +17,7 @@ from api_gateway.upstream import Breaker, Upstream, pool
 PRODUCTS = "/api/data/products"
 
 
-def test_a_dead_upstream_is_503_and_named(gateway: Any, user: Any) -> None:
+def test_an_unavailable_upstream_gives_503_with_its_name(gateway: Any, user: Any) -> None:
     """If an upstream is down, the problem names it; other upstreams still answer."""
     client = gateway.client(storage_url=f"http://127.0.0.1:{free_port()}")
     got = client.get(PRODUCTS, headers=user)
@@ -26,14 +26,14 @@ def test_a_dead_upstream_is_503_and_named(gateway: Any, user: Any) -> None:
     assert client.get("/api/analytics/pcr/NIFTY", headers=user).status_code == 200
 
 
-def test_a_dead_auth_is_503_and_named(gateway: Any) -> None:
+def test_an_unavailable_auth_gives_503_with_its_name(gateway: Any) -> None:
     """If auth is down, a login gets 503 and the name auth."""
     client = gateway.client(auth_url=f"http://127.0.0.1:{free_port()}")
     got = client.post("/api/auth/login", json={"email": "a@b.c", "password": "x"})
     assert (got.status_code, got.json["upstream"]) == (503, "auth")
 
 
-def test_an_upstreams_problem_passes_through(
+def test_a_problem_from_an_upstream_is_returned_unchanged(
     gateway: Any, client: Any, user: Any, make_answer: Any, make_problem: Any
 ) -> None:
     """A problem from an upstream is returned unchanged, with Retry-After but without cookies."""
@@ -50,7 +50,7 @@ def test_an_upstreams_problem_passes_through(
 @pytest.mark.parametrize(
     ("status", "kind"), [(500, "application/json"), (200, "text/html"), (302, "application/json")]
 )
-def test_an_answer_out_of_contract_is_502(
+def test_a_response_that_violates_the_contract_gives_502(
     gateway: Any, client: Any, user: Any, make_answer: Any, status: int, kind: str
 ) -> None:
     """A stack trace, a proxy's HTML page or a redirect is not returned to the caller, who gets 502."""
@@ -62,14 +62,14 @@ def test_an_answer_out_of_contract_is_502(
     assert "secret" not in got.text
 
 
-def test_an_answer_too_large_is_502(gateway: Any, user: Any, make_answer: Any) -> None:
+def test_a_response_over_the_size_limit_gives_502(gateway: Any, user: Any, make_answer: Any) -> None:
     """A response over the size limit gets 502, so an upstream cannot fill the gateway's memory."""
     gateway.storage.answers["/products"] = make_answer(200, {"products": ["N" * 5000]})
     got = gateway.client(upstream_max_bytes=4096).get(PRODUCTS, headers=user)
     assert (got.status_code, got.json["code"]) == (502, "upstream_invalid")
 
 
-def test_bad_answers_do_not_use_up_the_pool(gateway: Any) -> None:
+def test_an_aborted_response_returns_its_connection_to_the_pool(gateway: Any) -> None:
     """An aborted response returns its connection slot to the pool."""
     one = Upstream("auth", gateway.auth.url, pool(1), max_bytes=10)
     for _ in range(3):
@@ -77,14 +77,14 @@ def test_bad_answers_do_not_use_up_the_pool(gateway: Any) -> None:
             one.call("GET", "/verify", headers={})
 
 
-def test_a_log_in_is_never_sent_twice(gateway: Any, client: Any) -> None:
+def test_a_failed_login_is_not_retried(gateway: Any, client: Any) -> None:
     """A failed login is not retried: only reads are."""
     gateway.auth.answers["/login"] = lambda handler: handler.connection.shutdown(socket.SHUT_RDWR)
     got = client.post("/api/auth/login", json={"email": "a@b.c", "password": "x"})
     assert (got.status_code, len(gateway.auth.seen)) == (503, 1)
 
 
-def test_a_read_is_tried_once_more(gateway: Any, client: Any, user: Any) -> None:
+def test_a_failed_read_is_retried_once(gateway: Any, client: Any, user: Any) -> None:
     """A read is retried once if the upstream closes the connection (a restart, an idle limit)."""
     good = gateway.storage.answers["/products"]
     calls: list[int] = []
@@ -138,7 +138,9 @@ def test_a_trickling_upstream_times_out() -> None:
             upstream(f"http://127.0.0.1:{server.getsockname()[1]}", read_s=0.2).call("GET", "/", headers={})
 
 
-def test_a_timeout_is_504(gateway: Any, user: Any, silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_timeout_of_an_upstream_gives_504(
+    gateway: Any, user: Any, silent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An upstream timeout gets 504 and the upstream's name."""
     monkeypatch.setattr(
         Upstream.__init__, "__kwdefaults__", {"connect_s": 1.0, "read_s": 0.05, "breaker": None}
@@ -166,7 +168,7 @@ def test_a_circuit_opens_and_closes() -> None:
     assert [breaker.allows(), breaker.allows()] == [True, True]
 
 
-def test_an_open_circuit_asks_nobody() -> None:
+def test_an_open_circuit_fails_calls_without_calling_the_upstream() -> None:
     """While the circuit is open, calls fail immediately and the upstream is not called."""
     breaker = Breaker("storage", after=1)
     one = upstream(f"http://127.0.0.1:{free_port()}", breaker=breaker)
@@ -175,7 +177,7 @@ def test_an_open_circuit_asks_nobody() -> None:
             one.call("GET", "/", headers={})
 
 
-def test_connections_are_kept(gateway: Any, client: Any, user: Any) -> None:
+def test_consecutive_reads_share_a_connection(gateway: Any, client: Any, user: Any) -> None:
     """Consecutive reads share one keep-alive connection."""
     ports: set[int] = set()
     good = gateway.storage.answers["/products"]
@@ -190,7 +192,7 @@ def test_connections_are_kept(gateway: Any, client: Any, user: Any) -> None:
     assert len(ports) == 1
 
 
-def test_the_pool_is_bounded() -> None:
+def test_the_number_of_pooled_connections_is_limited() -> None:
     """The pool has at most one connection per thread for each upstream."""
     made: urllib3.PoolManager = pool(3)
     assert (made.connection_pool_kw["maxsize"], made.connection_pool_kw["block"]) == (3, True)

@@ -21,7 +21,7 @@ from auth.devices import Devices
 from auth.forwarded import forwarded
 from auth.keys import KeyRing, derive
 from auth.limits import Limits
-from auth.passwords import Passwords, give_memory_back, owasp_hasher
+from auth.passwords import Passwords, owasp_hasher, return_freed_memory
 from auth.routes import Routes
 from auth.sessions import Sessions
 
@@ -44,7 +44,7 @@ def create_app(
     """
     settings = settings or load()
     log_setup.configure(SERVICE, __version__, settings.log_level)
-    give_memory_back()
+    return_freed_memory()
 
     def now() -> datetime:
         return datetime.fromtimestamp(clock(), UTC)

@@ -20,9 +20,9 @@ class Settings(BaseModel):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8001, ge=1, le=65535, description="Port to listen on.")
-    max_connections: int = Field(512, ge=8, le=4096, description="Most simultaneous connections.")
+    max_connections: int = Field(512, ge=8, le=4096, description="Maximum simultaneous connections.")
     max_connections_per_address: int = Field(
-        128, ge=1, le=4096, description="Most simultaneous connections from one address (IPv6: one /64)."
+        128, ge=1, le=4096, description="Maximum simultaneous connections from one address (IPv6: a /64)."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Lowest level to log."
@@ -43,11 +43,11 @@ class Settings(BaseModel):
     service_clients: Json[dict[ClientId, Client]] = Field(
         {}, description='JSON: {client_id: {"secret": ..., "audiences": [...]}}; empty: no service tokens.'
     )
-    password_min_length: int = Field(12, ge=7, le=128, description="Shortest password of a new account.")
+    password_min_length: int = Field(12, ge=7, le=128, description="Minimum length of a new password.")
     hash_concurrency: int = Field(
         2, ge=1, le=8, description="Passwords hashed at the same time; each takes 19 MiB."
     )
-    hash_wait_ms: int = Field(2000, ge=0, le=10_000, description="Longest wait to hash a password.")
+    hash_wait_ms: int = Field(2000, ge=0, le=10_000, description="Maximum wait to hash a password (ms).")
     limit_login_address: int = Field(60, ge=1, description="Logins per minute from one address.")
     limit_login_account: int = Field(
         10, ge=1, description="Logins per minute for one account from one address."

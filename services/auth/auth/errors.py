@@ -66,9 +66,9 @@ def install(app: Flask) -> None:
         detail = "; ".join(f"{one['field']}: {one['rule']}" for one in errors)
         return problems.problem(400, "bad_input", detail, errors=errors)
 
-    def store_away(error: PyMongoError) -> Response:
+    def store_unavailable(error: PyMongoError) -> Response:
         # NB: log only the type of the error: its text may contain a document.
         structlog.get_logger("errors").error("store_unavailable", error=type(error).__name__)
         return problems.problem(503, "store_unavailable", "the accounts cannot be reached")
 
-    problems.install(app, "auth", TABLE, {ValidationError: bad_body, PyMongoError: store_away})
+    problems.install(app, "auth", TABLE, {ValidationError: bad_body, PyMongoError: store_unavailable})

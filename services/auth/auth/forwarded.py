@@ -24,7 +24,7 @@ def forwarded(
 ) -> Callable[..., Iterable[bytes]]:
     """WSGI middleware: set REMOTE_ADDR to X-Forwarded-For if X-Forwarded-Proof is valid."""
 
-    def proved(environ: dict[str, Any]) -> bool:
+    def signature_is_valid(environ: dict[str, Any]) -> bool:
         parts = _PROOF.fullmatch(environ.get("HTTP_X_FORWARDED_PROOF", ""))
         if parts is None or abs(clock() - int(parts[2])) > _FRESH_S:
             return False
@@ -34,7 +34,7 @@ def forwarded(
         return hmac.compare_digest(expected, parts[3]) and _is_address(address)
 
     def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if proved(environ):
+        if signature_is_valid(environ):
             environ["REMOTE_ADDR"] = environ["HTTP_X_FORWARDED_FOR"]
         return app(environ, start_response)
 

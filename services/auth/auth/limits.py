@@ -47,7 +47,7 @@ class Limits:
         pool = ConnectionPool.from_url(
             settings.redis_url.get_secret_value(), socket_connect_timeout=0.25, socket_timeout=0.5
         )
-        self._strangers = settings.limit_login_strangers
+        self._by_unknown_devices = settings.limit_login_strangers
         self._limiter = Limiter(
             key_func=address,
             storage_uri="redis://",  # only selects the storage; limits cannot parse unix://, hence the pool
@@ -83,13 +83,13 @@ class Limits:
         inner = self._limiter.shared_limit(f"{by_account} per minute", scope=name, key_func=account)
         wrapped: View = inner(view)
         if name == "login":
-            strangers = self._limiter.shared_limit(
-                f"{self._strangers} per minute",
+            unknown_devices = self._limiter.shared_limit(
+                f"{self._by_unknown_devices} per minute",
                 scope="login-strangers",
                 key_func=lambda: self._account(normalised_email(_body_text("email"))),
                 exempt_when=lambda: self._devices.known(normalised_email(_body_text("email")), address()),
             )
-            wrapped = strangers(wrapped)
+            wrapped = unknown_devices(wrapped)
         limited: View = outer(wrapped)
         return limited
 

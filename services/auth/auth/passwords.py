@@ -22,7 +22,7 @@ MEMORY_KIB, PASSES, LANES = 19_456, 2, 1  # OWASP's Password Storage Cheat Sheet
 _M_MMAP_THRESHOLD = -3  # a parameter of glibc's mallopt
 
 
-def give_memory_back() -> None:
+def return_freed_memory() -> None:
     """Make glibc return the 19 MiB of each hash to the system when the hash is done.
 
     By default glibc raises its mmap threshold after the first hash and keeps 19 MiB for each thread that has

@@ -23,7 +23,7 @@ def test_registering_gives_an_account_and_a_session(auth: Any, session: Any, acc
     assert session["message"]
 
 
-def test_what_is_stored_keeps_the_contracts(auth: Any, session: Any) -> None:
+def test_stored_documents_match_the_contracts(auth: Any, session: Any) -> None:
     """Stored accounts and refresh tokens match the contracts; a refresh token is stored only as its hash."""
     (user,), (token,) = auth.db["users"].find(), auth.db["refresh_tokens"].find()
     validator("document-users").validate(shown(user))
@@ -80,7 +80,7 @@ def test_an_email_has_one_account(auth: Any, client: Any, account: Any) -> None:
         ("name", "\ue000"),
     ],
 )
-def test_a_bad_field_is_named(client: Any, account: Any, field: str, value: object) -> None:
+def test_an_invalid_field_is_named(client: Any, account: Any, field: str, value: object) -> None:
     """400 names the invalid field and its rule, but not the value."""
     given = {k: v for k, v in {**account, field: value}.items() if v is not None}
     got = client.post("/register", json=given)
@@ -98,7 +98,9 @@ def test_the_originals_password_may_be_allowed(auth: Any) -> None:
     assert got.status_code == 201
 
 
-def test_a_login_takes_what_was_registered(client: Any, session: Any, account: Any) -> None:
+def test_a_login_accepts_the_email_in_any_case_and_the_password_in_any_unicode_form(
+    client: Any, session: Any, account: Any
+) -> None:
     """A login accepts the email in any case, and the password in any Unicode form of the same characters."""
     got = client.post("/login", json={**account, "email": account["email"].upper()})
     assert (got.status_code, got.json["user"]) == (200, session["user"])
@@ -123,7 +125,9 @@ def test_an_unknown_account_looks_like_a_wrong_password(
     assert works == [1, 1]
 
 
-def test_a_hash_follows_new_parameters(auth: Any, session: Any, account: Any, counting: Any) -> None:
+def test_a_login_updates_a_hash_with_old_parameters(
+    auth: Any, session: Any, account: Any, counting: Any
+) -> None:
     """After a change of the parameters, the next login stores a new hash."""
     stronger = auth.client(hasher=counting(time_cost=2))
     assert stronger.post("/login", json=account).status_code == 200
@@ -131,7 +135,7 @@ def test_a_hash_follows_new_parameters(auth: Any, session: Any, account: Any, co
     assert stronger.post("/login", json=account).status_code == 200
 
 
-def test_hashing_is_bounded(counting: Any) -> None:
+def test_the_number_of_simultaneous_hashes_is_limited(counting: Any) -> None:
     """A caller beyond the limit is refused and counted; a finished hash frees its slot."""
     passwords = Passwords(counting(), at_once=1, waiting=1, wait_s=0)
     before = REGISTRY.get_sample_value("auth_hash_refused_total") or 0
@@ -141,7 +145,7 @@ def test_hashing_is_bounded(counting: Any) -> None:
     assert passwords.check(passwords.hash("x"), "x")
 
 
-def test_a_full_house_is_503(auth: Any, account: Any, counting: Any) -> None:
+def test_a_login_beyond_the_hashing_limit_gets_503(auth: Any, account: Any, counting: Any) -> None:
     """A login beyond the limit gets 503 with Retry-After; the running login succeeds."""
     import threading
 

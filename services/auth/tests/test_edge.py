@@ -46,7 +46,7 @@ def test_an_address_is_limited_over_all_accounts(auth: Any) -> None:
     assert 1 <= int(got[2].headers["Retry-After"]) <= 60
 
 
-def test_wrong_logins_elsewhere_do_not_lock_the_owner_out(auth: Any, account: Any) -> None:
+def test_wrong_logins_from_other_addresses_do_not_block_a_known_device(auth: Any, account: Any) -> None:
     """A known device can log in after unknown addresses have used up their limits for the account."""
     client = auth.client(limit_login_account=2, limit_login_strangers=3)
     home = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.1"}}
@@ -66,7 +66,9 @@ def test_a_known_device_has_a_limit_too(auth: Any, account: Any) -> None:
     assert [login(client, account["email"]).status_code for _ in range(3)] == [401, 401, 429]
 
 
-def test_wrong_secrets_elsewhere_do_not_lock_a_service_out(auth: Any, service_clients: str) -> None:
+def test_wrong_secrets_from_other_addresses_do_not_block_a_service_client(
+    auth: Any, service_clients: str
+) -> None:
     """Wrong client secrets from other addresses do not block the service client itself."""
     client = auth.client(service_clients=service_clients, limit_token_account=2)
     given = {"grant_type": "client_credentials", "client_id": "api-gateway", "audience": "storage"}
@@ -79,7 +81,7 @@ def test_wrong_secrets_elsewhere_do_not_lock_a_service_out(auth: Any, service_cl
     assert ask(CLIENT_SECRET, "192.0.2.1") == 200
 
 
-def test_a_forwarded_address_without_proof_is_not_believed(auth: Any) -> None:
+def test_a_forwarded_address_without_a_signature_is_ignored(auth: Any) -> None:
     """X-Forwarded-For without a proof is ignored, also from loopback."""
     client = auth.client(limit_login_address=1)
     for n, expected in ((1, 401), (2, 429)):
@@ -118,7 +120,7 @@ def test_counters_are_in_redis_without_emails(auth: Any, client: Any) -> None:
 
 
 @pytest.mark.parametrize("setting", [("maxmemory", "1"), ("min-replicas-to-write", "1")])
-def test_a_redis_that_takes_no_writes_stops_no_login(
+def test_logins_work_while_redis_refuses_writes(
     auth: Any, own_redis: RedisServer, setting: tuple[str, str]
 ) -> None:
     """If Redis refuses writes (full, or too few replicas), limits are counted in memory, without errors."""
@@ -147,7 +149,7 @@ def test_forwarded_addresses_count_only_from_trusted_proxies(auth: Any, hops: in
         assert login(client, f"{n}@example.com", **headers).status_code == expected
 
 
-def test_ipv4_on_a_dual_stack_socket_is_no_ipv6_network(auth: Any) -> None:
+def test_an_ipv4_mapped_address_counts_as_ipv4(auth: Any) -> None:
     """An IPv4-mapped address counts as IPv4; otherwise all IPv4 callers would share one /64."""
     client = auth.client(limit_login_address=1)
     got = [login(client, f"{n}@example.com", f"::ffff:192.0.2.{n}").status_code for n in (1, 2)]
@@ -176,7 +178,7 @@ def test_every_error_is_a_problem(
     assert_problem(got, status, code)
 
 
-def test_without_the_store_it_is_503(auth: Any, capsys: Any) -> None:
+def test_without_mongodb_a_login_gets_503(auth: Any, capsys: Any) -> None:
     """Without MongoDB a login gets 503, and neither response nor log contains the address or password."""
     client = auth.client(mongo_url="mongodb://someone:pass-word@127.0.0.1:9/deltastream")
     got = login(client, "a@example.com")
@@ -185,7 +187,7 @@ def test_without_the_store_it_is_503(auth: Any, capsys: Any) -> None:
     assert "pass-word" not in capsys.readouterr().err
 
 
-def test_logs_know_no_secrets(auth: Any, account: Any, capsys: Any) -> None:
+def test_logs_contain_no_secrets(auth: Any, account: Any, capsys: Any) -> None:
     """No log line contains an email, a password or a token, also after errors."""
     client = auth.client(limit_login_account=4)
     session = client.post("/register", json=account).json
@@ -209,7 +211,7 @@ def test_logs_know_no_secrets(auth: Any, account: Any, capsys: Any) -> None:
         assert secret not in output
 
 
-def test_answers_with_tokens_are_not_kept(client: Any, account: Any) -> None:
+def test_responses_with_tokens_are_not_cached(client: Any, account: Any) -> None:
     """Responses with tokens have `no-store` and `nosniff`."""
     got = client.post("/register", json=account)
     assert got.headers["Cache-Control"] == "no-store"

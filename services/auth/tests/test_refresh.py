@@ -10,7 +10,7 @@ def refresh(client: Any, token: str) -> Any:
     return client.post("/refresh", json={"refresh_token": token})
 
 
-def test_a_refresh_gives_the_next_pair(client: Any, session: Any) -> None:
+def test_a_refresh_returns_a_new_pair_of_tokens(client: Any, session: Any) -> None:
     """A refresh returns new tokens of the same account, which can be refreshed in turn."""
     first = refresh(client, session["refresh_token"])
     assert first.status_code == 200
@@ -19,7 +19,7 @@ def test_a_refresh_gives_the_next_pair(client: Any, session: Any) -> None:
     assert refresh(client, first.json["refresh_token"]).status_code == 200
 
 
-def test_a_used_token_takes_its_family_with_it(client: Any, session: Any, account: Any) -> None:
+def test_a_second_use_revokes_the_tokens_family(client: Any, session: Any, account: Any) -> None:
     """A second use revokes the token's family, since one user stole it; other logins stay valid."""
     other = client.post("/login", json=account).json["refresh_token"]
     following = refresh(client, session["refresh_token"]).json["refresh_token"]
@@ -28,7 +28,9 @@ def test_a_used_token_takes_its_family_with_it(client: Any, session: Any, accoun
     assert refresh(client, other).status_code == 200
 
 
-def test_of_uses_at_once_exactly_one_wins(auth: Any, client: Any, account: Any, session: Any) -> None:
+def test_of_simultaneous_refreshes_exactly_one_succeeds(
+    auth: Any, client: Any, account: Any, session: Any
+) -> None:
     """Of simultaneous uses one succeeds; its new token is revoked too, because the old one was used twice."""
     for _ in range(5):
         token = client.post("/login", json=account).json["refresh_token"]
@@ -40,7 +42,7 @@ def test_of_uses_at_once_exactly_one_wins(auth: Any, client: Any, account: Any, 
     assert auth.db["refresh_tokens"].count_documents({"revoked": False}) == 1  # of the registration
 
 
-def test_every_refusal_reads_the_same(auth: Any, client: Any, session: Any) -> None:
+def test_every_refused_token_gets_the_same_response(auth: Any, client: Any, session: Any) -> None:
     """Tokens that are unknown, expired, revoked or of a deleted account get the same response."""
     refusals = [refresh(client, "unknown")]
     ended = refresh(client, session["refresh_token"]).json["refresh_token"]
@@ -58,13 +60,13 @@ def test_every_refusal_reads_the_same(auth: Any, client: Any, session: Any) -> N
     assert answers[0][0] == 401
 
 
-def test_a_token_lives_thirty_days(auth: Any, client: Any, session: Any) -> None:
+def test_a_refresh_token_is_valid_for_thirty_days(auth: Any, client: Any, session: Any) -> None:
     """A refresh token is valid until one second before its end."""
     auth.clock.at += 30 * 86_400 - 1
     assert refresh(client, session["refresh_token"]).status_code == 200
 
 
-def test_logout_ends_the_family_and_may_be_repeated(client: Any, session: Any) -> None:
+def test_logout_revokes_the_family_and_is_idempotent(client: Any, session: Any) -> None:
     """Logout revokes the family and is idempotent; it accepts unknown and used tokens too."""
     following = refresh(client, session["refresh_token"]).json["refresh_token"]
     for token in (session["refresh_token"], session["refresh_token"], "never-was"):

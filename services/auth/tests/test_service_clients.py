@@ -54,7 +54,9 @@ def test_a_client_gets_a_token_of_its_audience(service: Any) -> None:
         ({"grant_type": "password"}, 400, "bad_input"),
     ],
 )
-def test_everything_else_is_refused(service: Any, changes: dict[str, str], status: int, code: str) -> None:
+def test_a_token_for_users_or_for_another_service_is_refused(
+    service: Any, changes: dict[str, str], status: int, code: str
+) -> None:
     """A service client gets no token for users or for a service that it may not call."""
     got = ask(service, **changes)
     assert (got.status_code, got.json["code"]) == (status, code)
@@ -77,7 +79,9 @@ def test_an_unknown_client_looks_like_a_wrong_secret(service: Any) -> None:
         '{"A!": {"secret": "long-enough-secret-x", "audiences": ["storage"]}}',
     ],
 )
-def test_a_bad_file_stops_the_start(tmp_path: Path, content: str, monkeypatch: Any, capsys: Any) -> None:
+def test_an_invalid_clients_file_stops_the_start(
+    tmp_path: Path, content: str, monkeypatch: Any, capsys: Any
+) -> None:
     """An invalid file stops the start with one line per invalid variable, without secrets."""
     path = tmp_path / "clients.json"
     path.write_text(content)
@@ -94,7 +98,7 @@ def test_a_bad_file_stops_the_start(tmp_path: Path, content: str, monkeypatch: A
     assert "long-enough-secret-x" not in output
 
 
-def test_a_missing_file_stops_the_start(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+def test_a_missing_clients_file_stops_the_start(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     """A missing file stops the start: a service without clients would refuse all of them."""
     monkeypatch.setenv("JWT_SECRET", JWT_SECRET)
     monkeypatch.setenv("SERVICE_CLIENTS_FILE", str(tmp_path / "none.json"))

@@ -33,7 +33,7 @@ GOOD = "w7Xo2c9Qz4Lr8Vt1Bn6Hk3Md5Fg0Js-unit"
         "0123456789abcdef0123456789abcdef",
     ],
 )
-def test_a_guessable_secret_does_not_start(weak: str, monkeypatch: Any, capsys: Any) -> None:
+def test_a_guessable_secret_stops_the_start(weak: str, monkeypatch: Any, capsys: Any) -> None:
     """A guessable secret stops the start with status 2 and one line, without the value."""
     monkeypatch.setenv("JWT_SECRET", weak)
     with pytest.raises(SystemExit) as stopped:
@@ -48,14 +48,14 @@ def test_a_guessable_secret_does_not_start(weak: str, monkeypatch: Any, capsys: 
 
 
 @pytest.mark.parametrize("make", [secrets.token_urlsafe, secrets.token_hex])
-def test_a_random_secret_starts(make: Any, monkeypatch: Any) -> None:
+def test_a_random_secret_is_accepted(make: Any, monkeypatch: Any) -> None:
     """Secrets from the usual random generators are always accepted."""
     for _ in range(200):
         monkeypatch.setenv("JWT_SECRET", make(32))
         load()
 
 
-def test_a_secret_file_wins(tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_secret_file_takes_precedence(tmp_path: Path, monkeypatch: Any) -> None:
     """JWT_SECRET_FILE takes precedence over JWT_SECRET; its final newline is ignored."""
     path = tmp_path / "jwt"
     path.write_text(GOOD + "\n")
@@ -70,7 +70,7 @@ def test_a_secret_file_wins(tmp_path: Path, monkeypatch: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("PASSWORD_MIN_LENGTH", "6"), ("PORT", "x"), ("MONGO_URL", "http://x")]
 )
-def test_a_bad_value_is_named(name: str, value: str, monkeypatch: Any, capsys: Any) -> None:
+def test_an_invalid_value_is_named(name: str, value: str, monkeypatch: Any, capsys: Any) -> None:
     """An invalid value stops the start with a line that names the variable."""
     monkeypatch.setenv("JWT_SECRET", GOOD)
     monkeypatch.setenv(name, value)
@@ -87,7 +87,7 @@ def test_every_setting_and_route_is_in_the_readme() -> None:
     assert not [route for route in routes if f"/{route}`" not in text]
 
 
-def test_gunicorn_refuses_a_default_with_code_2(tmp_path: Path) -> None:
+def test_gunicorn_exits_with_2_if_the_secret_is_a_default(tmp_path: Path) -> None:
     """gunicorn exits with status 2 and one line if the secret is a default."""
     with gunicorn(SERVICE, tmp_path / "log", JWT_SECRET="changeme" * 6) as service:
         assert service.process.wait(30) == 2

@@ -25,7 +25,7 @@ def keys(client: Any) -> dict[str, Any]:
     return {key["kid"]: jwt.PyJWK(key).key for key in client.get("/.well-known/jwks.json").json["keys"]}
 
 
-def test_a_token_keeps_the_contract(client: Any, session: Any, account: Any) -> None:
+def test_a_users_token_matches_the_contract(client: Any, session: Any, account: Any) -> None:
     """A user's token matches the contract: EdDSA with a published key, ten minutes, the users' audience."""
     header = jwt.get_unverified_header(session["token"])
     claims = jwt.decode(
@@ -37,7 +37,7 @@ def test_a_token_keeps_the_contract(client: Any, session: Any, account: Any) -> 
     assert header["alg"] == "EdDSA"
 
 
-def test_verify_says_whose_token_it_is(client: Any, session: Any, account: Any) -> None:
+def test_verify_returns_the_user_of_the_token(client: Any, session: Any, account: Any) -> None:
     """/verify returns user id and email, as in the original."""
     got = client.post("/verify", headers=bearer(session["token"]))
     expected = {"valid": True, "user_id": session["user_id"], "email": account["email"]}
@@ -84,8 +84,12 @@ def unsigned(claims: dict[str, Any], header: dict[str, Any], key: bytes = b"") -
     return f"{head}.{b64(signature)}"
 
 
-@pytest.mark.parametrize("kind", ["none", "HS256", "kid of ours", "no kid", "service's", "cut", "basic", ""])
-def test_what_we_did_not_sign_for_people_is_refused(client: Any, session: Any, auth: Any, kind: str) -> None:
+@pytest.mark.parametrize(
+    "kind", ["none", "HS256", "published kid", "no kid", "service's", "cut", "basic", ""]
+)
+def test_a_token_that_auth_did_not_sign_for_users_is_refused(
+    client: Any, session: Any, auth: Any, kind: str
+) -> None:
     """Tokens that auth did not sign for users are refused; a token cannot choose its algorithm."""
     header = jwt.get_unverified_header(session["token"])
     claims = jwt.decode(session["token"], options={"verify_signature": False})
@@ -97,7 +101,7 @@ def test_what_we_did_not_sign_for_people_is_refused(client: Any, session: Any, a
     tokens = {
         "none": unsigned(claims, {**header, "alg": "none"}),
         "HS256": unsigned(claims, {**header, "alg": "HS256"}, public),
-        "kid of ours": jwt.encode(claims, forged, "EdDSA", headers={"kid": header["kid"]}),
+        "published kid": jwt.encode(claims, forged, "EdDSA", headers={"kid": header["kid"]}),
         "no kid": jwt.encode(claims, forged, "EdDSA"),
         "service's": ring.issue("service:api-gateway", "storage")[0],
         "cut": session["token"][:-4],
@@ -110,7 +114,7 @@ def test_what_we_did_not_sign_for_people_is_refused(client: Any, session: Any, a
     assert got.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_token_ends(auth: Any, client: Any, session: Any, account: Any) -> None:
+def test_an_access_token_expires(auth: Any, client: Any, session: Any, account: Any) -> None:
     """A token is refused ten minutes plus the leeway after its issue."""
     auth.clock.at -= 631
     old = client.post("/login", json=account).json["token"]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -25,6 +26,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 WSGIApp = Callable[..., Iterable[bytes]]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_MAX_HEAD_BYTES = 16 << 10
+_HEAD_S = 5.0  # time for the whole head of a request
 _LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where to reach a wildcard
 
 
@@ -161,8 +165,24 @@ def _server_class(host: str) -> type[_Server]:
 
 
 class _Quiet(WSGIRequestHandler):
-    timeout = 5  # seconds without data
+    timeout = 5  # seconds for each write
     default_request_version = "HTTP/1.0"  # with 0.9 the answer to a malformed request has no headers
+
+    def handle(self) -> None:
+        """Read the head, then answer it. A head that is late or too large gets no answer.
+
+        The standard library accepts 6 MiB of headers from each peer, for as long as single bytes arrive.
+        """
+        deadline, head = time.monotonic() + _HEAD_S, b""
+        while not _HEAD_END.search(head):
+            self.connection.settimeout(max(deadline - time.monotonic(), 0.001))
+            piece = self.connection.recv(_MAX_HEAD_BYTES - len(head))
+            if not piece:  # the peer has closed, or the head is too large
+                return
+            head += piece
+        self.connection.settimeout(self.timeout)
+        self.rfile = io.BufferedReader(io.BytesIO(head))
+        super().handle()
 
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing: probes are frequent, and a malformed request may contain a token."""

@@ -19,7 +19,7 @@ _FORM: Final = "mongodb://user:password@host:port/database?option=value"
 
 
 def checked(url: str) -> str:
-    """Return the URL unchanged. Raises ValueError with the broken rule if the URL is invalid."""
+    """Return the URL unchanged. Raises ValueError with the violated rule if it is invalid."""
     if not url.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("must be a mongodb:// or mongodb+srv:// URL")
     if any(char.isspace() or not char.isprintable() for char in url):
@@ -40,8 +40,8 @@ def checked(url: str) -> str:
         raise ValueError("tlsCAFile and tlsCertificateKeyFile must be readable files in PEM") from None
     except (PyMongoError, UserWarning, TypeError, ValueError):
         raise ValueError(
-            f"must be {_FORM}, with / ? # : @ % in the password as %2F and so on, and only with options, "
-            "each once, that PyMongo knows, such as tls=true"
+            f"must be {_FORM}, with / ? # : @ % in the password percent-encoded (/ is %2F), "
+            "and only with options that PyMongo knows, such as tls=true, each only once"
         ) from None
     options = parts.query.lower().split("&")
     if ";" in parts.path + parts.query or parts.fragment:

@@ -62,7 +62,7 @@ def test_all_problems_are_printed_at_once_with_the_value_unless_it_is_secret(ref
     assert password == "PASSWORD=(secret): must not be short"
 
 
-def test_a_problem_inside_a_value_names_the_place(refused: Refused) -> None:
+def test_a_problem_inside_a_value_names_its_position(refused: Refused) -> None:
     """The user does not have to search a long value."""
     (line,) = refused({"PASSWORD": "hunter2", "WEIGHTS": '{"a": 1, "b": "x"}'})
     assert line.startswith('WEIGHTS=\'{"a": 1, "b": "x"}\': b: Input should be a valid integer')
@@ -73,14 +73,14 @@ def test_a_missing_secret_names_both_ways_to_give_it(refused: Refused) -> None:
     assert refused({}) == ["PASSWORD: must be set (or PASSWORD_FILE)"]
 
 
-def test_a_secret_file_wins_and_its_last_newline_does_not_count(tmp_path: Path) -> None:
+def test_a_secret_file_takes_precedence_and_its_last_newline_is_ignored(tmp_path: Path) -> None:
     """Kubernetes mounts secrets as files, and editors end files with a newline."""
     (tmp_path / "p").write_text("from the file\n")
     environ = {"PASSWORD": "from the environment", "PASSWORD_FILE": str(tmp_path / "p")}
     assert environment.load(Settings, SECRETS, environ).password.get_secret_value() == "from the file"
 
 
-def test_an_empty_name_of_a_file_is_no_file() -> None:
+def test_an_empty_file_name_means_no_file() -> None:
     """Templates set the variable to an empty string if there is no file."""
     environ = {"PASSWORD": "hunter2", "PASSWORD_FILE": ""}
     assert environment.load(Settings, SECRETS, environ).password.get_secret_value() == "hunter2"
@@ -102,7 +102,7 @@ def test_only_a_secret_is_read_from_a_file(tmp_path: Path) -> None:
         (None, "PASSWORD_FILE: must name a file that can be read (No such file or directory)"),
     ],
 )
-def test_a_bad_file_is_named_by_its_own_variable(
+def test_an_invalid_file_is_reported_with_its_variable(
     content: bytes | None, line: str, tmp_path: Path, refused: Refused
 ) -> None:
     """The message appears once, even if PASSWORD is set. It shows neither path nor content."""

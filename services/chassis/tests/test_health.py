@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -107,7 +109,7 @@ def test_other_paths_go_to_the_application() -> None:
 
 
 @pytest.mark.parametrize(("given", "kept"), [("desk-1", True), ("a b", False)])
-def test_an_answer_to_a_probe_carries_what_every_answer_does(given: str, kept: bool) -> None:
+def test_a_probe_response_has_the_headers_of_every_response(given: str, kept: bool) -> None:
     """Probe responses carry a well-formed caller's id, and forbid sniffing and caching."""
     client = Client(health.Health("test", {}).middleware(_application))
     headers = client.get("/livez", headers={"X-Request-ID": given}).headers
@@ -115,7 +117,7 @@ def test_an_answer_to_a_probe_carries_what_every_answer_does(given: str, kept: b
     assert (headers["X-Content-Type-Options"], headers["Cache-Control"]) == ("nosniff", "no-store")
 
 
-def test_the_probe_server_has_nothing_else(serve: Serve) -> None:
+def test_the_probe_server_answers_404_to_other_paths(serve: Serve) -> None:
     """The probe server of a process without HTTP interface answers other paths with 404."""
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(f"http://127.0.0.1:{serve()}/x", timeout=30)
@@ -125,7 +127,7 @@ def test_the_probe_server_has_nothing_else(serve: Serve) -> None:
     assert problem["request_id"] == answer.headers["X-Request-ID"]
 
 
-def test_a_malformed_request_is_refused_and_not_repeated(serve: Serve) -> None:
+def test_a_malformed_request_is_refused_and_not_quoted(serve: Serve) -> None:
     """A malformed request may contain a token."""
     with socket.create_connection(("127.0.0.1", int(serve())), timeout=30) as peer:
         peer.sendall(b"GET /hunter2 no HTTP at all\r\n\r\n")
@@ -136,7 +138,41 @@ def test_a_malformed_request_is_refused_and_not_repeated(serve: Serve) -> None:
     assert b"hunter2" not in answer
 
 
-def test_silent_peers_do_not_keep_a_prober_out(serve: Serve) -> None:
+def test_the_head_of_a_request_is_bounded(serve: Serve) -> None:
+    """A request with megabytes of headers gets no answer: each of 32 connections could hold as many."""
+    request = b"GET /livez HTTP/1.1\r\n" + (b"X: " + b"x" * 60_000 + b"\r\n") * 50 + b"\r\n"
+    answer = b""
+    with (
+        socket.create_connection(("127.0.0.1", int(serve())), timeout=30) as peer,
+        contextlib.suppress(OSError),  # the server closes the connection before it has read everything
+    ):
+        peer.sendall(request)
+        answer = peer.recv(4096)
+    assert answer == b""
+
+
+def test_single_bytes_do_not_extend_the_deadline_of_a_head(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole head has one deadline."""
+    monkeypatch.setattr(health, "_HEAD_S", 0.2)
+    with socket.create_connection(("127.0.0.1", int(serve())), timeout=30) as peer:
+        ended = threading.Event()
+        reader = threading.Thread(target=lambda: (_until_end(peer), ended.set()))
+        reader.start()
+        while not ended.wait(0.05):
+            with contextlib.suppress(OSError):
+                peer.sendall(b"a")
+        reader.join()
+
+
+def _until_end(peer: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while peer.recv(4096):
+            pass
+
+
+def test_idle_connections_do_not_block_a_probe(serve: Serve) -> None:
     """A connection above the limit closes the oldest one, so a probe still gets an answer."""
     port = serve()
     with ExitStack() as stack:

@@ -55,7 +55,7 @@ def test_every_line_is_json_and_names_service_and_version(configure: Callable[[]
     assert {(line["service"], line["version"]) for line in (ours, theirs)} == {("storage", "1.2.3")}
 
 
-def test_a_callers_ids_are_kept_in_answer_and_log(client: Client, configure: Callable[[], Lines]) -> None:
+def test_a_callers_ids_appear_in_response_and_log(client: Client, configure: Callable[[], Lines]) -> None:
     """The same ids appear in the logs of all services."""
     lines = configure()
     answer = client.get("/x?token=hunter2", headers={"X-Request-ID": "desk-1", "traceparent": TRACE})
@@ -74,7 +74,7 @@ def test_a_malformed_id_is_replaced(client: Client, given: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/health", "/metrics"])
-def test_probes_write_no_line(client: Client, configure: Callable[[], Lines], path: str) -> None:
+def test_probes_are_not_logged(client: Client, configure: Callable[[], Lines], path: str) -> None:
     """Kubernetes calls the probes every few seconds; their lines would fill the logs."""
     lines = configure()
     assert client.get(path).status_code == 200

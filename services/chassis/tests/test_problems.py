@@ -49,7 +49,7 @@ def client() -> Client:
     return Client(RequestContext(app.wsgi_app))
 
 
-def test_a_services_own_error_has_its_answer_and_members(client: Client) -> None:
+def test_a_services_own_error_has_its_status_code_and_members(client: Client) -> None:
     """The service's table of errors sets the status and the code."""
     body = assert_problem(client.get("/full"), 507, "full")
     assert (body["detail"], body["left"]) == ("no space", 0)
@@ -83,7 +83,7 @@ def test_an_unknown_path_and_a_wrong_method_are_problems_too(client: Client) -> 
     assert "GET" in answer.headers["Allow"]
 
 
-def test_a_refused_token_and_missing_keys_tell_the_client_what_to_do(client: Client) -> None:
+def test_a_refused_token_asks_for_a_login_and_missing_keys_ask_for_a_retry(client: Client) -> None:
     """A refused token asks for a login (WWW-Authenticate); missing keys ask for a retry (Retry-After)."""
     refused = client.get("/token")
     assert assert_problem(refused, 401, "unauthorized")["detail"] == "the token has expired"
@@ -93,7 +93,7 @@ def test_a_refused_token_and_missing_keys_tell_the_client_what_to_do(client: Cli
     assert unavailable.headers["Retry-After"] == "1"
 
 
-def test_the_text_of_an_unexpected_error_is_neither_logged_nor_answered(
+def test_the_text_of_an_unexpected_error_is_neither_logged_nor_returned(
     client: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The text may contain what a caller sent."""

@@ -6,7 +6,7 @@ import pytest
 
 from chassis import mongo_urls, redis_urls
 
-ENCODED = r"with / \? # : @ % in the password as %2F"
+ENCODED = r"with / \? # : @ % in the password percent-encoded \(/ is %2F\)"
 
 
 @pytest.mark.parametrize(

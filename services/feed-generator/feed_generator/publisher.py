@@ -25,7 +25,7 @@ from feed_generator.sources.base import Source
 _log = structlog.get_logger("publisher")
 
 _PIPELINE = 500
-# Most bytes that a generator appends between two checks of the memory. The chart keeps a fifth of Redis'
+# Maximum bytes that a generator appends between two checks of the memory. The chart keeps a fifth of Redis'
 # 192 MiB free, which is enough for one such step of 150 feeds. A buffer that a long outage has filled is also
 # sent in these steps.
 _CHECK_EVERY_BYTES = 256 * 1024

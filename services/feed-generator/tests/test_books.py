@@ -66,7 +66,7 @@ def test_bid_is_below_ask_and_both_are_on_the_tick_grid(quotes: list[dict[str, A
         assert quote["ask_size"] > 0
 
 
-def test_nobody_bids_for_what_is_worth_less_than_a_tick(make_market: Any, take: Any) -> None:
+def test_a_contract_worth_less_than_a_tick_has_no_bid(make_market: Any, take: Any) -> None:
     """Half an hour before NIFTY expires, the outer strikes have no bid: bid and bid size are 0."""
     close = rules("NIFTY").expiry_ns(date(2025, 11, 25))
     market = make_market(["NIFTY"], start_ns=close - 1800 * 10**9)
@@ -134,7 +134,7 @@ def test_quantities_are_whole_lots_where_the_exchange_counts_shares(bodies: list
     width=st.floats(1e-4, 1e-2),
     ticks=st.sampled_from([NSE, US]),
 )
-def test_any_price_gets_a_market_around_it(
+def test_every_price_lies_between_its_bid_and_ask(
     price: float, vega: float, depth: float, width: float, ticks: Ticks
 ) -> None:
     """bid <= price <= ask, both on the tick grid at their own price, and the ask is at least one tick."""
@@ -167,7 +167,7 @@ def test_sizes_are_whole_units_and_mostly_few() -> None:
     assert abs(below - 0.5) < 4 * sqrt(0.25 / len(sizes))
 
 
-def test_a_contract_is_listed_the_same_whenever_it_is_first_seen() -> None:
+def test_a_contract_does_not_depend_on_when_it_is_first_used() -> None:
     """A contract's random numbers depend on its key, not on earlier events."""
     common: dict[str, Any] = {"median": 500, "unit": 25, "index": 470, "depth_sd": -0.3, "close": 118.2}
     first, second = (book.new_contract("7/NIFTY/2024-06-27/470/True", **common) for _ in range(2))

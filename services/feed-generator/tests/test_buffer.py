@@ -31,7 +31,7 @@ def _drain(buffer: Buffer, limit: int = 100) -> list[tuple[str, bytes]]:
     return found
 
 
-def test_messages_leave_in_order_with_contiguous_names() -> None:
+def test_messages_leave_in_order_with_contiguous_mids() -> None:
     """The mids are `{epoch}:1`, `{epoch}:2`, ... in the order of arrival, for any size of batch."""
     buffer = _buffer()
     for message in (TICK, CHAIN, _quote("A", b"a"), TICK):
@@ -41,7 +41,7 @@ def test_messages_leave_in_order_with_contiguous_names() -> None:
     assert len(buffer) == 0
 
 
-def test_what_was_not_confirmed_is_handed_out_again_under_the_same_names() -> None:
+def test_unconfirmed_messages_are_returned_again_with_the_same_mids() -> None:
     """Sending a message twice is harmless only if both have the same mid."""
     buffer = _buffer()
     buffer.add(TICK, 0, conflate=False)
@@ -64,7 +64,7 @@ def test_a_conflated_quote_keeps_only_its_newest_body_at_the_end() -> None:
     assert _drain(buffer) == [("3:1", b"b1"), ("3:2", b"tick"), ("3:3", b"a3")]
 
 
-def test_a_quote_that_has_its_name_is_not_replaced() -> None:
+def test_a_quote_with_a_mid_is_not_replaced() -> None:
     """A quote with a mid may already be in Redis, so a newer quote is sent after it."""
     buffer = _buffer()
     buffer.add(_quote("A", b"a1"), 0, conflate=True)
@@ -75,7 +75,7 @@ def test_a_quote_that_has_its_name_is_not_replaced() -> None:
     assert _drain(buffer) == [("3:2", b"a2")]
 
 
-def test_held_quotes_wait_and_conflate_while_ticks_and_chains_go() -> None:
+def test_held_quotes_wait_and_conflate_while_ticks_and_chains_are_sent() -> None:
     """Held quotes are sent when `hold_quotes` is no longer set."""
     buffer = _buffer()
     for message in (_quote("A", b"a1"), TICK, CHAIN):
@@ -102,7 +102,7 @@ def test_it_is_full_from_its_limit_in_bytes_until_redis_confirms() -> None:
     assert not buffer.full
 
 
-def test_a_million_passes_later_a_new_epoch_is_needed() -> None:
+def test_a_new_epoch_is_needed_after_a_million_passes() -> None:
     """`replay` = epoch * 1,000,000 + pass must stay below the next epoch's, so that it never decreases."""
     buffer = _buffer(epoch=3)
     for number in (PASSES - 1, PASSES, PASSES):
@@ -118,7 +118,7 @@ def test_a_million_passes_later_a_new_epoch_is_needed() -> None:
     assert [(named.mid, named.pass_number) for named in taken] == [("7:1", PASSES), ("7:2", PASSES)]
 
 
-def test_there_is_nothing_to_name_messages_by_before_it_begins() -> None:
+def test_messages_wait_until_the_buffer_has_an_epoch() -> None:
     """The epoch comes from Redis. Messages wait until the buffer has one."""
     buffer = Buffer(1000)
     assert not buffer.has_epoch
@@ -139,7 +139,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-def test_whatever_happens_ticks_keep_their_order_and_the_newest_quote_gets_out(
+def test_in_any_sequence_ticks_keep_their_order_and_the_newest_quote_is_sent(
     steps: list[tuple[str, str | int, bool]],
 ) -> None:
     """For any sequence of add, take and confirm, no tick is lost or doubled, and ticks keep their order."""
@@ -170,7 +170,7 @@ def test_whatever_happens_ticks_keep_their_order_and_the_newest_quote_gets_out(
     assert len(buffer) == 0
 
 
-def test_a_batch_ends_with_the_message_that_reaches_its_bytes() -> None:
+def test_a_batch_ends_with_the_message_that_reaches_the_byte_limit() -> None:
     """Chains are large: limited by number alone, a batch could have 10 MB. Resends are limited too."""
     buffer = _buffer()
     for _ in range(5):

@@ -26,7 +26,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
     return load
 
 
-def test_the_least_that_must_be_said_is_feed_products_and_redis(refused: Refused) -> None:
+def test_only_feed_products_and_redis_url_are_required(refused: Refused) -> None:
     """All other settings have defaults, and unrelated variables are ignored."""
     settings = config.load(GOOD | {"PATH": "/bin", "FEEDS": "x"})
     assert settings.product_list == ["NIFTY", "AAPL"]
@@ -63,7 +63,7 @@ def test_the_least_that_must_be_said_is_feed_products_and_redis(refused: Refused
         ("LOG_LEVEL", "LOUD"),
     ],
 )
-def test_a_bad_value_is_named_with_its_variable(name: str, value: str, refused: Refused) -> None:
+def test_an_invalid_value_is_reported_with_its_variable(name: str, value: str, refused: Refused) -> None:
     """The message is one line with variable, value and rule."""
     output = refused(GOOD | {name: value})
     assert output.startswith(f"{name}={value!r}: ")

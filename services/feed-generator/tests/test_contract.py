@@ -75,7 +75,7 @@ def test_a_synthetic_tick_has_the_shape_of_the_golden_example(make_market: Any) 
     assert _shape(tick) == _shape(example("market-underlying", 2))
 
 
-def test_the_publishers_fields_are_put_in_front_and_the_body_stays() -> None:
+def test_the_publishers_fields_are_added_and_the_body_is_unchanged() -> None:
     """`stamp` adds mid, replay and sent_ts to an encoded body without decoding it."""
     assert stamp(b'{"kind":"underlying"}', "3:17", 3_000_001, 9) == (
         b'{"mid":"3:17","replay":3000001,"sent_ts":9,"kind":"underlying"}'

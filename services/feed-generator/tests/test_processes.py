@@ -120,7 +120,7 @@ def test_it_publishes_answers_probes_and_ends_cleanly(generator: Generator) -> N
         validator(f"market-{message['kind']}").validate(message)
 
 
-def test_a_killed_generator_comes_back_under_a_new_epoch(generator: Generator) -> None:
+def test_a_killed_generator_restarts_with_a_new_epoch(generator: Generator) -> None:
     """After kill -9 at any moment no mid repeats, and no sequence number is missing within an epoch."""
     for run in range(1, 4):
         before = generator.client.xlen("feed:synthetic")
@@ -135,7 +135,7 @@ def test_a_killed_generator_comes_back_under_a_new_epoch(generator: Generator) -
         assert names == list(range(1, len(names) + 1))
 
 
-def test_two_shards_share_the_feed_and_nothing_else(generator: Generator) -> None:
+def test_two_shards_divide_the_products_of_the_feed(generator: Generator) -> None:
     """Each shard has its own products and epoch; together the shards have all products."""
     for index in range(2):
         generator.start(SHARD_INDEX=str(index), SHARD_COUNT="2", PRODUCTS="NIFTY,BANKNIFTY,SENSEX,SPY,TSLA")
@@ -147,7 +147,7 @@ def test_two_shards_share_the_feed_and_nothing_else(generator: Generator) -> Non
     assert len(set.union(*owners.values())) == 2
 
 
-def test_a_recording_is_played_once_and_whole(generator: Generator, sample: Path) -> None:
+def test_a_recording_is_played_once_and_completely(generator: Generator, sample: Path) -> None:
     """All messages have the recording's event times and belong to pass 1; then the process idles."""
     process = generator.start(
         FEED="nifty-replay",
@@ -207,7 +207,7 @@ def test_an_outage_of_redis_ends_readiness_but_not_the_process(tmp_path: Path) -
     ],
     ids=["setting", "product", "recording"],
 )
-def test_what_cannot_work_is_one_line_and_exit_code_2(
+def test_an_invalid_setting_gives_one_line_and_exit_code_2(
     generator: Generator, env: dict[str, str], line: str
 ) -> None:
     """The line names the setting to change, without a traceback. Nothing is written to Redis."""

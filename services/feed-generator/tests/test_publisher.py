@@ -15,7 +15,7 @@ SECOND = 1000 * MILLI
 Counted = Callable[[str], float]
 
 
-def test_everything_goes_out_when_it_is_due(bench: Any, counted: Counted) -> None:
+def test_every_message_is_sent_when_it_is_due(bench: Any, counted: Counted) -> None:
     """Messages are in order with mids 1:1, 1:2, ...; none is conflated or skipped."""
     bench.run(10)
     assert bench.counts() == {"underlying": 100, "option_chain": 100, "option_quote": 200}
@@ -26,7 +26,7 @@ def test_everything_goes_out_when_it_is_due(bench: Any, counted: Counted) -> Non
     assert counted("feed_quotes_conflated_total") == counted("feed_skipped_seconds_total") == 0
 
 
-def test_below_the_high_water_nothing_gives_way(bench: Any, counted: Counted) -> None:
+def test_below_the_high_water_mark_there_is_no_back_pressure(bench: Any, counted: Counted) -> None:
     """With one entry less than the high water there is no back-pressure."""
     seen = bench.behind(0.99)
     bench.run(2)
@@ -71,7 +71,7 @@ def test_at_twice_the_high_water_quotes_are_dropped_and_counted(bench: Any, coun
 
 
 @pytest.mark.parametrize("times", [0, 1, 1.5, 2])
-def test_what_is_made_is_published_conflated_dropped_or_waiting(
+def test_every_message_is_published_conflated_dropped_or_waiting(
     times: float, bench: Any, counted: Counted
 ) -> None:
     """At any moment, the counters account for every message."""
@@ -108,7 +108,7 @@ def test_an_outage_loses_no_tick_and_no_chain(bench: Any, counted: Counted) -> N
     ]
 
 
-def test_what_a_killed_redis_forgot_is_sent_again_under_the_same_names(bench: Any) -> None:
+def test_messages_that_a_killed_redis_lost_are_sent_again_with_the_same_mids(bench: Any) -> None:
     """With `appendfsync everysec` Redis may lose two seconds of confirmed entries. Order and mids stay."""
     bench.run(10)
     bench.stream.unavailable = True
@@ -160,7 +160,7 @@ def test_retries_wait_longer_each_time_up_to_two_seconds(bench: Any) -> None:
     assert waits[-1] == 2000
 
 
-def test_a_full_buffer_stops_the_market_and_the_gap_is_left_out(make_bench: Any) -> None:
+def test_a_full_buffer_pauses_the_market_and_the_gap_is_skipped(make_bench: Any) -> None:
     """While the buffer is full the source makes no messages. After the outage the gap is skipped."""
     bench = make_bench(limit_bytes=2000)
     bench.run(1)
@@ -176,7 +176,7 @@ def test_a_full_buffer_stops_the_market_and_the_gap_is_left_out(make_bench: Any)
     assert bench.market.skipped > 40 * SECOND
 
 
-def test_a_long_sleep_is_left_out(bench: Any, counted: Counted) -> None:
+def test_the_time_of_a_long_sleep_is_skipped(bench: Any, counted: Counted) -> None:
     """After an hour of sleep, a laptop does not replay the missed hour."""
     bench.run(1)
     bench.now += 3600 * SECOND
@@ -185,7 +185,7 @@ def test_a_long_sleep_is_left_out(bench: Any, counted: Counted) -> None:
     assert counted("feed_skipped_seconds_total") == pytest.approx(3600, abs=0.2)
 
 
-def test_a_million_passes_ask_redis_for_a_new_epoch(bench: Any) -> None:
+def test_a_new_epoch_is_requested_after_a_million_passes(bench: Any) -> None:
     """Publishing continues with mids of the next epoch."""
     advance = bench.market.advance
 
@@ -200,7 +200,7 @@ def test_a_million_passes_ask_redis_for_a_new_epoch(bench: Any) -> None:
     assert epochs == {"1": 0, "2": 1}
 
 
-def test_stopping_sends_what_is_left(bench: Any) -> None:
+def test_stopping_sends_the_remaining_messages(bench: Any) -> None:
     """The flush also sends held quotes."""
     bench.behind(1)
     bench.run(0.5)
@@ -215,7 +215,7 @@ def test_stopping_sends_what_is_left(bench: Any) -> None:
     ("used", "made_in_5_s", "gives_way"),
     [(0.49, 50, None), (0.5, 50, "conflated"), (0.6, 25, "conflated"), (0.7, 25, "dropped"), (0.8, 0, None)],
 )
-def test_redis_memory_presses_like_a_backlog_and_at_last_pauses_the_market(
+def test_a_nearly_full_redis_causes_back_pressure_and_finally_pauses_the_market(
     used: float, made_in_5_s: int, gives_way: str | None, bench: Any, counted: Counted
 ) -> None:
     """All feeds share one Redis. Their streams stop growing while memory remains to process them."""
@@ -233,7 +233,7 @@ def test_redis_memory_presses_like_a_backlog_and_at_last_pauses_the_market(
     assert bench.turns("underlying") == bench.turns("option_chain") == list(range(bench.market.turn))
 
 
-def test_an_entry_that_a_full_redis_refuses_is_sent_again_and_nothing_before_it(bench: Any) -> None:
+def test_only_the_entries_that_a_full_redis_refused_are_sent_again(bench: Any) -> None:
     """A full Redis has lost no entry: resending confirmed entries would only use more memory."""
     bench.run(3)
     bench.stream.full = True
@@ -248,14 +248,14 @@ def test_an_entry_that_a_full_redis_refuses_is_sent_again_and_nothing_before_it(
     assert bench.market.turn > paused + 20
 
 
-def test_where_the_market_pauses_it_is_not_asked_all_the_time(bench: Any) -> None:
+def test_a_paused_publisher_sleeps_until_its_next_check(bench: Any) -> None:
     """A paused publisher sleeps until its next check of the back-pressure."""
     bench.stream.used = 0.9
     bench.run(2)
     assert bench.publisher._pause_s() == pytest.approx(0.5)
 
 
-def test_what_waits_in_the_buffer_is_held_while_redis_is_nearly_full(make_bench: Any) -> None:
+def test_buffered_messages_are_held_while_redis_is_nearly_full(make_bench: Any) -> None:
     """After an outage a feed may have 64 MiB to send. It checks the memory every 256 KiB."""
     bench = make_bench(8 * 10**6)
     bench.stream.unavailable = True
@@ -280,7 +280,7 @@ def test_what_waits_in_the_buffer_is_held_while_redis_is_nearly_full(make_bench:
     assert sum(len(named.body) > 90_000 for named in bench.stream.got) == 20
 
 
-def test_a_redis_that_dies_while_it_is_full_gets_again_what_it_had_confirmed(bench: Any) -> None:
+def test_confirmed_messages_are_sent_again_after_a_full_redis_was_killed(bench: Any) -> None:
     """Redis may have lost the last two seconds, also if it rejected entries before."""
     bench.run(1)
     bench.stream.full = True

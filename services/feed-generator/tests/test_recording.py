@@ -37,7 +37,7 @@ def _row(**cells: str) -> str:
     return ",".join(values.values())
 
 
-def test_every_value_of_the_shipped_recordings_comes_through(sample: Path) -> None:
+def test_every_value_of_the_shipped_recordings_is_read_unchanged(sample: Path) -> None:
     """Each line of the file is in the snapshot, cell by cell, and the snapshot has no other legs."""
     snapshots = recording.read(str(sample), AS_OF)
     assert [snapshot.ts for snapshot in snapshots] == [AS_OF_NS]
@@ -63,7 +63,7 @@ def test_every_value_of_the_shipped_recordings_comes_through(sample: Path) -> No
     assert sum(len(chain.legs) for chain in snapshot.chains.values()) == len(rows) > 100
 
 
-def test_timestamps_tell_snapshots_apart_and_order_them(write: Write) -> None:
+def test_timestamps_separate_and_order_the_snapshots(write: Write) -> None:
     """Timestamps in the file take precedence over the setting. Rows may have any order and time zone."""
     later, same = "2024-06-21T15:30:01.5+05:30", "2024-06-21T10:00:00Z"
     path = write(_row(timestamp=later, spot="23502"), _row(), _row(timestamp=same, side="P"))
@@ -74,7 +74,7 @@ def test_timestamps_tell_snapshots_apart_and_order_them(write: Write) -> None:
     assert [len(chain.legs) for chain in second.chains.values()] == [1]
 
 
-def test_more_columns_blank_lines_and_a_byte_order_mark_are_no_trouble(write: Write) -> None:
+def test_extra_columns_blank_lines_and_a_byte_order_mark_are_ignored(write: Write) -> None:
     """Spreadsheet programs write these, and the reader ignores them."""
     path = write(ROW + ",12.5", "", header="\ufeff" + HEADER + ",iv")
     assert recording.read(path, None)[0].spot == 23501.1
@@ -126,7 +126,7 @@ def test_a_file_without_timestamps_needs_the_setting(write: Write) -> None:
         ("timestamp", "1901-06-21T15:30:00Z", "1971 to 2099"),
     ],
 )
-def test_a_bad_cell_is_one_line_that_names_file_line_column_and_rule(
+def test_an_invalid_cell_gives_one_line_with_file_line_column_and_rule(
     write: Write, column: str, cell: str, rule: str
 ) -> None:
     """The reader refuses every value that the contract forbids."""
@@ -139,19 +139,19 @@ def test_a_bad_cell_is_one_line_that_names_file_line_column_and_rule(
     assert "\n" not in str(error)
 
 
-def test_a_row_cut_short_is_an_empty_cell(write: Write) -> None:
+def test_a_truncated_row_is_refused(write: Write) -> None:
     """Missing cells of a truncated file are an error, not zeros."""
     path = write(ROW.rsplit(",", 3)[0])
     with pytest.raises(BadRecording, match="line 2, column close: is empty"):
         recording.read(path, None)
 
 
-def test_columns_that_moved_or_come_twice_are_refused(write: Write) -> None:
+def test_shifted_or_repeated_columns_are_refused(write: Write) -> None:
     """An unquoted thousands separator splits a cell and shifts all later values to wrong columns."""
     with pytest.raises(BadRecording, match="line 2, column -: has more cells than the header: '1'"):
         recording.read(write(f"{ROW},1"), None)
     assert recording.read(write(f"{ROW},"), None)
-    with pytest.raises(BadRecording, match="line 1, column oi: is in the header 2 times"):
+    with pytest.raises(BadRecording, match="line 1, column oi: occurs 2 times in the header"):
         recording.read(write(f"{ROW},1", header=f"{HEADER},oi"), None)
 
 
@@ -171,7 +171,7 @@ def test_contradictions_within_a_snapshot_are_refused(write: Write) -> None:
         ({"spot": "2350110"}, "spot", ("2.35011e+06", "23500")),
     ],
 )
-def test_a_line_that_contradicts_itself_is_refused_with_both_values(
+def test_a_line_with_contradictory_values_is_refused_with_both_values(
     write: Write, cells: dict[str, str], column: str, values: tuple[str, str]
 ) -> None:
     """The cases are an expiry before its snapshot, and a spot in another unit than the strikes."""
@@ -210,7 +210,7 @@ def test_a_chain_larger_than_the_contract_allows_is_refused(write: Write) -> Non
     ],
     ids=["empty", "header only", "not UTF-8", "huge cell", "NUL"],
 )
-def test_what_is_no_recording_at_all_is_one_line_too(tmp_path: Path, content: bytes, complaint: str) -> None:
+def test_any_other_file_is_refused_with_one_line(tmp_path: Path, content: bytes, complaint: str) -> None:
     """For any content of the file, the error is one line that names the file."""
     path = tmp_path / "recording.csv"
     path.write_bytes(content)

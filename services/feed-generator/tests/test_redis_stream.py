@@ -43,7 +43,7 @@ def _ticks(first: int, last: int) -> list[Named]:
     return [Named("underlying", f"3:{seq}", 0, b'{"kind":"underlying"}') for seq in range(first, last + 1)]
 
 
-def test_every_start_gets_an_epoch_of_its_own(client: redis.Redis, stream: RedisStream) -> None:
+def test_every_start_gets_its_own_epoch(client: redis.Redis, stream: RedisStream) -> None:
     """No two starts of a feed's shards share an epoch. Each feed has its own counter."""
     now_s = NOW_NS // 10**9
     other = RedisStream(client, "synthetic", now_ns=lambda: NOW_NS - 10**9)
@@ -59,7 +59,9 @@ def test_a_redis_that_lost_its_data_repeats_no_epoch(client: redis.Redis, stream
     assert RedisStream(client, "synthetic", now_ns=lambda: NOW_NS + 10**9).next_epoch() > before
 
 
-def test_an_entry_is_what_the_contract_says_and_is_mirrored(client: redis.Redis, stream: RedisStream) -> None:
+def test_an_entry_matches_the_contract_and_is_also_published(
+    client: redis.Redis, stream: RedisStream
+) -> None:
     """An entry has the fields of stream-entry. `market:{kind}` gets the same bytes in the same order."""
     with client.pubsub() as listener:
         listener.psubscribe("market:*")
@@ -85,7 +87,7 @@ def test_replay_numbers_grow_over_passes_and_restarts(client: redis.Redis, strea
     assert found == [0, 3_000_001, 3_999_999, 4_000_000, 4_000_001, 5_000_001]
 
 
-def test_the_backlog_is_what_nobody_has_processed(client: redis.Redis, stream: RedisStream) -> None:
+def test_the_backlog_is_the_number_of_unprocessed_entries(client: redis.Redis, stream: RedisStream) -> None:
     """The backlog is the undelivered plus unacknowledged entries; without a group, the whole stream."""
     assert stream.backlog() == 0
     stream.append(_ticks(1, 10))
@@ -153,7 +155,7 @@ class Running:
 
 
 @pytest.mark.parametrize("how", ["kill -9", "stopped and started", "hangs"])
-def test_redis_away_and_back_loses_no_tick_and_no_chain(
+def test_an_outage_of_redis_loses_no_tick_and_no_chain(
     how: str, own_redis: RedisServer, make_market: Any
 ) -> None:
     """After the outage, the stream has all ticks and chains in order, and the mids have no gaps.

@@ -50,7 +50,7 @@ def _bodies(source: Replay) -> list[dict[str, Any]]:
     return [json.loads(message.body) for message in source.advance().messages]
 
 
-def test_a_shipped_recordings_values_go_out_unchanged(sample: Path) -> None:
+def test_the_values_of_a_shipped_recording_are_sent_unchanged(sample: Path) -> None:
     """Every cell of the CSV is in the chain. A leg that the file does not have is all zeros."""
     with sample.open() as file:
         rows = {(r["expiry"], float(r["strike"]), r["side"]): r for r in csv.DictReader(file)}
@@ -85,7 +85,7 @@ def test_quotes_are_the_strikes_nearest_to_the_spot(sample: Path) -> None:
                 assert quote[column] == legs[column][index]
 
 
-def test_messages_say_the_rules_of_the_recordings_own_day(sample: Path) -> None:
+def test_messages_have_the_contract_rules_of_the_recordings_date(sample: Path) -> None:
     """In June 2024 NIFTY's lot size was 25, and contracts expired at 15:30 in India."""
     for body in _bodies(_replay(recording.read(str(sample), AS_OF)))[1:]:
         assert (body["lot_size"], body["exercise"], body["oi_unit"]) == (25, "European", "shares")
@@ -94,7 +94,7 @@ def test_messages_say_the_rules_of_the_recordings_own_day(sample: Path) -> None:
 
 
 @pytest.mark.parametrize(("speed", "gap"), [(100, 60 * SECOND), (200, 30 * SECOND), (50, 120 * SECOND)])
-def test_event_times_are_the_recordings_and_only_the_pace_is_ours(speed: int, gap: int) -> None:
+def test_the_speed_changes_no_event_time(speed: int, gap: int) -> None:
     """The speed changes when a snapshot is published, but not its event time."""
     source = _replay([_snapshot(TS), _snapshot(TS + 60 * SECOND, 23600.0)], speed_percent=speed)
     dues, times = [], []
@@ -105,7 +105,7 @@ def test_event_times_are_the_recordings_and_only_the_pace_is_ours(speed: int, ga
     assert times == [{TS}, {TS + 60 * SECOND}] * 2
 
 
-def test_passes_are_numbered_and_say_the_same() -> None:
+def test_passes_are_numbered_and_have_equal_event_times() -> None:
     """Two passes have the same event times, so the pass number orders them."""
     source = _replay([_snapshot(TS), _snapshot(TS + SECOND)])
     batches = [source.advance() for _ in range(6)]
@@ -122,7 +122,7 @@ def test_once_ends_after_the_last_snapshot() -> None:
     assert source.due_ns() is None
 
 
-def test_a_gap_that_was_left_out_changes_nothing() -> None:
+def test_a_skipped_gap_changes_no_time_of_a_recording() -> None:
     """`skip` changes neither the event times nor the due times of a recording."""
     source = _replay([_snapshot(TS), _snapshot(TS + SECOND)])
     source.skip(10**12)

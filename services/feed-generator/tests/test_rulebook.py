@@ -18,7 +18,7 @@ from feed_generator.errors import BadRulebook, UnknownProduct
 RULEBOOK = Path(rulebook.__file__).with_name("rulebook.json")
 
 
-def test_the_usual_products_are_there() -> None:
+def test_the_rulebook_has_the_products_of_samples_and_readme() -> None:
     """The rulebook has the Indian and US products that the samples and the README use."""
     assert {"NIFTY", "BANKNIFTY", "FINNIFTY", "SENSEX", "SPY", "QQQ", "AAPL", "TSLA"} <= set(products())
 
@@ -74,7 +74,7 @@ def test_expiries_are_those_of_the_exchanges(product: str, since: str, expected:
         ("NIFTY", "2025-09-01", ["2025-09-30", "2025-10-28"]),
     ],
 )
-def test_monthly_expiries_can_be_asked_for_alone(product: str, since: str, expected: list[str]) -> None:
+def test_monthly_expiries_can_be_selected(product: str, since: str, expected: list[str]) -> None:
     """Monthly expiries are the third Friday in the US and the last Tuesday at NSE."""
     found = rules(product).expiries(date.fromisoformat(since), 2, monthly_only=True)
     assert [day.isoformat() for day in found] == expected
@@ -100,7 +100,7 @@ def test_lots_are_those_of_the_day(product: str, day: str, lot: int) -> None:
     assert rules(product).contract(date.fromisoformat(day)).lot_size == lot
 
 
-def test_instants_are_the_exchanges_wall_clock_in_utc() -> None:
+def test_expiry_times_follow_the_exchanges_wall_clock() -> None:
     """Expiries are at 15:30 in India and 16:00 in New York (and in summer time). No session on holidays."""
 
     def utc(*when: int) -> int:
@@ -123,7 +123,7 @@ def test_instants_are_the_exchanges_wall_clock_in_utc() -> None:
     assert clock.day == date(2024, 6, 17)
 
 
-def test_an_unknown_product_is_named_beside_the_known_ones() -> None:
+def test_an_unknown_product_is_reported_with_the_known_ones() -> None:
     """The message lists the products that may be used."""
     with pytest.raises(UnknownProduct) as caught:
         rules("NIFTI")
@@ -181,7 +181,7 @@ def _without(*path: str) -> Callable[[Any], None]:
         (lambda nifty: nifty["market"].update(factors=3), "rulebook.json: NIFTY: "),
     ],
 )
-def test_a_malformed_entry_is_one_line_that_names_file_product_and_rule(
+def test_a_malformed_entry_gives_one_line_with_file_product_and_rule(
     broken: Callable[[str], ProductRules], change: Callable[[Any], None], rule: str
 ) -> None:
     """The error names the fault in the entry, without a traceback."""
@@ -193,7 +193,7 @@ def test_a_malformed_entry_is_one_line_that_names_file_product_and_rule(
     assert "\n" not in str(caught.value)
 
 
-def test_a_rulebook_that_is_no_json_is_one_line(broken: Callable[[str], ProductRules]) -> None:
+def test_a_rulebook_that_is_not_json_gives_one_line(broken: Callable[[str], ProductRules]) -> None:
     """The message has the position that the JSON parser reports."""
     with pytest.raises(BadRulebook, match=r"^rulebook.json: is not JSON: .* line 1 column 14"):
         broken('{"products": ')

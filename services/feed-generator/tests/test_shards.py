@@ -29,7 +29,7 @@ def test_every_product_belongs_to_exactly_one_shard(names: list[str], count: int
 
 @settings(max_examples=50)
 @given(names=NAMES, count=st.integers(1, 40))
-def test_growing_by_one_moves_products_only_to_the_new_shard(names: list[str], count: int) -> None:
+def test_an_added_shard_takes_products_and_no_others_move(names: list[str], count: int) -> None:
     """From N to N+1 shards, a product stays where it is or moves to the new shard, whose index is N."""
     for name in names:
         before, after = owner(name, count), owner(name, count + 1)
@@ -73,7 +73,7 @@ def test_the_shards_of_a_feed_emit_all_its_products_once(count: int, take: Any) 
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_the_shards_together_make_the_feeds_rate(count: int) -> None:
+def test_the_rates_of_the_shards_add_up_to_the_feeds_rate(count: int) -> None:
     """Every shard has the same MESSAGES_PER_SECOND: a StatefulSet's pod template is the same for all pods."""
     together = 0.0
     for index in range(count):

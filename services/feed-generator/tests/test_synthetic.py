@@ -34,7 +34,7 @@ def test_another_seed_gives_another_market(make_market: Any, take: Any) -> None:
     assert first != second
 
 
-def test_when_it_is_asked_does_not_change_what_it_says(make_market: Any) -> None:
+def test_calls_of_due_ns_do_not_change_the_messages(make_market: Any) -> None:
     """Calls of `due_ns` do not change the messages."""
     asked, unasked = make_market(), make_market()
     for _ in range(50):
@@ -43,7 +43,7 @@ def test_when_it_is_asked_does_not_change_what_it_says(make_market: Any) -> None
         assert asked.advance() == unasked.advance()
 
 
-def test_event_times_are_the_timetable_and_a_left_out_gap_moves_them(make_market: Any) -> None:
+def test_event_times_follow_the_due_times_and_include_skipped_gaps(make_market: Any) -> None:
     """ts = start + due. After skip(gap) it is start + due + gap, so event times stay near the wall clock."""
     market, start, gap = make_market(), 1_763_956_800_000_000_000, 0
     for turn in range(60):
@@ -56,7 +56,7 @@ def test_event_times_are_the_timetable_and_a_left_out_gap_moves_them(make_market
         assert {json.loads(m.body)["ts"] for m in batch.messages} == {start + due + gap}
 
 
-def test_the_rate_of_messages_is_the_one_asked_for(make_market: Any) -> None:
+def test_the_rate_of_messages_is_the_requested_one(make_market: Any) -> None:
     """After the first beat, slow and fast feeds emit messages at the requested rate."""
     for rate in (5, 60, 20_000):
         market = make_market(messages_per_second=rate)
@@ -69,7 +69,7 @@ def test_the_rate_of_messages_is_the_one_asked_for(make_market: Any) -> None:
         assert sum(beats) / ((market.due_ns() - dues[9]) / 1e9) == pytest.approx(rate, rel=1e-6)
 
 
-def test_the_first_beat_brings_every_chain_within_two_seconds(make_market: Any) -> None:
+def test_all_chains_are_sent_within_the_first_two_seconds(make_market: Any) -> None:
     """The chains of all expiries come first, so a consumer can price every later quote."""
     market = make_market(messages_per_second=1)
     seen: set[tuple[str, str]] = set()
@@ -99,7 +99,7 @@ def test_expiries_lots_and_strikes_are_those_of_the_rulebook(chains: list[dict[s
         assert chain["strikes"][0] < chain["truth"]["forward"] < chain["strikes"][-1]
 
 
-def test_an_expired_contract_leaves_and_the_next_one_is_listed(make_market: Any) -> None:
+def test_an_expired_contract_is_removed_and_the_next_one_is_listed(make_market: Any) -> None:
     """The list changes at the instant of expiry: NIFTY, Tuesday 25 November 2025, 15:30 in India."""
     close = int(datetime(2025, 11, 25, 10, tzinfo=UTC).timestamp()) * 10**9
     market = make_market(["NIFTY"], start_ns=close - 10**9, messages_per_second=60)

@@ -17,9 +17,9 @@ class Settings(BaseModel):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8005, ge=1, le=65535, description="Port to listen on.")
-    max_connections: int = Field(512, ge=8, le=4096, description="Most simultaneous connections.")
+    max_connections: int = Field(512, ge=8, le=4096, description="Maximum simultaneous connections.")
     max_connections_per_address: int = Field(
-        128, ge=1, le=4096, description="Most simultaneous connections from one address (IPv6: one /64)."
+        128, ge=1, le=4096, description="Maximum simultaneous connections from one address (IPv6: a /64)."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Lowest level to log."

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from werkzeug.datastructures import MultiDict
+
 from logging_service.chassis.problems import BadInput
 from logging_service.intake import LEVELS, moment
 
@@ -23,12 +25,14 @@ class Query:
     limit: int
 
 
-def parse(args: Mapping[str, str]) -> Query:
+def parse(args: MultiDict[str, str]) -> Query:
     """Return the query. A parameter with an empty value counts as absent.
 
-    Raises BadInput for invalid and for unknown parameters. If a misspelt filter were ignored, a wrong result
-    would look right.
+    Raises BadInput for invalid, unknown and repeated parameters. If a misspelt filter were ignored, a wrong
+    result would look right.
     """
+    if twice := [name for name, values in args.lists() if len(values) > 1]:
+        raise BadInput(*((name[:40], "must be given once") for name in twice))
     given = {name: value for name, value in args.items() if value}
     if unknown := sorted(set(given) - set(KNOWN)):
         raise BadInput((unknown[0][:40], f"is unknown; the parameters are {', '.join(KNOWN)}"))

@@ -31,20 +31,20 @@ def test_other_tokens_are_refused(service: Any, auth: Any, db: Any, kind: str, m
     assert db["logs"].count_documents({}) == 0
 
 
-def test_the_real_auths_token_opens(service: Any) -> None:
+def test_a_token_from_the_real_auth_is_accepted(service: Any) -> None:
     """End to end: a token from auth for client credentials is verified with auth's published keys."""
     assert service.add(LINE).status_code == 202
     assert service.messages() == ["x"]
 
 
-def test_without_auths_keys_it_is_503(mongo_url: str, bearer: Any) -> None:
+def test_without_auths_keys_a_request_gets_503(mongo_url: str, bearer: Any) -> None:
     """Without auth's keys a request gets 503, not 401."""
     client = Client(create_app(Settings(mongo_url=mongo_url, auth_url="http://127.0.0.1:9")))
     got = client.get("/logs", headers=bearer)
     assert (got.status_code, got.json["code"]) == (503, "upstream_unavailable")
 
 
-def test_without_the_store_it_is_503(auth: Any, bearer: Any) -> None:
+def test_without_mongodb_a_request_gets_503(auth: Any, bearer: Any) -> None:
     """Without MongoDB a request gets 503, and the response does not contain its address."""
     client = Client(create_app(Settings(mongo_url="mongodb://127.0.0.1:9/x", auth_url=auth.url)))
     got = client.post("/logs", json=LINE, headers=bearer)
@@ -52,7 +52,7 @@ def test_without_the_store_it_is_503(auth: Any, bearer: Any) -> None:
     assert "127.0.0.1" not in got.text
 
 
-def test_what_is_sent_does_not_reach_our_own_logs(service: Any, capsys: Any) -> None:
+def test_received_messages_and_tokens_do_not_reach_the_services_own_log(service: Any, capsys: Any) -> None:
     """Neither received messages nor tokens appear in the service's own log."""
     service.add({**LINE, "message": "very private"})
     service.find(q="very private")

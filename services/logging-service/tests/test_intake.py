@@ -12,7 +12,7 @@ from tests.support.problems import assert_problem
 LINE = {"service": "worker-enricher", "level": "info", "message": "started"}
 
 
-def test_a_line_is_stored_by_the_contract(service: Any, db: Any) -> None:
+def test_a_stored_line_matches_the_contract(service: Any, db: Any) -> None:
     """A line is stored with its time of arrival, which is also its timestamp if the sender gave none."""
     assert service.add(LINE).json == {"accepted": 1}
     golden = {k: v for k, v in example("document-logs").items() if k not in ("_id", "received_at")}
@@ -25,7 +25,7 @@ def test_a_line_is_stored_by_the_contract(service: Any, db: Any) -> None:
     assert second["timestamp"] == datetime(2026, 11, 24, 19, 20, tzinfo=UTC)
 
 
-def test_a_list_is_stored_whole(service: Any, db: Any) -> None:
+def test_all_lines_of_a_list_are_stored(service: Any, db: Any) -> None:
     """A request may contain 100 lines, and all are stored."""
     assert service.add([LINE] * 100).json == {"accepted": 100}
     assert db["logs"].count_documents({}) == 100
@@ -51,7 +51,9 @@ def test_a_list_is_stored_whole(service: Any, db: Any) -> None:
         ("other", "unknown member"),
     ],
 )
-def test_a_bad_line_is_named_and_nothing_is_stored(service: Any, db: Any, field: str, value: object) -> None:
+def test_an_invalid_line_is_named_and_nothing_is_stored(
+    service: Any, db: Any, field: str, value: object
+) -> None:
     """400 names index and field of the invalid line, and no line of the request is stored."""
     got = service.add([LINE, {**LINE, field: value}])
     assert (got.status_code, got.json["code"]) == (400, "bad_input")
@@ -76,7 +78,7 @@ def test_a_body_is_a_line_or_a_list(service: Any, body: Any) -> None:
         (b"x", "text/plain", 415, "unsupported_media_type"),
     ],
 )
-def test_a_body_that_is_none_is_a_problem(
+def test_an_unreadable_body_gets_a_problem(
     service: Any, data: bytes, kind: str, status: int, code: str
 ) -> None:
     """A body that is too large, not JSON or of another type gets a 4xx problem."""
@@ -95,14 +97,14 @@ def test_obvious_secrets_are_redacted(service: Any, db: Any) -> None:
     assert stored["n"] == 1
 
 
-def test_keys_that_mongo_reads_otherwise_are_only_keys(service: Any) -> None:
+def test_dollars_and_dots_in_keys_are_stored_as_text(service: Any) -> None:
     """Dollars and dots in a context's keys are stored as plain text, not as operators or paths."""
     context = {"$where": "1", "a.b": {"$gt": ""}}
     assert service.add({**LINE, "context": context}).status_code == 202
     assert service.find().json["logs"][0]["context"] == context
 
 
-def test_control_characters_leave_escaped(service: Any) -> None:
+def test_control_characters_are_escaped_in_responses(service: Any) -> None:
     """Control characters are escaped in responses, so no line can imitate another or move a cursor."""
     service.add({**LINE, "message": "a\n\x1b[2Jb"})
     got = service.find()

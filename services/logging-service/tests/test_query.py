@@ -66,7 +66,16 @@ def test_a_bad_parameter_is_named(service: Any, name: str, value: str) -> None:
     assert (got.status_code, got.json["code"], got.json["errors"][0]["field"]) == (400, "bad_input", name)
 
 
-def test_an_answer_has_times_and_ids_as_text(filled: Any) -> None:
+def test_a_parameter_given_twice_is_refused(service: Any) -> None:
+    """A reader could expect either value."""
+    got = service.find(level=["error", "debug"])
+    assert (got.status_code, got.json["errors"][0]) == (
+        400,
+        {"field": "level", "rule": "must be given once"},
+    )
+
+
+def test_times_and_ids_are_text_in_a_response(filled: Any) -> None:
     """Times are RFC 3339 and ids hex in a response."""
     line = filled.find(limit=1).json["logs"][0]
     assert line["timestamp"] == TIMES[2]

@@ -14,7 +14,7 @@ from socket_gateway import metrics
 from socket_gateway.chassis.health import WSGIApp
 from socket_gateway.config import Settings
 from socket_gateway.places import client_address
-from socket_gateway.transport import MOST_QUEUED, Transport, is_packet, packet_budget
+from socket_gateway.transport import MAX_QUEUED, Transport, is_packet, packet_budget
 
 _FLUSH_S = 0.1
 
@@ -35,8 +35,11 @@ class Admission:
             return None
         if not self._settings.allows_host(environ):
             return "403 Forbidden", "host_not_allowed"
+        session = self._sio.eio.sockets.get(_sid(environ))
+        if session is not None and session.upgrading and environ.get("HTTP_UPGRADE"):
+            return "400 Bad Request", "bad_request"  # engine.io would let two connections share the session
         # engine.io opens a session for every request whose `sid` it does not know.
-        if _sid(environ) not in self._sio.eio.sockets and not self._has_place(environ):
+        if session is None and not self._has_place(environ):
             return "503 Service Unavailable", "server_full"
         return None
 
@@ -49,16 +52,21 @@ class Admission:
         """Return a WSGI application that answers refused requests and forwards all others to `app`."""
 
         def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-            refusal = self.refusal(environ) or self._post_refusal(environ)
-            if refusal is None:
+            refusal = self.refusal(environ) or self._post_refusal(environ) or self._poll_refusal(environ)
+            if refusal is not None:
+                metrics.REFUSED.labels(refusal[1]).inc()
+                return _problem(start_response, *refusal)
+            polled = self._polled(environ)
+            polled["polling"] = True
+            try:
                 return app(environ, start_response)
-            metrics.REFUSED.labels(refusal[1]).inc()
-            return _problem(start_response, *refusal)
+            finally:
+                polled["polling"] = False
 
         return wrapped
 
     def end(self, sid: str) -> None:
-        """End a session that is not an accepted client or that exceeds its limits."""
+        """End a session that is not an accepted client, that exceeds its limits or that stays unfinished."""
         session = self._sio.eio.sockets.pop(sid, None)
         if session is not None:
             gevent.spawn(Transport(session).close, _FLUSH_S)
@@ -100,13 +108,27 @@ class Admission:
             metrics.EVICTIONS.labels("flood").inc()
             self.end(sid)
             return "429 Too Many Requests", "rate_limited"
-        if session.queue.qsize() > MOST_QUEUED:
+        if session.queue.qsize() > MAX_QUEUED:
             self.end(sid)
             return "429 Too Many Requests", "slow_client"
         if not all(is_packet(packet.decode("utf-8", "replace")) for packet in packets):
             self.end(sid)
             return "400 Bad Request", "bad_request"
         return None
+
+    def _poll_refusal(self, environ: dict[str, Any]) -> tuple[str, str] | None:
+        """Refuse a second poll of a session, as the protocol does: each holds its connection for 45 s."""
+        if not self._polled(environ).get("polling"):
+            return None
+        self.end(_sid(environ))
+        return "400 Bad Request", "bad_request"
+
+    def _polled(self, environ: dict[str, Any]) -> dict[str, Any]:
+        """Return the data of the session that a request polls, or an empty dict."""
+        session = self._sio.eio.sockets.get(_sid(environ))
+        polls = environ["REQUEST_METHOD"] == "GET" and not environ.get("HTTP_UPGRADE")
+        data: dict[str, Any] = session.session if session is not None and polls else {}
+        return data
 
 
 def _sid(environ: dict[str, Any]) -> str:

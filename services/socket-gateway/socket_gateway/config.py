@@ -60,7 +60,7 @@ class Settings(BaseModel):
 
     @property
     def max_connections(self) -> int:
-        """Most Engine.IO connections: all clients, and some more that are connecting or disconnecting."""
+        """Maximum Engine.IO connections: all clients, and some more that are connecting or disconnecting."""
         return self.max_clients + self.max_clients // 4 + 8
 
     def allows_origin(self, origin: str | None, environ: Mapping[str, Any]) -> bool:

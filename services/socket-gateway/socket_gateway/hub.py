@@ -56,13 +56,13 @@ class Hub:
             entered.members[member] = None
             member.enter(room, entered.seq)
             metrics.ROOMS.set(len(self._rooms))
-        return self._seq(room)
+        return self.seq(room)
 
     def leave(self, member: Member, room: str) -> None:
         if room == GENERAL:  # its product rooms deliver the ticks from here on
             for other in member.rooms - {GENERAL}:
                 if other.startswith("product:"):
-                    member.enter(other, self._seq(other))
+                    member.enter(other, self.seq(other))
         member.leave(room)
         left = self._rooms.get(room)
         if left is None:
@@ -118,7 +118,8 @@ class Hub:
             if not any(member in members for members in earlier)
         ]
 
-    def _seq(self, room: str) -> int:
+    def seq(self, room: str) -> int:
+        """Return the room's current sequence number."""
         found = self._rooms.get(room)
         return found.seq if found else self._empty_rooms.get(room, 0)
 
@@ -131,20 +132,24 @@ class Hub:
         """Return a mark of the present for `snapshot`. Take it before reading the cache."""
         return self._count
 
-    def snapshot(self, event: Event, room: str, since: int, members: Iterable[Member]) -> None:
-        """Offer a cached event, unless a live event at least as new was emitted after the mark `since`."""
+    def snapshot(self, event: Event, room: str, since: int, members: Iterable[Member]) -> Frame | None:
+        """Offer a cached event, unless a live event at least as new was emitted after the mark `since`.
+
+        Returns the offered frame. It may be offered again as long as the room has the same number.
+        """
         count, order = self._emitted.get(event.key, (0, event.order))
         members = list(members)
         if not members or (count > since and order >= event.order):
-            return
-        payload = {**event.payload, "room": room, "seq": self._seq(room), "snapshot": True}
-        frame = Frame(Kind.SNAPSHOT, event_packet(event.name, payload), event.key, room, self._seq(room))
+            return None
+        payload = {**event.payload, "room": room, "seq": self.seq(room), "snapshot": True}
+        frame = Frame(Kind.SNAPSHOT, event_packet(event.name, payload), event.key, room, self.seq(room))
         for member in members:
             member.offer(frame)
         metrics.SENT.labels(event.name).inc(len(members))
+        return frame
 
     def gap(self) -> None:
-        """Announce a gap in every room. One sequence number stands for an unknown number of lost events."""
+        """Announce a gap in every room. All lost events together count as one sequence number."""
         for name, room in list(self._rooms.items()):
             room.seq += 1
             for member in list(room.members):

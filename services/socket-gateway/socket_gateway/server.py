@@ -85,13 +85,14 @@ class Server:
         _log.info("stopped")
 
     def _sweep(self) -> None:
-        """Close connections that do not become clients in time: they use memory without a valid token."""
+        """Close connections that do not become clients, or do not finish their upgrade, in time."""
         seen: dict[str, float] = {}
         while True:
             gevent.sleep(_SWEEP_S)
             now = time.monotonic()
-            unknown = [sid for sid in list(self._sio.eio.sockets) if not self._gateway.knows(sid)]
-            seen = {sid: seen.get(sid, now) for sid in unknown}
+            sessions = list(self._sio.eio.sockets.items())
+            unfinished = [sid for sid, one in sessions if one.upgrading or not self._gateway.knows(sid)]
+            seen = {sid: seen.get(sid, now) for sid in unfinished}
             for sid, since in seen.items():
                 if now - since > self._settings.handshake_seconds:
                     self._admission.end(sid)

@@ -16,17 +16,17 @@ import gevent
 import orjson
 from engineio import packet as engine  # type: ignore[import-untyped]
 from gevent.lock import RLock
-from geventwebsocket.exceptions import ProtocolError  # type: ignore[import-untyped]
+from geventwebsocket.exceptions import ProtocolError, WebSocketError  # type: ignore[import-untyped]
 from geventwebsocket.websocket import Header  # type: ignore[import-untyped]
 from socketio import packet as socketio_packet
 
-from socket_gateway import metrics
+from socket_gateway import client_frames, metrics
 from socket_gateway.limits import TokenBucket
 
 CLIENT_EVENT = "client event"  # the handler of all events from clients
 
 _SLACK = 1024  # bytes for frame headers and control frames in addition to a message
-MOST_QUEUED = 256  # packets; acks bypass the outbox, so a client that reads nothing needs a limit
+MAX_QUEUED = 256  # packets; acks bypass the outbox, so a client that reads nothing needs a limit
 _BYTES_A_READ = 256  # a frame is read in two to four pieces; a longer piece counts as several reads
 
 
@@ -122,9 +122,14 @@ class GatewayWebSocket:
         self._read = self._ws.raw_read
         self._ws.raw_read = self._ws.stream.read = self._bounded_read
         self._ws.raw_write = self._write
+        client_frames.install(self._ws)
         self._engine = self._handler.__self__  # type: ignore[attr-defined]
         self._engine.session["websocket"] = self
-        result: Iterable[bytes] = self._handler(self)
+        try:
+            result: Iterable[bytes] = self._handler(self)
+        except WebSocketError:  # the client has gone away during an upgrade
+            self._engine.upgrading = False
+            return []
         return result
 
     def wait(self) -> Any:
@@ -166,7 +171,7 @@ class GatewayWebSocket:
             metrics.EVICTIONS.labels("flood").inc()
             self.cut()
             raise Flood("too many frames")
-        if self._engine.queue.qsize() > MOST_QUEUED:
+        if self._engine.queue.qsize() > MAX_QUEUED:
             self.cut()
             raise Flood("the client does not read its responses")
         self._read_bytes += size

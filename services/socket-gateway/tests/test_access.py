@@ -35,7 +35,7 @@ def _refusal(gateway: Any, **options: Any) -> dict[str, Any]:
     return refusal
 
 
-def test_without_a_token_nobody_connects_by_default(start: Any, redis_url: str) -> None:
+def test_by_default_a_client_without_a_token_is_refused(start: Any, redis_url: str) -> None:
     """By default a client needs a token: ANONYMOUS_READ is off."""
     gateway = start(redis_url, ANONYMOUS_READ="false")
     assert _refusal(gateway)["code"] == "unauthorized"
@@ -43,7 +43,7 @@ def test_without_a_token_nobody_connects_by_default(start: Any, redis_url: str) 
     assert gateway.metric("deltastream_socket_clients") == 0
 
 
-def test_a_token_is_taken_from_all_three_places(guarded: Any, play: Any) -> None:
+def test_a_token_is_accepted_in_all_three_places(guarded: Any, play: Any) -> None:
     """A token is accepted in the auth payload, in the Authorization header, and as `?token=`."""
     for way in ("auth", "header", "query"):
         token = access_token("deltastream-api")
@@ -57,7 +57,7 @@ def test_a_token_is_taken_from_all_three_places(guarded: Any, play: Any) -> None
 
 
 @pytest.mark.parametrize("anonymous", ["false", "true"])
-def test_a_bad_token_is_refused_even_where_none_is_needed(
+def test_an_invalid_token_is_refused_even_with_anonymous_reads(
     start: Any, redis_url: str, auth_url: str, anonymous: str
 ) -> None:
     """An invalid token is refused with a reason, also if anonymous reads are allowed."""
@@ -75,13 +75,13 @@ def test_a_bad_token_is_refused_even_where_none_is_needed(
         assert reason in refusal["message"], kind
 
 
-def test_without_the_keys_tokens_are_refused_as_an_outage(start: Any, redis_url: str) -> None:
+def test_without_auths_keys_a_token_is_refused_with_the_code_of_an_outage(start: Any, redis_url: str) -> None:
     """Outage policy: without auth's keys tokens are refused, with a code that asks the client to retry."""
     gateway = start(redis_url, ANONYMOUS_READ="false", AUTH_URL=f"http://127.0.0.1:{free_port()}")
     assert _refusal(gateway, auth={"token": access_token("deltastream-api")})["code"] == "auth_unavailable"
 
 
-def test_an_expired_token_ends_the_connection_except_where_none_is_needed(
+def test_an_expired_token_ends_the_connection_except_with_anonymous_reads(
     start: Any, guarded: Any, redis_url: str, play: Any, auth_url: str
 ) -> None:
     """When its token expires, a client gets `error` token_expired and is disconnected.
@@ -98,7 +98,7 @@ def test_an_expired_token_ends_the_connection_except_where_none_is_needed(
     assert not stays.all("disconnect")
 
 
-def test_anonymous_reading_is_announced_at_start(gateway: Any) -> None:
+def test_a_warning_about_anonymous_reads_is_logged_at_start(gateway: Any) -> None:
     """A gateway with ANONYMOUS_READ logs a warning at start."""
     assert "anonymous_read" in gateway.log.read_text()
 
@@ -111,7 +111,7 @@ def test_anonymous_reading_is_announced_at_start(gateway: Any) -> None:
         ("*", {"http://evil.test": True}),
     ],
 )
-def test_origins_are_on_a_list(
+def test_only_listed_origins_are_accepted(
     start: Any, redis_url: str, allowed: str, origins: dict[str | None, bool]
 ) -> None:
     """Allowed are the own host, the origins in CORS_ORIGINS, and programs without an Origin header."""
@@ -128,7 +128,7 @@ def test_origins_are_on_a_list(
     assert connected == origins
 
 
-def test_clients_are_limited(start: Any, redis_url: str, play: Any) -> None:
+def test_the_number_of_clients_is_limited(start: Any, redis_url: str, play: Any) -> None:
     """A client beyond MAX_CLIENTS is refused; after another client disconnects, it is accepted."""
     gateway = start(redis_url, MAX_CLIENTS="1")
     first = play(gateway)
@@ -138,7 +138,7 @@ def test_clients_are_limited(start: Any, redis_url: str, play: Any) -> None:
     play(gateway)
 
 
-def test_connections_are_limited_before_they_are_clients(start: Any, redis_url: str) -> None:
+def test_handshakes_beyond_the_limit_of_connections_are_refused(start: Any, redis_url: str) -> None:
     """Handshakes beyond the limit get 503, without a WebSocket upgrade and without a session."""
     gateway = start(redis_url, MAX_CLIENTS="1")  # plus 8 that are connecting or disconnecting
     opened = [websocket.create_connection(_address(gateway)) for _ in range(9)]
@@ -159,7 +159,7 @@ def test_a_connection_that_never_logs_in_is_closed(start: Any, redis_url: str) -
     raw.shutdown()
 
 
-def test_a_transport_can_be_switched_off(start: Any, redis_url: str, play: Any) -> None:
+def test_a_transport_can_be_disabled(start: Any, redis_url: str, play: Any) -> None:
     """TRANSPORTS can disable polling, as the chart does: polling needs sticky sessions."""
     gateway = start(redis_url, TRANSPORTS="websocket")
     assert gateway.get("/socket.io/?EIO=4&transport=polling")[0] == 400

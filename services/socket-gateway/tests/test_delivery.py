@@ -31,7 +31,7 @@ def test_two_replicas_deliver_each_event_once(start: Any, redis_url: str, play: 
 
 
 @pytest.mark.parametrize("over", ["tls", "socket"])
-def test_a_burst_arrives_whole_over_tls_and_over_a_socket_file(
+def test_a_burst_arrives_completely_over_tls_and_over_a_unix_socket(
     start: Any, play: Any, request: Any, tmp_path: Path, over: str
 ) -> None:
     """Data that TLS has already decrypted and buffered is delivered without delay."""
@@ -73,7 +73,7 @@ def test_delivery_resumes_after_redis_was_killed(
     assert gateway.metric("deltastream_socket_listener_reconnects_total") >= 1
 
 
-def test_a_replica_started_without_redis_delivers_once_redis_comes(
+def test_a_replica_started_without_redis_delivers_once_redis_is_available(
     start: Any, own_redis: RedisServer, play: Any, request: Any
 ) -> None:
     """A replica that starts before Redis is alive but not ready; it delivers once Redis is up."""
@@ -87,7 +87,7 @@ def test_a_replica_started_without_redis_delivers_once_redis_comes(
     player.wait("underlying_update")
 
 
-def test_a_dropped_subscription_alone_is_noticed(gateway: Any, play: Any, publisher: Any) -> None:
+def test_a_lost_subscription_is_noticed_while_redis_runs(gateway: Any, play: Any, publisher: Any) -> None:
     """If only the listener's connection is lost while Redis runs, the recovery is the same."""
     player = play(gateway)
     publisher.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")

@@ -15,7 +15,7 @@ from socket_gateway.limits import TokenBucket
 README = Path(__file__).parents[1] / "README.md"
 
 
-def test_sigterm_tells_the_clients_and_ends_with_zero(gateway: Any, play: Any) -> None:
+def test_sigterm_disconnects_the_clients_and_the_process_exits_with_zero(gateway: Any, play: Any) -> None:
     """On SIGTERM clients are disconnected and the process exits with 0."""
     players = [play(gateway), play(gateway, ["polling"])]
     gateway.process.send_signal(signal.SIGTERM)
@@ -24,7 +24,7 @@ def test_sigterm_tells_the_clients_and_ends_with_zero(gateway: Any, play: Any) -
         player.wait("disconnect")
 
 
-def test_readiness_names_both_dependencies(gateway: Any) -> None:
+def test_readiness_reports_both_dependencies(gateway: Any) -> None:
     """Readiness checks that Redis answers and has confirmed the subscription."""
     status, body = gateway.get("/readyz")
     assert status == 200
@@ -32,7 +32,7 @@ def test_readiness_names_both_dependencies(gateway: Any) -> None:
     assert '"subscription": "ok"' in body
 
 
-def test_other_paths_are_not_found_as_problem_json(gateway: Any) -> None:
+def test_other_paths_get_404_as_problem_json(gateway: Any) -> None:
     """A path other than Socket.IO or a probe gets a 404 problem."""
     status, body = gateway.get("/anything")
     assert status == 404
@@ -77,7 +77,7 @@ def test_the_readme_has_every_setting() -> None:
     assert [name for name in Settings.model_fields if f"`{name.upper()}`" not in text] == []
 
 
-def test_a_bucket_refills_with_time() -> None:
+def test_a_token_bucket_refills_with_time() -> None:
     """A token bucket allows the burst at once, then the rate."""
     now = [0.0]
     bucket = TokenBucket(2, 3, lambda: now[0])

@@ -7,7 +7,7 @@ from typing import Any
 from devcluster.waiting import wait_until
 
 
-def test_a_client_is_greeted_and_is_in_general(gateway: Any, play: Any) -> None:
+def test_a_new_client_receives_connected_and_joins_general(gateway: Any, play: Any) -> None:
     """A new client joins `general` and receives `connected` with its id and rooms."""
     player = play(gateway)
     (hello,) = player.all("connected")
@@ -35,7 +35,7 @@ def test_a_client_may_stay_with_polling(gateway: Any, play: Any, publisher: Any)
     assert player.io.transport() == "polling"
 
 
-def test_general_gets_the_tick_and_the_summary(gateway: Any, play: Any, publisher: Any) -> None:
+def test_general_receives_ticks_and_chain_summaries(gateway: Any, play: Any, publisher: Any) -> None:
     """Without a subscription a client gets all underlying_update and chain_summary events."""
     player = play(gateway)
     tick, chain = publisher.tick(), publisher.chain(pcr_oi=0.78947368)
@@ -56,7 +56,7 @@ def test_general_gets_the_tick_and_the_summary(gateway: Any, play: Any, publishe
     assert not player.all("chain_update")
 
 
-def test_a_chain_room_gets_rows(gateway: Any, play: Any, publisher: Any) -> None:
+def test_a_chain_reaches_clients_as_rows(gateway: Any, play: Any, publisher: Any) -> None:
     """A chain that services exchange as columns reaches clients as rows: one object per strike."""
     player = play(gateway)
     player.ask("subscribe", {"type": "chain", "symbol": "NIFTY"}, "subscribed")
@@ -72,7 +72,7 @@ def test_a_chain_room_gets_rows(gateway: Any, play: Any, publisher: Any) -> None
         assert got[name] == sent[name]
 
 
-def test_a_client_in_general_and_in_the_product_gets_a_tick_once(
+def test_a_client_in_general_and_in_the_products_room_receives_a_tick_once(
     gateway: Any, play: Any, publisher: Any
 ) -> None:
     """A client receives each event once, even if it is in several of the event's rooms."""
@@ -85,7 +85,7 @@ def test_a_client_in_general_and_in_the_product_gets_a_tick_once(
     assert [tick["price"] for tick in player.all("underlying_update")] == [1.0, 2.0, 3.0]
 
 
-def test_leaving_general_leaves_the_products_alone(gateway: Any, play: Any, publisher: Any) -> None:
+def test_leaving_general_keeps_the_subscriptions_to_products(gateway: Any, play: Any, publisher: Any) -> None:
     """A client that leaves `general` still receives the products to which it subscribed."""
     player = play(gateway)
     player.ask("subscribe", {"type": "product", "symbol": "NIFTY"}, "subscribed")
@@ -99,7 +99,9 @@ def test_leaving_general_leaves_the_products_alone(gateway: Any, play: Any, publ
     assert not player.all("resync")
 
 
-def test_unsubscribing_ends_the_room(gateway: Any, play: Any, publisher: Any) -> None:
+def test_after_unsubscribing_a_client_receives_no_events_of_the_room(
+    gateway: Any, play: Any, publisher: Any
+) -> None:
     """After `unsubscribed` the client receives no events of the room."""
     player = play(gateway)
     answer = player.ask("subscribe", {"type": "chain", "symbol": "NIFTY"}, "subscribed")
@@ -112,7 +114,7 @@ def test_unsubscribing_ends_the_room(gateway: Any, play: Any, publisher: Any) ->
     assert not player.all("chain_update")
 
 
-def test_products_come_from_the_index(gateway: Any, play: Any, publisher: Any) -> None:
+def test_get_products_returns_the_products_of_the_cache(gateway: Any, play: Any, publisher: Any) -> None:
     """`get_products` returns the cached products, sorted."""
     publisher.redis.sadd("index:products", "NIFTY", "BANKNIFTY")
     player = play(gateway)
@@ -147,7 +149,7 @@ def test_an_unknown_event_is_an_error(gateway: Any, play: Any) -> None:
     assert play(gateway).ask("subscrbe", {}, "error")["code"] == "unknown_event"
 
 
-def test_subscriptions_are_limited(start: Any, redis_url: str, play: Any) -> None:
+def test_the_number_of_subscriptions_is_limited(start: Any, redis_url: str, play: Any) -> None:
     """A client cannot exceed MAX_SUBSCRIPTIONS; its existing subscriptions stay."""
     player = play(start(redis_url, MAX_SUBSCRIPTIONS="2"))
     for symbol in ("A", "B"):
@@ -157,10 +159,12 @@ def test_subscriptions_are_limited(start: Any, redis_url: str, play: Any) -> Non
     player.ask("subscribe", {"type": "product", "symbol": "B"}, "subscribed")
 
 
-def test_requests_are_limited_in_rate_and_a_flood_ends(start: Any, redis_url: str, play: Any) -> None:
+def test_requests_are_rate_limited_and_a_flood_ends_the_connection(
+    start: Any, redis_url: str, play: Any
+) -> None:
     """Each request beyond the burst gets an error; after too many refusals the client is disconnected."""
     player = play(start(redis_url, REQUEST_RATE="0.001", REQUEST_BURST="2"))
-    for _ in range(2 + 100 + 1):  # the burst, those that are answered by an error, and the one too many
+    for _ in range(2 + 100 + 1):  # the burst, 100 requests that get an error, and one more
         player.io.emit("get_products")
     player.wait("disconnect")
     assert len(player.all("products")) == 2
@@ -183,7 +187,7 @@ def test_a_binary_message_is_ignored(gateway: Any, play: Any) -> None:
     assert [name for name, _ in player.got] == ["connected", "unsubscribed"]
 
 
-def test_an_unreadable_enriched_message_is_left_out(gateway: Any, play: Any, publisher: Any) -> None:
+def test_a_malformed_enriched_message_is_skipped(gateway: Any, play: Any, publisher: Any) -> None:
     """A malformed enriched message is counted and skipped; later messages are delivered."""
     player = play(gateway)
     publisher.redis.publish("enriched:underlying", "{")

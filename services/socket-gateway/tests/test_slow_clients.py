@@ -65,7 +65,7 @@ def _texts(packets: list[Any]) -> list[str]:
     return [packet if isinstance(packet, str) else packet.data for packet in packets]
 
 
-def test_an_outbox_keeps_the_newest_of_each_key_in_the_order_of_numbers() -> None:
+def test_an_outbox_keeps_the_newest_frame_of_each_key_in_order_of_sequence() -> None:
     """The outbox keeps the newest frame per key and sends a room's numbers in ascending order."""
     outbox = Outbox(2)
     assert all(outbox.put(_live(seq, key)) for seq, key in enumerate("abab", 1))
@@ -75,7 +75,7 @@ def test_an_outbox_keeps_the_newest_of_each_key_in_the_order_of_numbers() -> Non
     assert outbox.take() == []
 
 
-def test_answers_are_never_conflated() -> None:
+def test_responses_are_never_conflated() -> None:
     """Responses are never conflated: every request gets its own."""
     outbox = Outbox(5)
     frames = [Frame(Kind.CONTROL, number) for number in range(3)]
@@ -83,7 +83,7 @@ def test_answers_are_never_conflated() -> None:
     assert outbox.take() == frames
 
 
-def test_a_lagging_client_gets_the_newest_and_a_resync_for_what_was_skipped() -> None:
+def test_a_lagging_client_gets_the_newest_event_and_a_resync_for_the_skipped_ones() -> None:
     """If event 9 replaces the events 3 to 8, a `resync` for 3 to 8 is sent before it."""
     wire, slow = Wire(), list[Client]()
     client = _client(wire, slow)
@@ -102,7 +102,7 @@ def test_a_lagging_client_gets_the_newest_and_a_resync_for_what_was_skipped() ->
     assert slow == []
 
 
-def test_what_waits_for_a_room_goes_with_the_room() -> None:
+def test_unsubscribing_removes_the_queued_events_of_the_room() -> None:
     """After `unsubscribed` the client receives no events of the room, also not queued ones."""
     wire, slow = Wire(), list[Client]()
     client = _client(wire, slow)
@@ -115,7 +115,7 @@ def test_what_waits_for_a_room_goes_with_the_room() -> None:
     assert wire.sent == ["key11", "key22", "bye"]
 
 
-def test_a_full_outbox_gives_the_client_up_once() -> None:
+def test_a_full_outbox_reports_a_slow_client_once() -> None:
     """If the outbox is full, `on_slow` is called once."""
     wire, slow = Wire(), list[Client]()
     client = _client(wire, slow)
@@ -125,7 +125,7 @@ def test_a_full_outbox_gives_the_client_up_once() -> None:
     assert wire.backlog() == 2
 
 
-def test_a_blocked_transport_gives_the_client_up() -> None:
+def test_a_blocked_transport_reports_a_slow_client() -> None:
     """If the transport makes no progress for `slow_s`, `on_slow` is called."""
     wire, slow = Wire(), list[Client]()
     client = _client(wire, slow, slow_s=0.01)
@@ -159,7 +159,7 @@ def stuck() -> Iterator[Any]:
         raw.shutdown()
 
 
-def test_a_client_that_stops_reading_is_pushed_out_and_the_others_go_on(
+def test_a_client_that_stops_reading_is_disconnected_and_the_others_are_served(
     start: Any, redis_url: str, play: Any, publisher: Any, stuck: Any
 ) -> None:
     """A client that stops reading is disconnected and counted. Its queue stays limited."""

@@ -12,6 +12,8 @@ from tests.support.contracts import example, validator
 from socket_gateway import events
 from socket_gateway.hub import Hub
 from socket_gateway.outbox import Frame, Kind
+from socket_gateway.relay import Relay
+from socket_gateway.requests import Target
 
 
 class Listener:
@@ -35,7 +37,9 @@ def tick(number: int) -> events.Event:
     return events.tick({**example("enriched-underlying"), "mid": f"3:{number}"})
 
 
-def test_the_snapshot_of_a_product_goes_to_the_asker_alone(gateway: Any, play: Any, publisher: Any) -> None:
+def test_the_snapshot_of_a_product_goes_only_to_the_subscribing_client(
+    gateway: Any, play: Any, publisher: Any
+) -> None:
     """A snapshot goes only to the client that subscribes, not to other clients of the room."""
     message = publisher.message("cache-latest-underlying")
     validator("cache-latest-underlying").validate(message)
@@ -67,7 +71,7 @@ def test_the_snapshot_of_a_chain_has_every_cached_expiry(gateway: Any, play: Any
     assert len(other.all("chain_update")) == 2
 
 
-def test_the_answer_comes_before_the_snapshot(gateway: Any, play: Any, publisher: Any) -> None:
+def test_the_response_is_sent_before_the_snapshot(gateway: Any, play: Any, publisher: Any) -> None:
     """`subscribed` is sent before the snapshot."""
     publisher.cache(publisher.message("cache-latest-underlying"))
     player = play(gateway)
@@ -76,7 +80,7 @@ def test_the_answer_comes_before_the_snapshot(gateway: Any, play: Any, publisher
     assert [name for name, _ in player.got] == ["connected", "subscribed", "underlying_update"]
 
 
-def test_a_snapshot_takes_no_number(gateway: Any, play: Any, publisher: Any) -> None:
+def test_a_snapshot_does_not_use_up_a_sequence_number(gateway: Any, play: Any, publisher: Any) -> None:
     """A snapshot has the room's current sequence number, so the next live event is not a gap."""
     publisher.tick()
     publisher.cache(publisher.message("cache-latest-underlying"))
@@ -92,7 +96,7 @@ def test_a_snapshot_takes_no_number(gateway: Any, play: Any, publisher: Any) -> 
     assert not player.all("resync")
 
 
-def test_a_snapshot_no_newer_than_what_was_sent_meanwhile_is_left_out() -> None:
+def test_a_snapshot_is_omitted_if_an_equally_new_event_was_sent_meanwhile() -> None:
     """A snapshot is omitted if an equally new live event was sent while the cache was read."""
     hub, member = Hub(), Listener()
     hub.join(member, "product:NIFTY")
@@ -105,7 +109,7 @@ def test_a_snapshot_no_newer_than_what_was_sent_meanwhile_is_left_out() -> None:
     assert [frame.kind for frame in member.frames] == [Kind.LIVE, Kind.SNAPSHOT]
 
 
-def test_what_was_sent_before_the_join_does_not_hold_a_snapshot_back() -> None:
+def test_an_event_sent_before_the_join_does_not_suppress_the_snapshot() -> None:
     """A live event sent before the join does not suppress the snapshot: the client did not receive it."""
     hub, member = Hub(), Listener()
     hub.publish(tick(5))
@@ -114,7 +118,42 @@ def test_what_was_sent_before_the_join_does_not_hold_a_snapshot_back() -> None:
     assert [frame.kind for frame in member.frames] == [Kind.SNAPSHOT]
 
 
-def test_without_redis_the_subscription_stands(start: Any, play: Any, own_redis: RedisServer) -> None:
+class CountedCache:
+    """A cache with one tick that counts its reads."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+
+    def tick(self, _product: str) -> list[events.Event]:
+        self.reads += 1
+        return [tick(5)]
+
+    def chains(self, _product: str) -> list[events.Event]:
+        return []
+
+
+def test_clients_share_a_snapshot_until_the_room_has_a_newer_event() -> None:
+    """Each client gets the same bytes, without another read: floods of subscriptions take no memory."""
+    hub, cache = Hub(), CountedCache()
+    relay = Relay(hub, cache, lambda: True)  # type: ignore[arg-type]
+    members = [Listener() for _ in range(50)]
+    for member in members:
+        hub.join(member, "product:NIFTY")
+        relay.snapshot(member, Target("product", "NIFTY"))
+    assert cache.reads == 1
+    assert len({id(frame) for member in members for frame in member.frames}) == 1
+    hub.publish(tick(6))
+    relay.snapshot(members[0], Target("product", "NIFTY"))
+    assert cache.reads == 2
+    assert members[0].frames[-1].seq == 1
+    relay.recover()  # after a lost connection nobody knows whether the room had a newer event
+    relay.snapshot(members[0], Target("product", "NIFTY"))
+    assert cache.reads > 2
+
+
+def test_without_redis_a_client_is_subscribed_without_a_snapshot(
+    start: Any, play: Any, own_redis: RedisServer
+) -> None:
     """Outage policy: without Redis a client gets an `error` instead of the snapshot, and stays subscribed."""
     player = play(start(own_redis.url()))
     own_redis.kill()
@@ -124,7 +163,7 @@ def test_without_redis_the_subscription_stands(start: Any, play: Any, own_redis:
     assert player.all("subscribed")
 
 
-def test_no_request_makes_the_cache_scan(gateway: Any, play: Any, publisher: Any) -> None:
+def test_no_request_runs_keys_or_scan(gateway: Any, play: Any, publisher: Any) -> None:
     """No request runs KEYS or SCAN, whose cost grows with the whole cache."""
     publisher.cache(publisher.message("cache-latest-chain"))
     player = play(gateway)

@@ -12,5 +12,5 @@ QUERY_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 INVALID_DOCUMENTS = Counter(
-    "storage_invalid_documents", "Stored documents left out because they break their contract."
+    "storage_invalid_documents", "Stored documents left out because they violate their contract."
 )

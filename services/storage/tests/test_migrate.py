@@ -77,7 +77,7 @@ def test_retention_counts_from_when_a_document_was_stored(database: Database[dic
     }
 
 
-def test_a_changed_retention_is_applied_to_the_index_that_is_there(
+def test_a_changed_retention_is_applied_to_the_existing_index(
     database: Database[dict[str, Any]], settings: Settings
 ) -> None:
     """collMod changes the retention without the cost of a rebuild of the index."""
@@ -136,7 +136,7 @@ def test_documents_survive_a_migration(
     assert database.underlying_ticks.count_documents({}) == 1
 
 
-def test_an_address_belongs_to_one_account(
+def test_an_email_address_belongs_to_one_account(
     database: Database[dict[str, Any]], make_document: Callable[..., dict[str, Any]]
 ) -> None:
     """An email address belongs to at most one account."""

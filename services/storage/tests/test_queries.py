@@ -163,7 +163,7 @@ def test_a_query_timeout_differs_from_an_outage(tmp_path: Path) -> None:
             store.quotes("NIFTY20240627C23500", 1)
 
 
-def test_an_absent_database_is_an_outage(make_client: Callable[..., Client]) -> None:
+def test_an_unavailable_mongodb_gives_503(make_client: Callable[..., Client]) -> None:
     """The response is 503 `store_unavailable`; the service is not ready, but alive."""
     client = make_client(mongo_url=SecretStr(f"mongodb://127.0.0.1:{free_port()}/deltastream"))
     answer = client.get("/products", headers={"Authorization": f"Bearer {access_token('storage')}"})

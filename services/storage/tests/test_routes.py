@@ -96,9 +96,7 @@ def test_a_chain_has_one_row_per_contract(get: Get, database: Db, make_document:
     validator("document-option_chains").validate({**chain, **columns, "_id": golden["_id"]})
 
 
-def test_a_chain_is_answered_as_stored_when_columns_are_asked_for(
-    get: Get, database: Db, make_document: Make
-) -> None:
+def test_a_chain_can_be_requested_as_columns(get: Get, database: Db, make_document: Make) -> None:
     """Services read columns, which saves the conversion to rows and back."""
     database.option_chains.insert_one(make_document("option_chains"))
     (chain,) = get("/option/chain/NIFTY", shape="columns").json["chains"]
@@ -121,7 +119,7 @@ def test_chains_are_filtered_by_expiry_and_time(get: Get, database: Db, make_doc
     assert mids(end="2024-06-21T10:00:01Z") == ["3:2", "3:1"]
 
 
-def test_a_chain_answer_is_bounded_in_rows(
+def test_the_number_of_rows_in_a_response_is_limited(
     get: Get, database: Db, make_document: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The response has fewer chains and `truncated: true`, but always at least one chain."""
@@ -172,7 +170,7 @@ def test_ratios_come_without_the_chain(get: Get, database: Db, make_document: Ma
     assert get("/pcr/NIFTY", expiry="2024-07-04").json["history"] == []
 
 
-def test_bars_are_of_the_window_asked_for(get: Get, database: Db, make_document: Make) -> None:
+def test_bars_have_the_requested_window(get: Get, database: Db, make_document: Make) -> None:
     """Bars are newest first, 5 minutes by default; `start` and `end` bound the window's start."""
     for minute in (50, 55):
         start = {"start": f"2024-06-21T09:{minute}:00Z", "_id": f"NIFTY:5:{minute}"}
@@ -191,7 +189,7 @@ def test_bars_are_of_the_window_asked_for(get: Get, database: Db, make_document:
     assert len(get("/ohlc/NIFTY", start="2024-06-21T09:50:00.0005Z").json["bars"]) == 1
 
 
-def test_an_unknown_product_has_nothing(get: Get) -> None:
+def test_an_unknown_product_has_empty_lists(get: Get) -> None:
     """The lists are empty, as in the original."""
     assert get("/products").json == {"products": []}
     assert get("/underlying/X").json == {"product": "X", "count": 0, "ticks": []}

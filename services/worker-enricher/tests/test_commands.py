@@ -84,7 +84,7 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     assert done.stderr.startswith("REDIS_URL_FILE: must name a file that can be read")
 
 
-def test_celery_knows_every_setting_that_we_set() -> None:
+def test_celery_knows_every_setting_of_the_service() -> None:
     """Celery silently ignores unknown settings, so a typo could disable late acknowledgement."""
     app = create("redis://localhost:1/1", "nifty")
     server = app.conf.broker_transport_options.pop("server")

@@ -204,6 +204,6 @@ def test_an_error_of_a_redis_that_refuses_writes_is_an_outage(message: str) -> N
 @pytest.mark.parametrize(
     "message", ["WRONGTYPE Operation against a key", "ERR unknown command", "NOGROUP No such key"]
 )
-def test_an_error_of_the_program_is_not_an_outage(message: str) -> None:
+def test_a_programming_error_is_not_an_outage(message: str) -> None:
     """A retry would hide the fault."""
     assert not is_redis_outage(redis._parsers.base.BaseParser.parse_error(message))

@@ -33,7 +33,7 @@ def refusal(message: dict[str, Any] | bytes, *, arrived_ms: int | None = ARRIVED
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_golden_message_is_read(name: str) -> None:
+def test_a_golden_message_is_accepted(name: str) -> None:
     """Every example message of the contract is accepted."""
     message = read(body(example(name)), feed="nifty-replay", arrived_ms=ARRIVED_MS)
     assert type(message) is KINDS[name]
@@ -47,7 +47,7 @@ def test_the_types_have_the_contracts_fields(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_what_the_schema_refuses_is_refused(name: str) -> None:
+def test_a_message_that_the_schema_refuses_is_refused(name: str) -> None:
     """For each field, decoder and schema agree on a missing value, a wrong type and a value out of range."""
     good = example(name)
     for field in good:
@@ -79,9 +79,28 @@ def test_a_refusal_names_the_field_and_never_the_payload() -> None:
         (b"[" * 100_000, "schema"),
     ],
 )
-def test_a_body_that_is_no_message_is_refused_with_its_reason(raw: bytes, reason: str) -> None:
+def test_a_body_that_is_not_a_message_is_refused_with_a_reason(raw: bytes, reason: str) -> None:
     """No message may stop the worker."""
     assert refusal(raw).reason == reason
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_member_given_twice_is_refused(name: str) -> None:
+    """JSON parsers differ in which of two equal members they use."""
+    good = example(name)
+    for member, value in good.items():
+        twice = body(good)[:-1] + b", " + json.dumps({member: value})[1:].encode()
+        error = refusal(twice)
+        assert (error.reason, error.detail) == ("inconsistent", f"$.{member}: given twice"), member
+
+
+def test_a_truth_may_omit_its_drift_but_not_repeat_a_member() -> None:
+    """`drift` is the only optional member."""
+    good = example("market-underlying")
+    for truth in ({"volatility": 0.2}, {"volatility": 0.2, "drift": 0.1}):
+        assert read(body({**good, "truth": truth}), feed="nifty-replay", arrived_ms=ARRIVED_MS)
+        twice = body({**good, "truth": truth}).replace(b'"volatility"', b'"volatility": 0.3, "volatility"')
+        assert refusal(twice).detail == "$.volatility: given twice"
 
 
 @pytest.mark.parametrize("column", messages.Legs.__struct_fields__)
@@ -99,7 +118,7 @@ def test_a_chain_whose_strikes_do_not_ascend_is_refused(strikes: list[float]) ->
     assert refusal({**example("market-option_chain"), "strikes": strikes}).reason == "inconsistent"
 
 
-def test_an_expiry_that_is_no_date_is_refused() -> None:
+def test_an_expiry_that_is_not_a_date_is_refused() -> None:
     """The pattern alone would accept 30 February."""
     assert refusal({**example("market-option_quote"), "expiry": "2024-02-30"}).detail.startswith("$.expiry")
 
@@ -235,7 +254,7 @@ def test_a_message_cannot_arrive_before_it_is_sent() -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_replays_number_begins_with_the_epoch_of_its_mid(name: str) -> None:
+def test_a_replay_number_begins_with_the_epoch_of_its_mid(name: str) -> None:
     """A message with a larger replay number would stay in the cache before all later ones."""
     message = example(name) | {"mid": "1732700000:17"}
     for replay in (1732700000 * 10**6, 1732700000 * 10**6 + 999_999):
@@ -250,7 +269,7 @@ def test_a_replays_number_begins_with_the_epoch_of_its_mid(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_no_text_is_read_with_a_character_too_many(name: str) -> None:
+def test_a_text_with_an_extra_character_is_refused(name: str) -> None:
     """Each text field refuses an extra character at either end. Python's `$` would accept a newline."""
     good = example(name)
     for field in (key for key, value in good.items() if isinstance(value, str)):

@@ -12,7 +12,7 @@ from tests.support.tls import TlsMongo, TlsRedis
 
 
 @pytest.mark.parametrize("concurrency", ["1", "2"])
-def test_messages_go_through_celery_and_both_processes_end_cleanly(enricher: Any, concurrency: str) -> None:
+def test_messages_pass_through_celery_and_both_processes_end_cleanly(enricher: Any, concurrency: str) -> None:
     """Messages reach MongoDB with both Celery pools. Both processes exit with code 0 after SIGTERM."""
     processes = [enricher.start("subscriber"), enricher.start("worker", CONCURRENCY=concurrency)]
     enricher.publish(1, 500)
@@ -32,7 +32,7 @@ def test_messages_go_through_celery_and_both_processes_end_cleanly(enricher: Any
 
 
 @pytest.mark.parametrize("concurrency", ["1", "2"])
-def test_messages_go_through_stores_that_speak_tls_alone(
+def test_messages_pass_through_stores_that_accept_only_tls(
     make_enricher: Any, tmp_path: Path, concurrency: str
 ) -> None:
     """Stream, Celery's broker and MongoDB over TLS with a private CA, in both pools."""
@@ -46,7 +46,7 @@ def test_messages_go_through_stores_that_speak_tls_alone(
 
 
 @pytest.mark.parametrize("victim", ["worker", "subscriber"])
-def test_a_process_killed_under_load_loses_and_doubles_nothing(enricher: Any, victim: str) -> None:
+def test_a_process_killed_under_load_loses_and_duplicates_no_message(enricher: Any, victim: str) -> None:
     """After kill -9 at any moment, the stream redelivers the entries of the interrupted batch."""
     processes = {role: enricher.start(role, BATCH_ENTRIES="20") for role in ("subscriber", "worker")}
     for round_ in range(3):
@@ -61,7 +61,7 @@ def test_a_process_killed_under_load_loses_and_doubles_nothing(enricher: Any, vi
 
 
 @pytest.mark.parametrize("concurrency", ["1", "2"])
-def test_a_redis_that_is_killed_again_and_again_is_consumed_from_again(
+def test_workers_consume_again_after_each_kill_of_redis(
     make_enricher: Any, own_redis: RedisServer, mongo_url: str, concurrency: str
 ) -> None:
     """Celery recovers whether it runs a task or is idle when the broker stops."""

@@ -88,7 +88,7 @@ def tick(seq: int, price: float = 100.0, ts: int = 1_718_963_999_000_000_000) ->
 MARKET = ("market-underlying", "market-option_quote", "market-option_chain")
 
 
-def test_what_is_stored_cached_and_published_holds_to_the_contracts(world: World) -> None:
+def test_stored_cached_and_published_messages_match_the_contracts(world: World) -> None:
     """The real output of the enricher matches every contract that it produces."""
     listener = world.client.pubsub()
     channels = {
@@ -144,7 +144,7 @@ def test_a_ticket_processes_all_waiting_entries(world: World) -> None:
     assert world.client.hget(f"feed:{FEED}:service", "batches") == b"1"
 
 
-def test_a_redis_that_forgot_the_scripts_gets_them_again(world: World) -> None:
+def test_scripts_that_redis_lost_are_loaded_again(world: World) -> None:
     """This also works between two batches of a worker: each is cached, published and acknowledged once."""
     runner = world.runner()
     listener = world.client.pubsub(ignore_subscribe_messages=True)
@@ -167,7 +167,7 @@ def test_a_redis_that_forgot_the_scripts_gets_them_again(world: World) -> None:
     listener.close()
 
 
-def test_a_large_batch_is_published_whole_and_in_order(world: World) -> None:
+def test_a_large_batch_is_published_completely_and_in_order(world: World) -> None:
     """The batch is published in several small commands."""
     listener = world.client.pubsub(ignore_subscribe_messages=True)
     listener.subscribe("enriched:underlying")
@@ -244,7 +244,7 @@ def test_two_workers_share_a_backlog(world: World) -> None:
     assert world.client.hget(f"feed:{FEED}:service", "entries") == b"30"
 
 
-def test_a_worker_goes_on_while_entries_come(world: World) -> None:
+def test_a_worker_continues_while_entries_arrive(world: World) -> None:
     """One ticket processes several batches, so later entries need no further task."""
     for n in range(1, 31):
         world.client.xadd(f"feed:{FEED}", {"body": json.dumps(tick(n))})
@@ -290,7 +290,7 @@ def test_a_bad_message_becomes_a_dead_letter_and_its_neighbours_are_stored(world
     ]
 
 
-def test_an_entry_gone_from_the_stream_does_not_stop_its_batch(world: World) -> None:
+def test_an_entry_deleted_from_the_stream_does_not_stop_its_batch(world: World) -> None:
     """The deleted entry can never be stored. The rest of the batch continues without it."""
     ids = world.publish(tick(1), tick(2))
     world.client.xdel(f"feed:{FEED}", ids[0])
@@ -344,7 +344,7 @@ def test_a_worker_that_must_stop_during_an_outage_leaves_its_batch_pending(world
     assert (world.counts()["underlying_ticks"], world.pending()) == (0, 1)
 
 
-def test_a_fault_that_is_no_outage_is_not_retried_here(world: World) -> None:
+def test_an_error_that_is_not_an_outage_is_not_retried(world: World) -> None:
     """A retry would never end. The pending entry is redelivered alone and finally becomes a dead letter."""
     ids = world.publish(tick(1))
     sink = UnavailableSink(world, 1, StoreRejectedError("no"))
@@ -353,7 +353,7 @@ def test_a_fault_that_is_no_outage_is_not_retried_here(world: World) -> None:
     assert (sink.times, world.pending()) == (0, 1)
 
 
-def test_the_cache_keeps_the_newest_whatever_the_order_of_arrival(world: World) -> None:
+def test_the_cache_keeps_the_newest_message_in_any_order_of_arrival(world: World) -> None:
     """Several workers change the order. `latest` never goes back in time, even for equal timestamps."""
     ts = 1_718_963_999_000_000_000
     for message in (
@@ -385,7 +385,7 @@ def test_bars_are_equal_in_redis_and_mongodb_and_independent_of_order_and_repeti
     assert cached["close_order"] == stored["close_order"]
 
 
-def test_bars_in_the_cache_are_bounded(world: World) -> None:
+def test_the_number_of_cached_bars_is_limited(world: World) -> None:
     """A feed runs for years. The cache keeps the newest 500 windows."""
     start = 1_718_963_940 * 10**9
     ticks = [tick(n + 1, 100.0 + n, start + n * 60 * 10**9) for n in range(520)]
@@ -405,7 +405,7 @@ def test_a_quote_uses_the_forward_that_another_worker_cached(world: World) -> No
     assert (stored["iv"] is None) == (stored["iv_reason"] is not None)
 
 
-def test_a_quote_without_any_chain_says_that_it_has_no_forward(world: World) -> None:
+def test_a_quote_without_a_chain_has_the_reason_no_forward(world: World) -> None:
     """Without a forward there is no volatility, but a reason. No forward is guessed from spot * e^(rT)."""
     world.runner().run(world.publish(example("market-option_quote")))
     stored = world.db.option_quotes.find_one()

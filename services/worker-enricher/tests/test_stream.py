@@ -19,9 +19,7 @@ def add(client: redis.Redis, n: int, body: bytes = b"{}") -> list[str]:
 
 
 @pytest.mark.parametrize("size", [100_000, 1 << 20])
-def test_a_read_stops_once_its_bodies_are_large_enough(
-    client: redis.Redis, stream: FeedStream, size: int
-) -> None:
+def test_a_read_stops_at_its_limit_of_bytes(client: redis.Redis, stream: FeedStream, size: int) -> None:
     """A read returns less than twice 4 MiB, for entries of any size, to limit a worker's memory."""
     ids = add(client, 100, b"x" * size)
     stream.ensure_group()
@@ -33,9 +31,7 @@ def test_a_read_stops_once_its_bodies_are_large_enough(
     assert read == ids, "each entry once, in order"
 
 
-def test_a_read_that_met_large_entries_is_careful_from_then_on(
-    client: redis.Redis, stream: FeedStream
-) -> None:
+def test_after_large_entries_a_read_fetches_fewer_at_once(client: redis.Redis, stream: FeedStream) -> None:
     """One read can return 64 large entries only if entries grow suddenly."""
     stream.ensure_group()
     add(client, 2000)
@@ -49,7 +45,7 @@ def test_a_read_that_met_large_entries_is_careful_from_then_on(
     assert 256 in read, "larger reads again after small entries"
 
 
-def test_a_read_stops_at_its_number_of_entries(client: redis.Redis, stream: FeedStream) -> None:
+def test_a_read_stops_at_its_limit_of_entries(client: redis.Redis, stream: FeedStream) -> None:
     """A read in several commands returns all entries in order, with bodies and marks."""
     stream.ensure_group()
     ids = add(client, 300)
@@ -89,7 +85,7 @@ def test_entries_that_a_worker_keeps_are_not_taken_over(client: redis.Redis, str
     assert {(row["consumer"], row["times_delivered"]) for row in rows} == {(b"worker", 1)}
 
 
-def test_silent_consumers_that_hold_nothing_are_forgotten(client: redis.Redis, stream: FeedStream) -> None:
+def test_idle_consumers_without_pending_entries_are_removed(client: redis.Redis, stream: FeedStream) -> None:
     """Consumers of former pods are removed, but not while they have pending entries."""
     add(client, 1)
     stream.ensure_group()
@@ -104,7 +100,7 @@ def test_silent_consumers_that_hold_nothing_are_forgotten(client: redis.Redis, s
     wait_until(forgotten, "only the holder is left")
 
 
-def test_a_worker_that_reads_again_just_as_it_is_forgotten_loses_nothing(
+def test_a_worker_that_reads_while_its_consumer_is_removed_loses_no_entry(
     client: redis.Redis, stream: FeedStream, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A quiet feed's worker is idle for hours. Its removal must not lose entries that it reads meanwhile."""
@@ -128,14 +124,18 @@ def test_a_worker_that_reads_again_just_as_it_is_forgotten_loses_nothing(
     assert row["message_id"].decode() == id_
 
 
-def test_a_worker_makes_a_lost_group_again_at_the_start(client: redis.Redis, stream: FeedStream) -> None:
+def test_a_worker_creates_a_lost_group_again_from_the_start_of_the_stream(
+    client: redis.Redis, stream: FeedStream
+) -> None:
     """The worker's read may notice it first, while the subscriber waits for the queue."""
     ids = add(client, 2)
     assert stream.read_new("w", 10, BIG) == []
     assert [entry.id for entry in stream.read_new("w", 10, BIG)] == ids
 
 
-def test_fetch_returns_entries_in_order_and_marks_the_gone(client: redis.Redis, stream: FeedStream) -> None:
+def test_fetch_returns_entries_in_order_and_marks_deleted_ones(
+    client: redis.Redis, stream: FeedStream
+) -> None:
     """Some entries of a batch may be deleted. Other entries between them must not be returned."""
     ids = add(client, 5)
     client.xdel("feed:f", ids[2])
@@ -147,7 +147,7 @@ def test_fetch_returns_entries_in_order_and_marks_the_gone(client: redis.Redis, 
     ]
 
 
-def test_trimming_removes_only_what_was_processed(client: redis.Redis, stream: FeedStream) -> None:
+def test_trimming_removes_only_processed_entries(client: redis.Redis, stream: FeedStream) -> None:
     """Pending and unread entries stay, however long the stream grows."""
     stream.trim()
     add(client, 2000)

@@ -163,7 +163,7 @@ def test_a_quiet_feed_gets_no_tickets(client: redis.Redis, stream: FeedStream) -
     assert queue.tickets == 0
 
 
-def test_entries_of_a_dead_consumer_are_taken_over_first_together_then_alone(
+def test_entries_of_a_dead_consumer_are_taken_over_first_together_then_one_by_one(
     client: redis.Redis, stream: FeedStream
 ) -> None:
     """From the third delivery on each entry has its own task, to isolate one that kills its worker."""
@@ -237,7 +237,7 @@ def test_two_subscribers_never_take_the_same_entry(client: redis.Redis, stream: 
     assert sorted(step_both()) == sorted((id_, 2) for id_ in left)
 
 
-def test_a_group_lost_while_running_is_made_again_at_the_start(
+def test_a_lost_group_is_created_again_from_the_start_of_the_stream(
     client: redis.Redis, stream: FeedStream
 ) -> None:
     """After FLUSHALL the feed continues. A group at `$` would skip entries that arrived in between."""

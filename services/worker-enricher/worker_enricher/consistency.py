@@ -23,6 +23,7 @@ EARLIEST_NS, LATEST_NS = -3 * _HOUR_NS, 30 * _HOUR_NS
 Auckland (UTC+13) and 20:00 in Honolulu (UTC-10)."""
 CHAIN_RATIO = 10.0
 """Maximum ratio between the spot and a chain's nearest strike. A larger one means another unit or product."""
+_TOO_FAR = f"more than {CHAIN_RATIO:g} times apart"
 QUOTE_RATIO = 1000.0
 """Maximum ratio between the spot and a single quote's strike, which may be any strike of a chain."""
 FORWARD_RATIO = 3.0
@@ -50,7 +51,7 @@ def check_replay(mid: str, replay: int) -> None:
     that is too large would hide every later message.
     """
     if f"{replay // PASSES}:" != mid[: mid.index(":") + 1]:
-        raise _differ("replay", replay, "mid", mid, f"the epoch, times {PASSES}, and the pass")
+        raise _differ("replay", replay, "mid", mid, f"must be the epoch times {PASSES} plus the pass number")
 
 
 def check_quote(quote: OptionQuote) -> None:
@@ -64,7 +65,7 @@ def check_quote(quote: OptionQuote) -> None:
     strike = quote.symbol.removeprefix(stem)
     # A product's name may end like a date, so the rest of the symbol is not always a number.
     if strike == quote.symbol or not _DECIMAL.fullmatch(strike) or float(strike) != quote.strike:
-        raise _differ("symbol", quote.symbol, "its parts", f"{stem}{quote.strike:.15g}")
+        raise _differ("symbol", quote.symbol, "the symbol of its fields", f"{stem}{quote.strike:.15g}")
     _check_ratio("spot_price", quote.spot_price, "strike", quote.strike, QUOTE_RATIO)
     if quote.truth:
         _check_ratio("truth.forward", quote.truth.forward, "spot_price", quote.spot_price, FORWARD_RATIO)
@@ -87,20 +88,18 @@ def check_chain(chain: OptionChain) -> None:
     if any(low >= high for low, high in pairwise(strikes)):
         raise RefusedError("inconsistent", "$.strikes: not strictly ascending")
     if chain.spot_price > CHAIN_RATIO * strikes[-1]:
-        raise _differ("spot_price", chain.spot_price, "the last of strikes", strikes[-1], "10 times it")
+        raise _differ("spot_price", chain.spot_price, "the highest strike", strikes[-1], _TOO_FAR)
     if chain.spot_price < strikes[0] / CHAIN_RATIO:
-        raise _differ(
-            "spot_price", chain.spot_price, "the first of strikes", strikes[0], "under a tenth of it"
-        )
+        raise _differ("spot_price", chain.spot_price, "the lowest strike", strikes[0], _TOO_FAR)
     _check_parity(chain)
 
 
 def _check_expiry(expiry: str, expiry_ts: int) -> None:
     midnight = _midnight_ns(expiry)
     if midnight is None:
-        raise RefusedError("schema", "$.expiry: not a date of the calendar")
+        raise RefusedError("schema", "$.expiry: must be a calendar date")
     if not EARLIEST_NS <= expiry_ts - midnight <= LATEST_NS:
-        raise _differ("expiry", expiry, "expiry_ts", expiry_ts, "no exchange settles that date then")
+        raise _differ("expiry", expiry, "expiry_ts", expiry_ts, "no exchange settles at that time")
 
 
 @lru_cache(maxsize=1024)
@@ -114,7 +113,7 @@ def _midnight_ns(expiry: str) -> int | None:
 
 def _check_length(column: str, size: int, strikes: int) -> None:
     if size != strikes:
-        raise RefusedError("inconsistent", f"$.{column}: not as long as strikes: {size} and {strikes}")
+        raise RefusedError("inconsistent", f"$.{column}: has {size} entries, but strikes has {strikes}")
 
 
 def _check_ratio(one: str, value: float, other: str, reference: float, ratio: float) -> None:

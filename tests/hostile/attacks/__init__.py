@@ -1,5 +1,5 @@
 """The attacks. Importing this package registers all of them in the table."""
 
-from tests.hostile.attacks import connections, frames, halves, malformed, names
+from tests.hostile.attacks import broken_frames, connections, frames, halves, malformed, names, sessions
 
-__all__ = ["connections", "frames", "halves", "malformed", "names"]
+__all__ = ["broken_frames", "connections", "frames", "halves", "malformed", "names", "sessions"]

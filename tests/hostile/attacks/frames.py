@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
+
 from tests.hostile.target import Target, attack
 from tests.hostile.wire import flood, frame, websocket
 
@@ -50,3 +54,25 @@ def floods_before_admission(target: Target) -> None:
 @attack("floods of frames", of="socket")
 def floods_after_admission(target: Target) -> None:
     _flood(target, frame(b"40"))
+
+
+@attack("floods of frames", of="socket")
+def large_messages_on_many_connections(target: Target) -> None:
+    """Each connection stays within its limits, but all send at once what takes longest to decode."""
+    message = frame("4é".encode() + "é".encode() * 30_000, mask=b"mask")
+    with contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(websocket(target.port)) for _ in range(400)]
+        threads = [threading.Thread(target=_until_pong, args=(one, message * 8)) for one in opened]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def _until_pong(one: socket.socket, data: bytes) -> None:
+    """Send the data and a ping, and wait until the server has read all of it."""
+    one.settimeout(60)
+    with contextlib.suppress(OSError):
+        one.sendall(data + frame(b"", 9))
+        while (said := one.recv(65536)) and b"\x8a\0" not in said:
+            pass

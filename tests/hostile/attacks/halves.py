@@ -45,7 +45,7 @@ def a_head_of_fields_without_end(target: Target) -> None:
 
 
 @attack("slow readers")
-def answers_that_nobody_reads(target: Target) -> None:
+def clients_that_never_read(target: Target) -> None:
     """Pipeline requests without reading any answer."""
     with sockets(target, 4) as opened:
         for one in opened:

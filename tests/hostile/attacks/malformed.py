@@ -35,9 +35,9 @@ MALFORMED = {
 def malformed_requests(target: Target) -> None:
     """The server answers each request at most once, and never with 500."""
     for name, request in MALFORMED.items():
-        said = answers(target, request)
-        assert said.count(b"HTTP/1.1 ") <= 1, name
-        assert b" 500 " not in said[:20], name
+        output = answers(target, request)
+        assert output.count(b"HTTP/1.1 ") <= 1, name
+        assert b" 500 " not in output[:20], name
 
 
 @attack("malformed requests")

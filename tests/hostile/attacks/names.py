@@ -1,12 +1,14 @@
-"""Attacks with reserved event names and invented subscription keys."""
+"""Attacks with reserved event names, with invented subscription keys and with expensive ones."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 from tests.hostile.target import Target, attack
-from tests.hostile.wire import flood, frame, websocket
+from tests.hostile.wire import flood, frame, hold, websocket
 
+LARGE = "LARGE"  # a product with large cached chains
 CUT_WITHIN_S = 20  # a limit for failing tests; the server's cut ends the flood at once
 NAMES = (
     *("connect", "disconnect", "connect_error", "connecting", "newListener", "removeListener", "*"),
@@ -34,3 +36,13 @@ def subscriptions_to_invented_symbols(target: Target) -> None:
             one.sendall(frame(b"40"))
             for number in range(100):
                 one.sendall(event("subscribe", {"type": "product", "symbol": f"X{batch}-{number}"}))
+
+
+@attack("slow readers", of="socket")
+def snapshots_that_nobody_reads(target: Target) -> None:
+    """Clients subscribe to the largest chains again and again, and read nothing."""
+    with contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(websocket(target.port)) for _ in range(40)]
+        for one in opened:
+            one.sendall(frame(b"40") + event("subscribe", {"type": "chain", "symbol": LARGE}) * 3)
+        hold()

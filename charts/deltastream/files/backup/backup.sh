@@ -47,7 +47,7 @@ mapfile -t all < <(stored)
 deleted=0
 while [ "$((${#all[@]} - deleted))" -gt "$KEEP" ]; do
     old=${all[deleted]}
-    mv "$old" "$old.partial" # a backup deleted by half must not look complete
+    mv "$old" "$old.partial" # a partly deleted backup must not look complete
     rm -rf -- "$old.partial"
     deleted=$((deleted + 1))
 done

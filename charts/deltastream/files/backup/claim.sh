@@ -1,5 +1,6 @@
 #!/bin/bash
-# Checks at installation whether backups can be written, so that a wrong volume does not first show at night.
+# Checks at installation whether backups can be written, so that an unsuitable volume is found before the first
+# nightly backup.
 # shellcheck source=common.sh
 . "${BASH_SOURCE%/*}/common.sh"
 task="check of the backup volume"

@@ -1,7 +1,8 @@
 # Functions that the backup scripts share: find backups, check them, and call MongoDB's tools.
-# The layout of a backup:
+# The layout of a backup. The folder is named after the start time in UTC, so that names sort by time. It gets this name
+# by a rename, which is the last step of a backup.
 #
-# $BACKUP_DIR/20261125T021500Z/   start time in UTC, so that names sort by time; the rename to this name is the last step
+# $BACKUP_DIR/20261125T021500Z/
 #     dump/deltastream/           mongodump's files: {collection}.bson.gz and {collection}.metadata.json.gz
 #     collections                 a line for each collection: documents, bytes of BSON, name
 #     SHA256SUMS                  checksums of all other files

@@ -21,7 +21,7 @@ template:
     {{- include "deltastream.podMetadata" $context | nindent 4 }}
   spec:
     {{- include "deltastream.pod" $context | nindent 4 }}
-    {{- with include "deltastream.spread" (merge (dict "alone" true) $context) }}{{ . | nindent 4 }}{{ end }}
+    {{- with include "deltastream.spread" (merge (dict "singleReplica" true) $context) }}{{ . | nindent 4 }}{{ end }}
     restartPolicy: Never # each attempt is a new pod and keeps its log
     terminationGracePeriodSeconds: 5 # unfinished work is discarded
     containers:

@@ -12,7 +12,7 @@ metadata:
   {{- include "deltastream.podMetadata" $context | nindent 2 }}
 spec:
   {{- include "deltastream.pod" $context | nindent 2 }}
-  {{- include "deltastream.spread" (merge (dict "operated" true) $context) | nindent 2 }}
+  {{- include "deltastream.spread" (merge (dict "selectorByOperator" true) $context) | nindent 2 }}
   terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
   {{- with include "deltastream.devInit" (dict "root" $ "values" $values "image" $image "resources" $values.resources) }}{{ . | trim | nindent 2 }}{{ end }}
   containers:

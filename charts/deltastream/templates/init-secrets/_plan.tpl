@@ -1,4 +1,4 @@
-{{/* Components whose Secret the hook creates, as a list in JSON. */}}
+{{/* The components for which the hook init-secrets creates a Secret, as a list in JSON. */}}
 {{- define "deltastream.generatedSecrets" -}}
 {{- $made := list -}}
 {{- if and .Values.redis.enabled (not .Values.redis.existingSecret) }}{{ $made = append $made "redis" }}{{ end -}}

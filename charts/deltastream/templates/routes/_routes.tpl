@@ -1,4 +1,4 @@
-{{/* The backend of each path, the longest path first, as a list in JSON. */}}
+{{/* The path, component, Service name and port of each route, as a list in JSON. The longest path comes first. */}}
 {{- define "deltastream.routes" -}}
 {{- $ports := include "deltastream.ports" . | fromJson -}}
 {{- $routes := list -}}

@@ -12,7 +12,7 @@ from deltastream_operator.kubernetes import names
 
 TEXT_MAX = 400
 _CRASHES = 2
-_HOPELESS = frozenset(
+_FAILURES = frozenset(
     {
         "CreateContainerConfigError",
         "CreateContainerError",
@@ -37,7 +37,7 @@ class Pod:
     feed: str
     trouble: Problem | None
     waits_for_volumes: bool
-    """True while containers are not created. If that lasts, only the kubelet's Events tell the cause."""
+    """True while containers are not created. If this lasts, only the kubelet's Events name the cause."""
     products: str
     """Its products, comma-separated as in PRODUCTS; empty if it produces none or has ended."""
 
@@ -86,7 +86,7 @@ def _trouble(
     for state in states:
         where = f"pod {pod}, container {state.get('name')}"
         waiting = _waiting(state)
-        if waiting.get("reason") in _HOPELESS:
+        if waiting.get("reason") in _FAILURES:
             text = _short(waiting.get("message")) or f"image {state.get('image')}"
             return Problem(reason=str(waiting["reason"]), message=f"{where}: {text}")
         ended = state.get("state", {}).get("terminated") or state.get("lastState", {}).get("terminated")

@@ -53,7 +53,7 @@ class Table:
             self._ended.add(body["metadata"]["uid"])
             if _same(body, self._feed(name)):
                 self.gone[name] = self.feeds.pop(name).body
-        elif self._is_news(body, self._feed(name)):
+        elif self._has_changed(body, self._feed(name)):
             self.feeds[name] = read_feed(body)
         self.wake(name)
 
@@ -66,7 +66,7 @@ class Table:
             self._ended.add(body["metadata"]["uid"])
             if _same(body, self.workloads.get((feed, component))):
                 del self.workloads[feed, component]
-        elif self._is_news(body, self.workloads.get((feed, component))):
+        elif self._has_changed(body, self.workloads.get((feed, component))):
             self.workloads[feed, component] = body
         else:
             return
@@ -102,7 +102,7 @@ class Table:
         missed = 0
         for body in bodies:
             name = body["metadata"]["name"]
-            if "deletionTimestamp" not in body["metadata"] and self._is_news(body, self._feed(name)):
+            if "deletionTimestamp" not in body["metadata"] and self._has_changed(body, self._feed(name)):
                 self.feeds[name] = read_feed(body)
                 missed += 1
                 self.wake(name)
@@ -147,7 +147,7 @@ class Table:
     def _feed(self, name: str) -> Body | None:
         return self.feeds[name].body if name in self.feeds else None
 
-    def _is_news(self, body: Body, known: Body | None) -> bool:
+    def _has_changed(self, body: Body, known: Body | None) -> bool:
         return body["metadata"]["uid"] not in self._ended and _newer(body, known)
 
     def _drop_pod(self, pod: Pod) -> None:

@@ -69,14 +69,14 @@ def replicas(feed: str, component: Component, namespace: str, count: int) -> dic
 
 def changes(wanted: Mapping[str, Any], running: Mapping[str, Any]) -> list[str]:
     """Return the fields of the spec in which the workloads differ, else that the chart's template differs."""
-    new, old = _feed_s_own(wanted), _feed_s_own(running)
+    new, old = _added_for_feed(wanted), _added_for_feed(running)
     found = {
         SPEC_FIELDS.get(key, "source") for key in new.keys() | old.keys() if new.get(key) != old.get(key)
     }
     return sorted(found) or ["the chart's pod template"]
 
 
-def _feed_s_own(body: Mapping[str, Any]) -> dict[str, Any]:
+def _added_for_feed(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `_pod` added for the feed. The API server sets defaults only in other fields."""
     pod = body["spec"]["template"]["spec"]
     variables = pod["containers"][0].get("env", [])

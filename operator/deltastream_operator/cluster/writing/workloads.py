@@ -28,7 +28,7 @@ class Workloads:
     table: Table
     namespace: str
     templates: Mapping[Component, Mapping[str, Any]]
-    _left: dict[str, int] = field(default_factory=dict)
+    _written: dict[str, int] = field(default_factory=dict)
     """Each workload's generation after the operator's last write, by uid."""
     _templated: dict[str, int] = field(default_factory=dict)
     """Each workload's generation after the last template change, by uid: scaling makes no pod outdated."""
@@ -63,10 +63,10 @@ class Workloads:
                 return await self._scale(feed, component, 0, body)
         stamp = f"{owner['metadata']['uid']}/{owner['metadata']['generation']}/{shards}"
         known, digest = self._wanted.get((feed.name, component), ("", ""))
-        if body is None or known != stamp or _hash(body) != digest or not self._as_we_left_it(body):
+        if body is None or known != stamp or _hash(body) != digest or not self._is_unchanged(body):
             wanted = children.manifest(feed, component, self.templates[component], owner=owner, shards=shards)
             digest = _hash(wanted)
-            if body is None or _hash(body) != digest or not self._as_we_left_it(body):
+            if body is None or _hash(body) != digest or not self._is_unchanged(body):
                 body = await self._apply(feed, component, wanted, names.MANAGER, force=True)
             self._wanted[feed.name, component] = (stamp, digest)
         return await self._scale(feed, component, target, body)
@@ -74,17 +74,17 @@ class Workloads:
     def forget(self) -> None:
         """Drop the state of deleted workloads."""
         alive = {body["metadata"]["uid"] for body in self.table.workloads.values()}
-        self._left = {uid: generation for uid, generation in self._left.items() if uid in alive}
+        self._written = {uid: generation for uid, generation in self._written.items() if uid in alive}
         self._templated = {uid: at for uid, at in self._templated.items() if uid in alive}
         keys = self.table.workloads.keys()
         self._contested = {key: known for key, known in self._contested.items() if key in keys}
         self._wanted = {key: known for key, known in self._wanted.items() if key in keys}
         self._held = {key: known for key, known in self._held.items() if key in keys}
 
-    def _as_we_left_it(self, body: Mapping[str, Any]) -> bool:
-        """Return whether the spec is unchanged since the operator's last write. An extra one is harmless."""
+    def _is_unchanged(self, body: Mapping[str, Any]) -> bool:
+        """Return whether the operator's last write is the newest change of the spec."""
         generation: int = body["metadata"]["generation"]
-        return self._left.get(body["metadata"]["uid"]) == generation
+        return self._written.get(body["metadata"]["uid"]) == generation
 
     def observe(self, component: Component, owner: Mapping[str, Any]) -> Observed:
         """Return the pod counts of the feed's own workload; zeros if there is none or it has another owner.
@@ -148,9 +148,9 @@ class Workloads:
         known = self._contested.get(key)
         if known and known[:2] == (stamp, target):
             return known[2]
-        asked = children.replicas(feed.name, component, self.namespace, target)
+        wanted = children.replicas(feed.name, component, self.namespace, target)
         try:
-            await self._apply(feed, component, asked, names.SCALER, force=False)
+            await self._apply(feed, component, wanted, names.SCALER, force=False)
         except ApiError as error:
             if not conflicts.is_conflict(error):
                 raise
@@ -170,7 +170,7 @@ class Workloads:
         before = self.table.workloads.get((feed.name, component))
         answer = await self.api.apply(path, body, manager, force=force)
         uid, generation = answer["metadata"]["uid"], answer["metadata"]["generation"]
-        self._left[uid] = generation
+        self._written[uid] = generation
         changed = before is None or generation != before["metadata"]["generation"]
         if manager == names.MANAGER and (changed or uid not in self._templated):
             self._templated[uid] = generation

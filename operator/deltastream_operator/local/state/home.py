@@ -21,7 +21,7 @@ from typing import Any
 from deltastream_operator.errors import OperatorError
 
 _ELSEWHERE = "or set another DELTASTREAM_HOME"
-_WAYS_OUT = {
+_FIXES = {
     errno.ENOSPC: "free space on its disk",
     errno.EDQUOT: "free space on its disk",
     errno.EACCES: f"let this user read and write it, {_ELSEWHERE}",
@@ -37,9 +37,9 @@ _MAX_BYTES = 64 << 10  # larger than any of these files
 
 def unusable(path: object, error: OSError) -> OperatorError:
     """Return the error for a file or folder that cannot be used, with the fix."""
-    way_out = _WAYS_OUT.get(error.errno or 0, f"fix it, {_ELSEWHERE}")
+    fix = _FIXES.get(error.errno or 0, f"fix it, {_ELSEWHERE}")
     where = error.filename if isinstance(error.filename, str) else path
-    return OperatorError(f"{where}: cannot be used: {error.strerror}: {way_out}")
+    return OperatorError(f"{where}: cannot be used: {error.strerror}: {fix}")
 
 
 @contextlib.contextmanager

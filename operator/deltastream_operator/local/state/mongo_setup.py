@@ -26,7 +26,7 @@ def ensure_user(port: int, admin_password: str, password: str) -> str | None:
                 local.admin.command("createUser", "admin", pwd=admin_password, roles=_ADMIN_ROLES)
         with _client(port, username="admin", password=admin_password) as admin:
             known = admin.admin.command("usersInfo", "deltastream")["users"]
-            command = "updateUser" if known else "createUser"  # its secret may be new
+            command = "updateUser" if known else "createUser"  # its password may have changed
             admin.admin.command(command, "deltastream", pwd=password, roles=_ROLES)
     except OperationFailure as error:
         print(error.details, file=sys.stderr)

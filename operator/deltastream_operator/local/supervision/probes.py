@@ -20,7 +20,7 @@ _MAX_REPLY = 64 << 10
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A probe's request to a port of loopback, and `alive`, which tells whether a reply shows life.
+    """A probe's request to a loopback port. `alive` returns whether a reply counts as a sign of life.
 
     `closes` means that the server closes the connection after its reply.
     """
@@ -48,7 +48,7 @@ def livez(port: int) -> Request:
 
 
 def redis_ping(port: int) -> Request:
-    """Return the request to Redis. As in the chart's probe, -NOAUTH and -LOADING show life too."""
+    """Return the request to Redis. As in the chart's probe, -NOAUTH and -LOADING count as alive."""
     return Request(
         what="PING", port=port, request=b"PING\r\n", alive=lambda reply: reply[:1] in (b"+", b"-"), rule=REDIS
     )
@@ -117,7 +117,7 @@ class Probe:
         if self._pending is None:
             if self.life.due(now):
                 self._pending = PendingRequest(self._request)
-                self.life.asked(now)
+                self.life.request_sent(now)
             return
         well = self._pending.answer()
         if well is None and self.life.overdue(now):

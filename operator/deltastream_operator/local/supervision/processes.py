@@ -68,7 +68,7 @@ class Process:
             if not self.stopping:
                 ended_by_us, self._kill_at = self._kill_at is not None, None
                 self.recovering = ended_by_us
-                self._schedule_restart(now, _how(status), self.last_lines(3), reported=ended_by_us)
+                self._schedule_restart(now, _exit_text(status), self.last_lines(3), reported=ended_by_us)
         if self._child and self._kill_at is not None and now >= self._kill_at:
             _signal_group(self._child.pid, signal.SIGKILL)
         if self.probe and self._kill_at is None:
@@ -226,7 +226,7 @@ class Supervisor:
             process.kill()
 
 
-def _how(status: int) -> str:
+def _exit_text(status: int) -> str:
     if status >= 0:
         return f"ended with status {status}"
     return f"was killed by {signal.Signals(-status).name}"

@@ -13,13 +13,13 @@ class Wakeups:
     """Delivers signals as bytes in a pipe: handlers run no code, and a signal ends `wait` at once."""
 
     def __init__(self) -> None:
-        self._asked: Callable[[], None] = lambda: None
+        self._on_signal: Callable[[], None] = lambda: None
         self._read = -1
 
     @contextlib.contextmanager
-    def handling(self, asked: Callable[[], None]) -> Iterator[None]:
-        """While the block runs, `wait` calls `asked` for each SIGINT, SIGTERM and SIGHUP."""
-        self._asked = asked
+    def handling(self, on_signal: Callable[[], None]) -> Iterator[None]:
+        """While the block runs, `wait` calls `on_signal` for each SIGINT, SIGTERM and SIGHUP."""
+        self._on_signal = on_signal
         self._read, write = os.pipe()
         os.set_blocking(write, False)
         os.set_blocking(self._read, False)
@@ -40,4 +40,4 @@ class Wakeups:
         if select.select([self._read], [], [], seconds)[0]:
             for number in os.read(self._read, 4096):
                 if number != signal.SIGCHLD:
-                    self._asked()
+                    self._on_signal()

@@ -16,7 +16,7 @@ _LARGEST = 1e15
 
 
 class Broken(ValueError):
-    """A value breaks its contract in a field that it needs to be usable. The text names the field."""
+    """A value violates its contract in a field that it needs to be usable. The text names the field."""
 
 
 def number(value: object) -> int | float | None:

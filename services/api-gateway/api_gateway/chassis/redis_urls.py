@@ -18,7 +18,7 @@ from redis.connection import ConnectionPool
 from redis.exceptions import RedisError
 
 _FORM: Final = "must be redis://user:password@host:port/database"
-_ENCODED: Final = f"{_FORM}, with / ? # : @ % in the password as %2F and so on"
+_ENCODED: Final = f"{_FORM}, with / ? # : @ % in the password percent-encoded (/ is %2F)"
 _SENTINEL: Final = "must name one server, the primary that accepts writes, not Sentinel or a Cluster"
 _SOCKETS: Final = {"unix", "redis+socket", "redis+unix"}  # the names in redis-py, Celery and flask-limiter
 _LOGIN: Final = {"username", "password"}
@@ -35,7 +35,7 @@ _VERIFY: Final = {"cert_none": "none", "cert_optional": "optional", "cert_requir
 
 
 def checked(url: str) -> str:
-    """Return the URL in redis-py's own form. Raises ValueError with the broken rule if it is invalid."""
+    """Return the URL in redis-py's own form. Raises ValueError with the violated rule if it is invalid."""
     if any(char.isspace() or not char.isprintable() for char in url):
         raise ValueError("must not contain spaces or line ends")
     try:
@@ -63,7 +63,7 @@ def checked(url: str) -> str:
 
 
 def _check_place(scheme: str, parts: SplitResult) -> None:
-    """Check host, port and path. Raises ValueError with the broken rule.
+    """Check host, port and path. Raises ValueError with the violated rule.
 
     redis-py reads `redis://user:12/x@host` as host `user`, and `/zero` as database 0.
     """

@@ -155,7 +155,7 @@ def _snapshots(
     columns = rows.fieldnames or []
     for name in columns:
         if name and columns.count(name) > 1:
-            raise BadRecording(path, 1, name, f"is in the header {columns.count(name)} times")
+            raise BadRecording(path, 1, name, f"occurs {columns.count(name)} times in the header")
     for name in _NEEDED:
         if name not in columns:
             raise BadRecording(path, 1, name, "is missing from the header")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from http.client import HTTPException
 from typing import Any
 
 import jwt
+
+from .signing_keys import KeysUnavailable, SigningKeys
+
+__all__ = ["KeysUnavailable", "Unauthorized", "Verifier"]
 
 ISSUER = "deltastream-auth"
 ALGORITHMS = ["EdDSA"]  # fixed here, so that the token's header cannot choose a weaker one
@@ -18,19 +24,16 @@ class Unauthorized(Exception):
         self.reason = reason
 
 
-class KeysUnavailable(Exception):
-    """The auth service's keys are unavailable, so no token can be verified: an outage, not a refusal."""
-
-
 class Verifier:
     """Checks signature, issuer, audience and times (30 s leeway) of an access token.
 
-    The keys come from `jwks_url`. They are cached for five minutes and fetched again for an unknown `kid`.
+    The keys come from `jwks_url`; signing_keys.py decides when they are fetched.
     """
 
     def __init__(self, jwks_url: str, audience: str) -> None:
         self._audience = audience
-        self._keys = jwt.PyJWKClient(jwks_url, cache_jwk_set=True, lifespan=300, timeout=3)
+        client = jwt.PyJWKClient(jwks_url, cache_jwk_set=False, timeout=3)
+        self._keys = SigningKeys(lambda: _fetched(client))
 
     def claims(self, authorization: str | None) -> dict[str, Any]:
         """Return the claims of the token in an `Authorization: Bearer …` header.
@@ -41,10 +44,10 @@ class Verifier:
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthorized("a bearer token is needed: Authorization: Bearer <token>")
         try:
-            key = self._keys.get_signing_key_from_jwt(token.strip())
-            return self._decode(token.strip(), key.key)
-        except jwt.PyJWKClientConnectionError as error:
-            raise KeysUnavailable from error
+            key = self._keys.find(jwt.get_unverified_header(token.strip()).get("kid"))
+            if key is None:
+                raise Unauthorized("the token is not valid")
+            return self._decode(token.strip(), key)
         except jwt.ExpiredSignatureError as error:
             raise Unauthorized("the token has expired: refresh it or log in again") from error
         except jwt.InvalidAudienceError as error:
@@ -63,3 +66,11 @@ class Verifier:
             options={"require": ["exp", "iat", "iss", "aud", "sub", "jti"]},
         )
         return claims
+
+
+def _fetched(client: jwt.PyJWKClient) -> Mapping[str, Any]:
+    """Return the published keys by `kid`. An answer that is no set of keys is an outage too."""
+    try:
+        return {str(one.key_id): one.key for one in client.get_signing_keys()}
+    except (jwt.PyJWTError, ValueError, OSError, HTTPException) as error:
+        raise KeysUnavailable from error

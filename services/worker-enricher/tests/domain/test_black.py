@@ -89,7 +89,7 @@ def test_greeks_of_hulls_stock_example():
 
 
 def test_greeks_of_the_nifty_like_example():
-    """All eight Greeks of the index case to ten decimals, put delta included."""
+    """All eight Greeks of the index case and the put delta, to ten decimals."""
     case = (24000, 24500, 0.012, 0.065, 7 / 365, 0.14)
     g = black.greeks(**terms(CALL, *case))
     h = black.higher_greeks(**terms(CALL, *case))

@@ -42,7 +42,7 @@ def positions_chain(build, strikes, call_oi, put_oi, **columns):
 
 
 @pytest.mark.parametrize("discount", [1.0, 0.97])
-def test_recovers_the_truth_that_priced_it(build, discount):
+def test_forward_discount_and_volatilities_of_a_priced_chain_are_recovered(build, discount):
     """Forward, discount and all OTM volatilities are exact to 1e-9, independent of the spot."""
     chain = truth(build, discount=discount, years=0.5, spot=90.0)
     done = enrich_chains([chain])[0]
@@ -137,7 +137,7 @@ def test_american_contracts_have_no_volatility(build):
         (6.0, 12.0, "wide_spread", (True, True)),
     ],
 )
-def test_a_poor_quote_has_no_mid_volatility_but_says_why(build, bid, ask, reason, sides):
+def test_a_poor_quote_has_no_mid_volatility_but_a_reason(build, bid, ask, reason, sides):
     """Usable sides have a volatility. An ITM call takes its Greeks from the put at its strike."""
     index = int(np.flatnonzero(STRIKES == 96)[0])
     chain = replace(truth(build), "calls", "bid", index, bid)
@@ -233,7 +233,7 @@ def open_interests(draw):
 
 @settings(max_examples=100)
 @given(chains=st.lists(open_interests(), min_size=1, max_size=4))
-def test_max_pain_is_that_of_the_brute_force(build, chains):
+def test_max_pain_equals_the_brute_force_result(build, chains):
     """Compare with the definition, strike by strike. Ties: nearest to the spot, then the lower strike."""
     done = enrich_chains([positions_chain(build, k, c, p, spot=s) for k, c, p, s in chains])
     for (k, c, p, s), analytics in zip(chains, done, strict=True):
@@ -266,7 +266,7 @@ def test_a_call_offered_under_its_intrinsic_value_is_executable(build):
     assert found["crossed"] == 0
 
 
-def test_a_dear_middle_breaks_its_butterfly_and_vertical(build):
+def test_an_expensive_middle_strike_violates_its_butterfly_and_vertical(build):
     """A body bid far above its wings violates one butterfly and one vertical."""
     chain = truth(build, half_spread=0.01)
     index = int(np.flatnonzero(STRIKES == 110)[0])
@@ -330,7 +330,7 @@ FEW = np.arange(4000.0, 4600.0, 100.0)
 @pytest.mark.parametrize("rate", [-0.008, 0.0003, 0.05, 0.4])
 @pytest.mark.parametrize("strikes", [INDEX_STRIKES, LOPSIDED, FEW], ids=["all", "lopsided", "few"])
 @pytest.mark.parametrize("days", [1, 28, 365])
-def test_a_chain_without_arbitrage_shows_none_that_is_executable(build, rate, strikes, days):
+def test_a_chain_without_arbitrage_has_no_executable_violation(build, rate, strikes, days):
     """Every true price is between bid and ask, so no executable violation exists for any discount."""
     for seed in range(3):
         chain = index_chain(build, rate=rate, days=days, seed=seed, strikes=strikes)
@@ -344,7 +344,7 @@ def test_a_chain_without_arbitrage_shows_none_that_is_executable(build, rate, st
         assert done["discount_low"] <= np.exp(-rate * days / 365) <= done["discount_high"]
 
 
-def test_all_strikes_together_give_the_discount_that_those_near_the_money_cannot(build):
+def test_all_strikes_together_determine_a_discount_that_few_strikes_cannot(build):
     """At 28 days and 5 %, the 8 strikes on each side of the money are too noisy to estimate the slope."""
     for seed in range(5):
         chain = index_chain(build, rate=0.05, seed=seed, strikes=np.arange(4000.0, 6000.0, 5.0))
@@ -361,7 +361,7 @@ def test_outliers_leave_the_forward_and_the_range_right(build):
         assert done["forward"] == pytest.approx(5000 * np.exp(0.037 * 28 / 365), abs=0.5)
 
 
-def test_a_price_that_an_assumed_discount_alone_refuses_is_not_called_below_intrinsic(build):
+def test_an_assumed_discount_does_not_make_a_price_below_intrinsic(build):
     """Few pairs, 5 % a year: deep calls are below F - K, above D (F - K). Only lower prices are refused."""
     chain = index_chain(build, rate=0.05, strikes=FEW)
     done = enrich_chains([chain])[0]

@@ -57,7 +57,7 @@ def exact():
     return tuple(np.array(column) for column in zip(*rows, strict=True))
 
 
-def test_out_of_the_money_error_is_within_the_gate(exact):
+def test_the_out_of_the_money_error_is_within_1e_12(exact):
     """The error of s is at most 1e-12 for s = 0.01 to 2, up to 8 deviations from the money and beyond."""
     s, z, strike, otm, _itm, _vega, otm_call = exact
     sigma, reason = solve(otm, is_call=otm_call, strike=strike)
@@ -67,7 +67,7 @@ def test_out_of_the_money_error_is_within_the_gate(exact):
     assert np.max(np.abs(sigma - s)) <= 1e-12
 
 
-def test_in_the_money_error_is_what_the_price_can_tell(exact):
+def test_the_in_the_money_error_is_within_the_rounding_of_the_price(exact):
     """The error of a solved in-the-money lane is at most 4 eps price / vega, or 2e-15 if that is larger.
 
     The 2e-15 is the solver's own error, also out of the money, from the rounding of ln(F/K) and of two erfcx.
@@ -181,7 +181,7 @@ def test_a_price_gives_back_its_volatility(s, z, forward, discount, t):
 
 @settings(max_examples=100)
 @given(share=st.floats(1e-6, 0.9), step=st.floats(1e-6, 0.05), k=st.floats(50.0, 200.0))
-def test_a_dearer_option_has_a_higher_volatility(share, step, k):
+def test_a_more_expensive_option_has_a_higher_volatility(share, step, k):
     """Implied volatility increases strictly with the price."""
     prices = np.array([share, share + step]) * min(100.0, k)
     sigma, reason = solve(prices, is_call=k >= 100.0, strike=k)

@@ -66,7 +66,7 @@ def test_a_quote_has_the_numbers_of_its_chain(build):
         ({"ts": 10**16, "forward": np.nan, "bid": 0.0, "european": False}, "expired"),
     ],
 )
-def test_a_quote_without_volatility_says_why(changes, reason):
+def test_a_quote_without_volatility_has_a_reason(changes, reason):
     """Each quote has one reason, the most general one. Volatility and Greeks are null."""
     done = enrich_quotes(quotes(**changes))
     assert done["iv_reason"] == [reason]
@@ -77,7 +77,7 @@ def test_a_quote_without_volatility_says_why(changes, reason):
     ("price", "discount", "reason"),
     [(10.95, 1.0, "bounds_unknown"), (10.95, 0.999, "below_intrinsic"), (10.4, 1.0, "below_intrinsic")],
 )
-def test_an_assumed_discount_does_not_refuse_a_quote_by_itself(price, discount, reason):
+def test_an_assumed_discount_alone_does_not_refuse_a_quote(price, discount, reason):
     """11 in the money at 30 days: 10.95 is plausible at 10 % per year, 10.4 at no rate up to 50 %."""
     changes = {"strike": 90.0, "bid": price - 0.01, "ask": price + 0.01, "discount": discount}
     done = enrich_quotes(quotes(**changes, expiry_ts=30 * 86_400 * 10**9))

@@ -49,7 +49,8 @@ def count_violations(
     """
     n = segments.size
     mid = quality.mid
-    # Without a bid nobody can sell, and without an ask nobody can buy. These values cannot violate a check.
+    # A contract without a bid cannot be sold, and one without an ask cannot be bought. The substitutes 0 and
+    # infinity cannot violate a check.
     tradable = ~quality.crossed
     sell = np.where(tradable, bid, 0.0)
     buy = np.where(tradable & (ask > 0.0), ask, np.inf)

@@ -25,7 +25,7 @@ from scipy.special import ndtr
 from worker_enricher.domain.arrays import Bools, Floats
 from worker_enricher.domain.lognormal import normalised_price
 
-DEAD = 1e-100
+ZERO_VOL = 1e-100
 """sigma sqrt(T) at or below this value counts as 0. Above it, d1 squared cannot overflow."""
 INV_SQRT_2PI = 0.3989422804014327
 
@@ -42,8 +42,8 @@ class Greeks(NamedTuple):
 
 class _Terms(NamedTuple):
     phi: Floats
-    alive: Bools  # sigma sqrt(T) > 0 (NaN counts as alive, and stays NaN)
-    total_vol: Floats  # sigma sqrt(T), 1 where not alive
+    has_vol: Bools  # sigma sqrt(T) > 0, or NaN, which stays NaN
+    total_vol: Floats  # sigma sqrt(T), 1 where it is 0
     root_t: Floats
     years: Floats  # T, 1 where 0
     d1: Floats
@@ -58,26 +58,26 @@ def _terms(
     is_call: Bools, spot: Floats, forward: Floats, strike: Floats, discount: Floats, sigma: Floats, t: Floats
 ) -> _Terms:
     phi = np.where(is_call, 1.0, -1.0)
-    live_time = t > 0.0
-    years = np.where(live_time, t, 1.0)
-    root_t = np.sqrt(np.where(live_time, t, 0.0))
+    has_time = t > 0.0
+    years = np.where(has_time, t, 1.0)
+    root_t = np.sqrt(np.where(has_time, t, 0.0))
     rate = -np.log(discount) / years
     carry = rate - np.log(forward / spot) / years
     x = np.log(forward / strike)
     total_vol = sigma * root_t
-    dead = total_vol <= DEAD
-    if dead.any():
-        total_vol = np.where(dead, 1.0, total_vol)
+    zero_vol = total_vol <= ZERO_VOL
+    if zero_vol.any():
+        total_vol = np.where(zero_vol, 1.0, total_vol)
         edge = np.where(x > 0.0, np.inf, np.where(x < 0.0, -np.inf, 0.0))
-        middle = np.where(dead, edge, x / total_vol)
-        half = np.where(dead, 0.0, 0.5 * total_vol)
+        middle = np.where(zero_vol, edge, x / total_vol)
+        half = np.where(zero_vol, 0.0, 0.5 * total_vol)
     else:
         middle = x / total_vol
         half = 0.5 * total_vol
     d1 = middle + half
     pdf = INV_SQRT_2PI * np.exp(-0.5 * d1 * d1)
     return _Terms(
-        phi, ~dead, total_vol, root_t, years, d1, middle - half, pdf, forward * discount, rate, carry
+        phi, ~zero_vol, total_vol, root_t, years, d1, middle - half, pdf, forward * discount, rate, carry
     )
 
 
@@ -119,7 +119,7 @@ def greeks(
     theta -= n2 * np.where(running, u.rate, 0.0)
     gamma = u.pdf * (u.carried / (spot * spot))
     gamma /= u.total_vol
-    gamma *= u.alive
+    gamma *= u.has_vol
     rho = n2
     rho *= np.where(running, u.years, 0.0)
     return Greeks(n1 / spot, gamma, vega, theta, rho)
@@ -150,15 +150,15 @@ def higher_greeks(
     """Return the higher Greeks at constant r and q. All are 0 where sigma sqrt(T) is 0."""
     u = _terms(is_call, spot, forward, strike, discount, sigma, t)
     # Where sigma sqrt(T) is 0, d1 and d2 may be infinite, and inf * 0 would give NaN.
-    d1 = np.where(u.alive, u.d1, 0.0)
-    d2 = np.where(u.alive, u.d2, 0.0)
-    vol = np.where(u.alive, sigma, 1.0)
+    d1 = np.where(u.has_vol, u.d1, 0.0)
+    d2 = np.where(u.has_vol, u.d2, 0.0)
+    vol = np.where(u.has_vol, sigma, 1.0)
     years = u.years
     fade = u.carried / spot
-    density = np.where(u.alive, u.pdf, 0.0) * fade
+    density = np.where(u.has_vol, u.pdf, 0.0) * fade
     vanna = -density * d2 / vol
     volga = density * spot * u.root_t * d1 * d2 / vol
-    exposure = np.where(u.alive, u.phi * fade * ndtr(u.phi * d1), 0.0)
+    exposure = np.where(u.has_vol, u.phi * fade * ndtr(u.phi * d1), 0.0)
     drift = 2.0 * (u.rate - u.carry) * years
     charm = u.carry * exposure - density * (drift - d2 * u.total_vol) / (2.0 * years * u.total_vol)
     return HigherGreeks(vanna, volga, charm, -years * spot * exposure)

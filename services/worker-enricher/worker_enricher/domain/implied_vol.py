@@ -1,4 +1,4 @@
-"""Black-76 implied volatility, with a reason where there is none.
+"""Black-76 implied volatility, with a reason for each price that has no volatility.
 
 Method: convert each price to the out-of-the-money side by parity (an in-the-money price has no additional
 information). Start from the inverse of the Bachelier formula. Then apply Householder steps of fourth order to
@@ -80,7 +80,7 @@ _KQ = (1.0, 0.3709083705113137, -0.282972496354667, 0.3383417757603013)
 
 
 class ImpliedVols(NamedTuple):
-    """sigma: annualised volatility, NaN where there is none; reason: IvReason codes, 0 where sigma exists."""
+    """sigma: annualised volatility, NaN without a solution; reason: IvReason codes, 0 where sigma exists."""
 
     sigma: Floats
     reason: Codes

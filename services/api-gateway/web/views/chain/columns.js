@@ -137,10 +137,20 @@ function volatilityTip({ iv, iv_bid, iv_ask, iv_reason }, { formats }) {
   return `IV ${shown(iv)}, bid ${shown(iv_bid)}, ask ${shown(iv_ask)}`;
 }
 
-/** The bar from the bid's to the ask's volatility around the middle of the cell. @param {Row} row */
+/**
+ * The bar from the bid's to the ask's volatility around the middle of the cell: its width, and its position as that of
+ * a background, which is a share of the free space.
+ * @param {Row} row
+ */
 function volatilityRange({ iv, iv_bid, iv_ask }) {
-  if (iv === null) return { "--from": "50%", "--to": "50%" };
-  const left = iv_bid === null ? 0 : 50 + (100 * (iv_bid - iv)) / IV_WIDTH;
-  const right = iv_ask === null ? 100 : 50 + (100 * (iv_ask - iv)) / IV_WIDTH;
-  return { "--from": `${Math.max(0, left).toFixed(1)}%`, "--to": `${Math.max(0, 100 - right).toFixed(1)}%` };
+  if (iv === null) return { "--range": "0", "--at": "50%" };
+  const left = iv_bid === null ? 0 : Math.max(0, 0.5 + (iv_bid - iv) / IV_WIDTH);
+  const right = iv_ask === null ? 1 : Math.min(1, 0.5 + (iv_ask - iv) / IV_WIDTH);
+  const free = 1 - (right - left);
+  return { "--range": share(right - left), "--at": share(free > 0 ? left / free : 0) };
+}
+
+/** @param {number} value */
+function share(value) {
+  return `${(100 * value).toFixed(1)}%`;
 }

@@ -16,7 +16,7 @@ import { ordered } from "./columns.js";
  * @property {Text} text
  * @property {Column} column
  * @property {Side} side
- * @property {boolean} flip which of the two equal animations flashed last: a change restarts only the other one
+ * @property {number} flashed the drawing that last made it flash
  */
 
 /**
@@ -28,6 +28,7 @@ import { ordered } from "./columns.js";
 
 /** Rows out of sight are written in turn, so that each is at most so many drawings old. */
 const TURNS = 10;
+const FLASH_MS = 300;
 
 export class Ladder {
   #table;
@@ -38,7 +39,10 @@ export class Ladder {
   /** @type {Look | null} */
   #look = null;
   #key = "";
-  #turn = 0;
+  /** Counts the drawings. */
+  #drawing = 0;
+  /** @type {Cell[]} the cells that flash since this drawing */
+  #flashing = [];
 
   /** @param {HTMLElement} table */
   constructor(table) {
@@ -69,12 +73,27 @@ export class Ladder {
     this.#key = key;
     this.#chain = { ...chain, strikes };
     this.#look = this.#look && alike(look, this.#look) ? this.#look : look;
-    this.#turn = (this.#turn + 1) % TURNS;
+    this.#drawing += 1;
     this.#lines.forEach((line, index) => {
       if (within(sight, index)) this.#write(line, index, true);
-      else if (!line.shown || index % TURNS === this.#turn) this.#write(line, index, false);
+      else if (!line.shown || index % TURNS === this.#drawing % TURNS) this.#write(line, index, false);
     });
     this.#mark(this.#chain, before);
+    this.#endFlash(this.#drawing, this.#flashing);
+    this.#flashing = [];
+  }
+
+  /**
+   * End the flash of a drawing's cells after its time, unless a later drawing has made them flash again. An animation
+   * would cost the browser a style calculation for each of hundreds of cells in every frame.
+   * @param {number} drawing
+   * @param {Cell[]} cells
+   */
+  #endFlash(drawing, cells) {
+    if (!cells.length) return;
+    setTimeout(() => {
+      for (const cell of cells) if (cell.flashed === drawing) delete cell.element.dataset.flash;
+    }, FLASH_MS);
   }
 
   /** Write the rows that come into sight. @param {[number, number]} sight */
@@ -93,8 +112,16 @@ export class Ladder {
     for (const cell of line.cells) {
       const [row, old] = [now[cell.side], before?.[cell.side]];
       const changed = !old || cell.column.fields.some((field) => row[field] !== old[field]);
-      if (changed || before?.look !== now.look) fill(cell, row, now.look, flash && before !== null);
+      if (!changed && before?.look === now.look) continue;
+      if (fill(cell, row, now.look) && flash && before) this.#flash(cell);
     }
+  }
+
+  /** @param {Cell} cell */
+  #flash(cell) {
+    cell.flashed = this.#drawing;
+    cell.element.dataset.flash = "";
+    this.#flashing.push(cell);
   }
 
   /** Shade the halves in the money and mark the at-the-money row. @param {Chain} chain @param {Chain | null} before */
@@ -146,20 +173,18 @@ export class Ladder {
     const text = document.createTextNode("");
     const element = h("td", { class: `${side} c-${column.id}`, "data-tips": true }, text);
     tipOf.set(element, () => (this.#chain && this.#look ? column.tip(this.#chain[side][index], this.#look) : ""));
-    return { element, text, column, side, flip: false };
+    return { element, text, column, side, flashed: 0 };
   }
 }
 
-/** @param {Cell} cell @param {Row} row @param {Look} look @param {boolean} flash */
-function fill(cell, row, look, flash) {
+/** @param {Cell} cell @param {Row} row @param {Look} look @returns {boolean} whether its text has changed */
+function fill(cell, row, look) {
   const { element, column } = cell;
   for (const [name, value] of Object.entries(column.style?.(row, look) ?? {})) element.style.setProperty(name, value);
   const text = column.text(row, look);
-  if (cell.text.data === text) return;
+  if (cell.text.data === text) return false;
   cell.text.data = text;
-  if (!flash) return;
-  cell.flip = !cell.flip;
-  element.dataset.flash = cell.flip ? "a" : "b";
+  return true;
 }
 
 /** @param {{element: HTMLElement}[]} owners */

@@ -39,7 +39,7 @@ def _code(raw: websocket.WebSocket) -> str:
     return str(json.loads(output[2:])[1]["code"])
 
 
-def test_every_name_that_is_no_request_is_an_unknown_event(gateway: Any) -> None:
+def test_every_unsupported_event_name_gets_the_error_unknown_event(gateway: Any) -> None:
     """An unknown event name, of any type, reaches no internal handler and creates no client and no room."""
     raw = _client(gateway)
     for name in NAMES:
@@ -54,7 +54,7 @@ def test_every_name_that_is_no_request_is_an_unknown_event(gateway: Any) -> None
     assert gateway.metric("deltastream_socket_rooms") == 0
 
 
-def test_reserved_names_are_counted_by_the_bucket(start: Any, redis_url: str) -> None:
+def test_reserved_event_names_count_against_the_rate_limit(start: Any, redis_url: str) -> None:
     """Reserved event names count against the rate limit; a flood of them disconnects the client."""
     gateway = start(redis_url, REQUEST_RATE="0.001", REQUEST_BURST="2")
     raw = _client(gateway)
@@ -64,7 +64,7 @@ def test_reserved_names_are_counted_by_the_bucket(start: Any, redis_url: str) ->
     wait_until(lambda: gateway.metric("deltastream_socket_clients") == 0, "out")
 
 
-def test_a_flood_of_packets_is_cut_and_counted(gateway: Any) -> None:
+def test_a_flood_of_packets_ends_the_connection_and_is_counted(gateway: Any) -> None:
     """Packets of every kind are rate limited before a connection becomes a client."""
     for number, packet in enumerate(("3", "431[]", "40/x,", "42[", "6"), 1):
         raw = websocket.create_connection(
@@ -109,7 +109,7 @@ def _response_to(port: int, request: bytes, host: str = "127.0.0.1") -> bytes:
         return output
 
 
-def test_a_request_that_two_parsers_read_differently_is_answered_once_with_400(gateway: Any) -> None:
+def test_an_ambiguous_request_gets_exactly_one_400(gateway: Any) -> None:
     """An ambiguous request gets one 400, and the bytes after it are not parsed as another request."""
     for name, request in MALFORMED.items():
         output = _response_to(gateway.port, request)
@@ -117,7 +117,7 @@ def test_a_request_that_two_parsers_read_differently_is_answered_once_with_400(g
         assert output.count(b"HTTP/1.1 ") == 1, name
 
 
-def test_a_chunked_body_is_read(gateway: Any) -> None:
+def test_a_chunked_body_is_accepted(gateway: Any) -> None:
     """A chunked body is accepted, as the standard requires."""
     request = (
         b"POST /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -126,7 +126,7 @@ def test_a_chunked_body_is_read(gateway: Any) -> None:
     assert _response_to(gateway.port, request).startswith(b"HTTP/1.1 404 ")
 
 
-def test_a_request_that_does_not_end_is_given_up(start: Any, redis_url: str) -> None:
+def test_an_incomplete_request_gets_408(start: Any, redis_url: str) -> None:
     """A request that is not complete in time gets 408, and the server closes the connection."""
     gateway = start(redis_url, HANDSHAKE_SECONDS="0.5")
     head = b"POST /x HTTP/1.1\r\nHost: x\r\n"
@@ -137,7 +137,7 @@ def test_a_request_that_does_not_end_is_given_up(start: Any, redis_url: str) -> 
             assert one.recv(100)[:12] == b"HTTP/1.1 408", begun
 
 
-def test_silent_connections_of_one_address_give_way(start: Any, redis_url: str) -> None:
+def test_at_the_limit_the_oldest_idle_connection_of_an_address_is_closed(start: Any, redis_url: str) -> None:
     """At the limit the oldest idle connection is closed; new connections and clients are served."""
     gateway = start(redis_url, CONNECTIONS_PER_ADDRESS="4")
     client = _client(gateway)
@@ -150,7 +150,9 @@ def test_silent_connections_of_one_address_give_way(start: Any, redis_url: str) 
         one.close()
 
 
-def test_sessions_of_one_address_are_bounded_and_strangers_give_way(start: Any, redis_url: str) -> None:
+def test_sessions_are_limited_per_forwarded_address_and_only_idle_ones_are_evicted(
+    start: Any, redis_url: str
+) -> None:
     """Behind a trusted proxy sessions are limited per forwarded address; clients are never evicted."""
     gateway = start(redis_url, CONNECTIONS_PER_ADDRESS="2", TRUSTED_PROXIES="1")
 
@@ -172,7 +174,7 @@ def test_sessions_of_one_address_are_bounded_and_strangers_give_way(start: Any, 
         raw.shutdown()
 
 
-def test_a_session_number_that_is_none_needs_a_place_too(start: Any, redis_url: str) -> None:
+def test_a_request_with_an_unknown_session_id_counts_as_a_new_session(start: Any, redis_url: str) -> None:
     """A request with `xsid=1` counts as a new session, because engine.io opens one for it."""
     gateway = start(redis_url, MAX_CLIENTS="1")
     asked = "/socket.io/?EIO=4&transport=polling"
@@ -181,7 +183,7 @@ def test_a_session_number_that_is_none_needs_a_place_too(start: Any, redis_url: 
     assert set(answers[9:]) == {503}
 
 
-def test_addresses_count_by_what_the_outermost_trusted_proxy_saw() -> None:
+def test_only_trusted_proxies_decide_the_address_of_a_client() -> None:
     """Only trusted proxies set the address; IPv6 counts per /64, and an IPv4-mapped address as IPv4."""
     assert client_address("10.0.0.9", "1.1.1.1", 0) == "10.0.0.9"
     assert client_address("10.0.0.9", "6.6.6.6, 1.1.1.1", 1) == "1.1.1.1"
@@ -191,7 +193,7 @@ def test_addresses_count_by_what_the_outermost_trusted_proxy_saw() -> None:
     assert client_address("2001:db8::1", "", 0) == client_address("2001:db8::2", "", 0)
 
 
-def test_places_forget_who_left() -> None:
+def test_places_keeps_no_data_of_closed_connections() -> None:
     """Places keeps no data for an address without connections."""
     places, gone = Places(3, 2), list[str]()
     assert places.take("a", "x", lambda: gone.append("a"))
@@ -204,7 +206,7 @@ def test_places_forget_who_left() -> None:
     assert (len(places), vars(places)["_by_address"], vars(places)["_idle"]) == (0, {}, {})
 
 
-def test_a_room_that_a_client_invented_is_forgotten() -> None:
+def test_a_room_without_events_is_deleted_with_its_last_member() -> None:
     """A room without events loses its number with its last member, also after a gap; others keep it."""
 
     class Member:
@@ -237,7 +239,7 @@ def test_a_room_that_a_client_invented_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("anonymous", [True, False])
-def test_an_own_host_that_rebinding_can_make_is_refused_where_no_token_is_needed(anonymous: bool) -> None:
+def test_with_anonymous_reads_an_unknown_host_name_is_refused(anonymous: bool) -> None:
     """With anonymous reads only loopback names and configured hosts count as the own host (DNS rebinding)."""
     settings = Settings(
         anonymous_read=anonymous, allowed_hosts="live.desk.test", cors_origins="https://a.test"
@@ -252,7 +254,7 @@ def test_an_own_host_that_rebinding_can_make_is_refused_where_no_token_is_needed
         assert settings.allows_host({**environ, "HTTP_UPGRADE": "websocket"})
 
 
-def test_rebinding_is_refused_on_both_transports(gateway: Any) -> None:
+def test_dns_rebinding_is_refused_on_both_transports(gateway: Any) -> None:
     """A web page with another host name can neither poll nor open a WebSocket."""
     assert gateway.get("/socket.io/?EIO=4&transport=polling", Host="evil.test")[0] == 403
     with pytest.raises(websocket.WebSocketBadStatusException):
@@ -262,7 +264,7 @@ def test_rebinding_is_refused_on_both_transports(gateway: Any) -> None:
         )  # fmt: skip
 
 
-def test_an_ipv6_wildcard_serves_both_families(start: Any, redis_url: str) -> None:
+def test_the_ipv6_wildcard_address_serves_ipv4_and_ipv6(start: Any, redis_url: str) -> None:
     """HOST=:: accepts IPv4 and IPv6, independent of the system's default."""
     gateway = start(redis_url, HOST="::")
     for host in ("127.0.0.1", "::1"):
@@ -272,7 +274,7 @@ def test_an_ipv6_wildcard_serves_both_families(start: Any, redis_url: str) -> No
         assert output.startswith(b"HTTP/1.1 200 "), host
 
 
-def test_no_form_of_a_token_reaches_the_log(gateway: Any) -> None:
+def test_no_token_reaches_the_log(gateway: Any) -> None:
     """A token never appears in the log, also if a request is malformed or its handler fails."""
     for line in (b"GET /?token=SECRET HTTP/9.9", b"POST /?token=SECRET", b"GET /?token=SECRET x HTTP/1.1"):
         _response_to(gateway.port, line + b"\r\nHost: x\r\nAuthorization: Bearer SECRET\r\n\r\n")
