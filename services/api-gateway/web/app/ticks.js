@@ -20,9 +20,4 @@ export class Ticks {
   of(product) {
     return this.#byProduct.get(product) ?? [];
   }
-
-  /** After a gap: the kept ticks would make a candle with a hole. @param {string} product */
-  forget(product) {
-    this.#byProduct.delete(product);
-  }
 }

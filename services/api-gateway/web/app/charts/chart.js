@@ -3,6 +3,7 @@
 import { LineSeries, createChart, createChartEx } from "../../vendor/lightweight-charts/lightweight-charts.js";
 import { attribute, h } from "../dom.js";
 import { Points } from "./points.js";
+import { spanOf } from "./positions.js";
 
 /** @typedef {import("../types.d.ts").Context} Context */
 /** @typedef {{text: string, token?: string}} Said a part of what the crosshair says, in the colour of a token */
@@ -80,17 +81,18 @@ export class Chart {
   }
 
   /**
-   * Show the positions from first to last, with equal distances also where no series has a point.
-   * @param {number} first @param {number} last
+   * Show all positions between these, with equal distances also where no series has a point.
+   * @param {number[]} positions ascending, at least one
+   * @returns {number} the first position of the chart
    */
-  span(first, last) {
-    if (this.#spanned === `${first} ${last}`) return;
+  span(positions) {
+    const { first, last } = spanOf(positions[0], positions[positions.length - 1]);
+    if (this.#spanned === `${first} ${last}`) return first;
     this.#spanned = `${first} ${last}`;
-    const points = [];
-    for (let time = first; time <= last; time += 1) points.push({ time });
     this.#span ??= new Points(this.api.addSeries(LineSeries, { visible: false }));
-    this.#span.set(points);
+    this.#span.set(Array.from({ length: last - first + 1 }, (_, at) => ({ time: first + at })));
     this.frame((scale) => scale.fitContent());
+    return first;
   }
 
   /** Choose what is in sight, now and when the chart's size changes. @param {(timeScale: any) => void} frame */
@@ -168,6 +170,7 @@ export class Chart {
       crosshair: { mode: 0, vertLine: { color: muted, labelBackgroundColor: text }, horzLine: { color: muted, labelBackgroundColor: text } },
       rightPriceScale: { borderColor: line },
       timeScale: { borderColor: line, minBarSpacing: 0.01 },
+      kineticScroll: { mouse: false, touch: !matchMedia("(prefers-reduced-motion: reduce)").matches },
     };
   }
 }

@@ -24,8 +24,8 @@ export class Choices {
     this.element.addEventListener("change", () => this.#chosen(this.#inputs().filter((input) => input.checked).map((input) => input.value)));
   }
 
-  /** @param {Choice[]} choices @param {string[]} chosen */
-  show(choices, chosen) {
+  /** @param {Choice[]} choices @param {string[]} chosen @param {number} most how many can be chosen */
+  show(choices, chosen, most = Infinity) {
     const key = JSON.stringify(choices.map(({ value, label, mark }) => [value, label, mark?.textContent]));
     if (key !== this.#key) {
       const kept = /** @type {HTMLInputElement | null} */ (this.element.querySelector(":focus"))?.value;
@@ -37,7 +37,10 @@ export class Choices {
       }
       this.#key = key;
     }
-    for (const input of this.#inputs()) input.checked = chosen.includes(input.value);
+    for (const input of this.#inputs()) {
+      input.checked = chosen.includes(input.value);
+      input.disabled = !input.checked && chosen.length >= most;
+    }
   }
 
   #inputs() {

@@ -25,6 +25,13 @@ export function place(values, step) {
   return values.map((value) => (last = Math.max(last + 1, Math.round(value / step))));
 }
 
+/** The positions that a chart shows: with some room, and round, so that they rarely change. @param {number} first @param {number} last */
+export function spanOf(first, last) {
+  const room = Math.max(1, (last - first) / 50);
+  const round = last - first > 100 ? 10 : 1;
+  return { first: Math.floor((first - room) / round) * round, last: Math.ceil((last + room) / round) * round };
+}
+
 /** @param {number} a @param {number} b @returns {number} */
 function gcd(a, b) {
   return b === 0 ? Math.abs(a) : gcd(b, a % b);

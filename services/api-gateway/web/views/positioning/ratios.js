@@ -6,33 +6,41 @@
 const MOST = 3000;
 
 export class Ratios {
-  /** @type {Map<number, Ratio>} */
-  #bySecond = new Map();
+  /** Ascending, at most one a second. @type {Ratio[]} */
+  #all = [];
 
-  /** Add a stored history, in any order. @param {{timestamp: string, pcr_oi: number | null, pcr_volume: number | null}[]} history newest first */
+  /** @returns {Ratio[]} ascending, at most one a second */
+  all() {
+    return this.#all;
+  }
+
+  /** Add a stored history. @param {{timestamp: string, pcr_oi: number | null, pcr_volume: number | null}[]} history newest first */
   stored(history) {
-    for (const { timestamp, pcr_oi, pcr_volume } of history.toReversed()) this.#add(timestamp, pcr_oi, pcr_volume, false);
+    const ratios = history.map(({ timestamp, pcr_oi, pcr_volume }) => ratio(timestamp, pcr_oi, pcr_volume));
+    this.#merge([...ratios.reverse(), ...this.#all]);
   }
 
   /** @param {Chain} chain */
   live({ timestamp, pcr_oi, pcr_volume }) {
-    this.#add(timestamp, rounded(pcr_oi), rounded(pcr_volume), true);
+    const newest = ratio(timestamp, rounded(pcr_oi), rounded(pcr_volume));
+    const last = this.#all[this.#all.length - 1];
+    if (!last || newest.at > last.at) this.#all = [...this.#all, newest].slice(this.#all.length > 2 * MOST ? -MOST : 0);
+    else this.#merge([...this.#all, newest]);
   }
 
-  /** Ascending, at most one a second. @returns {Ratio[]} */
-  all() {
-    return [...this.#bySecond.values()].sort((a, b) => a.at - b.at).slice(-MOST);
-  }
-
-  /** @param {string} timestamp @param {number | null} oi @param {number | null} volume @param {boolean} newer than what is known */
-  #add(timestamp, oi, volume, newer) {
-    const at = Math.floor(Date.parse(timestamp) / 1000);
-    if (newer || !this.#bySecond.has(at)) this.#bySecond.set(at, { at, oi, volume });
-    if (this.#bySecond.size > 2 * MOST) this.#bySecond = new Map(this.all().map((ratio) => [ratio.at, ratio]));
+  /** Of two in the same second the later one in the list remains. @param {Ratio[]} ratios */
+  #merge(ratios) {
+    const bySecond = new Map(ratios.map((one) => [one.at, one]));
+    this.#all = [...bySecond.values()].sort((a, b) => a.at - b.at);
   }
 }
 
-/** As REST rounds them. @param {number | null} ratio */
-function rounded(ratio) {
-  return ratio === null ? null : Math.round(ratio * 1e4) / 1e4;
+/** @param {string} timestamp @param {number | null} oi @param {number | null} volume @returns {Ratio} */
+function ratio(timestamp, oi, volume) {
+  return { at: Math.floor(Date.parse(timestamp) / 1000), oi, volume };
+}
+
+/** As REST rounds them. @param {number | null} value */
+function rounded(value) {
+  return value === null ? null : Math.round(value * 1e4) / 1e4;
 }

@@ -43,8 +43,7 @@ export class StrikesChart {
     PANES.forEach(([field], pane) => {
       this.#points[pane].set(rows.map(({ call, put }, at) => ({ time: positions[at], calls: call[field], puts: put[field] })));
     });
-    chart.span(positions[0] - 1, positions[positions.length - 1] + 1);
-    this.#verticals.set(this.#lines(chain, step), positions[0] - 1, this.#context.colour("ground"));
+    this.#verticals.set(this.#lines(chain, step), chart.span(positions), this.#context.colour("ground"));
     this.#stops(chain, rows, positions);
   }
 

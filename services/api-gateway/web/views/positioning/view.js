@@ -3,6 +3,7 @@
 import { credit } from "../../app/charts/chart.js";
 import { Choices } from "../../app/charts/choices.js";
 import { Table } from "../../app/charts/table.js";
+import { Continuity } from "../../app/continuity.js";
 import { h, write } from "../../app/dom.js";
 import { MISSING, decimalsOf } from "../../app/formats.js";
 import { failed } from "../../app/notice.js";
@@ -30,6 +31,7 @@ class PositioningView {
   #tables = h("div", { class: "tables" }, this.#byStrike.element, this.#byTime.element);
   #note = h("p", { class: "missing", role: "note" });
   #ratios = new Ratios();
+  #continuity = new Continuity();
   /** The answer whose history is in #ratios. */
   #known = null;
   #subject = "";
@@ -52,7 +54,7 @@ class PositioningView {
     if (change.has("theme")) for (const chart of [this.#strikes, this.#history]) chart.theme();
     if (!chain) return;
     const path = `/api/analytics/pcr/${encodeURIComponent(product)}?expiry=${encodeURIComponent(expiry)}&history=true&limit=${STORED}`;
-    const history = load(path);
+    const history = load(path, this.#continuity.broken(this.#context) ? 0 : Infinity);
     const keys = [`chain:${product}:${expiry}`, path, "route", "theme"];
     if (!keys.some((key) => change.has(key)) && !(history.error && change.has("clock"))) return;
     if (this.#subject !== path) {

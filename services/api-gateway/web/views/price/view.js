@@ -7,6 +7,7 @@ import { Choices } from "../../app/charts/choices.js";
 import { Points } from "../../app/charts/points.js";
 import { Table } from "../../app/charts/table.js";
 import { Times } from "../../app/charts/times.js";
+import { Continuity } from "../../app/continuity.js";
 import { h, write } from "../../app/dom.js";
 import { decimalsOf } from "../../app/formats.js";
 import { failed } from "../../app/notice.js";
@@ -41,7 +42,7 @@ class PriceView {
   /** @type {Times | null} */
   #times = null;
   #built = "";
-  #gaps = 0;
+  #continuity = new Continuity();
 
   /** @param {HTMLElement} element @param {import("../../app/types.d.ts").Context} context */
   constructor(element, context) {
@@ -51,19 +52,21 @@ class PriceView {
 
   /** @param {import("../../app/types.d.ts").Change} change */
   update(change) {
-    const { selection, route, load, ticks, stream, clock } = this.#context;
+    const { store, selection, route, load, ticks, clock } = this.#context;
     const { product } = selection();
     if (!product) return;
+    // Ticks first, then the history: so none is missing between the two.
+    if (!store.get(`joined:product:${product}`) && store.get("connection").state !== "waiting") return;
     const window = route().options.window in WINDOWS ? route().options.window : USUAL;
     const path = `/api/analytics/ohlc/${encodeURIComponent(product)}?window=${window}&limit=${BARS}`;
-    const answer = load(path, stream.gaps === this.#gaps ? REFRESH_MS : 0);
-    this.#gaps = stream.gaps;
+    const answer = load(path, this.#continuity.broken(this.#context) ? 0 : REFRESH_MS);
     if (change.has("theme")) this.#theme();
-    if (![`tick:${product}`, path, "route", "theme"].some((key) => change.has(key)) && !(answer.error && change.has("clock"))) return;
+    const keys = [`tick:${product}`, `joined:product:${product}`, path, "route", "theme"];
+    if (!keys.some((key) => change.has(key)) && !(answer.error && change.has("clock"))) return;
+    const none = answer.error?.status === 404;
     const history = answer.data ? stored(answer.data) : { candles: [], until: 0 };
-    const candles = continued(history, ticks.of(product), Number(window));
-    const note = answer.error ? failed("the history", answer.error, clock.monotonic()).text : this.#said(answer);
-    this.#draw(product, window, answer.data ? candles : [], note);
+    const candles = answer.data || none ? continued(history, ticks.of(product), Number(window)) : [];
+    this.#draw(product, window, candles, this.#said(answer, none, clock.monotonic()));
   }
 
   unmount() {
@@ -75,8 +78,13 @@ class PriceView {
     this.#context.go({ options });
   }
 
-  /** @param {import("../../app/types.d.ts").Resource} answer */
-  #said({ data }) {
+  /**
+   * What is the matter with the history.
+   * @param {import("../../app/types.d.ts").Resource} answer @param {boolean} none whether there is no bar yet @param {number} now
+   */
+  #said({ data, error }, none, now) {
+    if (none) return "There is no history yet: the candles start with the first tick that arrived here.";
+    if (error) return failed("the history", error, now).text;
     if (!data) return "The history is loading.";
     return data.complete ? "" : "Only the newest bars are here: the stored history is not available now.";
   }

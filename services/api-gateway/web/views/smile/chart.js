@@ -45,11 +45,8 @@ export class SmileChart {
       this.#series[index].points.set([...at].flatMap(([time, quote]) => (quote.iv === null ? [] : [point(time, quote)])));
     });
     const positions = [...new Set(placed.flatMap(({ at }) => [...at.keys()]))].sort((a, b) => a - b);
-    if (!positions.length) return;
-    const { first, last } = rounded(positions[0], positions[positions.length - 1]);
-    chart.span(first, last);
     const lines = this.#lines(chains, axis);
-    this.#verticals.set(lines, first, this.#context.colour("ground"));
+    if (positions.length) this.#verticals.set(lines, chart.span(positions), this.#context.colour("ground"));
     this.#stops(placed, positions, lines[0]?.x ?? 0);
   }
 
@@ -141,13 +138,6 @@ export class SmileChart {
     }));
     /** @type {Chart} */ (this.#chart).stops(stops, start, say, summary);
   }
-}
-
-/** Both ends with some room, at round positions, so that they rarely change. @param {number} first @param {number} last */
-function rounded(first, last) {
-  const room = Math.max(1, (last - first) / 50);
-  const round = last - first > 100 ? 10 : 1;
-  return { first: Math.floor((first - room) / round) * round, last: Math.ceil((last + room) / round) * round };
 }
 
 /** @param {number} time @param {Quote} quote @returns {import("../../app/charts/ranges.js").Range} in % */

@@ -9,6 +9,7 @@ import { isNear, quotes } from "./quotes.js";
 const DAYS = 365;
 const LIBRARY = "../../vendor/vis-graph3d/vis-graph3d.js";
 const TURN = 0.1; // radians a key
+const LABEL_PX = 13;
 /** @type {Record<string, [number, number]>} */
 const TURNS = { ArrowLeft: [-TURN, 0], ArrowRight: [TURN, 0], ArrowUp: [0, TURN], ArrowDown: [0, -TURN] };
 
@@ -71,7 +72,7 @@ export class Surface {
     this.#loading ??= import(LIBRARY).then(
       (library) => {
         this.#library = library;
-        this.#again();
+        if (this.#place.isConnected) this.#again();
       },
       () => {
         this.#loading = null; // the next change tries again
@@ -82,6 +83,7 @@ export class Surface {
 
   #look() {
     const { formats, colour } = this.#context;
+    const distance = Math.max(1.6, Math.min(3, (1.3 * this.#place.clientWidth) / Math.max(1, this.#place.clientHeight)));
     const [ground, line, muted, calls, puts] = ["ground", "line", "muted", "calls", "puts"].map(colour);
     return {
       width: "100%",
@@ -99,15 +101,15 @@ export class Surface {
       gridColor: line,
       axisFontType: getComputedStyle(document.body).fontFamily,
       colormap: between(calls, puts),
-      cameraPosition: { horizontal: 0.7, vertical: 0.35, distance: 2.1 },
-      axisFontSize: 28,
+      cameraPosition: { horizontal: 0.7, vertical: 0.35, distance },
+      axisFontSize: LABEL_PX * distance, // the library divides it by the distance
       yCenter: "42%",
-      xLabel: "Strike",
-      yLabel: "Days",
-      zLabel: "IV %",
+      xLabel: "",
+      yLabel: "",
+      zLabel: "",
       xValueLabel: (/** @type {number} */ value) => formats.number(value, 0),
-      yValueLabel: (/** @type {number} */ value) => formats.number(value, 1),
-      zValueLabel: (/** @type {number} */ value) => formats.number(value, 1),
+      yValueLabel: (/** @type {number} */ value) => `${formats.number(value, 1)} d`,
+      zValueLabel: (/** @type {number} */ value) => `${formats.number(value, 1)} %`,
     };
   }
 

@@ -41,7 +41,7 @@ export class TermChart {
     const positions = place(days, step);
     const values = known.map(({ atm_iv }) => 100 * Number(atm_iv));
     /** @type {Points} */ (this.#points).set(values.map((value, at) => ({ time: positions[at], value })));
-    if (known.length) chart.span(Math.min(0, positions[0]), (Math.floor(positions[positions.length - 1] / 10) + 1) * 10);
+    if (known.length) chart.span([0, ...positions]);
     const stops = values.map((price, at) => ({ x: positions[at], price, series: this.#line }));
     /** @param {number} x */
     const say = (x) => {

@@ -137,7 +137,7 @@ class SmileView {
       const at = shown.indexOf(expiry);
       return { value: expiry, label: formats.date(expiry), mark: h("i", { "data-token": `series-${at + 1}` }, SHAPES[at] ?? "○") };
     });
-    this.#expiries.show(expiries, shown);
+    this.#expiries.show(expiries, shown, SHAPES.length);
     this.#axes.element.hidden = options.show !== "charts";
     this.#expiries.element.hidden = options.show === "surface";
   }
