@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 import pytest
@@ -75,3 +76,29 @@ def test_the_window_is_in_the_link(desk: Desk) -> None:
     page.wait_for_url("**window=15**")
     page.reload()
     expect(page.get_by_role("radio", name="15 min")).to_be_checked()
+
+
+def test_a_reconnection_asks_for_the_history_again(desk: Desk) -> None:
+    """Ticks of the meantime are lost to the page, but not to the history."""
+    requests: list[str] = []
+    desk.page.on("request", lambda request: requests.append(request.url))
+    page = desk.open("price/SPY?window=60")
+    expect(page.get_by_role("slider", name=CHART)).to_be_visible()
+    asked = len([url for url in requests if "/ohlc/" in url])
+    desk.system.kill("socket-gateway")
+    with page.expect_request("**/ohlc/**", timeout=50_000):
+        pass
+    assert asked == 1
+    # Chromium itself reports each failed attempt.
+    desk.errors = [error for error in desk.errors if "WebSocket" not in error]
+
+
+def test_without_a_history_the_candles_start_with_the_ticks(desk: Desk) -> None:
+    """A new product has ticks before storage has its first bar."""
+    problem = json.dumps({"status": 404, "code": "unknown_product", "detail": "no bars of SPY"})
+    desk.page.route("**/ohlc/**", lambda route: route.fulfill(status=404, body=problem))
+    page = desk.open("price/SPY?show=table")
+    expect(page.get_by_role("note")).to_contain_text("There is no history yet")
+    shown = table(page, CAPTION)
+    assert len(shown) <= 2
+    desk.errors = [error for error in desk.errors if "404" not in error]

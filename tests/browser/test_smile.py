@@ -127,3 +127,17 @@ def test_the_surface_is_drawn_and_turned_with_the_keyboard(desk: Desk) -> None:
 def test_a_surface_of_one_expiry_says_what_it_needs(desk: Desk) -> None:
     page = desk.open(f"smile/NIFTY/{CLOSE}?show=surface")
     expect(page.locator(".surface .note")).to_contain_text("A surface needs two expiries")
+
+
+def test_the_crosshair_stays_at_its_strike_while_the_market_moves(desk: Desk) -> None:
+    """Its numbers are always those of now."""
+    page = desk.open("smile/SPY")
+    chart = page.get_by_role("slider", name=SMILE)
+    expect(chart).to_have_attribute("aria-valuemax", "20")
+    chart.focus()
+    page.keyboard.press("Home")
+    before = said(page, SMILE)
+    expect(chart).not_to_have_attribute("aria-valuetext", before)
+    after = said(page, SMILE)
+    assert before.partition(":")[0] == after.partition(":")[0]
+    expect(chart).to_have_attribute("aria-valuenow", "0")

@@ -72,9 +72,15 @@ export const AXES = {
     step: 0.005,
     of: deltaOf,
     at: () => null,
-    text: (value, formats) => (value <= 0.5 ? `${formats.number(value * 100, 0)}Δ put` : `${formats.number((1 - value) * 100, 0)}Δ call`),
+    text: deltaText,
   },
 };
+
+/** @param {number} value @param {import("../../app/formats.js").Formats} formats */
+function deltaText(value, formats) {
+  if (value < 0 || value > 1) return "";
+  return value <= 0.5 ? `${formats.number(value * 100, 0)}Δ put` : `${formats.number((1 - value) * 100, 0)}Δ call`;
+}
 
 /** From deep puts to deep calls: the put's delta without its sign, 0 to 1. @param {Quote} quote */
 function deltaOf({ delta, type }) {

@@ -68,7 +68,7 @@ export class TermChart {
     const { formats, colour } = this.#context;
     this.remove();
     this.#step = step;
-    const scale = new PositionScale((position) => `${Math.round(position * step * 10) / 10} d`);
+    const scale = new PositionScale((position) => (position < 0 ? "" : `${Math.round(position * step * 10) / 10} d`));
     this.#chart = new Chart(this.#context, "At-the-money volatility by expiry", scale);
     this.#line = this.#chart.api.addSeries(LineSeries, {
       color: colour("accent"),
