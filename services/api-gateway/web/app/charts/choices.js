@@ -47,3 +47,38 @@ export class Choices {
     return [...this.element.querySelectorAll("input")];
   }
 }
+
+/** One of a few values, which the URL names unless it is the first. */
+export class Option {
+  #context;
+  #name;
+  #labels;
+  #choices;
+
+  /**
+   * @param {import("../types.d.ts").Context} context
+   * @param {string} name in the URL
+   * @param {string} label what is chosen, for screen readers
+   * @param {Record<string, string>} labels by value
+   */
+  constructor(context, name, label, labels) {
+    this.#context = context;
+    this.#name = name;
+    this.#labels = labels;
+    this.#choices = new Choices(label, "radio", ([value]) => {
+      context.go({ options: { [name]: value === Object.keys(labels)[0] ? "" : value } });
+    });
+  }
+
+  get element() {
+    return this.#choices.element;
+  }
+
+  /** Show the choice and return it. @returns {string} */
+  read() {
+    const named = this.#context.route().options[this.#name] ?? "";
+    const value = Object.hasOwn(this.#labels, named) ? named : Object.keys(this.#labels)[0];
+    this.#choices.show(Object.entries(this.#labels).map(([each, label]) => ({ value: each, label })), [value]);
+    return value;
+  }
+}

@@ -3,8 +3,8 @@
 import { LineSeries } from "../../vendor/lightweight-charts/lightweight-charts.js";
 import { Chart } from "../../app/charts/chart.js";
 import { Points } from "../../app/charts/points.js";
+import { Slot } from "../../app/charts/slot.js";
 import { Times } from "../../app/charts/times.js";
-import { h } from "../../app/dom.js";
 import { MISSING } from "../../app/formats.js";
 
 /** @typedef {import("./ratios.js").Ratio} Ratio */
@@ -12,19 +12,22 @@ import { MISSING } from "../../app/formats.js";
 const LINES = /** @type {const} */ ([["oi", "PCR OI", "accent", 0], ["volume", "PCR volume", "series-2", 2]]);
 
 export class HistoryChart {
-  element = h("div", { class: "slot" });
   #context;
-  /** @type {Chart | null} */
-  #chart = null;
+  #slot = new Slot();
   /** @type {any[]} */
   #series = [];
   /** @type {Points[]} */
   #points = [];
-  #built = "";
+  /** @type {Times | null} */
+  #times = null;
 
   /** @param {import("../../app/types.d.ts").Context} context */
   constructor(context) {
     this.#context = context;
+  }
+
+  get element() {
+    return this.#slot.element;
   }
 
   /**
@@ -35,9 +38,8 @@ export class HistoryChart {
    */
   draw(ratios, exchange, subject, note) {
     if (!ratios.length) return;
-    const key = `${subject} ${exchange.zone}`;
-    if (key !== this.#built) this.#build(exchange, ratios[ratios.length - 1].at);
-    this.#built = key;
+    const newest = ratios[ratios.length - 1];
+    const chart = this.#slot.chart(`${subject} ${exchange.zone}`, () => this.#build(exchange, newest.at));
     const times = /** @type {Times} */ (this.#times);
     LINES.forEach(([field], at) => {
       this.#points[at].set(ratios.map((ratio) => ({ time: times.to(ratio.at), ...(ratio[field] === null ? {} : { value: ratio[field] }) })));
@@ -50,40 +52,35 @@ export class HistoryChart {
     const byTime = new Map(ratios.map((ratio) => [times.to(ratio.at), ratio]));
     /** @param {any} x */
     const say = (x) => [{ text: times.text(x) }, ...values(/** @type {Ratio} */ (byTime.get(x)))];
-    const summary = [...values(ratios[ratios.length - 1]), { text: note || `${formats.count(ratios.length)} ${ratios.length === 1 ? "point" : "points"}` }];
-    /** @type {Chart} */ (this.#chart).stops(stops, stops.length - 1, say, summary);
+    const summary = [...values(newest), { text: note || `${formats.count(ratios.length)} ${ratios.length === 1 ? "point" : "points"}` }];
+    chart.stops(stops, stops.length - 1, say, summary);
   }
 
   theme() {
-    this.#chart?.theme();
+    this.#slot.theme();
     this.#series.forEach((series, at) => series.applyOptions({ color: this.#context.colour(LINES[at][2]) }));
   }
 
   remove() {
-    this.#chart?.remove();
-    this.#chart = null;
+    this.#slot.remove();
   }
 
-  /** @type {Times | null} */
-  #times = null;
-
-  /** @param {import("../../app/formats.js").Exchange} exchange @param {number} at seconds */
+  /** @param {import("../../app/formats.js").Exchange} exchange @param {number} at seconds @returns {Chart} */
   #build(exchange, at) {
     const { formats, colour } = this.#context;
-    this.remove();
     this.#times = new Times(formats, exchange, at);
     const { localization, timeScale } = this.#times.options();
-    this.#chart = new Chart(this.#context, `Put/call ratio over time (${exchange.label})`, null, {
+    const chart = new Chart(this.#context, `Put/call ratio over time (${exchange.label})`, null, {
       localization,
       timeScale: { ...timeScale, secondsVisible: true, minBarSpacing: 0.01, borderColor: colour("line") },
     });
-    const { api } = this.#chart;
+    const { api } = chart;
     const ratio = { type: "custom", minMove: 0.0001, formatter: (/** @type {number} */ value) => formats.number(value, 3) };
     this.#series = LINES.map(([, , token, lineStyle]) =>
       api.addSeries(LineSeries, { color: colour(token), lineStyle, lineWidth: 2, priceFormat: ratio, priceLineVisible: false }),
     );
     this.#points = this.#series.map((series) => new Points(series));
-    this.element.replaceChildren(this.#chart.element);
-    this.#chart.frame((scale) => scale.fitContent());
+    chart.frame((scale) => scale.fitContent());
+    return chart;
   }
 }

@@ -5,8 +5,8 @@ import { Chart } from "../../app/charts/chart.js";
 import { Pairs } from "../../app/charts/pairs.js";
 import { Points } from "../../app/charts/points.js";
 import { PositionScale, place, stepOf } from "../../app/charts/positions.js";
+import { Slot } from "../../app/charts/slot.js";
 import { Verticals } from "../../app/charts/verticals.js";
-import { h } from "../../app/dom.js";
 import { decimalsOf } from "../../app/formats.js";
 
 /** @typedef {import("../../app/types.d.ts").Chain} Chain */
@@ -14,29 +14,27 @@ import { decimalsOf } from "../../app/formats.js";
 const PANES = /** @type {const} */ ([["open_interest", "Open interest"], ["open_interest_change", "Change"]]);
 
 export class StrikesChart {
-  element = h("div", { class: "slot" });
   #context;
-  /** @type {Chart | null} */
-  #chart = null;
+  #slot = new Slot();
   /** @type {any[]} */
   #series = [];
   /** @type {Points[]} */
   #points = [];
   #verticals = new Verticals();
-  #built = "";
 
   /** @param {import("../../app/types.d.ts").Context} context */
   constructor(context) {
     this.#context = context;
   }
 
+  get element() {
+    return this.#slot.element;
+  }
+
   /** @param {Chain} chain @param {(strike: number) => boolean} isShown */
   draw(chain, isShown) {
     const step = stepOf(chain.calls.map(({ strike }) => strike));
-    const key = `${chain.product} ${step}`;
-    if (key !== this.#built) this.#build(step);
-    this.#built = key;
-    const chart = /** @type {Chart} */ (this.#chart);
+    const chart = this.#slot.chart(`${chain.product} ${step}`, () => this.#build(step));
     const rows = chain.calls.map((call, at) => ({ call, put: chain.puts[at] })).filter(({ call }) => isShown(call.strike));
     if (!rows.length) return;
     const positions = place(rows.map(({ call }) => call.strike), step);
@@ -44,17 +42,16 @@ export class StrikesChart {
       this.#points[pane].set(rows.map(({ call, put }, at) => ({ time: positions[at], calls: call[field], puts: put[field] })));
     });
     this.#verticals.set(this.#lines(chain, step), chart.span(positions), this.#context.colour("ground"));
-    this.#stops(chain, rows, positions);
+    this.#stops(chart, chain, rows, positions);
   }
 
   theme() {
-    this.#chart?.theme();
+    this.#slot.theme();
     for (const series of this.#series) series.applyOptions(this.#colours());
   }
 
   remove() {
-    this.#chart?.remove();
-    this.#chart = null;
+    this.#slot.remove();
   }
 
   #colours() {
@@ -62,13 +59,12 @@ export class StrikesChart {
     return { calls: colour("calls"), puts: colour("puts") };
   }
 
-  /** @param {number} step */
+  /** @param {number} step @returns {Chart} */
   #build(step) {
     const { formats } = this.#context;
-    this.remove();
     const scale = new PositionScale((position) => formats.number(position * step, decimalsOf([position * step])));
-    this.#chart = new Chart(this.#context, "Open interest and its change by strike", scale);
-    const { api } = this.#chart;
+    const chart = new Chart(this.#context, "Open interest and its change by strike", scale);
+    const { api } = chart;
     const count = { type: "custom", minMove: 1, formatter: (/** @type {number} */ value) => formats.compact(value) };
     this.#series = PANES.map((_, pane) => api.addCustomSeries(new Pairs(), { ...this.#colours(), priceFormat: count }, pane));
     this.#points = this.#series.map((series) => new Points(series));
@@ -76,7 +72,7 @@ export class StrikesChart {
     this.#series[0].attachPrimitive(this.#verticals);
     api.panes()[0].setStretchFactor(2);
     api.panes()[1].setStretchFactor(1);
-    this.element.replaceChildren(this.#chart.element);
+    return chart;
   }
 
   /** @param {Chain} chain @param {number} step */
@@ -86,15 +82,15 @@ export class StrikesChart {
     const marked = /** @type {const} */ ([
       ["Spot", chain.spot_price, "text", decimals, true],
       ["Forward", chain.forward, "accent", decimals, false],
-      ["Max pain", chain.max_pain_strike, "warn", 0, false],
+      ["Max pain", chain.max_pain_strike, "warn", decimalsOf([chain.max_pain_strike ?? 0]), false],
     ]);
     return marked.flatMap(([name, price, token, digits, dashed]) =>
       price === null ? [] : [{ x: price / step, text: `${name} ${formats.number(price, digits)}`, colour: colour(token), dashed }],
     );
   }
 
-  /** @param {Chain} chain @param {{call: import("../../app/types.d.ts").Row, put: import("../../app/types.d.ts").Row}[]} rows @param {number[]} positions */
-  #stops(chain, rows, positions) {
+  /** @param {Chart} chart @param {Chain} chain @param {{call: import("../../app/types.d.ts").Row, put: import("../../app/types.d.ts").Row}[]} rows @param {number[]} positions */
+  #stops(chart, chain, rows, positions) {
     const { formats } = this.#context;
     const stops = rows.map(({ call }, at) => ({ x: positions[at], price: call.open_interest, series: this.#series[0] }));
     const start = rows.findIndex(({ call }) => call.strike >= chain.spot_price);
@@ -114,6 +110,6 @@ export class StrikesChart {
       { text: `■ Puts ${formats.count(chain.total_put_oi)}`, token: "puts" },
       { text: `${chain.oi_unit}; below: change since the previous close` },
     ];
-    /** @type {Chart} */ (this.#chart).stops(stops, start, say, summary);
+    chart.stops(stops, start, say, summary);
   }
 }

@@ -1,12 +1,14 @@
 // The positioning: open interest and its change by strike, and the put/call ratios over time.
 
+import { isNear } from "../../app/chains.js";
 import { credit } from "../../app/charts/chart.js";
-import { Choices } from "../../app/charts/choices.js";
+import { Option } from "../../app/charts/choices.js";
 import { Table } from "../../app/charts/table.js";
 import { Continuity } from "../../app/continuity.js";
 import { h, write } from "../../app/dom.js";
 import { MISSING, decimalsOf } from "../../app/formats.js";
 import { failed } from "../../app/notice.js";
+import { viewOf } from "../../app/view.js";
 import { HistoryChart } from "./history.js";
 import { Ratios } from "./ratios.js";
 import { StrikesChart } from "./strikes.js";
@@ -15,14 +17,13 @@ import { StrikesChart } from "./strikes.js";
 
 const SHOWN = { charts: "Charts", table: "Table" };
 const STRIKES = { near: "Near strikes", all: "All strikes" };
-const NEAR = 4; // expected moves
 const STORED = 1000; // the gateway's limit
 const TABLE_ROWS = 100;
 
 class PositioningView {
   #context;
-  #shows = new Choices("Show", "radio", ([show]) => this.#choose({ show: show === "charts" ? "" : show }));
-  #range = new Choices("Strikes", "radio", ([strikes]) => this.#choose({ strikes: strikes === "near" ? "" : strikes }));
+  #show;
+  #range;
   #strikes;
   #history;
   #charts = h("div", { class: "charts" });
@@ -39,10 +40,12 @@ class PositioningView {
   /** @param {HTMLElement} element @param {import("../../app/types.d.ts").Context} context */
   constructor(element, context) {
     this.#context = context;
+    this.#show = new Option(context, "show", "Show", SHOWN);
+    this.#range = new Option(context, "strikes", "Strikes", STRIKES);
     this.#strikes = new StrikesChart(context);
     this.#history = new HistoryChart(context);
     this.#charts.append(this.#strikes.element, this.#history.element);
-    element.append(h("div", { class: "options" }, this.#shows.element, this.#range.element, credit()), this.#charts, this.#tables, this.#note);
+    element.append(h("div", { class: "options" }, this.#show.element, this.#range.element, credit()), this.#charts, this.#tables, this.#note);
   }
 
   /** @param {import("../../app/types.d.ts").Change} change */
@@ -75,11 +78,6 @@ class PositioningView {
     this.#history.remove();
   }
 
-  /** @param {Record<string, string>} options */
-  #choose(options) {
-    this.#context.go({ options });
-  }
-
   /** What is the matter with the history. @param {import("../../app/types.d.ts").Resource} history */
   #said({ status, error, data }) {
     if (error) return failed("the history of the ratios", error, this.#context.clock.monotonic()).text;
@@ -88,13 +86,10 @@ class PositioningView {
 
   /** @param {Chain} chain @param {string} note about the history */
   #draw(chain, note) {
-    const { formats, route } = this.#context;
-    const table = route().options.show === "table";
-    const strikes = route().options.strikes === "all" ? "all" : "near";
-    /** @param {Record<string, string>} labels */
-    const choices = (labels) => Object.entries(labels).map(([value, label]) => ({ value, label }));
-    this.#shows.show(choices(SHOWN), [table ? "table" : "charts"]);
-    this.#range.show(choices(STRIKES), [strikes]);
+    const { formats } = this.#context;
+    const table = this.#show.read() === "table";
+    const all = this.#range.read() === "all";
+    this.#range.element.hidden = table;
     this.#charts.hidden = table;
     this.#tables.hidden = !table;
     const ratios = this.#ratios.all();
@@ -103,8 +98,7 @@ class PositioningView {
       this.#byStrike.set(this.#strikeLines(chain));
       this.#byTime.set(this.#timeLines(ratios, exchange));
     } else {
-      const width = NEAR * (chain.expected_move ?? Infinity);
-      this.#strikes.draw(chain, (strike) => strikes === "all" || Math.abs(strike - chain.spot_price) <= width);
+      this.#strikes.draw(chain, all ? () => true : isNear(chain));
       this.#history.draw(ratios, exchange, `${this.#subject} ${this.#known !== null}`, note);
     }
     const pain = chain.max_pain_strike;
@@ -140,19 +134,4 @@ class PositioningView {
   }
 }
 
-/** @type {PositioningView | null} */
-let view = null;
-
-/** @type {import("../../app/types.d.ts").View} */
-export default {
-  mount(element, context) {
-    view = new PositioningView(element, context);
-  },
-  update(change) {
-    view?.update(change);
-  },
-  unmount() {
-    view?.unmount();
-    view = null;
-  },
-};
+export default viewOf(PositioningView);

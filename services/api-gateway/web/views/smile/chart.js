@@ -1,45 +1,44 @@
 // The chart of the quoted volatilities against strike, log-moneyness or delta.
 
-import { prices } from "../../app/chains.js";
+import { isNear, prices } from "../../app/chains.js";
 import { Chart } from "../../app/charts/chart.js";
 import { Points } from "../../app/charts/points.js";
 import { PositionScale, place, stepOf } from "../../app/charts/positions.js";
 import { Ranges, SHAPES } from "../../app/charts/ranges.js";
+import { Slot } from "../../app/charts/slot.js";
 import { Verticals } from "../../app/charts/verticals.js";
-import { h } from "../../app/dom.js";
 import { MISSING, decimalsOf } from "../../app/formats.js";
 import { IV_REASONS, why } from "../../app/words.js";
-import { AXES, isNear, quotes } from "./quotes.js";
+import { AXES, quotes } from "./quotes.js";
 
 /** @typedef {import("../../app/types.d.ts").Chain} Chain */
 /** @typedef {import("./quotes.js").Quote} Quote */
 /** @typedef {{chain: Chain, at: Map<number, Quote>}} Placed the quotes of a chain by position */
 
 export class SmileChart {
-  element = h("div", { class: "slot" });
   #context;
-  /** @type {Chart | null} */
-  #chart = null;
+  #slot = new Slot();
   /** @type {{series: any, points: Points}[]} */
   #series = [];
   #verticals = new Verticals();
   #step = 1;
-  #built = "";
 
   /** @param {import("../../app/types.d.ts").Context} context */
   constructor(context) {
     this.#context = context;
   }
 
-  /** @param {Chain[]} chains ascending by expiry @param {import("./view.js").Options} options @param {boolean} fresh whether the product is another one */
-  draw(chains, options, fresh) {
+  get element() {
+    return this.#slot.element;
+  }
+
+  /** @param {Chain[]} chains of one product, ascending by expiry @param {import("./view.js").Options} options */
+  draw(chains, options) {
     const axis = AXES[options.x];
     const strikes = chains.flatMap((chain) => chain.calls.map(({ strike }) => strike));
     const step = axis.step ?? stepOf(strikes);
-    const key = `${options.x} ${step} ${chains.length}`;
-    if (key !== this.#built || fresh) this.#build(options, step, chains.length);
-    this.#built = key;
-    const chart = /** @type {Chart} */ (this.#chart);
+    const key = [chains[0].product, options.x, step, chains.length].join();
+    const chart = this.#slot.chart(key, () => this.#build(axis, step, chains.length));
     const placed = chains.map((chain) => ({ chain, at: this.#place(chain, options) }));
     placed.forEach(({ at }, index) => {
       this.#series[index].points.set([...at].flatMap(([time, quote]) => (quote.iv === null ? [] : [point(time, quote)])));
@@ -47,36 +46,33 @@ export class SmileChart {
     const positions = [...new Set(placed.flatMap(({ at }) => [...at.keys()]))].sort((a, b) => a - b);
     const lines = this.#lines(chains, axis);
     if (positions.length) this.#verticals.set(lines, chart.span(positions), this.#context.colour("ground"));
-    this.#stops(placed, positions, lines[0]?.x ?? 0);
+    this.#stops(chart, placed, positions, lines[0]?.x ?? 0);
   }
 
   theme() {
-    this.#chart?.theme();
+    this.#slot.theme();
     this.#series.forEach(({ series }, index) => series.applyOptions({ color: this.#context.colour(`series-${index + 1}`) }));
   }
 
   remove() {
-    this.#chart?.remove();
-    this.#chart = null;
+    this.#slot.remove();
   }
 
-  /** @param {import("./view.js").Options} options @param {number} step @param {number} count of series */
-  #build(options, step, count) {
+  /** @param {import("./quotes.js").Axis} axis @param {number} step @param {number} count of series @returns {Chart} */
+  #build(axis, step, count) {
     const { formats, colour } = this.#context;
-    const axis = AXES[options.x];
-    this.remove();
     this.#step = step;
     const scale = new PositionScale((position) => axis.text(position * step, formats));
     const percent = { type: "custom", minMove: 0.01, formatter: (/** @type {number} */ value) => `${formats.number(value, 1)} %` };
-    this.#chart = new Chart(this.#context, `Implied volatility against ${axis.label.toLowerCase()}`, scale);
+    const chart = new Chart(this.#context, `Implied volatility against ${axis.label.toLowerCase()}`, scale);
     this.#series = Array.from({ length: count }, (_, shape) => {
       const look = { color: colour(`series-${shape + 1}`), shape, priceFormat: percent };
-      const series = /** @type {Chart} */ (this.#chart).api.addCustomSeries(new Ranges(), look);
+      const series = chart.api.addCustomSeries(new Ranges(), look);
       return { series, points: new Points(series) };
     });
     this.#verticals = new Verticals();
     this.#series[0].series.attachPrimitive(this.#verticals);
-    this.element.replaceChildren(this.#chart.element);
+    return chart;
   }
 
   /** @param {Chain} chain @param {import("./view.js").Options} options @returns {Map<number, Quote>} */
@@ -109,8 +105,8 @@ export class SmileChart {
     return lines;
   }
 
-  /** @param {Placed[]} placed @param {number[]} positions @param {number} centre position of the spot */
-  #stops(placed, positions, centre) {
+  /** @param {Chart} chart @param {Placed[]} placed @param {number[]} positions @param {number} centre position of the spot */
+  #stops(chart, placed, positions, centre) {
     const { formats } = this.#context;
     /** @param {number | null} value */
     const percent = (value) => (value === null ? MISSING : formats.percent(value, 2));
@@ -136,7 +132,7 @@ export class SmileChart {
       text: `${SHAPES[index]} ${formats.date(chain.expiry)}: ATM IV ${percent(chain.atm_iv)} %`,
       token: `series-${index + 1}`,
     }));
-    /** @type {Chart} */ (this.#chart).stops(stops, start, say, summary);
+    chart.stops(stops, start, say, summary);
   }
 }
 

@@ -1,5 +1,7 @@
 // The quoted volatilities of a chain, and where they are on the horizontal axis.
 
+import { centre } from "../../app/chains.js";
+
 /** @typedef {import("../../app/types.d.ts").Chain} Chain */
 /** @typedef {"otm" | "calls" | "puts"} Side */
 
@@ -14,14 +16,6 @@
  * @property {string | null} reason why there is no volatility
  */
 
-/** How many expected moves from the forward a strike is `near`. */
-const NEAR = 4;
-
-/** @param {Chain} chain */
-export function centre(chain) {
-  return chain.forward ?? chain.spot_price;
-}
-
 /**
  * One quote per strike, ascending.
  * @param {Chain} chain
@@ -34,12 +28,6 @@ export function quotes(chain, side) {
     const row = type === "put" ? chain.puts[at] : call;
     return { strike: row.strike, type, iv: row.iv, low: row.iv_bid, high: row.iv_ask, delta: row.delta, reason: row.iv_reason };
   });
-}
-
-/** The strikes that the market gives some chance, or all. @param {Chain} chain @returns {(strike: number) => boolean} */
-export function isNear(chain) {
-  const move = NEAR * (chain.expected_move ?? Infinity);
-  return (strike) => Math.abs(strike - centre(chain)) <= move;
 }
 
 /**

@@ -1,8 +1,9 @@
 // The surface of the quoted volatilities over strike and expiry, in three dimensions. Its library is loaded when the
 // surface is first shown.
 
+import { isNear } from "../../app/chains.js";
 import { h } from "../../app/dom.js";
-import { isNear, quotes } from "./quotes.js";
+import { quotes } from "./quotes.js";
 
 /** @typedef {import("../../app/types.d.ts").Chain} Chain */
 
@@ -39,18 +40,18 @@ export class Surface {
   draw(all, options) {
     this.#again = () => this.draw(all, options);
     const chains = all.filter(({ years_to_expiry }) => years_to_expiry > 0);
-    if (chains.length < 2) {
-      this.#note.textContent = `A surface needs two expiries; there is ${chains.length ? "only one" : "none"} that has not passed.`;
-      this.#place.hidden = true;
+    const points = surface(chains, options);
+    const lacking = lacks(chains, points.length);
+    this.#place.hidden = lacking !== "";
+    if (lacking) {
+      this.#note.textContent = lacking;
       return;
     }
-    this.#place.hidden = false;
     if (!this.#library) {
       this.#note.textContent = "Loading the surface.";
       this.#load();
       return;
     }
-    const points = surface(chains, options);
     const key = JSON.stringify(points);
     if (key === this.#shown) return;
     this.#shown = key;
@@ -122,6 +123,12 @@ export class Surface {
     const up = Math.max(0, Math.min(Math.PI / 2, vertical + turn[1]));
     this.#graph.setCameraPosition({ horizontal: horizontal + turn[0], vertical: up, distance });
   }
+}
+
+/** Why there is no surface. @param {Chain[]} chains @param {number} points */
+function lacks(chains, points) {
+  if (chains.length < 2) return `A surface needs two expiries; there is ${chains.length ? "only one" : "none"} that has not passed.`;
+  return points ? "" : "No strike has a volatility in all expiries.";
 }
 
 /** @param {string} low @param {string} high colours as `rgb(…)` @returns {(share: number) => {r: number, g: number, b: number, a: number}} */

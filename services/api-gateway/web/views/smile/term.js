@@ -4,7 +4,7 @@ import { LineSeries } from "../../vendor/lightweight-charts/lightweight-charts.j
 import { Chart } from "../../app/charts/chart.js";
 import { Points } from "../../app/charts/points.js";
 import { PositionScale, place } from "../../app/charts/positions.js";
-import { h } from "../../app/dom.js";
+import { Slot } from "../../app/charts/slot.js";
 import { duration } from "../../app/formats.js";
 
 /** @typedef {import("../../app/types.d.ts").Chain} Chain */
@@ -15,29 +15,29 @@ const DAY_MS = 86_400_000;
 const LEAST_HEIGHT = 2;
 
 export class TermChart {
-  element = h("div", { class: "slot" });
   #context;
-  /** @type {Chart | null} */
-  #chart = null;
+  #slot = new Slot();
   /** @type {any} */
   #line = null;
   /** @type {Points | null} */
   #points = null;
-  #step = 0;
 
   /** @param {import("../../app/types.d.ts").Context} context */
   constructor(context) {
     this.#context = context;
   }
 
-  /** @param {Chain[]} all ascending by expiry */
+  get element() {
+    return this.#slot.element;
+  }
+
+  /** @param {Chain[]} all of one product, ascending by expiry */
   draw(all) {
     const { formats } = this.#context;
     const known = all.filter(({ atm_iv, years_to_expiry }) => atm_iv !== null && years_to_expiry > 0);
     const days = known.map(({ years_to_expiry }) => years_to_expiry * DAYS);
     const step = (days.at(-1) ?? 0) > 40 ? 1 : 0.1; // days
-    if (step !== this.#step) this.#build(step);
-    const chart = /** @type {Chart} */ (this.#chart);
+    const chart = this.#slot.chart(`${all[0].product} ${step}`, () => this.#build(step));
     const positions = place(days, step);
     const values = known.map(({ atm_iv }) => 100 * Number(atm_iv));
     /** @type {Points} */ (this.#points).set(values.map((value, at) => ({ time: positions[at], value })));
@@ -54,23 +54,20 @@ export class TermChart {
   }
 
   theme() {
-    this.#chart?.theme();
+    this.#slot.theme();
     this.#line?.applyOptions({ color: this.#context.colour("accent") });
   }
 
   remove() {
-    this.#chart?.remove();
-    this.#chart = null;
+    this.#slot.remove();
   }
 
-  /** @param {number} step in days */
+  /** @param {number} step in days @returns {Chart} */
   #build(step) {
     const { formats, colour } = this.#context;
-    this.remove();
-    this.#step = step;
     const scale = new PositionScale((position) => (position < 0 ? "" : `${Math.round(position * step * 10) / 10} d`));
-    this.#chart = new Chart(this.#context, "At-the-money volatility by expiry", scale);
-    this.#line = this.#chart.api.addSeries(LineSeries, {
+    const chart = new Chart(this.#context, "At-the-money volatility by expiry", scale);
+    this.#line = chart.api.addSeries(LineSeries, {
       color: colour("accent"),
       lineWidth: 2,
       pointMarkersVisible: true,
@@ -80,7 +77,7 @@ export class TermChart {
       autoscaleInfoProvider: atLeast,
     });
     this.#points = new Points(this.#line);
-    this.element.replaceChildren(this.#chart.element);
+    return chart;
   }
 }
 

@@ -1,11 +1,12 @@
 // The smile: the quoted volatilities of one or several expiries, their term structure, and the surface of all expiries.
 
 import { credit } from "../../app/charts/chart.js";
-import { Choices } from "../../app/charts/choices.js";
+import { Choices, Option } from "../../app/charts/choices.js";
 import { SHAPES } from "../../app/charts/ranges.js";
 import { Table } from "../../app/charts/table.js";
 import { h, write } from "../../app/dom.js";
 import { MISSING, decimalsOf } from "../../app/formats.js";
+import { viewOf } from "../../app/view.js";
 import { IV_REASONS, why } from "../../app/words.js";
 import { AXES, quotes } from "./quotes.js";
 import { SmileChart } from "./chart.js";
@@ -17,6 +18,7 @@ import { TermChart } from "./term.js";
 
 const SHOWN = { charts: "Charts", surface: "Surface", table: "Table" };
 const SIDES = { otm: "Out of the money", calls: "Calls", puts: "Puts" };
+const AXIS_LABELS = Object.fromEntries(Object.entries(AXES).map(([name, { label }]) => [name, label]));
 const STRIKES = { near: "Near strikes", all: "All strikes" };
 
 /**
@@ -30,27 +32,31 @@ const STRIKES = { near: "Near strikes", all: "All strikes" };
 
 class SmileView {
   #context;
-  #shows = new Choices("Show", "radio", ([show]) => this.#choose({ show }, "charts"));
-  #axes = new Choices("Horizontal axis", "radio", ([x]) => this.#choose({ x }, "strike"));
-  #sides = new Choices("Quotes", "radio", ([side]) => this.#choose({ side }, "otm"));
-  #strikes = new Choices("Strikes", "radio", ([strikes]) => this.#choose({ strikes }, "near"));
-  #expiries = new Choices("Expiries", "checkbox", (chosen) => this.#choose({ expiries: chosen.join() }, ""));
+  #show;
+  #axis;
+  #side;
+  #strikes;
+  #expiries;
   #charts = h("div", { class: "charts" });
   #table = new Table("Quoted implied volatilities, in % a year", ["Expiry and strike", "Option", "IV bid", "IV", "IV ask", "Delta", "Reason"]);
   #missing = h("p", { class: "missing", role: "note" });
   #smile;
   #term;
   #surface;
-  #product = "";
 
   /** @param {HTMLElement} element @param {import("../../app/types.d.ts").Context} context */
   constructor(element, context) {
     this.#context = context;
+    this.#show = new Option(context, "show", "Show", SHOWN);
+    this.#axis = new Option(context, "x", "Horizontal axis", AXIS_LABELS);
+    this.#side = new Option(context, "side", "Quotes", SIDES);
+    this.#strikes = new Option(context, "strikes", "Strikes", STRIKES);
+    this.#expiries = new Choices("Expiries", "checkbox", (chosen) => context.go({ options: { expiries: chosen.join() } }));
     this.#smile = new SmileChart(context);
     this.#term = new TermChart(context);
     this.#surface = new Surface(context);
     this.#charts.append(this.#smile.element, this.#term.element);
-    const bars = [this.#shows, this.#axes, this.#sides, this.#strikes, this.#expiries].map((bar) => bar.element);
+    const bars = [this.#show, this.#axis, this.#side, this.#strikes, this.#expiries].map((bar) => bar.element);
     element.append(h("div", { class: "options" }, ...bars, credit()), this.#charts, this.#surface.element, this.#table.element, this.#missing);
   }
 
@@ -64,14 +70,14 @@ class SmileView {
     const chains = this.#chosen(all);
     if (!chains.length) return;
     const options = this.#options();
-    this.#bars(all, chains, options);
+    this.#mark(all, chains);
+    this.#axis.element.hidden = options.show !== "charts";
+    this.#expiries.element.hidden = options.show === "surface";
     this.#charts.hidden = options.show !== "charts";
     this.#table.element.hidden = options.show !== "table";
     this.#surface.element.hidden = options.show !== "surface";
-    const fresh = this.#product !== product;
-    this.#product = product;
     if (options.show === "charts") {
-      this.#smile.draw(chains, options, fresh);
+      this.#smile.draw(chains, options);
       this.#term.draw(all);
     } else if (options.show === "table") this.#table.set(this.#lines(chains, options));
     else this.#surface.draw(all, options);
@@ -92,19 +98,8 @@ class SmileView {
 
   /** @returns {Options} */
   #options() {
-    const { show, x, side, strikes } = this.#context.route().options;
-    return {
-      show: show in SHOWN ? show : "charts",
-      x: x in AXES ? x : "strike",
-      side: side in SIDES ? /** @type {Side} */ (side) : "otm",
-      strikes: strikes in STRIKES ? strikes : "near",
-    };
-  }
-
-  /** @param {Record<string, string>} options @param {string} usual is not in the URL */
-  #choose(options, usual) {
-    const entries = Object.entries(options).map(([name, value]) => [name, value === usual ? "" : value]);
-    this.#context.go({ options: Object.fromEntries(entries) });
+    const side = /** @type {Side} */ (this.#side.read());
+    return { show: this.#show.read(), x: this.#axis.read(), side, strikes: this.#strikes.read() };
   }
 
   /** @param {string} product @returns {Chain[]} all chains, by expiry */
@@ -123,23 +118,15 @@ class SmileView {
     return all.slice(Math.max(0, at), Math.max(0, at) + 2);
   }
 
-  /** @param {Chain[]} all @param {Chain[]} chains @param {Options} options */
-  #bars(all, chains, options) {
+  /** Show the expiries, the chosen ones with the marks of their series. @param {Chain[]} all @param {Chain[]} chains */
+  #mark(all, chains) {
     const { formats } = this.#context;
-    /** @param {Record<string, string>} labels */
-    const choices = (labels) => Object.entries(labels).map(([value, label]) => ({ value, label }));
-    this.#shows.show(choices(SHOWN), [options.show]);
-    this.#axes.show(Object.entries(AXES).map(([value, { label }]) => ({ value, label })), [options.x]);
-    this.#sides.show(choices(SIDES), [options.side]);
-    this.#strikes.show(choices(STRIKES), [options.strikes]);
     const shown = chains.map((chain) => chain.expiry);
-    const expiries = all.map(({ expiry }) => {
+    const choices = all.map(({ expiry }) => {
       const at = shown.indexOf(expiry);
       return { value: expiry, label: formats.date(expiry), mark: h("i", { "data-token": `series-${at + 1}` }, SHAPES[at] ?? "○") };
     });
-    this.#expiries.show(expiries, shown, SHAPES.length);
-    this.#axes.element.hidden = options.show !== "charts";
-    this.#expiries.element.hidden = options.show === "surface";
+    this.#expiries.show(choices, shown, SHAPES.length);
   }
 
   /** @param {Chain[]} chains @param {Options} options @returns {import("../../app/charts/table.js").Line[]} */
@@ -177,19 +164,4 @@ class SmileView {
   }
 }
 
-/** @type {SmileView | null} */
-let view = null;
-
-/** @type {import("../../app/types.d.ts").View} */
-export default {
-  mount(element, context) {
-    view = new SmileView(element, context);
-  },
-  update(change) {
-    view?.update(change);
-  },
-  unmount() {
-    view?.unmount();
-    view = null;
-  },
-};
+export default viewOf(SmileView);
