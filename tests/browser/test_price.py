@@ -86,7 +86,7 @@ def test_a_reconnection_asks_for_the_history_again(desk: Desk) -> None:
     expect(page.get_by_role("slider", name=CHART)).to_be_visible()
     asked = len([url for url in requests if "/ohlc/" in url])
     desk.system.kill("socket-gateway")
-    with page.expect_request("**/ohlc/**", timeout=50_000):
+    with page.expect_request("**/ohlc/**", timeout=30_000):
         pass
     assert asked == 1
     # Chromium itself reports each failed attempt.

@@ -80,8 +80,8 @@ class PositioningView {
 
   /** What is the matter with the history. @param {import("../../app/types.d.ts").Resource} history */
   #said({ status, error, data }) {
-    if (error) return failed("the history of the ratios", error, this.#context.clock.monotonic()).text;
-    return status === "loading" && !data ? "the history is loading" : "";
+    if (error) return failed("the history", error, this.#context.clock.monotonic()).text;
+    return status === "loading" && !data ? "loading." : "";
   }
 
   /** @param {Chain} chain @param {string} note about the history */
@@ -103,7 +103,7 @@ class PositioningView {
     }
     const pain = chain.max_pain_strike;
     const text = pain === null ? "There is no open interest." : `Max pain ${formats.number(pain, decimalsOf([pain]))}.`;
-    write(this.#note, note ? `${text} History of the ratios: ${note}.` : text);
+    write(this.#note, note ? `${text} History of the ratios: ${note}` : text);
   }
 
   /** @param {Chain} chain */

@@ -72,6 +72,7 @@ class SmileView {
     const options = this.#options();
     this.#mark(all, chains);
     this.#axis.element.hidden = options.show !== "charts";
+    this.#strikes.element.hidden = options.show === "table";
     this.#expiries.element.hidden = options.show === "surface";
     this.#charts.hidden = options.show !== "charts";
     this.#table.element.hidden = options.show !== "table";
