@@ -17,7 +17,7 @@ export function stepOf(values) {
 }
 
 /**
- * The positions of ascending values. No two values share one, so a value may be moved by a step.
+ * The positions of ascending values. No two values share one, so a value may be moved by some steps.
  * @param {number[]} values ascending @param {number} step @returns {number[]}
  */
 export function place(values, step) {

@@ -57,7 +57,7 @@ export const AXES = {
   },
   delta: {
     label: "Delta",
-    step: 0.005,
+    step: 0.0005, // deep in the money many strikes have nearly the same delta
     of: deltaOf,
     at: () => null,
     text: deltaText,
