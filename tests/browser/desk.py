@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from devcluster.waiting import wait_until
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect
 
 from tests.support.local_system import LocalSystem
@@ -57,6 +58,10 @@ class Desk:
             rows.map(row => [row.dataset.strike, [...row.cells].map(cell => cell.textContent)]))"""
         found: dict[str, list[str]] = self.page.locator(".ladder tbody tr").evaluate_all(script)
         return found
+
+    def wait(self, script: str) -> None:
+        """Wait until a JavaScript expression is true. Playwright's own wait would need `eval` in the page."""
+        wait_until(lambda: bool(self.page.evaluate(script)), script)
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type == "error":

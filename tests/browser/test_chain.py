@@ -88,7 +88,7 @@ def test_live_updates_change_only_the_cells_that_changed(desk: Desk) -> None:
     page.evaluate("window.kept = document.querySelector('.ladder tbody tr')")
     before = desk.row_texts()
     expect(page.locator(".ladder td[data-flash]").first).to_be_attached()
-    page.wait_for_function("document.querySelectorAll('.ladder td[data-flash]').length > 20")
+    desk.wait("document.querySelectorAll('.ladder td[data-flash]').length > 20")
     after = desk.row_texts()
     assert before.keys() == after.keys()
     assert before != after

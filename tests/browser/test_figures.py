@@ -76,7 +76,6 @@ def test_a_quick_chain_is_drawn_in_time(desk: Desk) -> None:
         publish()
         return page.locator(".ladder tbody tr").count() == STRIKES
 
-    page.wait_for_function("true")
     while not shown():
         page.wait_for_timeout(100)  # lets the browser work between two chains
     page.evaluate(_OBSERVE)

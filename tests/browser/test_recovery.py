@@ -23,9 +23,9 @@ def test_a_restarted_socket_gateway(desk: Desk) -> None:
     )
     desk.system.kill("socket-gateway")
     expect(state).to_have_attribute("data-state", "live")
-    page.wait_for_function("window.states.some(text => /^disconnected, data .* old, next try in/.test(text))")
+    desk.wait("window.states.some(text => /^disconnected, data .* old, next try in/.test(text))")
     expect(page.locator("tr.atm")).to_be_visible()
-    page.wait_for_function("document.querySelectorAll('.ladder td[data-flash]').length > 0")
+    desk.wait("document.querySelectorAll('.ladder td[data-flash]').length > 0")
     # Chromium itself reports each failed attempt.
     desk.errors = [error for error in desk.errors if "WebSocket" not in error]
 
