@@ -18,3 +18,8 @@ def table(page: Page, caption: str) -> dict[str, list[str]]:
 def said(page: Page, chart: str) -> str:
     """What the crosshair of the chart says, as a screen reader gets it."""
     return page.get_by_role("slider", name=chart).get_attribute("aria-valuetext") or ""
+
+
+def newest(page: Page, caption: str) -> int:
+    """The key of the first row of a table whose keys are times, newest first."""
+    return int(page.get_by_role("table", name=caption).locator("tbody tr").first.get_attribute("data-key") or 0)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from devcluster.waiting import wait_until
 from playwright.sync_api import Route, expect
 
 from tests.browser.desk import Desk
-from tests.browser.numbers import said, table
+from tests.browser.numbers import newest, said, table
 
 pytestmark = pytest.mark.timeout(300)
 CLOSE = "2024-06-27"
@@ -61,13 +62,9 @@ def test_the_ratios_continue_their_stored_history(desk: Desk) -> None:
     expiry = desk.system.get("/api/data/expiries/SPY")["expiries"][0]
     page = desk.open(f"positioning/SPY/{expiry}?show=table")
     before = table(page, "Put/call ratios")
-    expect(page.locator("[data-key]").last).to_be_attached()
     keys = [int(key) for key in before]
     assert keys == sorted(set(keys), reverse=True)
-    page.wait_for_function(
-        "key => Number(document.querySelector('.numbers + .numbers [data-key]').dataset.key) > key",
-        arg=keys[0],
-    )
+    wait_until(lambda: newest(page, "Put/call ratios") > keys[0], "a live ratio is in the table")
     after = table(page, "Put/call ratios")
     stored = desk.system.get(f"/api/analytics/pcr/SPY?expiry={expiry}&history=true&limit=300")["history"]
     pairs = {(f"{one['pcr_oi']:.4f}", f"{one['pcr_volume']:.4f}") for one in stored}

@@ -6,10 +6,11 @@ import json
 from datetime import datetime
 
 import pytest
+from devcluster.waiting import wait_until
 from playwright.sync_api import Route, expect
 
 from tests.browser.desk import Desk
-from tests.browser.numbers import said, table
+from tests.browser.numbers import newest, said, table
 
 pytestmark = pytest.mark.timeout(300)
 CAPTION = "Candles"
@@ -48,11 +49,7 @@ def test_the_running_candle_is_built_from_ticks(desk: Desk) -> None:
     desk.page.route("**/api/analytics/ohlc/**", once)
     page = desk.open("price/SPY?show=table")
     running = max(int(key) for key in table(page, CAPTION))
-    page.wait_for_function(
-        "start => Number(document.querySelector('.numbers tbody tr').dataset.key) > start",
-        arg=running,
-        timeout=90_000,
-    )
+    wait_until(lambda: newest(page, CAPTION) > running, "the next minute begins")
     shown = table(page, CAPTION)
     keys = [int(key) for key in shown]
     assert keys == sorted(set(keys), reverse=True)
