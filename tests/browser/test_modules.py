@@ -200,3 +200,43 @@ def test_ticks_continue_the_history(page: Page, ticks: list[tuple[int, float]], 
     found = run(page, "../views/price/candles", code, {"history": HISTORY, "ticks": given})
     assert found[-1] == last
     assert found[0] == HISTORY["candles"][0]
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [([23500, 15000, 16000, 23450], 50), ([100, 102.5, 105], 2.5), ([680], 680), ([], 1), ([0.001, 1000], 0.25)],
+)
+def test_a_linear_axis_has_a_position_for_every_strike(page: Page, values: list[float], step: float) -> None:
+    """The step divides all strikes, but an odd strike does not make an axis of a million positions."""
+    assert run(page, "charts/positions", "return m.stepOf(a);", values) == pytest.approx(step, rel=1e-5)
+
+
+def test_no_two_points_share_a_position(page: Page) -> None:
+    """The chart library refuses two points at one place."""
+    assert run(page, "charts/positions", "return m.place(a, 0.5);", [0, 0.1, 0.2, 5]) == [0, 1, 2, 10]
+
+
+@pytest.mark.parametrize(
+    ("zone", "time", "hours"),
+    [
+        ("Asia/Kolkata", "2024-06-21T10:00:00Z", 5.5),
+        ("America/New_York", "2024-06-21T20:00:00Z", -4),
+        ("America/New_York", "2024-12-20T21:00:00Z", -5),
+        ("UTC", "2024-12-20T21:00:00Z", 0),
+    ],
+)
+def test_a_time_axis_is_that_of_the_exchange(page: Page, zone: str, time: str, hours: float) -> None:
+    """The library labels full hours of UTC, so it gets the exchange's local time, also in summer."""
+    code = """const at = Date.parse(a.time) / 1000; const times = new m.Times(null, {zone: a.zone, label: ''}, at);
+        return [times.to(at) - at, times.from(times.to(at)) - at];"""
+    assert run(page, "charts/times", code, {"zone": zone, "time": time}) == [hours * 3600, 0]
+
+
+def test_live_ratios_continue_stored_ones(page: Page) -> None:
+    """Stored ones arrive newest first and later; a second has one ratio, and the live one remains."""
+    code = """const row = (second, oi) => ({timestamp: `2024-06-21T10:00:0${second}Z`, pcr_oi: oi, pcr_volume: null});
+        const ratios = new m.Ratios(); ratios.live(row(3, 0.91554)); ratios.live(row(5, 0.95));
+        ratios.stored([row(3, 0.5), row(2, 0.8), row(1, 0.7)]);
+        return ratios.all().map(({at, oi}) => [at % 60, oi]);"""
+    found = run(page, "../views/positioning/ratios", code)
+    assert found == [[1, 0.7], [2, 0.8], [3, 0.9155], [5, 0.95]]
