@@ -4,6 +4,7 @@ import type { Clock } from "./clock.js";
 import type { Formats } from "./formats.js";
 import type { Store } from "./store.js";
 import type { Stream } from "./stream.js";
+import type { Ticks } from "./ticks.js";
 
 /** A contract of a chain, as in the event `chain_update`. Prices are per share, volatilities annualised. */
 export interface Row {
@@ -157,6 +158,8 @@ export interface Context {
   post(path: string, body: unknown): Promise<any>;
   /** What has arrived over the live connection. */
   stream: Stream;
+  /** The newest ticks; the store has only the last one. */
+  ticks: Ticks;
   /** What the gateway says about itself. */
   config(): Config;
   /** The value of a colour token, such as `calls`, for a canvas. */
