@@ -6,4 +6,6 @@ export const VIEWS = [
   { name: "smile", title: "Smile", needs: "chain", load: () => import("../views/smile/view.js") },
   { name: "positioning", title: "Positioning", needs: "chain", load: () => import("../views/positioning/view.js") },
   { name: "price", title: "Price", needs: "product", load: () => import("../views/price/view.js") },
+  { name: "feeds", title: "Feeds", needs: "nothing", load: () => import("../views/feeds/view.js") },
+  { name: "quality", title: "Quality", needs: "nothing", load: () => import("../views/quality/view.js") },
 ];
