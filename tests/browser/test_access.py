@@ -19,6 +19,8 @@ VIEWS = [
     "positioning/NIFTY?show=table",
     "price/SPY",
     "price/SPY?show=table",
+    "feeds",
+    "quality/SPY",
 ]
 # axe-core needs seconds for hundreds of cells, and the rows are alike: it gets the first five and one more.
 PART = {"exclude": [[".ladder tbody tr:nth-child(n+6):not(.atm)"], [".numbers tbody tr:nth-child(n+6)"]]}
@@ -33,7 +35,7 @@ def test_axe_finds_no_violation(desk: Desk, view: str, theme: str, width: int) -
     desk.look(theme=theme, size=PHONE if width == 390 else WIDE)
     page = desk.open(view)
     expect(
-        page.locator("tr.atm, #notice h2, .numbers tbody tr, #view canvas").locator("visible=true").first
+        page.locator("tr.atm, #notice h2, .numbers tbody tr, #view canvas, .list tbody tr, .panel tbody tr").locator("visible=true").first
     ).to_be_visible()
     found = Axe().run(page, context=PART, options=RULES)
     assert found.violations_count == 0, found.generate_report()

@@ -240,3 +240,48 @@ def test_live_ratios_continue_stored_ones(page: Page) -> None:
         return ratios.all().map(({at, oi}) => [at % 60, oi]);"""
     found = run(page, "../views/positioning/ratios", code)
     assert found == [[1, 0.7], [2, 0.8], [3, 0.9155], [5, 0.95]]
+
+
+def test_the_history_of_a_feed_is_drawn_with_gaps(page: Page) -> None:
+    """An unknown lag is a gap, not a zero; the enrichers are steps, each on its own scale."""
+    points = [[0, 0, 1], [10, 100, 1], [20, None, 2], [30, 50, 2], [40, 100, 2]]
+    found = run(
+        page,
+        "../views/feeds/history",
+        "return m.paths(a.map(([at, lag, enrichers]) => ({ at, lag, enrichers })));",
+        points,
+    )
+    assert found["line"] == "M0 98L150 4M450 51L600 4"
+    assert found["area"] == "M0 100L0 98L150 4L150 100ZM450 100L450 51L600 4L600 100Z"
+    assert found["steps"] == "M0 51H150V51H300V4H450V4H600V4"
+
+
+@pytest.mark.parametrize(
+    ("conditions", "level", "word"),
+    [
+        ({"Ready": "True", "Paused": "False"}, "good", "ready"),
+        ({"Ready": "True", "Paused": "True"}, "warn", "paused"),
+        ({"Ready": "False", "SpecValid": "False"}, "bad", "spec refused"),
+        ({"Ready": "True", "ScalingLimited": "True"}, "warn", "at its limit"),
+        ({}, "quiet", "not decided yet"),
+    ],
+)
+def test_the_state_of_a_feed_in_a_word(page: Page, conditions: Any, level: str, word: str) -> None:
+    rows = [{"type": name, "status": status, "message": ""} for name, status in conditions.items()]
+    found = run(page, "../views/feeds/state", "return m.stateOf(a);", rows)
+    assert (found["level"], found["word"]) == (level, word)
+
+
+@pytest.mark.parametrize(("share", "value"), [(0.5, 2), (0.95, 4), (0.25, 1), (1, 4)])
+def test_percentiles_are_values_that_were_measured(page: Page, share: float, value: int) -> None:
+    """The nearest rank; a gap of the ring of latencies is no value."""
+    code = f"return m.percentile(m.sorted([3, 1, , 4, 2]), {share});"
+    assert run(page, "../views/quality/measures", code) == value
+
+
+def test_the_rate_is_of_the_last_seconds(page: Page) -> None:
+    """Not of the whole time that the page is open; unknown within the first second."""
+    code = """const rate = new m.Rate(10_000), found = [];
+        for (let s = 0; s <= 30; s += 1) { rate.read(s * 1000, s < 20 ? 0 : (s - 20) * 7); found.push(rate.perSecond()); }
+        return [found[0], found[10], found[30]];"""
+    assert run(page, "../views/quality/measures", code) == [None, 0, 7]

@@ -17,6 +17,8 @@ VIEWS = {
     "surface": ("smile/SPY?show=surface", ".surface canvas"),
     "positioning": ("positioning/NIFTY/2024-06-27", ".plot canvas"),
     "price": ("price/SPY", ".plot canvas"),
+    "feeds": ("feeds?feed=browser", ".decisions time"),
+    "quality": ("quality/SPY", ".panel dd:has-text('%')"),
 }
 
 

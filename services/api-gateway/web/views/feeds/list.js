@@ -53,7 +53,7 @@ export class List {
     const heads = COLUMNS.map(({ id, label, meaning }) => h("th", { scope: "col", title: meaning, class: `c-${id}` }, label));
     const head = h("tr", {}, h("th", { scope: "col" }, "Feed"), h("th", { scope: "col" }, "State"), ...heads, h("th", { scope: "col", class: "c-history", title: "Lag (area) against enrichers (steps)" }, "Last 10 min"));
     const table = h("table", {}, h("caption", { class: "visually-hidden" }, "Feeds"), h("thead", {}, head), this.#body);
-    this.element = h("div", { class: "list", tabindex: "0", role: "region", "aria-label": "Feeds" }, table);
+    this.element = h("div", { class: "list", tabindex: "0", role: "region", "aria-label": "All feeds" }, table);
   }
 
   /** @param {Feed[]} feeds @param {string} chosen @param {number} now epoch seconds of the table */

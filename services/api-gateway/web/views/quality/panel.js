@@ -23,7 +23,7 @@ export class Panel {
     this.#values = new Map(figures.map(({ id }) => [id, h("dd", { "data-figure-of-quality": id })]));
     const list = figures.map(({ id, label, meaning }) => h("div", {}, h("dt", { title: meaning }, label), /** @type {HTMLElement} */ (this.#values.get(id))));
     const heads = table?.headings.map((heading) => h("th", { scope: "col" }, heading)) ?? [];
-    this.#table = h("div", { class: "table" }, h("table", {}, h("caption", { class: "visually-hidden" }, table?.caption ?? ""), h("thead", {}, h("tr", {}, ...heads)), this.#body));
+    this.#table = h("div", { class: "table", tabindex: "0", role: "region", "aria-label": `Table: ${table?.caption ?? ""}` }, h("table", {}, h("caption", { class: "visually-hidden" }, table?.caption ?? ""), h("thead", {}, h("tr", {}, ...heads)), this.#body));
     this.element = h("section", { class: "panel", "aria-label": title }, h("h2", {}, title), ...extra, this.#sentence, ...(list.length ? [h("dl", {}, ...list)] : []), ...(table ? [this.#table] : []));
   }
 

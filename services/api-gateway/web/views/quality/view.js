@@ -22,7 +22,7 @@ class QualityView {
     this.#letters = new Letters(context);
     this.#market = new Market(context);
     const [letters, newest] = this.#letters.element;
-    element.append(h("div", { class: "quality", tabindex: "0", role: "region", "aria-label": "Quality" }, this.#delivery.element, ...this.#market.element, letters, newest));
+    element.append(h("div", { class: "quality", tabindex: "0", role: "region", "aria-label": "Measures" }, this.#delivery.element, ...this.#market.element, letters, newest));
     this.#delivery.draw();
   }
 
