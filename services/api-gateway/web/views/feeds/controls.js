@@ -77,11 +77,11 @@ export class Controls {
     const feed = this.#feed;
     this.#asking = true;
     this.#enable();
-    this.#say(`Asking for ${action} of ${feed} …`);
+    this.#say(`Asking to ${action} ${feed} …`);
     const answer = await this.#context.post(`/api/feeds/${encodeURIComponent(feed)}/${action}`, body).then(
       ({ detail }) => ({ text: `Done. ${detail}.`, failed: false, command: "" }),
-      (/** @type {import("../../app/types.d.ts").Failure} */ { status, detail, command }) => ({
-        text: command ? "In a cluster the DeltaStreamFeed decides. Change it there with this command:" : `Not done: ${detail}${status ? "" : ". Try again"}.`,
+      (/** @type {import("../../app/types.d.ts").Failure} */ { detail, command }) => ({
+        text: command ? "In a cluster the DeltaStreamFeed decides. Change it there with this command:" : `Not done: ${detail}.`,
         failed: !command,
         command,
       }),

@@ -1,7 +1,7 @@
 // The feeds: load, replicas and state of each, and for one of them the operator's decisions and how to change it.
 
 import { h, write } from "../../app/dom.js";
-import { FEEDS_PATH, feedsTable } from "../../app/feedstable.js";
+import { FEEDS_PATH, feedsTable } from "../../app/feeds.js";
 import { duration } from "../../app/formats.js";
 import { failed, show } from "../../app/notice.js";
 import { format } from "../../app/router.js";

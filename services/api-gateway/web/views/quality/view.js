@@ -1,7 +1,7 @@
 // The quality of the data, from the stream to this browser.
 
 import { h } from "../../app/dom.js";
-import { FEEDS_PATH, feedsTable } from "../../app/feedstable.js";
+import { FEEDS_PATH, feedsTable } from "../../app/feeds.js";
 import { viewOf } from "../../app/view.js";
 import { Delivery } from "./delivery.js";
 import { Letters } from "./letters.js";
