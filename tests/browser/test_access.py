@@ -35,7 +35,9 @@ def test_axe_finds_no_violation(desk: Desk, view: str, theme: str, width: int) -
     desk.look(theme=theme, size=PHONE if width == 390 else WIDE)
     page = desk.open(view)
     expect(
-        page.locator("tr.atm, #notice h2, .numbers tbody tr, #view canvas, .list tbody tr, .panel tbody tr").locator("visible=true").first
+        page.locator("tr.atm, #notice h2, .numbers tbody tr, #view canvas, .list tbody tr, .panel tbody tr")
+        .locator("visible=true")
+        .first
     ).to_be_visible()
     found = Axe().run(page, context=PART, options=RULES)
     assert found.violations_count == 0, found.generate_report()

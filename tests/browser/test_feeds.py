@@ -41,7 +41,11 @@ def expected(feed: dict[str, Any]) -> list[str]:
         "–" if feed["lag"] is None else f"{feed['lag']:,}",
         "–" if oldest is None else f"{oldest:.1f} s",
         "–" if feed["arrivals_per_second"] is None else f"{feed['arrivals_per_second']:,.1f}",
-        "–" if service is None else f"{service * 1e6:,.0f} µs" if service < 0.01 else f"{service * 1e3:,.1f} ms",
+        "–"
+        if service is None
+        else f"{service * 1e6:,.0f} µs"
+        if service < 0.01
+        else f"{service * 1e3:,.1f} ms",
     ]
 
 
@@ -127,7 +131,9 @@ def test_a_refused_change_says_the_rule(desk: Desk) -> None:
     desk.login()
     page.get_by_label("Enrichers", exact=True).fill("999")
     page.get_by_role("button", name="Apply").click()
-    expect(page.locator(".result")).to_contain_text("Not done: replicas: is 999; must be within minReplicas 1")
+    expect(page.locator(".result")).to_contain_text(
+        "Not done: replicas: is 999; must be within minReplicas 1"
+    )
     desk.errors = [error for error in desk.errors if "400" not in error]  # Chromium reports each refusal
 
 

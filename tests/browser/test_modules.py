@@ -204,7 +204,13 @@ def test_ticks_continue_the_history(page: Page, ticks: list[tuple[int, float]], 
 
 @pytest.mark.parametrize(
     ("values", "step"),
-    [([23500, 15000, 16000, 23450], 50), ([100, 102.5, 105], 2.5), ([680], 680), ([], 1), ([0.001, 1000], 0.25)],
+    [
+        ([23500, 15000, 16000, 23450], 50),
+        ([100, 102.5, 105], 2.5),
+        ([680], 680),
+        ([], 1),
+        ([0.001, 1000], 0.25),
+    ],
 )
 def test_a_linear_axis_has_a_position_for_every_strike(page: Page, values: list[float], step: float) -> None:
     """The step divides all strikes, but an odd strike does not make an axis of a million positions."""

@@ -60,7 +60,11 @@ def true_chain() -> dict[str, Any]:
     for side in ("calls", "puts"):
         for name, values in chain[side].items():
             chain[side][name] = [values[0]] * 3
-        chain[side] |= {"iv": [0.21, 0.2, None], "iv_bid": [0.205, 0.199, None], "iv_ask": [0.22, 0.203, None]}
+        chain[side] |= {
+            "iv": [0.21, 0.2, None],
+            "iv_bid": [0.205, 0.199, None],
+            "iv_ask": [0.22, 0.203, None],
+        }
         chain[side]["iv_reason"] = [None, None, "wide_spread"]
     chain["puts"]["iv"] = [0.204, 0.195, None]
     chain["truth"] = {"forward": 100.0, "discount": 0.9989, "iv": [0.2, 0.2, 0.19]}

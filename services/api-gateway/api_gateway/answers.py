@@ -260,7 +260,9 @@ class DeadLetter(Open):
     detail: str = documented(description="The invalid field and the rule; never the payload.")
     deliveries: int = documented(description="Number of deliveries of the entry.", example=1)
     size_bytes: int = documented(description="Size of the received body, in bytes.")
-    truncated: bool = documented(description="Whether the kept body was cut off, so that it cannot be sent again.")
+    truncated: bool = documented(
+        description="Whether the kept body was cut off, so that it cannot be sent again."
+    )
     refused_ts: int = documented(description="Time of the refusal, nanoseconds since the Unix epoch.")
 
 
@@ -271,7 +273,9 @@ class ReasonCount(Open):
 
 class DeadLetters(Open):
     feed: str = documented(description="Name of the feed.", example="nifty-replay")
-    kept: int = documented(description="Number of dead letters that are kept. Old ones are dropped.", example=3)
+    kept: int = documented(
+        description="Number of dead letters that are kept. Old ones are dropped.", example=3
+    )
     counted: int = documented(description="Number of letters in `reasons`: the newest 500.", example=3)
     reasons: list[ReasonCount] = documented(description="Counts by reason, the largest first.")
     letters: list[DeadLetter] = documented(description="The newest letters, newest first, without bodies.")
