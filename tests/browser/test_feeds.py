@@ -75,7 +75,7 @@ def test_the_decisions_and_conditions_are_the_operators_own_words(desk: Desk) ->
 
 
 def test_the_live_table_changes_the_page_without_a_reload(desk: Desk) -> None:
-    """The page listens to the room `feeds`, also while REST does not answer. The rows stay the same elements."""
+    """The page listens to the room `feeds`, also while REST is silent. The rows stay the same elements."""
     desk.page.route("**/api/feeds", lambda route: route.abort())
     page = desk.open("feeds")
     expect(page.locator(".table-state")).to_contain_text("2 feeds of this local run. Table of")
@@ -112,8 +112,8 @@ def test_an_operator_pauses_resumes_and_scales_a_feed(desk: Desk) -> None:
         expect(page.locator(f"tr:has([data-feed={FEED}]) .level")).to_contain_text("paused")
         page.get_by_role("button", name="Resume").click()
         expect(page.get_by_role("button", name="Pause")).to_be_visible()
-        page.get_by_label("Mode", exact=True).select_option("Automatic")
-        expect(page.get_by_label("Enrichers", exact=True)).to_be_disabled()
+        page.get_by_role("combobox", name="Mode").select_option("Automatic")
+        expect(page.get_by_role("spinbutton", name="Enrichers")).to_be_disabled()
         page.get_by_role("button", name="Apply").click()
         expect(result).to_contain_text("browser: mode Automatic")
         wait_until(lambda: shown(desk, FEED)[0] == "Automatic", "the table shows the mode")
@@ -129,7 +129,7 @@ def test_a_refused_change_says_the_rule(desk: Desk) -> None:
     """The feed's bounds are the local run's business; the page passes its words on."""
     page = desk.open(f"feeds?feed={FEED}")
     desk.login()
-    page.get_by_label("Enrichers", exact=True).fill("999")
+    page.get_by_role("spinbutton", name="Enrichers").fill("999")
     page.get_by_role("button", name="Apply").click()
     expect(page.locator(".result")).to_contain_text(
         "Not done: replicas: is 999; must be within minReplicas 1"

@@ -288,6 +288,9 @@ def test_percentiles_are_values_that_were_measured(page: Page, share: float, val
 def test_the_rate_is_of_the_last_seconds(page: Page) -> None:
     """Not of the whole time that the page is open; unknown within the first second."""
     code = """const rate = new m.Rate(10_000), found = [];
-        for (let s = 0; s <= 30; s += 1) { rate.read(s * 1000, s < 20 ? 0 : (s - 20) * 7); found.push(rate.perSecond()); }
+        for (let s = 0; s <= 30; s += 1) {
+            rate.read(s * 1000, s < 20 ? 0 : (s - 20) * 7);
+            found.push(rate.perSecond());
+        }
         return [found[0], found[10], found[30]];"""
     assert run(page, "../views/quality/measures", code) == [None, 0, 7]

@@ -1,4 +1,4 @@
-"""The view Quality counts what REST and the messages say: latency, refusals, missing volatilities, arbitrage, errors."""
+"""The view Quality counts what REST and the messages say, from the stream to the browser."""
 
 from __future__ import annotations
 

@@ -30,7 +30,10 @@ class DeadLetters:
     feeds: Feeds
 
     def of(self, feed: str, limit: int) -> bytes:
-        """Return the answer for a feed, with at most `limit` letters. Raises FeedsUnavailable or FeedUnknown."""
+        """Return the answer about a feed with at most `limit` letters.
+
+        Raises FeedsUnavailable or FeedUnknown.
+        """
         kept, *found = asked(lambda: self.reading.eval(_SCRIPT, 1, f"dlq:{feed}", READ_MAX))
         if not found:
             self._require_known(feed)

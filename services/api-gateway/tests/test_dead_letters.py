@@ -1,4 +1,4 @@
-"""Dead letters: the gateway counts a feed's refused messages by reason, and lists the newest, from a real Redis."""
+"""Dead letters: the gateway counts a feed's refused messages and lists the newest, with a real Redis."""
 
 from __future__ import annotations
 
