@@ -78,7 +78,7 @@ def test_the_live_table_changes_the_page_without_a_reload(desk: Desk) -> None:
     """The page listens to the room `feeds`, also while REST is silent. The rows stay the same elements."""
     desk.page.route("**/api/feeds", lambda route: route.abort())
     page = desk.open("feeds")
-    expect(page.locator(".table-state")).to_contain_text("2 feeds of this local run. Table of")
+    expect(page.locator(".table-state")).to_contain_text("2 feeds of this local run. Table written")
     page.evaluate("window.kept = document.querySelector('.list tbody tr')")
     points = "document.querySelector('.list .steps').getAttribute('d')"
     before = page.evaluate(points)

@@ -18,7 +18,7 @@ VIEWS = {
     "positioning": ("positioning/NIFTY/2024-06-27", ".plot canvas"),
     "price": ("price/SPY", ".plot canvas"),
     "feeds": ("feeds?feed=browser", ".decisions time"),
-    "quality": ("quality/SPY", ".panel dd:has-text('%')"),
+    "quality": ("quality/SPY", ".panel dd:has-text('ms')"),
 }
 
 

@@ -66,7 +66,7 @@ function said({ feeds, omitted, authority, namespace }, ageMs, stale, error) {
   const count = feeds.length + omitted;
   const who = authority === "local" ? "of this local run" : `of the namespace ${namespace}`;
   const some = omitted ? `, of which the first ${feeds.length} are shown` : "";
-  const age = ageMs === null ? "" : stale ? ` Stale: the operator's table is ${duration(ageMs)} old.` : ` Table of ${duration(ageMs)} ago.`;
+  const age = ageMs === null ? "" : stale ? ` Stale: the operator's table is ${duration(ageMs)} old.` : ` Table written ${duration(ageMs)} ago.`;
   return `${count} ${count === 1 ? "feed" : "feeds"} ${who}${some}.${age}${error ? ` ${error.detail}.` : ""}`;
 }
 

@@ -43,7 +43,7 @@ export class Delivery {
     this.#panel.figure("rate", rate === null ? MISSING : formats.number(rate, 1));
     for (const id of /** @type {const} */ (["events", "gaps", "lost", "resyncs"])) this.#panel.figure(id, formats.count(stream[id]));
     const { state } = store.get("connection");
-    const counted = `Latency from the worker to this page, of the last ${formats.count(latencies.length)} messages. It is the time beyond the quickest one, from which the page knows the server's time.`;
+    const counted = !latencies.length ? "No message with a time has arrived since the page was opened." : `Latency from the worker to this page, of the last ${formats.count(latencies.length)} messages. It is the time beyond the quickest one, from which the page knows the server's time.`;
     this.#panel.say(state === "live" ? counted : `The live connection is down. ${counted}`);
     this.#panel.rows(Object.entries(stream.errors).map(([code, times]) => ({ key: code, cells: [code, formats.count(times)] })));
   }
