@@ -118,9 +118,9 @@ def test_a_running_node_is_not_started_twice(running_machine: Machine) -> None:
         running_machine.up([], _quiet)
 
 
-def test_tests_refuse_a_cluster_that_they_did_not_make(running_machine: Machine) -> None:
+def test_tests_refuse_a_cluster_that_they_did_not_create(running_machine: Machine) -> None:
     """`node-up` and `kind-up` put a marker into the cluster. This bare node has none."""
-    with pytest.raises(Refused, match="was not made by"):
+    with pytest.raises(Refused, match="was not created by"):
         ours(Cluster(running_machine.paths.kubeconfig, kubectl(), helm()))
 
 

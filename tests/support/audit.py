@@ -28,17 +28,17 @@ class Audit(threading.Thread):
 
     def __init__(self, client: redis.Redis, feeds: Iterable[str]) -> None:
         super().__init__(daemon=True)
-        self._client, self._stop = client, threading.Event()
+        self._client, self._stopping = client, threading.Event()
         self._at = {f"feed:{feed}": "0-0" for feed in feeds}
         self.appended: dict[str, set[tuple[int, int]]] = {feed: set() for feed in feeds}
 
     def run(self) -> None:
-        while not self._stop.is_set():
+        while not self._stopping.is_set():
             try:
                 for key, entries in self._client.xread(self._at, count=5000, block=100):
                     self._note(key, entries)
             except redis.RedisError:
-                self._stop.wait(0.05)
+                self._stopping.wait(0.05)
 
     def _note(self, key: str, entries: list[tuple[str, dict[str, str]]]) -> None:
         mids = {parse(json.loads(fields["body"])["mid"]) for _, fields in entries}
@@ -46,7 +46,7 @@ class Audit(threading.Thread):
         self._at[key] = entries[-1][0]
 
     def stop(self) -> None:
-        self._stop.set()
+        self._stopping.set()
         self.join(timeout=10)
 
 
