@@ -10,7 +10,7 @@ from devcluster import chromium
 from devcluster.waiting import wait_until
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.desk import Desk
+from tests.browser.desk import OPERATOR, Desk
 from tests.support import needs
 from tests.support.local_system import LocalSystem, running
 
@@ -37,6 +37,7 @@ def system(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             lambda: (started.call("/api/data/products")[1] or {}).get("products") == ["NIFTY", "SPY"],
             "both products are stored",
         )
+        assert started.call("/api/auth/register", OPERATOR)[0] == 201  # the first account: it gets the role
         yield started
 
 

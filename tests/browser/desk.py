@@ -11,6 +11,7 @@ from tests.support.local_system import LocalSystem
 
 WIDE: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
+OPERATOR = {"email": "operator@example.com", "password": "test123"}
 expect.set_options(timeout=20_000)  # ms; the machine also runs other tests
 
 
@@ -43,6 +44,15 @@ class Desk:
         """Choose the system's theme and the size of the window."""
         self.page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
         self.page.set_viewport_size(size)
+
+    def login(self, email: str = OPERATOR["email"], *, button: str = "Log in") -> None:
+        """Log in with the dialog behind `Account`, or create an account there."""
+        self.page.get_by_role("button", name="Account").click()
+        dialog = self.page.get_by_role("dialog", name="Account")
+        dialog.get_by_label("Email").fill(email)
+        dialog.get_by_label("Password").fill(OPERATOR["password"])
+        dialog.get_by_role("button", name=button).click()
+        expect(dialog).to_be_hidden()
 
     def figure(self, name: str) -> str:
         """The text of a figure in the head."""

@@ -1,4 +1,4 @@
-"""The page's pure modules, run in Chromium: clock, formats, URL, selection and state of the data."""
+"""The page's pure modules, run in Chromium: clock, formats, URL, selection, state of the data, candles."""
 
 from __future__ import annotations
 
@@ -164,3 +164,133 @@ def test_the_state_of_the_data_in_words(
     facts = {key: value for key, value in facts.items() if key != "chain" or value is not None}
     found = run(page, "datastate", "return m.dataState(a);", facts)
     assert (found["name"], found["text"]) == (name, text)
+
+
+HISTORY = {
+    "candles": [
+        {"start": 60, "open": 1.0, "high": 2.0, "low": 0.5, "close": 1.5},
+        {"start": 120, "open": 1.5, "high": 1.8, "low": 1.4, "close": 1.6},
+    ],
+    "until": 130_000,
+}
+
+
+@pytest.mark.parametrize(
+    ("ticks", "last"),
+    [
+        ([], {"start": 120, "open": 1.5, "high": 1.8, "low": 1.4, "close": 1.6}),
+        ([(125_000, 1.7)], {"start": 120, "open": 1.5, "high": 1.8, "low": 1.4, "close": 1.6}),
+        ([(131_000, 1.9)], {"start": 120, "open": 1.5, "high": 1.9, "low": 1.4, "close": 1.9}),
+        (
+            [(140_000, 1.3), (135_000, 1.7)],
+            {"start": 120, "open": 1.5, "high": 1.8, "low": 1.3, "close": 1.3},
+        ),
+        ([(61_000, 9.0)], {"start": 120, "open": 1.5, "high": 1.8, "low": 1.4, "close": 1.6}),
+        (
+            [(131_000, 1.9), (181_000, 1.2)],
+            {"start": 180, "open": 1.2, "high": 1.2, "low": 1.2, "close": 1.2},
+        ),
+    ],
+    ids=["no tick", "in the history", "a newer one", "out of order", "of a complete bar", "of the next bar"],
+)
+def test_ticks_continue_the_history(page: Page, ticks: list[tuple[int, float]], last: dict[str, Any]) -> None:
+    """A tick that the history contains changes nothing; a later one moves high, low and close."""
+    given = [{"ms": ms, "price": price} for ms, price in ticks]
+    code = "return m.continued(a.history, a.ticks, 1);"
+    found = run(page, "../views/price/candles", code, {"history": HISTORY, "ticks": given})
+    assert found[-1] == last
+    assert found[0] == HISTORY["candles"][0]
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [
+        ([23500, 15000, 16000, 23450], 50),
+        ([100, 102.5, 105], 2.5),
+        ([680], 680),
+        ([], 1),
+        ([0.001, 1000], 0.25),
+    ],
+)
+def test_a_linear_axis_has_a_position_for_every_strike(page: Page, values: list[float], step: float) -> None:
+    """The step divides all strikes, but an odd strike does not make an axis of a million positions."""
+    assert run(page, "charts/positions", "return m.stepOf(a);", values) == pytest.approx(step, rel=1e-5)
+
+
+def test_no_two_points_share_a_position(page: Page) -> None:
+    """The chart library refuses two points at one place."""
+    assert run(page, "charts/positions", "return m.place(a, 0.5);", [0, 0.1, 0.2, 5]) == [0, 1, 2, 10]
+
+
+@pytest.mark.parametrize(
+    ("zone", "time", "hours"),
+    [
+        ("Asia/Kolkata", "2024-06-21T10:00:00Z", 5.5),
+        ("America/New_York", "2024-06-21T20:00:00Z", -4),
+        ("America/New_York", "2024-12-20T21:00:00Z", -5),
+        ("UTC", "2024-12-20T21:00:00Z", 0),
+    ],
+)
+def test_a_time_axis_is_that_of_the_exchange(page: Page, zone: str, time: str, hours: float) -> None:
+    """The library labels full hours of UTC, so it gets the exchange's local time, also in summer."""
+    code = """const at = Date.parse(a.time) / 1000; const times = new m.Times(null, {zone: a.zone, label: ''}, at);
+        return [times.to(at) - at, times.from(times.to(at)) - at];"""
+    assert run(page, "charts/times", code, {"zone": zone, "time": time}) == [hours * 3600, 0]
+
+
+def test_live_ratios_continue_stored_ones(page: Page) -> None:
+    """Stored ones arrive newest first and later; a second has one ratio, and the live one remains."""
+    code = """const row = (second, oi) => ({timestamp: `2024-06-21T10:00:0${second}Z`, pcr_oi: oi, pcr_volume: null});
+        const ratios = new m.Ratios(); ratios.live(row(3, 0.91554)); ratios.live(row(5, 0.95));
+        ratios.stored([row(3, 0.5), row(2, 0.8), row(1, 0.7)]);
+        return ratios.all().map(({at, oi}) => [at % 60, oi]);"""
+    found = run(page, "../views/positioning/ratios", code)
+    assert found == [[1, 0.7], [2, 0.8], [3, 0.9155], [5, 0.95]]
+
+
+def test_the_history_of_a_feed_is_drawn_with_gaps(page: Page) -> None:
+    """An unknown lag is a gap, not a zero; the enrichers are steps, each on its own scale."""
+    points = [[0, 0, 1], [10, 100, 1], [20, None, 2], [30, 50, 2], [40, 100, 2]]
+    found = run(
+        page,
+        "../views/feeds/history",
+        "return m.paths(a.map(([at, lag, enrichers]) => ({ at, lag, enrichers })));",
+        points,
+    )
+    assert found["line"] == "M0 98L150 4M450 51L600 4"
+    assert found["area"] == "M0 100L0 98L150 4L150 100ZM450 100L450 51L600 4L600 100Z"
+    assert found["steps"] == "M0 51H150V51H300V4H450V4H600V4"
+
+
+@pytest.mark.parametrize(
+    ("conditions", "level", "word"),
+    [
+        ({"Ready": "True", "Paused": "False"}, "good", "ready"),
+        ({"Ready": "True", "Paused": "True"}, "warn", "paused"),
+        ({"Ready": "False", "SpecValid": "False"}, "bad", "spec refused"),
+        ({"Ready": "True", "ScalingLimited": "True"}, "warn", "at its limit"),
+        ({}, "quiet", "not decided yet"),
+    ],
+)
+def test_the_state_of_a_feed_in_a_word(page: Page, conditions: Any, level: str, word: str) -> None:
+    rows = [{"type": name, "status": status, "message": ""} for name, status in conditions.items()]
+    found = run(page, "../views/feeds/state", "return m.stateOf(a);", rows)
+    assert (found["level"], found["word"]) == (level, word)
+
+
+@pytest.mark.parametrize(("share", "value"), [(0.5, 2), (0.95, 4), (0.25, 1), (1, 4)])
+def test_percentiles_are_values_that_were_measured(page: Page, share: float, value: int) -> None:
+    """The nearest rank; a gap of the ring of latencies is no value."""
+    code = f"return m.percentile(m.sorted([3, 1, , 4, 2]), {share});"
+    assert run(page, "../views/quality/measures", code) == value
+
+
+def test_the_rate_is_of_the_last_seconds(page: Page) -> None:
+    """Not of the whole time that the page is open; unknown within the first second."""
+    code = """const rate = new m.Rate(10_000), found = [];
+        for (let s = 0; s <= 30; s += 1) {
+            rate.read(s * 1000, s < 20 ? 0 : (s - 20) * 7);
+            found.push(rate.perSecond());
+        }
+        return [found[0], found[10], found[30]];"""
+    assert run(page, "../views/quality/measures", code) == [None, 0, 7]

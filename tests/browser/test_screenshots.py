@@ -11,7 +11,15 @@ from playwright.sync_api import expect
 from tests.browser.desk import PHONE, WIDE, Desk
 
 pytestmark = pytest.mark.timeout(300)
-VIEWS = {"chain": ("chain/NIFTY/2024-06-27", "tr.atm")}
+VIEWS = {
+    "chain": ("chain/NIFTY/2024-06-27", "tr.atm"),
+    "smile": ("smile/SPY", ".plot canvas"),
+    "surface": ("smile/SPY?show=surface", ".surface canvas"),
+    "positioning": ("positioning/NIFTY/2024-06-27", ".plot canvas"),
+    "price": ("price/SPY", ".plot canvas"),
+    "feeds": ("feeds?feed=browser", ".decisions time"),
+    "quality": ("quality/SPY", ".panel dd:has-text('ms')"),
+}
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

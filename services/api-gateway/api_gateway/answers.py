@@ -251,6 +251,36 @@ class FeedsTable(Open):
     omitted: int = documented(description="Number of further feeds that are not listed.", example=0)
 
 
+class DeadLetter(Open):
+    id: str = documented(description="Id of the letter, for `dlq show` and `dlq replay`.")
+    feed: str = documented(description="Name of the feed.", example="nifty-replay")
+    entry_id: str = documented(description="Id of the entry in the feed's stream.")
+    mid: str | None = documented(description="The message's id; null if it could not be read.")
+    reason: str = documented(description="Why it was refused, in one word.", example="schema")
+    detail: str = documented(description="The invalid field and the rule; never the payload.")
+    deliveries: int = documented(description="Number of deliveries of the entry.", example=1)
+    size_bytes: int = documented(description="Size of the received body, in bytes.")
+    truncated: bool = documented(
+        description="Whether the kept body was cut off, so that it cannot be sent again."
+    )
+    refused_ts: int = documented(description="Time of the refusal, nanoseconds since the Unix epoch.")
+
+
+class ReasonCount(Open):
+    reason: str = documented(description="Why the messages were refused, in one word.", example="schema")
+    count: int = documented(description="Number of letters, among the counted ones.", example=3)
+
+
+class DeadLetters(Open):
+    feed: str = documented(description="Name of the feed.", example="nifty-replay")
+    kept: int = documented(
+        description="Number of dead letters that are kept. Old ones are dropped.", example=3
+    )
+    counted: int = documented(description="Number of letters in `reasons`: the newest 500.", example=3)
+    reasons: list[ReasonCount] = documented(description="Counts by reason, the largest first.")
+    letters: list[DeadLetter] = documented(description="The newest letters, newest first, without bodies.")
+
+
 class ChangedFeed(Open):
     feed: Feed
     detail: str = documented(description="What was changed, and how long it lasts.")

@@ -17,6 +17,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api_gateway import (
     __version__,
+    dead_letters,
     docs,
     edge,
     errors,
@@ -97,7 +98,9 @@ def _flask_app(settings: Settings) -> Flask:
     )
     recent = Recent(settings.read_cache_seconds)
     app.extensions[proxy.EXTENSION] = _proxy(settings, recent)
-    app.extensions[feeds.EXTENSION] = feeds.connect(settings.redis_url.get_secret_value())
+    table = feeds.connect(settings.redis_url.get_secret_value())
+    app.extensions[feeds.EXTENSION] = table
+    app.extensions[dead_letters.EXTENSION] = dead_letters.DeadLetters(table.reading, table)
 
     # Hooks run in the order of their installation.
     errors.install(app)

@@ -43,7 +43,7 @@ class Feeds:
 
     def table(self) -> bytes:
         """Return the table as the operator wrote it. Raises FeedsUnavailable."""
-        found: bytes | None = _asked(lambda: self.reading.get(TABLE))
+        found: bytes | None = asked(lambda: self.reading.get(TABLE))
         if found is None:
             raise FeedsUnavailable(
                 "the operator has not published the feeds for 30 s: is it running, and does Redis accept"
@@ -61,7 +61,7 @@ class Feeds:
         expires_at = int(self.clock()) + VALID_S
         request = {"id": request_id, "feed": feed, "action": action, **given}
         body = orjson.dumps({**request, "account": account, "expires_at": expires_at})
-        reply = _asked(lambda: self._exchange(request_id, body))
+        reply = asked(lambda: self._exchange(request_id, body))
         if reply is None:
             raise OperatorTimeout(
                 f"the local run did not reply within {WAIT_S} s: it may be stopping processes, or has ended."
@@ -119,7 +119,8 @@ def kubectl(namespace: str, feed: str, action: str, given: dict[str, Any]) -> st
     return f"kubectl --namespace {namespace} {does} dsf {feed} {rest}"
 
 
-def _asked(ask: Callable[[], Any]) -> Any:
+def asked(ask: Callable[[], Any]) -> Any:
+    """Return what a call to Redis returns. Raises FeedsUnavailable in an outage."""
     try:
         return ask()
     except redis.RedisError as error:

@@ -169,6 +169,12 @@ class BarsQuery(_Range):
     limit: int = _limit(100, "bars")
 
 
+class LettersQuery(Query):
+    limit: int = documented(
+        20, ge=1, le=100, description="Maximum number of dead letters: 1 to 100.", example=5
+    )
+
+
 class PcrQuery(Query):
     expiry: Expiry | None = documented(None, description="Only this expiry (YYYY-MM-DD); all if absent.")
     history: bool = documented(False, description="Also return stored ratios, newest first.")

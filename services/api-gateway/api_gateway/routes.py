@@ -11,6 +11,8 @@ from flask import Response, current_app
 from flask_openapi3 import APIBlueprint, Tag  # type: ignore[attr-defined]
 
 from api_gateway import answers, models
+from api_gateway.dead_letters import EXTENSION as LETTERS
+from api_gateway.dead_letters import DeadLetters
 from api_gateway.feeds import EXTENSION as FEEDS
 from api_gateway.feeds import Feeds
 from api_gateway.identity import EXTENSION as IDENTITY
@@ -175,6 +177,16 @@ def ohlc(path: models.ProductPath, query: models.OhlcQuery) -> Response:
 def feeds_table(query: models.NoQuery) -> Response:  # noqa: ARG001  # refuses every parameter
     """List the feeds: load, replicas, conditions and last decisions of each."""
     return _json(_feeds().table())
+
+
+@feeds.get(
+    "/<feed>/dead-letters",
+    responses={200: answers.DeadLetters, **problems(400, 401, 404, 414, 429, 500, 503)},
+)
+def dead_letters(path: models.FeedPath, query: models.LettersQuery) -> Response:
+    """List the newest messages of a feed that were refused, and count them by reason."""
+    letters: DeadLetters = current_app.extensions[LETTERS]
+    return _json(letters.of(path.feed, query.limit))
 
 
 @feeds.post("/<feed>/pause", responses=_CHANGE)

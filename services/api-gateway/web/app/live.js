@@ -16,6 +16,7 @@ const NEEDS_LOGIN = new Set(["unauthorized", "token_expired"]);
  * @property {import("./store.js").Store} store
  * @property {import("./clock.js").Clock} clock
  * @property {import("./stream.js").Stream} stream
+ * @property {import("./ticks.js").Ticks} ticks
  */
 
 export class Live {
@@ -133,7 +134,7 @@ export class Live {
 
   /** @param {string} name @param {any} payload */
   #data(name, payload) {
-    const { store, clock, stream } = this.#needs;
+    const { store, clock, stream, ticks } = this.#needs;
     const before = this.#counts.get(payload.room);
     if (before === undefined) return; // the room was left
     if (payload.processed_at) clock.arrived(payload.processed_at);
@@ -145,6 +146,7 @@ export class Live {
         this.#socket?.emit("subscribe", target(payload.room)); // the answer is the room's present snapshot
       }
     }
+    if (name === "underlying_update") ticks.add(payload);
     if (name === "chain_update") store.set(`chain:${payload.product}:${payload.expiry}`, payload);
     else if (name === "underlying_update") store.set(`tick:${payload.product}`, payload);
     else if (name.endsWith("_update")) store.set(name.slice(0, -"_update".length), payload);

@@ -20,6 +20,7 @@ import { Store } from "./store.js";
 import { Stream } from "./stream.js";
 import { Subject } from "./subject.js";
 import { colour, installTheme } from "./theme.js";
+import { Ticks } from "./ticks.js";
 import { installTips } from "./tips.js";
 import { VIEWS } from "./views.js";
 
@@ -30,6 +31,7 @@ const SECOND_MS = 1000;
 const clock = new Clock();
 const formats = new Formats();
 const stream = new Stream();
+const ticks = new Ticks();
 const pulse = new Pulse((changed) => draw(changed));
 const store = new Store((key) => pulse.mark(key));
 const router = new Router(() => pulse.mark("route"));
@@ -55,6 +57,7 @@ const context = {
   load: (path, maxAgeMs) => answers.load(path, maxAgeMs),
   post: (path, body) => rest.post(path, body),
   stream,
+  ticks,
   config: () => config,
 };
 const stage = new Stage(byId("view"), VIEWS, context, () => pulse.mark("route"));
@@ -86,7 +89,7 @@ async function start() {
     return;
   }
   const origin = socketOrigin(config.socket_url, location);
-  live = new Live({ origin, token: () => session.token(), store, clock, stream });
+  live = new Live({ origin, token: () => session.token(), store, clock, stream, ticks });
   setInterval(tick, SECOND_MS);
   if (mayRead()) begin();
   else pulse.mark("route");

@@ -34,7 +34,7 @@ export class Resources {
    */
   load(path, maxAgeMs = Infinity) {
     const at = this.#askedAt.get(path);
-    if (at === undefined || this.#clock.monotonic() - at > maxAgeMs) this.#request(path);
+    if (at === undefined || (this.#clock.monotonic() - at > maxAgeMs && !this.#waits(path))) this.#request(path);
     return this.#store.get(path) ?? LOADING;
   }
 
@@ -50,6 +50,11 @@ export class Resources {
     this.#generation += 1;
     for (const path of this.#askedAt.keys()) this.#store.delete(path);
     this.#askedAt.clear();
+  }
+
+  /** Whether a failure says to ask later. @param {string} path */
+  #waits(path) {
+    return (this.#store.get(path)?.error?.retryAt ?? 0) > this.#clock.monotonic();
   }
 
   /** @param {string} path */

@@ -87,6 +87,7 @@ export class Rest {
       code: problem.code ?? "error",
       detail: problem.detail ?? `status ${status}`,
       requestId: problem.request_id ?? requestId ?? "",
+      command: problem.command ?? "",
       retryAt: TEMPORARY.has(status) ? this.#clock.monotonic() + waitS * 1000 : null,
     };
   }

@@ -4,6 +4,7 @@ import type { Clock } from "./clock.js";
 import type { Formats } from "./formats.js";
 import type { Store } from "./store.js";
 import type { Stream } from "./stream.js";
+import type { Ticks } from "./ticks.js";
 
 /** A contract of a chain, as in the event `chain_update`. Prices are per share, volatilities annualised. */
 export interface Row {
@@ -76,6 +77,71 @@ export interface Tick {
   feed: string;
 }
 
+/** Replicas of a component of a feed; `desired` is null before the first decision. */
+export interface Replicas {
+  desired: number | null;
+  ready: number;
+}
+
+/** A condition of a feed, as in the status of a DeltaStreamFeed. */
+export interface Condition {
+  type: string;
+  status: "True" | "False" | "Unknown";
+  reason: string;
+  message: string;
+  last_transition: string;
+}
+
+/** A decision of the operator, in its own words. */
+export interface Decision {
+  time: string;
+  component: "generator" | "enricher";
+  from: number;
+  to: number;
+  reason: string;
+  message: string;
+}
+
+/** A feed, as in the event `feeds_update` and GET /api/feeds. Times in s; numbers of an unknown load are null. */
+export interface Feed {
+  name: string;
+  mode: string | null;
+  source: string | null;
+  products: string[];
+  product_count: number;
+  generator: Replicas;
+  enricher: Replicas;
+  lag: number | null;
+  oldest_seconds: number | null;
+  arrivals_per_second: number | null;
+  service_seconds: number | null;
+  load_reason: string | null;
+  conditions: Condition[];
+  decisions: Decision[];
+  history: { at: number[]; lag: (number | null)[]; enrichers: number[] };
+}
+
+/** The operator's table: the event `feeds_update`, and GET /api/feeds. */
+export interface FeedsTable {
+  updated_at: string;
+  authority: "local" | "cluster";
+  namespace: string | null;
+  feeds: Feed[];
+  omitted: number;
+}
+
+/** A refused message, as in GET /api/feeds/{feed}/dead-letters. */
+export interface DeadLetter {
+  id: string;
+  mid: string | null;
+  reason: string;
+  detail: string;
+  deliveries: number;
+  size_bytes: number;
+  truncated: boolean;
+  refused_ts: number;
+}
+
 /** GET /web/config.json. */
 export interface Config {
   socket_url: string;
@@ -124,6 +190,8 @@ export interface Failure {
   code: string;
   detail: string;
   requestId: string;
+  /** The command to use instead, if the answer has one; else empty. */
+  command: string;
   /** When the page asks again, in ms of performance.now(); null if only after a change. */
   retryAt: number | null;
 }
@@ -157,6 +225,8 @@ export interface Context {
   post(path: string, body: unknown): Promise<any>;
   /** What has arrived over the live connection. */
   stream: Stream;
+  /** The newest ticks; the store has only the last one. */
+  ticks: Ticks;
   /** What the gateway says about itself. */
   config(): Config;
   /** The value of a colour token, such as `calls`, for a canvas. */

@@ -25,6 +25,17 @@ export const FORWARD_REASONS = {
 };
 
 /** @type {Record<string, string>} */
+export const DEAD_LETTER_REASONS = {
+  too_large: "larger than 1 MiB",
+  not_json: "not JSON",
+  schema: "a field is missing, unknown or breaks its rule",
+  not_finite: "a number is not finite",
+  inconsistent: "two fields contradict each other",
+  clock_skew: "the event time is too far from the time of arrival",
+  deliveries_exhausted: "five deliveries failed",
+};
+
+/** @type {Record<string, string>} */
 export const BUILDUPS = {
   long_buildup: "Long build",
   short_buildup: "Short build",

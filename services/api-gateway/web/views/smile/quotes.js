@@ -1,0 +1,77 @@
+// The quoted volatilities of a chain, and where they are on the horizontal axis.
+
+import { centre } from "../../app/chains.js";
+
+/** @typedef {import("../../app/types.d.ts").Chain} Chain */
+/** @typedef {"otm" | "calls" | "puts"} Side */
+
+/**
+ * @typedef {object} Quote
+ * @property {number} strike
+ * @property {"call" | "put"} type
+ * @property {number | null} iv
+ * @property {number | null} low the volatility of the bid
+ * @property {number | null} high the volatility of the ask
+ * @property {number | null} delta
+ * @property {string | null} reason why there is no volatility
+ */
+
+/**
+ * One quote per strike, ascending.
+ * @param {Chain} chain
+ * @param {Side} side `otm`: puts below the forward, calls from it on
+ * @returns {Quote[]}
+ */
+export function quotes(chain, side) {
+  return chain.calls.map((call, at) => {
+    const type = side === "puts" || (side === "otm" && call.strike < centre(chain)) ? "put" : "call";
+    const row = type === "put" ? chain.puts[at] : call;
+    return { strike: row.strike, type, iv: row.iv, low: row.iv_bid, high: row.iv_ask, delta: row.delta, reason: row.iv_reason };
+  });
+}
+
+/**
+ * @typedef {object} Axis
+ * @property {string} label
+ * @property {number | null} step null: the strikes' own
+ * @property {(quote: Quote, chain: Chain) => number | null} of the value of a quote; ascending with the strike
+ * @property {(price: number, chain: Chain) => number | null} at the value of a price of the underlying
+ * @property {(value: number, formats: import("../../app/formats.js").Formats) => string} text
+ */
+
+/** @type {Record<string, Axis>} */
+export const AXES = {
+  strike: {
+    label: "Strike",
+    step: null,
+    of: ({ strike }) => strike,
+    at: (price) => price,
+    text: (value, formats) => formats.number(value, Number.isInteger(value) ? 0 : 2),
+  },
+  moneyness: {
+    label: "Log-moneyness",
+    step: 0.0005,
+    of: ({ strike }, chain) => Math.log(strike / centre(chain)),
+    at: (price, chain) => Math.log(price / centre(chain)),
+    text: (value, formats) => `${formats.signed(value * 100, 1)} %`,
+  },
+  delta: {
+    label: "Delta",
+    step: 0.0005, // deep in the money many strikes have nearly the same delta
+    of: deltaOf,
+    at: () => null,
+    text: deltaText,
+  },
+};
+
+/** @param {number} value @param {import("../../app/formats.js").Formats} formats */
+function deltaText(value, formats) {
+  if (value < 0 || value > 1) return "";
+  return value <= 0.5 ? `${formats.number(value * 100, 0)}Δ put` : `${formats.number((1 - value) * 100, 0)}Δ call`;
+}
+
+/** From deep puts to deep calls: the put's delta without its sign, 0 to 1. @param {Quote} quote */
+function deltaOf({ delta, type }) {
+  if (delta === null) return null;
+  return type === "put" ? -delta : 1 - delta;
+}
