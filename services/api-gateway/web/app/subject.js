@@ -61,8 +61,7 @@ export class Subject {
     const { product, expiry } = this.selection();
     const key = `chain:${product}:${expiry}`;
     if (!expiry || store.get(key) || !this.#settled(product) || !this.#stored(product).includes(expiry)) return;
-    const path = `/api/data/chain/${encodeURIComponent(product)}?expiry=${encodeURIComponent(expiry)}&limit=1`;
-    const [chain] = resources.load(path).data?.chains ?? [];
+    const [chain] = resources.load(chainPath(product, expiry)).data?.chains ?? [];
     if (chain) store.set(key, chain);
   }
 
@@ -91,8 +90,10 @@ export class Subject {
 
   /** @param {string} product @param {string} expiry @returns {Notice} */
   #noChain(product, expiry) {
-    const { formats, store, go } = this.#needs;
+    const { formats, store, clock, go } = this.#needs;
     const known = this.expiries();
+    const failure = store.get(expiriesPath(product))?.error ?? store.get(chainPath(product, expiry))?.error;
+    if (failure && this.#settled(product)) return failed(`the chain of ${product}`, failure, clock.monotonic());
     const listed = store.get(expiriesPath(product))?.status === "ready";
     if (expiry && listed && this.#settled(product) && !known.includes(expiry)) {
       const actions = known.slice(-MOST_ACTIONS).map((date) => ({ label: formats.date(date), run: () => go({ expiry: date }) }));
@@ -127,6 +128,11 @@ export class Subject {
     const today = new Date(this.#needs.clock.now() ?? 0).toISOString().slice(0, 10);
     return stored.find((expiry) => expiry >= today) ?? stored.at(-1) ?? "";
   }
+}
+
+/** @param {string} product @param {string} expiry */
+function chainPath(product, expiry) {
+  return `/api/data/chain/${encodeURIComponent(product)}?expiry=${encodeURIComponent(expiry)}&limit=1`;
 }
 
 /** @param {string} product */
