@@ -71,12 +71,15 @@ export class Session {
   }
 
   async #renew() {
-    if (!this.#tokens) return;
+    const tokens = this.#tokens;
+    if (!tokens) return;
     try {
-      this.#keep(await this.#post("/api/auth/refresh", { refresh_token: this.#tokens.refresh }));
+      const answer = await this.#post("/api/auth/refresh", { refresh_token: tokens.refresh });
+      if (tokens === this.#tokens) this.#keep(answer);
     } catch (failure) {
       const { status } = /** @type {import("./types.d.ts").Failure} */ (failure);
-      if (status === 401 || this.#clock.monotonic() > (this.#tokens?.endsAt ?? 0)) {
+      if (tokens !== this.#tokens) return; // the reader has logged out meanwhile
+      if (status === 401 || this.#clock.monotonic() > tokens.endsAt) {
         this.ended = true;
         this.#forget();
       }
