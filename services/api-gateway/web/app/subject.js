@@ -93,7 +93,7 @@ export class Subject {
     const { formats, store, clock, go } = this.#needs;
     const known = this.expiries();
     const failure = store.get(expiriesPath(product))?.error ?? store.get(chainPath(product, expiry))?.error;
-    if (failure && this.#settled(product)) return failed(`the chain of ${product}`, failure, clock.monotonic());
+    if (failure) return failed(`the chain of ${product}`, failure, clock.monotonic());
     const listed = store.get(expiriesPath(product))?.status === "ready";
     if (expiry && listed && this.#settled(product) && !known.includes(expiry)) {
       const actions = known.slice(-MOST_ACTIONS).map((date) => ({ label: formats.date(date), run: () => go({ expiry: date }) }));
