@@ -29,6 +29,13 @@ class Desk(Profile):
         """A cell of the ladder: side `calls` or `puts`, and the column's id."""
         return self.page.locator(f"tr[data-strike='{strike:g}'] td.{side}.c-{column}")
 
+    def watch_states(self) -> None:
+        """Collect every text of the state of the data in `window.states` of the page."""
+        self.page.evaluate(
+            """() => { const text = document.querySelector('#state-text'); window.states = [];
+            new MutationObserver(() => states.push(text.textContent)).observe(text, {childList: true}); }"""
+        )
+
     def row_texts(self) -> dict[str, list[str]]:
         """The texts of all cells of the ladder, by strike."""
         script = """rows => Object.fromEntries(

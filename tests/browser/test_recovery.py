@@ -43,19 +43,11 @@ def refuse(page: Page, pattern: str | re.Pattern[str], status: int, *, retry_aft
     page.route(pattern, answer, times=1)
 
 
-def watch_states(page: Page) -> None:
-    """Collect every text of the state of the data in `window.states`."""
-    page.evaluate(
-        """() => { const text = document.querySelector('#state-text'); window.states = [];
-        new MutationObserver(() => states.push(text.textContent)).observe(text, {childList: true}); }"""
-    )
-
-
 def test_a_restarted_socket_gateway(desk: Desk) -> None:
     """The page says that it is disconnected and when it tries again, keeps its numbers, and recovers."""
     page = desk.chain("SPY")
     expect(desk.state()).to_have_attribute("data-state", "live")
-    watch_states(page)
+    desk.watch_states()
     desk.system.kill("socket-gateway")
     expect(desk.state()).to_have_attribute("data-state", "live")
     desk.wait("window.states.some(text => /^disconnected, data .* old, next try in/.test(text))")

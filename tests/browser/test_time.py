@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.desk import Desk
 from tests.browser.made_up_market import Market
-from tests.browser.test_recovery import watch_states
 
 pytestmark = pytest.mark.timeout(300)
 TICKS = 10_000
@@ -25,7 +24,7 @@ def test_a_clock_that_is_wrong_by_hours(desk: Desk, wrong_ms: int) -> None:
     desk.page.add_init_script(_SET_BY % wrong_ms)
     page = desk.chain("SPY")
     expect(desk.state()).to_have_attribute("data-state", "live")
-    watch_states(page)
+    desk.watch_states()
     desk.wait("window.states.length > 2")
     assert [text for text in page.evaluate("window.states") if not text.startswith("live, ")] == []
 
@@ -36,7 +35,7 @@ def test_a_clock_that_is_set_while_the_page_is_open(desk: Desk, by_ms: int) -> N
     desk.page.add_init_script(_SET_BY % 0)
     page = desk.chain("SPY")
     expect(desk.state()).to_have_attribute("data-state", "live")
-    watch_states(page)
+    desk.watch_states()
     page.evaluate("by => { window.setByMs = by; }", by_ms)
     desk.wait("window.states.some(text => !text.startsWith('live'))")
     expect(desk.state()).to_have_attribute("data-state", "live")
