@@ -69,20 +69,31 @@ def test_redis_hangs(desk: Desk) -> None:
     desk.forgive("WebSocket")
 
 
+def without_live_connection(page: Page) -> None:
+    """Let the page need the REST gateway: its live connection ends at once, each time."""
+    page.route_web_socket(re.compile("/socket.io/"), lambda socket: socket.close())
+
+
 def test_storage_hangs(desk: Desk) -> None:
-    """The page says which part does not answer, and recovers once it does."""
+    """A live chain is shown all the same. Else the page says what does not answer, and recovers."""
+    other = desk.page.context.new_page()
+    without_live_connection(other)
     with suspended(desk.system, "storage"):
-        page = desk.open("chain/NIFTY/2024-06-27")
+        other.goto(desk.link("chain/NIFTY/2024-06-27"))
+        desk.chain("SPY")
+        expect(desk.state()).to_have_attribute("data-state", "live")
+        page = other
         expect(page.get_by_role("heading", name="Cannot load the products")).to_be_visible()
         expect(page.locator("#notice")).to_contain_text("storage")
         expect(page.locator("#notice")).to_contain_text("Request id: ")
     expect(page.locator("tr.atm")).to_be_visible()
-    desk.forgive("50")  # 503 and 504
+    desk.forgive("status of 50")  # 503 and 504
 
 
 @pytest.mark.parametrize("status", [429, 500])
 def test_a_refused_list_of_products_is_asked_for_again(desk: Desk, status: int) -> None:
     """The page says why, and when it asks again."""
+    without_live_connection(desk.page)
     refuse(desk.page, PRODUCTS, status, retry_after_s=2)
     page = desk.open("chain/NIFTY")
     title = "Too many requests" if status == 429 else "Cannot load the products"
@@ -95,8 +106,8 @@ def test_a_refused_list_of_products_is_asked_for_again(desk: Desk, status: int) 
 
 @pytest.mark.parametrize("status", [404, 429, 500])
 def test_a_refused_stored_chain_is_named(desk: Desk, status: int) -> None:
-    """Without a live connection the page needs the stored chain; if that is refused, it says so."""
-    desk.page.route_web_socket(re.compile("/socket.io/"), lambda socket: socket.close())
+    """If the live connection does not have the chain, the page asks for the stored one."""
+    without_live_connection(desk.page)
     refuse(desk.page, CHAINS, status)
     page = desk.open("chain/NIFTY/2024-06-27")
     expect(page.locator("#notice")).to_contain_text(f"made up {status}")
@@ -112,6 +123,7 @@ def test_a_refused_stored_chain_is_named(desk: Desk, status: int) -> None:
 
 def test_a_slow_list_of_products_shows_the_frame_meanwhile(desk: Desk) -> None:
     """Neither a blank page nor an error: the frame stands, and the view follows when the answer arrives."""
+    without_live_connection(desk.page)
     held: list[Route] = []
     desk.page.route(PRODUCTS, held.append)
     page = desk.open("chain/NIFTY/2024-06-27")

@@ -45,9 +45,13 @@ class Profile:
     def close(self) -> None:
         self._context.close()
 
+    def link(self, view: str, *, host: str = "localhost") -> str:
+        """Return the URL of a view, such as `chain/NIFTY`."""
+        return f"http://{host}:{self.port}/#/{view}"
+
     def open(self, view: str = "", *, host: str = "localhost") -> Page:
-        """Open the page at a view, such as `chain/NIFTY`, and return it."""
-        self.page.goto(f"http://{host}:{self.port}/#/{view}")
+        """Open the page at a view, and return it."""
+        self.page.goto(self.link(view, host=host))
         return self.page
 
     def log_in(self, email: str, password: str, *, button: str = "Log in") -> None:

@@ -71,11 +71,12 @@ export class Subject {
     const { product, expiry } = this.selection();
     if (needed === "nothing") return null;
     const products = store.get(PRODUCTS);
-    if (products?.error && !products.data) return failed("the products", products.error, clock.monotonic());
+    const live = this.#chains(product).length > 0; // it needs no list of products
+    if (products?.error && !products.data && !live) return failed("the products", products.error, clock.monotonic());
     if (products?.status === "ready" && !product) {
       return { id: "none", title: "No data yet", text: "No feed has delivered a product so far. The page looks again every few seconds." };
     }
-    if (products?.data && !this.products().includes(product) && !this.#chains(product).length) return this.#noProduct(product);
+    if (products?.data && !this.products().includes(product) && !live) return this.#noProduct(product);
     if (needed === "product" || !product || store.get(`chain:${product}:${expiry}`)) return null;
     return this.#noChain(product, expiry);
   }
