@@ -60,7 +60,7 @@ def up() -> None:
     if not (process.stdout and process.stdout.readline()):
         raise Refused(f"the port-forwards did not start; see {cache() / 'forwards.log'}")
     FORWARDS.write_text(json.dumps({"pid": process.pid, "ports": ports}))
-    say(f"page            http://127.0.0.1:{ports['api-gateway']}   (create an account there; REST: /api/docs)")
+    say(f"page            http://127.0.0.1:{ports['api-gateway']}   (create an account; REST: /api/docs)")
     say(f"live            http://127.0.0.1:{ports['socket-gateway']}   (Socket.IO)")
     say(f"kubectl         export KUBECONFIG={cluster.kubeconfig}; kubectl -n {release.NAME} get dsf")
     say("stop            make down")

@@ -76,7 +76,8 @@ class Cluster:
     def forward(self, target: str, port: int, local: int | None = None) -> Iterator[int]:
         """Forward the loopback port `local` to `port` of `target` (svc/x, pod/y) and yield the loopback port.
 
-        By default `local` is a free port. The port-forward restarts whenever it ends, for example because its pod was deleted.
+        By default `local` is a free port. The port-forward restarts whenever it ends, for example because
+        its pod was deleted.
         """
         local = local or free_port()
         stop = threading.Event()

@@ -37,7 +37,7 @@ def install(cluster: Cluster, *options: str, within: str = "300s") -> None:
 
 
 def for_page(ports: Mapping[str, int]) -> list[str]:
-    """Return Helm's options for the web page over port-forwards. `ports`: the loopback port of each gateway."""
+    """Return Helm's options for the page over port-forwards. `ports`: the loopback port of each gateway."""
     origins = ",".join(f"http://{host}:{ports['api-gateway']}" for host in ("127.0.0.1", "localhost"))
     return [
         f"--set=apiGateway.socketUrl=:{ports['socket-gateway']}",

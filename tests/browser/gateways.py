@@ -19,7 +19,10 @@ READS_PER_MINUTE = 60
 def guarded(system: LocalSystem, logs: Path) -> Iterator[HttpProcess]:
     """Run both gateways without anonymous reads, and yield the API gateway."""
     port = free_port()
-    secrets = {"REDIS_URL": system.secret("redis_url"), "SERVICE_CLIENT_SECRET": system.secret("client_api-gateway")}
+    secrets = {
+        "REDIS_URL": system.secret("redis_url"),
+        "SERVICE_CLIENT_SECRET": system.secret("client_api-gateway"),
+    }
     urls = {f"{name}_URL": system.url("", name) for name in ("AUTH", "STORAGE", "ANALYTICS")}
     services = ROOT / "services"
     live = HttpProcess(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,15 +51,19 @@ class Market:
         at_the_money = strikes[STRIKES // 2]
         message |= {"strikes": strikes, "atm_strike": at_the_money, "spot_price": at_the_money + 1.05}
         message["calls"]["bid"][STRIKES // 2] = round(time.time() % 1000, 3)
-        self._publish("enriched:option_chain", message)
+        self._redis.publish("enriched:option_chain", self._message(message))
 
-    def tick(self, price: float) -> None:
-        """Publish a tick of the underlying."""
-        self._publish("enriched:underlying", example("enriched-underlying") | {"price": price})
+    def ticks(self, prices: Iterable[float]) -> None:
+        """Publish a tick of the underlying for each price, as quickly as possible."""
+        tick = example("enriched-underlying")
+        pipeline = self._redis.pipeline(transaction=False)
+        for price in prices:
+            pipeline.publish("enriched:underlying", self._message(tick | {"price": float(price)}))
+        pipeline.execute()
 
-    def _publish(self, channel: str, message: dict[str, Any]) -> None:
+    def _message(self, message: dict[str, Any]) -> str:
         self.published += 1
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         common = {"product": self._product, "mid": f"9:{self.published}", "replay": 0}
         times = {"ts": time.time_ns(), "sent_ts": time.time_ns(), "timestamp": now, "processed_at": now}
-        self._redis.publish(channel, json.dumps(message | common | times))
+        return json.dumps(message | common | times)

@@ -10,12 +10,12 @@ from typing import Any
 
 import jwt
 import pytest
-from auth.keys import USER_AUDIENCE, KeyRing
 from devcluster.processes.http_process import HttpProcess
 from playwright.sync_api import Page, Route, expect
 
+from auth.keys import USER_AUDIENCE, KeyRing
 from tests.browser.gateways import READS_PER_MINUTE
-from tests.support.chromium import Profile
+from tests.support.chromium import Profile, cut_live_connection
 from tests.support.local_system import LocalSystem
 
 pytestmark = pytest.mark.timeout(300)
@@ -82,7 +82,7 @@ def test_no_token_is_where_another_script_or_reader_finds_it(stranger: Profile) 
 
 
 def test_a_token_that_ends_soon_is_refreshed_silently(stranger: Profile) -> None:
-    """Only the lifetime in the gateway's answer is changed: the page takes the token for one that ends now."""
+    """Only the lifetime in the gateway's answer is changed: to the page, the token ends now."""
     page = stranger.page
     change_answers(page, "**/api/auth/register", lambda answer: answer | {"expires_in": 0})
     stranger.open(CHAIN)
@@ -156,6 +156,7 @@ def test_the_gateways_own_limit_of_reads(stranger: Profile, guarded_gateway: Htt
         for _ in range(READS_PER_MINUTE + 1)
     ]
     assert asked[-1] == 429
+    cut_live_connection(page)  # it would show the chain without any read
     page.reload()
     stranger.log_in(address, PASSWORD)
     expect(page.get_by_role("heading", name="Too many requests")).to_be_visible()

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.desk import Desk
+from tests.support.chromium import cut_live_connection
 from tests.support.local_system import LocalSystem
 
 pytestmark = pytest.mark.timeout(300)
@@ -56,44 +57,35 @@ def test_a_restarted_socket_gateway(desk: Desk) -> None:
     desk.forgive("WebSocket")  # Chromium itself reports each failed attempt
 
 
-def test_redis_hangs(desk: Desk) -> None:
-    """The numbers stay, muted, and their age counts: nobody may take them for new ones."""
-    page = desk.chain("SPY")
-    expect(desk.state()).to_have_attribute("data-state", "live")
-    with suspended(desk.system, "redis"):
-        expect(desk.state()).to_have_attribute("data-state", "stale")
-        expect(page.locator("#state-text")).to_contain_text("stale for 1")
-        expect(page.locator("tr.atm")).to_be_visible()
+def test_storage_and_redis_hang(desk: Desk) -> None:
+    """Each page says what concerns it, and recovers.
+
+    Without storage a live chain is shown all the same. Without Redis its numbers stay, muted, and their age
+    counts: nobody may take them for new ones.
+    """
+    other = desk.page.context.new_page()
+    cut_live_connection(other)
+    with suspended(desk.system, "storage"):
+        other.goto(desk.link("chain/NIFTY/2024-06-27"))
+        page = desk.chain("SPY")
+        expect(desk.state()).to_have_attribute("data-state", "live")
+        with suspended(desk.system, "redis"):
+            expect(desk.state()).to_have_attribute("data-state", "stale")
+            expect(page.locator("#state-text")).to_contain_text("stale for 1")
+            expect(page.locator("tr.atm")).to_be_visible()
+            expect(other.get_by_role("heading", name="Cannot load the products")).to_be_visible()
+            expect(other.locator("#notice")).to_contain_text("storage")
+            expect(other.locator("#notice")).to_contain_text("Request id: ")
+    expect(other.locator("tr.atm")).to_be_visible()
     expect(desk.state()).to_have_attribute("data-state", "live", timeout=60_000)
     desk.wait("document.querySelectorAll('.ladder td[data-flash]').length > 0")
     desk.forgive("WebSocket")
 
 
-def without_live_connection(page: Page) -> None:
-    """Let the page need the REST gateway: its live connection ends at once, each time."""
-    page.route_web_socket(re.compile("/socket.io/"), lambda socket: socket.close())
-
-
-def test_storage_hangs(desk: Desk) -> None:
-    """A live chain is shown all the same. Else the page says what does not answer, and recovers."""
-    other = desk.page.context.new_page()
-    without_live_connection(other)
-    with suspended(desk.system, "storage"):
-        other.goto(desk.link("chain/NIFTY/2024-06-27"))
-        desk.chain("SPY")
-        expect(desk.state()).to_have_attribute("data-state", "live")
-        page = other
-        expect(page.get_by_role("heading", name="Cannot load the products")).to_be_visible()
-        expect(page.locator("#notice")).to_contain_text("storage")
-        expect(page.locator("#notice")).to_contain_text("Request id: ")
-    expect(page.locator("tr.atm")).to_be_visible()
-    desk.forgive("status of 50")  # 503 and 504
-
-
 @pytest.mark.parametrize("status", [429, 500])
 def test_a_refused_list_of_products_is_asked_for_again(desk: Desk, status: int) -> None:
     """The page says why, and when it asks again."""
-    without_live_connection(desk.page)
+    cut_live_connection(desk.page)
     refuse(desk.page, PRODUCTS, status, retry_after_s=2)
     page = desk.open("chain/NIFTY")
     title = "Too many requests" if status == 429 else "Cannot load the products"
@@ -107,7 +99,7 @@ def test_a_refused_list_of_products_is_asked_for_again(desk: Desk, status: int) 
 @pytest.mark.parametrize("status", [404, 429, 500])
 def test_a_refused_stored_chain_is_named(desk: Desk, status: int) -> None:
     """If the live connection does not have the chain, the page asks for the stored one."""
-    without_live_connection(desk.page)
+    cut_live_connection(desk.page)
     refuse(desk.page, CHAINS, status)
     page = desk.open("chain/NIFTY/2024-06-27")
     expect(page.locator("#notice")).to_contain_text(f"made up {status}")
@@ -123,9 +115,9 @@ def test_a_refused_stored_chain_is_named(desk: Desk, status: int) -> None:
 
 def test_a_slow_list_of_products_shows_the_frame_meanwhile(desk: Desk) -> None:
     """Neither a blank page nor an error: the frame stands, and the view follows when the answer arrives."""
-    without_live_connection(desk.page)
+    cut_live_connection(desk.page)
     held: list[Route] = []
-    desk.page.route(PRODUCTS, held.append)
+    desk.page.route(PRODUCTS, lambda route: held.append(route))
     page = desk.open("chain/NIFTY/2024-06-27")
     expect(page.locator("#product")).to_have_text("NIFTY")
     expect(page.locator("#notice")).to_be_hidden()

@@ -16,7 +16,7 @@ from tests.cluster.feeds import applied, feed
 from tests.support import chromium
 
 pytestmark = pytest.mark.timeout(600)
-PASSWORD = "correct horse battery"  # noqa: S105
+PASSWORD = "correct horse battery"
 LOGIN = "Log in to see the data"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,7 +19,7 @@ expect.set_options(timeout=20_000)  # ms; the machine also runs other tests
 
 @contextmanager
 def started() -> Iterator[Browser]:
-    """Start Debian's Chromium for a block; skip the test without it. Playwright's own builds need a download."""
+    """Run Debian's Chromium for a block; without it, skip the test. Playwright's own needs a download."""
     program = chromium.program()
     if program is None:
         needs.lacking("there is no `chromium` in PATH, and the page's tests need it")
@@ -26,6 +27,11 @@ def started() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+def cut_live_connection(page: Page) -> None:
+    """End every live connection of the page at once, so that it depends on the REST gateway."""
+    page.route_web_socket(re.compile("/socket.io/"), lambda socket: socket.close())
 
 
 class Profile:
@@ -79,7 +85,7 @@ class Profile:
         wait_until(lambda: bool(self.page.evaluate(script)), script)
 
     def forgive(self, text: str) -> None:
-        """Drop the console's errors with this text, which Chromium itself reports for a failure that is meant."""
+        """Drop the console's errors with this text: Chromium reports each failure, also one that is meant."""
         self.errors = [error for error in self.errors if text not in error]
 
     def _console(self, message: ConsoleMessage) -> None:

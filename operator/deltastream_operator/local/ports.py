@@ -1,4 +1,4 @@
-"""The ports of a local system: those of its settings, those of its last start for the stores, and free ones."""
+"""The ports of a local system: those of its settings, the stores' last ones, and free ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Ports:
         self._ports: dict[str, int] = {}
 
     def assign(self) -> None:
-        """Assign the ports of services and stores. Raises OperatorError if a port of the settings is in use."""
+        """Assign the ports of services and stores. Raises OperatorError if a given port is in use."""
         self._ports = {**self._settings.ports, **self._settings.store_ports}
         for owner, port in self._ports.items():
             _must_be_free(port, owner, STORE_PORTS.get(owner) or HTTP_PORTS[owner][0])
