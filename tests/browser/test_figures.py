@@ -19,8 +19,9 @@ pytestmark = pytest.mark.timeout(300 + SECONDS)
 
 # Collects when the page painted first, and when it first showed current data.
 _FIRST = """window.first = {};
-new PerformanceObserver(list => { for (const entry of list.getEntries()) first[entry.name] ??= entry.startTime; })
-  .observe({type: 'paint', buffered: true});
+new PerformanceObserver(list => {
+  for (const entry of list.getEntries()) first[entry.name] ??= entry.startTime;
+}).observe({type: 'paint', buffered: true});
 addEventListener('DOMContentLoaded', () => new MutationObserver(() => {
   if (document.body.dataset.state === 'live') first.live ??= performance.now();
 }).observe(document.body, {attributes: true, attributeFilter: ['data-state']}));"""

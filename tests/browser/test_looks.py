@@ -18,8 +18,8 @@ from tests.browser.views import VIEWS
 from tests.support.local_system import LocalSystem
 
 pytestmark = pytest.mark.timeout(300)
-# axe-core needs seconds for hundreds of cells, and the rows are alike: it gets the first two, the last two, in which
-# the other side is in the money, and the one at the money.
+# axe-core needs seconds for hundreds of cells, and the rows are alike: it gets the first two, the one at the
+# money, and the last two, in which the other side is in the money.
 PART = {"exclude": [[".ladder tbody tr:nth-child(n+3):not(.atm, :nth-last-child(-n+2))"]]}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 

@@ -113,14 +113,14 @@ def test_a_refused_stored_chain_is_named(desk: Desk, status: int) -> None:
     desk.forgive(str(status))
 
 
-def test_a_slow_list_of_products_shows_the_frame_meanwhile(desk: Desk) -> None:
-    """Neither a blank page nor an error: the frame stands, and the view follows when the answer arrives."""
+def test_a_slow_answer_is_waited_for(desk: Desk) -> None:
+    """Neither a blank page nor an error: the page says what it waits for, and the view follows."""
     cut_live_connection(desk.page)
     held: list[Route] = []
     desk.page.route(PRODUCTS, lambda route: held.append(route))
     page = desk.open("chain/NIFTY/2024-06-27")
     expect(page.locator("#product")).to_have_text("NIFTY")
-    expect(page.locator("#notice")).to_be_hidden()
+    expect(page.get_by_role("heading", name="NIFTY: loading")).to_be_visible()
     assert len(held) == 1
     held[0].continue_()
     expect(page.locator("tr.atm")).to_be_visible()

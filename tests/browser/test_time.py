@@ -65,8 +65,11 @@ def test_ten_thousand_ticks_after_a_sleep_are_one_number(desk: Desk, browser: Br
     market = Market(desk, "SLEEP")
     page = market.opened()
     page.evaluate(
-        """() => { const every = {childList: true, characterData: true, subtree: true}; window.writes = 0;
-            new MutationObserver(() => { window.writes += 1; }).observe(document.querySelector('#spot'), every); }"""
+        """() => {
+            window.writes = 0;
+            const every = {childList: true, subtree: true, characterData: true};
+            new MutationObserver(() => { window.writes += 1; }).observe(document.querySelector('#spot'), every);
+        }"""
     )
     with asleep(browser):
         market.ticks(range(1, TICKS + 1))

@@ -101,6 +101,11 @@ export class Subject {
       const title = `${product} has no expiry ${expiry}`;
       return { id: `no expiry ${title} ${known.length}`, title, text: "Choose another expiry.", actions };
     }
+    const unanswered = this.#settled(product) && known.includes(expiry) && !store.get(chainPath(product, expiry));
+    if (!store.get(PRODUCTS) || unanswered) {
+      const title = `${product}: loading`;
+      return { id: title, title, text: "The gateway has not answered yet." };
+    }
     const title = `${product}: waiting for the first chain`;
     return { id: title, title, text: "It appears here as soon as the feed delivers it." };
   }
