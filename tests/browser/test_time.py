@@ -67,7 +67,8 @@ def test_ten_thousand_ticks_after_a_sleep_are_one_number(desk: Desk, browser: Br
     page.evaluate(
         """() => {
             window.writes = 0;
-            const spot = document.querySelector('#spot'), every = {childList: true, subtree: true, characterData: true};
+            const spot = document.querySelector('#spot');
+            const every = {childList: true, subtree: true, characterData: true};
             new MutationObserver(() => { window.writes += 1; }).observe(spot, every);
         }"""
     )
