@@ -18,13 +18,11 @@ from devcluster.ports import free_port
 class HttpProcess:
     """A Python process in a service's folder. It is killed at the end of `with`.
 
-    Its environment is PATH, HOME, PORT (by default a free port) and the given settings.
+    Its environment is PATH, HOME, PORT (a free port, unless given) and the given settings.
     """
 
-    def __init__(
-        self, command: Sequence[str], service: Path, log: Path, *, port: int | None = None, **settings: str
-    ) -> None:
-        self.port, self.log = port or free_port(), log
+    def __init__(self, command: Sequence[str], service: Path, log: Path, **settings: str) -> None:
+        self.port, self.log = int(settings.get("PORT") or free_port()), log
         self.url = f"http://127.0.0.1:{self.port}"
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         with open(log, "wb") as stderr:
@@ -70,7 +68,6 @@ class HttpProcess:
             return 0, ""
 
 
-def gunicorn(service: Path, log: Path, *, port: int | None = None, **settings: str) -> HttpProcess:
+def gunicorn(service: Path, log: Path, **settings: str) -> HttpProcess:
     """Start a Flask service with gunicorn, as its image does."""
-    command = ["-m", "gunicorn", "-c", "gunicorn.conf.py", "app:app"]
-    return HttpProcess(command, service, log, port=port, **settings)
+    return HttpProcess(["-m", "gunicorn", "-c", "gunicorn.conf.py", "app:app"], service, log, **settings)

@@ -36,7 +36,7 @@ def guarded(system: LocalSystem, logs: Path) -> Iterator[HttpProcess]:
     rest = gunicorn(
         services / "api-gateway",
         logs / "api-gateway.log",
-        port=port,
+        PORT=str(port),
         SOCKET_URL=f":{live.port}",
         RATE_LIMIT_PER_MINUTE=str(READS_PER_MINUTE),
         **secrets,
