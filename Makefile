@@ -81,6 +81,7 @@ PICTURES := chain-light-1440.png chain-dark-390.png
 screenshots: build ## draw every view of the web page in Chromium into screenshots/, and renew those of the README
 	@SCREENSHOTS="$(CURDIR)/screenshots" $(BIN)/pytest -q tests/browser/test_looks.py -k picture
 	@cp $(addprefix screenshots/,$(PICTURES)) docs/images/
+	@$(BIN)/python scripts/pack_png.py $(addprefix docs/images/,$(PICTURES))
 
 .PHONY: docs
 docs: build ## build the documentation site into site/; it reads and works offline
