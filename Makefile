@@ -76,16 +76,19 @@ lint: build ## ruff, mypy --strict, import-linter, yamllint, and tsc for the web
 	$(BIN)/yamllint --strict .
 	scripts/lint_web.sh
 
+PICTURES := chain-light-1440.png chain-dark-390.png
 .PHONY: screenshots
-screenshots: build ## draw every view of the web page in Chromium into docs/images
-	@SCREENSHOTS="$(CURDIR)/docs/images" $(BIN)/pytest -q tests/browser/test_screenshots.py
+screenshots: build ## draw every view of the web page in Chromium into screenshots/, and renew those of the README
+	@SCREENSHOTS="$(CURDIR)/screenshots" $(BIN)/pytest -q tests/browser/test_looks.py -k picture
+	@cp $(addprefix screenshots/,$(PICTURES)) docs/images/
+	@$(BIN)/python scripts/pack_png.py $(addprefix docs/images/,$(PICTURES))
 
 .PHONY: docs
 docs: build ## build the documentation site into site/; it reads and works offline
 	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=.:$(MYPYPATH) $(BIN)/python -m mkdocs build --strict --quiet --site-dir "$(or $(SITE),site)"
 
 clean: ## remove the environment, caches and local state
-	rm -rf $(VENV) $(RUN) $(CLI) $(DELTASTREAM_HOME) .pytest_cache .mypy_cache .ruff_cache .hypothesis site
+	rm -rf $(VENV) $(RUN) $(CLI) $(DELTASTREAM_HOME) .pytest_cache .mypy_cache .ruff_cache .hypothesis site screenshots
 
 .PHONY: images
 images: build ## build the nine images; without docker or podman also the stores' images, into one archive
@@ -110,6 +113,10 @@ bench-operator: build ## measure an idle operator with 200 feeds, and the time f
 .PHONY: bench-reads
 bench-reads: build ## measure reads/s and CPU per read of the API gateway (BASE_SERVICES=folder: compare)
 	@PYTHONPATH=. $(BIN)/python scripts/bench_reads.py $(if $(BASE_SERVICES),--base $(BASE_SERVICES)) $(BENCH_ARGS)
+
+.PHONY: bench-page
+bench-page: build ## measure the web page in Chromium: first paint, drawing, and its memory for MINUTES (10)
+	@PAGE_SECONDS=$$(( $(or $(MINUTES),10) * 60 )) $(BIN)/pytest -q -s tests/browser/test_figures.py
 
 .PHONY: bench-live
 bench-live: build ## measure live deliveries/s of the socket gateway, and reads/s of the API gateway

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,8 +25,10 @@ from devcluster.node.machine import Machine, build, unsupported
 from devcluster.node.paths import NodePaths
 from devcluster.node.ready import archives
 from devcluster.node.ready import up as node_up
+from devcluster.ports import free_port, is_free
 from devcluster.terminal import say
 from devcluster.tools import helm, kubectl
+from devcluster.waiting import wait_until
 
 FORWARDS = cache() / "forwards.json"
 
@@ -46,18 +50,17 @@ def current_cluster() -> Cluster:
 def up() -> None:
     """Install the release, apply the sample feeds and forward ports to both gateways."""
     cluster = release.namespace(current_cluster(), release.NAME)
-    release.install(cluster)
+    ports = end_forwards() or {name: free_port() for name in release.GATEWAYS}
+    release.install(cluster, *release.for_page(ports))
     cluster.kubectl("apply", f"--filename={release.SAMPLES}")
-    end_forwards()
     FORWARDS.parent.mkdir(parents=True, exist_ok=True)
     with (cache() / "forwards.log").open("wb") as log:
-        command = [sys.executable, "-m", "devcluster", "forward"]
+        command = [sys.executable, "-m", "devcluster", "forward", json.dumps(ports)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
-    ports = json.loads((process.stdout and process.stdout.readline()) or "{}")
-    if not ports:
+    if not (process.stdout and process.stdout.readline()):
         raise Refused(f"the port-forwards did not start; see {cache() / 'forwards.log'}")
-    FORWARDS.write_text(json.dumps({"pid": process.pid}))
-    say(f"REST            http://127.0.0.1:{ports['api-gateway']}   (browse /api/docs)")
+    FORWARDS.write_text(json.dumps({"pid": process.pid, "ports": ports}))
+    say(f"page            http://127.0.0.1:{ports['api-gateway']}   (create an account; REST: /api/docs)")
     say(f"live            http://127.0.0.1:{ports['socket-gateway']}   (Socket.IO)")
     say(f"kubectl         export KUBECONFIG={cluster.kubeconfig}; kubectl -n {release.NAME} get dsf")
     say("stop            make down")
@@ -92,28 +95,34 @@ def prepare_node() -> None:
     images.with_available_builder(chart_version(), cache() / "images", say)
 
 
-def forward() -> None:
-    """Keep port-forwards to both gateways open until SIGTERM. Prints their ports as JSON once they listen."""
+def forward(ports: Mapping[str, int]) -> None:
+    """Forward these loopback ports to the gateways until SIGTERM. Prints a line once they listen."""
     cluster = current_cluster().within(release.NAME)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with ExitStack() as stack:
-        ports = {
-            name: stack.enter_context(cluster.forward(f"svc/{release.NAME}-{name}", port))
-            for name, port in release.GATEWAYS.items()
-        }
-        print(json.dumps(ports), flush=True)
+        for name, port in release.GATEWAYS.items():
+            stack.enter_context(cluster.forward(f"svc/{release.NAME}-{name}", port, ports[name]))
+        print("listening", flush=True)
         signal.pause()
 
 
-def end_forwards() -> None:
-    """Stop the port-forwards of the last `up`, if they are still running."""
+def end_forwards() -> dict[str, int] | None:
+    """Stop the port-forwards of the last `up`, if they are still running.
+
+    Returns their loopback ports if they are free now: with the same ports the next `up` restarts no gateway.
+    """
     try:
-        pid = json.loads(FORWARDS.read_text())["pid"]
-        if b"devcluster" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            os.kill(pid, signal.SIGTERM)
+        last = json.loads(FORWARDS.read_text())
+        FORWARDS.unlink()
+        if b"devcluster" in Path(f"/proc/{last['pid']}/cmdline").read_bytes():
+            os.kill(last["pid"], signal.SIGTERM)
     except (FileNotFoundError, ProcessLookupError):
-        pass
-    FORWARDS.unlink(missing_ok=True)
+        return None
+    ports: dict[str, int] = last.get("ports", {})
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: all(map(is_free, ports.values())), "the ports are free", within_s=10)
+        return ports or None
+    return None
 
 
 def down() -> None:
@@ -134,7 +143,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "command", choices=("prepare", "up", "down", "smoke", "forward", "kind-up", "kind-down")
     )
-    command = parser.parse_args(argv).command
+    parser.add_argument("ports", nargs="?", type=json.loads, default={}, help="of forward, as JSON")
+    arguments = parser.parse_args(argv)
+    command = arguments.command
     try:
         match command:
             case "prepare":
@@ -144,7 +155,7 @@ def main(argv: list[str]) -> int:
             case "down":
                 down()
             case "forward":
-                forward()
+                forward(arguments.ports)
             case "smoke":
                 say(release.smoke(current_cluster().within(release.NAME)))
             case "kind-up":

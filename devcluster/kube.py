@@ -73,12 +73,13 @@ class Cluster:
         self.kubectl("apply", "--filename=-", stdin=text)
 
     @contextmanager
-    def forward(self, target: str, port: int) -> Iterator[int]:
-        """Forward a free loopback port to `port` of `target` (svc/x, pod/y) and yield the loopback port.
+    def forward(self, target: str, port: int, local: int | None = None) -> Iterator[int]:
+        """Forward the loopback port `local` to `port` of `target` (svc/x, pod/y) and yield the loopback port.
 
-        The port-forward restarts whenever it ends, for example because its pod was deleted.
+        By default `local` is a free port. The port-forward restarts whenever it ends, for example because
+        its pod was deleted.
         """
-        local = free_port()
+        local = local or free_port()
         stop = threading.Event()
         argv = [*self._kubectl(), "port-forward", "--address=127.0.0.1", target, f"{local}:{port}"]
         running: list[subprocess.Popen[bytes]] = []

@@ -9,6 +9,15 @@ import socket
 _PORTS = iter(random.SystemRandom().sample(range(15_000, 30_000), 15_000))
 
 
+def is_free(port: int) -> bool:
+    """Return whether a server could listen on this port of loopback now."""
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
+
+
 def free_port() -> int:
     """Return a free TCP port on loopback. Each call in a process returns another port.
 

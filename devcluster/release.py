@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from devcluster.kube import Cluster, Refused
@@ -33,6 +34,15 @@ def install(cluster: Cluster, *options: str, within: str = "300s") -> None:
         cluster.helm(*chart, "--wait", f"--timeout={within}", *options)
     except Refused as refused:
         raise Refused(f"{refused}\n{unready(cluster)}") from None
+
+
+def for_page(ports: Mapping[str, int]) -> list[str]:
+    """Return Helm's options for the page over port-forwards. `ports`: the loopback port of each gateway."""
+    origins = ",".join(f"http://{host}:{ports['api-gateway']}" for host in ("127.0.0.1", "localhost"))
+    return [
+        f"--set=apiGateway.socketUrl=:{ports['socket-gateway']}",
+        f"--set=socketGateway.corsOrigins={{{origins}}}",
+    ]
 
 
 def unready(cluster: Cluster) -> str:

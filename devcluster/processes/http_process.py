@@ -1,4 +1,4 @@
-"""Run a service as a process with an HTTP server on a free port."""
+"""Run a service as a process with an HTTP server on loopback."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from devcluster.ports import free_port
 class HttpProcess:
     """A Python process in a service's folder. It is killed at the end of `with`.
 
-    Its environment is PATH, HOME, PORT and the given settings.
+    Its environment is PATH, HOME, PORT (a free port, unless given) and the given settings.
     """
 
     def __init__(self, command: Sequence[str], service: Path, log: Path, **settings: str) -> None:
-        self.port, self.log = free_port(), log
+        self.port, self.log = int(settings.get("PORT") or free_port()), log
         self.url = f"http://127.0.0.1:{self.port}"
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         with open(log, "wb") as stderr:

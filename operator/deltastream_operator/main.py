@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         files = [Path(part.strip()) for part in args.feeds.split(",") if part.strip()]
         feeds = resource.load(files)
-        from deltastream_operator.local import run as local
+        from deltastream_operator.local import bootstrap as local
 
         local.check_runnable(feeds, local.services_of(known, ROOT, args.services))
         if args.check:

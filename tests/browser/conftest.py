@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from devcluster import chromium
+from devcluster.processes.http_process import HttpProcess
 from devcluster.waiting import wait_until
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from tests.browser.desk import OPERATOR, Desk
-from tests.support import needs
+from tests.browser.gateways import guarded
+from tests.support import chromium
 from tests.support.local_system import LocalSystem, running
 
 FEEDS = f"k8s/samples/nifty-replay.yaml,{Path(__file__).with_name('live.yaml')}"
@@ -19,14 +20,8 @@ FEEDS = f"k8s/samples/nifty-replay.yaml,{Path(__file__).with_name('live.yaml')}"
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium. Playwright's own builds cannot be downloaded everywhere."""
-    program = chromium.program()
-    if program is None:
-        needs.lacking("there is no `chromium` in PATH, and the page's tests need it")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield started
-        started.close()
+    with chromium.started() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="package")
@@ -41,10 +36,27 @@ def system(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield started
 
 
+@pytest.fixture(scope="package")
+def guarded_gateway(system: LocalSystem, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpProcess]:
+    """A gateway to the same system that shows its data to accounts only."""
+    with guarded(system, tmp_path_factory.mktemp("gateways")) as gateway:
+        yield gateway
+
+
 @pytest.fixture
 def desk(browser: Browser, system: LocalSystem) -> Iterator[Desk]:
     """A reader with a fresh browser profile. The test fails if the console shows an error."""
     made = Desk(browser, system)
     yield made
     made.close()
+    assert made.errors == []
+
+
+@pytest.fixture
+def stranger(browser: Browser, guarded_gateway: HttpProcess) -> Iterator[chromium.Profile]:
+    """A reader of the guarded gateway's page, who is not logged in."""
+    made = chromium.Profile(browser, guarded_gateway.port)
+    yield made
+    made.close()
+    made.forgive("401")  # Chromium reports each refusal
     assert made.errors == []

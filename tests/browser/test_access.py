@@ -1,46 +1,13 @@
-"""Everything is reachable without a mouse, and axe-core finds nothing to complain about."""
+"""Everything is reachable without a mouse."""
 
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.desk import PHONE, WIDE, Desk
+from tests.browser.desk import Desk
 
 pytestmark = pytest.mark.timeout(300)
-VIEWS = [
-    "chain/NIFTY/2024-06-27",
-    "chain/NIFFTY",
-    "smile/SPY",
-    "smile/NIFTY?show=table",
-    "smile/SPY?show=surface",
-    "positioning/SPY",
-    "positioning/NIFTY?show=table",
-    "price/SPY",
-    "price/SPY?show=table",
-    "feeds",
-    "quality/SPY",
-]
-# axe-core needs seconds for hundreds of cells, and the rows are alike: it gets the first five and one more.
-PART = {"exclude": [[".ladder tbody tr:nth-child(n+6):not(.atm)"], [".numbers tbody tr:nth-child(n+6)"]]}
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-
-
-@pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1440])
-def test_axe_finds_no_violation(desk: Desk, view: str, theme: str, width: int) -> None:
-    """WCAG 2.2 A and AA in both themes, on a phone and on a monitor."""
-    desk.look(theme=theme, size=PHONE if width == 390 else WIDE)
-    page = desk.open(view)
-    expect(
-        page.locator("tr.atm, #notice h2, .numbers tbody tr, #view canvas, .list tbody tr, .panel tbody tr")
-        .locator("visible=true")
-        .first
-    ).to_be_visible()
-    found = Axe().run(page, context=PART, options=RULES)
-    assert found.violations_count == 0, found.generate_report()
 
 
 def test_a_walk_without_a_mouse(desk: Desk) -> None:
@@ -79,3 +46,11 @@ def test_single_keys_can_be_switched_off(desk: Desk) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
+
+
+def test_the_help_names_the_makers_of_the_charts(desk: Desk) -> None:
+    """The licence of lightweight-charts asks for this notice and a link."""
+    page = desk.chain("NIFTY")
+    page.get_by_role("button", name="Keys and help").click()
+    link = page.get_by_role("dialog", name="Keys").get_by_role("link", name="TradingView Lightweight Charts")
+    expect(link).to_have_attribute("href", "https://www.tradingview.com/")

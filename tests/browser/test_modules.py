@@ -152,6 +152,7 @@ def test_what_is_shown_if_the_link_does_not_say(
         (LIVE, {**CHAIN, "replay": 3}, 210, "recording", "recording of 21 Jun 2024, 0.2 s"),
         (LIVE, CHAIN, 14_000, "stale", "stale for 14 s"),
         (LIVE, None, None, "waiting", "waiting for the first chain"),
+        (LIVE, CHAIN, None, "connecting", "age not known yet"),
         (WAITING, CHAIN, 4_000, "disconnected", "disconnected, data 4.0 s old, next try in 3 s"),
         ({**LIVE, "state": "connecting"}, None, None, "connecting", "connecting"),
         ({**LIVE, "state": "refused"}, CHAIN, 10, "refused", "login needed"),

@@ -106,6 +106,14 @@ def test_the_notes_show_the_urls_and_warn_of_an_untrusted_proxy() -> None:
     assert "From outside" not in _notes()
 
 
+def test_the_notes_show_the_values_that_the_page_needs_through_port_forwards() -> None:
+    """Behind an Ingress or an HTTPRoute both gateways have one origin, so the page needs none."""
+    assert "--set apiGateway.socketUrl=:8002" in _notes()
+    assert "http://127.0.0.1:8000,http://localhost:8000" in _notes()
+    assert "socketUrl" not in _notes(f"--values={GATEWAY}")
+    assert "--set apiGateway" not in _notes("--set=apiGateway.socketUrl=:8002")
+
+
 @pytest.fixture(scope="module", params=GATEWAY_APIS)
 def gateway_api(request: pytest.FixtureRequest, api_server: ApiServer) -> Iterator[ApiServer]:
     """An API server with one version of the Gateway API's CRD. The CRD is deleted after the last test."""

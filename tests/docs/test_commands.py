@@ -55,7 +55,7 @@ ELSEWHERE = {
 }
 # No test runs these commands. They may stand on pages for administrators only.
 ADMINISTRATION = {ROOT / "docs/backup.md", ROOT / "docs/how-to/rotate.md", ROOT / "docs/how-to/scale.md"}
-ADMINISTRATION.add(ROOT / "docs/how-to/cluster.md")
+ADMINISTRATION |= {ROOT / "docs/how-to/cluster.md", ROOT / "docs/how-to/feeds.md"}
 WITHOUT_TEST = re.compile(
     r"(kubectl|helm upgrade|curl https://|curl --header|new=\$\(openssl|old=\$\(kubectl) ?.*", re.DOTALL
 )

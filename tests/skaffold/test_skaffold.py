@@ -118,6 +118,23 @@ def test_both_gateways_are_forwarded() -> None:
     assert {forward["namespace"] for forward in config()["portForward"]} == {release()["namespace"]}
 
 
+def test_in_dev_the_page_finds_the_forwarded_socket_gateway() -> None:
+    """The page comes from one local port and its live data from the other."""
+    (patch,) = dev()["patches"]
+    local = {forward["resourceName"]: forward["localPort"] for forward in config()["portForward"]}
+    set_by_helm = {
+        item["metadata"]["name"]: {
+            variable["name"]: variable.get("value")
+            for variable in item["spec"]["template"]["spec"]["containers"][0]["env"]
+        }
+        for item in yaml.safe_load_all(render(*patch["value"]["install"]))
+        if item and item["kind"] == "Deployment" and item["metadata"]["name"] in local
+    }
+    page, live = (set_by_helm[f"deltastream-{name}"] for name in ("api-gateway", "socket-gateway"))
+    assert page["SOCKET_URL"] == f":{local['deltastream-socket-gateway']}"
+    assert f"http://localhost:{local['deltastream-api-gateway']}" in live["CORS_ORIGINS"].split(",")
+
+
 def test_no_patch_uses_a_list_index() -> None:
     """A patch with an index would change something else as soon as the list changes."""
     paths = [patch["path"] for profile in config()["profiles"] for patch in profile.get("patches", [])]

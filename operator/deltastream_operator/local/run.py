@@ -1,23 +1,21 @@
-"""Build the local system and run it: start, watch and stop its processes."""
+"""Run the local system: start, watch and stop its processes."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
-import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
-from deltastream_operator.domain.feed import Feed, Replay
-from deltastream_operator.errors import FeedError, OperatorError, StopRequested
+from deltastream_operator.domain.feed import Feed
+from deltastream_operator.errors import OperatorError, StopRequested
 from deltastream_operator.local.live import Board, Screen
+from deltastream_operator.local.ports import Ports
 from deltastream_operator.local.scaling import ORDER, Scaling
 from deltastream_operator.local.services import HTTP, Services, base_env
-from deltastream_operator.local.settings import HTTP_PORTS, STORE_PORTS, Settings
+from deltastream_operator.local.settings import Settings
 from deltastream_operator.local.state import data, stores
-from deltastream_operator.local.state.home import Home, unusable
+from deltastream_operator.local.state.home import unusable
 from deltastream_operator.local.supervision import logs, net
 from deltastream_operator.local.supervision.leftovers import kill_leftovers, recorded, started_at
 from deltastream_operator.local.supervision.processes import Supervisor
@@ -37,10 +35,10 @@ class Local:
         self._reported = ""
         self._supervisor = Supervisor(time, screen.say)
         self._wakeups = Wakeups()
-        self._ports: dict[str, int] = {}
+        self._ports = Ports(settings, self._home, screen.say)
         self._recorded: dict[str, int] = {}
         self._stop_signals = 0
-        self._workloads = LocalWorkloads(self._supervisor, services, self._port, self._pause)
+        self._workloads = LocalWorkloads(self._supervisor, services, self._ports.of, self._pause)
         self._scaling = Scaling(feeds, self._workloads.apply, screen.say, _now)
 
     def run(self) -> None:
@@ -100,36 +98,11 @@ class Local:
             self._screen.say(f"ended processes of a killed local run: {', '.join(stale)}")
         stores.redis_binary(), stores.mongo_binary()  # raises early if one is not installed
         data.check(self._home)
-        self._ports = {**self._settings.ports, **self._settings.store_ports}
-        for owner, port in self._ports.items():
-            _must_be_free(port, owner, STORE_PORTS.get(owner) or HTTP_PORTS[owner][0])
-        kept = self._home.read_json("ports.json")
-        for store in STORE_PORTS:
-            if store not in self._ports:
-                self._ports[store] = self._kept_port(store, kept.get(store))
-        self._home.write_json("ports.json", {store: self._ports[store] for store in STORE_PORTS})
-
-    def _kept_port(self, store: str, last: object) -> int:
-        """Return the store's port of the last start, or a free one, with a message, if it is unusable."""
-        if type(last) is not int or not 1 <= last <= 65535:
-            trouble = f"{last!r:.40} is not a port"
-        elif last in self._ports.values():
-            trouble = f"port {last} is assigned twice"
-        elif not net.is_free(last):
-            trouble = f"port {last} is in use by another program"
-        else:
-            return last
-        port = net.free_port(self._ports.values())
-        if last is not None:
-            self._screen.say(f"{self._home.run / 'ports.json'}: {store}: {trouble}: using {port} instead")
-        return port
-
-    def _port(self, name: str) -> int:
-        return self._ports.setdefault(name, net.free_port(self._ports.values()))
+        self._ports.assign()
 
     def _start(self) -> None:
         say, home, services = self._screen.say, self._home, self._services
-        redis_port, mongo_port = self._ports["redis"], self._ports["mongod"]
+        redis_port, mongo_port = self._ports.of("redis"), self._ports.of("mongod")
         services.write_secrets(redis_port, mongo_port)
         say("starting redis and mongod")
         self._supervisor.start(stores.redis(home, redis_port, base_env()))
@@ -148,19 +121,19 @@ class Local:
             )
         ]
         watched = ["socket-gateway", "logging-service", *probed]
-        ready_urls = ",".join(f"{name}=http://127.0.0.1:{self._port(name)}/readyz" for name in watched)
+        ready_urls = ",".join(f"{name}=http://127.0.0.1:{self._ports.of(name)}/readyz" for name in watched)
         for service in HTTP:
             gateway = service == "api-gateway"  # ready only after the feeds: wait for /livez
             extra = {"READY_URLS": ready_urls} if gateway else None
             path = "/livez" if gateway else "/readyz"
             self._supervisor.start(
-                services.command(service, port=self._port(service), extra=extra, path=path)
+                services.command(service, port=self._ports.of(service), extra=extra, path=path)
             )
         self._wait_ready(HTTP)
         say(f"starting {len(self._feeds)} feed(s): {', '.join(feed.name for feed in self._feeds)}")
         self._scaling.start()
         self._wait_ready(probed)
-        self._wait_for("the whole system", net.answers(self._port("api-gateway"), "/readyz"))
+        self._wait_for("the whole system", net.answers(self._ports.of("api-gateway"), "/readyz"))
         self._announce()
 
     def _wait_ready(self, names: Sequence[str]) -> None:
@@ -184,13 +157,13 @@ class Local:
                 )
 
     def _announce(self) -> None:
-        gateway = f"http://localhost:{self._ports['api-gateway']}"
+        gateway = f"http://localhost:{self._ports.of('api-gateway')}"
         text = [
             f"DeltaStream is ready (all state in {self._home.root})",
             f"  page       {gateway}",
             f"  REST       {gateway}/api/data/products",
             f"  docs       {gateway}/api/docs",
-            f"  Socket.IO  http://localhost:{self._ports['socket-gateway']}",
+            f"  Socket.IO  http://localhost:{self._ports.of('socket-gateway')}",
             f"  logs       {self._home.logs} (make logs)",
         ]
         if self._settings.anonymous_read == "true":
@@ -209,7 +182,7 @@ class Local:
         from deltastream_operator.redis_feeds import RedisFeeds
         from deltastream_operator.redis_signals import RedisSignals
 
-        url = stores.redis_url(self._home, self._ports["redis"], 0)
+        url = stores.redis_url(self._home, self._ports.of("redis"), 0)
         client = Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1)
         board = Board(client, self._feeds, time.monotonic)
         signals = RedisSignals(url, time)
@@ -256,46 +229,5 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _must_be_free(port: int, owner: str, variable: str) -> None:
-    if not net.is_free(port):
-        raise OperatorError(f"port {port} ({owner}) is in use by another program: stop it or set {variable}")
-
-
 def _indented(lines: Sequence[str]) -> str:
     return "".join(f"\n    {line}" for line in lines)
-
-
-def check_runnable(feeds: Sequence[Feed], services: Services) -> None:
-    """Check that each feed can run on this machine and that its generator accepts it.
-
-    Raises FeedError with all problems.
-    """
-    problems = [
-        f"{feed.name}: spec.source.replay.path: is required for a local run (a ConfigMap is for a cluster)"
-        for feed in feeds
-        if isinstance(feed.source, Replay) and feed.source.path is None
-    ]
-    if not problems:
-        problems = [f"{feed.name}: {refusal}" for feed in feeds if (refusal := services.refusal(feed))]
-    if problems:
-        raise FeedError(problems)
-
-
-def services_of(settings: Settings, root: Path, table_file: Path | None = None) -> Services:
-    """Return the services' commands. `table_file` replaces them with small programs in tests."""
-    home = Home(settings.home)
-    if not table_file:
-        return Services(root=root, home=home, settings=settings)
-    import json
-
-    rows = json.loads(table_file.read_text()).items()
-    table = {kind: (row[0], tuple(row[1]), float(row[2])) for kind, row in rows}
-    return Services(root=root, home=home, settings=settings, table=table)
-
-
-def build(feeds: Sequence[Feed], settings: Settings, root: Path, table_file: Path | None = None) -> Local:
-    """Build the local system with all its parts and create its folders."""
-    services = services_of(settings, root, table_file)
-    services.home.create()
-    width = shutil.get_terminal_size((110, 24)).columns
-    return Local(feeds, settings, services, Screen(sys.stdout, time.monotonic, width=width))

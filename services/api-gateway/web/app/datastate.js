@@ -30,6 +30,9 @@ export function dataState({ connection, chain, ageMs, day, now }) {
     return { name: "stale", text: `stale for ${age}`, detail: "No new chain has arrived since then." };
   }
   if (connection.state === "connecting") return { name: "connecting", text: "connecting", detail: "" };
+  if (chain && ageMs === null) {
+    return { name: "connecting", text: "age not known yet", detail: "This computer slept or its clock was set: the page asks for the time." };
+  }
   if (!chain) return { name: "waiting", text: "waiting for the first chain", detail: "" };
   if (chain.replay > 0) {
     return { name: "recording", text: `recording of ${day}, ${age}`, detail: "These are not today's prices." };

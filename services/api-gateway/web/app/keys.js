@@ -37,6 +37,7 @@ export function keysDialog(keys) {
     list,
     h("label", {}, box, " Single-character keys are on"),
     h("p", {}, h("a", { href: "/api/docs" }, "API reference")),
+    h("p", {}, "Charts: ", h("a", { href: "https://www.tradingview.com/" }, "TradingView Lightweight Charts™"), ", © TradingView, Inc."),
     h("form", { method: "dialog" }, h("button", {}, "Close")),
   ));
   document.body.append(dialog);

@@ -6,13 +6,14 @@ import { SocketIo } from "./socketio.js";
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
-/** Codes after which a new attempt needs another token. */
+/** Codes after which the next attempt needs another token. */
 const NEEDS_LOGIN = new Set(["unauthorized", "token_expired"]);
 
 /**
  * @typedef {object} Needs
  * @property {string} origin of the gateway: `ws://host:port`
  * @property {() => Promise<string | null>} token a valid access token, or null without a login
+ * @property {() => Promise<void>} renew refresh the token that was refused
  * @property {import("./store.js").Store} store
  * @property {import("./clock.js").Clock} clock
  * @property {import("./stream.js").Stream} stream
@@ -27,6 +28,10 @@ export class Live {
   #counts = new Map();
   /** @type {SocketIo | null} */
   #socket = null;
+  /** @type {string | null} of the present connection or attempt */
+  #token = null;
+  /** Whether that token was refreshed because the gateway refused the one before. */
+  #fresh = false;
   #connected = false;
   #attempt = 0;
   #call = 0;
@@ -58,6 +63,7 @@ export class Live {
     this.#say("connecting");
     const token = await this.#needs.token();
     if (call !== this.#call) return; // another call came while this one waited
+    this.#token = token;
     this.#socket = new SocketIo(this.#needs.origin, token, {
       connected: () => this.#open(),
       event: (name, payload) => this.#event(name, payload),
@@ -65,10 +71,11 @@ export class Live {
     });
   }
 
-  /** Disconnect and forget everything, after a logout. */
+  /** Disconnect and forget everything, until a login. */
   stop() {
     this.#end();
     this.want([]);
+    this.#say("refused");
   }
 
   /** End the present connection or attempt. @returns {number} the number of the next one */
@@ -92,6 +99,7 @@ export class Live {
 
   #open() {
     this.#connected = true;
+    this.#fresh = false;
     this.#attempt = 0;
     this.#counts.clear();
     // Every client starts in the room `general` with the ticks of all products; the page shows one product.
@@ -104,15 +112,33 @@ export class Live {
   #closed(code, message) {
     this.#connected = false;
     const refused = code ? { code, message } : this.#refusal;
-    if (refused.code === "unauthorized") {
-      this.#say("refused", refused.message, refused.code);
+    if (!NEEDS_LOGIN.has(refused.code)) this.#wait(refused.message || message, refused.code);
+    else if (this.#token === null || this.#fresh) this.#say("refused", refused.message, refused.code);
+    else this.#refresh(refused.message, refused.code);
+  }
+
+  /** Connect with the next token. @param {string} message @param {string} code why the gateway refused this one */
+  async #refresh(message, code) {
+    const call = this.#call;
+    this.#say("connecting", message, code);
+    await this.#needs.renew();
+    const token = await this.#needs.token();
+    if (call !== this.#call) return;
+    if (token === this.#token) {
+      this.#wait(message, code); // the gateway could not be asked
       return;
     }
+    this.#fresh = true;
+    this.connect();
+  }
+
+  /** Connect again later. @param {string} reason @param {string} code */
+  #wait(reason, code) {
     const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#attempt++);
     // Half of the wait is random, so that the clients of a restarted gateway do not return together.
-    const wait = refused.code === "token_expired" ? 0 : longest * (0.5 + Math.random() / 2);
+    const wait = longest * (0.5 + Math.random() / 2);
     this.#timer = setTimeout(() => this.connect(), wait);
-    this.#say("waiting", refused.message || message, refused.code, wait);
+    this.#say("waiting", reason, code, wait);
   }
 
   /** @param {string} name @param {any} payload */
@@ -137,8 +163,8 @@ export class Live {
     const { store, clock, stream, ticks } = this.#needs;
     const before = this.#counts.get(payload.room);
     if (before === undefined) return; // the room was left
-    if (payload.processed_at) clock.arrived(payload.processed_at);
     if (payload.snapshot !== true) {
+      if (payload.processed_at) clock.arrived(payload.processed_at); // a snapshot may be old
       this.#counts.set(payload.room, payload.seq);
       stream.received(payload.processed_at ? clock.ageMs(payload.processed_at) : null);
       if (payload.seq > before + 1) {

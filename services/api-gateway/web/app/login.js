@@ -9,7 +9,7 @@ import { h } from "./dom.js";
  * @param {() => void} done called after a login
  * @returns {HTMLElement}
  */
-export function loginForm(session, done) {
+export function loginForm(session, done = () => {}) {
   const email = input("email", "Email", "username");
   const password = input("password", "Password", "current-password");
   const problem = h("p", { class: "problem", role: "alert" });
@@ -43,8 +43,8 @@ export function loginForm(session, done) {
   return form;
 }
 
-/** The dialog behind the button `Account`. @param {import("./session.js").Session} session @param {() => void} done */
-export function accountDialog(session, done) {
+/** The dialog behind the button `Account`. @param {import("./session.js").Session} session */
+export function accountDialog(session) {
   const content = h("div");
   const dialog = /** @type {HTMLDialogElement} */ (h(
     "dialog",
@@ -53,19 +53,16 @@ export function accountDialog(session, done) {
     content,
     h("form", { method: "dialog" }, h("button", {}, "Close")),
   ));
-  const finish = () => {
-    dialog.close();
-    done();
-  };
+  const close = () => dialog.close();
   document.body.append(dialog);
   return {
     /** @param {import("./types.d.ts").Account | null} account */
     open(account) {
-      const leave = () => session.logout().then(finish);
+      const leave = () => session.logout().then(close);
       content.replaceChildren(
         account
           ? h("p", {}, `Logged in as ${account.email}. `, h("button", { type: "button", onclick: leave }, "Log out"))
-          : loginForm(session, finish),
+          : loginForm(session, close),
       );
       dialog.showModal();
     },

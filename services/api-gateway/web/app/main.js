@@ -64,13 +64,14 @@ const stage = new Stage(byId("view"), VIEWS, context, () => pulse.mark("route"))
 const head = new Head(context);
 const products = new Picker("Product", (product) => go({ product, expiry: "" }));
 const expiries = new Picker("Expiry", (expiry) => go({ expiry }));
-const account = accountDialog(session, begin);
+const account = accountDialog(session);
 
 /** @type {Config} */
 let config = { socket_url: "", anonymous_read: true, local: false };
 /** @type {Live | null} */
 let live = null;
 let shown = { product: "", expiry: "" };
+let asking = false;
 
 store.set("connection", { state: "connecting", since: clock.monotonic(), retryAt: 0, reason: "", code: "" });
 installTips();
@@ -89,18 +90,22 @@ async function start() {
     return;
   }
   const origin = socketOrigin(config.socket_url, location);
-  live = new Live({ origin, token: () => session.token(), store, clock, stream, ticks });
+  live = new Live({ origin, token: () => session.token(), renew: () => session.renew(), store, clock, stream, ticks });
   setInterval(tick, SECOND_MS);
-  if (mayRead()) begin();
-  else pulse.mark("route");
+  begin();
 }
 
-/** Connect and ask again, at the start and after a login or logout. */
+/** Connect and ask again, or forget everything: at the start, after a login, and when the session has ended. */
 function begin() {
-  if (mayRead()) live?.connect();
-  else live?.stop();
-  resources.retry();
-  answers.retry();
+  if (mayRead()) {
+    live?.connect();
+    resources.retry();
+    answers.retry();
+  } else {
+    live?.stop();
+    resources.clear();
+    answers.clear();
+  }
   pulse.mark("route");
 }
 
@@ -108,17 +113,20 @@ function mayRead() {
   return config.anonymous_read || Boolean(store.get("account"));
 }
 
-/** Each second: ages grow. After a sleep of the computer nothing that is known about time or connection holds. */
+/** Each second: ages grow. */
 function tick() {
   pulse.mark("clock");
-  if (!clock.jumped()) return;
-  rest.get("/web/config.json").catch(() => {});
-  if (mayRead()) live?.connect();
+  if (clock.now() !== null || asking) return;
+  asking = true; // any answer tells the time
+  rest.get("/web/config.json").catch(() => {}).finally(() => (asking = false));
 }
 
 /** @param {ReadonlySet<string>} changed */
 function draw(changed) {
   if (!live) return;
+  if (changed.has("account")) begin();
+  // After a sleep of the computer nothing that is known about time or connection holds.
+  if (clock.jumped() && mayRead()) live.connect();
   const needsLogin = !mayRead() || store.get("connection").state === "refused";
   const entry = stage.entry(route().view);
   const change = new Set(changed);
@@ -157,8 +165,9 @@ function roomsOf(product) {
 /** @returns {import("./notice.js").Notice} */
 function loginNotice() {
   const { code, reason } = store.get("connection");
-  const text = code ? `The gateway refused the connection: ${reason}.` : "This system shows its data to accounts only.";
-  return { id: "login", title: "Log in to see the data", text, extra: () => loginForm(session, begin) };
+  const asked = session.ended ? "The session has ended." : "This system shows its data to accounts only.";
+  const text = code ? `The gateway refused the connection: ${reason}.` : asked;
+  return { id: "login", title: "Log in to see the data", text, extra: () => loginForm(session) };
 }
 
 function pickProduct() {

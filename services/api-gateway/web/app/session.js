@@ -15,6 +15,8 @@ const LEFT = 0.2;
  */
 
 export class Session {
+  /** Whether the gateway ended the last session: it refused to refresh the tokens. */
+  ended = false;
   /** @type {Tokens | null} */
   #tokens = null;
   /** @type {Promise<void> | null} */
@@ -43,20 +45,15 @@ export class Session {
   async login(email, password, action = "login") {
     const answer = await this.#post(`/api/auth/${action}`, { email, password });
     this.#keep(answer);
+    this.ended = false;
     this.#store.set("account", { email: answer.user.email, roles: answer.user.roles ?? [] });
   }
 
   /** Forget the tokens and revoke the refresh token. */
   async logout() {
     const tokens = this.#tokens;
-    this.end();
+    this.#forget();
     if (tokens) await this.#post("/api/auth/logout", { refresh_token: tokens.refresh }).catch(() => {});
-  }
-
-  /** Forget the tokens. */
-  end() {
-    this.#tokens = null;
-    this.#store.set("account", null);
   }
 
   /** A valid access token, refreshed if it ends soon; null without a login. @returns {Promise<string | null>} */
@@ -74,13 +71,24 @@ export class Session {
   }
 
   async #renew() {
-    if (!this.#tokens) return;
+    const tokens = this.#tokens;
+    if (!tokens) return;
     try {
-      this.#keep(await this.#post("/api/auth/refresh", { refresh_token: this.#tokens.refresh }));
+      const answer = await this.#post("/api/auth/refresh", { refresh_token: tokens.refresh });
+      if (tokens === this.#tokens) this.#keep(answer);
     } catch (failure) {
       const { status } = /** @type {import("./types.d.ts").Failure} */ (failure);
-      if (status === 401 || this.#clock.monotonic() > (this.#tokens?.endsAt ?? 0)) this.end();
+      if (tokens !== this.#tokens) return; // the reader has logged out meanwhile
+      if (status === 401 || this.#clock.monotonic() > tokens.endsAt) {
+        this.ended = true;
+        this.#forget();
+      }
     }
+  }
+
+  #forget() {
+    this.#tokens = null;
+    this.#store.set("account", null);
   }
 
   /** @param {{access_token?: string, token: string, refresh_token: string, expires_in?: number}} answer */

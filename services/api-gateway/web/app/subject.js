@@ -61,8 +61,7 @@ export class Subject {
     const { product, expiry } = this.selection();
     const key = `chain:${product}:${expiry}`;
     if (!expiry || store.get(key) || !this.#settled(product) || !this.#stored(product).includes(expiry)) return;
-    const path = `/api/data/chain/${encodeURIComponent(product)}?expiry=${encodeURIComponent(expiry)}&limit=1`;
-    const [chain] = resources.load(path).data?.chains ?? [];
+    const [chain] = resources.load(chainPath(product, expiry)).data?.chains ?? [];
     if (chain) store.set(key, chain);
   }
 
@@ -72,11 +71,12 @@ export class Subject {
     const { product, expiry } = this.selection();
     if (needed === "nothing") return null;
     const products = store.get(PRODUCTS);
-    if (products?.error && !products.data) return failed("the products", products.error, clock.monotonic());
+    const live = this.#chains(product).length > 0; // it needs no list of products
+    if (products?.error && !products.data && !live) return failed("the products", products.error, clock.monotonic());
     if (products?.status === "ready" && !product) {
       return { id: "none", title: "No data yet", text: "No feed has delivered a product so far. The page looks again every few seconds." };
     }
-    if (products?.data && !this.products().includes(product) && !this.#chains(product).length) return this.#noProduct(product);
+    if (products?.data && !this.products().includes(product) && !live) return this.#noProduct(product);
     if (needed === "product" || !product || store.get(`chain:${product}:${expiry}`)) return null;
     return this.#noChain(product, expiry);
   }
@@ -91,13 +91,20 @@ export class Subject {
 
   /** @param {string} product @param {string} expiry @returns {Notice} */
   #noChain(product, expiry) {
-    const { formats, store, go } = this.#needs;
+    const { formats, store, clock, go } = this.#needs;
     const known = this.expiries();
+    const failure = store.get(expiriesPath(product))?.error ?? store.get(chainPath(product, expiry))?.error;
+    if (failure) return failed(`the chain of ${product}`, failure, clock.monotonic());
     const listed = store.get(expiriesPath(product))?.status === "ready";
     if (expiry && listed && this.#settled(product) && !known.includes(expiry)) {
       const actions = known.slice(-MOST_ACTIONS).map((date) => ({ label: formats.date(date), run: () => go({ expiry: date }) }));
       const title = `${product} has no expiry ${expiry}`;
       return { id: `no expiry ${title} ${known.length}`, title, text: "Choose another expiry.", actions };
+    }
+    const unanswered = this.#settled(product) && known.includes(expiry) && !store.get(chainPath(product, expiry));
+    if (!store.get(PRODUCTS) || unanswered) {
+      const title = `${product}: loading`;
+      return { id: title, title, text: "The gateway has not answered yet." };
     }
     const title = `${product}: waiting for the first chain`;
     return { id: title, title, text: "It appears here as soon as the feed delivers it." };
@@ -127,6 +134,11 @@ export class Subject {
     const today = new Date(this.#needs.clock.now() ?? 0).toISOString().slice(0, 10);
     return stored.find((expiry) => expiry >= today) ?? stored.at(-1) ?? "";
   }
+}
+
+/** @param {string} product @param {string} expiry */
+function chainPath(product, expiry) {
+  return `/api/data/chain/${encodeURIComponent(product)}?expiry=${encodeURIComponent(expiry)}&limit=1`;
 }
 
 /** @param {string} product */

@@ -1,0 +1,52 @@
+"""Build the local system from settings and feeds, after checking that the feeds can run on this machine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from deltastream_operator.domain.feed import Feed, Replay
+from deltastream_operator.errors import FeedError
+from deltastream_operator.local.live import Screen
+from deltastream_operator.local.run import Local
+from deltastream_operator.local.services import Services
+from deltastream_operator.local.settings import Settings
+from deltastream_operator.local.state.home import Home
+
+
+def check_runnable(feeds: Sequence[Feed], services: Services) -> None:
+    """Check that each feed can run on this machine and that its generator accepts it.
+
+    Raises FeedError with all problems.
+    """
+    problems = [
+        f"{feed.name}: spec.source.replay.path: is required for a local run (a ConfigMap is for a cluster)"
+        for feed in feeds
+        if isinstance(feed.source, Replay) and feed.source.path is None
+    ]
+    if not problems:
+        problems = [f"{feed.name}: {refusal}" for feed in feeds if (refusal := services.refusal(feed))]
+    if problems:
+        raise FeedError(problems)
+
+
+def services_of(settings: Settings, root: Path, table_file: Path | None = None) -> Services:
+    """Return the services' commands. `table_file` replaces them with small programs in tests."""
+    home = Home(settings.home)
+    if not table_file:
+        return Services(root=root, home=home, settings=settings)
+    rows = json.loads(table_file.read_text()).items()
+    table = {kind: (row[0], tuple(row[1]), float(row[2])) for kind, row in rows}
+    return Services(root=root, home=home, settings=settings, table=table)
+
+
+def build(feeds: Sequence[Feed], settings: Settings, root: Path, table_file: Path | None = None) -> Local:
+    """Build the local system with all its parts and create its folders."""
+    services = services_of(settings, root, table_file)
+    services.home.create()
+    width = shutil.get_terminal_size((110, 24)).columns
+    return Local(feeds, settings, services, Screen(sys.stdout, time.monotonic, width=width))
