@@ -22,4 +22,5 @@ def said(page: Page, chart: str) -> str:
 
 def newest(page: Page, caption: str) -> int:
     """The key of the first row of a table whose keys are times, newest first."""
-    return int(page.get_by_role("table", name=caption).locator("tbody tr").first.get_attribute("data-key") or 0)
+    first = page.get_by_role("table", name=caption).locator("tbody tr").first
+    return int(first.get_attribute("data-key") or 0)

@@ -234,14 +234,16 @@ def test_no_two_points_share_a_position(page: Page) -> None:
 )
 def test_a_time_axis_is_that_of_the_exchange(page: Page, zone: str, time: str, hours: float) -> None:
     """The library labels full hours of UTC, so it gets the exchange's local time, also in summer."""
-    code = """const at = Date.parse(a.time) / 1000; const times = new m.Times(null, {zone: a.zone, label: ''}, at);
+    code = """const at = Date.parse(a.time) / 1000;
+        const times = new m.Times(null, {zone: a.zone, label: ''}, at);
         return [times.to(at) - at, times.from(times.to(at)) - at];"""
     assert run(page, "charts/times", code, {"zone": zone, "time": time}) == [hours * 3600, 0]
 
 
 def test_live_ratios_continue_stored_ones(page: Page) -> None:
     """Stored ones arrive newest first and later; a second has one ratio, and the live one remains."""
-    code = """const row = (second, oi) => ({timestamp: `2024-06-21T10:00:0${second}Z`, pcr_oi: oi, pcr_volume: null});
+    code = """const row = (second, oi) =>
+            ({timestamp: `2024-06-21T10:00:0${second}Z`, pcr_oi: oi, pcr_volume: null});
         const ratios = new m.Ratios(); ratios.live(row(3, 0.91554)); ratios.live(row(5, 0.95));
         ratios.stored([row(3, 0.5), row(2, 0.8), row(1, 0.7)]);
         return ratios.all().map(({at, oi}) => [at % 60, oi]);"""
