@@ -9,7 +9,7 @@ import pytest
 
 from deltastream_operator.domain.feed import Feed, Replay, Synthetic
 from deltastream_operator.errors import FeedError
-from deltastream_operator.local.run import check_runnable
+from deltastream_operator.local.bootstrap import check_runnable
 from deltastream_operator.local.services import Services
 from deltastream_operator.local.settings import load
 from deltastream_operator.local.state.home import Home
