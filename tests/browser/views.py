@@ -11,5 +11,5 @@ VIEWS = {
     "price": ("price/SPY", ".plot canvas"),
     "price-table": ("price/SPY?show=table", ".numbers tbody tr"),
     "feeds": ("feeds?feed=browser", ".decisions time"),
-    "quality": ("quality/SPY", ".panel dd:has-text('ms')"),
+    "quality": ("quality/SPY", ".panel dd:has-text(' ms')"),
 }

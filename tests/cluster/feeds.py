@@ -25,6 +25,21 @@ def feed(name: str, **spec: Any) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": base | spec}
 
 
+def idle(name: str) -> dict[str, Any]:
+    """A feed of AAPL without processes, for a backlog that exists before its first enricher.
+
+    A running enricher could empty the stream before the operator reads it. In mode Automatic the feed may
+    have three enrichers, and takes them for a backlog of more than a second.
+    """
+    target = {"utilizationPercent": 70, "catchUpSeconds": 1}
+    return feed(
+        name,
+        products=["AAPL"],
+        generator={"minReplicas": 0, "maxReplicas": 0},
+        enricher={"replicas": 0, "minReplicas": 1, "maxReplicas": 3, "target": target},
+    )
+
+
 @contextmanager
 def applied(cluster: Cluster, body: dict[str, Any]) -> Iterator[str]:
     """Apply the feed for the time of the block, and yield its name. Afterwards delete it and its pods."""

@@ -12,15 +12,17 @@ from devcluster.ports import free_port
 from devcluster.release import GATEWAYS, NAME, for_page, install
 from playwright.sync_api import expect
 
-from tests.cluster.feeds import applied, feed
+from tests.cluster.data import append, redis_client
+from tests.cluster.feeds import applied, feed, idle, patch, ready, status
 from tests.support import chromium
 
 pytestmark = pytest.mark.timeout(600)
 PASSWORD = "correct horse battery"
+BACKLOG = 20_000  # messages
 LOGIN = "Log in to see the data"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def port(system: Cluster) -> Iterator[int]:
     """The loopback port of the page. The release is installed for it, and restored afterwards."""
     ports = {name: free_port() for name in GATEWAYS}
@@ -42,5 +44,30 @@ def test_the_page_is_live_after_a_login(system: Cluster, port: int) -> None:
         expect(page.locator(".ladder tbody tr.atm")).to_be_visible(timeout=90_000)
         expect(reader.state()).to_have_attribute("data-state", "live")
         reader.wait("document.querySelectorAll('.ladder td[data-flash]').length > 0")
+        reader.close()
+        assert reader.errors == []
+
+
+def test_the_feeds_view_shows_pods_come_and_go_while_a_backlog_is_worked_off(
+    system: Cluster, port: int
+) -> None:
+    """The numbers change without a reload, and the decisions are those of the feed's status."""
+    with applied(system, idle("seen")) as name, redis_client(system) as client, chromium.started() as browser:
+        ready(system, name)
+        reader = chromium.Profile(browser, port)
+        page = reader.open(f"feeds?feed={name}")
+        reader.log_in(f"{uuid.uuid4().hex}@example.com", PASSWORD, button="Create account")
+        enrichers = page.locator(f".list tr:has([data-feed={name}]) td.c-enricher")
+        expect(enrichers).to_have_text("0 of 0")
+        enrichers.evaluate(
+            """cell => { window.seen = []; new MutationObserver(() => seen.push(parseInt(cell.textContent)))
+            .observe(cell, {childList: true, characterData: true, subtree: true}); }"""
+        )
+        append(client, name, BACKLOG, product="AAPL")
+        patch(system, name, {"mode": "Automatic"})
+        reader.wait("Math.max(...seen) > 1", 180)
+        expect(enrichers).to_have_text("1 of 1", timeout=180_000)
+        told = [decision["message"] for decision in reversed(status(system, name)["decisions"])]
+        expect(page.locator(".decisions q")).to_have_text(told)
         reader.close()
         assert reader.errors == []

@@ -7,7 +7,7 @@ from devcluster.kube import Cluster
 from devcluster.waiting import wait_until
 
 from tests.cluster.data import append, database, redis_client
-from tests.cluster.feeds import applied, feed, patch, pods, ready, status
+from tests.cluster.feeds import applied, idle, patch, pods, ready, status
 from tests.support.audit import doubled, lost, stored
 
 pytestmark = pytest.mark.timeout(400)
@@ -15,23 +15,8 @@ MESSAGES = 20_000
 
 
 def test_a_backlog_scales_up_then_down_and_every_message_is_stored_once(system: Cluster) -> None:
-    """The status and an Event contain the numbers behind the decision.
-
-    The feed has no enrichers until the backlog exists. On a fast machine a running enricher could empty the
-    stream before the operator reads it.
-    """
-    body = feed(
-        "burst",
-        products=["AAPL"],
-        generator={"minReplicas": 0, "maxReplicas": 0},
-        enricher={
-            "replicas": 0,
-            "minReplicas": 1,
-            "maxReplicas": 3,
-            "target": {"utilizationPercent": 70, "catchUpSeconds": 1},
-        },
-    )
-    with applied(system, body) as name, redis_client(system) as client, database(system) as stores:
+    """The status and an Event contain the numbers behind the decision."""
+    with applied(system, idle("burst")) as name, redis_client(system) as client, database(system) as stores:
         ready(system, name)
         appended = append(client, name, MESSAGES, product="AAPL")
         patch(system, name, {"mode": "Automatic"})

@@ -80,9 +80,9 @@ class Profile:
         self.page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
         self.page.set_viewport_size(size)
 
-    def wait(self, script: str) -> None:
+    def wait(self, script: str, within_s: float = 90) -> None:
         """Wait until a JavaScript expression is true. Playwright's own wait would need `eval` in the page."""
-        wait_until(lambda: bool(self.page.evaluate(script)), script)
+        wait_until(lambda: bool(self.page.evaluate(script)), script, within_s)
 
     def forgive(self, text: str) -> None:
         """Drop the console's errors with this text: Chromium reports each failure, also one that is meant."""

@@ -5,6 +5,7 @@ import { Rate, percentile, sorted } from "./measures.js";
 import { Panel } from "./panel.js";
 
 const WINDOW_MS = 10_000;
+const LEAST = 20; // messages: with fewer, the quickest one says little about the server's time
 const FIGURES = [
   { id: "p50", label: "p50", meaning: "Half of the messages were at least so quick" },
   { id: "p95", label: "p95", meaning: "95 of 100 messages were at least so quick" },
@@ -36,14 +37,17 @@ export class Delivery {
     const { stream, formats, clock, store } = this.#context;
     this.#rate.read(clock.monotonic(), stream.events);
     const latencies = sorted(stream.latenciesMs);
+    const known = latencies.length >= LEAST;
     /** @param {number} share */
-    const ms = (share) => (latencies.length ? `${formats.number(percentile(latencies, share), 0)} ms` : MISSING);
+    const ms = (share) => (known ? `${formats.number(percentile(latencies, share), 0)} ms` : MISSING);
     for (const [id, share] of /** @type {const} */ ([["p50", 0.5], ["p95", 0.95], ["p99", 0.99], ["slowest", 1]])) this.#panel.figure(id, ms(share));
     const rate = this.#rate.perSecond();
     this.#panel.figure("rate", rate === null ? MISSING : formats.number(rate, 1));
     for (const id of /** @type {const} */ (["events", "gaps", "lost", "resyncs"])) this.#panel.figure(id, formats.count(stream[id]));
     const { state } = store.get("connection");
-    const counted = !latencies.length ? "No message with a time has arrived since the page was opened." : `Latency from the worker to this page, of the last ${formats.count(latencies.length)} messages. It is the time beyond the quickest one, from which the page knows the server's time.`;
+    const counted = known
+      ? `Latency from the worker to this page, of the last ${formats.count(latencies.length)} messages. It is the time beyond the quickest one, from which the page knows the server's time.`
+      : `The latency is known after ${LEAST} messages with a time; ${formats.count(latencies.length)} have arrived since the page was opened.`;
     this.#panel.say(state === "live" ? counted : `The live connection is down. ${counted}`);
     this.#panel.rows(Object.entries(stream.errors).map(([code, times]) => ({ key: code, cells: [code, formats.count(times)] })));
   }
