@@ -12,6 +12,8 @@ import json
 import re
 import socket
 import statistics
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -22,7 +24,6 @@ from typing import Any
 
 import psutil
 import redis
-from bson import ObjectId
 from devcluster.processes.http_services import SERVICES, http_services
 from devcluster.processes.stores import MongoServer, RedisServer
 from pymongo import MongoClient
@@ -104,12 +105,19 @@ def stores(home: Path) -> Iterator[tuple[str, str]]:
         with redis.Redis.from_url(store.url()) as client:
             client.set("latest:pcr:NIFTY:2024-06-27", (EXAMPLES / "cache-latest-pcr.json").read_text())
             client.hset("index:NIFTY", "chain:2024-06-27", (EXAMPLES / "cache-index.json").read_text())
+        migrate = [sys.executable, "-m", "storage", "migrate"]  # storage names the indexes that it reads from
+        subprocess.run(
+            migrate,
+            cwd=SERVICES / "storage",
+            env={"MONGO_URL": mongo.url},
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
         client_of_mongo: MongoClient[dict[str, Any]]
         with MongoClient(mongo.url) as client_of_mongo:
             database: Any = client_of_mongo.get_default_database()
-            database["users"].create_index("email", unique=True)
             chain = wide(json.loads((EXAMPLES / "document-option_chains.json").read_text()), STRIKES)
-            database["option_chains"].insert_one({**chain, "_id": ObjectId(chain["_id"])})
+            database["option_chains"].insert_one({**chain, "_id": bytes.fromhex(chain["_id"])})
         yield store.url(), mongo.url
 
 
