@@ -14,11 +14,11 @@ import msgspec
 import numpy as np
 
 from worker_enricher.candles import Bar, bars
+from worker_enricher.chassis.market_messages import Legs, Message, OptionChain, OptionQuote, Underlying
 from worker_enricher.domain.chain import enrich_chains
 from worker_enricher.domain.chain_arrays import ChainColumns, LegColumns
 from worker_enricher.domain.quotes import QuoteColumns, enrich_quotes
 from worker_enricher.identity import Kind, cache_order, document_id, tick_order
-from worker_enricher.messages import Legs, Message, OptionChain, OptionQuote, Underlying
 
 _NOT_STORED = ("type", "sent_ts")
 _LEG_COLUMNS = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest")

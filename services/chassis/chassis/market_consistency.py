@@ -12,8 +12,8 @@ from datetime import date
 from functools import lru_cache
 from itertools import pairwise
 
-from worker_enricher.errors import RefusedError
-from worker_enricher.messages import Legs, OptionChain, OptionQuote
+from .market_messages import Legs, OptionChain, OptionQuote
+from .market_refusal import RefusedError
 
 _HOUR_NS = 3600 * 10**9
 _DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")

@@ -1,23 +1,28 @@
-"""Decode and validate the body of a stream entry, or refuse it with a reason."""
+"""Decode and validate the JSON of a market message, or refuse it with a reason."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
 
-from worker_enricher.consistency import MAX_SKEW_NS, check_chain, check_quote, check_replay, check_times
-from worker_enricher.errors import RefusedError
-from worker_enricher.messages import Message, OptionChain, OptionQuote, Underlying
+from .market_consistency import MAX_SKEW_NS, check_chain, check_quote, check_replay, check_times
+from .market_messages import Message, OptionChain, OptionQuote, Underlying
+from .market_refusal import RefusedError
 
 MAX_BODY_BYTES = 1 << 20
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _quotes: dict[tuple[type, bool], int] = {}
 
 
-def read(body: bytes, *, feed: str, arrived_ms: int | None) -> Message:
-    """Return the message in `body`, which came from the stream of `feed`.
+def read(
+    body: bytes, *, feed: str, arrived_ms: int | None, products: Collection[str] = frozenset()
+) -> Message:
+    """Return the message in `body`, which is in the stream of `feed` or is meant for it.
+
+    `products` are those of the feed; empty allows any.
 
     `arrived_ms` is when Redis received the entry, in milliseconds since the epoch. The time of a live event
     must be within five minutes of it. The check does not use the current time, because a message in a backlog
@@ -38,6 +43,10 @@ def read(body: bytes, *, feed: str, arrived_ms: int | None) -> Message:
         json.loads(body, object_pairs_hook=_members)
     if message.feed != feed:
         raise RefusedError("inconsistent", f"$.feed: is {message.feed}, but the stream's feed is {feed}")
+    if products and message.product not in products:
+        raise RefusedError(
+            "inconsistent", f"$.product: {message.product} is not in spec.products of the feed"
+        )
     if message.replay:
         check_replay(message.mid, message.replay)
     if isinstance(message, OptionChain):

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from tests.support.contracts import example, validator
 
-from worker_enricher import messages
-from worker_enricher.errors import RefusedError
-from worker_enricher.intake import MAX_BODY_BYTES, read
+from chassis import market_messages as messages
+from chassis.market_intake import MAX_BODY_BYTES, read
+from chassis.market_refusal import RefusedError
 
 KINDS = {
     "market-underlying": messages.Underlying,
@@ -126,6 +126,14 @@ def test_an_expiry_that_is_not_a_date_is_refused() -> None:
 def test_a_message_of_another_feed_is_refused() -> None:
     """A mid is unique only within its feed."""
     assert refusal({**example("market-underlying"), "feed": "other"}).reason == "inconsistent"
+
+
+def test_a_message_of_a_product_that_the_feed_does_not_list_is_refused() -> None:
+    """The cache is keyed by product, so the message would overwrite another feed's numbers."""
+    raw, arrived = body(example("market-underlying")), ARRIVED_MS
+    assert read(raw, feed="nifty-replay", arrived_ms=arrived, products={"NIFTY", "SPY"})
+    with pytest.raises(RefusedError, match=r"inconsistent: \$\.product: NIFTY is not in spec\.products"):
+        read(raw, feed="nifty-replay", arrived_ms=arrived, products={"SPY"})
 
 
 @pytest.mark.parametrize(
