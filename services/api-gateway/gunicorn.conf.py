@@ -10,7 +10,7 @@ from api_gateway.chassis.gunicorn_base import *  # noqa: F403
 from api_gateway.chassis.gunicorn_base import address
 from api_gateway.chassis.http_worker import HttpWorker
 from api_gateway.config import load
-from api_gateway.edge import MAX_BODY_BYTES
+from api_gateway.ingest import MAX_BODY_BYTES  # of the route with the largest bodies; Flask limits the others
 
 _settings = load()
 bind = address(_settings.host, _settings.port)
