@@ -37,7 +37,7 @@ def refused(url: str, feed: str, every: Any) -> int:
 
 
 def _commands(table: Any) -> Iterator[list[str]]:
-    """Yield each command and subcommand with as few arguments as it allows, because Redis counts them first."""
+    """Yield each command and subcommand with as few arguments as it allows: Redis first counts them."""
     for entry in table:
         subcommands = [(raw[0].decode(), raw[1]) for raw in entry["subcommands"]]  # not read by redis-py
         for name, arity in subcommands or [(entry["name"], entry["arity"])]:
