@@ -19,7 +19,7 @@ NDJSON, JSON = "application/x-ndjson", "application/json"
 
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 # msgspec names the place at the end of its text, the consistency checks at the beginning of theirs.
-_PLACES = (re.compile(r" - at `\$\.?([^`]*)`$"), re.compile(r"^\$\.([\w.\[\]]+): "))
+_PLACES = (re.compile(r" - at `\$\.?([^`]*)`\Z"), re.compile(r"^\$\.([\w.\[\]]+): "))
 _MEMBER = re.compile(r"^Object (?:missing required|contains unknown) field `([^`]*)`")
 _MID = re.compile(rb'"mid"\s*:\s*"([0-9]{1,10}:[0-9]{1,15})"')
 _FIXES: dict[Reason, str] = {

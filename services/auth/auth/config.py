@@ -47,8 +47,8 @@ class Settings(BaseModel):
     first_account_is_operator: bool = Field(
         False, description="Give the oldest account the roles operator and ingest, for a local run."
     )
-    ingest_accounts: frozenset[Annotated[str, Field(pattern="^[0-9a-f]{32}$")]] = Field(
-        frozenset(), description="Ids of the accounts with the role ingest, separated by commas."
+    ingest_accounts: list[Annotated[str, Field(pattern="^[0-9a-f]{32}$")]] = Field(
+        [], description="Ids of the accounts with the role ingest, separated by commas."
     )
     hash_concurrency: int = Field(
         2, ge=1, le=8, description="Passwords hashed at the same time; each takes 19 MiB."

@@ -31,10 +31,10 @@ class Settings(BaseModel):
 
     feed: Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="Feed to enrich.")]
     products: Annotated[
-        frozenset[Annotated[str, Field(pattern="^[A-Z0-9&-]{1,20}$")]],
+        list[Annotated[str, Field(pattern="^[A-Z0-9&-]{1,20}$")]],
         BeforeValidator(_names),
         Field(description="Products of the feed, comma-separated; others are refused. Empty allows any."),
-    ] = frozenset()
+    ] = []
     redis_url: Annotated[_RedisUrl, Field(description="Streams, cache, Pub/Sub (db 0).")]
     celery_broker_url: Annotated[_RedisUrl, Field(description="Celery's queue (db 1).")]
     celery_result_backend: Annotated[
