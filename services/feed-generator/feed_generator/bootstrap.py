@@ -38,7 +38,7 @@ def source(settings: Settings, start_ns: int) -> Source:
             return EmptySource()
         return Replay(
             feed=settings.feed,
-            rules=known[ours[0]],
+            terms=known[ours[0]],
             snapshots=snapshots,
             speed_percent=settings.speed_percent,
             interval_ns=settings.replay_interval_millis * 1_000_000,
