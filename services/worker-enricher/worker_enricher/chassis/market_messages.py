@@ -22,7 +22,7 @@ _Price = Annotated[float, Meta(ge=0, le=1e9)]
 # A whole number stays an `int`, so that it is published as it came.
 _Count = Annotated[int, Meta(ge=0, le=10**15)] | Annotated[float, Meta(ge=0, le=1e15)]
 _Signed = Annotated[float, Meta(ge=-1e9, le=1e9)]
-_Currency = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,10}\Z")]
+_Currency = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,9}\Z")]
 _Session = Literal["open", "close"]
 _AgeMs = Annotated[float, Meta(ge=0, le=1e13)]
 _Symbol = Annotated[str, Meta(pattern=r"^[A-Z0-9&-]{1,20}[0-9]{8}[CP][0-9]{1,10}(\.[0-9]{1,10})?\Z")]
@@ -149,7 +149,7 @@ class OptionChain(_Message, frozen=True, tag_field="kind", tag="option_chain"):
 
 Message = Underlying | OptionQuote | OptionChain
 
-OPTIONAL = {
+OPTIONAL: dict[type, tuple[str, ...]] = {
     part: tuple(field.name for field in fields(part) if field.default is UNSET)
     for part in (UnderlyingTruth, OptionQuote, Legs, OptionChain)
 }
@@ -158,7 +158,9 @@ OPTIONAL = {
 
 def is_plain(message: Message) -> bool:
     """Return whether the message has none of the optional members."""
-    parts = (message, getattr(message, "calls", None), getattr(message, "puts", None), message.truth)
+    parts: list[Any] = [message, message.truth]
+    if isinstance(message, OptionChain):
+        parts += [message.calls, message.puts]
     return all(getattr(part, name) is UNSET for part in parts for name in OPTIONAL.get(type(part), ()))
 
 
