@@ -35,11 +35,13 @@ class Gateway:
         body = "\n".join(json.dumps(message) for message in messages).encode()
         while True:
             try:
-                return self._post(f"/api/ingest/{feed}", body, "application/x-ndjson")
-            except urllib.error.HTTPError as error:
-                if error.code == 401:  # an access token is valid for ten minutes
+                if not self._token:
                     login = json.dumps(self._account).encode()
                     self._token = self._post("/api/auth/login", login, "application/json")["token"]
+                return self._post(f"/api/ingest/{feed}", body, "application/x-ndjson")
+            except urllib.error.HTTPError as error:
+                if error.code == 401 and self._token:  # an access token is valid for ten minutes
+                    self._token = ""
                     continue
                 if error.code not in TRY_AGAIN:
                     raise
