@@ -30,7 +30,7 @@ REMEMBERED = 32_768
 _REMEMBERED_S = 3600
 _TABLE_S = 1.0
 _AT_ONCE = 256
-"""Messages per call of the script, which occupies Redis for about a millisecond."""
+"""Messages per call of the script, which occupies Redis for one to five milliseconds."""
 MEMORY_LIMIT = 0.8
 """Share of Redis' maxmemory at which the product's own generators pause too."""
 _RETRY_S = 2
