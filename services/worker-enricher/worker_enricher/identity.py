@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Literal
+
+from msgspec import UnsetType
 
 from worker_enricher.messages import OptionChain, OptionQuote
 
@@ -24,8 +27,12 @@ def series(terms: OptionQuote | OptionChain) -> str:
     That is expiry instant, settlement session, multiplier and exercise. The expiry's date is not enough: SPX
     and SPXW expire on the same Friday with the same strikes, one at the open and one at the close.
     """
-    session = terms.settlement_session or "close"
-    return f"{terms.expiry_ts} {session} {terms.multiplier or '-'} {terms.exercise}"
+    return _series(terms.expiry_ts, terms.settlement_session, terms.multiplier, terms.exercise)
+
+
+@lru_cache(maxsize=1024)
+def _series(expiry_ts: int, session: str | UnsetType, multiplier: float | UnsetType, exercise: str) -> str:
+    return f"{expiry_ts} {session or 'close'} {multiplier or '-'} {exercise}"
 
 
 def tick_order(ts: int, mid: str) -> str:
