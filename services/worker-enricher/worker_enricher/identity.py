@@ -41,6 +41,11 @@ def tick_order(ts: int, mid: str) -> str:
     return f"{ts:019d}-{epoch:0>10}-{seq:0>15}"
 
 
+def epoch_of(order: str) -> int:
+    """Return the epoch in an order of `cache_order`."""
+    return int(order.split("-")[2])
+
+
 def cache_order(replay: int, ts: int, mid: str) -> str:
     """Return (replay, ts, epoch, seq) as fixed-width decimals. `latest:*` keeps the largest."""
     return f"{replay:017d}-{tick_order(ts, mid)}"
