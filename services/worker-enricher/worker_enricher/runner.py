@@ -29,6 +29,7 @@ from worker_enricher.chassis.market_refusal import RefusedError
 from worker_enricher.errors import StoreFullError
 from worker_enricher.pipeline import enrich, expiries_needed
 from worker_enricher.results import Enriched, Forward
+from worker_enricher.series import SeriesGuard
 from worker_enricher.sparse import Sparse
 
 _log = structlog.get_logger("runner")
@@ -110,6 +111,7 @@ class BatchRunner:
         # Entries that an attempt of this batch refused or found deleted. The next attempt skips them.
         self._settled: set[str] = set()
         self._refusals = Sparse(time.monotonic)
+        self._guard = SeriesGuard(cache.series)
         self._forwards: dict[tuple[str, str], Forward] = {}
 
     def run_new(self) -> None:
@@ -122,7 +124,7 @@ class BatchRunner:
         while not self._stopping() and self._clock() < ends:
             self._beat()
             try:
-                entries = self._read_new(wait=not full)
+                entries = self._validnew(wait=not full)
             except redis.RedisError as error:
                 if not is_redis_outage(error):
                     raise
@@ -136,11 +138,11 @@ class BatchRunner:
                 if waiting:
                     self._stream.keep(self._consumer, [entry.id for entry in waiting])
 
-    def _read_new(self, *, wait: bool) -> list[Entry]:
+    def _validnew(self, *, wait: bool) -> list[Entry]:
         """Read new entries once. The time counts as work, unless the read may have waited."""
         started = self._clock()
         block_ms = _LINGER_MS if wait else None
-        entries = self._stream.read_new(self._consumer, self._batch_entries, _MAX_BATCH_BYTES, block_ms)
+        entries = self._stream.validnew(self._consumer, self._batch_entries, _MAX_BATCH_BYTES, block_ms)
         if not wait:
             self._uncounted_s += self._clock() - started
         return entries
@@ -175,9 +177,11 @@ class BatchRunner:
         self._beat()
         started = self._clock()
         left = [entry for entry in entries if entry.id not in self._settled]
-        messages, done = self._admit(left, deliveries)
+        admitted = self._admit(left, deliveries)
+        messages = [message for _, message in admitted]
         if not messages:
             return
+        done = [entry.id for entry, _ in admitted]
         enriched = enrich(messages, forwards=self._known_forwards(messages), now_ns=self._now_ns())
         self._forwards.update(enriched.forwards)
         self._store(done, enriched, started)
@@ -195,9 +199,9 @@ class BatchRunner:
         for kind, batch in enriched.documents.items():
             MESSAGES.labels(kind).inc(len(batch))
 
-    def _admit(self, entries: Sequence[Entry], deliveries: int) -> tuple[list[Message], list[str]]:
-        messages: list[Message] = []
-        done: list[str] = []
+    def _admit(self, entries: Sequence[Entry], deliveries: int) -> list[tuple[Entry, Message]]:
+        """Return the valid entries with their messages, and settle the others."""
+        valid: list[tuple[Entry, Message]] = []
         for entry in entries:
             if entry.body is None:
                 _log.error("entry_vanished", feed=self._stream.feed, entry_id=entry.id)
@@ -210,11 +214,13 @@ class BatchRunner:
                 message = read(
                     entry.body, feed=self._stream.feed, arrived_ms=arrived_ms, products=self._products
                 )
-                messages.append(message)
-                done.append(entry.id)
+                valid.append((entry, message))
             except RefusedError as refusal:
                 self._refuse(entry, refusal, deliveries)
-        return messages, done
+        refusals = self._guard.refusals([message for _, message in valid])
+        for at, refusal in refusals.items():
+            self._refuse(valid[at][0], refusal, deliveries)
+        return [pair for at, pair in enumerate(valid) if at not in refusals]
 
     def _refuse(self, entry: Entry, refusal: RefusedError, deliveries: int) -> None:
         found = _MID.search(entry.body or b"", 0, 4096)
