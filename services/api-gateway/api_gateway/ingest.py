@@ -17,11 +17,13 @@ from typing import Any
 
 import msgspec
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from api_gateway import metrics
 from api_gateway.errors import BackPressure, FeedNotExternal, FeedsUnavailable, FeedUnknown, StreamUnavailable
 from api_gateway.feeds import Feeds
-from api_gateway.ingest_lines import Refused, Valid, checked
+from api_gateway.ingest_lines import Refused, Valid, checked, split
 
 EXTENSION = "deltastream.ingest"
 MAX_BODY_BYTES = 1 << 20
@@ -49,6 +51,9 @@ class _Table(msgspec.Struct):
     feeds: list[_Row]
 
 
+_table = msgspec.json.Decoder(_Table)  # reads only these members, and skips the long histories
+
+
 @dataclass
 class Ingest:
     """The streams of the external feeds. `high_water` is the backlog of a feed at which it is refused."""
@@ -58,7 +63,6 @@ class Ingest:
     high_water: int
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
-    _decoder: msgspec.json.Decoder[_Table] = field(default_factory=lambda: msgspec.json.Decoder(_Table))
     _rows: dict[str, _Row] = field(default_factory=dict)
     _read_at: float = float("-inf")
     _reading: threading.Lock = field(default_factory=threading.Lock)
@@ -66,20 +70,20 @@ class Ingest:
     def __post_init__(self) -> None:
         self._append = self.client.register_script(_APPEND)
 
-    def take(
-        self, feed: str, split: Callable[[], list[tuple[int, bytes]]], traceparent: str
-    ) -> dict[str, Any]:
-        """Append the messages that `split` returns, and return the result of each.
+    def take(self, feed: str, body: bytes, content_type: str, traceparent: str) -> dict[str, Any]:
+        """Append the messages of a request's body, and return the result of each.
 
-        Raises FeedUnknown, FeedNotExternal, FeedsUnavailable, BackPressure, StreamUnavailable, and what
-        `split` raises. After BackPressure or StreamUnavailable some messages may be appended already.
+        Raises BadInput, FeedUnknown, FeedNotExternal, FeedsUnavailable, BackPressure or StreamUnavailable.
+        After the last two some messages may be appended already.
         """
         row = self._row(feed)
         self._check_pressure(feed)
         # A long list of products is cut off in the table; then only the enrichers know whether to refuse one.
         products = frozenset(row.products) if row.product_count == len(row.products) else frozenset[str]()
         arrived_ms = int(self.clock() * 1000)
-        results = list(checked(split(), feed=feed, products=products, arrived_ms=arrived_ms))
+        results = list(
+            checked(split(body, content_type), feed=feed, products=products, arrived_ms=arrived_ms)
+        )
         valid = [one for one in results if isinstance(one, Valid)]
         appended: list[int] = []
         for at in range(0, len(valid), _AT_ONCE):
@@ -102,7 +106,7 @@ class Ingest:
             raise FeedUnknown(f"no feed {feed}: /api/feeds lists the feeds")
         if row.source != "external":
             raise FeedNotExternal(
-                f"the feed {feed} has the source {row.source}: only a feed with spec.source.external takes"
+                f"the feed {feed} has the source {row.source or 'unknown (invalid spec)'}: only a feed with spec.source.external takes"
                 " messages; push to such a feed, or change the source"
             )
         return row
@@ -111,7 +115,7 @@ class Ingest:
         with self._reading:
             if self.monotonic() - self._read_at >= _TABLE_S:
                 try:
-                    table = self._decoder.decode(self.feeds.table())
+                    table = _table.decode(self.feeds.table())
                     self._rows = {row.name: row for row in table.feeds}
                 except FeedsUnavailable:
                     if not self._rows:
@@ -155,7 +159,8 @@ class Ingest:
 
 def connect(redis_url: str, feeds: Feeds, high_water: int) -> Ingest:
     """Return the ingest into the Redis at this URL. A call fails after 2 s without an answer."""
-    client = redis.Redis.from_url(redis_url, socket_connect_timeout=0.5, socket_timeout=2.0)
+    retry = Retry(NoBackoff(), 1)  # for a connection that was closed while it was idle
+    client = redis.Redis.from_url(redis_url, socket_connect_timeout=0.5, socket_timeout=2.0, retry=retry)
     return Ingest(client, feeds, high_water)
 
 

@@ -11,7 +11,7 @@ import orjson
 from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint, Tag  # type: ignore[attr-defined]
 
-from api_gateway import answers, ingest_lines, models
+from api_gateway import answers, ingest_answers, models
 from api_gateway.dead_letters import EXTENSION as LETTERS
 from api_gateway.dead_letters import DeadLetters
 from api_gateway.feeds import EXTENSION as FEEDS
@@ -221,7 +221,7 @@ def scale_feed(path: models.FeedPath, body: models.Scale) -> Response:
 @ingest.post(
     "/<feed>",
     responses={
-        200: answers.Ingested,
+        200: ingest_answers.Ingested,
         **problems(400, 401, 403, 404, 409, 413, 414, 415, 429, 500, 503),
     },
 )
@@ -235,12 +235,8 @@ def push(path: models.FeedPath) -> Response:
     identity: Identity = current_app.extensions[IDENTITY]
     identity.require_ingest()
     taken: Ingest = current_app.extensions[INGEST]
-    found = taken.take(
-        path.feed,
-        lambda: ingest_lines.split(request.get_data(), request.mimetype),
-        request.environ["deltastream.traceparent"],
-    )
-    return _json(orjson.dumps(found))
+    traceparent = request.environ["deltastream.traceparent"]
+    return _json(orjson.dumps(taken.take(path.feed, request.get_data(), request.mimetype, traceparent)))
 
 
 def _change(feed: str, action: str, given: dict[str, Any]) -> Response:

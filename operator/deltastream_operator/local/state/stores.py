@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -87,7 +88,10 @@ def redis(home: Home, port: int, env: dict[str, str], writers: Sequence[str] = (
 def _writer(home: Home, port: int, feed: str) -> str:
     """Write the URL of the feed's writer. Returns the line of redis.conf with its user."""
     name = f"writer-{feed}"
-    password = home.secret(f"{name}-password")
+    key = f"{name}-password"
+    if not (home.secrets / key).exists():  # a new feed, and not a secret to repair
+        home.write_secret(key, secrets.token_urlsafe(32))
+    password = home.secret(key)
     home.write_secret(f"{name}_redis_url", f"redis://{name}:{quote(password, safe='')}@127.0.0.1:{port}/0")
     rights = f"resetkeys resetchannels -@all %W~feed:{feed} +xadd"
     return f"user {name} on {_quoted('>' + password)} {rights}"
