@@ -10,6 +10,7 @@ Uses the standard library only.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import secrets
@@ -46,7 +47,7 @@ class Gateway:
                 if error.code not in TRY_AGAIN:
                     raise
                 wait_s = int(error.headers.get("Retry-After", 1))
-            except OSError:  # no connection, or the answer was lost
+            except (OSError, http.client.HTTPException):  # no connection, or the answer was lost
                 wait_s = 1
             time.sleep(wait_s)  # a message keeps its mid, so that it is accepted once
 

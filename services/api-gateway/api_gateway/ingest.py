@@ -106,8 +106,8 @@ class Ingest:
             raise FeedUnknown(f"no feed {feed}: /api/feeds lists the feeds")
         if row.source != "external":
             raise FeedNotExternal(
-                f"the feed {feed} has the source {row.source or 'unknown (invalid spec)'}: only a feed with spec.source.external takes"
-                " messages; push to such a feed, or change the source"
+                f"the feed {feed} has the source {row.source or '(its spec cannot be read)'}: only a feed"
+                " with spec.source.external takes messages; push to such a feed, or change the source"
             )
         return row
 
