@@ -124,7 +124,7 @@ class BatchRunner:
         while not self._stopping() and self._clock() < ends:
             self._beat()
             try:
-                entries = self._validnew(wait=not full)
+                entries = self._read_new(wait=not full)
             except redis.RedisError as error:
                 if not is_redis_outage(error):
                     raise
@@ -138,11 +138,11 @@ class BatchRunner:
                 if waiting:
                     self._stream.keep(self._consumer, [entry.id for entry in waiting])
 
-    def _validnew(self, *, wait: bool) -> list[Entry]:
+    def _read_new(self, *, wait: bool) -> list[Entry]:
         """Read new entries once. The time counts as work, unless the read may have waited."""
         started = self._clock()
         block_ms = _LINGER_MS if wait else None
-        entries = self._stream.validnew(self._consumer, self._batch_entries, _MAX_BATCH_BYTES, block_ms)
+        entries = self._stream.read_new(self._consumer, self._batch_entries, _MAX_BATCH_BYTES, block_ms)
         if not wait:
             self._uncounted_s += self._clock() - started
         return entries
@@ -218,8 +218,8 @@ class BatchRunner:
             except RefusedError as refusal:
                 self._refuse(entry, refusal, deliveries)
         refusals = self._guard.refusals([message for _, message in valid])
-        for at, refusal in refusals.items():
-            self._refuse(valid[at][0], refusal, deliveries)
+        for at, why in refusals.items():
+            self._refuse(valid[at][0], why, deliveries)
         return [pair for at, pair in enumerate(valid) if at not in refusals]
 
     def _refuse(self, entry: Entry, refusal: RefusedError, deliveries: int) -> None:
