@@ -114,6 +114,10 @@ bench-operator: build ## measure an idle operator with 200 feeds, and the time f
 bench-reads: build ## measure reads/s and CPU per read of the API gateway (BASE_SERVICES=folder: compare)
 	@PYTHONPATH=. $(BIN)/python scripts/bench_reads.py $(if $(BASE_SERVICES),--base $(BASE_SERVICES)) $(BENCH_ARGS)
 
+.PHONY: bench-ingest
+bench-ingest: build ## measure POST /api/ingest: messages/s, and CPU of gateway and Redis per message
+	@PYTHONPATH=. $(BIN)/python scripts/bench_ingest.py $(BENCH_ARGS)
+
 .PHONY: bench-page
 bench-page: build ## measure the web page in Chromium: first paint, drawing, and its memory for MINUTES (10)
 	@PAGE_SECONDS=$$(( $(or $(MINUTES),10) * 60 )) $(BIN)/pytest -q -s tests/browser/test_figures.py

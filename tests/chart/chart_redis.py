@@ -49,6 +49,9 @@ class ChartRedis(RedisServer):
     def operator_url(self) -> str:
         return self._here(self.files.secret["operator_redis_url"])
 
+    def writer_url(self, feed: str) -> str:
+        return self._here(self.files.secret[f"writer-{feed}_redis_url"])
+
     def _here(self, url: str) -> str:
         return url.replace(f"{self.files.name}:6379", f"127.0.0.1:{self.port}")
 

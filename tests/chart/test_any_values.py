@@ -13,7 +13,7 @@ from tests.chart.render import CHART, name, objects, pods, template
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 # Not drawn: templates/00-validate.yaml reports contradictions between these, and the CRD validates feeds.
 APART = {"enabled", "externalRedis", "externalMongodb", "extraObjects", "feeds", "global", "affinity"}
-APART |= {"parentRefs", "extraEnv", "extraVolumes", "extraVolumeMounts"}
+APART |= {"parentRefs", "writers", "extraEnv", "extraVolumes", "extraVolumeMounts"}
 
 
 def _drawn(node: dict[str, Any]) -> st.SearchStrategy[Any]:

@@ -79,7 +79,9 @@ def _edges(release: list[Object], way: str) -> set[tuple[str, str, int]]:
     for policy in kind(release, "NetworkPolicy"):
         for rule in policy["spec"].get(way, []):
             for peer in rule.get("to" if way == "egress" else "from", []):
-                if "podSelector" not in peer or "namespaceSelector" in peer:
+                if COMPONENT not in peer.get("podSelector", {}).get("matchLabels", {}):
+                    continue
+                if "namespaceSelector" in peer:
                     continue
                 here, there = _selector(policy)[COMPONENT], peer["podSelector"]["matchLabels"][COMPONENT]
                 for port in rule["ports"]:
@@ -100,6 +102,18 @@ def test_policies_open_both_ends_of_every_declared_call_and_nothing_else(release
     }
     assert _edges(release, "egress") == declared
     assert _edges(release, "ingress") == {edge for edge in declared if edge[1] not in OPEN}
+
+
+def test_only_the_pods_of_named_writers_reach_redis_from_outside_the_release() -> None:
+    """A program that appends to the stream of its feed is no component. Its pods need a label."""
+    release = objects(template("--set=redis.writers={mine,other}"))
+    (redis,) = [
+        each for each in kind(release, "NetworkPolicy") if each["metadata"]["name"] == "deltastream-redis-in"
+    ]
+    (rule,) = redis["spec"]["ingress"]
+    others = [peer for peer in rule["from"] if "matchLabels" not in peer.get("podSelector", {})]
+    expression = {"key": "deltastream.dev/writer", "operator": "In", "values": ["mine", "other"]}
+    assert others == [{"podSelector": {"matchExpressions": [expression]}}]
 
 
 def test_only_the_gateways_accept_any_caller(release: list[Object]) -> None:

@@ -13,10 +13,12 @@ from redis.exceptions import NoPermissionError
 
 from deltastream_operator.redis_feeds import RedisFeeds
 from tests.chart.chart_redis import ChartRedis
+from tests.support.only_appends import refused
 from tests.support.pipelines import Pipelines, open_entries
 from tests.support.redis7 import Redis7
 
-NEWEST_LETTERS = Path(__file__).parents[2] / "services/api-gateway/api_gateway/lua/newest_letters.lua"
+_SCRIPTS = Path(__file__).parents[2] / "services/api-gateway/api_gateway/lua"
+NEWEST_LETTERS, APPEND_NEW = _SCRIPTS / "newest_letters.lua", _SCRIPTS / "append_new.lua"
 pytestmark = pytest.mark.timeout(300)  # the first run installs redis-cli
 
 
@@ -26,7 +28,8 @@ class ChartRedis7(Redis7, ChartRedis):
 
 @pytest.fixture(scope="module", params=[ChartRedis, ChartRedis7])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChartRedis]:
-    with request.param(tmp_path_factory.mktemp("chart") / "redis") as running:
+    home = tmp_path_factory.mktemp("chart") / "redis"
+    with request.param(home, "--set=redis.writers={mine}") as running:
         yield running
 
 
@@ -63,6 +66,21 @@ def test_the_operator_may_publish_the_feeds_table_and_the_services_may_read_it(s
         assert listener.get_message(timeout=5)
         RedisFeeds(server.operator_url).publish(b"{}")
         assert (listener.get_message(timeout=5) or {})["data"] == services.get("feeds:table") == b"{}"
+
+
+def test_the_gateway_may_append_what_is_pushed(server: ChartRedis) -> None:
+    """The script of POST /api/ingest/{feed} needs no right that the services lack."""
+    keys = ["feed:b", "feed:b:mids", "feed:b:mids:older"]
+    with redis.Redis.from_url(server.url()) as services:
+        for full, appended in ((1, 1), (10, 0)):
+            message = ["7:1", "underlying", "{}"]
+            assert services.eval(APPEND_NEW.read_text(), 3, *keys, full, 60, "", *message) == [appended]
+
+
+def test_the_writer_of_an_external_feed_may_only_append_to_its_stream(server: ChartRedis) -> None:
+    """Redis refuses every other command, and every other key."""
+    with redis.Redis.from_url(server.url()) as services:
+        assert refused(server.writer_url("mine"), "mine", services) > 300
 
 
 FORBIDDEN = {

@@ -51,6 +51,7 @@ OTHERS: list[Any] = [
     "45s",
 ]
 OTHERS += ["10.9.0.0/16", ["10.9.0.0/16"], "17 3 * * *", f"sha256:{'a' * 64}", [7], ["storage"], ["polling"]]
+OTHERS += [["0123456789abcdef0123456789abcdef"]]
 OTHERS += [["DeltaStreamFeedLate"], "SingleStack", ["IPv4"], "0.0.0.0", "10.9.0.0/16"]
 OTHERS += [[{"name": "changed", "mountPath": "/changed"}], [{"name": "changed", "value": "changed"}]]
 OTHERS += [[{"maxSkew": 2, "topologyKey": "changed", "whenUnsatisfiable": "DoNotSchedule"}]]
@@ -188,6 +189,8 @@ def test_every_key_is_read_by_a_template() -> None:
         (("auth", "passwordMinLength"), 4),
         (("mongodb", "replicas"), 2),
         (("redis", "memoryMi"), 16),
+        (("redis", "writers"), ["Mine"]),
+        (("auth", "ingestAccounts"), ["desk@example.com"]),
         (("redis", "persistence", "size"), "large"),
         (("redis", "image", "digest"), "sha256:abc"),
         (("logLevel",), "verbose"),
@@ -267,6 +270,7 @@ def test_a_chart_that_includes_this_one_may_set_global_and_enabled() -> None:
         ("mongodb.enabled=false", "externalMongodb.existingSecret"),
         ("externalRedis.existingSecret=mine", "redis.enabled is true"),
         ("redis.enabled=false,externalRedis.existingSecret=mine", "externalRedis.cidr"),
+        ("redis.writers={mine},redis.existingSecret=mine", "redis.writers: .*docs/how-to/push.md"),
         ("networkPolicy.apiServer.cidr=", "networkPolicy.apiServer.cidr"),
         ("auth.extraEnv[0].name=A,auth.extraEnv[1].name=A", "auth.extraEnv: A occurs twice"),
         ("redis.extraVolumes[0].name=data", "redis.extraVolumes: the chart has its own volume data"),

@@ -97,9 +97,11 @@ def test_products_and_symbols_have_one_pattern_in_contract_gateway_and_services(
     assert {path: patterns - wanted for path, patterns in found.items() if patterns - wanted} == {}
     both = [path for path, patterns in found.items() if patterns == wanted]
     assert both == [
+        "services/api-gateway/api_gateway/chassis/market_messages.py",
         "services/api-gateway/api_gateway/models.py",
+        "services/chassis/chassis/market_messages.py",
         "services/storage/storage/params.py",
-        "services/worker-enricher/worker_enricher/messages.py",
+        "services/worker-enricher/worker_enricher/chassis/market_messages.py",
     ]
 
 

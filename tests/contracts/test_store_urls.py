@@ -89,9 +89,11 @@ def _limits_of_the_gateway(settings: Any) -> None:
         redis_url=settings.redis_url.get_secret_value(),
         reads=[],
         auth=blueprint,
+        ingest=Blueprint("ingest", __name__),
         caller=lambda: "a",
         reads_per_minute=9,
         auth_per_minute=9,
+        ingest_per_minute=9,
     )
     app.register_blueprint(blueprint)
     _counted_in_redis(app)

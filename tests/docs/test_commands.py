@@ -46,6 +46,18 @@ ELSEWHERE = {
         "tests/cluster/test_feeds.py",
         '"annotate", f"dsf/{name}", "deltastream.dev/paused-"',
     ),
+    "make run FEEDS=k8s/samples/instead/pushed.yaml": (
+        "tests/integration/conftest.py",
+        "k8s/samples/instead/pushed.yaml",
+    ),
+    "EMAIL=desk@example.com PASSWORD=a-long-password FEED=pushed PRODUCT=DESK examples/push.sh": (
+        "tests/integration/test_push.py",
+        'ROOT / "examples/push.sh"',
+    ),
+    "your-program | EMAIL=desk@example.com PASSWORD=a-long-password python3 examples/push.py pushed": (
+        "tests/integration/test_push.py",
+        'ROOT / "examples/push.py"',
+    ),
     "make run FEEDS=mine.yaml": ("docs/getting-started.md", "make start FEEDS=mine.yaml"),
     "kubectl --namespace deltastream apply -f mine.yaml": ("tests/cluster/feeds.py", "cluster.apply("),
     "curl 'localhost:8000/api/data/chain/SPY?limit=1'": (
@@ -55,7 +67,7 @@ ELSEWHERE = {
 }
 # No test runs these commands. They may stand on pages for administrators only.
 ADMINISTRATION = {ROOT / "docs/backup.md", ROOT / "docs/how-to/rotate.md", ROOT / "docs/how-to/scale.md"}
-ADMINISTRATION |= {ROOT / "docs/how-to/cluster.md", ROOT / "docs/how-to/feeds.md"}
+ADMINISTRATION |= {ROOT / f"docs/how-to/{page}.md" for page in ("cluster", "feeds", "push")}
 WITHOUT_TEST = re.compile(
     r"(kubectl|helm upgrade|curl https://|curl --header|new=\$\(openssl|old=\$\(kubectl) ?.*", re.DOTALL
 )

@@ -1,4 +1,4 @@
-"""One running system for all integration tests: the default feeds, and the feed `load`."""
+"""One running system for all integration tests: the default feeds, and the feeds `load` and `pushed`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OPERATOR = "operator@example.com"
 @pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSystem]:
     """The system that `make run FEEDS=…` starts, after every feed has delivered. All tests here share it."""
-    feeds = f"{DEFAULT_FEEDS},{Path(__file__).with_name('load.yaml')}"
+    feeds = f"{DEFAULT_FEEDS},{Path(__file__).with_name('load.yaml')},k8s/samples/instead/pushed.yaml"
     with running(tmp_path_factory.mktemp("system"), feeds) as started:
         status, _ = started.call("/api/auth/register", {"email": OPERATOR, "password": "test123"})
         assert status == 201

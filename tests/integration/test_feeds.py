@@ -44,9 +44,9 @@ def test_every_feed_has_a_row_with_its_load_and_decisions(system: LocalSystem) -
     wait_until(lambda: row(system)["service_seconds"] is not None, "the load is known", 60)
     table = system.get("/api/feeds")
     assert table["authority"] == "local"
-    assert [one["name"] for one in table["feeds"]] == ["load", "nifty-replay", "synthetic"]
+    assert [one["name"] for one in table["feeds"]] == ["load", "nifty-replay", "pushed", "synthetic"]
     for feed in table["feeds"]:
-        assert feed["generator"]["desired"] == 1
+        assert feed["generator"]["desired"] == (feed["source"] != "external")
         assert feed["load_reason"] is None
         assert feed["decisions"][0]["message"].startswith(("generator none -> ", "enricher none -> "))
         assert feed["history"]["at"]

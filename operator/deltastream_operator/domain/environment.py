@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
-from deltastream_operator.domain.feed import Component, Feed, Replay
+from deltastream_operator.domain.feed import Component, Definition, External, Feed, Replay
 
 _SOURCE = (
     "SOURCE", "SPEED_PERCENT", "SEED", "MESSAGES_PER_SECOND",
@@ -12,6 +14,7 @@ _SOURCE = (
 )  # fmt: skip
 SPEC_FIELDS: Mapping[str, str] = {
     "PRODUCTS": "products",
+    "DEFINITIONS": "definitions",
     "CONCURRENCY": "enricher.concurrencyPerReplica",
     **dict.fromkeys(_SOURCE, "source"),
 }
@@ -24,15 +27,17 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
     SHARD_INDEX is not among them, because it differs for each generator. `shards` is the number of
     generators. `recording` is the path of the replayed file where the generators run.
     """
-    if component == "enricher":
-        return {"FEED": feed.name, "CONCURRENCY": str(feed.enricher.concurrency_per_replica)}
+    products = {"PRODUCTS": ",".join(feed.products)}
     source = feed.source
-    variables = {
-        "FEED": feed.name,
-        "PRODUCTS": ",".join(feed.products),
-        "SHARD_COUNT": str(shards),
-        "SPEED_PERCENT": str(source.speed_percent),
-    }
+    if component == "enricher":
+        variables = {"FEED": feed.name, "CONCURRENCY": str(feed.enricher.concurrency_per_replica)}
+        # Only a program outside the product could write messages of a product that is not in the spec.
+        return variables | (products if isinstance(source, External) else {})
+    variables = {"FEED": feed.name, **products, "SHARD_COUNT": str(shards)}
+    if isinstance(source, External):
+        # No generator runs. If one starts while a feed changes its source, it refuses this value and ends.
+        return variables | {"SOURCE": "external"}
+    variables |= {"SPEED_PERCENT": str(source.speed_percent)}
     if isinstance(source, Replay):
         variables |= {
             "SOURCE": "replay",
@@ -40,9 +45,19 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
             "REPLAY_INTERVAL_MILLIS": str(source.interval_millis),
             "REPLAY_LOOP": source.loop,
         }
+        if feed.definitions:
+            variables["DEFINITIONS"] = _json(feed.definitions)
         return variables | ({"REPLAY_AS_OF": source.as_of} if source.as_of else {})
     return variables | {
         "SOURCE": "synthetic",
         "SEED": str(source.seed),
         "MESSAGES_PER_SECOND": str(source.messages_per_second),  # of the whole feed
     }
+
+
+def _json(definitions: Sequence[Definition]) -> str:
+    """Return the definitions as JSON, with the names of the feed's spec."""
+    rows = [{key: value for key, value in asdict(one).items() if value is not None} for one in definitions]
+    for row in rows:
+        row["expiryTime"] = row.pop("expiry_time")
+    return json.dumps(rows, separators=(",", ":"))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from deltastream_operator.domain.feed import Feed
+from deltastream_operator.domain.feed import External, Feed
 from deltastream_operator.errors import OperatorError, StopRequested
 from deltastream_operator.local.live import Board, Screen
 from deltastream_operator.local.ports import Ports
@@ -105,7 +105,7 @@ class Local:
         redis_port, mongo_port = self._ports.of("redis"), self._ports.of("mongod")
         services.write_secrets(redis_port, mongo_port)
         say("starting redis and mongod")
-        self._supervisor.start(stores.redis(home, redis_port, base_env()))
+        self._supervisor.start(stores.redis(home, redis_port, base_env(), self._external()))
         self._supervisor.start(stores.mongo(home, mongo_port, base_env()))
         self._wait_ready(["redis", "mongod"])
         stores.ensure_mongo_user(home, mongo_port, base_env())
@@ -135,6 +135,10 @@ class Local:
         self._wait_ready(probed)
         self._wait_for("the whole system", net.answers(self._ports.of("api-gateway"), "/readyz"))
         self._announce()
+
+    def _external(self) -> list[str]:
+        """Return the names of the feeds that another program writes."""
+        return [feed.name for feed in self._feeds if isinstance(feed.source, External)]
 
     def _wait_ready(self, names: Sequence[str]) -> None:
         for name in names:
@@ -170,8 +174,13 @@ class Local:
             text.append("  anonymous reads are on (ANONYMOUS_READ=true)")
         text.append(
             f"  operator   the first account: POST {gateway}/api/auth/register with email and password;"
-            " its token may pause and scale feeds"
+            " its token may pause and scale feeds, and push messages"
         )
+        text += [
+            f"  push       POST {gateway}/api/ingest/{name} with that token, or XADD feed:{name} as the Redis"
+            f" user in {self._home.secrets / f'writer-{name}_redis_url'}"
+            for name in self._external()
+        ]
         self._screen.say("\n".join(text))
         self._home.ready("\n".join(text) + "\n")
 

@@ -15,20 +15,25 @@ from deltastream_operator.domain.feed import (
     MODES,
     ConfigMapRef,
     Enricher,
+    External,
     Feed,
     Generator,
     Mode,
     Replay,
+    Source,
     Synthetic,
     Target,
 )
 from deltastream_operator.errors import FeedError
+from deltastream_operator.parsing.definitions import definitions
 from deltastream_operator.parsing.fields import Fields, Problems
 from deltastream_operator.parsing.strict_yaml import YamlError, documents, text_of
 
 # Fields, bounds and defaults equal those of k8s/crd/deltastreamfeed.yaml. A test compares with an API server.
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")
+SOURCES = ("synthetic", "replay", "external")
+_PRODUCT_RULE = "1 to 20 of A-Z, 0-9, & and -"
 _CONFIG_MAP = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -125,10 +130,13 @@ def _spec(name: str | None, annotations: object, top: Fields, folder: Path | Non
     spec = top.mapping("spec", required=True)
     top.close()
     mode = _mode(spec.choice("mode", MODES, "Automatic"))
-    products = spec.text_set("products", PRODUCT, "1 to 20 of A-Z, 0-9, & and -", at_most=500)
+    products = spec.text_set("products", PRODUCT, _PRODUCT_RULE, at_most=500)
     source = _source(spec.mapping("source", required=True), folder)
     if isinstance(source, Replay) and products and len(products) != 1:
         spec.problem("products", "a recording contains one product; list exactly that product")
+    defined = definitions(spec, products or (), PRODUCT, _PRODUCT_RULE)
+    if defined and isinstance(source, Synthetic):
+        spec.problem("definitions", "a synthetic market makes products of the rulebook; remove this")
     generator = _generator(spec.mapping("generator"))
     enricher = _enricher(spec.mapping("enricher"), mode)
     spec.close()
@@ -142,6 +150,7 @@ def _spec(name: str | None, annotations: object, top: Fields, folder: Path | Non
         generator=generator,
         enricher=enricher,
         mode=mode,
+        definitions=defined,
         pause=pause.read({str(key): str(value) for key, value in given.items()}),
     )
 
@@ -188,16 +197,22 @@ def _generator(fields: Fields) -> Generator:
     return Generator(min_replicas=fewest, max_replicas=most, products_per_replica=per)
 
 
-def _source(fields: Fields, folder: Path | None) -> Synthetic | Replay | None:
-    given = [kind for kind in ("synthetic", "replay") if fields.has(kind)]
+def _source(fields: Fields, folder: Path | None) -> Source | None:
+    given = [kind for kind in SOURCES if fields.has(kind)]
     if fields.present and len(given) != 1:
-        count = "both are given" if given else "neither is given"
-        fields.problem("", f"exactly one of synthetic and replay is needed; {count}")
-    synthetic, replay = fields.mapping("synthetic"), fields.mapping("replay")
+        count = f"{' and '.join(given)} are given" if given else "none is given"
+        fields.problem("", f"exactly one of {', '.join(SOURCES)} is needed; {count}")
+    kinds = {kind: fields.mapping(kind) for kind in SOURCES}
     fields.close()
+    if len(given) != 1:
+        return None
+    chosen = kinds[given[0]]
     if given == ["synthetic"]:
-        return _synthetic(synthetic)
-    return _replay(replay, folder) if given == ["replay"] else None
+        return _synthetic(chosen)
+    if given == ["replay"]:
+        return _replay(chosen, folder)
+    chosen.close()
+    return External()
 
 
 def _synthetic(fields: Fields) -> Synthetic:

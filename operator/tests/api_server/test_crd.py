@@ -33,6 +33,7 @@ GOOD: dict[str, Any] = {
     },
 }
 REPLAY = {"configMapRef": {"name": "x"}, "asOf": "2024-06-21T15:30:00+05:30"}
+DEFINED = {"product": "NIFTY", "expiryTime": "15:30", "zone": "Asia/Kolkata"}
 REMOVED = object()
 
 
@@ -86,7 +87,10 @@ REFUSED: list[tuple[str, object, str]] = [
     ("spec.source", REMOVED, "source"),
     ("spec.source", {}, "source"),
     ("spec.source", {"synthetic": {}, "replay": REPLAY}, "source"),
+    ("spec.source", {"synthetic": {}, "external": {}}, "source"),
     ("spec.source", {"synthetic": {}, "extra": 1}, "extra"),
+    ("spec.source", {"external": {"url": "x"}}, "url"),
+    ("spec.source", {"external": []}, "external"),
     ("spec.source.synthetic.seed", -1, "seed"),
     ("spec.source.synthetic.seed", 2**32, "seed"),
     ("spec.source.synthetic.seed", "7", "seed"),
@@ -103,6 +107,13 @@ REFUSED: list[tuple[str, object, str]] = [
     ("spec.source", {"replay": {"configMapRef": {}}}, "configMapRef"),
     ("spec.source", {"replay": {"configMapRef": {"name": "X"}}}, "configMapRef.name"),
     ("spec.source", {"replay": {"configMapRef": {"name": "x", "key": "a/b"}}}, "configMapRef.key"),
+    ("spec.definitions", [DEFINED], "definitions"),  # with a synthetic source
+    ("spec.definitions", [], "definitions"),
+    ("spec.definitions", [{**DEFINED, "lot": 0}], "lot"),
+    ("spec.definitions", [{**DEFINED, "multiplier": 0}], "multiplier"),
+    ("spec.definitions", [{**DEFINED, "expiryTime": "15.30"}], "expiryTime"),
+    ("spec.definitions", [{**DEFINED, "settlement": "noon"}], "settlement"),
+    ("spec.definitions", [{"product": "NIFTY", "zone": "UTC"}], "expiryTime"),
     ("spec.generator.minReplicas", 9, "minReplicas"),
     ("spec.generator.maxReplicas", 501, "maxReplicas"),
     ("spec.generator.productsPerReplica", 0, "productsPerReplica"),
@@ -169,6 +180,7 @@ ACCEPTED: list[tuple[str, object]] = [
     ("spec.products", ["M&M", "BAJAJ-AUTO", "0" * 20]),
     ("spec.source", {"synthetic": {}}),
     ("spec.source.synthetic.seed", 2**32 - 1),
+    ("spec.source", {"external": {}}),
     ("spec.source", {"replay": {"configMapRef": {"name": "x"}}}),
     ("spec.source", {"replay": {"configMapRef": {"name": "x", "key": "chain.csv"}, "loop": "Once"}}),
     ("spec.source", {"replay": {**REPLAY, "path": "x.yaml"}}),
@@ -214,9 +226,9 @@ def test_every_field_is_explained() -> None:
         if not path.startswith(".spec"):  # only the operator writes the status, and it limits the sizes
             continue
         kind = node["type"]
-        bound = {"string": "maxLength", "integer": "maximum", "array": "maxItems"}.get(kind)
+        bounds = {"string": "maxLength", "integer": "maximum", "number": "maximum", "array": "maxItems"}
+        bound = bounds.get(kind)
         assert bound is None or bound in node or "enum" in node, path
-        assert kind != "number", path
         assert "x-kubernetes-preserve-unknown-fields" not in node, path
 
 

@@ -15,6 +15,7 @@ from devcluster.ports import free_port
 from devcluster.waiting import wait_until
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
+from tests.support.only_appends import refused
 
 from deltastream_operator.errors import OperatorError
 from deltastream_operator.local.services import base_env
@@ -43,7 +44,7 @@ class Stores:
 
     def redis(self) -> Any:
         if "redis" not in self.supervisor.processes:
-            self.supervisor.start(stores.redis(self.home, self.redis_port, base_env()))
+            self.supervisor.start(stores.redis(self.home, self.redis_port, base_env(), ["mine"]))
         self.wait("redis")
         return redis.Redis.from_url(stores.redis_url(self.home, self.redis_port, 0))
 
@@ -83,6 +84,13 @@ def test_redis_keeps_its_data_over_stop_and_kill(running: Stores) -> None:
     running.kill("redis")
     with running.redis() as client:
         assert client.mget("a", "b") == [b"1", b"2"]
+
+
+def test_the_writer_of_an_external_feed_may_only_append_to_its_stream(running: Stores) -> None:
+    """Its URL is a secret of the local run. Redis refuses every other command, and every other key."""
+    with running.redis() as client:
+        url = running.home.secret("writer-mine_redis_url")
+        assert refused(url, "mine", client) > 300
 
 
 def test_redis_needs_a_password_has_a_memory_limit_and_never_evicts(running: Stores) -> None:

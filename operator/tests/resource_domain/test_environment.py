@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from deltastream_operator.domain.environment import SPEC_FIELDS, environment
-from deltastream_operator.domain.feed import COMPONENTS, Component, Enricher, Feed, Replay, Synthetic
+from deltastream_operator.domain.feed import (
+    COMPONENTS,
+    Component,
+    Definition,
+    Enricher,
+    External,
+    Feed,
+    Replay,
+    Source,
+    Synthetic,
+)
 from deltastream_operator.local.services import environment_of
 
+MINI = Definition(
+    product="MINI",
+    exercise="European",
+    lot=10,
+    multiplier=0.1,
+    tick=None,
+    expiry_time="15:30",
+    zone="Asia/Kolkata",
+    settlement="close",
+)
 
-def feed(source: Synthetic | Replay) -> Feed:
+
+def feed(source: Source) -> Feed:
     enricher = Enricher(replicas=1, concurrency_per_replica=3)
-    return Feed(name="a", products=("NIFTY", "SPY"), source=source, enricher=enricher)
+    defined = (MINI,) if isinstance(source, Replay) else ()
+    return Feed(name="a", products=("NIFTY", "SPY"), source=source, enricher=enricher, definitions=defined)
 
 
-def variables(source: Synthetic | Replay, component: Component = "generator") -> dict[str, str]:
+def variables(source: Source, component: Component = "generator") -> dict[str, str]:
     """Return the environment of one of three replicas. The recording is /r.csv."""
     return environment(feed(source), component, shards=3, recording="/r.csv")
 
@@ -36,6 +59,22 @@ def test_a_replay_sets_its_path_and_sets_as_of_only_if_given() -> None:
     assert variables(Replay(as_of="T"))["REPLAY_AS_OF"] == "T"
 
 
+def test_definitions_keep_the_names_of_the_spec() -> None:
+    """What is not stated is left out."""
+    assert json.loads(variables(Replay())["DEFINITIONS"]) == [
+        {
+            "product": "MINI",
+            "exercise": "European",
+            "lot": 10,
+            "multiplier": 0.1,
+            "expiryTime": "15:30",
+            "zone": "Asia/Kolkata",
+            "settlement": "close",
+        }
+    ]
+    assert "DEFINITIONS" not in variables(Synthetic())
+
+
 def test_in_a_local_run_the_recording_is_the_path_in_the_feed() -> None:
     """In a cluster the recording is mounted from a ConfigMap (see test_children)."""
     env = environment_of(feed(Replay(path=Path("/x.csv"))), "generator", index=0, replicas=1)
@@ -50,8 +89,19 @@ def test_an_enricher_gets_only_its_feed_and_concurrency() -> None:
     )
 
 
+def test_an_enricher_of_an_external_feed_also_gets_its_products() -> None:
+    """It refuses all others, because the writer is no part of the product."""
+    expected = {"FEED": "a", "CONCURRENCY": "3", "PRODUCTS": "NIFTY,SPY"}
+    assert variables(External(), "enricher") == expected
+
+
+def test_a_generator_that_starts_while_a_feed_becomes_external_has_no_source_to_play() -> None:
+    """Without SOURCE it would publish a synthetic market."""
+    assert variables(External())["SOURCE"] == "external"
+
+
 def test_every_variable_names_the_field_that_sets_it() -> None:
     """The operator reports an edit by the names of the changed fields. No field sets FEED and SHARD_COUNT."""
-    sources = (Synthetic(), Replay(as_of="T"))
+    sources = (Synthetic(), Replay(as_of="T"), External())
     names = {name for source in sources for component in COMPONENTS for name in variables(source, component)}
     assert names - {"FEED", "SHARD_COUNT"} == SPEC_FIELDS.keys()

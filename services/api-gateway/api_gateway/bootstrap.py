@@ -22,6 +22,7 @@ from api_gateway import (
     edge,
     errors,
     feeds,
+    ingest,
     limits,
     page,
     proxy,
@@ -87,7 +88,7 @@ def _flask_app(settings: Settings) -> Flask:
         static_folder=None,
     )
     app.json = _Json(app)
-    for blueprint in (routes.auth, routes.data, routes.analytics, routes.feeds):
+    for blueprint in (routes.auth, routes.data, routes.analytics, routes.feeds, routes.ingest):
         app.register_api(blueprint)
     docs.install(app, docs.completed(app.api_doc, anonymous_read=settings.anonymous_read))
     page.install(
@@ -100,6 +101,9 @@ def _flask_app(settings: Settings) -> Flask:
     app.extensions[proxy.EXTENSION] = _proxy(settings, recent)
     table = feeds.connect(settings.redis_url.get_secret_value())
     app.extensions[feeds.EXTENSION] = table
+    app.extensions[ingest.EXTENSION] = ingest.connect(
+        settings.redis_url.get_secret_value(), table, settings.ingest_high_water
+    )
     app.extensions[dead_letters.EXTENSION] = dead_letters.DeadLetters(table.reading, table)
 
     # Hooks run in the order of their installation.
@@ -116,9 +120,11 @@ def _flask_app(settings: Settings) -> Flask:
         redis_url=settings.redis_url.get_secret_value(),
         reads=[routes.data, routes.analytics, routes.feeds],
         auth=routes.auth,
+        ingest=routes.ingest,
         caller=identity.caller,
         reads_per_minute=settings.rate_limit_per_minute,
         auth_per_minute=settings.auth_rate_limit_per_minute,
+        ingest_per_minute=settings.ingest_rate_limit_per_minute,
     )
     app.before_request(identity.admit)
     app.wsgi_app = Repeats(app.wsgi_app, identity, recent, read_limit)  # type: ignore[method-assign]

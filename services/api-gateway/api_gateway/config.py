@@ -57,6 +57,14 @@ class Settings(BaseModel):
     trusted_proxies: int = Field(0, ge=0, le=10, description="Number of trusted proxies in front.")
     rate_limit_per_minute: int = Field(600, ge=1, description="Reads per account or address.")
     auth_rate_limit_per_minute: int = Field(30, ge=1, description="/api/auth calls per address.")
+    ingest_rate_limit_per_minute: int = Field(
+        6000, ge=1, description="/api/ingest calls per account or address."
+    )
+    ingest_high_water: int = Field(
+        50_000,
+        ge=1,
+        description="Messages of a feed that wait for its enrichers, from which on it is refused.",
+    )
     read_cache_seconds: float = Field(
         0.25, ge=0, le=1, description="Time for which identical reads share an answer."
     )

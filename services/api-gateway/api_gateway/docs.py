@@ -40,6 +40,15 @@ _PAGE = """<!doctype html>
 _START = 'SwaggerUIBundle({url: "/api/openapi.json", dom_id: "#swagger-ui", deepLinking: true});\n'
 
 
+_MESSAGE = {"type": "object", "description": "A market message; its contract depends on `kind`."}
+_PUSHED = {
+    "required": True,
+    "content": {
+        "application/x-ndjson": {"schema": {"type": "string", "description": "One message a line."}},
+        "application/json": {"schema": {"type": "array", "minItems": 1, "items": _MESSAGE}},
+    },
+}
+
 _HEALTH = {
     "tags": ["Health"],
     "summary": "Readiness of the gateway and its dependencies (also /readyz); /livez checks only itself.",
@@ -105,5 +114,6 @@ def completed(document: dict[str, Any], *, anonymous_read: bool) -> dict[str, An
                 body["required"] = False
             if anonymous_read and "get" in path and operation.get("security"):
                 operation["security"] = [*operation["security"], {}]
+    document["paths"]["/api/ingest/{feed}"]["post"]["requestBody"] = _PUSHED
     document["paths"]["/health"] = {"get": _HEALTH}
     return document

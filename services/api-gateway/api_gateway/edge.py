@@ -10,7 +10,9 @@ from flask import Flask, Response, request
 from api_gateway import metrics
 from api_gateway.chassis import answers
 from api_gateway.chassis.problems import BadInput
-from api_gateway.errors import ForeignHost, QueryTooLong
+from api_gateway.errors import ForeignHost, QueryTooLong, WrongMediaType
+from api_gateway.ingest import MAX_BODY_BYTES as MAX_INGEST_BYTES
+from api_gateway.ingest_lines import JSON, NDJSON
 
 MAX_BODY_BYTES = 64 << 10
 MAX_QUERY_BYTES = 2 << 10
@@ -42,8 +44,19 @@ def install(app: Flask, *, cors_origins: Collection[str], hosts: Collection[str]
     def check_size() -> None:
         if len(request.query_string) > MAX_QUERY_BYTES:
             raise QueryTooLong(f"the query string is longer than {MAX_QUERY_BYTES} bytes")
-        if request.get_data():  # 413 if the body is too long, with or without a Content-Length
+        if request.blueprint == "ingest" and request.method == "POST":
+            check_ingest()
+        elif request.get_data():  # 413 if the body is too long, with or without a Content-Length
             request.get_json()  # 400 or 415 if the body is not JSON
+
+    def check_ingest() -> None:
+        # Before the token is verified, as for all routes, so that every refusal costs the same.
+        if request.mimetype not in (NDJSON, JSON) or request.content_encoding not in (None, "identity"):
+            raise WrongMediaType(
+                f"send Content-Type: {NDJSON}, one message a line, or {JSON}, an array, without an encoding"
+            )
+        request.max_content_length = MAX_INGEST_BYTES
+        request.get_data()  # 413 if the body is too long; ingest_lines.py parses it
 
     def check_repetition() -> None:
         # flask-openapi3 would use one of the values and ignore the others.

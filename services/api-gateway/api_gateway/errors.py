@@ -22,12 +22,36 @@ class NotOperator(ServiceError):
     """The account lacks the role operator."""
 
 
+class NotIngest(ServiceError):
+    """The account lacks the role ingest."""
+
+
 class FeedsUnavailable(ServiceError):
     """There is no feeds table, or Redis does not answer."""
 
 
 class FeedUnknown(ServiceError):
     """The local run has no feed of this name."""
+
+
+class FeedNotExternal(ServiceError):
+    """The feed's messages come from the product's own generators."""
+
+
+class BackPressure(ServiceError):
+    """The enrichers or Redis cannot take more messages now. Try again after `retry_s` seconds."""
+
+    def __init__(self, detail: str, retry_s: int) -> None:
+        super().__init__(detail)
+        self.retry_s = retry_s
+
+
+class StreamUnavailable(ServiceError):
+    """Redis did not confirm that it has appended the messages."""
+
+
+class WrongMediaType(ServiceError):
+    """The body has a type or an encoding that this route does not read."""
 
 
 class ChangeRefused(ServiceError):
@@ -68,8 +92,13 @@ TABLE: problems.Table = {
     QueryTooLong: (414, "query_too_long"),
     ForeignHost: (421, "foreign_host"),
     NotOperator: (403, "operator_role_needed"),
+    NotIngest: (403, "ingest_role_needed"),
     FeedsUnavailable: (503, "feeds_unavailable"),
     FeedUnknown: (404, "unknown_feed"),
+    FeedNotExternal: (409, "feed_not_external"),
+    BackPressure: (429, "back_pressure"),
+    StreamUnavailable: (503, "stream_unavailable"),
+    WrongMediaType: (415, "unsupported_media_type"),
     ChangeRefused: (400, "bad_input"),
     ClusterIsAuthority: (409, "cluster_is_authority"),
     OperatorTimeout: (504, "operator_timeout"),
@@ -98,5 +127,11 @@ def bad_input(error: ValidationError) -> Response:
 def install(app: Flask) -> None:
     """Make `app` answer every error as a problem."""
 
+    def back_pressure(error: BackPressure) -> Response:
+        status, code = TABLE[BackPressure]
+        answer = problems.problem(status, code, error.detail)
+        answer.headers["Retry-After"] = str(error.retry_s)
+        return answer
+
     tokens = {Unauthorized: problems.unauthorized, KeysUnavailable: problems.no_keys}
-    problems.install(app, "the gateway", TABLE, tokens)
+    problems.install(app, "the gateway", TABLE, {**tokens, BackPressure: back_pressure})

@@ -8,12 +8,12 @@ from flask import g, request
 
 from api_gateway.chassis.addresses import network
 from api_gateway.chassis.bearer import KeysUnavailable, Unauthorized, Verifier
-from api_gateway.errors import NotOperator
+from api_gateway.errors import NotIngest, NotOperator
 
 AUDIENCE = "deltastream-api"
 READS = frozenset({"data", "analytics", "feeds"})  # the blueprints that need a user's token
 EXTENSION = "deltastream.identity"
-OPERATOR = "operator"
+OPERATOR, INGEST = "operator", "ingest"
 
 
 class Identity:
@@ -47,6 +47,14 @@ class Identity:
             raise NotOperator(
                 "only the account with the role operator may change feeds: the first one that was registered"
                 " in this local run"
+            )
+
+    def require_ingest(self) -> None:
+        """Raise NotIngest unless the caller's token has the role ingest."""
+        if INGEST not in self._claims().get("roles", ()):
+            raise NotIngest(
+                "only an account with the role ingest may push messages: in a local run the first one that"
+                " was registered, in a cluster those in the chart's value auth.ingestAccounts"
             )
 
     def _claims(self) -> dict[str, Any]:

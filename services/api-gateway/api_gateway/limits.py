@@ -74,11 +74,13 @@ def install(
     redis_url: str,
     reads: list[Blueprint],
     auth: Blueprint,
+    ingest: Blueprint,
     caller: Callable[[], str],
     reads_per_minute: int,
     auth_per_minute: int,
+    ingest_per_minute: int,
 ) -> ReadLimit:
-    """Limit `reads` per caller and `auth` per address. Returns the limit of reads for repeats.py.
+    """Limit `reads` and `ingest` per caller, `auth` per address. Returns the limit of reads.
 
     OUTAGE POLICY: while Redis is unavailable, each replica counts in its own memory. A caller can then send
     at most the limit times the number of replicas. gateway_limits_fallback_total counts these requests.
@@ -98,6 +100,7 @@ def install(
     for blueprint in reads:
         limiter.shared_limit(f"{reads_per_minute} per minute", scope=READS)(blueprint)
     limiter.shared_limit(f"{auth_per_minute} per minute", scope="auth", key_func=address)(auth)
+    limiter.shared_limit(f"{ingest_per_minute} per minute", scope="ingest")(ingest)
     limiter.init_app(app)
 
     def refused(error: RateLimitExceeded) -> Response:

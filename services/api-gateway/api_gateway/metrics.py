@@ -19,6 +19,7 @@ UPSTREAM_OPEN = Gauge(
     "1 while an upstream's circuit breaker is open and calls fail immediately.",
     ["upstream"],
 )
+INGESTED = Counter("gateway_ingested", "Pushed messages, by result.", ["result"])
 LIMITS_FALLBACK = Counter(
     "gateway_limits_fallback", "Requests whose limits were counted in memory because Redis was unavailable."
 )

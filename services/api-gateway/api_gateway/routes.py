@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, current_app
+import orjson
+from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint, Tag  # type: ignore[attr-defined]
 
-from api_gateway import answers, models
+from api_gateway import answers, ingest_answers, models
 from api_gateway.dead_letters import EXTENSION as LETTERS
 from api_gateway.dead_letters import DeadLetters
 from api_gateway.feeds import EXTENSION as FEEDS
 from api_gateway.feeds import Feeds
 from api_gateway.identity import EXTENSION as IDENTITY
 from api_gateway.identity import Identity
+from api_gateway.ingest import EXTENSION as INGEST
+from api_gateway.ingest import Ingest
 from api_gateway.proxy import proxy
 
 
@@ -65,6 +68,14 @@ feeds = APIBlueprint(
     __name__,
     url_prefix="/api/feeds",
     abp_tags=[Tag(name="Feeds", description="The feeds and what the operator decides about them.")],
+    abp_security=BEARER,
+    operation_id_callback=_operation_id,
+)
+ingest = APIBlueprint(
+    "ingest",
+    __name__,
+    url_prefix="/api/ingest",
+    abp_tags=[Tag(name="Ingest", description="Messages of other programs for external feeds.")],
     abp_security=BEARER,
     operation_id_callback=_operation_id,
 )
@@ -205,6 +216,27 @@ def resume_feed(path: models.FeedPath) -> Response:
 def scale_feed(path: models.FeedPath, body: models.Scale) -> Response:
     """Set mode or number of enrichers of a feed of a local run. For the role operator."""
     return _change(path.feed, "scale", body.given())
+
+
+@ingest.post(
+    "/<feed>",
+    responses={
+        200: ingest_answers.Ingested,
+        **problems(400, 401, 403, 404, 409, 413, 414, 415, 429, 500, 503),
+    },
+)
+def push(path: models.FeedPath) -> Response:
+    """Append market messages to an external feed. For the role ingest.
+
+    The body has one message a line (NDJSON), or is a JSON array of messages, at most 1 MiB. Each message
+    follows its contract (market-underlying, market-option_quote, market-option_chain). The answer has the
+    result of each: accepted, repeated or refused. After a 429 or 503 send the same messages again.
+    """
+    identity: Identity = current_app.extensions[IDENTITY]
+    identity.require_ingest()
+    taken: Ingest = current_app.extensions[INGEST]
+    traceparent = request.environ["deltastream.traceparent"]
+    return _json(orjson.dumps(taken.take(path.feed, request.get_data(), request.mimetype, traceparent)))
 
 
 def _change(feed: str, action: str, given: dict[str, Any]) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,8 +31,9 @@ class User:
 class Accounts:
     """The collection `users`. MongoDB's unique index, not a query before the write, keeps emails unique.
 
-    With `first_is_operator` the oldest account has the role `operator`. The role is not stored, so it has one
-    owner also if two first accounts register at the same time.
+    With `first_is_operator` the oldest account has the roles `operator` and `ingest`. They are not stored, so
+    they have one owner also if two first accounts register at the same time. The accounts with an id in
+    `ingest` have that role too.
     """
 
     def __init__(
@@ -42,11 +43,12 @@ class Accounts:
         *,
         min_length: int,
         first_is_operator: bool = False,
+        ingest: Container[str] = frozenset(),
         now: Callable[[], datetime],
     ) -> None:
         self._users, self._passwords = users, passwords
         self._min_length, self._now = min_length, now
-        self._first_is_operator = first_is_operator
+        self._first_is_operator, self._ingest = first_is_operator, ingest
 
     def register(self, email: str, password: str, name: str) -> User:
         """Create an account. Raises BadInput (password length), EmailTaken or Busy."""
@@ -84,11 +86,13 @@ class Accounts:
         return _user(found) if found else None
 
     def roles(self, user_id: str) -> list[str]:
-        """Return the roles of an account: `operator`, or none."""
-        if not self._first_is_operator:
-            return []
+        """Return the roles of an account: `operator`, `ingest`, both or none."""
+        first = self._first_is_operator and self._is_oldest(user_id)
+        return ["operator"] * first + ["ingest"] * (first or user_id in self._ingest)
+
+    def _is_oldest(self, user_id: str) -> bool:
         oldest = self._users.find_one({}, {"_id": 1}, sort=[("created_at", 1), ("_id", 1)])
-        return ["operator"] if oldest and oldest["_id"] == user_id else []
+        return bool(oldest and oldest["_id"] == user_id)
 
     def ready(self) -> None:
         """Raise LookupError if the unique index on email is missing: an email could get two accounts."""

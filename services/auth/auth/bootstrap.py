@@ -63,6 +63,7 @@ def create_app(
         passwords,
         min_length=settings.password_min_length,
         first_is_operator=settings.first_account_is_operator,
+        ingest=settings.ingest_accounts,
         now=now,
     )
     lifetime = timedelta(days=settings.refresh_token_days)

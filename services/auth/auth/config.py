@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Json, SecretStr, field_validator
 
@@ -45,7 +45,10 @@ class Settings(BaseModel):
     )
     password_min_length: int = Field(12, ge=7, le=128, description="Minimum length of a new password.")
     first_account_is_operator: bool = Field(
-        False, description="Give the oldest account the role operator, for a local run."
+        False, description="Give the oldest account the roles operator and ingest, for a local run."
+    )
+    ingest_accounts: list[Annotated[str, Field(pattern="^[0-9a-f]{32}$")]] = Field(
+        [], description="Ids of the accounts with the role ingest, separated by commas."
     )
     hash_concurrency: int = Field(
         2, ge=1, le=8, description="Passwords hashed at the same time; each takes 19 MiB."
@@ -81,6 +84,13 @@ class Settings(BaseModel):
     @classmethod
     def _none(cls, value: object) -> object:
         return value or None  # templates set an empty value if there is no previous secret
+
+    @field_validator("ingest_accounts", mode="before")
+    @classmethod
+    def _ids(cls, value: object) -> object:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
 
     @field_validator("mongo_url")
     @classmethod

@@ -1,4 +1,4 @@
-"""Roles: the oldest account of a local run is its operator."""
+"""Roles: the oldest account of a local run is its operator, and settings name the accounts that may push."""
 
 from __future__ import annotations
 
@@ -30,16 +30,26 @@ def test_only_the_first_account_is_operator_also_after_login_and_refresh(auth: A
     first = registered(client, "first@example.com")
     auth.clock.at += 1
     second = registered(client, "second@example.com")
-    assert (roles(first), roles(second)) == (["operator"], None)
+    assert (roles(first), roles(second)) == (["operator", "ingest"], None)
     given = {"email": "first@example.com", "password": "correct horse 7 staple"}
-    assert roles(client.post("/login", json=given).json) == ["operator"]
+    assert roles(client.post("/login", json=given).json) == ["operator", "ingest"]
     refreshed = client.post("/refresh", json={"refresh_token": first["refresh_token"]})
-    assert roles(refreshed.json) == ["operator"]
+    assert roles(refreshed.json) == ["operator", "ingest"]
 
 
 def test_without_the_setting_no_account_has_a_role(auth: Any) -> None:
     """In a cluster whoever registers first must not get rights."""
     assert roles(registered(auth.client(), "first@example.com")) is None
+
+
+def test_the_accounts_of_the_setting_may_push(auth: Any) -> None:
+    """The setting names ids and not addresses: anyone may register an address before its owner does."""
+    first = registered(auth.client(), "first@example.com")
+    second = registered(auth.client(), "second@example.com")
+    client = auth.client(ingest_accounts=f"{first['user_id']}, {'0' * 32}")
+    for session, expected in ((first, ["ingest"]), (second, None)):
+        refreshed = client.post("/refresh", json={"refresh_token": session["refresh_token"]})
+        assert roles(refreshed.json) == expected
 
 
 def test_of_simultaneous_first_accounts_one_is_operator(auth: Any) -> None:
@@ -52,4 +62,4 @@ def test_of_simultaneous_first_accounts_one_is_operator(auth: Any) -> None:
         client.post("/login", json={"email": email, "password": "correct horse 7 staple"}).json
         for email in emails
     ]
-    assert [roles(one) for one in logins].count(["operator"]) == 1
+    assert [roles(one) for one in logins].count(["operator", "ingest"]) == 1

@@ -12,8 +12,11 @@ from feed_generator.buffer import Buffer
 from feed_generator.chassis import log_setup
 from feed_generator.chassis.health import Health
 from feed_generator.config import Settings
-from feed_generator.domain.rulebook import all_rules
+from feed_generator.domain.definitions import DefinedProduct
+from feed_generator.domain.rulebook import all_rules, rules
 from feed_generator.domain.shards import products_of
+from feed_generator.domain.terms import Terms
+from feed_generator.errors import UnknownProduct
 from feed_generator.publisher import Publisher
 from feed_generator.sources import recording
 from feed_generator.sources.base import EmptySource, Source
@@ -29,21 +32,22 @@ def source(settings: Settings, start_ns: int) -> Source:
 
     `start_ns` is the first event time of a synthetic market, in ns since the epoch. Raises FeedError.
     """
-    known = all_rules(settings.product_list)
     ours = products_of(settings.product_list, index=settings.shard_index, count=settings.shard_count)
     if settings.source == "replay":
         (product,) = settings.product_list
+        terms = _terms(settings, product)
         snapshots = recording.read(settings.replay_path or "", settings.replay_as_of, product)
         if not ours:
             return EmptySource()
         return Replay(
             feed=settings.feed,
-            rules=known[ours[0]],
+            terms=terms,
             snapshots=snapshots,
             speed_percent=settings.speed_percent,
             interval_ns=settings.replay_interval_millis * 1_000_000,
             forever=settings.replay_loop == "Forever",
         )
+    known = all_rules(settings.product_list)
     if not ours:
         return EmptySource()
     return SyntheticMarket(
@@ -55,6 +59,17 @@ def source(settings: Settings, start_ns: int) -> Source:
         messages_per_second=settings.messages_per_second * len(ours) / len(known),
         speed_percent=settings.speed_percent,
     )
+
+
+def _terms(settings: Settings, product: str) -> Terms:
+    """Return the terms of a replayed product: the feed's definition, or else the rulebook's entry."""
+    for definition in settings.definitions:
+        if definition.product == product:
+            return DefinedProduct(definition)
+    try:
+        return rules(product)
+    except UnknownProduct as unknown:
+        raise UnknownProduct(f"{unknown}; or define it in the feed (DEFINITIONS)") from None
 
 
 def run(settings: Settings) -> int:

@@ -42,6 +42,7 @@ def test_only_feed_products_and_redis_url_are_required(refused: Refused) -> None
         ("FEED", "Synthetic"),
         ("FEED", "a" * 41),
         ("SOURCE", "exchange"),
+        ("SOURCE", "external"),
         ("PRODUCTS", ""),
         ("PRODUCTS", "nifty"),
         ("PRODUCTS", "NIFTY,,AAPL"),

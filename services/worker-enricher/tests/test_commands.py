@@ -16,8 +16,8 @@ from worker_enricher.adapters.celery_app import SETTINGS, create
 from worker_enricher.adapters.redis_client import connect as redis_client
 from worker_enricher.adapters.stream import Entry
 from worker_enricher.bootstrap import feed_stream
+from worker_enricher.chassis.market_refusal import RefusedError
 from worker_enricher.config import load
-from worker_enricher.errors import RefusedError
 
 SERVICE = Path(__file__).parents[1]
 GOOD = {

@@ -16,8 +16,8 @@ from redis.exceptions import OutOfMemoryError
 from worker_enricher.adapters.outages import is_redis_outage
 from worker_enricher.adapters.redis_client import connect as redis_client
 from worker_enricher.adapters.stream import GROUP, Entry, FeedStream
+from worker_enricher.chassis.market_refusal import RefusedError
 from worker_enricher.dlq import DeadLetterError, DeadLetters
-from worker_enricher.errors import RefusedError
 
 MIB = 1 << 20
 LIMIT = 24 * MIB

@@ -12,6 +12,7 @@ import pytest
 import redis
 from devcluster.processes.stores import RedisServer
 from devcluster.waiting import wait_until
+from prometheus_client import REGISTRY
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
 from tests.support.contracts import example, shown, validator
@@ -21,7 +22,7 @@ from worker_enricher.adapters.redis_client import connect as redis_client
 from worker_enricher.adapters.redis_sink import RedisSink
 from worker_enricher.adapters.stream import GROUP, FeedStream
 from worker_enricher.errors import StoreRejectedError
-from worker_enricher.pipeline import Enriched
+from worker_enricher.results import Enriched
 from worker_enricher.runner import BatchRunner, Stopped
 
 FEED = "nifty-replay"
@@ -122,6 +123,59 @@ def test_stored_cached_and_published_messages_match_the_contracts(world: World) 
     assert world.client.smembers("index:products") == {b"NIFTY"}
     assert world.pending() == 0
     listener.close()
+
+
+def test_the_terms_of_a_contract_and_the_sources_own_values_are_stored(world: World) -> None:
+    """Fractional sizes stay fractional in MongoDB, and a metric counts each difference of volatilities."""
+    counted = "enricher_vendor_iv_difference_count"
+    before = REGISTRY.get_sample_value(counted)
+    names = ("market-option_quote", "market-option_chain")
+    # As a replay, the examples may be of any time.
+    changes = {"feed": FEED, "replay": 1_795_548_000_000_001}
+    world.runner().run(world.publish(*(example(name, 2) | changes for name in names)))
+    for collection in ("option_quotes", "option_chains"):
+        document = world.db[collection].find_one()
+        assert document
+        validator(f"document-{collection}").validate(shown(document))
+        assert (document["settlement_currency"], document["multiplier"]) == ("BTC", 1.0)
+    chain = json.loads(world.client.get("latest:chain:BTC:2026-12-25"))
+    validator("cache-latest-chain").validate(chain)
+    assert chain["puts"]["open_interest"] == example("market-option_chain", 2)["puts"]["open_interest"]
+    validator("cache-latest-pcr").validate(json.loads(world.client.get("latest:pcr:BTC:2026-12-25")))
+    validator("cache-index").validate(json.loads(world.client.hget("index:BTC", "chain:2026-12-25")))
+    found = [*chain["calls"]["vendor_iv_difference"], *chain["puts"]["vendor_iv_difference"]]
+    assert REGISTRY.get_sample_value(counted) == before + 1 + sum(value is not None for value in found)
+
+
+def test_a_second_series_under_the_same_name_is_refused(world: World) -> None:
+    """SPX and SPXW as one product would overwrite each other. A new epoch may correct the terms."""
+    first = example("market-option_chain") | {"mid": "3:1"}
+    other = {"settlement_session": "open", "expiry_ts": first["expiry_ts"] - 6 * 3600 * 10**9}
+    quote = example("market-option_quote") | {"mid": "3:4"}
+    world.runner().run(world.publish(first))
+    for runner in (world.runner(), world.runner()):  # with and without its own memory of the first
+        runner.run(world.publish(first | other | {"mid": "3:2"}, first | {"mid": "3:3"}))
+    world.runner().run(world.publish(quote | other, quote | {"mid": "3:5"}))
+    assert world.db["option_chains"].distinct("mid") == ["3:1", "3:3"]
+    assert world.db["option_quotes"].distinct("mid") == ["3:5"]
+    letters = [json.loads(fields[b"letter"]) for _, fields in world.client.xrange(f"dlq:{FEED}")]
+    assert [letter["reason"] for letter in letters] == ["inconsistent"] * 3
+    assert "give each root a product of its own" in letters[0]["detail"]
+
+    world.runner().run(world.publish(first | other | {"mid": "4:1", "replay": 4_000_001}))
+    cached = json.loads(world.client.get("latest:chain:NIFTY:2024-06-27"))
+    assert (cached["mid"], cached["settlement_session"]) == ("4:1", "open")
+
+
+def test_the_cache_keeps_the_first_series_of_an_epoch(world: World) -> None:
+    """Also if two workers saw the first chains of both at the same moment."""
+    first = example("market-option_chain") | {"mid": "3:1"}
+    ids = [*world.publish(first), *world.publish(first | {"mid": "3:2", "multiplier": 10})]
+    slow, fast = world.runner(), world.runner()
+    slow._guard._read = lambda _keys: {}  # it read the cache before the other one wrote
+    fast.run(ids[:1])
+    slow.run(ids[1:])
+    assert json.loads(world.client.get("latest:chain:NIFTY:2024-06-27"))["mid"] == "3:1"
 
 
 def test_a_batch_delivered_twice_is_stored_once(world: World) -> None:

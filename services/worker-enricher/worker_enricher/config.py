@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from worker_enricher.chassis import environment, redis_urls
 
@@ -22,10 +22,19 @@ def _mongo_url(url: str) -> str:
     return mongo_urls.checked(url)
 
 
+def _names(value: object) -> object:
+    return [name for name in value.split(",") if name] if isinstance(value, str) else value
+
+
 class Settings(BaseModel):
     """The environment variables of the subscriber. The worker has them too."""
 
     feed: Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="Feed to enrich.")]
+    products: Annotated[
+        list[Annotated[str, Field(pattern="^[A-Z0-9&-]{1,20}$")]],
+        BeforeValidator(_names),
+        Field(description="Products of the feed, comma-separated; others are refused. Empty allows any."),
+    ] = []
     redis_url: Annotated[_RedisUrl, Field(description="Streams, cache, Pub/Sub (db 0).")]
     celery_broker_url: Annotated[_RedisUrl, Field(description="Celery's queue (db 1).")]
     celery_result_backend: Annotated[

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import NoReturn, TypeVar
 
@@ -23,10 +23,13 @@ from worker_enricher.adapters.mongo_sink import MongoSink
 from worker_enricher.adapters.outages import is_mongo_outage_code, is_redis_outage
 from worker_enricher.adapters.redis_sink import RedisSink
 from worker_enricher.adapters.stream import Entry, FeedStream
-from worker_enricher.errors import RefusedError, StoreFullError
-from worker_enricher.intake import read
-from worker_enricher.messages import Message
-from worker_enricher.pipeline import Enriched, Forward, enrich, expiries_needed
+from worker_enricher.chassis.market_intake import read
+from worker_enricher.chassis.market_messages import Message
+from worker_enricher.chassis.market_refusal import RefusedError
+from worker_enricher.errors import StoreFullError
+from worker_enricher.pipeline import enrich, expiries_needed
+from worker_enricher.results import Enriched, Forward
+from worker_enricher.series import SeriesGuard
 from worker_enricher.sparse import Sparse
 
 _log = structlog.get_logger("runner")
@@ -36,6 +39,11 @@ MESSAGES = Counter("enricher_messages_total", "Messages stored, by kind.", ["kin
 REFUSED = Counter("enricher_refused_total", "Entries moved to the dead letters, by reason.", ["reason"])
 VANISHED = Counter("enricher_vanished_total", "Entries deleted from the stream before they were read.")
 RETRIES = Counter("enricher_store_retries_total", "Retries because a store was unavailable.")
+VENDOR_DIFFERENCE = Histogram(
+    "enricher_vendor_iv_difference",
+    "Absolute difference between our implied volatility and the source's own (0.01 = a percentage point).",
+    buckets=(0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1),
+)
 BATCH_SECONDS = Histogram(
     "enricher_batch_seconds", "Time of one batch.", buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2, 10)
 )
@@ -77,6 +85,7 @@ class BatchRunner:
         cache: RedisSink,
         *,
         consumer: str,
+        products: Collection[str] = frozenset(),
         batch_entries: int = 256,
         stopping: Callable[[], bool],
         beat: Callable[[], None],
@@ -85,6 +94,7 @@ class BatchRunner:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._stream, self._mongo, self._cache = stream, mongo, cache
+        self._products = products
         self._consumer, self._batch_entries = consumer, batch_entries
         self._stopping, self._beat = stopping, beat
         self._now_ns, self._clock = now_ns, clock
@@ -101,6 +111,7 @@ class BatchRunner:
         # Entries that an attempt of this batch refused or found deleted. The next attempt skips them.
         self._settled: set[str] = set()
         self._refusals = Sparse(time.monotonic)
+        self._guard = SeriesGuard(cache.series)
         self._forwards: dict[tuple[str, str], Forward] = {}
 
     def run_new(self) -> None:
@@ -166,9 +177,11 @@ class BatchRunner:
         self._beat()
         started = self._clock()
         left = [entry for entry in entries if entry.id not in self._settled]
-        messages, done = self._admit(left, deliveries)
+        admitted = self._admit(left, deliveries)
+        messages = [message for _, message in admitted]
         if not messages:
             return
+        done = [entry.id for entry, _ in admitted]
         enriched = enrich(messages, forwards=self._known_forwards(messages), now_ns=self._now_ns())
         self._forwards.update(enriched.forwards)
         self._store(done, enriched, started)
@@ -181,12 +194,14 @@ class BatchRunner:
         busy_us = round((counted - started + self._uncounted_s) * 1e6)
         self._cache.write(self._stream.key, done, enriched, busy_us)
         self._uncounted_s = self._clock() - counted
+        for difference in enriched.vendor_differences:
+            VENDOR_DIFFERENCE.observe(abs(difference))
         for kind, batch in enriched.documents.items():
             MESSAGES.labels(kind).inc(len(batch))
 
-    def _admit(self, entries: Sequence[Entry], deliveries: int) -> tuple[list[Message], list[str]]:
-        messages: list[Message] = []
-        done: list[str] = []
+    def _admit(self, entries: Sequence[Entry], deliveries: int) -> list[tuple[Entry, Message]]:
+        """Return the valid entries with their messages, and settle the others."""
+        valid: list[tuple[Entry, Message]] = []
         for entry in entries:
             if entry.body is None:
                 _log.error("entry_vanished", feed=self._stream.feed, entry_id=entry.id)
@@ -196,11 +211,16 @@ class BatchRunner:
                 continue
             try:
                 arrived_ms = None if entry.readmitted else entry.arrived_ms
-                messages.append(read(entry.body, feed=self._stream.feed, arrived_ms=arrived_ms))
-                done.append(entry.id)
+                message = read(
+                    entry.body, feed=self._stream.feed, arrived_ms=arrived_ms, products=self._products
+                )
+                valid.append((entry, message))
             except RefusedError as refusal:
                 self._refuse(entry, refusal, deliveries)
-        return messages, done
+        refusals = self._guard.refusals([message for _, message in valid])
+        for at, why in refusals.items():
+            self._refuse(valid[at][0], why, deliveries)
+        return [pair for at, pair in enumerate(valid) if at not in refusals]
 
     def _refuse(self, entry: Entry, refusal: RefusedError, deliveries: int) -> None:
         found = _MID.search(entry.body or b"", 0, 4096)

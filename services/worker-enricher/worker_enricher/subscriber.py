@@ -20,7 +20,7 @@ from tenacity.stop import stop_when_event_set
 
 from worker_enricher.adapters.outages import is_redis_outage
 from worker_enricher.adapters.stream import Claimed, FeedStream
-from worker_enricher.errors import RefusedError
+from worker_enricher.chassis.market_refusal import RefusedError
 
 _log = structlog.get_logger("subscriber")
 

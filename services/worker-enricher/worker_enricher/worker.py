@@ -101,6 +101,7 @@ def batch_runner(
         MongoSink(database),
         RedisSink(client),
         consumer=consumer_name("worker"),
+        products=frozenset(settings.products),
         batch_entries=settings.batch_entries,
         stopping=stopping,
         beat=beat,

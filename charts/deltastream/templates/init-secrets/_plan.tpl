@@ -16,6 +16,14 @@ labels:
   {{- end }}
 {{- end -}}
 
+{{/* The ACL users of Redis: those of the release, and one for each program that writes an external feed. */}}
+{{- define "deltastream.redisUsers" -}}
+{{- .Files.Get "files/users.acl" -}}
+{{- range .Values.redis.writers }}
+user writer-{{ . }} on >{writer-{{ . }}-password} resetkeys resetchannels -@all %W~feed:{{ . }} +xadd
+{{- end -}}
+{{- end -}}
+
 {{/*
 The Secrets and keys that the hook creates if they are missing. Random values are generated once and never changed.
 */}}
@@ -35,11 +43,15 @@ secrets:
       operator-password: {random: 32}
       users.acl:
         template: |
-          {{- .Files.Get "files/users.acl" | trim | nindent 10 }}
+          {{- include "deltastream.redisUsers" . | trim | nindent 10 }}
       redis_url: {template: "{{ $scheme }}://app:{app-password}@{{ $host }}/0{{ $options }}"}
       celery_broker_url: {template: "{{ $scheme }}://app:{app-password}@{{ $host }}/1{{ $options }}"}
       celery_result_backend: {template: "{{ $scheme }}://app:{app-password}@{{ $host }}/2{{ $options }}"}
       operator_redis_url: {template: "{{ $scheme }}://operator:{operator-password}@{{ $host }}/0{{ $options }}"}
+      {{- range .Values.redis.writers }}
+      writer-{{ . }}-password: {random: 32}
+      writer-{{ . }}_redis_url: {template: "{{ $scheme }}://writer-{{ . }}:{writer-{{ . }}-password}@{{ $host }}/0{{ $options }}"}
+      {{- end }}
   {{- end }}
   {{- if has "mongodb" $made }}
   - name: "{{ $name }}-mongodb"

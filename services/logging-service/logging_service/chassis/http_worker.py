@@ -11,8 +11,8 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from gunicorn.workers.base import Worker
@@ -33,11 +33,15 @@ _LINGER_S = 1.0  # for so long, a stopping worker still accepts requests on open
 
 @dataclass(frozen=True)
 class Bounds:
-    """Maximum number of connections in total and per address (0: unlimited), and maximum size of a body."""
+    """Maximum number of connections in total and per address (0: unlimited), and maximum size of a body.
+
+    `larger_bodies` has the size for paths that begin with a prefix.
+    """
 
     total: int
     per_address: int
     body_bytes: int
+    larger_bodies: Mapping[str, int] = field(default_factory=dict)
 
 
 class _Server(TcpWSGIServer):  # type: ignore[misc]
@@ -67,6 +71,7 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
             outbuf_overflow=1 << 30,
             outbuf_high_watermark=1 << 30,
         )
+        adj.larger_bodies = bounds.larger_bodies
         family = (listener.family, listener.type, listener.proto, listener.getsockname())
         super().__init__(
             app, {}, True, listener, dispatcher=pool, adj=adj, sockinfo=family, bind_socket=False
@@ -160,9 +165,12 @@ class HttpWorker(Worker):  # type: ignore[misc]
     _server: _Server | None = None
 
     @classmethod
-    def bounded(cls, *, total: int, per_address: int, body_bytes: int) -> type[HttpWorker]:
+    def bounded(
+        cls, *, total: int, per_address: int, body_bytes: int, larger_bodies: Mapping[str, int] | None = None
+    ) -> type[HttpWorker]:
         """Return a subclass with these limits. gunicorn creates the instance."""
-        return type("HttpWorker", (cls,), {"bounds": Bounds(total, per_address, body_bytes)})
+        bounds = Bounds(total, per_address, body_bytes, larger_bodies or {})
+        return type("HttpWorker", (cls,), {"bounds": bounds})
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         super().handle_exit(sig, frame)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from copy import copy
 from typing import Any
 
 import structlog
@@ -93,6 +94,7 @@ class Chunked:
 class Parser(HTTPRequestParser):  # type: ignore[misc]
     """Refuses requests that two parsers could interpret differently, to prevent request smuggling."""
 
+    adj: Any
     body_rcv: Any
     completed: bool
     path = ""  # waitress logs the path if the client of a malformed request disconnects early
@@ -130,6 +132,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError("the version is neither HTTP/1.0 nor HTTP/1.1")
         if self.version == "1.1" and b"host" not in names:
             raise ParsingError("the header host is missing")
+        for prefix, size in self.adj.larger_bodies.items():
+            if self.path.startswith(prefix):
+                self.adj = copy(self.adj)
+                self.adj.max_request_body_size = size + 1
         if b"transfer-encoding" in names:
             if self.version == "1.0" or b"content-length" in names or not self.chunked:
                 raise ParsingError("the header transfer-encoding is not allowed here")

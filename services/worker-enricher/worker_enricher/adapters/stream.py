@@ -15,8 +15,8 @@ import redis
 from prometheus_client import Counter
 
 from worker_enricher.adapters.scripts import script
-from worker_enricher.errors import RefusedError
-from worker_enricher.intake import MAX_BODY_BYTES
+from worker_enricher.chassis.market_intake import MAX_BODY_BYTES
+from worker_enricher.chassis.market_refusal import RefusedError
 
 GROUP = "enricher"
 DROPPED = Counter(

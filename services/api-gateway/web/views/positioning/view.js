@@ -9,6 +9,7 @@ import { h, write } from "../../app/dom.js";
 import { MISSING, decimalsOf } from "../../app/formats.js";
 import { failed } from "../../app/notice.js";
 import { viewOf } from "../../app/view.js";
+import { CHAIN_REASONS, why } from "../../app/words.js";
 import { HistoryChart } from "./history.js";
 import { Ratios } from "./ratios.js";
 import { StrikesChart } from "./strikes.js";
@@ -102,7 +103,7 @@ class PositioningView {
       this.#history.draw(ratios, exchange, `${this.#subject} ${this.#known !== null}`, note);
     }
     const pain = chain.max_pain_strike;
-    const text = pain === null ? "There is no open interest." : `Max pain ${formats.number(pain, decimalsOf([pain]))}.`;
+    const text = pain === null ? why(CHAIN_REASONS, chain.max_pain_reason ?? "no_open_interest") : `Max pain ${formats.number(pain, decimalsOf([pain]))}.`;
     write(this.#note, note ? `${text} History of the ratios: ${note}` : text);
   }
 
@@ -114,7 +115,7 @@ class PositioningView {
       key: String(call.strike),
       cells: [
         formats.number(call.strike, decimals),
-        ...[call, chain.puts[at]].flatMap((row) => [formats.count(row.open_interest), formats.signed(row.open_interest_change, 0)]),
+        ...[call, chain.puts[at]].flatMap((row) => [formats.count(row.open_interest), formats.change(row.open_interest_change)]),
       ],
     }));
   }

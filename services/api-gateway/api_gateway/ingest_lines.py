@@ -1,0 +1,119 @@
+"""Split the body of POST /api/ingest/{feed} into messages, and check each one. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from api_gateway.chassis.market_intake import read
+from api_gateway.chassis.market_messages import Message
+from api_gateway.chassis.market_refusal import Reason, RefusedError
+from api_gateway.chassis.problems import BadInput
+
+MAX_LINES = 10_000
+"""Maximum number of lines of a body. A valid message has over 110 bytes, so a body of 1 MiB has fewer."""
+NDJSON, JSON = "application/x-ndjson", "application/json"
+
+_array = msgspec.json.Decoder(list[msgspec.Raw])
+# msgspec names the place at the end of its text, the consistency checks at the beginning of theirs.
+_PLACES = (re.compile(r" - at `\$\.?([^`]*)`\Z"), re.compile(r"^\$\.([\w.\[\]]+): "))
+_MEMBER = re.compile(r"^Object (?:missing required|contains unknown) field `([^`]*)`")
+_MID = re.compile(rb'"mid"\s*:\s*"([0-9]{1,10}:[0-9]{1,15})"')
+_FIXES: dict[Reason, str] = {
+    "too_large": "split the chain by expiry",
+    "not_json": "send one JSON object for each message, in UTF-8",
+    "not_finite": "send a finite number, or 0 where the contract says that 0 means none",
+    "schema": "give the field as the contract of this kind says",
+    "inconsistent": "correct the field, or the one that it contradicts",
+    "clock_skew": "give the time of the event in ns since the Unix epoch, and check this machine's clock",
+}
+
+
+@dataclass(frozen=True)
+class Valid:
+    """A message that the enrichers accept. `line` is its line, or its place in the array, from 1."""
+
+    line: int
+    mid: str
+    kind: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A message that is not appended: its field, if one is to blame, the rule and the fix."""
+
+    line: int
+    mid: str | None
+    reason: Reason
+    field: str | None
+    detail: str
+    fix: str
+
+
+def split(body: bytes, content_type: str) -> list[tuple[int, bytes]]:
+    """Return the messages of a body, still as JSON text, each with its line. Empty lines are skipped.
+
+    `content_type` is NDJSON, one message a line, or JSON, an array of messages. Raises BadInput.
+    """
+    if content_type == NDJSON:
+        if body.rstrip().count(b"\n") >= MAX_LINES:
+            raise _too_many()
+        found = [(at, text) for at, line in enumerate(body.split(b"\n"), start=1) if (text := line.strip())]
+    else:
+        try:
+            found = [(at, bytes(raw)) for at, raw in enumerate(_array.decode(body), start=1)]
+        except (msgspec.DecodeError, RecursionError):
+            rule = f"must be a JSON array of messages; for one message a line send Content-Type: {NDJSON}"
+            raise BadInput(("body", rule)) from None
+    if not found:
+        raise BadInput(("body", "must have at least one message"))
+    if len(found) > MAX_LINES:
+        raise _too_many()
+    return found
+
+
+def _too_many() -> BadInput:
+    return BadInput(("body", f"must have at most {MAX_LINES} lines; send it in parts"))
+
+
+def checked(
+    texts: list[tuple[int, bytes]], *, feed: str, products: Collection[str], arrived_ms: int
+) -> Iterator[Valid | Refused]:
+    """Yield each message with the result of the checks that the enrichers make too.
+
+    `products` are those of the feed; empty if they are not all known. `arrived_ms` is the present time.
+    """
+    for line, text in texts:
+        try:
+            message = read(text, feed=feed, arrived_ms=arrived_ms, products=products)
+        except RefusedError as refusal:
+            yield _refused(line, text, refusal)
+        else:
+            yield Valid(line, message.mid, _kind(message), text)
+
+
+def _kind(message: Message) -> str:
+    return str(message.__struct_config__.tag)
+
+
+def _refused(line: int, text: bytes, refusal: RefusedError) -> Refused:
+    mid = _MID.search(text, 0, 4096)
+    return Refused(
+        line,
+        mid[1].decode() if mid else None,
+        refusal.reason,
+        _field(refusal.detail),
+        refusal.detail,
+        _FIXES[refusal.reason],
+    )
+
+
+def _field(detail: str) -> str | None:
+    """Return the path of the field that a refusal names, such as `calls.bid[3]`, or None."""
+    place = next((found[1] for pattern in _PLACES if (found := pattern.search(detail))), "")
+    member = _MEMBER.match(detail)
+    return ".".join(part for part in (place, member[1] if member else "") if part) or None
