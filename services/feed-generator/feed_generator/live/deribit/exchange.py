@@ -1,8 +1,8 @@
 """Deribit's protocol for one connection: instruments, subscriptions, heartbeat, tickers. It does no I/O.
 
 Order on a connection: set the heartbeat; ask for the instruments of each currency; subscribe the price
-indices; once an index has a price, select the contracts around it and subscribe their tickers. The instruments
-are asked for again every five minutes, and the selection follows the spot every five seconds.
+indices; once an index has a price, select the contracts around it and subscribe their tickers. Every five
+minutes it asks for the instruments again, and every five seconds the selection follows the spot.
 """
 
 from __future__ import annotations

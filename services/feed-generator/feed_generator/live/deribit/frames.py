@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from feed_generator.live.exchange import BadFrame, Dropped
 
@@ -16,10 +17,10 @@ from feed_generator.live.exchange import BadFrame, Dropped
 class Greeks(msgspec.Struct, gc=False):
     """The exchange's Greeks in USD: vega per percentage point, theta per day."""
 
-    delta: float | None = None
-    gamma: float | None = None
-    vega: float | None = None
-    theta: float | None = None
+    delta: float | UnsetType = UNSET
+    gamma: float | UnsetType = UNSET
+    vega: float | UnsetType = UNSET
+    theta: float | UnsetType = UNSET
 
 
 class Stats(msgspec.Struct, gc=False):
@@ -29,7 +30,7 @@ class Stats(msgspec.Struct, gc=False):
 
 
 class Data(msgspec.Struct, gc=False):
-    """The data of a `ticker` or a `deribit_price_index`. `timestamp`: ms since the epoch. `mark_iv`: percent."""
+    """The data of a `ticker` or a `deribit_price_index`. `timestamp` is in ms, `mark_iv` in percent."""
 
     timestamp: int = 0
     instrument_name: str = ""

@@ -10,6 +10,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from math import isfinite
 
+from msgspec import UNSET
+
 from feed_generator.live.deribit.frames import Data, Instrument
 from feed_generator.live.exchange import BadFrame
 from feed_generator.live.ticks import Contract, Quote
@@ -80,11 +82,11 @@ def quote(of: Contract, data: Data, *, in_coin: bool) -> Quote:
         volume=_number("stats.volume", data.stats.volume, _MAX_SIZE) if data.stats else 0,
         open_interest=_number("open_interest", data.open_interest, _MAX_SIZE),
         vendor=Vendor(
-            iv=_number("mark_iv", data.mark_iv) / 100 or None,
-            delta=greeks.delta if greeks else None,
-            gamma=greeks.gamma if greeks else None,
-            vega=greeks.vega if greeks else None,
-            theta=greeks.theta if greeks else None,
+            iv=_number("mark_iv", data.mark_iv) / 100 or UNSET,
+            delta=greeks.delta if greeks else UNSET,
+            gamma=greeks.gamma if greeks else UNSET,
+            vega=greeks.vega if greeks else UNSET,
+            theta=greeks.theta if greeks else UNSET,
             forward=forward,
         ),
     )
