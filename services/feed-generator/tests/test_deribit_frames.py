@@ -69,7 +69,7 @@ def _black76(forward: float, strike: float, years: float, iv: float, is_call: bo
 
 @recorded
 def test_every_recorded_option_becomes_a_contract_that_says_what_its_instrument_says() -> None:
-    """Every option of the recorded lists is listed, with expiry, strike, side and currencies of the exchange."""
+    """Every option of the recorded lists has the expiry, strike, side and currencies of the exchange."""
     contracts = _contracts()
     options = [one for answer in _answers() for one in answer if one["kind"] == "option"]
     assert len(contracts) == len(options) == 980
@@ -87,7 +87,7 @@ def test_every_recorded_option_becomes_a_contract_that_says_what_its_instrument_
 
 @recorded
 def test_every_recorded_ticker_decodes_to_what_the_exchange_says() -> None:
-    """Prices are the coin's times the underlying; sizes, open interest, times and vendor values are unchanged."""
+    """Prices are the coin's times the underlying; sizes, times and vendor values are unchanged."""
     frames, tickers = _frames(), _tickers()
     assert len(tickers) == sum(b'"channel":"ticker.' in frame for frame in frames) == 48
     for raw, quote in tickers:
@@ -199,7 +199,7 @@ def test_a_price_of_zero_means_none() -> None:
 
 def test_html_instead_of_json_ends_the_connection_with_the_beginning_and_the_fix() -> None:
     """A proxy's page is not a market."""
-    with pytest.raises(Dropped, match="not JSON but begins with '<html>.*check the url"):
+    with pytest.raises(Dropped, match=r"not JSON but begins with '<html>.*check the url"):
         decode(b"<html><body>Sign in</body></html>")
 
 

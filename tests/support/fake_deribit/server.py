@@ -1,7 +1,7 @@
 """The fake exchange's server: JSON-RPC, heartbeat, test requests, credits, and every fault on request.
 
-It runs in a thread of its own. Each connection keeps the tickers that it has sent whole, in order (`sent`), so a
-test can compute what a client must have received.
+It runs in a thread of its own. Each connection keeps the tickers that it has sent whole, in order (`sent`), so
+a test can compute what a client must have received.
 """
 
 from __future__ import annotations
