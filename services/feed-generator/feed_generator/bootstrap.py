@@ -84,6 +84,12 @@ def live(settings: Settings) -> LiveMarket | None:
     )
 
 
+def check(settings: Settings) -> None:
+    """Check settings and files without starting anything. Raises FeedError."""
+    if live(settings) is None:
+        source(settings, time.time_ns())
+
+
 def run(settings: Settings) -> int:
     """Publish until SIGTERM or SIGINT. Returns the exit code."""
     market = live(settings)
