@@ -66,19 +66,19 @@ def measure(server: RedisServer, rate: int, seconds: int) -> dict[str, float]:
     with (
         redis.Redis.from_url(server.url()) as client,
         process(*fake, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}),
+        process("-m", "feed_generator", cwd=SERVICES / "feed-generator", env=settings) as generator,
     ):
-        with process("-m", "feed_generator", cwd=SERVICES / "feed-generator", env=settings) as generator:
-            wait_until(lambda: entries(client) > 1000, "the first messages")
-            time.sleep(WARM_UP_S)
-            before, cpu, start = entries(client), sum(generator.cpu_times()[:2]), time.monotonic()
-            time.sleep(seconds)
-            elapsed = time.monotonic() - start
-            cpu = sum(generator.cpu_times()[:2]) - cpu
-            return {
-                "messages_per_second": round((entries(client) - before) / elapsed),
-                "core_share": round(cpu / elapsed, 3),
-                "resident_mb": round(generator.memory_info().rss / 1e6, 1),
-            }
+        wait_until(lambda: entries(client) > 1000, "the first messages")
+        time.sleep(WARM_UP_S)
+        before, cpu, start = entries(client), sum(generator.cpu_times()[:2]), time.monotonic()
+        time.sleep(seconds)
+        elapsed = time.monotonic() - start
+        cpu = sum(generator.cpu_times()[:2]) - cpu
+        return {
+            "messages_per_second": round((entries(client) - before) / elapsed),
+            "core_share": round(cpu / elapsed, 3),
+            "resident_mb": round(generator.memory_info().rss / 1e6, 1),
+        }
 
 
 def main() -> None:
