@@ -70,6 +70,7 @@ class Deribit:
         self._spot.clear()
         self._selected.clear()
         self._contracts.clear()
+        self._priced_by = now_ns + _ANSWER_WITHIN_NS
         heartbeat = self._request("public/set_heartbeat", {"interval": HEARTBEAT_S})
         return Reaction([heartbeat, *self._ask_instruments(now_ns)])
 
