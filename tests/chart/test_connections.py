@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -188,3 +189,22 @@ def test_a_call_removed_from_the_table_is_blocked(component: str) -> None:
     release: list[Any] = objects(template(option, "--set=backup.enabled=true"))
     for way in ("egress", "ingress"):
         assert (component, callee) not in {edge[:2] for edge in _edges(release, way)}
+
+
+def test_only_the_generators_of_a_live_feed_may_call_its_exchange() -> None:
+    """The policy selects one feed's generators, and opens the named addresses on the named port only."""
+    values = {"deribit-btc": [{"cidrs": ["203.0.113.0/24", "2001:db8::/32"], "port": 443}]}
+    rendered = objects(template(f"--set-json=networkPolicy.sources={json.dumps(values)}"))
+    (policy,) = [
+        each for each in kind(rendered, "NetworkPolicy") if name(each).endswith("source-deribit-btc")
+    ]
+    selector = _selector(policy)
+    assert (selector[COMPONENT], selector["deltastream.dev/feed"]) == ("feed-generator", "deribit-btc")
+    assert policy["spec"]["policyTypes"] == ["Egress"]
+    assert policy["spec"]["egress"] == [
+        {
+            "ports": [{"port": 443, "protocol": "TCP"}],
+            "to": [{"ipBlock": {"cidr": "203.0.113.0/24"}}, {"ipBlock": {"cidr": "2001:db8::/32"}}],
+        }
+    ]
+    assert not [each for each in kind(objects(template()), "NetworkPolicy") if "-source-" in name(each)]

@@ -58,6 +58,15 @@ ELSEWHERE = {
         "tests/integration/test_push.py",
         'ROOT / "examples/push.py"',
     ),
+    "make run FEEDS=k8s/samples/deribit-btc.yaml": ("tests/integration/test_deribit.py", "running(tmp_path"),
+    "bin/deltastream check-source k8s/samples/deribit-btc.yaml": (
+        "operator/tests/command_line/test_sources.py",
+        'run("check-source", file',
+    ),
+    "curl 'localhost:8000/api/data/chain/BTC?limit=1'": (
+        "tests/integration/test_deribit.py",
+        "/api/data/chain/BTC?limit=1",
+    ),
     "make run FEEDS=mine.yaml": ("docs/getting-started.md", "make start FEEDS=mine.yaml"),
     "kubectl --namespace deltastream apply -f mine.yaml": ("tests/cluster/feeds.py", "cluster.apply("),
     "curl 'localhost:8000/api/data/chain/SPY?limit=1'": (

@@ -6,11 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from deltastream_operator.domain.feed import Component, Definition, External, Feed, Replay
+from deltastream_operator.domain.feed import Component, Definition, Deribit, External, Feed, Replay
 
 _SOURCE = (
     "SOURCE", "SPEED_PERCENT", "SEED", "MESSAGES_PER_SECOND",
     "REPLAY_PATH", "REPLAY_INTERVAL_MILLIS", "REPLAY_LOOP", "REPLAY_AS_OF",
+    "DERIBIT_URL", "DERIBIT_CURRENCIES", "DERIBIT_EXPIRIES", "DERIBIT_STRIKES_PER_SIDE",
+    "DERIBIT_CHAIN_INTERVAL_MILLIS",
 )  # fmt: skip
 SPEC_FIELDS: Mapping[str, str] = {
     "PRODUCTS": "products",
@@ -37,6 +39,8 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
     if isinstance(source, External):
         # No generator runs. If one starts while a feed changes its source, it refuses this value and ends.
         return variables | {"SOURCE": "external"}
+    if isinstance(source, Deribit):
+        return variables | _deribit(source)
     variables |= {"SPEED_PERCENT": str(source.speed_percent)}
     if isinstance(source, Replay):
         variables |= {
@@ -52,6 +56,17 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
         "SOURCE": "synthetic",
         "SEED": str(source.seed),
         "MESSAGES_PER_SECOND": str(source.messages_per_second),  # of the whole feed
+    }
+
+
+def _deribit(source: Deribit) -> dict[str, str]:
+    return {
+        "SOURCE": "deribit",
+        "DERIBIT_URL": source.url,
+        "DERIBIT_CURRENCIES": ",".join(source.currencies),
+        "DERIBIT_EXPIRIES": str(source.expiries),
+        "DERIBIT_STRIKES_PER_SIDE": str(source.strikes_per_side),
+        "DERIBIT_CHAIN_INTERVAL_MILLIS": str(source.chain_interval_millis),
     }
 
 

@@ -54,7 +54,18 @@ class External:
     """A source outside the product: another program writes the messages, so the feed has no generators."""
 
 
-Source = Synthetic | Replay | External
+@dataclass(frozen=True, kw_only=True)
+class Deribit:
+    """The live market of Deribit. `url` is its WebSocket."""
+
+    currencies: tuple[str, ...]
+    expiries: int = 4
+    strikes_per_side: int = 15
+    chain_interval_millis: int = 1000
+    url: str = "wss://www.deribit.com/ws/api/v2"
+
+
+Source = Synthetic | Replay | External | Deribit
 
 
 @dataclass(frozen=True, kw_only=True)

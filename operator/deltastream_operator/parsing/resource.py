@@ -14,6 +14,7 @@ from deltastream_operator.domain.feed import (
     KIND,
     MODES,
     ConfigMapRef,
+    Deribit,
     Enricher,
     External,
     Feed,
@@ -25,6 +26,7 @@ from deltastream_operator.domain.feed import (
     Target,
 )
 from deltastream_operator.errors import FeedError
+from deltastream_operator.parsing import live_sources
 from deltastream_operator.parsing.definitions import definitions
 from deltastream_operator.parsing.fields import Fields, Problems
 from deltastream_operator.parsing.strict_yaml import YamlError, documents, text_of
@@ -32,7 +34,7 @@ from deltastream_operator.parsing.strict_yaml import YamlError, documents, text_
 # Fields, bounds and defaults equal those of k8s/crd/deltastreamfeed.yaml. A test compares with an API server.
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")
-SOURCES = ("synthetic", "replay", "external")
+SOURCES = ("synthetic", "replay", "external", "deribit")
 _PRODUCT_RULE = "1 to 20 of A-Z, 0-9, & and -"
 _CONFIG_MAP = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,253}")
@@ -134,6 +136,8 @@ def _spec(name: str | None, annotations: object, top: Fields, folder: Path | Non
     source = _source(spec.mapping("source", required=True), folder)
     if isinstance(source, Replay) and products and len(products) != 1:
         spec.problem("products", "a recording contains one product; list exactly that product")
+    if isinstance(source, Deribit) and products and (problem := live_sources.lacking(source, products)):
+        spec.problem("products", problem)
     defined = definitions(spec, products or (), PRODUCT, _PRODUCT_RULE)
     if defined and isinstance(source, Synthetic):
         spec.problem("definitions", "a synthetic market makes products of the rulebook; remove this")
@@ -211,6 +215,8 @@ def _source(fields: Fields, folder: Path | None) -> Source | None:
         return _synthetic(chosen)
     if given == ["replay"]:
         return _replay(chosen, folder)
+    if given == ["deribit"]:
+        return live_sources.deribit(chosen)
     chosen.close()
     return External()
 

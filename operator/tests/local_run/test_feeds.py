@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from deltastream_operator.domain.feed import (
     ConfigMapRef,
+    Deribit,
     Enricher,
     External,
     Feed,
@@ -82,7 +83,7 @@ def test_the_samples_are_valid_and_can_be_applied_together() -> None:
     """`kubectl apply -f k8s/samples/` works: no two feeds share a product. All modes but Recommend appear."""
     files = sorted(file for file in SAMPLES.glob("*.yaml") if file.name not in RECORDINGS)
     feeds = {feed.name: feed for feed in resource.load(files)}
-    assert sorted(feeds) == ["external", "manual", "nifty-replay", "synthetic"]
+    assert sorted(feeds) == ["deribit-btc", "external", "manual", "nifty-replay", "synthetic"]
     assert {feed.mode for feed in feeds.values()} == {"Automatic", "External", "Manual"}
     source = feeds["nifty-replay"].source
     assert isinstance(source, Replay)
@@ -116,6 +117,13 @@ def test_an_external_source_has_no_fields() -> None:
     """Another program writes the market, so nothing of it is configured here."""
     feeds, bad = resource.parse(GOOD.replace("synthetic: {seed: 1}", "external: {}"), Path("x.yaml"))
     assert ([feed.source for feed in feeds], bad) == ([External()], [])
+
+
+def test_a_deribit_source_has_the_defaults_of_the_crd() -> None:
+    """Only the currencies are required."""
+    deribit = GOOD.replace("synthetic: {seed: 1}", "deribit: {currencies: [NIFTY]}")
+    feeds, bad = resource.parse(deribit, Path("x.yaml"))
+    assert ([feed.source for feed in feeds], bad) == ([Deribit(currencies=("NIFTY",))], [])
 
 
 REPLAY = "replay: {path: x.yaml, asOf: '2024-06-21T15:30:00+05:30'}"
@@ -205,17 +213,33 @@ def test_a_synthetic_market_has_no_definitions(tmp_path: Path) -> None:
         (
             "synthetic: {seed: 1}",
             "{}",
-            "spec.source: exactly one of synthetic, replay, external is needed; none is",
+            "spec.source: exactly one of synthetic, replay, external, deribit is needed; none is",
         ),
         (
             "seed: 1}",
             f"seed: 1}}\n    {REPLAY}",
-            "spec.source: exactly one of synthetic, replay, external is needed; synthetic and replay are",
+            "spec.source: exactly one of synthetic, replay, external, deribit is needed; synthetic and",
         ),
         (
             "seed: 1}",
             "seed: 1}\n    external: {}",
-            "spec.source: exactly one of synthetic, replay, external is needed; synthetic and external are",
+            "spec.source: exactly one of synthetic, replay, external, deribit is needed; synthetic and",
+        ),
+        ("synthetic: {seed: 1}", "deribit: {}", "spec.source.deribit.currencies: is required"),
+        (
+            "synthetic: {seed: 1}",
+            "deribit: {currencies: [btc]}",
+            "spec.source.deribit.currencies[0]: must be a currency",
+        ),
+        (
+            "synthetic: {seed: 1}",
+            "deribit: {currencies: [ETH]}",
+            "spec.products: NIFTY: Deribit's products are named after a currency",
+        ),
+        (
+            "synthetic: {seed: 1}",
+            "deribit: {currencies: [NIFTY], url: 'https://x'}",
+            "spec.source.deribit.url: must be a WebSocket's URL: wss://HOST/PATH",
         ),
         ("synthetic: {seed: 1}", "external: {url: x}", "spec.source.external.url: unknown field"),
         ("synthetic: {seed: 1}", "external: true", "spec.source.external: must be a mapping, not True"),

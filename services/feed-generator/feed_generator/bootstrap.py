@@ -6,6 +6,9 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
+
+import redis
 
 from feed_generator.adapters.redis_stream import RedisStream, connect
 from feed_generator.buffer import Buffer
@@ -16,7 +19,14 @@ from feed_generator.domain.definitions import DefinedProduct
 from feed_generator.domain.rulebook import all_rules, rules
 from feed_generator.domain.shards import products_of
 from feed_generator.domain.terms import Terms
-from feed_generator.errors import UnknownProduct
+from feed_generator.errors import FeedError, UnknownProduct
+from feed_generator.live.check import SourceCheck
+from feed_generator.live.check import check as prove
+from feed_generator.live.deribit.exchange import Deribit
+from feed_generator.live.deribit.market import belongs
+from feed_generator.live.market import LiveMarket, live_market
+from feed_generator.live.report import Reporter
+from feed_generator.live.transport import websocket
 from feed_generator.publisher import Publisher
 from feed_generator.sources import recording
 from feed_generator.sources.base import EmptySource, Source
@@ -61,6 +71,39 @@ def source(settings: Settings, start_ns: int) -> Source:
     )
 
 
+def live(settings: Settings) -> LiveMarket | None:
+    """Return the live market of this shard's products, not started; None if the source is not live."""
+    if settings.source != "deribit":
+        return None
+    ours = products_of(settings.product_list, index=settings.shard_index, count=settings.shard_count)
+    currencies = [one for one in settings.currency_list if any(belongs(product, one) for product in ours)]
+    exchange = Deribit(
+        ours,
+        currencies,
+        expiries=settings.deribit_expiries,
+        strikes_per_side=settings.deribit_strikes_per_side,
+    )
+    return live_market(
+        settings.feed,
+        [(exchange, lambda: websocket(settings.deribit_url))] if ours else [],
+        chain_interval_millis=settings.deribit_chain_interval_millis,
+    )
+
+
+def check(settings: Settings) -> None:
+    """Check settings and files without starting anything. Raises FeedError."""
+    if live(settings) is None:
+        source(settings, time.time_ns())
+
+
+def check_source(settings: Settings, seconds: float) -> SourceCheck:
+    """Connect to the live source and count what comes for some seconds. Raises FeedError if there is none."""
+    market = live(settings)
+    if market is None or not market.statuses:
+        raise FeedError(f"SOURCE={settings.source}: is no live source, so there is nothing to connect to")
+    return prove(market, feed=settings.feed, source=settings.source, seconds=seconds)
+
+
 def _terms(settings: Settings, product: str) -> Terms:
     """Return the terms of a replayed product: the feed's definition, or else the rulebook's entry."""
     for definition in settings.definitions:
@@ -74,7 +117,8 @@ def _terms(settings: Settings, product: str) -> Terms:
 
 def run(settings: Settings) -> int:
     """Publish until SIGTERM or SIGINT. Returns the exit code."""
-    made = source(settings, time.time_ns())
+    market = live(settings)
+    made = market.source if market else source(settings, time.time_ns())
     log_setup.configure("feed-generator", VERSION, settings.log_level)
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -82,14 +126,35 @@ def run(settings: Settings) -> int:
     client = connect(settings.redis_url)
     health = Health("feed-generator", {"redis": client.ping}, stalled_after_s=_STALLED_AFTER_S)
     server = health.serve(settings.host, settings.port) if settings.port else None
+    beat = health.beat
+    if market and market.statuses:
+        beat = _reporting(health, market, client, settings)
+        market.thread.start()
     Publisher(
         made,
         RedisStream(client, settings.feed),
         Buffer(settings.buffer_bytes),
         high_water=settings.stream_high_water,
         stop=stop,
-        beat=health.beat,
+        beat=beat,
     ).run()
+    if market and market.statuses:
+        market.thread.stop()
     if server:
         server.shutdown()
     return 0
+
+
+def _reporting(
+    health: Health, market: LiveMarket, client: redis.Redis, settings: Settings
+) -> Callable[[], None]:
+    """Return the publisher's beat: it also reports the state of the live source."""
+    reporter = Reporter(
+        market, client, feed=settings.feed, shard=settings.shard_index, source=settings.source
+    )
+
+    def beat() -> None:
+        health.beat()
+        reporter.step()
+
+    return beat

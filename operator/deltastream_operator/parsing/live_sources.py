@@ -1,0 +1,55 @@
+"""Read the live sources of a feed's spec, with the rules of the CRD."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from deltastream_operator.domain.feed import Deribit, Feed
+from deltastream_operator.domain.source import is_live
+from deltastream_operator.errors import FeedError
+from deltastream_operator.parsing.fields import Fields
+
+_CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,9}")
+_WEBSOCKET = re.compile(r"wss?://[^\s/]{1,253}(/[^\s]{0,253})?")
+
+
+def deribit(fields: Fields) -> Deribit:
+    """Return the source of `spec.source.deribit`. Notes its problems."""
+    rule = "a currency: 2 to 10 of A-Z and 0-9, a letter first"
+    currencies = fields.text_set("currencies", _CURRENCY, rule, at_most=20)
+    expiries = fields.integer("expiries", 1, 50, 4)
+    strikes = fields.integer("strikesPerSide", 1, 200, 15)
+    interval = fields.integer("chainIntervalMillis", 20, 60_000, 1000)
+    url = fields.text("url", _WEBSOCKET, "a WebSocket's URL: wss://HOST/PATH", required=False)
+    fields.close()
+    return Deribit(
+        currencies=currencies or (),
+        expiries=expiries,
+        strikes_per_side=strikes,
+        chain_interval_millis=interval,
+        url=url or Deribit.url,
+    )
+
+
+def lacking(source: Deribit, products: Sequence[str]) -> str | None:
+    """Return the problem of products that no currency of the source can have, or None."""
+    strange = [
+        product
+        for product in products
+        if not any(product == one or product.endswith(f"-{one}") for one in source.currencies)
+    ]
+    if not strange or not source.currencies:
+        return None
+    return (
+        f"{', '.join(strange)}: Deribit's products are named after a currency, such as BTC, or SOL-USDC "
+        "under USDC; add the currency to source.deribit.currencies"
+    )
+
+
+def live_only(feeds: Sequence[Feed]) -> Sequence[Feed]:
+    """Return the feeds if each has a live source. Raises FeedError with those that have none."""
+    others = [f"{feed.name}: has no live source to connect to" for feed in feeds if not is_live(feed)]
+    if others:
+        raise FeedError(others)
+    return feeds

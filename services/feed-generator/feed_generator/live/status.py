@@ -1,0 +1,57 @@
+"""What a live source knows about its connection, for metrics, the operator and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from feed_generator.live.exchange import Dropped, LiveError, Unauthorized
+from feed_generator.live.ticks import Listing, Tick
+
+
+@dataclass(slots=True)
+class Status:
+    """The state of one connection. One thread writes it; others may read it at any time.
+
+    Times are ns since the epoch, 0 = never. `repeated`: ticks that were not new. `refused`: frames that
+    cannot be used. `gaps`: how many times a subscribed connection ended, so that ticks may be missing.
+    """
+
+    connected: bool = False
+    authorized: bool = True
+    reason: str = "Connecting"
+    message: str = "the first connection is not open yet"
+    since_ts: int = 0
+    received_ts: int = 0
+    newest_ts: int = 0
+    frames: int = 0
+    frame_bytes: int = 0
+    ticks: int = 0
+    repeated: int = 0
+    refused: int = 0
+    gaps: int = 0
+    reconnects: int = 0
+    hopeless: bool = False  # only a person can help
+
+    def ready(self, message: str, now_ns: int) -> None:
+        """Record that everything is subscribed; `message` says what."""
+        self.hopeless = False
+        self._change(True, True, "Connected", message, now_ns)
+
+    def took(self, ticks: Sequence[Tick]) -> None:
+        """Count ticks and keep the newest time of the exchange."""
+        self.ticks += len(ticks)
+        last = ticks[-1]
+        if not isinstance(last, Listing):
+            self.newest_ts = max(self.newest_ts, last.ts)
+
+    def ended(self, error: LiveError, now_ns: int) -> None:
+        """Record that the connection ended or could not be opened."""
+        self.gaps += self.connected
+        self.hopeless = not isinstance(error, Dropped)
+        self._change(False, not isinstance(error, Unauthorized), error.reason, str(error), now_ns)
+
+    def _change(self, connected: bool, authorized: bool, reason: str, message: str, now_ns: int) -> None:
+        if (connected, authorized, reason) != (self.connected, self.authorized, self.reason):
+            self.since_ts = now_ns
+        self.connected, self.authorized, self.reason, self.message = connected, authorized, reason, message
