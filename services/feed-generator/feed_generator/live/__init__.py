@@ -1,0 +1,1 @@
+"""Live sources: markets that an exchange or a broker sends."""
