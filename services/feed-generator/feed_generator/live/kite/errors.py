@@ -9,3 +9,7 @@ class KiteError(Exception):
 
 class BadFrame(KiteError):
     """The lengths of a binary message do not add up."""
+
+
+class BadInstruments(KiteError):
+    """The instrument list cannot be used. The message says why."""
