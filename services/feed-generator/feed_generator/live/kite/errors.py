@@ -13,3 +13,7 @@ class BadFrame(KiteError):
 
 class BadInstruments(KiteError):
     """The instrument list cannot be used. The message says why."""
+
+
+class TooManyInstruments(KiteError):
+    """The feed needs more instruments than the connections of one API key carry."""

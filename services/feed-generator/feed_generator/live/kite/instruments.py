@@ -1,4 +1,4 @@
-"""Read Kite's instrument list: which contracts the options of a product are, and which instrument is its spot.
+"""Read Kite's instrument list: the option contracts of a product, and the instrument whose price is the spot.
 
 The list is a CSV of some 100,000 rows that Kite makes once a day. Rows of other products are not looked at.
 An instrument token may belong to another instrument the next day, so the list of another day is useless.
@@ -98,6 +98,9 @@ class _BadCell(Exception):
     pass
 
 
+_Contracts = dict[tuple[date, float, bool], Contract]
+
+
 def read(lines: Iterable[str], wanted: Collection[str]) -> Instruments:
     """Return the options of the `wanted` products. `lines`: the list's lines, without their line ends.
 
@@ -119,20 +122,22 @@ def read(lines: Iterable[str], wanted: Collection[str]) -> Instruments:
 
 def _read(rows: Iterable[list[str]], columns: Mapping[str, int], wanted: frozenset[str]) -> Instruments:
     found = Instruments()
-    options: dict[tuple[str, str], list[Contract]] = {}
+    options: dict[tuple[str, str], _Contracts] = {}
     spots: dict[tuple[str, str], int] = {}
     count = 0
     for line, cells in enumerate(rows, start=2):
-        count += 1
-        if len(cells) < len(columns):
+        if not cells:
             continue
-        row = {name: cells[index].strip() for name, index in columns.items()}
-        exchange = _OPTIONS.get(row["segment"])
+        count += 1
         try:
+            if len(cells) < len(columns):
+                raise _BadCell(f"has {len(cells)} cells, the header has {len(columns)}")
+            row = {name: cells[index].strip() for name, index in columns.items()}
+            exchange = _OPTIONS.get(row["segment"])
             if exchange is not None and row["instrument_type"] in _SIDES:
                 product = row["name"] or _name_in_symbol(row)
                 if product in wanted:
-                    options.setdefault((exchange, product), []).append(_contract(row, product))
+                    _add(options.setdefault((exchange, product), {}), _contract(row, product))
             elif row["instrument_type"] == "EQ":
                 spots[row["exchange"], row["tradingsymbol"]] = _whole(row, "instrument_token")
         except _BadCell as bad:
@@ -147,7 +152,7 @@ def _read(rows: Iterable[list[str]], columns: Mapping[str, int], wanted: frozens
 
 def _choose(
     product: str,
-    options: Mapping[tuple[str, str], list[Contract]],
+    options: Mapping[tuple[str, str], _Contracts],
     spots: Mapping[tuple[str, str], int],
     found: Instruments,
 ) -> None:
@@ -160,8 +165,13 @@ def _choose(
     if spot is None:
         found.missing[product] = f"the instrument list has no underlying {exchange}:{symbol}"
         return
-    contracts = sorted(options[exchange, product], key=lambda one: (one.expiry, one.strike, not one.is_call))
-    found.products[product] = Product(product, exchange, spot, tuple(contracts))
+    contracts = tuple(one for _, one in sorted(options[exchange, product].items()))
+    found.products[product] = Product(product, exchange, spot, contracts)
+
+
+def _add(contracts: _Contracts, contract: Contract) -> None:
+    if contracts.setdefault((contract.expiry, contract.strike, contract.is_call), contract) is not contract:
+        raise _BadCell(f"column strike: {contract.strike:g} of {contract.expiry} stands twice in the list")
 
 
 def _name_in_symbol(row: Mapping[str, str]) -> str:
@@ -184,7 +194,7 @@ def _contract(row: Mapping[str, str], product: str) -> Contract:
 
 def _whole(row: Mapping[str, str], column: str) -> int:
     text = row[column]
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 2**32):
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and 0 < int(text) < 2**32):
         raise _BadCell(f"column {column}: must be a whole number, 1 to 2^32: {text[:40]!r}")
     return int(text)
 
