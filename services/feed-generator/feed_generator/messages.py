@@ -39,8 +39,22 @@ class QuoteTruth(msgspec.Struct):
     price: float
 
 
-class OptionQuote(msgspec.Struct, tag_field="kind", tag="option_quote"):
-    """The message market-option_quote. Sizes, volume and open interest are in `oi_unit`."""
+class Vendor(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the exchange says of a contract. `iv` is a decimal; the Greeks are in the exchange's units."""
+
+    iv: float | None = None
+    delta: float | None = None
+    gamma: float | None = None
+    vega: float | None = None
+    theta: float | None = None
+    forward: float | None = None
+
+
+class OptionQuote(msgspec.Struct, tag_field="kind", tag="option_quote", omit_defaults=True):
+    """The message market-option_quote. Sizes, volume and open interest are in `oi_unit`.
+
+    The optional fields are absent unless a source sets them.
+    """
 
     feed: str
     product: str
@@ -57,11 +71,17 @@ class OptionQuote(msgspec.Struct, tag_field="kind", tag="option_quote"):
     bid: float
     ask: float
     last: float
-    bid_size: int
-    ask_size: int
-    volume: int
-    open_interest: int
+    bid_size: float
+    ask_size: float
+    volume: float
+    open_interest: float
     truth: QuoteTruth | None
+    price_unit: str | None = None
+    settlement_currency: str | None = None
+    settlement_session: str | None = None
+    multiplier: float | None = None
+    quote_age_ms: int | None = None
+    vendor: Vendor | None = None
 
 
 class Legs(msgspec.Struct):
@@ -70,12 +90,20 @@ class Legs(msgspec.Struct):
     bid: list[float] = []
     ask: list[float] = []
     last: list[float] = []
-    bid_size: list[int] = []
-    ask_size: list[int] = []
-    volume: list[int] = []
-    open_interest: list[int] = []
+    bid_size: list[float] = []
+    ask_size: list[float] = []
+    volume: list[float] = []
+    open_interest: list[float] = []
     previous_close: list[float] = []
-    previous_open_interest: list[int] = []
+    previous_open_interest: list[float] = []
+
+
+class VendorLegs(Legs):
+    """Legs with what the exchange says of each contract, and each quote's age at the chain's `ts`."""
+
+    vendor_iv: list[float | None] = []
+    vendor_delta: list[float | None] = []
+    quote_age_ms: list[int | None] = []
 
 
 class ChainTruth(msgspec.Struct):
@@ -86,8 +114,8 @@ class ChainTruth(msgspec.Struct):
     iv: list[float]
 
 
-class OptionChain(msgspec.Struct, tag_field="kind", tag="option_chain"):
-    """The message market-option_chain: one expiry as columns."""
+class OptionChain(msgspec.Struct, tag_field="kind", tag="option_chain", omit_defaults=True):
+    """The message market-option_chain: one expiry as columns. Optional fields as in OptionQuote."""
 
     feed: str
     product: str
@@ -102,6 +130,11 @@ class OptionChain(msgspec.Struct, tag_field="kind", tag="option_chain"):
     calls: Legs
     puts: Legs
     truth: ChainTruth | None
+    price_unit: str | None = None
+    settlement_currency: str | None = None
+    settlement_session: str | None = None
+    multiplier: float | None = None
+    vendor_forward: float | None = None
 
 
 class Message(msgspec.Struct, frozen=True):

@@ -83,7 +83,7 @@ class Replay:
         def legs(is_call: bool) -> Legs:
             rows = [chain.legs.get((strike, is_call), _EMPTY_LEG) for strike in strikes]
             columns = {column: [row[column] for row in rows] for column in Legs.__struct_fields__}
-            return Legs(**columns)  # type: ignore[arg-type]
+            return Legs(**columns)
 
         return option_chain(
             OptionChain(

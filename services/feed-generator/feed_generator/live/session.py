@@ -1,0 +1,127 @@
+"""Keep one connection to an exchange: connect, subscribe, receive, and connect again after a drop.
+
+The pause before a new connection grows from 0.1 s to 4 s, with jitter, so that a thousand clients do not come
+back at the same instant. After refused credentials it is 30 s: a new credential comes from a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from feed_generator.live.exchange import (
+    Connect,
+    Connection,
+    Dropped,
+    Exchange,
+    Frame,
+    LiveError,
+    Unauthorized,
+)
+from feed_generator.live.status import Status
+from feed_generator.live.ticks import Tick
+
+_log = structlog.get_logger("live")
+
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 4.0
+_REFUSED_PAUSE_S = 30.0
+_WATCH_EVERY_S = 0.1
+# Deribit's heartbeat comes every 10 s, Kite's every second.
+_SILENCE_NS = 25_000_000_000
+
+
+class Session:
+    """Runs one `Exchange` over connections from `connect` until it is cancelled. `sink` takes the ticks.
+
+    `now_ns`: ns since the epoch. `jitter`: 0 to 1.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        connect: Connect,
+        sink: Callable[[Sequence[Tick]], None],
+        status: Status,
+        *,
+        now_ns: Callable[[], int] = time.time_ns,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._exchange, self._connect, self._sink, self.status = exchange, connect, sink, status
+        self._now_ns, self._sleep, self._jitter = now_ns, sleep, jitter
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Connect and receive for ever. Ends only by cancellation."""
+        while True:
+            try:
+                async with self._connect() as connection:
+                    await self._serve(connection)
+            except LiveError as error:
+                self.status.ended(error, self._now_ns())
+                _log.warning("source_disconnected", reason=error.reason, error=str(error))
+                await self._sleep(self._pause_s(error))
+                self.status.reconnects += 1
+
+    def _pause_s(self, error: LiveError) -> float:
+        if isinstance(error, Unauthorized):
+            return _REFUSED_PAUSE_S
+        pause_s: float = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(self._failures, 10))
+        self._failures += 1
+        return pause_s * (0.5 + self._jitter() / 2)
+
+    async def _serve(self, connection: Connection) -> None:
+        """Receive until the connection ends. Raises LiveError."""
+        self.status.received_ts = self._now_ns()
+        await self._send(connection, self._exchange.opened(self._now_ns()))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._receive(connection))
+                tasks.create_task(self._watch(connection))
+        except* LiveError as errors:
+            raise _first(errors) from None
+
+    async def _receive(self, connection: Connection) -> None:
+        status, exchange = self.status, self._exchange
+        while True:
+            frame = await connection.receive()
+            status.received_ts = now_ns = self._now_ns()
+            status.frames += 1
+            status.frame_bytes += len(frame)
+            reaction = exchange.received(frame, now_ns)
+            if reaction.ticks:
+                self._sink(reaction.ticks)
+                status.ticks += len(reaction.ticks)
+            if reaction.send:
+                await self._send(connection, reaction.send)
+            if not status.connected and exchange.ready:
+                self._failures = 0
+                status.ready(now_ns)
+                _log.info("source_connected", reconnects=status.reconnects)
+
+    async def _watch(self, connection: Connection) -> None:
+        """Send what the exchange's timers ask for, and end a connection that has become silent."""
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            now_ns = self._now_ns()
+            if now_ns - self.status.received_ts > _SILENCE_NS:
+                raise Dropped("Silent", f"no frame for {_SILENCE_NS // 10**9} s, not even a heartbeat")
+            await self._send(connection, self._exchange.waited(now_ns))
+
+    async def _send(self, connection: Connection, frames: Sequence[Frame]) -> None:
+        for frame in frames:
+            await connection.send(frame)
+
+
+def _first(errors: BaseExceptionGroup[LiveError]) -> LiveError:
+    """Return the error that ended the connection: both tasks may fail, the receiver knows the reason best."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, LiveError)  # noqa: S101
+    return error

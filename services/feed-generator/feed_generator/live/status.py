@@ -1,0 +1,43 @@
+"""What a live source knows about its connection, for metrics, the operator and the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from feed_generator.live.exchange import LiveError, Unauthorized
+
+
+@dataclass(slots=True)
+class Status:
+    """The state of one connection. One thread writes it; others may read it at any time.
+
+    Times are ns since the epoch, 0 = never. `gaps` counts the times that a subscribed connection ended.
+    """
+
+    connected: bool = False
+    authorized: bool = True
+    reason: str = "Connecting"
+    message: str = "the first connection is not open yet"
+    since_ts: int = 0
+    received_ts: int = 0
+    newest_ts: int = 0
+    frames: int = 0
+    frame_bytes: int = 0
+    ticks: int = 0
+    repeated: int = 0
+    gaps: int = 0
+    reconnects: int = 0
+
+    def ready(self, now_ns: int) -> None:
+        """Record that everything is subscribed."""
+        self._change(True, True, "Connected", "every contract is subscribed", now_ns)
+
+    def ended(self, error: LiveError, now_ns: int) -> None:
+        """Record that the connection ended or could not be opened."""
+        self.gaps += self.connected
+        self._change(False, not isinstance(error, Unauthorized), error.reason, str(error), now_ns)
+
+    def _change(self, connected: bool, authorized: bool, reason: str, message: str, now_ns: int) -> None:
+        if (connected, authorized, reason) != (self.connected, self.authorized, self.reason):
+            self.since_ts = now_ns
+        self.connected, self.authorized, self.reason, self.message = connected, authorized, reason, message

@@ -1,0 +1,68 @@
+"""What every exchange's decoder produces: listed contracts, quotes and spot prices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from feed_generator.messages import Vendor
+
+
+class Contract(msgspec.Struct, frozen=True, gc=False):
+    """A listed option. `expiry` is the date in the exchange's zone, `expiry_ts` the instant in ns.
+
+    `multiplier`: units of the underlying per contract. `price_unit`: currency of the prices in its quotes.
+    `settlement_currency`: currency in which it pays.
+    """
+
+    product: str
+    symbol: str
+    expiry: str
+    expiry_ts: int
+    strike: float
+    option_type: Literal["CALL", "PUT"]
+    exercise: Literal["European", "American"]
+    lot_size: int
+    oi_unit: Literal["shares", "contracts"]
+    price_unit: str | None = None
+    settlement_currency: str | None = None
+    settlement_session: Literal["open", "close"] | None = None
+    multiplier: float | None = None
+
+
+class Quote(msgspec.Struct, frozen=True, gc=False):
+    """A contract's state at `ts` (ns, the exchange's clock). Prices: 0 = none. Sizes are in its `oi_unit`."""
+
+    contract: Contract
+    ts: int
+    spot: float
+    bid: float
+    ask: float
+    last: float
+    bid_size: float
+    ask_size: float
+    volume: float
+    open_interest: float
+    previous_close: float = 0
+    previous_open_interest: float = 0
+    vendor: Vendor | None = None
+
+
+class Spot(msgspec.Struct, frozen=True, gc=False):
+    """The price of a product's underlying at `ts` (ns, the exchange's clock)."""
+
+    product: str
+    ts: int
+    price: float
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """All contracts of a product that are received from now on. It replaces the product's earlier listing."""
+
+    product: str
+    contracts: Sequence[Contract]
+
+
+Tick = Quote | Spot | Listing
