@@ -25,16 +25,28 @@ class Dropped(LiveError):
     """The connection ended or failed. The session connects again after a short pause."""
 
 
+class Misconfigured(LiveError):
+    """The feed asks for what cannot work. Only a person can change that, so the session retries slowly."""
+
+
 class Unauthorized(LiveError):
-    """The exchange refuses the credentials. Only a new credential helps, so the session retries slowly."""
+    """The exchange refuses the credentials. Only a new one helps, so the session retries slowly."""
+
+
+class BadFrame(Exception):
+    """A frame that cannot be used. The session counts it, logs the first of its kind and goes on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What one frame leads to: frames to send, and ticks in the order in which they apply."""
+    """What one event leads to: frames to send, and ticks in the order in which they apply.
+
+    `repeated`: ticks that were not new and are dropped.
+    """
 
     send: Sequence[Frame] = ()
     ticks: Sequence[Tick] = ()
+    repeated: int = 0
 
 
 NOTHING = Reaction()
@@ -47,17 +59,17 @@ class Exchange(Protocol):
     """
 
     @property
-    def ready(self) -> bool:
-        """True if everything that was asked for is subscribed on this connection."""
+    def ready(self) -> str | None:
+        """One line that says what is subscribed, or None while anything asked for is not."""
 
-    def opened(self, now_ns: int) -> Sequence[Frame]:
-        """Return the frames to send on a new connection. Forgets what the last connection had."""
+    def opened(self, now_ns: int) -> Reaction:
+        """Begin a new connection: forget what the last one had subscribed."""
 
     def received(self, frame: bytes, now_ns: int) -> Reaction:
-        """Decode a frame. Text frames come as UTF-8."""
+        """Decode a frame. Text frames come as UTF-8. Raises BadFrame."""
 
-    def waited(self, now_ns: int) -> Sequence[Frame]:
-        """Return the frames whose time has come. The session calls it several times a second."""
+    def waited(self, now_ns: int) -> Reaction:
+        """Do what is due by now. The session calls it several times a second."""
 
 
 class Connection(Protocol):

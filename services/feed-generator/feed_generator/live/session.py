@@ -1,7 +1,7 @@
 """Keep one connection to an exchange: connect, subscribe, receive, and connect again after a drop.
 
 The pause before a new connection grows from 0.1 s to 4 s, with jitter, so that a thousand clients do not come
-back at the same instant. After refused credentials it is 30 s: a new credential comes from a person.
+back at the same instant. It is 30 s if only a person can help, for example with a new credential.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from feed_generator.live.exchange import (
+    BadFrame,
     Connect,
     Connection,
     Dropped,
     Exchange,
-    Frame,
     LiveError,
-    Unauthorized,
+    Reaction,
 )
 from feed_generator.live.status import Status
 from feed_generator.live.ticks import Tick
@@ -29,7 +29,7 @@ _log = structlog.get_logger("live")
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 4.0
-_REFUSED_PAUSE_S = 30.0
+_SLOW_PAUSE_S = 30.0
 _WATCH_EVERY_S = 0.1
 # Deribit's heartbeat comes every 10 s, Kite's every second.
 _SILENCE_NS = 25_000_000_000
@@ -55,6 +55,7 @@ class Session:
         self._exchange, self._connect, self._sink, self.status = exchange, connect, sink, status
         self._now_ns, self._sleep, self._jitter = now_ns, sleep, jitter
         self._failures = 0
+        self._logged: set[str] = set()
 
     async def run(self) -> None:
         """Connect and receive for ever. Ends only by cancellation."""
@@ -69,8 +70,8 @@ class Session:
                 self.status.reconnects += 1
 
     def _pause_s(self, error: LiveError) -> float:
-        if isinstance(error, Unauthorized):
-            return _REFUSED_PAUSE_S
+        if not isinstance(error, Dropped):
+            return _SLOW_PAUSE_S
         pause_s: float = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(self._failures, 10))
         self._failures += 1
         return pause_s * (0.5 + self._jitter() / 2)
@@ -78,7 +79,7 @@ class Session:
     async def _serve(self, connection: Connection) -> None:
         """Receive until the connection ends. Raises LiveError."""
         self.status.received_ts = self._now_ns()
-        await self._send(connection, self._exchange.opened(self._now_ns()))
+        await self._apply(connection, self._exchange.opened(self._now_ns()))
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._receive(connection))
@@ -93,29 +94,40 @@ class Session:
             status.received_ts = now_ns = self._now_ns()
             status.frames += 1
             status.frame_bytes += len(frame)
-            reaction = exchange.received(frame, now_ns)
-            if reaction.ticks:
-                self._sink(reaction.ticks)
-                status.ticks += len(reaction.ticks)
-            if reaction.send:
-                await self._send(connection, reaction.send)
-            if not status.connected and exchange.ready:
-                self._failures = 0
-                status.ready(now_ns)
-                _log.info("source_connected", reconnects=status.reconnects)
+            try:
+                reaction = exchange.received(frame, now_ns)
+            except BadFrame as error:
+                self._refused(error)
+                continue
+            await self._apply(connection, reaction)
 
     async def _watch(self, connection: Connection) -> None:
-        """Send what the exchange's timers ask for, and end a connection that has become silent."""
+        """Do what the exchange's timers ask for, and end a connection that has become silent."""
         while True:
             await asyncio.sleep(_WATCH_EVERY_S)
             now_ns = self._now_ns()
             if now_ns - self.status.received_ts > _SILENCE_NS:
                 raise Dropped("Silent", f"no frame for {_SILENCE_NS // 10**9} s, not even a heartbeat")
-            await self._send(connection, self._exchange.waited(now_ns))
+            await self._apply(connection, self._exchange.waited(now_ns))
 
-    async def _send(self, connection: Connection, frames: Sequence[Frame]) -> None:
-        for frame in frames:
+    async def _apply(self, connection: Connection, reaction: Reaction) -> None:
+        status = self.status
+        if reaction.ticks:
+            self._sink(reaction.ticks)
+            status.took(reaction.ticks)
+        status.repeated += reaction.repeated
+        for frame in reaction.send:
             await connection.send(frame)
+        if not status.connected and (message := self._exchange.ready):
+            self._failures = 0
+            status.ready(message, self._now_ns())
+            _log.info("source_connected", subscribed=message, reconnects=status.reconnects)
+
+    def _refused(self, error: BadFrame) -> None:
+        self.status.refused += 1
+        if (text := str(error)) not in self._logged:
+            self._logged.add(text)
+            _log.warning("frame_refused", error=text)
 
 
 def _first(errors: BaseExceptionGroup[LiveError]) -> LiveError:

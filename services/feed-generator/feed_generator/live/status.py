@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from feed_generator.live.exchange import LiveError, Unauthorized
+from feed_generator.live.ticks import Listing, Tick
 
 
 @dataclass(slots=True)
 class Status:
     """The state of one connection. One thread writes it; others may read it at any time.
 
-    Times are ns since the epoch, 0 = never. `gaps` counts the times that a subscribed connection ended.
+    Times are ns since the epoch, 0 = never. `repeated`: ticks that were not new. `refused`: frames that cannot
+    be used. `gaps`: how many times a subscribed connection ended, so that ticks may be missing.
     """
 
     connected: bool = False
@@ -25,12 +28,20 @@ class Status:
     frame_bytes: int = 0
     ticks: int = 0
     repeated: int = 0
+    refused: int = 0
     gaps: int = 0
     reconnects: int = 0
 
-    def ready(self, now_ns: int) -> None:
-        """Record that everything is subscribed."""
-        self._change(True, True, "Connected", "every contract is subscribed", now_ns)
+    def ready(self, message: str, now_ns: int) -> None:
+        """Record that everything is subscribed; `message` says what."""
+        self._change(True, True, "Connected", message, now_ns)
+
+    def took(self, ticks: Sequence[Tick]) -> None:
+        """Count ticks and keep the newest time of the exchange."""
+        self.ticks += len(ticks)
+        last = ticks[-1]
+        if not isinstance(last, Listing):
+            self.newest_ts = max(self.newest_ts, last.ts)
 
     def ended(self, error: LiveError, now_ns: int) -> None:
         """Record that the connection ended or could not be opened."""
