@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.recorded_kite import needs_recordings, packet, said
 
-from feed_generator.live.kite.errors import BadFrame
+from feed_generator.live.exchange import BadFrame
 from feed_generator.live.kite.frames import Frame, Level, Tick, decode, decode_packet
 
 NIFTY, INFY, USDINR, BSE_USDINR = 256265, 408065, 259 * 256 + 3, 17 * 256 + 6
@@ -121,16 +121,18 @@ def test_a_packet_of_an_undocumented_length_is_counted_and_the_others_are_decode
 
 
 @pytest.mark.parametrize(
-    ("damaged", "rule"),
+    "damaged",
     [
-        (message(bytes(8), bytes(8))[:-10], "packet 2 of 2 is missing"),
-        (message(bytes(8), bytes(8))[:-1], "packet 2 of 2 ends at byte 22, but the message has 21"),
-        (message(bytes(8)) + b"\0", "1 packets end at byte 12, but the message has 13"),
-        (b"\0\0\0", "0 packets end at byte 2"),
+        message(bytes(8), bytes(8))[:-10],
+        message(bytes(8), bytes(8))[:-9],
+        message(bytes(8), bytes(8))[:-1],
+        message(bytes(8)) + b"\0",
+        b"\0\0\0",
     ],
+    ids=["no second packet", "half a length", "half a packet", "surplus", "surplus without packets"],
 )
-def test_a_message_whose_lengths_do_not_add_up_is_refused(damaged: bytes, rule: str) -> None:
-    with pytest.raises(BadFrame, match=rule):
+def test_a_message_whose_lengths_do_not_add_up_is_refused(damaged: bytes) -> None:
+    with pytest.raises(BadFrame, match="do not add up"):
         decode(damaged)
 
 

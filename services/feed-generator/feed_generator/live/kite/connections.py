@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from feed_generator.live.kite.errors import TooManyInstruments
+from feed_generator.live.exchange import Misconfigured
 
 CONNECTIONS = 3
 INSTRUMENTS_A_CONNECTION = 3000
@@ -21,14 +21,15 @@ def allowed(index: int, count: int) -> int:
 def distribute(tokens: Sequence[int], connections: int) -> list[list[int]]:
     """Return the instruments of each connection, in the order of `tokens`, on as few connections as possible.
 
-    Raises TooManyInstruments if `connections` do not suffice.
+    Raises Misconfigured if `connections` do not suffice.
     """
     most = connections * INSTRUMENTS_A_CONNECTION
     if len(tokens) > most:
-        raise TooManyInstruments(
+        raise Misconfigured(
+            "TooManyInstruments",
             f"the products have {len(tokens)} instruments in these expiries, but Kite allows "
             f"{connections} connections of {INSTRUMENTS_A_CONNECTION} here: {most}; set fewer "
-            "spec.source.kite.expiries or fewer spec.products"
+            "spec.source.kite.expiries or fewer spec.products",
         )
     return [
         list(tokens[start : start + INSTRUMENTS_A_CONNECTION])

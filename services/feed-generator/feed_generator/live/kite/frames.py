@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from feed_generator.live.kite.errors import BadFrame
+from feed_generator.live.exchange import BadFrame
 
 Mode = Literal["ltp", "quote", "full"]
 
@@ -45,6 +45,7 @@ _INDEX_FULL = Struct(">I6iI")
 _QUOTE = Struct(">IiIi3I4i")
 _FULL = Struct(">IiIi3I4i5I" + 10 * "IiH2x")
 _LEVELS = 5
+_BAD_LENGTHS = "the lengths in a binary message of Kite's ticker do not add up"
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -110,19 +111,17 @@ def decode(message: bytes) -> Frame:
     (packets,) = _LENGTH.unpack_from(message)
     ticks: list[Tick] = []
     at = _LENGTH.size
-    for number in range(1, packets + 1):
+    for _ in range(packets):
         start = at + _LENGTH.size
         if start > len(message):
-            raise BadFrame(f"packet {number} of {packets} is missing: the message has {len(message)} bytes")
+            raise BadFrame(_BAD_LENGTHS)
         at = start + _LENGTH.unpack_from(message, at)[0]
         if at > len(message):
-            raise BadFrame(
-                f"packet {number} of {packets} ends at byte {at}, but the message has {len(message)} bytes"
-            )
+            raise BadFrame(_BAD_LENGTHS)
         if (tick := decode_packet(message[start:at])) is not None:
             ticks.append(tick)
     if at != len(message):
-        raise BadFrame(f"{packets} packets end at byte {at}, but the message has {len(message)} bytes")
+        raise BadFrame(_BAD_LENGTHS)
     return Frame(tuple(ticks), packets - len(ticks))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
-from feed_generator.live.kite.errors import BadInstruments
+from feed_generator.live.exchange import Misconfigured
 
 ZONE = ZoneInfo("Asia/Kolkata")
 CLOSE = time(15, 30)
@@ -31,6 +31,7 @@ _INDEX_SYMBOLS = {
 
 # Stocks have options at both exchanges under one name. NSE's are the liquid ones.
 _OPTIONS = {"NFO-OPT": "NSE", "BFO-OPT": "BSE"}
+_BAD_LIST = "BadInstrumentList"
 _SIDES = {"CE": True, "PE": False}
 _NEEDED = (
     "instrument_token",
@@ -104,7 +105,7 @@ _Contracts = dict[tuple[date, float, bool], Contract]
 def read(lines: Iterable[str], wanted: Collection[str]) -> Instruments:
     """Return the options of the `wanted` products. `lines`: the list's lines, without their line ends.
 
-    Raises BadInstruments if it is no instrument list or has no rows.
+    Raises Misconfigured if it is no instrument list or has no rows.
     """
     rows = csv.reader(lines)
     try:
@@ -112,12 +113,14 @@ def read(lines: Iterable[str], wanted: Collection[str]) -> Instruments:
         columns = {name.strip(): index for index, name in enumerate(header)}
         if lacking := [name for name in _NEEDED if name not in columns]:
             shown = ",".join(header)[:60]
-            raise BadInstruments(
-                f"is not Kite's instrument list: no column {lacking[0]} in line 1: {shown!r}"
+            raise Misconfigured(
+                _BAD_LIST, f"this is not Kite's instrument list: no column {lacking[0]} in line 1: {shown!r}"
             )
         return _read(rows, columns, frozenset(wanted))
     except csv.Error as error:
-        raise BadInstruments(f"is not Kite's instrument list: line {rows.line_num}: {error}") from None
+        raise Misconfigured(
+            _BAD_LIST, f"this is not Kite's instrument list: line {rows.line_num}: {error}"
+        ) from None
 
 
 def _read(rows: Iterable[list[str]], columns: Mapping[str, int], wanted: frozenset[str]) -> Instruments:
@@ -144,7 +147,10 @@ def _read(rows: Iterable[list[str]], columns: Mapping[str, int], wanted: frozens
             found.skipped += 1
             found.first_skipped = found.first_skipped or f"line {line}, {bad}"
     if not count:
-        raise BadInstruments("is empty: Kite makes the list each morning, so try again in some minutes")
+        raise Misconfigured(
+            _BAD_LIST,
+            "Kite's instrument list is empty. Kite makes it each morning at 08:30",
+        )
     for product in sorted(wanted):
         _choose(product, options, spots, found)
     return found

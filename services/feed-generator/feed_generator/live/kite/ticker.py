@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 import structlog
 
-from feed_generator.live import exchange
-from feed_generator.live.exchange import NOTHING, Frame, Reaction
+from feed_generator.live.exchange import NOTHING, Dropped, Reaction
 from feed_generator.live.kite import frames, texts
-from feed_generator.live.kite.errors import BadFrame
 from feed_generator.live.kite.market import Market
 from feed_generator.live.ticks import Listing, Tick
 
@@ -20,48 +18,52 @@ _FIRST_OF_TEXT = 0x20
 
 
 class Ticker:
-    """An `Exchange`: the instruments `tokens` of one connection. The ticker does not confirm a subscription,
-    so the connection counts as ready with the first binary message after it. `listings` are handed on with
-    that message.
+    """An `Exchange`: the instruments `tokens` of one connection, of a `market` that connections share.
+
+    The ticker does not confirm a subscription, so the connection counts as ready with the first binary
+    message after it. `subscribed` says in one line what is subscribed. The first connection hands on the
+    market's `listings`.
     """
 
-    def __init__(self, market: Market, tokens: Sequence[int], listings: Sequence[Listing] = ()) -> None:
-        self._market, self._tokens = market, tokens
-        self._listings: list[Tick] = list(listings)
+    def __init__(
+        self, market: Market, tokens: Sequence[int], subscribed: str, listings: Sequence[Listing] = ()
+    ) -> None:
+        self._market, self._tokens, self._subscribed = market, tokens, subscribed
+        self._listings = listings
         self._ready = False
 
     @property
-    def ready(self) -> bool:
-        """True after the first binary message of this connection."""
-        return self._ready
+    def ready(self) -> str | None:
+        """What is subscribed, after the first binary message of this connection."""
+        return self._subscribed if self._ready else None
 
-    def opened(self, now_ns: int) -> Sequence[Frame]:
-        """Return the requests that subscribe every instrument with its order book."""
+    def opened(self, now_ns: int) -> Reaction:
+        """Subscribe every instrument with its order book."""
+        del now_ns
         self._ready = False
         self._market.forget(self._tokens)
-        return texts.subscribe(self._tokens, "full")
+        return Reaction(send=texts.subscribe(self._tokens, "full"), ticks=self._listings)
 
     def received(self, frame: bytes, now_ns: int) -> Reaction:
-        """Decode one message. Raises Dropped if it is damaged or refuses the subscription."""
+        """Decode one message. Raises BadFrame, and Dropped if it refuses the subscription."""
         if frame and frame[0] >= _FIRST_OF_TEXT:
             return self._said(texts.decode(frame))
-        try:
-            decoded = frames.decode(frame)
-        except BadFrame as bad:
-            raise exchange.Dropped("BadFrame", f"Kite's ticker sent a damaged message: {bad}") from None
+        decoded = frames.decode(frame)
         self._ready = True
-        found, self._listings = self._listings, []
+        repeated = self._market.dropped.repeated
+        found: list[Tick] = []
         for tick in decoded.ticks:
             found += self._market.received(tick, now_ns)
-        return Reaction(ticks=found)
+        return Reaction(ticks=found, repeated=self._market.dropped.repeated - repeated)
 
-    def waited(self, now_ns: int) -> Sequence[Frame]:
+    def waited(self, now_ns: int) -> Reaction:
         """Return nothing: the ticker needs no request but the subscription."""
-        return ()
+        del now_ns
+        return NOTHING
 
     def _said(self, notice: texts.Notice) -> Reaction:
         if notice.kind == "error" and not self._ready:
-            raise exchange.Dropped("SubscriptionRefused", f"Kite's ticker refuses: {notice.text}")
+            raise Dropped("SubscriptionRefused", f"Kite's ticker refuses the subscription: {notice.text}")
         if notice.kind in ("error", "message", "unreadable"):
             _log.warning("kite_says", kind=notice.kind, text=notice.text)
         return NOTHING
