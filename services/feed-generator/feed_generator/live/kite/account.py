@@ -14,7 +14,7 @@ from feed_generator.live.exchange import Unauthorized
 
 _SECRET = re.compile(r"[A-Za-z0-9]{1,128}")
 
-RENEW = (
+_RENEW = (
     "log in at Kite, exchange the request token for an access token, and write that into the file or into "
     "the Secret; the generator takes it within a minute"
 )
@@ -38,7 +38,7 @@ def read(api_key_file: str, access_token_file: str) -> Account:
 def refused(host: str) -> Unauthorized:
     """Return the error of credentials that `host` does not accept."""
     return Unauthorized(
-        "TokenExpired", f"{host} refuses the access token. A token ends each morning at about 06:00: {RENEW}"
+        "TokenExpired", f"{host} refuses the access token. A token ends each morning at about 06:00: {_RENEW}"
     )
 
 
@@ -46,13 +46,13 @@ def _read(variable: str, path: str) -> str:
     try:
         text = Path(path).read_text(encoding="ascii").strip()
     except OSError as error:
-        raise Unauthorized(
-            "NoToken", f"{variable}: {path} cannot be read ({error.strerror}): {RENEW}"
-        ) from None
+        raise _missing(f"{variable}: {path} cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         text = ""
     if not _SECRET.fullmatch(text):
-        raise Unauthorized(
-            "NoToken", f"{variable}: {path} must contain one word of A-Z, a-z and 0-9: {RENEW}"
-        )
+        raise _missing(f"{variable}: {path} must contain one word of A-Z, a-z and 0-9")
     return text
+
+
+def _missing(problem: str) -> Unauthorized:
+    return Unauthorized("NoToken", f"{problem}: {_RENEW}")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from time import time_ns
 from urllib.parse import urlencode, urlsplit
 
 import structlog
@@ -31,7 +31,7 @@ from feed_generator.live.transport import websocket
 
 _log = structlog.get_logger("kite")
 
-_NEW_LIST = {"hour": 8, "minute": 30, "second": 0, "microsecond": 0}
+_NEW_LIST = time(8, 30)
 _NS = 1_000_000_000
 _PAUSE_S = 4.0
 _SLOW_PAUSE_S = 30.0
@@ -66,7 +66,7 @@ class Desk:
         credentials: Callable[[], Account],
         sink: Callable[[Sequence[Tick]], None],
         *,
-        now_ns: Callable[[], int] = time.time_ns,
+        now_ns: Callable[[], int] = time_ns,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -144,6 +144,6 @@ class Desk:
 
 def _seconds_to_new_list(now_ns: int) -> float:
     now = datetime.fromtimestamp(now_ns / _NS, ZONE)
-    today = now.replace(**_NEW_LIST)
+    today = datetime.combine(now, _NEW_LIST, ZONE)
     following = today if now < today else today + timedelta(days=1)
     return (following - now).total_seconds()
