@@ -1,7 +1,7 @@
 """The market messages of services/contracts, as the sources build them: without mid, replay and sent_ts.
 
 The publisher inserts these three fields at the front of the encoded body (`stamp`). A body is thus encoded
-once, and the bodies of two runs can be compared byte by byte.
+once, and the bodies of two runs can be compared byte by byte. An optional member that is UNSET is left out.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 Kind = Literal["underlying", "option_quote", "option_chain"]
 
@@ -39,22 +40,19 @@ class QuoteTruth(msgspec.Struct):
     price: float
 
 
-class Vendor(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the exchange says of a contract. `iv` is a decimal; the Greeks are in the exchange's units."""
+class Vendor(msgspec.Struct):
+    """Values that the source itself publishes for a contract. iv is annualised: 0.65 = 65 %."""
 
-    iv: float | None = None
-    delta: float | None = None
-    gamma: float | None = None
-    vega: float | None = None
-    theta: float | None = None
-    forward: float | None = None
+    iv: float | UnsetType = UNSET
+    delta: float | UnsetType = UNSET
+    gamma: float | UnsetType = UNSET
+    vega: float | UnsetType = UNSET
+    theta: float | UnsetType = UNSET
+    forward: float | UnsetType = UNSET
 
 
-class OptionQuote(msgspec.Struct, tag_field="kind", tag="option_quote", omit_defaults=True):
-    """The message market-option_quote. Sizes, volume and open interest are in `oi_unit`.
-
-    The optional fields are absent unless a source sets them.
-    """
+class OptionQuote(msgspec.Struct, tag_field="kind", tag="option_quote"):
+    """The message market-option_quote. Sizes, volume and open interest are in `oi_unit`."""
 
     feed: str
     product: str
@@ -76,12 +74,12 @@ class OptionQuote(msgspec.Struct, tag_field="kind", tag="option_quote", omit_def
     volume: float
     open_interest: float
     truth: QuoteTruth | None
-    price_unit: str | None = None
-    settlement_currency: str | None = None
-    settlement_session: str | None = None
-    multiplier: float | None = None
-    quote_age_ms: int | None = None
-    vendor: Vendor | None = None
+    settlement_session: str | UnsetType = UNSET
+    settlement_currency: str | UnsetType = UNSET
+    price_unit: str | UnsetType = UNSET
+    multiplier: float | UnsetType = UNSET
+    quote_age_ms: float | UnsetType = UNSET
+    vendor: Vendor | UnsetType = UNSET
 
 
 class Legs(msgspec.Struct):
@@ -96,14 +94,13 @@ class Legs(msgspec.Struct):
     open_interest: list[float] = []
     previous_close: list[float] = []
     previous_open_interest: list[float] = []
+    quote_age_ms: list[float | None] | UnsetType = UNSET
+    vendor_iv: list[float | None] | UnsetType = UNSET
+    vendor_delta: list[float | None] | UnsetType = UNSET
 
 
-class VendorLegs(Legs):
-    """Legs with what the exchange says of each contract, and each quote's age at the chain's `ts`."""
-
-    vendor_iv: list[float | None] = []
-    vendor_delta: list[float | None] = []
-    quote_age_ms: list[int | None] = []
+LEG_COLUMNS = tuple(name for name in Legs.__struct_fields__ if getattr(Legs(), name) is not UNSET)
+"""The columns that each leg must have. The others are optional."""
 
 
 class ChainTruth(msgspec.Struct):
@@ -114,8 +111,8 @@ class ChainTruth(msgspec.Struct):
     iv: list[float]
 
 
-class OptionChain(msgspec.Struct, tag_field="kind", tag="option_chain", omit_defaults=True):
-    """The message market-option_chain: one expiry as columns. Optional fields as in OptionQuote."""
+class OptionChain(msgspec.Struct, tag_field="kind", tag="option_chain"):
+    """The message market-option_chain: one expiry as columns."""
 
     feed: str
     product: str
@@ -130,11 +127,11 @@ class OptionChain(msgspec.Struct, tag_field="kind", tag="option_chain", omit_def
     calls: Legs
     puts: Legs
     truth: ChainTruth | None
-    price_unit: str | None = None
-    settlement_currency: str | None = None
-    settlement_session: str | None = None
-    multiplier: float | None = None
-    vendor_forward: float | None = None
+    settlement_session: str | UnsetType = UNSET
+    settlement_currency: str | UnsetType = UNSET
+    price_unit: str | UnsetType = UNSET
+    multiplier: float | UnsetType = UNSET
+    vendor_forward: float | UnsetType = UNSET
 
 
 class Message(msgspec.Struct, frozen=True):

@@ -18,7 +18,15 @@ from worker_enricher.domain.chain import enrich_chains
 from worker_enricher.domain.chain_arrays import ChainColumns, LegColumns
 from worker_enricher.domain.quotes import QuoteColumns, enrich_quotes
 from worker_enricher.identity import Kind, cache_order, document_id, tick_order
-from worker_enricher.messages import Legs, Message, OptionChain, OptionQuote, Underlying
+from worker_enricher.messages import (
+    OPTIONAL,
+    Legs,
+    Message,
+    OptionChain,
+    OptionQuote,
+    Underlying,
+    optional_members,
+)
 
 _NOT_STORED = ("type", "sent_ts")
 _LEG_COLUMNS = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest")
@@ -172,6 +180,7 @@ def _chains(chains: Sequence[OptionChain], clock: _Clock, result: Enriched) -> N
             spot_price=chain.spot_price,
             lot_size=chain.lot_size,
             oi_unit=chain.oi_unit,
+            **optional_members(chain),
             **analytics,
         )
         enriched["strikes"] = chain.strikes
@@ -220,7 +229,7 @@ def _leg_columns(legs: Legs) -> LegColumns:
 
 
 def _legs(raw: Legs, computed: Mapping[str, Any]) -> dict[str, Any]:
-    return {**{name: getattr(raw, name) for name in _LEG_COLUMNS}, **computed}
+    return {**{name: getattr(raw, name) for name in _LEG_COLUMNS}, **optional_members(raw), **computed}
 
 
 def _quotes(
@@ -251,6 +260,7 @@ def _quotes(
         enriched = clock.head("OPTION_QUOTE_ENRICHED", quote)
         for name in _QUOTE_FIELDS:
             enriched[name] = getattr(quote, name)
+        enriched.update(optional_members(quote))
         enriched["forward"] = forward.forward if forward else None
         enriched["discount"] = forward.discount if forward else None
         for name, values in columns.items():
@@ -258,10 +268,11 @@ def _quotes(
         _emit("option_quote", quote, enriched, clock, result)
 
 
+_NOT_REPEATED = ("mid", "feed", "product", "ts", "sent_ts", "replay", "truth")
 _QUOTE_FIELDS = tuple(
     name
     for name in OptionQuote.__struct_fields__
-    if name not in ("mid", "feed", "product", "ts", "sent_ts", "replay", "truth")
+    if name not in _NOT_REPEATED and name not in OPTIONAL[OptionQuote]
 )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from msgspec import UNSET
+
 from feed_generator.live.ticks import Contract, Listing, Quote
-from feed_generator.messages import Message, OptionChain, VendorLegs, option_chain
+from feed_generator.messages import Legs, Message, OptionChain, Vendor, option_chain
 
 _NS_PER_MS = 1_000_000
 _Key = tuple[str, int, str]  # product, instant of expiry, session that settles
@@ -71,7 +73,7 @@ class Chains:
                 settlement_currency=one.settlement_currency,
                 settlement_session=one.settlement_session,
                 multiplier=one.multiplier,
-                vendor_forward=newest.vendor.forward if newest.vendor else None,
+                vendor_forward=newest.vendor.forward if newest.vendor else UNSET,
             )
         )
 
@@ -80,10 +82,10 @@ def _key(contract: Contract) -> _Key:
     return contract.product, contract.expiry_ts, contract.settlement_session or "close"
 
 
-def _legs(quotes: Sequence[Quote | None], ts: int) -> VendorLegs:
+def _legs(quotes: Sequence[Quote | None], ts: int) -> Legs:
     """Return one side's columns. A contract without a quote has zeros, and null where the exchange speaks."""
-    vendors = [quote.vendor if quote else None for quote in quotes]
-    return VendorLegs(
+    vendors = [(quote.vendor if quote else UNSET) or Vendor() for quote in quotes]
+    return Legs(
         bid=[quote.bid if quote else 0 for quote in quotes],
         ask=[quote.ask if quote else 0 for quote in quotes],
         last=[quote.last if quote else 0 for quote in quotes],
@@ -93,7 +95,7 @@ def _legs(quotes: Sequence[Quote | None], ts: int) -> VendorLegs:
         open_interest=[quote.open_interest if quote else 0 for quote in quotes],
         previous_close=[quote.previous_close if quote else 0 for quote in quotes],
         previous_open_interest=[quote.previous_open_interest if quote else 0 for quote in quotes],
-        vendor_iv=[vendor.iv if vendor else None for vendor in vendors],
-        vendor_delta=[vendor.delta if vendor else None for vendor in vendors],
+        vendor_iv=[vendor.iv or None for vendor in vendors],
+        vendor_delta=[None if vendor.delta is UNSET else vendor.delta for vendor in vendors],
         quote_age_ms=[(ts - quote.ts) // _NS_PER_MS if quote else None for quote in quotes],
     )

@@ -31,6 +31,7 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 4.0
 _SLOW_PAUSE_S = 30.0
 _WATCH_EVERY_S = 0.1
+_LOGGED_KINDS = 20
 # Deribit's heartbeat comes every 10 s, Kite's every second.
 _SILENCE_NS = 25_000_000_000
 
@@ -125,7 +126,7 @@ class Session:
 
     def _refused(self, error: BadFrame) -> None:
         self.status.refused += 1
-        if (text := str(error)) not in self._logged:
+        if (text := str(error)) not in self._logged and len(self._logged) < _LOGGED_KINDS:
             self._logged.add(text)
             _log.warning("frame_refused", error=text)
 

@@ -13,8 +13,8 @@ from feed_generator.live.ticks import Listing, Tick
 class Status:
     """The state of one connection. One thread writes it; others may read it at any time.
 
-    Times are ns since the epoch, 0 = never. `repeated`: ticks that were not new. `refused`: frames that cannot
-    be used. `gaps`: how many times a subscribed connection ended, so that ticks may be missing.
+    Times are ns since the epoch, 0 = never. `repeated`: ticks that were not new. `refused`: frames that
+    cannot be used. `gaps`: how many times a subscribed connection ended, so that ticks may be missing.
     """
 
     connected: bool = False

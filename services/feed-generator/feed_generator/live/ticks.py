@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from feed_generator.messages import Vendor
 
@@ -26,10 +27,10 @@ class Contract(msgspec.Struct, frozen=True, gc=False):
     exercise: Literal["European", "American"]
     lot_size: int
     oi_unit: Literal["shares", "contracts"]
-    price_unit: str | None = None
-    settlement_currency: str | None = None
-    settlement_session: Literal["open", "close"] | None = None
-    multiplier: float | None = None
+    price_unit: str | UnsetType = UNSET
+    settlement_currency: str | UnsetType = UNSET
+    settlement_session: Literal["open", "close"] | UnsetType = UNSET
+    multiplier: float | UnsetType = UNSET
 
 
 class Quote(msgspec.Struct, frozen=True, gc=False):
@@ -47,7 +48,7 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
     open_interest: float
     previous_close: float = 0
     previous_open_interest: float = 0
-    vendor: Vendor | None = None
+    vendor: Vendor | UnsetType = UNSET
 
 
 class Spot(msgspec.Struct, frozen=True, gc=False):

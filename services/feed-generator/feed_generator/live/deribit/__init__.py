@@ -1,0 +1,1 @@
+"""Deribit: public market data by JSON-RPC over WebSocket, without a key."""

@@ -1,0 +1,105 @@
+"""Turn Deribit's instruments and tickers into contracts and quotes in the units of the messages.
+
+An inverse contract is quoted in its coin. Its price in USD is the price in coin times the ticker's own
+`underlying_price`, the future of the same expiry: so the exchange defines `mark_iv` (Black-76, r = 0). Sizes,
+volume and open interest of options are in units of the coin.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from math import isfinite
+
+from msgspec import UNSET
+
+from feed_generator.live.deribit.frames import Data, Instrument
+from feed_generator.live.exchange import BadFrame
+from feed_generator.live.ticks import Contract, Quote
+from feed_generator.messages import Vendor, symbol
+
+_NS_PER_MS = 1_000_000
+MAX_PRICE = 1e9
+_MAX_SIZE = 1e15
+
+
+def product(instrument: Instrument) -> str:
+    """Return the product of an instrument: "BTC" for BTC-31DEC21-34000-P, "SOL-USDC" for a linear one."""
+    return instrument.instrument_name.partition("-")[0].replace("_", "-")
+
+
+def index_name(instrument: Instrument) -> str:
+    """Return the name of the instrument's price index, such as "btc_usd"."""
+    return instrument.price_index or f"{instrument.base_currency}_{_price_unit(instrument)}".lower()
+
+
+def inverse(instrument: Instrument) -> bool:
+    """Return True if the instrument is quoted in its coin."""
+    return instrument.quote_currency == instrument.base_currency
+
+
+def contract(instrument: Instrument) -> Contract | None:
+    """Return the contract of an option, or None for anything else and for an inactive one."""
+    if instrument.kind != "option" or not instrument.is_active:
+        return None
+    if instrument.strike is None or instrument.option_type is None:
+        return None
+    expiry = datetime.fromtimestamp(instrument.expiration_timestamp / 1000, UTC).date().isoformat()
+    side: str = "CALL" if instrument.option_type == "call" else "PUT"
+    name = product(instrument)
+    return Contract(
+        product=name,
+        symbol=symbol(name, expiry, side, instrument.strike),
+        expiry=expiry,
+        expiry_ts=instrument.expiration_timestamp * _NS_PER_MS,
+        strike=instrument.strike,
+        option_type="CALL" if side == "CALL" else "PUT",
+        exercise="European",
+        lot_size=max(1, int(instrument.contract_size)),
+        oi_unit="shares",
+        price_unit=_price_unit(instrument),
+        settlement_currency=instrument.settlement_currency or instrument.quote_currency,
+        multiplier=instrument.contract_size,
+    )
+
+
+def quote(of: Contract, data: Data, *, in_coin: bool) -> Quote:
+    """Return the quote of a ticker. `in_coin`: its prices are in the coin. Raises BadFrame."""
+    spot = _number("index_price", data.index_price)
+    forward = _number("underlying_price", data.underlying_price) or spot
+    if not spot:
+        raise BadFrame("a ticker has no index_price: the quote has no spot")
+    unit = forward if in_coin else 1.0
+    greeks = data.greeks
+    return Quote(
+        contract=of,
+        ts=data.timestamp * _NS_PER_MS,
+        spot=spot,
+        bid=_number("best_bid_price", data.best_bid_price) * unit,
+        ask=_number("best_ask_price", data.best_ask_price) * unit,
+        last=_number("last_price", data.last_price) * unit,
+        bid_size=_number("best_bid_amount", data.best_bid_amount, _MAX_SIZE),
+        ask_size=_number("best_ask_amount", data.best_ask_amount, _MAX_SIZE),
+        volume=_number("stats.volume", data.stats.volume, _MAX_SIZE) if data.stats else 0,
+        open_interest=_number("open_interest", data.open_interest, _MAX_SIZE),
+        vendor=Vendor(
+            iv=_number("mark_iv", data.mark_iv) / 100 or UNSET,
+            delta=greeks.delta if greeks else UNSET,
+            gamma=greeks.gamma if greeks else UNSET,
+            vega=greeks.vega if greeks else UNSET,
+            theta=greeks.theta if greeks else UNSET,
+            forward=forward,
+        ),
+    )
+
+
+def _price_unit(instrument: Instrument) -> str:
+    return (instrument.counter_currency or "USD") if inverse(instrument) else instrument.quote_currency
+
+
+def _number(field: str, value: float | None, most: float = MAX_PRICE) -> float:
+    """Return the value, 0 for none. Raises BadFrame if it is negative, infinite or beyond the contracts."""
+    if value is None:
+        return 0
+    if not 0 <= value <= most or not isfinite(value):
+        raise BadFrame(f"a ticker's {field} is negative or above {most:g}: the quote is dropped")
+    return value
