@@ -147,8 +147,9 @@ class FakeKite:
         beat = asyncio.create_task(self._beat(socket))
         try:
             await socket.send(json.dumps({"type": "instruments_meta", "data": {"count": 1, "etag": "x"}}))
-            async for text in socket:
-                await self._asked(client, json.loads(text))
+            async for request in socket:
+                if isinstance(request, str):  # Kite does not read binary requests
+                    await self._asked(client, json.loads(request))
         except ConnectionClosed:
             pass
         finally:

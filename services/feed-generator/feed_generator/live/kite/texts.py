@@ -31,14 +31,14 @@ _decode = msgspec.json.Decoder(_Text).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def subscribe(tokens: Sequence[int], mode: Mode) -> tuple[bytes, bytes]:
+def subscribe(tokens: Sequence[int], mode: Mode) -> tuple[str, str]:
     """Return the two requests after which the ticker sends these instruments in this mode."""
-    return _encode({"a": "subscribe", "v": tokens}), _encode({"a": "mode", "v": [mode, tokens]})
+    return _text({"a": "subscribe", "v": tokens}), _text({"a": "mode", "v": [mode, tokens]})
 
 
-def unsubscribe(tokens: Sequence[int]) -> bytes:
-    """Return the request after which the ticker no longer sends these instruments."""
-    return _encode({"a": "unsubscribe", "v": tokens})
+def _text(request: object) -> str:
+    # The transport sends bytes as a binary message, which the ticker does not read.
+    return _encode(request).decode()
 
 
 def decode(message: str | bytes) -> Notice:
