@@ -105,7 +105,7 @@ class Session:
     async def _watch(self, connection: Connection) -> None:
         """Do what the exchange's timers ask for, and end a connection that has become silent."""
         while True:
-            await asyncio.sleep(_WATCH_EVERY_S)
+            await self._sleep(_WATCH_EVERY_S)
             now_ns = self._now_ns()
             if now_ns - self.status.received_ts > _SILENCE_NS:
                 raise Dropped("Silent", f"no frame for {_SILENCE_NS // 10**9} s, not even a heartbeat")

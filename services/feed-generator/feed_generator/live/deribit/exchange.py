@@ -86,7 +86,7 @@ class Deribit:
         return NOTHING
 
     def waited(self, now_ns: int) -> Reaction:
-        """Refresh the instruments, follow the spot, and send the next piece of subscriptions."""
+        """Refresh the instruments, follow the spot, and send the subscriptions that are allowed now."""
         late = [number for number, at in self._asked_at.items() if now_ns - at > _ANSWER_WITHIN_NS]
         if late:
             seconds = _ANSWER_WITHIN_NS // 10**9
@@ -112,12 +112,11 @@ class Deribit:
         return frames
 
     def _subscribe(self, now_ns: int) -> list[str]:
-        piece = self._subscriptions.next(now_ns)
-        if piece is None:
-            return []
-        frame = self._request(piece.method, {"channels": piece.channels})
-        self._asked[self._number], self._asked_at[self._number] = piece, now_ns
-        return [frame]
+        frames = []
+        while piece := self._subscriptions.next(now_ns):
+            frames.append(self._request(piece.method, {"channels": piece.channels}))
+            self._asked[self._number], self._asked_at[self._number] = piece, now_ns
+        return frames
 
     def _answer(self, frame: Frame, now_ns: int) -> Reaction:
         asked = self._asked.pop(frame.id or 0, None)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 CHANNELS_A_PIECE = 100
+_BURST = 8.0
 _PIECE_EVERY_NS = 350_000_000
 
 
@@ -21,14 +22,17 @@ class Piece(NamedTuple):
 
 
 class Subscriptions:
-    """The channels of one connection: wanted, asked for, and confirmed by the exchange."""
+    """The channels of one connection: wanted, asked for, and confirmed by the exchange.
+
+    The credit stays across connections, because the exchange counts requests by address.
+    """
 
     def __init__(self) -> None:
         self._wanted: set[str] = set()
         self._asked: set[str] = set()
         self._confirmed: set[str] = set()
         self._unknown: set[str] = set()  # the exchange did not confirm them
-        self._next_ns = 0
+        self._credit, self._credit_ns = _BURST, 0  # requests that may be sent, at that time
 
     def reset(self) -> None:
         """Forget everything: the connection is new."""
@@ -46,13 +50,13 @@ class Subscriptions:
 
     def next(self, now_ns: int) -> Piece | None:
         """Return the next request, or None if none is due."""
-        if now_ns < self._next_ns:
-            return None
+        self._credit = min(_BURST, self._credit + (now_ns - self._credit_ns) / _PIECE_EVERY_NS)
+        self._credit_ns = now_ns
         new, old = self._wanted - self._asked, self._asked - self._wanted
         channels = tuple(sorted(new or old)[:CHANNELS_A_PIECE])
-        if not channels:
+        if not channels or self._credit < 1:
             return None
-        self._next_ns = now_ns + _PIECE_EVERY_NS
+        self._credit -= 1
         if new:
             self._asked.update(channels)
             return Piece("public/subscribe", channels)

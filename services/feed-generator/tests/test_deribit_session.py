@@ -1,0 +1,317 @@
+"""The Deribit session against a fake exchange: a real WebSocket server with every fault of a real one."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import ssl
+import time
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.contracts import validator
+from tests.support.fake_deribit.market import Market
+from tests.support.fake_deribit.server import FakeDeribit, running
+from tests.support.tls import Certificates
+from tests.support.waiting import wait_until
+
+from feed_generator.live.deribit.exchange import Deribit
+from feed_generator.live.session import Session
+from feed_generator.live.source import Inbox, LiveSource
+from feed_generator.live.status import Status
+from feed_generator.live.thread import SessionThread
+from feed_generator.live.transport import websocket
+
+SCALE = 50
+"""Seconds of the session's clock in a real second."""
+START_NS = time.time_ns()
+
+
+def now_ns() -> int:
+    """The clock of session and exchange."""
+    return START_NS + (time.time_ns() - START_NS) * SCALE
+
+
+def now_ms() -> int:
+    return now_ns() // 1_000_000
+
+
+class Client:
+    """A session in its thread, and the messages that its source makes."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        products: tuple[str, ...] = ("BTC",),
+        expiries: int = 2,
+        strikes: int = 3,
+        clock: Callable[[], int] = now_ns,
+    ) -> None:
+        self.status, self.inbox = Status(), Inbox()
+        self.source = LiveSource("deribit-btc", self.inbox, chain_interval_millis=100)
+        self.pauses: list[float] = []
+        exchange = Deribit(products, products, expiries=expiries, strikes_per_side=strikes)
+        session = Session(
+            exchange, lambda: websocket(url), self.inbox.put, self.status, now_ns=clock, sleep=self._sleep
+        )
+        self._thread = SessionThread([session])
+        self.messages: list[dict[str, Any]] = []
+
+    async def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        await asyncio.sleep(seconds / SCALE)
+
+    def __enter__(self) -> Client:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.stop()
+        assert self._thread.failure is None
+
+    def drain(self) -> list[dict[str, Any]]:
+        """Make messages of what has come, and return those."""
+        made = [json.loads(message.body) for message in self.source.advance().messages]
+        self.messages += made
+        return made
+
+    def quotes(self) -> list[dict[str, Any]]:
+        """All quotes so far."""
+        self.drain()
+        return [message for message in self.messages if message["kind"] == "option_quote"]
+
+    def wait_connected(self) -> None:
+        wait_until(lambda: self.status.connected, lambda: f"{self.status}")
+
+    def wait_reason(self, reason: str) -> None:
+        wait_until(lambda: self.status.reason == reason, lambda: f"{self.status}")
+
+
+@pytest.fixture
+def exchange() -> Iterator[FakeDeribit]:
+    """A running exchange with BTC and ETH."""
+    with running(FakeDeribit(Market(now_ms(), strikes=6), now_ms=now_ms, scale=SCALE)) as fake:
+        yield fake
+
+
+def _received(client: Client) -> Counter[tuple[float, str, int, int]]:
+    return Counter(
+        (one["strike"], one["option_type"], one["expiry_ts"], one["ts"] // 1_000_000)
+        for one in client.quotes()
+    )
+
+
+def _expected(exchange: FakeDeribit) -> set[tuple[float, str, int, int]]:
+    """Return what a client must have: of each option every ticker that is newer than all before it."""
+    newest: dict[str, int] = {}
+    found = set()
+    for connection in exchange.connections:
+        for name, ms in connection.sent:
+            if ms > newest.get(name, 0):
+                newest[name] = ms
+                option = exchange.market.options[name]
+                side = "CALL" if option.is_call else "PUT"
+                found.add((option.strike, side, option.expiry_ms * 1_000_000, ms))
+    return found
+
+
+def test_it_subscribes_the_nearest_expiries_and_strikes_around_the_spot(exchange: FakeDeribit) -> None:
+    """Two expiries with three strikes on each side, calls and puts, of BTC only."""
+    with Client(exchange.url) as client:
+        client.wait_connected()
+        quotes = client.quotes()
+    assert {one["product"] for one in quotes} == {"BTC"}
+    assert len({one["symbol"] for one in quotes}) == 2 * 6 * 2
+    assert len({one["expiry_ts"] for one in quotes}) == 2
+    assert {one["strike"] for one in quotes} == {57_000, 58_000, 59_000, 60_000, 61_000, 62_000}
+    assert client.status.message == "24 contracts of BTC"
+
+
+def test_its_messages_are_as_the_contracts_say(exchange: FakeDeribit) -> None:
+    """Ticks, quotes and chains validate, name their units, and carry what the exchange says."""
+    with Client(exchange.url) as client:
+        client.wait_connected()
+        exchange.tick()
+        wait_until(lambda: _received(client).keys() == _expected(exchange), lambda: str(client.status))
+        for _ in range(6):
+            client.drain()
+    kinds: dict[str, dict[str, Any]] = {}
+    for message in client.messages:
+        stamped = {**message, "mid": "1:1", "sent_ts": message["ts"], "replay": 0}
+        validator(f"market-{message['kind']}").validate(stamped)
+        kinds[message["kind"]] = message
+    chain, quote = kinds["option_chain"], kinds["option_quote"]
+    assert kinds["underlying"]["price"] == exchange.market.spots["BTC"]
+    assert (quote["price_unit"], quote["settlement_currency"], quote["multiplier"]) == ("USD", "BTC", 1)
+    assert quote["vendor"].keys() == {"iv", "delta", "gamma", "vega", "theta", "forward"}
+    assert chain["strikes"] == [57_000, 58_000, 59_000, 60_000, 61_000, 62_000]
+    assert chain["vendor_forward"] == quote["vendor"]["forward"]
+    assert all(iv > 0.5 for iv in chain["calls"]["vendor_iv"])
+    assert all(age >= 0 for age in chain["puts"]["quote_age_ms"])
+
+
+def test_it_survives_a_thousand_disconnects_without_a_lost_or_doubled_tick(exchange: FakeDeribit) -> None:
+    """Half of them cut a frame in the middle, while tickers are repeated, reordered and garbled."""
+    exchange.faults.repeated = exchange.faults.reordered = 0.1
+    exchange._limited = False
+    with Client(exchange.url, expiries=1, strikes=1) as client:
+        client.wait_connected()
+        for count in range(1, 1001):
+            exchange.tick()
+            exchange.disconnect("cut" if count % 2 else "close")
+            wait_until(lambda count=count: client.status.gaps >= count, lambda: str(client.status))
+            client.wait_connected()
+            if count == 100:
+                gc.collect()
+                tracemalloc.start()
+                before = tracemalloc.get_traced_memory()[0]
+            if count % 100 == 0:
+                client.drain()
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0] - before
+        tracemalloc.stop()
+        exchange.faults.reordered = 0
+        exchange.tick()
+        wait_until(lambda: _received(client).keys() >= _expected(exchange), lambda: str(client.status))
+    received = _received(client)
+    assert received.keys() == _expected(exchange)
+    assert set(received.values()) == {1}
+    assert client.status.gaps == client.status.reconnects == 1000
+    assert client.status.repeated > 0
+    assert max(client.pauses) <= 4
+    print(f"memory grew by {grown / 1024:.0f} KiB in 900 disconnects")
+
+
+def test_a_quote_that_did_not_come_again_says_its_age(exchange: FakeDeribit) -> None:
+    """After an outage a chain has old quotes beside new ones: their age lets the enrichers refuse them."""
+    with Client(exchange.url, expiries=1) as client:
+        client.wait_connected()
+        client.quotes()
+        before = now_ms()
+        wait_until(lambda: now_ms() - before > 61_000, lambda: "clock")
+        exchange.tick(count=1)
+        wait_until(lambda: _received(client).keys() == _expected(exchange), lambda: str(client.status))
+        for _ in range(6):
+            client.drain()
+    chain = [message for message in client.messages if message["kind"] == "option_chain"][-1]
+    ages = sorted(chain["calls"]["quote_age_ms"] + chain["puts"]["quote_age_ms"])
+    assert ages[0] == 0
+    assert all(age > 60_000 for age in ages[1:])
+
+
+def test_it_answers_test_requests_and_stays_connected(exchange: FakeDeribit) -> None:
+    """The exchange ends a connection whose test requests are not answered."""
+    with Client(exchange.url) as client:
+        client.wait_connected()
+        wait_until(lambda: exchange.tests_answered >= 5, lambda: str(client.status))
+        assert client.status.gaps == 0
+
+
+def test_it_ends_a_silent_connection_and_connects_again(exchange: FakeDeribit) -> None:
+    """A dead peer behind a living TCP connection sends no heartbeat."""
+    with Client(exchange.url) as client:
+        client.wait_connected()
+        exchange.faults.silent = True
+        client.wait_reason("Silent")
+        exchange.faults.silent = False
+        client.wait_connected()
+
+
+def test_it_stays_under_the_exchanges_credits(exchange: FakeDeribit) -> None:
+    """Many channels go out in pieces of 100, and disconnects do not use up the credits."""
+    with Client(exchange.url, products=("BTC", "ETH"), expiries=5, strikes=6) as client:
+        for count in range(1, 6):
+            client.wait_connected()
+            exchange.disconnect()
+            wait_until(lambda count=count: client.status.gaps == count, lambda: str(client.status))
+        client.wait_connected()
+    assert client.status.gaps == client.status.reconnects == 5
+    assert exchange.requests.count("public/subscribe") >= 6 * 3
+
+
+def test_a_new_strike_is_subscribed_and_an_expired_contract_leaves(exchange: FakeDeribit) -> None:
+    """The list is asked for again every five minutes, and the selection follows the spot."""
+    with Client(exchange.url, expiries=1, strikes=2) as client:
+        client.wait_connected()
+        exchange.market.spots["BTC"] = 63_000.0
+        exchange.tick()
+        wait_until(lambda: 64_000 in {one["strike"] for one in client.quotes()}, lambda: str(client.status))
+        option = next(iter(exchange.market.options.values()))
+        exchange.market.list_option("BTC", option.expiry_ms, 63_500, True, now_ms())
+        wait_until(lambda: 63_500 in {one["strike"] for one in client.quotes()}, lambda: str(client.status))
+    chain = [message for message in client.messages if message["kind"] == "option_chain"][-1]
+    assert 58_000 not in chain["strikes"]
+
+
+@pytest.mark.parametrize("reason", ["NoInstruments", "ClockSkew", "NotJson"])
+def test_what_a_person_must_mend_is_said_in_one_line(exchange: FakeDeribit, reason: str) -> None:
+    """No options, a clock that is wrong by minutes, or text that is not JSON."""
+    exchange.faults.no_instruments = reason == "NoInstruments"
+    exchange.faults.ahead_ms = 300_000 if reason == "ClockSkew" else 0
+    exchange.faults.garbled = 1.0 if reason == "NotJson" else 0
+    with Client(exchange.url) as client:
+        client.wait_reason(reason)
+        message = client.status.message
+    assert "\n" not in message
+    expected = {
+        "NoInstruments": "the exchange lists no options of BTC: check products and source.deribit.currencies",
+        "ClockSkew": "s behind the exchange's: synchronise it",
+        "NotJson": "check the url",
+    }
+    assert expected[reason] in message
+
+
+def test_a_currency_that_nobody_trades_does_not_stop_the_others(exchange: FakeDeribit) -> None:
+    """The exchange refuses an unknown currency; the rest is served, and the status says what is missing."""
+    with Client(exchange.url, products=("BTC", "DOGE")) as client:
+        client.wait_connected()
+        assert client.status.message == "24 contracts of BTC; the exchange lists no options of DOGE"
+
+
+def test_bad_numbers_are_dropped_and_counted_one_by_one(exchange: FakeDeribit) -> None:
+    """A price of -1 drops its quote; a price of 0 means that there is none."""
+
+    def edit(data: dict[str, Any]) -> None:
+        data["best_bid_price"] = -1 if data["instrument_name"].endswith("C") else 0
+
+    exchange.faults.edit = edit
+    with Client(exchange.url) as client:
+        client.wait_connected()
+        wait_until(lambda: client.status.refused == 12, lambda: str(client.status))
+        wait_until(lambda: len(client.quotes()) == 12, lambda: str(client.status))
+    assert {(one["option_type"], one["bid"]) for one in client.messages if "bid" in one} == {("PUT", 0)}
+
+
+def test_html_in_the_handshake_is_a_bad_answer_with_the_fix(exchange: FakeDeribit) -> None:
+    """A proxy or a wrong url."""
+    exchange.faults.answers_html = True
+    with Client(exchange.url) as client:
+        client.wait_reason("BadAnswer")
+    assert client.status.message.endswith("answered 200 instead of a WebSocket: check the url")
+
+
+def test_a_certificate_that_is_not_trusted_names_host_and_fix(tmp_path: Path) -> None:
+    """The session does not fall back to an unverified connection."""
+    files = Certificates(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.certificate, files.key)
+    with (
+        running(FakeDeribit(Market(now_ms(), strikes=1), now_ms=now_ms, tls=context)) as fake,
+        Client(fake.url) as client,
+    ):
+        client.wait_reason("BadCertificate")
+    assert "check clock and url" in client.status.message
+
+
+def test_an_address_where_nobody_listens_is_unreachable() -> None:
+    """Connecting goes on with growing pauses of at most 4 s."""
+    with Client("ws://localhost:1/") as client:
+        client.wait_reason("Unreachable")
+        wait_until(lambda: len(client.pauses) > 8, lambda: str(client.status))
+    assert client.pauses[0] < client.pauses[-1] <= 4
