@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Collection
-from typing import IO, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -44,8 +42,7 @@ def download(api_url: str, credentials: Account, wanted: Collection[str]) -> Ins
                 raise account.refused(host)
             if answer.status != 200:
                 raise Dropped("BadAnswer", f"{host} answered {answer.status} to /instruments: check apiUrl")
-            answer.auto_close = False  # else the last read closes it under the wrapper
-            return instruments.read(io.TextIOWrapper(cast(IO[bytes], answer), "utf-8", newline=""), wanted)
+            return instruments.read((line.decode() for line in answer), wanted)
     except urllib3.exceptions.HTTPError as error:
         raise Dropped(
             "Unreachable", f"{host}: no instrument list ({_kind(error)}): check the network"
