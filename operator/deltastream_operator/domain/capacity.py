@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deltastream_operator.domain.feed import Enricher, Feed, Generator
+from deltastream_operator.domain.feed import Enricher, External, Feed, Generator
 from deltastream_operator.domain.signals import Signals
 
 # Measured with scripts/bench.py on 2 shared, busy cores (2026-11-25): batches of 1, 3, 11, 30 and 250 entries
@@ -40,7 +40,12 @@ def service_seconds(*, entries: int, batches: int, busy_us: int) -> float | None
 
 
 def generators(feed: Feed) -> int:
-    """Return the generators that the products need. More generators than products would idle."""
+    """Return the generators that the products need: none if another program writes the messages.
+
+    More generators than products would idle.
+    """
+    if isinstance(feed.source, External):
+        return 0
     per: Generator = feed.generator
     return min(-(-len(feed.products) // per.products_per_replica), len(feed.products))
 

@@ -11,13 +11,13 @@ from datetime import datetime
 from typing import Literal
 
 from deltastream_operator.domain import capacity
-from deltastream_operator.domain.feed import Component, Feed
+from deltastream_operator.domain.feed import Component, External, Feed
 from deltastream_operator.domain.signals import Reading, Unknown
 
 Limit = Literal["MinReplicas", "MaxReplicas"]
 Reason = Literal[
     "ManualReplicas", "ExternalReplicas", "ArrivalRate", "BacklogCatchUp", "MinReplicas",
-    "ProductCount", "SignalsUnknown", "Paused",
+    "ProductCount", "ExternalSource", "SignalsUnknown", "Paused",
 ]  # fmt: skip
 
 
@@ -112,6 +112,15 @@ def _recommended(choice: Choice, start: int) -> Choice:
 def _generator(feed: Feed, before: int | None) -> Choice:
     spec = feed.generator
     wanted = capacity.generators(feed)
+    if isinstance(feed.source, External):
+        return Choice(
+            component="generator",
+            before=before,
+            desired=wanted,
+            target=wanted,
+            reason="ExternalSource",
+            steps=("another program writes the messages",),
+        )
     steps = [f"{len(feed.products)} product(s), {spec.products_per_replica} each: {wanted}"]
     # A generator without a product would idle, so minReplicas counts only up to the number of products.
     floor = min(spec.min_replicas, len(feed.products))

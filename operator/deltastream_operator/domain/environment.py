@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deltastream_operator.domain.feed import Component, Feed, Replay
+from deltastream_operator.domain.feed import Component, External, Feed, Replay
 
 _SOURCE = (
     "SOURCE", "SPEED_PERCENT", "SEED", "MESSAGES_PER_SECOND",
@@ -24,15 +24,17 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
     SHARD_INDEX is not among them, because it differs for each generator. `shards` is the number of
     generators. `recording` is the path of the replayed file where the generators run.
     """
-    if component == "enricher":
-        return {"FEED": feed.name, "CONCURRENCY": str(feed.enricher.concurrency_per_replica)}
+    products = {"PRODUCTS": ",".join(feed.products)}
     source = feed.source
-    variables = {
-        "FEED": feed.name,
-        "PRODUCTS": ",".join(feed.products),
-        "SHARD_COUNT": str(shards),
-        "SPEED_PERCENT": str(source.speed_percent),
-    }
+    if component == "enricher":
+        variables = {"FEED": feed.name, "CONCURRENCY": str(feed.enricher.concurrency_per_replica)}
+        # Only a program outside the product could write messages of a product that is not in the spec.
+        return variables | (products if isinstance(source, External) else {})
+    variables = {"FEED": feed.name, **products, "SHARD_COUNT": str(shards)}
+    if isinstance(source, External):
+        # No generator runs. If one starts while a feed changes its source, it refuses this value and ends.
+        return variables | {"SOURCE": "external"}
+    variables |= {"SPEED_PERCENT": str(source.speed_percent)}
     if isinstance(source, Replay):
         variables |= {
             "SOURCE": "replay",

@@ -50,6 +50,14 @@ class Replay:
 
 
 @dataclass(frozen=True, kw_only=True)
+class External:
+    """A source outside the product: another program writes the messages, so the feed has no generators."""
+
+
+Source = Synthetic | Replay | External
+
+
+@dataclass(frozen=True, kw_only=True)
 class Generator:
     """Generators scale with the products, never with the backlog: one that lags must not be multiplied."""
 
@@ -83,7 +91,7 @@ class Feed:
 
     name: str
     products: tuple[str, ...]
-    source: Synthetic | Replay
+    source: Source
     enricher: Enricher = field(default_factory=Enricher)
     generator: Generator = field(default_factory=Generator)
     mode: Mode = "Automatic"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from deltastream_operator.domain.feed import COMPONENTS, Component, Feed, Synthetic
+from deltastream_operator.domain.feed import COMPONENTS, Component, External, Feed, Replay, Synthetic
 from deltastream_operator.domain.signals import Reading, Unknown
 
 Authority = Literal["local", "cluster"]
@@ -21,6 +21,7 @@ Authority = Literal["local", "cluster"]
 FEEDS_MAX, PRODUCTS_MAX, CONDITIONS_MAX, DECISIONS_MAX, POINTS_MAX = 200, 100, 16, 5, 60
 POINT_S = 10
 _TEXT_MAX, _LOAD_REASON_MAX = 1024, 600
+_SOURCES = {Synthetic: "synthetic", Replay: "replay", External: "external"}
 _DECISION = ("time", "component", "from", "to", "reason", "message")
 
 
@@ -92,11 +93,10 @@ def row(entry: Entry, points: list[Point]) -> dict[str, Any]:
     """Return the row of one feed. A number that is not known is None, and `load_reason` says why."""
     feed, status = entry.feed, entry.status
     products = feed.products if feed else ()
-    source = None if feed is None else "synthetic" if isinstance(feed.source, Synthetic) else "replay"
     return {
         "name": entry.name,
         "mode": feed.mode if feed else None,
-        "source": source,
+        "source": _SOURCES[type(feed.source)] if feed else None,
         "products": list(products[:PRODUCTS_MAX]),
         "product_count": len(products),
         **{component: _replicas(status, component) for component in COMPONENTS},

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from deltastream_operator.domain.feed import Feed, Replay
+from deltastream_operator.domain.feed import External, Feed, Replay
 from deltastream_operator.errors import FeedError
 from deltastream_operator.local.live import Screen
 from deltastream_operator.local.run import Local
@@ -29,7 +29,8 @@ def check_runnable(feeds: Sequence[Feed], services: Services) -> None:
         if isinstance(feed.source, Replay) and feed.source.path is None
     ]
     if not problems:
-        problems = [f"{feed.name}: {refusal}" for feed in feeds if (refusal := services.refusal(feed))]
+        generated = [feed for feed in feeds if not isinstance(feed.source, External)]
+        problems = [f"{feed.name}: {refusal}" for feed in generated if (refusal := services.refusal(feed))]
     if problems:
         raise FeedError(problems)
 

@@ -15,10 +15,12 @@ from deltastream_operator.domain.feed import (
     MODES,
     ConfigMapRef,
     Enricher,
+    External,
     Feed,
     Generator,
     Mode,
     Replay,
+    Source,
     Synthetic,
     Target,
 )
@@ -29,6 +31,7 @@ from deltastream_operator.parsing.strict_yaml import YamlError, documents, text_
 # Fields, bounds and defaults equal those of k8s/crd/deltastreamfeed.yaml. A test compares with an API server.
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")
+SOURCES = ("synthetic", "replay", "external")
 _CONFIG_MAP = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -188,16 +191,22 @@ def _generator(fields: Fields) -> Generator:
     return Generator(min_replicas=fewest, max_replicas=most, products_per_replica=per)
 
 
-def _source(fields: Fields, folder: Path | None) -> Synthetic | Replay | None:
-    given = [kind for kind in ("synthetic", "replay") if fields.has(kind)]
+def _source(fields: Fields, folder: Path | None) -> Source | None:
+    given = [kind for kind in SOURCES if fields.has(kind)]
     if fields.present and len(given) != 1:
-        count = "both are given" if given else "neither is given"
-        fields.problem("", f"exactly one of synthetic and replay is needed; {count}")
-    synthetic, replay = fields.mapping("synthetic"), fields.mapping("replay")
+        count = f"{' and '.join(given)} are given" if given else "none is given"
+        fields.problem("", f"exactly one of {', '.join(SOURCES)} is needed; {count}")
+    kinds = {kind: fields.mapping(kind) for kind in SOURCES}
     fields.close()
+    if len(given) != 1:
+        return None
+    chosen = kinds[given[0]]
     if given == ["synthetic"]:
-        return _synthetic(synthetic)
-    return _replay(replay, folder) if given == ["replay"] else None
+        return _synthetic(chosen)
+    if given == ["replay"]:
+        return _replay(chosen, folder)
+    chosen.close()
+    return External()
 
 
 def _synthetic(fields: Fields) -> Synthetic:

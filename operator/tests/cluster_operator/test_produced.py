@@ -68,6 +68,19 @@ def test_a_pod_that_has_ended_produces_nothing(phase: str) -> None:
     assert Produced(table).by_feed() == {}
 
 
+def test_the_enrichers_of_an_external_feed_hold_its_products() -> None:
+    """Another program writes the messages. Without enrichers nothing of them reaches the cache."""
+    table = Table()
+    labels = {**LABELS, "app.kubernetes.io/component": "worker-enricher"}
+    metadata = {"name": "a-enricher", "uid": "d", "resourceVersion": "1", "labels": labels}
+    spec = {"replicas": 1, "template": {"spec": pod_spec("NIFTY")}}
+    table.saw_workload("MODIFIED", "enricher", {"metadata": metadata, "spec": spec})
+    assert Produced(table).by_feed() == {"a": {"NIFTY"}}
+    metadata = {**metadata, "resourceVersion": "2"}
+    table.saw_workload("MODIFIED", "enricher", {"metadata": metadata, "spec": {**spec, "replicas": 0}})
+    assert Produced(table).by_feed() == {}
+
+
 def test_a_deleted_feed_s_pods_produce_until_they_are_gone() -> None:
     """Kubernetes deletes the StatefulSet before its pods."""
     table = Table()

@@ -10,7 +10,15 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deltastream_operator.domain.feed import ConfigMapRef, Enricher, Feed, Generator, Replay, Synthetic
+from deltastream_operator.domain.feed import (
+    ConfigMapRef,
+    Enricher,
+    External,
+    Feed,
+    Generator,
+    Replay,
+    Synthetic,
+)
 from deltastream_operator.errors import FeedError
 from deltastream_operator.parsing import resource
 
@@ -104,6 +112,12 @@ def test_several_documents_are_several_feeds() -> None:
     assert ([feed.name for feed in feeds], bad) == (["a", "b"], [])
 
 
+def test_an_external_source_has_no_fields() -> None:
+    """Another program writes the market, so nothing of it is configured here."""
+    feeds, bad = resource.parse(GOOD.replace("synthetic: {seed: 1}", "external: {}"), Path("x.yaml"))
+    assert ([feed.source for feed in feeds], bad) == ([External()], [])
+
+
 REPLAY = "replay: {path: x.yaml, asOf: '2024-06-21T15:30:00+05:30'}"
 
 
@@ -138,13 +152,20 @@ REPLAY = "replay: {path: x.yaml, asOf: '2024-06-21T15:30:00+05:30'}"
         (
             "synthetic: {seed: 1}",
             "{}",
-            "spec.source: exactly one of synthetic and replay is needed; neither is",
+            "spec.source: exactly one of synthetic, replay, external is needed; none is",
         ),
         (
             "seed: 1}",
             f"seed: 1}}\n    {REPLAY}",
-            "spec.source: exactly one of synthetic and replay is needed; both",
+            "spec.source: exactly one of synthetic, replay, external is needed; synthetic and replay are",
         ),
+        (
+            "seed: 1}",
+            "seed: 1}\n    external: {}",
+            "spec.source: exactly one of synthetic, replay, external is needed; synthetic and external are",
+        ),
+        ("synthetic: {seed: 1}", "external: {url: x}", "spec.source.external.url: unknown field"),
+        ("synthetic: {seed: 1}", "external: true", "spec.source.external: must be a mapping, not True"),
         (
             "seed: 1",
             "seed: -1",

@@ -12,7 +12,16 @@ from tests.support.feeds import IDLE, NOON, a_feed, load
 
 from deltastream_operator.domain.capacity import ASSUMED_SERVICE_S, service_seconds
 from deltastream_operator.domain.decide import Current, decide
-from deltastream_operator.domain.feed import MODES, Enricher, Feed, Generator, Synthetic, Target
+from deltastream_operator.domain.feed import (
+    MODES,
+    Enricher,
+    External,
+    Feed,
+    Generator,
+    Mode,
+    Synthetic,
+    Target,
+)
 from deltastream_operator.domain.pause import PauseRequest
 from deltastream_operator.domain.signals import Reading, Signals, Unknown
 
@@ -66,6 +75,19 @@ def test_unknown_signals_keep_the_current_replicas() -> None:
     assert enrichers(feed, OUTAGE, 5) == (5, "SignalsUnknown", None)
     assert enrichers(feed, OUTAGE, None) == (1, "SignalsUnknown", "MinReplicas")
     assert enrichers(feed, OUTAGE, 9) == (8, "SignalsUnknown", "MaxReplicas")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_external_feed_has_enrichers_only(mode: Mode) -> None:
+    """Another program writes the messages, so generators that still exist are removed."""
+    feed = replace(
+        a_feed(mode, replicas=1, products=3), source=External(), generator=Generator(min_replicas=2)
+    )
+    decision = decide(feed, load(arrivals_per_second=1500), Current(), NOON)
+    assert (decision.generator.target, decision.generator.reason) == (0, "ExternalSource")
+    assert decision.enricher.target
+    later = decide(feed, IDLE, Current(generator=2, enricher=1), NOON).generator
+    assert (later.desired, later.target) == (0, None if mode == "Recommend" else 0)
 
 
 def test_manual_applies_the_replicas_of_the_spec() -> None:

@@ -5,16 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from deltastream_operator.domain.environment import SPEC_FIELDS, environment
-from deltastream_operator.domain.feed import COMPONENTS, Component, Enricher, Feed, Replay, Synthetic
+from deltastream_operator.domain.feed import (
+    COMPONENTS,
+    Component,
+    Enricher,
+    External,
+    Feed,
+    Replay,
+    Source,
+    Synthetic,
+)
 from deltastream_operator.local.services import environment_of
 
 
-def feed(source: Synthetic | Replay) -> Feed:
+def feed(source: Source) -> Feed:
     enricher = Enricher(replicas=1, concurrency_per_replica=3)
     return Feed(name="a", products=("NIFTY", "SPY"), source=source, enricher=enricher)
 
 
-def variables(source: Synthetic | Replay, component: Component = "generator") -> dict[str, str]:
+def variables(source: Source, component: Component = "generator") -> dict[str, str]:
     """Return the environment of one of three replicas. The recording is /r.csv."""
     return environment(feed(source), component, shards=3, recording="/r.csv")
 
@@ -50,8 +59,19 @@ def test_an_enricher_gets_only_its_feed_and_concurrency() -> None:
     )
 
 
+def test_an_enricher_of_an_external_feed_also_gets_its_products() -> None:
+    """It refuses all others, because the writer is no part of the product."""
+    expected = {"FEED": "a", "CONCURRENCY": "3", "PRODUCTS": "NIFTY,SPY"}
+    assert variables(External(), "enricher") == expected
+
+
+def test_a_generator_that_starts_while_a_feed_becomes_external_has_no_source_to_play() -> None:
+    """Without SOURCE it would publish a synthetic market."""
+    assert variables(External())["SOURCE"] == "external"
+
+
 def test_every_variable_names_the_field_that_sets_it() -> None:
     """The operator reports an edit by the names of the changed fields. No field sets FEED and SHARD_COUNT."""
-    sources = (Synthetic(), Replay(as_of="T"))
+    sources = (Synthetic(), Replay(as_of="T"), External())
     names = {name for source in sources for component in COMPONENTS for name in variables(source, component)}
     assert names - {"FEED", "SHARD_COUNT"} == SPEC_FIELDS.keys()

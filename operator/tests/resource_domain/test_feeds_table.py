@@ -12,7 +12,7 @@ import pytest
 from tests.support.contracts import example, validator
 from tests.support.feeds import NOON, a_feed, decided, load, serving, wrote
 
-from deltastream_operator.domain.feed import Replay
+from deltastream_operator.domain.feed import External, Replay, Source
 from deltastream_operator.domain.feeds_table import FEEDS_MAX, POINTS_MAX, Entry, History, build
 from deltastream_operator.domain.signals import WAITING, Reading
 
@@ -48,6 +48,13 @@ def test_a_row_has_what_the_operator_knows_and_decided() -> None:
     assert [row[name] for name in numbers] == [27833, 4.2, 4011.7, 0.000165, None]
     assert row["decisions"][-1]["message"].startswith("enricher 1 -> ")
     assert {one["type"] for one in row["conditions"]} >= {"Ready", "Paused", "ScalingLimited"}
+
+
+@pytest.mark.parametrize(("source", "kind"), [(Replay(), "replay"), (External(), "external")])
+def test_a_row_names_the_kind_of_the_source(source: Source, kind: str) -> None:
+    """The API gateway accepts messages only for an external feed."""
+    (row,) = built(entry(feed=replace(a_feed(), source=source)))["feeds"]
+    assert row["source"] == kind
 
 
 def test_an_unknown_load_is_null_with_its_reason() -> None:
