@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from struct import pack
 from typing import Any
 
 import pytest
@@ -139,6 +140,17 @@ def test_a_connection_subscribes_its_instruments_and_hands_on_the_listing(market
     assert list(opened.ticks) == market.listings()
     assert ticker.ready is None
     ticker.received(b"\0", NOW_NS)
+    assert ticker.ready is None
+    ticker.received(message(pack(">I6iI", SPOT, *[2600000] * 6, NOW_S)), NOW_NS)
+    assert ticker.ready == "3 instruments"
+
+
+def test_a_connection_without_any_state_is_ready_with_a_heartbeat_after_5_s(market: Market) -> None:
+    ticker = Ticker(market, market.tokens, "3 instruments")
+    ticker.opened(NOW_NS)
+    ticker.received(b"\0", NOW_NS + 4 * 10**9)
+    assert ticker.ready is None
+    ticker.received(b"\0", NOW_NS + 5 * 10**9)
     assert ticker.ready == "3 instruments"
 
 
@@ -150,5 +162,5 @@ def test_an_error_before_the_first_data_ends_the_connection_and_later_it_is_only
     error = b'{"type": "error", "data": "Subscription limit exceeded"}'
     with pytest.raises(Dropped, match="refuses the subscription: Subscription limit exceeded"):
         ticker.received(error, NOW_NS)
-    ticker.received(message(), NOW_NS)
+    ticker.received(message(pack(">I6iI", SPOT, *[2600000] * 6, NOW_S)), NOW_NS)
     assert ticker.received(error, NOW_NS).ticks == ()

@@ -16,13 +16,15 @@ _log = structlog.get_logger("kite")
 _FIRST_OF_TEXT = 0x20
 """A binary message starts with the number of its packets, far below 0x2000. A text starts with "{"."""
 
+_QUIET_NS = 5_000_000_000
+
 
 class Ticker:
     """An `Exchange`: the instruments `tokens` of one connection, of a `market` that connections share.
 
-    The ticker does not confirm a subscription, so the connection counts as ready with the first binary
-    message after it. `subscribed` says in one line what is subscribed. The first connection hands on the
-    market's `listings`.
+    The ticker does not confirm a subscription. It sends each instrument's state after it, so the connection is
+    ready with the first order book, or with a heartbeat 5 s later, should nothing have a state. `subscribed`
+    says in one line what is subscribed. The first connection hands on the market's `listings`.
     """
 
     def __init__(
@@ -31,16 +33,16 @@ class Ticker:
         self._market, self._tokens, self._subscribed = market, tokens, subscribed
         self._listings = listings
         self._ready = False
+        self._opened_ns = 0
 
     @property
     def ready(self) -> str | None:
-        """What is subscribed, after the first binary message of this connection."""
+        """What is subscribed, once this connection delivers."""
         return self._subscribed if self._ready else None
 
     def opened(self, now_ns: int) -> Reaction:
         """Subscribe every instrument with its order book."""
-        del now_ns
-        self._ready = False
+        self._ready, self._opened_ns = False, now_ns
         self._market.forget(self._tokens)
         return Reaction(send=texts.subscribe(self._tokens, "full"), ticks=self._listings)
 
@@ -49,7 +51,8 @@ class Ticker:
         if frame and frame[0] >= _FIRST_OF_TEXT:
             return self._said(texts.decode(frame))
         decoded = frames.decode(frame)
-        self._ready = True
+        if now_ns - self._opened_ns >= _QUIET_NS or any(tick.mode == "full" for tick in decoded.ticks):
+            self._ready = True
         repeated = self._market.dropped.repeated
         found: list[Tick] = []
         for tick in decoded.ticks:
