@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deltastream_operator.domain.feed import Component, External, Feed, Replay
+from deltastream_operator.domain.feed import Component, External, Feed, Kite, Replay
 
 _SOURCE = (
     "SOURCE", "SPEED_PERCENT", "SEED", "MESSAGES_PER_SECOND",
     "REPLAY_PATH", "REPLAY_INTERVAL_MILLIS", "REPLAY_LOOP", "REPLAY_AS_OF",
+    "KITE_EXPIRIES", "KITE_CHAIN_INTERVAL_MILLIS", "KITE_URL", "KITE_API_URL",
 )  # fmt: skip
 SPEC_FIELDS: Mapping[str, str] = {
     "PRODUCTS": "products",
@@ -34,6 +35,14 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
     if isinstance(source, External):
         # No generator runs. If one starts while a feed changes its source, it refuses this value and ends.
         return variables | {"SOURCE": "external"}
+    if isinstance(source, Kite):
+        return variables | {
+            "SOURCE": "kite",
+            "KITE_EXPIRIES": str(source.expiries),
+            "KITE_CHAIN_INTERVAL_MILLIS": str(source.chain_interval_millis),
+            "KITE_URL": source.url,
+            "KITE_API_URL": source.api_url,
+        }
     variables |= {"SPEED_PERCENT": str(source.speed_percent)}
     if isinstance(source, Replay):
         variables |= {

@@ -121,7 +121,7 @@ class Services:
         folder, argv, _ = self.table["check"]
         cwd = self.root / "services" / folder
         variables = environment_of(feed, "generator", index=0, replicas=1)
-        env = {**base_env(cwd), **variables, "REDIS_URL": "redis://127.0.0.1"}
+        env = {**base_env(cwd), **variables, **self.settings.kite_files, "REDIS_URL": "redis://127.0.0.1"}
         done = subprocess.run(argv, env=env, cwd=cwd, capture_output=True, text=True, check=False)  # noqa: S603
         lines = done.stderr.strip().splitlines() or [f"its check ended with status {done.returncode}"]
         if done.returncode == 0:
@@ -165,7 +165,7 @@ class Services:
                 "SOCKET_URL": f":{ports['socket-gateway']}",
                 "LOCAL_RUN": "true",
             },
-            "generator": {**redis, **_NUMERIC},
+            "generator": {**redis, **_NUMERIC, **settings.kite_files},
             "subscriber": {**redis, **mongo, **celery},
             "worker": {**redis, **mongo, **celery, **_NUMERIC},
         }
