@@ -157,12 +157,12 @@ REPLAY = "replay: {path: x.yaml, asOf: '2024-06-21T15:30:00+05:30'}"
         (
             "seed: 1}",
             f"seed: 1}}\n    {REPLAY}",
-            "spec.source: exactly one of synthetic, replay, external, kite is needed; synthetic and replay are",
+            "spec.source: exactly one of synthetic, replay, external, kite is needed; synthetic and replay",
         ),
         (
             "seed: 1}",
             "seed: 1}\n    external: {}",
-            "spec.source: exactly one of synthetic, replay, external, kite is needed; synthetic and external are",
+            "spec.source: exactly one of synthetic, replay, external, kite is needed; synthetic and external",
         ),
         ("synthetic: {seed: 1}", "external: {url: x}", "spec.source.external.url: unknown field"),
         ("synthetic: {seed: 1}", "external: true", "spec.source.external: must be a mapping, not True"),
