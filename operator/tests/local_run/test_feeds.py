@@ -91,8 +91,8 @@ def test_the_samples_are_valid_and_can_be_applied_together() -> None:
         ConfigMapRef(name="nifty-2024-06-21"),
         "2024-06-21T15:30:00+05:30",
     )
-    instead = SAMPLES / "instead/nifty-expiry-day.yaml"
-    assert [feed.name for feed in resource.load([instead])] == ["nifty-expiry-day"]
+    for name in ("nifty-expiry-day", "kite"):
+        assert [feed.name for feed in resource.load([SAMPLES / f"instead/{name}.yaml"])] == [name]
 
 
 @pytest.mark.parametrize(("file", "csv"), RECORDINGS.items())
