@@ -1,7 +1,7 @@
 """The fake exchange's server: JSON-RPC, heartbeat, test requests, credits, and every fault on request.
 
-It runs in a thread of its own. Each connection keeps the tickers that it has sent whole, in order (`sent`), so
-a test can compute what a client must have received.
+It runs in a thread of its own. `sent` has the tickers that went out whole, by connection and in
+order: from that a test computes what a client must have received.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Client:
     channels: set[str] = field(default_factory=set)
     sent: list[tuple[str, int]] = field(default_factory=list)
     heartbeat_s: float = 0
-    unanswered: bool = False
+    unanswered: int = 0
     held: dict[str, tuple[int, str]] = field(default_factory=dict)
 
 
@@ -71,7 +71,7 @@ class FakeDeribit:
         self._now_ms, self._scale, self._tls, self._limited = now_ms, scale, tls, limited
         self._credits, self._credits_ms = float(_MAX_CREDITS), now_ms()
         self.clients: list[Client] = []
-        self.connections: list[Client] = []
+        self.sent: list[list[tuple[str, int]]] = []  # of each connection so far
         self.requests: list[str] = []
         self.tests_answered = 0
         self._random = Random(seed)
@@ -193,7 +193,7 @@ class FakeDeribit:
     async def _client(self, socket: ServerConnection) -> None:
         client = Client(socket)
         self.clients.append(client)
-        self.connections.append(client)
+        self.sent.append(client.sent)
         beats = asyncio.create_task(self._beat(client))
         try:
             async for text in socket:
@@ -206,18 +206,18 @@ class FakeDeribit:
                 self.clients.remove(client)
 
     async def _beat(self, client: Client) -> None:
-        """Send heartbeats and test requests. A client that answers none in one interval is disconnected."""
+        """Send heartbeats and test requests. A client that answers none of two is disconnected."""
         while True:
             await asyncio.sleep((client.heartbeat_s or 1) / self._scale)
             if not client.heartbeat_s or self.faults.silent:
                 continue
-            if client.unanswered:
+            if client.unanswered > 1:
                 await client.socket.close(1008, "no answer to test_request")
                 return
             for kind in ("heartbeat", "test_request"):
                 frame = {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": kind}}
                 await client.socket.send(json.dumps(frame))
-            client.unanswered = True
+            client.unanswered += 1
 
     async def _answer(self, client: Client, request: dict[str, Any]) -> None:
         method, params = request["method"], request.get("params", {})
@@ -229,7 +229,7 @@ class FakeDeribit:
             client.heartbeat_s = params["interval"]
             await self._reply(client, request, "ok")
         elif method == "public/test":
-            client.unanswered = False
+            client.unanswered = 0
             self.tests_answered += 1
             await self._reply(client, request, {"version": "1.2.26"})
         elif method == "public/get_instruments":

@@ -134,17 +134,19 @@ class Deribit:
 
     def _list(self, currency: str, listed: Sequence[Instrument], now_ns: int) -> None:
         """Take the instruments of a currency. Raises Misconfigured if no product has any."""
-        for name in self._products:
-            if currency == name or name.endswith(f"-{currency}"):
-                for known in (self._listed, self._index, self._spot, self._selected):
-                    known.pop(name, None)
+        found: dict[str, dict[str, Contract]] = {}
         for instrument in listed:
             name = market.product(instrument)
             contract = market.contract(instrument) if name in self._products else None
             if contract is not None:
-                self._listed.setdefault(name, {})[instrument.instrument_name] = contract
+                found.setdefault(name, {})[instrument.instrument_name] = contract
                 self._index[name] = market.index_name(instrument)
                 self._in_coin[name] = market.inverse(instrument)
+        for name in self._products:
+            if name not in found and (currency == name or name.endswith(f"-{currency}")):
+                for known in (self._listed, self._index, self._spot, self._selected):
+                    known.pop(name, None)
+        self._listed.update(found)
         known_names = {name for contracts in self._listed.values() for name in contracts}
         known_names.update(self._index.values())
         self._newest = {name: ms for name, ms in self._newest.items() if name in known_names}

@@ -72,4 +72,5 @@ class Subscriptions:
         unknown = [channel for channel in piece.channels if channel not in confirmed]
         self._unknown.update(unknown)
         self._wanted.difference_update(unknown)
+        self._asked.difference_update(unknown)
         return unknown
