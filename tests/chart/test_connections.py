@@ -23,6 +23,7 @@ from tests.chart.render import (
     template,
 )
 
+SOURCE = "deltastream.dev/source"  # the operator labels the generators of a live source
 CALLS: dict[str, list[str]] = yaml.safe_load((CHART / "values.yaml").read_text())["networkPolicy"]["calls"]
 OPEN = {"api-gateway", "socket-gateway"}
 PORTS = {"api-gateway": 8000, "auth": 8001, "socket-gateway": 8002, "storage": 8003}
@@ -44,7 +45,8 @@ def _selector(each: Object) -> dict[str, str]:
 
 def test_every_selector_matches_a_pod(release: list[Object]) -> None:
     for each in kind(release, "Service", "PodDisruptionBudget", "NetworkPolicy", "Deployment", "StatefulSet"):
-        assert selected(_selector(each), release), f"{name(each)} selects no pod"
+        labels = {key: value for key, value in _selector(each).items() if key != SOURCE}
+        assert selected(labels, release), f"{name(each)} selects no pod"
 
 
 def test_a_service_targets_a_port_of_its_pods(release: list[Object]) -> None:
@@ -174,3 +176,18 @@ def test_a_call_removed_from_the_table_is_blocked(component: str) -> None:
     release: list[Any] = objects(template(option, "--set=backup.enabled=true"))
     for way in ("egress", "ingress"):
         assert (component, callee) not in {edge[:2] for edge in _edges(release, way)}
+
+
+def test_only_the_generators_of_a_live_source_reach_its_addresses() -> None:
+    """Without addresses there is no policy, so that no pod reaches the internet by default."""
+    name = "deltastream-feed-generator-kite-out"
+    assert name not in {one["metadata"]["name"] for one in kind(objects(template()), "NetworkPolicy")}
+    option = '--set-json=networkPolicy.sources.kite={"cidrs":["203.0.113.0/24"],"ports":[443]}'
+    (policy,) = [
+        one for one in kind(objects(template(option)), "NetworkPolicy") if one["metadata"]["name"] == name
+    ]
+    labels = _selector(policy)
+    assert (labels[COMPONENT], labels[SOURCE]) == ("feed-generator", "kite")
+    assert policy["spec"]["egress"] == [
+        {"ports": [{"port": 443, "protocol": "TCP"}], "to": [{"ipBlock": {"cidr": "203.0.113.0/24"}}]}
+    ]

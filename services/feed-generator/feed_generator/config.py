@@ -68,6 +68,28 @@ class Settings(BaseModel):
     replay_loop: Annotated[
         Literal["Forever", "Once"], Field(description="After the last snapshot: start again, or idle.")
     ] = "Forever"
+    kite_api_key_file: Annotated[
+        str | None, Field(description="Kite: the file with the API key.", validate_default=True)
+    ] = None
+    kite_access_token_file: Annotated[
+        str | None,
+        Field(
+            description="Kite: the file with the access token, read for each connection.",
+            validate_default=True,
+        ),
+    ] = None
+    kite_url: Annotated[
+        str, Field(pattern="^wss?://[^\\s?]{1,300}$", description="Kite's ticker, wss: or ws:.")
+    ] = "wss://ws.kite.trade"
+    kite_api_url: Annotated[environment.HttpUrl, Field(description="Kite's REST API.")] = (
+        "https://api.kite.trade"
+    )
+    kite_expiries: Annotated[
+        int, Field(ge=1, le=50, description="Kite: number of the nearest expiries of each product.")
+    ] = 4
+    kite_chain_interval_millis: Annotated[
+        int, Field(ge=100, le=3_600_000, description="Kite: milliseconds between two chains of an expiry.")
+    ] = 1000
     buffer_bytes: Annotated[
         int, Field(ge=2 * 1024 * 1024, description="Bytes of message bodies kept while Redis is unavailable.")
     ] = 64 * 1024 * 1024
@@ -97,6 +119,13 @@ class Settings(BaseModel):
         if len(names) != 1 and others.data.get("source") == "replay":
             raise ValueError("must name exactly the one product of the recording when SOURCE=replay")
         return products
+
+    @field_validator("kite_api_key_file", "kite_access_token_file")
+    @classmethod
+    def _credential(cls, path: str | None, others: ValidationInfo) -> str | None:
+        if not path and others.data.get("source") == "kite":
+            raise ValueError("must name the file when SOURCE=kite")
+        return path
 
     @field_validator("shard_index")
     @classmethod
