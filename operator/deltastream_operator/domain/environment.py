@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deltastream_operator.domain.feed import Component, External, Feed, Kite, Replay
+from deltastream_operator.domain.feed import Component, Deribit, External, Feed, Kite, Replay
 
 _SOURCE = (
     "SOURCE", "SPEED_PERCENT", "SEED", "MESSAGES_PER_SECOND",
     "REPLAY_PATH", "REPLAY_INTERVAL_MILLIS", "REPLAY_LOOP", "REPLAY_AS_OF",
+    "DERIBIT_URL", "DERIBIT_CURRENCIES", "DERIBIT_EXPIRIES", "DERIBIT_STRIKES_PER_SIDE",
+    "DERIBIT_CHAIN_INTERVAL_MILLIS",
     "KITE_EXPIRIES", "KITE_CHAIN_INTERVAL_MILLIS", "KITE_URL", "KITE_API_URL",
 )  # fmt: skip
 SPEC_FIELDS: Mapping[str, str] = {
@@ -35,14 +37,10 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
     if isinstance(source, External):
         # No generator runs. If one starts while a feed changes its source, it refuses this value and ends.
         return variables | {"SOURCE": "external"}
+    if isinstance(source, Deribit):
+        return variables | _deribit(source)
     if isinstance(source, Kite):
-        return variables | {
-            "SOURCE": "kite",
-            "KITE_EXPIRIES": str(source.expiries),
-            "KITE_CHAIN_INTERVAL_MILLIS": str(source.chain_interval_millis),
-            "KITE_URL": source.url,
-            "KITE_API_URL": source.api_url,
-        }
+        return variables | _kite(source)
     variables |= {"SPEED_PERCENT": str(source.speed_percent)}
     if isinstance(source, Replay):
         variables |= {
@@ -56,4 +54,25 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
         "SOURCE": "synthetic",
         "SEED": str(source.seed),
         "MESSAGES_PER_SECOND": str(source.messages_per_second),  # of the whole feed
+    }
+
+
+def _deribit(source: Deribit) -> dict[str, str]:
+    return {
+        "SOURCE": "deribit",
+        "DERIBIT_URL": source.url,
+        "DERIBIT_CURRENCIES": ",".join(source.currencies),
+        "DERIBIT_EXPIRIES": str(source.expiries),
+        "DERIBIT_STRIKES_PER_SIDE": str(source.strikes_per_side),
+        "DERIBIT_CHAIN_INTERVAL_MILLIS": str(source.chain_interval_millis),
+    }
+
+
+def _kite(source: Kite) -> dict[str, str]:
+    return {
+        "SOURCE": "kite",
+        "KITE_EXPIRIES": str(source.expiries),
+        "KITE_CHAIN_INTERVAL_MILLIS": str(source.chain_interval_millis),
+        "KITE_URL": source.url,
+        "KITE_API_URL": source.api_url,
     }

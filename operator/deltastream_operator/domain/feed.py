@@ -54,6 +54,17 @@ class External:
     """A source outside the product: another program writes the messages, so the feed has no generators."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Deribit:
+    """The live market of Deribit. `url` is its WebSocket."""
+
+    currencies: tuple[str, ...]
+    expiries: int = 4
+    strikes_per_side: int = 15
+    chain_interval_millis: int = 1000
+    url: str = "wss://www.deribit.com/ws/api/v2"
+
+
 # Kite's limit for one API key. All generators of a feed share the key, and each needs a connection.
 KITE_CONNECTIONS = 3
 
@@ -73,7 +84,7 @@ class Kite:
     api_url: str = "https://api.kite.trade"
 
 
-Source = Synthetic | Replay | External | Kite
+Source = Synthetic | Replay | External | Deribit | Kite
 
 
 @dataclass(frozen=True, kw_only=True)

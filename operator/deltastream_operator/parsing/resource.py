@@ -14,11 +14,11 @@ from deltastream_operator.domain.feed import (
     KIND,
     MODES,
     ConfigMapRef,
+    Deribit,
     Enricher,
     External,
     Feed,
     Generator,
-    Kite,
     Mode,
     Replay,
     Source,
@@ -26,17 +26,16 @@ from deltastream_operator.domain.feed import (
     Target,
 )
 from deltastream_operator.errors import FeedError
+from deltastream_operator.parsing import live_sources
 from deltastream_operator.parsing.fields import Fields, Problems
 from deltastream_operator.parsing.strict_yaml import YamlError, documents, text_of
 
 # Fields, bounds and defaults equal those of k8s/crd/deltastreamfeed.yaml. A test compares with an API server.
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")
-SOURCES = ("synthetic", "replay", "external", "kite")
+SOURCES = ("synthetic", "replay", "external", "deribit", "kite")
 _CONFIG_MAP = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,253}")
-_WEB_SOCKET = re.compile(r"wss?://[A-Za-z0-9.:_\[\]-]{1,253}(/[A-Za-z0-9._~/-]{0,200})?")
-_HTTP = re.compile(r"https?://[A-Za-z0-9.:_\[\]-]{1,253}(/[A-Za-z0-9._~/-]{0,200})?")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -135,6 +134,8 @@ def _spec(name: str | None, annotations: object, top: Fields, folder: Path | Non
     source = _source(spec.mapping("source", required=True), folder)
     if isinstance(source, Replay) and products and len(products) != 1:
         spec.problem("products", "a recording contains one product; list exactly that product")
+    if isinstance(source, Deribit) and products and (problem := live_sources.lacking(source, products)):
+        spec.problem("products", problem)
     generator = _generator(spec.mapping("generator"))
     enricher = _enricher(spec.mapping("enricher"), mode)
     spec.close()
@@ -208,8 +209,10 @@ def _source(fields: Fields, folder: Path | None) -> Source | None:
         return _synthetic(chosen)
     if given == ["replay"]:
         return _replay(chosen, folder)
+    if given == ["deribit"]:
+        return live_sources.deribit(chosen)
     if given == ["kite"]:
-        return _kite(chosen)
+        return live_sources.kite(chosen)
     chosen.close()
     return External()
 
@@ -220,24 +223,6 @@ def _synthetic(fields: Fields) -> Synthetic:
     rate = fields.integer("messagesPerSecond", 1, 100_000, 60)
     fields.close()
     return Synthetic(seed=seed, speed_percent=speed, messages_per_second=rate)
-
-
-def _kite(fields: Fields) -> Kite:
-    expiries = fields.integer("expiries", 1, 50, 4)
-    interval = fields.integer("chainIntervalMillis", 100, 3_600_000, 1000)
-    reference = fields.mapping("secretRef")
-    secret = reference.text("name", _CONFIG_MAP, "a Secret's name")
-    reference.close()
-    url = fields.text("url", _WEB_SOCKET, "a wss:// or ws:// URL without a query", required=False)
-    api_url = fields.text("apiUrl", _HTTP, "an https:// or http:// URL without a query", required=False)
-    fields.close()
-    return Kite(
-        expiries=expiries,
-        chain_interval_millis=interval,
-        secret=secret,
-        url=url or Kite.url,
-        api_url=api_url or Kite.api_url,
-    )
 
 
 def _config_map(fields: Fields) -> ConfigMapRef | None:

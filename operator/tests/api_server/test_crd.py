@@ -93,7 +93,7 @@ REFUSED: list[tuple[str, object, str]] = [
     ("spec.source", {"kite": {}, "external": {}}, "source"),
     ("spec.source", {"kite": {"accessToken": "secret"}}, "accessToken"),
     ("spec.source", {"kite": {"expiries": 0}}, "expiries"),
-    ("spec.source", {"kite": {"chainIntervalMillis": 99}}, "chainIntervalMillis"),
+    ("spec.source", {"kite": {"chainIntervalMillis": 19}}, "chainIntervalMillis"),
     ("spec.source", {"kite": {"secretRef": {}}}, "secretRef"),
     ("spec.source", {"kite": {"secretRef": {"name": "A"}}}, "secretRef.name"),
     ("spec.source", {"kite": {"url": "https://ws.kite.trade"}}, "url"),

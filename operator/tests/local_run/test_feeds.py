@@ -82,7 +82,7 @@ def test_the_samples_are_valid_and_can_be_applied_together() -> None:
     """`kubectl apply -f k8s/samples/` works: no two feeds share a product. All modes but Recommend appear."""
     files = sorted(file for file in SAMPLES.glob("*.yaml") if file.name not in RECORDINGS)
     feeds = {feed.name: feed for feed in resource.load(files)}
-    assert sorted(feeds) == ["external", "manual", "nifty-replay", "synthetic"]
+    assert sorted(feeds) == ["deribit-btc", "external", "manual", "nifty-replay", "synthetic"]
     assert {feed.mode for feed in feeds.values()} == {"Automatic", "External", "Manual"}
     source = feeds["nifty-replay"].source
     assert isinstance(source, Replay)
@@ -152,17 +152,17 @@ REPLAY = "replay: {path: x.yaml, asOf: '2024-06-21T15:30:00+05:30'}"
         (
             "synthetic: {seed: 1}",
             "{}",
-            "spec.source: exactly one of synthetic, replay, external, kite is needed; none is",
+            "spec.source: exactly one of synthetic, replay, external, deribit, kite is needed; none is",
         ),
         (
             "seed: 1}",
             f"seed: 1}}\n    {REPLAY}",
-            "spec.source: exactly one of synthetic, replay, external, kite is needed; synthetic and replay",
+            "spec.source: exactly one of synthetic, replay, external, deribit, kite is needed; synthetic and",
         ),
         (
             "seed: 1}",
             "seed: 1}\n    external: {}",
-            "spec.source: exactly one of synthetic, replay, external, kite is needed; synthetic and external",
+            "spec.source: exactly one of synthetic, replay, external, deribit, kite is needed; synthetic and",
         ),
         ("synthetic: {seed: 1}", "external: {url: x}", "spec.source.external.url: unknown field"),
         ("synthetic: {seed: 1}", "external: true", "spec.source.external: must be a mapping, not True"),

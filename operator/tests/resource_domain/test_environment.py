@@ -8,6 +8,7 @@ from deltastream_operator.domain.environment import SPEC_FIELDS, environment
 from deltastream_operator.domain.feed import (
     COMPONENTS,
     Component,
+    Deribit,
     Enricher,
     External,
     Feed,
@@ -81,6 +82,6 @@ def test_a_kite_feed_sets_its_urls_and_limits_but_no_credential() -> None:
 
 def test_every_variable_names_the_field_that_sets_it() -> None:
     """The operator reports an edit by the names of the changed fields. No field sets FEED and SHARD_COUNT."""
-    sources = (Synthetic(), Replay(as_of="T"), External(), Kite())
+    sources = (Synthetic(), Replay(as_of="T"), External(), Deribit(currencies=("BTC",)), Kite())
     names = {name for source in sources for component in COMPONENTS for name in variables(source, component)}
     assert names - {"FEED", "SHARD_COUNT"} == SPEC_FIELDS.keys()

@@ -8,10 +8,8 @@ import sys
 # The kernel drops SIGTERM for process 1 of a container until it has a handler, and the imports take a second.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
-import time  # noqa: E402
-
 from feed_generator import config  # noqa: E402
-from feed_generator.bootstrap import run, source  # noqa: E402
+from feed_generator.bootstrap import check, run  # noqa: E402
 from feed_generator.errors import FeedError  # noqa: E402
 
 
@@ -23,7 +21,7 @@ def main() -> int:
     try:
         settings = config.load()
         if sys.argv[1:] == ["check"]:
-            source(settings, time.time_ns())
+            check(settings)
             return 0
         return run(settings)
     except FeedError as error:

@@ -22,9 +22,9 @@ class Settings(BaseModel):
     feed: Annotated[
         str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="Name of the feed.")
     ]
-    source: Annotated[Literal["synthetic", "replay"], Field(description="Where messages come from.")] = (
-        "synthetic"
-    )
+    source: Annotated[
+        Literal["synthetic", "replay", "deribit", "kite"], Field(description="Where messages come from.")
+    ] = "synthetic"
     products: Annotated[
         str,
         Field(
@@ -68,6 +68,26 @@ class Settings(BaseModel):
     replay_loop: Annotated[
         Literal["Forever", "Once"], Field(description="After the last snapshot: start again, or idle.")
     ] = "Forever"
+    deribit_url: Annotated[
+        str, Field(pattern="^wss?://[^\\s]{1,300}$", description="Deribit's WebSocket, wss: or ws:.")
+    ] = "wss://www.deribit.com/ws/api/v2"
+    deribit_currencies: Annotated[
+        str,
+        Field(
+            pattern="^[A-Z][A-Z0-9]{1,9}(,[A-Z][A-Z0-9]{1,9}){0,19}$",
+            description="Currencies to ask Deribit's instruments for, comma-separated.",
+            validate_default=True,
+        ),
+    ] = "BTC"
+    deribit_expiries: Annotated[
+        int, Field(ge=1, le=50, description="Deribit: number of the nearest expiries of each product.")
+    ] = 4
+    deribit_strikes_per_side: Annotated[
+        int, Field(ge=1, le=200, description="Deribit: number of strikes below the spot, and above it.")
+    ] = 15
+    deribit_chain_interval_millis: Annotated[
+        int, Field(ge=20, le=60_000, description="Deribit: milliseconds between two chains of an expiry.")
+    ] = 1000
     kite_api_key_file: Annotated[
         str | None, Field(description="Kite: the file with the API key.", validate_default=True)
     ] = None
@@ -88,7 +108,7 @@ class Settings(BaseModel):
         int, Field(ge=1, le=50, description="Kite: number of the nearest expiries of each product.")
     ] = 4
     kite_chain_interval_millis: Annotated[
-        int, Field(ge=100, le=3_600_000, description="Kite: milliseconds between two chains of an expiry.")
+        int, Field(ge=20, le=60_000, description="Kite: milliseconds between two chains of an expiry.")
     ] = 1000
     buffer_bytes: Annotated[
         int, Field(ge=2 * 1024 * 1024, description="Bytes of message bodies kept while Redis is unavailable.")
@@ -107,6 +127,11 @@ class Settings(BaseModel):
         """The feed's products, in the given order."""
         return [product.strip() for product in self.products.split(",")]
 
+    @property
+    def currency_list(self) -> list[str]:
+        """The currencies of a Deribit source."""
+        return self.deribit_currencies.split(",")
+
     @field_validator("products")
     @classmethod
     def _names(cls, products: str, others: ValidationInfo) -> str:
@@ -119,6 +144,16 @@ class Settings(BaseModel):
         if len(names) != 1 and others.data.get("source") == "replay":
             raise ValueError("must name exactly the one product of the recording when SOURCE=replay")
         return products
+
+    @field_validator("deribit_currencies")
+    @classmethod
+    def _all_products(cls, currencies: str, others: ValidationInfo) -> str:
+        if others.data.get("source") == "deribit":
+            products = [name.strip() for name in str(others.data.get("products", "")).split(",")]
+            missing = [name for name in products if name.rpartition("-")[2] not in currencies.split(",")]
+            if missing:
+                raise ValueError(f"must have the currency of every product: {', '.join(missing)}")
+        return currencies
 
     @field_validator("kite_api_key_file", "kite_access_token_file")
     @classmethod

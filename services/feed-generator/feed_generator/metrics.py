@@ -17,3 +17,16 @@ SKIPPED = Counter(
     "feed_skipped_seconds_total", "Market time skipped because messages were late or Redis was nearly full."
 )
 REDIS_ERRORS = Counter("feed_redis_errors_total", "Calls to Redis that failed.")
+
+# A live source only: the label keeps the series of other generators away.
+_LIVE = ["source"]
+SOURCE_CONNECTED = Gauge("feed_source_connected", "1 if everything is subscribed, else 0.", _LIVE)
+SOURCE_AUTHORIZED = Gauge("feed_source_authorized", "0 if the credential is refused, else 1.", _LIVE)
+SOURCE_AGE = Gauge("feed_source_age_seconds", "Age of the newest tick, by the exchange's clock.", _LIVE)
+SOURCE_FRAMES = Counter("feed_source_frames_total", "Frames received from the exchange.", _LIVE)
+SOURCE_BYTES = Counter("feed_source_bytes_total", "Bytes of the frames received.", _LIVE)
+SOURCE_REFUSED = Counter("feed_source_refused_total", "Frames that cannot be used.", _LIVE)
+SOURCE_REPEATED = Counter("feed_source_repeated_total", "Ticks that were not new.", _LIVE)
+SOURCE_LOST = Counter("feed_source_lost_total", "Ticks dropped because Redis took none for long.", _LIVE)
+SOURCE_GAPS = Counter("feed_source_gaps_total", "Ends of a subscribed connection.", _LIVE)
+SOURCE_RECONNECTS = Counter("feed_source_reconnects_total", "Attempts to connect again.", _LIVE)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from devcluster.waiting import wait_until
 from tests.support.contracts import validator
 from tests.support.fake_deribit.market import Market
 from tests.support.fake_deribit.server import FakeDeribit, running
 from tests.support.tls import Certificates
-from tests.support.waiting import wait_until
 
 from feed_generator.live.deribit.exchange import Deribit
 from feed_generator.live.session import Session
@@ -86,10 +86,10 @@ class Client:
         return [message for message in self.messages if message["kind"] == "option_quote"]
 
     def wait_connected(self) -> None:
-        wait_until(lambda: self.status.connected, lambda: f"{self.status}")
+        wait_until(lambda: self.status.connected, self.status.reason)
 
     def wait_reason(self, reason: str) -> None:
-        wait_until(lambda: self.status.reason == reason, lambda: f"{self.status}")
+        wait_until(lambda: self.status.reason == reason, self.status.reason)
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def _expected(exchange: FakeDeribit) -> set[Key]:
 def test_it_subscribes_the_nearest_expiries_and_strikes_around_the_spot(exchange: FakeDeribit) -> None:
     """Two expiries with three strikes on each side, calls and puts, of BTC only."""
     with Client(exchange.url) as client:
-        wait_until(lambda: len(client.quotes()) == 24, lambda: str(client.status))
+        wait_until(lambda: len(client.quotes()) == 24, client.status.reason)
         quotes = client.quotes()
     assert {one["product"] for one in quotes} == {"BTC"}
     assert len({one["symbol"] for one in quotes}) == 2 * 6 * 2
@@ -150,7 +150,7 @@ def test_its_messages_are_as_the_contracts_say(exchange: FakeDeribit) -> None:
     with Client(exchange.url) as client:
         client.wait_connected()
         exchange.tick()
-        wait_until(lambda: _received(client).keys() == _expected(exchange), lambda: str(client.status))
+        wait_until(lambda: _received(client).keys() == _expected(exchange), client.status.reason)
         for _ in range(6):
             client.drain()
     kinds: dict[str, dict[str, Any]] = {}
@@ -184,7 +184,7 @@ def test_it_survives_a_thousand_disconnects_without_a_lost_or_doubled_tick() -> 
         for count in range(1, 1001):
             fake.tick()
             fake.disconnect("cut" if count % 2 else "close")
-            wait_until(lambda count=count: client.status.gaps == count, lambda: str(client.status))
+            wait_until(lambda count=count: client.status.gaps == count, client.status.reason)
             client.wait_connected()
             received.update(_keys(client.drain()))
             client.messages.clear()
@@ -193,7 +193,7 @@ def test_it_survives_a_thousand_disconnects_without_a_lost_or_doubled_tick() -> 
         grown = _resident_bytes() - resident
         fake.faults.reordered = 0
         fake.tick()
-        wait_until(complete, lambda: str(client.status))
+        wait_until(complete, client.status.reason)
     assert received.keys() == _expected(fake)
     assert set(received.values()) == {1}
     assert client.status.reconnects >= client.status.gaps == 1000
@@ -206,11 +206,11 @@ def test_it_survives_a_thousand_disconnects_without_a_lost_or_doubled_tick() -> 
 def test_a_quote_that_did_not_come_again_says_its_age(exchange: FakeDeribit) -> None:
     """After an outage a chain has old quotes beside new ones: their age lets the enrichers refuse them."""
     with Client(exchange.url, expiries=1) as client:
-        wait_until(lambda: len(client.quotes()) == 12, lambda: str(client.status))
+        wait_until(lambda: len(client.quotes()) == 12, client.status.reason)
         before = now_ms()
         wait_until(lambda: now_ms() - before > 61_000, lambda: "clock")
         exchange.tick(count=1)
-        wait_until(lambda: _received(client).keys() == _expected(exchange), lambda: str(client.status))
+        wait_until(lambda: _received(client).keys() == _expected(exchange), client.status.reason)
         for _ in range(6):
             client.drain()
     chain = [message for message in client.messages if message["kind"] == "option_chain"][-1]
@@ -223,7 +223,7 @@ def test_it_answers_test_requests_and_stays_connected(exchange: FakeDeribit) -> 
     """The exchange ends a connection whose test requests are not answered."""
     with Client(exchange.url) as client:
         client.wait_connected()
-        wait_until(lambda: exchange.tests_answered >= 5, lambda: str(client.status))
+        wait_until(lambda: exchange.tests_answered >= 5, client.status.reason)
         assert client.status.gaps == 0
 
 
@@ -243,7 +243,7 @@ def test_it_stays_under_the_exchanges_credits(exchange: FakeDeribit) -> None:
         for count in range(1, 6):
             client.wait_connected()
             exchange.disconnect()
-            wait_until(lambda count=count: client.status.gaps == count, lambda: str(client.status))
+            wait_until(lambda count=count: client.status.gaps == count, client.status.reason)
         client.wait_connected()
     assert client.status.gaps == client.status.reconnects == 5
     assert exchange.requests.count("public/subscribe") >= 6 * 3
@@ -261,7 +261,7 @@ def test_the_selection_follows_the_spot(exchange: FakeDeribit) -> None:
             chains = [message for message in client.messages if message["kind"] == "option_chain"]
             return chains[-1]["strikes"] if chains else []
 
-        wait_until(lambda: last_strikes() == [64_000, 65_000, 66_000], lambda: str(client.status))
+        wait_until(lambda: last_strikes() == [64_000, 65_000, 66_000], client.status.reason)
 
 
 @pytest.mark.parametrize("reason", ["NoInstruments", "ClockSkew", "NotJson"])
@@ -298,8 +298,8 @@ def test_bad_numbers_are_dropped_and_counted_one_by_one(exchange: FakeDeribit) -
     exchange.faults.edit = edit
     with Client(exchange.url) as client:
         client.wait_connected()
-        wait_until(lambda: client.status.refused == 12, lambda: str(client.status))
-        wait_until(lambda: len(client.quotes()) == 12, lambda: str(client.status))
+        wait_until(lambda: client.status.refused == 12, client.status.reason)
+        wait_until(lambda: len(client.quotes()) == 12, client.status.reason)
     assert {(one["option_type"], one["bid"]) for one in client.messages if "bid" in one} == {("PUT", 0)}
 
 
@@ -328,5 +328,5 @@ def test_an_address_where_nobody_listens_is_unreachable() -> None:
     """Connecting goes on with growing pauses of at most 4 s."""
     with Client("ws://localhost:1/") as client:
         client.wait_reason("Unreachable")
-        wait_until(lambda: len(client.pauses) > 8, lambda: str(client.status))
+        wait_until(lambda: len(client.pauses) > 8, client.status.reason)
     assert client.pauses[0] < client.pauses[-1] <= 4

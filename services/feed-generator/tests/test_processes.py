@@ -7,8 +7,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from devcluster.ports import free_port
 from devcluster.processes.stores import RedisServer
 from devcluster.waiting import wait_until
 from tests.support.contracts import validator
+from tests.support.fake_deribit.market import Market
+from tests.support.fake_deribit.server import FakeDeribit, running
 
 from feed_generator.sources.replay import QUOTED_STRIKES
 
@@ -214,3 +218,44 @@ def test_an_invalid_setting_gives_one_line_and_exit_code_2(
     (output,) = generator.fails(**env)
     assert output.startswith(line)
     assert generator.client.keys() == []
+
+
+def _source_state(client: redis.Redis) -> bytes:
+    found: Any = client.hget("feed:deribit-btc:source", "0")
+    return bytes(found or b"")
+
+
+def test_a_deribit_source_publishes_what_the_exchange_sends(generator: Generator) -> None:
+    """Quotes, chains and prices reach the stream; the state is in Redis; SIGTERM ends it."""
+    market = Market(time.time_ns() // 1_000_000, strikes=3)
+    with running(FakeDeribit(market)) as exchange:
+        process = generator.start(
+            FEED="deribit-btc",
+            PRODUCTS="BTC",
+            SOURCE="deribit",
+            DERIBIT_URL=exchange.url,
+            DERIBIT_EXPIRIES="2",
+            DERIBIT_STRIKES_PER_SIDE="2",
+            DERIBIT_CHAIN_INTERVAL_MILLIS="100",
+            PORT=str(generator.port),
+        )
+        generator.wait_entries(1 + 16 + 2, feed="deribit-btc")
+        exchange.tick()
+        generator.wait_entries(2 * (1 + 16 + 2), feed="deribit-btc")
+        wait_until(lambda: b'"Connected"' in _source_state(generator.client), "the state")
+        assert 'feed_source_connected{source="deribit"} 1.0' in generator.get("/metrics")[1]
+        process.terminate()
+        assert process.wait(30) == 0
+    messages = generator.messages("deribit-btc")
+    for message in messages:
+        validator(f"market-{message['kind']}").validate(message)
+    kinds = Counter(message["kind"] for message in messages)
+    assert kinds["option_quote"] == 32
+    assert kinds["underlying"] == 2
+    assert kinds["option_chain"] >= 4
+
+
+def test_a_deribit_source_without_the_currency_of_a_product_is_refused(generator: Generator) -> None:
+    """The line names the variable, the rule and the product."""
+    lines = generator.fails(SOURCE="deribit", PRODUCTS="BTC,SOL-USDC", DERIBIT_CURRENCIES="BTC")
+    assert lines == ["DERIBIT_CURRENCIES='BTC': must have the currency of every product: SOL-USDC"]

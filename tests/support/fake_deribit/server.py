@@ -295,9 +295,9 @@ def _notification(channel: str, data: dict[str, Any]) -> str:
 
 
 @contextmanager
-def running(exchange: FakeDeribit) -> Iterator[FakeDeribit]:
-    """Run the exchange for the duration of a block."""
-    exchange.start()
+def running(exchange: FakeDeribit, port: int = 0) -> Iterator[FakeDeribit]:
+    """Run the exchange on `port`, 0 for any, for the duration of a block."""
+    exchange.start(port)
     try:
         yield exchange
     finally:

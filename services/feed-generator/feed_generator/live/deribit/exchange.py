@@ -143,7 +143,7 @@ class Deribit:
                 self._index[name] = market.index_name(instrument)
                 self._in_coin[name] = market.inverse(instrument)
         for name in self._products:
-            if name not in found and (currency == name or name.endswith(f"-{currency}")):
+            if name not in found and market.belongs(name, currency):
                 for known in (self._listed, self._index, self._spot, self._selected):
                     known.pop(name, None)
         self._listed.update(found)

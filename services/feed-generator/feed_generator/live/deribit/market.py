@@ -27,6 +27,11 @@ def product(instrument: Instrument) -> str:
     return instrument.instrument_name.partition("-")[0].replace("_", "-")
 
 
+def belongs(name: str, currency: str) -> bool:
+    """Return True if the exchange lists the product under the currency: BTC, and SOL-USDC under USDC."""
+    return name == currency or name.endswith(f"-{currency}")
+
+
 def index_name(instrument: Instrument) -> str:
     """Return the name of the instrument's price index, such as "btc_usd"."""
     return instrument.price_index or f"{instrument.base_currency}_{_price_unit(instrument)}".lower()

@@ -23,6 +23,12 @@ def distribute(tokens: Sequence[int], connections: int) -> list[list[int]]:
 
     Raises Misconfigured if `connections` do not suffice.
     """
+    if not connections:
+        raise Misconfigured(
+            "TooManyGenerators",
+            f"Kite allows an API key {CONNECTIONS} connections and each generator needs one: "
+            f"set spec.generator.maxReplicas to {CONNECTIONS} at most",
+        )
     most = connections * INSTRUMENTS_A_CONNECTION
     if len(tokens) > most:
         raise Misconfigured(

@@ -72,15 +72,15 @@ class Desk:
     ) -> None:
         self._wanted, self._credentials, self._sink = wanted, credentials, sink
         self._now_ns, self._sleep, self._jitter = now_ns, sleep, jitter
-        self._all = [Status() for _ in range(wanted.connections)]
+        self._all = [Status() for _ in range(max(1, wanted.connections))]
         self.statuses: list[Status] = self._all[:1]
-        """The states of the connections that the list needs; of the first one before there is a list."""
+        """The states of the connections that the list needs; of the first one while there is no list."""
 
     async def run(self) -> None:
         """Receive for ever. Ends only by cancellation."""
         while True:
             plan = await self._plan()
-            self.statuses = self._all[: len(plan.shares)]
+            self.statuses[:] = self._all[: len(plan.shares)]
             with suppress(TimeoutError):
                 async with (
                     asyncio.timeout(_seconds_to_new_list(self._now_ns())),
@@ -117,7 +117,7 @@ class Desk:
             try:
                 return await asyncio.to_thread(self._read_list)
             except LiveError as error:
-                self.statuses = self._all[:1]
+                self.statuses[:] = self._all[:1]
                 self.statuses[0].ended(error, self._now_ns())
                 _log.warning("no_instrument_list", reason=error.reason, error=str(error))
                 await self._sleep(_PAUSE_S if isinstance(error, Dropped) else _SLOW_PAUSE_S)

@@ -13,7 +13,7 @@ from feed_generator.live.kite import account, instruments
 from feed_generator.live.kite.account import Account
 from feed_generator.live.kite.instruments import Instruments
 
-_TIMEOUT = urllib3.Timeout(connect=4.0, read=20.0)
+_TIMEOUT = urllib3.Timeout(connect=4.0, read=8.0)
 _VERSION = {"X-Kite-Version": "3"}
 _REFUSED = (401, 403)
 

@@ -22,9 +22,9 @@ _QUIET_NS = 5_000_000_000
 class Ticker:
     """An `Exchange`: the instruments `tokens` of one connection, of a `market` that connections share.
 
-    The ticker does not confirm a subscription. It sends each instrument's state after it, so the connection is
-    ready with the first order book, or with a heartbeat 5 s later, should nothing have a state. `subscribed`
-    says in one line what is subscribed. The first connection hands on the market's `listings`.
+    The ticker does not confirm a subscription. It sends each instrument's state after it, so the connection
+    is ready with the first order book, or with a heartbeat 5 s later, should nothing have a state.
+    `subscribed` says in one line what is subscribed. The first connection hands on the market's `listings`.
     """
 
     def __init__(

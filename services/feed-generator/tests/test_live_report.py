@@ -1,0 +1,102 @@
+"""The state of a live source in Redis and in the metrics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import redis
+from prometheus_client import REGISTRY
+from tests.support.contracts import validator
+
+from feed_generator.adapters.redis_stream import connect
+from feed_generator.live.exchange import Unauthorized
+from feed_generator.live.market import LiveMarket, live_market
+from feed_generator.live.report import LIVES_S, Reporter, total
+from feed_generator.live.status import Status
+
+SECOND = 10**9
+NOW_NS = 1_795_600_000 * SECOND
+
+
+class Clock:
+    now_ns = NOW_NS
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    """A client of an empty Redis."""
+    with connect(redis_url) as made:
+        yield made
+
+
+def _market(*statuses: Status) -> LiveMarket:
+    made = live_market("mine", [], chain_interval_millis=1000)
+    return LiveMarket(made.source, made.inbox, statuses, made.thread)
+
+
+def _metric(name: str) -> float | None:
+    return REGISTRY.get_sample_value(name, {"source": "deribit"})
+
+
+def test_the_state_is_a_field_of_a_hash_that_expires(client: redis.Redis) -> None:
+    """The operator reads it by HGETALL; a generator that died leaves nothing for long."""
+    status, clock = Status(), Clock()
+    reporter = Reporter(_market(status), client, feed="mine", shard=2, source="deribit", now_ns=clock)
+    reporter.step()
+    status.ready("4 contracts of BTC", NOW_NS)
+    status.frames = 7
+    reporter.step()  # not yet a second later
+    state = json.loads(client.hget("feed:mine:source", "2"))
+    validator("feed-source").validate(state)
+    assert (state["connected"], state["reason"]) == (False, "Connecting")
+    clock.now_ns += SECOND
+    before = _metric("feed_source_frames_total") or 0
+    reporter.step()
+    state = json.loads(client.hget("feed:mine:source", "2"))
+    assert (state["connected"], state["message"], state["frames"]) == (True, "4 contracts of BTC", 7)
+    assert 0 < client.ttl("feed:mine:source") <= LIVES_S
+    assert _metric("feed_source_connected") == 1
+    assert (_metric("feed_source_frames_total") or 0) - before == 7
+
+
+def test_an_outage_of_redis_does_not_end_the_generator() -> None:
+    """The next report is a second later."""
+    nobody = connect("redis://localhost:1/0")
+    reporter = Reporter(_market(Status()), nobody, feed="mine", shard=0, source="deribit", now_ns=Clock())
+    before = REGISTRY.get_sample_value("feed_redis_errors_total") or 0
+    reporter.step()
+    assert REGISTRY.get_sample_value("feed_redis_errors_total") == before + 1
+
+
+def test_a_defect_in_a_session_ends_the_generator() -> None:
+    """A generator whose connections are gone would stay silent for ever."""
+    market = _market(Status())
+    market.thread.failure = KeyError("defect")
+    with pytest.raises(KeyError, match="defect"):
+        Reporter(market, None, feed="mine", shard=0, source="deribit").step()  # type: ignore[arg-type]
+
+
+def test_one_connection_that_is_not_well_decides_for_all() -> None:
+    """Counters add up; a refused credential comes before a drop."""
+    well, refused = Status(frames=3), Status(frames=4)
+    well.ready("10 contracts", NOW_NS)
+    refused.ended(Unauthorized("Refused", "renew the token"), NOW_NS)
+    both = total([well, refused])
+    assert (both.frames, both.connected, both.authorized) == (7, False, False)
+    assert both.message == "renew the token"
+
+
+def test_a_change_of_the_state_has_a_time_and_a_repetition_has_not() -> None:
+    """`since_ts` tells since when the reason holds."""
+    status = Status()
+    error = Unauthorized("Refused", "renew the token")
+    status.ended(error, 1)
+    status.ended(error, 2)
+    assert status.since_ts == 1
+    status.ready("all", 3)
+    assert (status.since_ts, status.authorized) == (3, True)
