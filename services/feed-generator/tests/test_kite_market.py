@@ -100,6 +100,36 @@ def test_a_new_connection_gets_every_state_again(market: Market) -> None:
     assert len(market.received(spot(time=later), later * 10**9)) == 2
 
 
+def test_a_quote_that_stands_is_passed_on_again_every_30_s(market: Market) -> None:
+    """Its order book is still valid, so it must not become stale. A quote that changed needs no repeat."""
+    market.received(spot(), NOW_NS)
+    market.received(option(), NOW_NS)
+    market.received(option(PUT), NOW_NS)
+    later = NOW_S + 30
+    assert market.standing([CALL, PUT], NOW_NS) == []
+    market.received(option(PUT, time=later), later * 10**9)
+    (quote,) = market.standing([CALL, PUT], later * 10**9)
+    assert isinstance(quote, Quote)
+    assert (quote.contract.option_type, quote.ts) == ("CALL", later * 10**9)
+    assert market.standing([CALL, PUT], later * 10**9) == []
+
+
+def test_only_a_connection_that_delivers_says_that_its_quotes_stand(market: Market) -> None:
+    ticker = Ticker(market, [CALL], "1 instrument")
+    ticker.opened(NOW_NS)
+    market.received(spot(), NOW_NS)
+    market.received(option(), NOW_NS)
+    later = NOW_NS + 30 * 10**9
+    market.received(spot(time=NOW_S + 30), later)
+    assert ticker.waited(later).ticks == ()
+    ticker.received(b"\0", later)
+    assert len(ticker.waited(later).ticks) == 1
+    other = Ticker(market, [PUT], "1 instrument")
+    other.received(b"\0", later + 30 * 10**9)
+    market.received(spot(time=NOW_S + 60), later + 30 * 10**9)
+    assert list(other.waited(later + 30 * 10**9).ticks) == []
+
+
 def test_an_option_without_its_order_book_makes_no_quote(market: Market) -> None:
     """Until the mode is set Kite sends mode quote, which has neither bids nor open interest."""
     market.received(spot(), NOW_NS)

@@ -2,12 +2,13 @@
 
 Kite sends an instrument's newest state when it is subscribed, even of yesterday, and then each change.
 A state of today stands until the next tick, so event times are the market's clock: the newest time in any
-tick. A contract that seldom changes has an old time of its own although its order book stands.
+tick. A contract that seldom changes has an old time of its own although its order book stands. So that it
+does not look stale, its quote is passed on again every 30 s while its connection delivers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +21,8 @@ _DAY_S = 86_400
 _INDIA_S = 19_800  # India is 5 h 30 min before UTC and has no summer time
 _OLD_NS = 240 * _NS
 """A live message that is older than 300 s is refused, so the market's clock has to be nearer than that."""
+_CONFIRM_NS = 30 * _NS
+"""Half the age from which on a quote counts as stale."""
 
 
 @dataclass(slots=True)
@@ -47,6 +50,7 @@ class Market:
         self._spots: dict[str, float] = {}
         self._waiting: dict[str, dict[int, frames.Tick]] = {}
         self._last: dict[int, frames.Tick] = {}
+        self._passed_on: dict[int, int] = {}  # token -> event time of its last quote, oldest first
         self._clock_s = 0
         self.dropped = Dropped()
 
@@ -75,6 +79,7 @@ class Market:
         """
         for token in tokens:
             self._last.pop(token, None)
+            self._passed_on.pop(token, None)
             if product := self._spot_products.get(token):
                 self._spots.pop(product, None)
 
@@ -102,6 +107,17 @@ class Market:
             return []
         return self._quote(contract, tick, now_ns)
 
+    def standing(self, tokens: Collection[int], now_ns: int) -> list[Tick]:
+        """Return again the quotes of those `tokens` that have not changed for 30 s of the market's clock."""
+        found: list[Tick] = []
+        for token, at_ns in list(self._passed_on.items()):
+            if self.clock_ns - at_ns < _CONFIRM_NS:
+                break
+            if token in tokens and self._contracts[token].product in self._spots:
+                del self._passed_on[token]
+                found += self._quote(self._contracts[token], self._last[token], now_ns)
+        return found
+
     def _spot(self, product: str, tick: frames.Tick, now_ns: int) -> list[Tick]:
         if tick.last_price <= 0 or not self._is_new(tick, now_ns):
             return []
@@ -119,6 +135,8 @@ class Market:
     def _quote(self, contract: Contract, tick: frames.Tick, now_ns: int) -> list[Tick]:
         if not self._is_new(tick, now_ns):
             return []
+        self._passed_on.pop(tick.token, None)
+        self._passed_on[tick.token] = self.clock_ns
         (bid, bid_size), (ask, ask_size) = _best(tick.bids), _best(tick.asks)
         return [
             Quote(

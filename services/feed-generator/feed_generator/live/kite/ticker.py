@@ -17,6 +17,8 @@ _FIRST_OF_TEXT = 0x20
 """A binary message starts with the number of its packets, far below 0x2000. A text starts with "{"."""
 
 _QUIET_NS = 5_000_000_000
+_DELIVERS_NS = 5_000_000_000  # Kite sends at least a heartbeat every second
+_CONFIRM_EVERY_NS = 1_000_000_000
 
 
 class Ticker:
@@ -30,10 +32,11 @@ class Ticker:
     def __init__(
         self, market: Market, tokens: Sequence[int], subscribed: str, listings: Sequence[Listing] = ()
     ) -> None:
-        self._market, self._tokens, self._subscribed = market, tokens, subscribed
+        self._market, self._tokens, self._subscribed = market, frozenset(tokens), subscribed
+        self._requests = texts.subscribe(tokens, "full")
         self._listings = listings
         self._ready = False
-        self._opened_ns = 0
+        self._opened_ns = self._received_ns = self._confirmed_ns = 0
 
     @property
     def ready(self) -> str | None:
@@ -44,13 +47,14 @@ class Ticker:
         """Subscribe every instrument with its order book."""
         self._ready, self._opened_ns = False, now_ns
         self._market.forget(self._tokens)
-        return Reaction(send=texts.subscribe(self._tokens, "full"), ticks=self._listings)
+        return Reaction(send=self._requests, ticks=self._listings)
 
     def received(self, frame: bytes, now_ns: int) -> Reaction:
         """Decode one message. Raises BadFrame, and Dropped if it refuses the subscription."""
         if frame and frame[0] >= _FIRST_OF_TEXT:
             return self._said(texts.decode(frame))
         decoded = frames.decode(frame)
+        self._received_ns = now_ns
         if now_ns - self._opened_ns >= _QUIET_NS or any(tick.mode == "full" for tick in decoded.ticks):
             self._ready = True
         repeated = self._market.dropped.repeated
@@ -60,9 +64,12 @@ class Ticker:
         return Reaction(ticks=found, repeated=self._market.dropped.repeated - repeated)
 
     def waited(self, now_ns: int) -> Reaction:
-        """Return nothing: the ticker needs no request but the subscription."""
-        del now_ns
-        return NOTHING
+        """Pass the standing quotes on again, once a second, while the connection delivers."""
+        delivers = now_ns - self._received_ns < _DELIVERS_NS
+        if not delivers or now_ns - self._confirmed_ns < _CONFIRM_EVERY_NS:
+            return NOTHING
+        self._confirmed_ns = now_ns
+        return Reaction(ticks=self._market.standing(self._tokens, now_ns))
 
     def _said(self, notice: texts.Notice) -> Reaction:
         if notice.kind == "error" and not self._ready:
