@@ -18,7 +18,9 @@ from redis.retry import Retry
 
 from deltastream_operator.domain.capacity import service_seconds
 from deltastream_operator.domain.signals import WAITING, Reading, Signals, Unknown
+from deltastream_operator.domain.source import SourceState
 from deltastream_operator.ports import Clock
+from deltastream_operator.source_reports import source_state
 
 GROUP = "enricher"
 WINDOW_S = 10.0  # long enough that one batch more or less does not look like a trend
@@ -41,6 +43,7 @@ class _Raw:
     entries: int
     batches: int
     busy_us: int
+    source: SourceState
 
 
 class _UnreadableError(Exception):
@@ -101,13 +104,14 @@ class RedisSignals:
                 pipe.xinfo_stream(f"feed:{feed}")
                 pipe.xinfo_groups(f"feed:{feed}")
                 pipe.hmget(f"feed:{feed}:service", _COUNTERS)
+                pipe.hgetall(f"feed:{feed}:source")
             pipe.info("memory")
             *answers, memory = pipe.execute(raise_on_error=False)
         self._memory = _share_in_use(memory)
         found = {}
         for index, feed in enumerate(feeds):
             try:
-                found[feed] = _raw(feed, answers[3 * index : 3 * index + 3])
+                found[feed] = _raw(feed, answers[4 * index : 4 * index + 4], self._clock.time())
             except _UnreadableError as error:
                 unreadable[feed] = error.unknown
         return found
@@ -179,6 +183,7 @@ class RedisSignals:
             arrivals_per_second=(raw.added - first.added) / (now - then),
             service_seconds=self._service.get(feed),
             redis_memory=self._memory,
+            source=raw.source,
         )
 
 
@@ -191,8 +196,8 @@ def _checked(key: str, answer: Any) -> Any:
     raise _UnreadableError(key, answer)
 
 
-def _raw(feed: str, answers: Sequence[Any]) -> _Raw:
-    """Return the numbers in three replies. A stream, group or counter that does not exist yet counts as zero.
+def _raw(feed: str, answers: Sequence[Any], now_s: float) -> _Raw:
+    """Return the content of four replies. A stream, group or counter that does not exist yet counts as zero.
 
     Raises _UnreadableError if a key has an unexpected type or value.
     """
@@ -214,6 +219,7 @@ def _raw(feed: str, answers: Sequence[Any]) -> _Raw:
         entries=entries,
         batches=batches,
         busy_us=busy_us,
+        source=source_state(_checked(f"feed:{feed}:source", answers[3]) or {}, now_s),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -23,7 +24,6 @@ from tests.chart.render import (
     template,
 )
 
-SOURCE = "deltastream.dev/source"  # the operator labels the generators of a live source
 CALLS: dict[str, list[str]] = yaml.safe_load((CHART / "values.yaml").read_text())["networkPolicy"]["calls"]
 OPEN = {"api-gateway", "socket-gateway"}
 PORTS = {"api-gateway": 8000, "auth": 8001, "socket-gateway": 8002, "storage": 8003}
@@ -45,8 +45,7 @@ def _selector(each: Object) -> dict[str, str]:
 
 def test_every_selector_matches_a_pod(release: list[Object]) -> None:
     for each in kind(release, "Service", "PodDisruptionBudget", "NetworkPolicy", "Deployment", "StatefulSet"):
-        labels = {key: value for key, value in _selector(each).items() if key != SOURCE}
-        assert selected(labels, release), f"{name(each)} selects no pod"
+        assert selected(_selector(each), release), f"{name(each)} selects no pod"
 
 
 def test_a_service_targets_a_port_of_its_pods(release: list[Object]) -> None:
@@ -178,16 +177,20 @@ def test_a_call_removed_from_the_table_is_blocked(component: str) -> None:
         assert (component, callee) not in {edge[:2] for edge in _edges(release, way)}
 
 
-def test_only_the_generators_of_a_live_source_reach_its_addresses() -> None:
-    """Without addresses there is no policy, so that no pod reaches the internet by default."""
-    name = "deltastream-feed-generator-kite-out"
-    assert name not in {one["metadata"]["name"] for one in kind(objects(template()), "NetworkPolicy")}
-    option = '--set-json=networkPolicy.sources.kite={"cidrs":["203.0.113.0/24"],"ports":[443]}'
+def test_only_the_generators_of_a_live_feed_may_call_its_exchange() -> None:
+    """The policy selects one feed's generators, and opens the named addresses on the named port only."""
+    values = {"deribit-btc": [{"cidrs": ["203.0.113.0/24", "2001:db8::/32"], "port": 443}]}
+    rendered = objects(template(f"--set-json=networkPolicy.sources={json.dumps(values)}"))
     (policy,) = [
-        one for one in kind(objects(template(option)), "NetworkPolicy") if one["metadata"]["name"] == name
+        each for each in kind(rendered, "NetworkPolicy") if name(each).endswith("source-deribit-btc")
     ]
-    labels = _selector(policy)
-    assert (labels[COMPONENT], labels[SOURCE]) == ("feed-generator", "kite")
+    selector = _selector(policy)
+    assert (selector[COMPONENT], selector["deltastream.dev/feed"]) == ("feed-generator", "deribit-btc")
+    assert policy["spec"]["policyTypes"] == ["Egress"]
     assert policy["spec"]["egress"] == [
-        {"ports": [{"port": 443, "protocol": "TCP"}], "to": [{"ipBlock": {"cidr": "203.0.113.0/24"}}]}
+        {
+            "ports": [{"port": 443, "protocol": "TCP"}],
+            "to": [{"ipBlock": {"cidr": "203.0.113.0/24"}}, {"ipBlock": {"cidr": "2001:db8::/32"}}],
+        }
     ]
+    assert not [each for each in kind(objects(template()), "NetworkPolicy") if "-source-" in name(each)]

@@ -15,11 +15,12 @@ from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.cluster.writing import merge
 from deltastream_operator.cluster.writing.events import Events
 from deltastream_operator.cluster.writing.workloads import Workloads, is_contest, is_transient
-from deltastream_operator.domain import products, status
+from deltastream_operator.domain import conditions, products, status
 from deltastream_operator.domain.decide import Choice, Current, Decision, decide
 from deltastream_operator.domain.feed import COMPONENTS, Feed
 from deltastream_operator.domain.observed import Facts, Problem
-from deltastream_operator.domain.signals import WAITING, Reading
+from deltastream_operator.domain.signals import WAITING, Reading, Unknown
+from deltastream_operator.domain.source import SourceState, is_live
 from deltastream_operator.kubernetes import names
 from deltastream_operator.kubernetes.api import Api, ApiError
 
@@ -91,7 +92,11 @@ class Reconciler:
             return  # after a restart the last status stays valid until the second reading
         decision = decide(feed, reading, current, now)
         trouble, failure = await self._apply(feed, decision, body)
-        facts = replace(await self._facts(body, trouble), held=self._held(feed, decision, body))
+        facts = replace(
+            await self._facts(body, trouble),
+            held=self._held(feed, decision, body),
+            source=_source(feed, reading),
+        )
         built = status.build(previous, decision, facts, generation=generation, selector=selector)
         news = status.changes(previous, decision)
         if await self._write_status(body, previous, built):
@@ -188,3 +193,15 @@ class Reconciler:
         for kind, problem in (("Stalled", facts.stalled), ("ReplicasContested", facts.contested)):
             if problem and before.get(kind) != "True":
                 self.events.report(name, kind, problem.message, warning=True)
+        for change in conditions.source_changes(facts, before):
+            text = f"{change.reason}: {change.message}"
+            self.events.report(name, change.type, text, warning=change.status == "False")
+
+
+def _source(feed: Feed, reading: Reading) -> SourceState | None:
+    """Return the state of the feed's live source, or None if its source is not live."""
+    if not is_live(feed):
+        return None
+    if isinstance(reading, Unknown):
+        return SourceState(connected=None, authorized=None, reason=reading.reason, message=reading.message)
+    return reading.source

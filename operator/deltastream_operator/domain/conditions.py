@@ -17,10 +17,13 @@ from deltastream_operator.domain.decide import Decision
 from deltastream_operator.domain.feed import COMPONENTS, Component
 from deltastream_operator.domain.observed import Facts, Observed, Problem
 from deltastream_operator.domain.signals import WAITING, Unknown
+from deltastream_operator.domain.source import SourceState
 
 Status = Literal["True", "False", "Unknown"]
 MESSAGE_MAX = 1024
 _FULL = "RedisNearlyFull"
+_OF_LIVE_SOURCES = ("SourceConnected", "SourceAuthorized")
+_STATUS: Mapping[bool | None, Status] = {True: "True", False: "False", None: "Unknown"}
 # Shares of Redis' maxmemory at which RedisNearlyFull is set and cleared. Both are below 0.8: generators pause
 # and resume around 0.8 (feed_generator.domain.pressure), so the condition would change with each pause. With
 # only one threshold, memory use near it would write the status of every feed at each crossing.
@@ -42,7 +45,8 @@ def merge(
 ) -> list[dict[str, object]]:
     """Return the list to write. Conditions of types that the operator does not know are kept.
 
-    lastTransitionTime changes only when the condition's status changes.
+    lastTransitionTime changes only when the condition's status changes. The conditions of a live source go
+    when the feed gets another source.
     """
     before = {str(condition.get("type")): condition for condition in old}
     merged: list[dict[str, object]] = []
@@ -59,7 +63,7 @@ def merge(
                 "message": condition.message[:MESSAGE_MAX],
             }
         )
-    return merged + [dict(condition) for condition in before.values()]
+    return merged + [dict(row) for kind, row in before.items() if kind not in _OF_LIVE_SOURCES]
 
 
 def stamp(moment: datetime) -> str:
@@ -95,10 +99,41 @@ def of(
         Condition(type="SpecValid", status="True", reason="SpecRead", message="the spec is valid"),
         _metrics(decision, old),
         _limited(decision),
+        *_source(facts.source),
         _trouble("Paused", paused, "NotPaused", "no annotation pauses the feed"),
         _trouble("ReplicasContested", facts.contested, "SoleOwner", "no other manager owns the replicas"),
         _trouble("Stalled", facts.stalled, "NotStalled", "nothing blocks progress"),
         _trouble("Reconciling", moving, settled.reason, settled.message),
+    ]
+
+
+def _source(state: SourceState | None) -> list[Condition]:
+    """Return the conditions of a live source. Without one there are none."""
+    if state is None:
+        return []
+    connected, authorized = _STATUS[state.connected], _STATUS[state.authorized]
+    return [
+        Condition(type="SourceConnected", status=connected, reason=state.reason, message=state.message),
+        Condition(
+            type="SourceAuthorized",
+            status=authorized,
+            reason=state.reason if authorized != "True" else "Authorized",
+            message=state.message if authorized != "True" else "the exchange refuses no credential",
+        ),
+    ]
+
+
+def source_changes(facts: Facts, before: Mapping[str, object]) -> list[Condition]:
+    """Return the conditions of a live source whose status is not the one in `before` (by type).
+
+    The first True is no news: a connection that was never down.
+    """
+    return [
+        one
+        for one in _source(facts.source)
+        if one.status != "Unknown"
+        and before.get(one.type) != one.status
+        and (one.status == "False" or before.get(one.type) == "False")
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deltastream_operator.domain.feed import Component
+from deltastream_operator.domain.source import SourceState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,8 @@ class Facts:
     """Why the workloads make no progress, such as a missing image or a crash with the end of its output."""
     contested: Problem | None = None
     """The other field manager that owns the replicas."""
+    source: SourceState | None = None
+    """The state of a live source; None if the feed has another kind of source."""
     held: Problem | None = None
     """The fields of the spec that are not applied because of a pause or mode Recommend."""
 

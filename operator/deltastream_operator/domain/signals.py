@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from deltastream_operator.domain.source import SILENT, SourceState
+
 
 @dataclass(frozen=True, kw_only=True)
 class Signals:
@@ -22,6 +24,8 @@ class Signals:
     """Worker time of an entry in a full batch, in seconds; None before the first batch."""
     redis_memory: float | None = None
     """Share of Redis' `maxmemory` in use, 0 to 1; None without a limit or without the right to ask."""
+    source: SourceState = SILENT
+    """The state of a live source, as the generators report it."""
 
     @property
     def backlog(self) -> int:

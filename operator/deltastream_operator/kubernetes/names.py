@@ -9,7 +9,6 @@ from deltastream_operator.domain.feed import API_VERSION, Component
 GROUP, VERSION = API_VERSION.split("/")
 PLURAL = "deltastreamfeeds"
 FEED_LABEL = f"{GROUP}/feed"
-SOURCE_LABEL = f"{GROUP}/source"  # of the generators of a live source; the chart's NetworkPolicies select it
 COMPONENT_LABEL = "app.kubernetes.io/component"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGER, SCALER = "deltastream-operator", "deltastream-scaler"

@@ -64,6 +64,6 @@ def lacking(source: Deribit, products: Sequence[str]) -> str | None:
     if not strange or not source.currencies:
         return None
     return (
-        f"{', '.join(strange)}: Deribit's products are named after a currency, such as BTC, or SOL-USDC under "
-        "USDC; add the currency to source.deribit.currencies"
+        f"{', '.join(strange)}: Deribit's products are named after a currency, such as BTC, or SOL-USDC "
+        "under USDC; add the currency to source.deribit.currencies"
     )

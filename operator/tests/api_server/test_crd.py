@@ -33,6 +33,7 @@ GOOD: dict[str, Any] = {
     },
 }
 REPLAY = {"configMapRef": {"name": "x"}, "asOf": "2024-06-21T15:30:00+05:30"}
+DERIBIT = {"currencies": ["NIFTY"]}
 REMOVED = object()
 
 
@@ -89,6 +90,14 @@ REFUSED: list[tuple[str, object, str]] = [
     ("spec.source", {"synthetic": {}, "external": {}}, "source"),
     ("spec.source", {"synthetic": {}, "extra": 1}, "extra"),
     ("spec.source", {"external": {"url": "x"}}, "url"),
+    ("spec.source", {"deribit": {}}, "currencies"),
+    ("spec.source", {"deribit": {"currencies": []}}, "currencies"),
+    ("spec.source", {"deribit": {"currencies": ["btc"]}}, "currencies"),
+    ("spec.source", {"deribit": {"currencies": ["ZZZ"]}}, "products"),
+    ("spec.source", {"deribit": {**DERIBIT, "expiries": 0}}, "expiries"),
+    ("spec.source", {"deribit": {**DERIBIT, "strikesPerSide": 201}}, "strikesPerSide"),
+    ("spec.source", {"deribit": {**DERIBIT, "chainIntervalMillis": 19}}, "chainIntervalMillis"),
+    ("spec.source", {"deribit": {**DERIBIT, "url": "https://x"}}, "url"),
     ("spec.source", {"external": []}, "external"),
     ("spec.source", {"kite": {}, "external": {}}, "source"),
     ("spec.source", {"kite": {"accessToken": "secret"}}, "accessToken"),
@@ -182,6 +191,8 @@ ACCEPTED: list[tuple[str, object]] = [
     ("spec.source", {"synthetic": {}}),
     ("spec.source.synthetic.seed", 2**32 - 1),
     ("spec.source", {"external": {}}),
+    ("spec.source", {"deribit": DERIBIT}),
+    ("spec.source", {"deribit": {**DERIBIT, "url": "ws://localhost:1"}}),
     ("spec.source", {"kite": {}}),
     ("spec.source", {"kite": {"expiries": 50, "secretRef": {"name": "kite"}}}),
     ("spec.source", {"kite": {"url": "ws://[::1]:8080/x", "apiUrl": "http://127.0.0.1:8080"}}),

@@ -98,7 +98,6 @@ def test_the_secret_of_kite_is_mounted_so_that_a_new_token_needs_no_restart() ->
     assert spec["containers"][0]["volumeMounts"] == [mount]
     assert environment(body)["KITE_API_KEY_FILE"] == "/credentials/api-key"
     assert environment(body)["KITE_ACCESS_TOKEN_FILE"] == "/credentials/access-token"
-    assert body["spec"]["template"]["metadata"]["labels"]["deltastream.dev/source"] == "kite"
     enricher = manifest("enricher", replace(a_feed(replicas=1), source=Kite(secret="kite")))
     assert "volumes" not in enricher["spec"]["template"]["spec"]
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from deltastream_operator.domain.feed import (
     ConfigMapRef,
+    Deribit,
     Enricher,
     External,
     Feed,
@@ -118,6 +119,13 @@ def test_an_external_source_has_no_fields() -> None:
     assert ([feed.source for feed in feeds], bad) == ([External()], [])
 
 
+def test_a_deribit_source_has_the_defaults_of_the_crd() -> None:
+    """Only the currencies are required."""
+    deribit = GOOD.replace("synthetic: {seed: 1}", "deribit: {currencies: [NIFTY]}")
+    feeds, bad = resource.parse(deribit, Path("x.yaml"))
+    assert ([feed.source for feed in feeds], bad) == ([Deribit(currencies=("NIFTY",))], [])
+
+
 REPLAY = "replay: {path: x.yaml, asOf: '2024-06-21T15:30:00+05:30'}"
 
 
@@ -163,6 +171,22 @@ REPLAY = "replay: {path: x.yaml, asOf: '2024-06-21T15:30:00+05:30'}"
             "seed: 1}",
             "seed: 1}\n    external: {}",
             "spec.source: exactly one of synthetic, replay, external, deribit, kite is needed; synthetic and",
+        ),
+        ("synthetic: {seed: 1}", "deribit: {}", "spec.source.deribit.currencies: is required"),
+        (
+            "synthetic: {seed: 1}",
+            "deribit: {currencies: [btc]}",
+            "spec.source.deribit.currencies[0]: must be a currency",
+        ),
+        (
+            "synthetic: {seed: 1}",
+            "deribit: {currencies: [ETH]}",
+            "spec.products: NIFTY: Deribit's products are named after a currency",
+        ),
+        (
+            "synthetic: {seed: 1}",
+            "deribit: {currencies: [NIFTY], url: 'https://x'}",
+            "spec.source.deribit.url: must be a WebSocket's URL: wss://HOST/PATH",
         ),
         ("synthetic: {seed: 1}", "external: {url: x}", "spec.source.external.url: unknown field"),
         ("synthetic: {seed: 1}", "external: true", "spec.source.external: must be a mapping, not True"),

@@ -72,6 +72,22 @@ def test_a_generator_that_starts_while_a_feed_becomes_external_has_no_source_to_
     assert variables(External())["SOURCE"] == "external"
 
 
+DERIBIT = Deribit(currencies=("BTC", "USDC"), expiries=2, strikes_per_side=3, url="ws://x/y")
+
+
+def test_a_deribit_generator_gets_what_to_ask_and_where() -> None:
+    """Every field of the source is a variable."""
+    env = variables(DERIBIT)
+    assert {name: value for name, value in env.items() if name.startswith(("SOURCE", "DERIBIT"))} == {
+        "SOURCE": "deribit",
+        "DERIBIT_URL": "ws://x/y",
+        "DERIBIT_CURRENCIES": "BTC,USDC",
+        "DERIBIT_EXPIRIES": "2",
+        "DERIBIT_STRIKES_PER_SIDE": "3",
+        "DERIBIT_CHAIN_INTERVAL_MILLIS": "1000",
+    }
+
+
 def test_a_kite_feed_sets_its_urls_and_limits_but_no_credential() -> None:
     """The operator never reads the Secret."""
     env = variables(Kite(expiries=2, chain_interval_millis=500, secret="kite"))
@@ -82,6 +98,6 @@ def test_a_kite_feed_sets_its_urls_and_limits_but_no_credential() -> None:
 
 def test_every_variable_names_the_field_that_sets_it() -> None:
     """The operator reports an edit by the names of the changed fields. No field sets FEED and SHARD_COUNT."""
-    sources = (Synthetic(), Replay(as_of="T"), External(), Deribit(currencies=("BTC",)), Kite())
+    sources = (Synthetic(), Replay(as_of="T"), External(), DERIBIT, Kite())
     names = {name for source in sources for component in COMPONENTS for name in variables(source, component)}
     assert names - {"FEED", "SHARD_COUNT"} == SPEC_FIELDS.keys()

@@ -1,4 +1,4 @@
-"""Run the fake exchange until it is interrupted: `python -m tests.support.fake_deribit [--port N] [--rate N]`."""
+"""Run the fake exchange until an interrupt: `python -m tests.support.fake_deribit [--port N] [--rate N]`."""
 
 from __future__ import annotations
 

@@ -116,8 +116,6 @@ def _pod(feed: Feed, component: Component, template: Mapping[str, Any], shards: 
     for constraint in spec.get("topologySpreadConstraints", []):
         constraint.setdefault("labelSelector", {"matchLabels": names.selector(feed.name, component)})
     if component == "generator":
-        if isinstance(feed.source, Kite):
-            pod["metadata"]["labels"][names.SOURCE_LABEL] = "kite"
         for path, volume in _volumes(feed):
             spec["volumes"] = [*spec.get("volumes", []), volume]
             for container in spec["containers"]:

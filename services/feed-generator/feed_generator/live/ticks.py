@@ -34,7 +34,10 @@ class Contract(msgspec.Struct, frozen=True, gc=False):
 
 
 class Quote(msgspec.Struct, frozen=True, gc=False):
-    """A contract's state at `ts` (ns, the exchange's clock). Prices: 0 = none. Sizes are in its `oi_unit`."""
+    """A contract's state at `ts` (ns, the exchange's clock). Prices: 0 = none. Sizes are in its `oi_unit`.
+
+    `previous_open_interest`: None if the exchange does not say it; then no change of open interest is shown.
+    """
 
     contract: Contract
     ts: int
@@ -47,7 +50,7 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
     volume: float
     open_interest: float
     previous_close: float = 0
-    previous_open_interest: float = 0
+    previous_open_interest: float | None = None
     vendor: Vendor | UnsetType = UNSET
 
 

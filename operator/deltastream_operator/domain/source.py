@@ -1,0 +1,38 @@
+"""The state of a live source, as its generators report it, and the conditions that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from deltastream_operator.domain.feed import Deribit, Feed, Kite
+
+LIVE = (Deribit, Kite)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceState:
+    """What one generator, or all of a feed, know of their connections. `connected` None: not known."""
+
+    connected: bool | None
+    authorized: bool | None
+    reason: str
+    message: str
+
+
+SILENT = SourceState(
+    connected=None,
+    authorized=None,
+    reason="NoReport",
+    message="no generator has reported its connection in the last 15 s",
+)
+
+
+def is_live(feed: Feed) -> bool:
+    """Return True if the feed's generators connect to an exchange."""
+    return isinstance(feed.source, LIVE)
+
+
+def together(states: Iterable[SourceState]) -> SourceState:
+    """Return one state for all generators of a feed: the first that is not well decides."""
+    return min(states, key=lambda state: (bool(state.authorized), bool(state.connected)), default=SILENT)
