@@ -118,6 +118,10 @@ bench-reads: build ## measure reads/s and CPU per read of the API gateway (BASE_
 bench-page: build ## measure the web page in Chromium: first paint, drawing, and its memory for MINUTES (10)
 	@PAGE_SECONDS=$$(( $(or $(MINUTES),10) * 60 )) $(BIN)/pytest -q -s tests/browser/test_figures.py
 
+.PHONY: bench-deribit
+bench-deribit: build ## measure the CPU of a generator that takes 5,000 of Deribit's tickers a second
+	@PYTHONPATH=. $(BIN)/python scripts/bench_deribit.py $(BENCH_ARGS)
+
 .PHONY: bench-live
 bench-live: build ## measure live deliveries/s of the socket gateway, and reads/s of the API gateway
 	@PYTHONPATH=. $(BIN)/python scripts/bench_live.py $(BENCH_ARGS)

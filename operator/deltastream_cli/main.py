@@ -20,7 +20,7 @@ from deltastream_cli.adapters.credentials import Credentials, folder
 from deltastream_cli.adapters.screen import Screen
 from deltastream_cli.commands import export as exporting
 from deltastream_cli.commands import login as logging_in
-from deltastream_cli.commands import reads
+from deltastream_cli.commands import reads, sources
 from deltastream_cli.domain.reports import Report
 
 CODES = """Exit codes: 0 done; 1 failed; 2 wrong arguments; 3 refused, a login or a right is missing;
@@ -175,6 +175,17 @@ def export(
         except KeyboardInterrupt:
             screen.note("interrupted: the same command continues")
             raise
+
+
+@app.command("check-source")
+def check_source(
+    file: Annotated[Path, typer.Argument(help="YAML of the feed", metavar="FEED.yaml")],
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="how long to count")] = 10,
+    output: Form = Output.TEXT,
+) -> None:
+    """Connect to a feed's live source, count what comes, and end. It needs no running system."""
+    with _ends(output) as screen:
+        _finish(screen, sources.check(file, seconds))
 
 
 @app.command()

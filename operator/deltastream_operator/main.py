@@ -10,6 +10,7 @@ from pathlib import Path
 from deltastream_operator.errors import OperatorError
 from deltastream_operator.local import settings
 from deltastream_operator.parsing import resource
+from deltastream_operator.parsing.live_sources import live_only
 
 HOOKS = {
     "init-secrets": "create the Secrets of a release that do not exist yet: PLAN.yaml",
@@ -34,6 +35,11 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--feeds", required=True, help="DeltaStreamFeed files, separated by commas")
         command.add_argument("--check", action="store_true", help="check the feeds, start nothing")
         command.add_argument("--services", type=Path, help=argparse.SUPPRESS)
+    proof = commands.add_parser(
+        "check-source", help="connect to the feeds' live sources, and count what comes"
+    )
+    proof.add_argument("--feeds", required=True, help="DeltaStreamFeed files, separated by commas")
+    proof.add_argument("--seconds", type=float, default=10, help="how long to count")
     commands.add_parser("stop", help="stop the system that runs in DELTASTREAM_HOME")
     commands.add_parser("run", help="run the controller for the feeds of a namespace (settings: environment)")
     for name, does in HOOKS.items():
@@ -59,6 +65,9 @@ def main(argv: list[str] | None = None) -> int:
         feeds = resource.load(files)
         from deltastream_operator.local import bootstrap as local
 
+        if args.command == "check-source":
+            services = local.services_of(known, ROOT)
+            return max(services.check_source(feed, args.seconds) for feed in live_only(feeds))
         local.check_runnable(feeds, local.services_of(known, ROOT, args.services))
         if args.check:
             print(f"{len(feeds)} feed(s) are valid: {', '.join(feed.name for feed in feeds)}")

@@ -37,6 +37,10 @@ def condition_reasons() -> set[str]:
         reason
         for file in _modules("operator/deltastream_operator/**/*.py")
         for reason in reasons_in(file.read_text())
+    } | {
+        reason
+        for file in _modules("services/feed-generator/feed_generator/live/**/*.py")
+        for reason in connection_reasons_in(file.read_text())
     }
 
 
@@ -95,6 +99,17 @@ def _table(node: ast.Dict) -> Iterator[str]:
 def reasons_in(source: str) -> Iterator[str]:
     """Yield the reasons of conditions and decisions in the source of a module."""
     yield from filter(_REASON.fullmatch, _possible_reasons(ast.parse(source)))
+
+
+def connection_reasons_in(source: str) -> Iterator[str]:
+    """Yield the reasons of a live source's connection in the source of a module."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and _name(node.func) in ("Dropped", "Misconfigured", "Unauthorized"):
+            yield from filter(_REASON.fullmatch, _strings(node.args[0]))
+        elif isinstance(node, ast.Call) and _name(node.func) == "_change":
+            yield from (text for arg in node.args for text in _strings(arg) if _REASON.fullmatch(text))
+        elif isinstance(node, ast.AnnAssign) and _name(node.target) == "reason" and node.value:
+            yield from _strings(node.value)
 
 
 def _possible_reasons(tree: ast.Module) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -41,23 +42,26 @@ class Client:
 class FakeKite:
     """The server. `token` is the access token that it accepts; `list_body` replaces the instrument list."""
 
-    def __init__(self, market: KiteMarket, loop: asyncio.AbstractEventLoop, server: Server) -> None:
+    def __init__(
+        self, market: KiteMarket, loop: asyncio.AbstractEventLoop, server: Server, tls: bool = False
+    ) -> None:
         self.market, self.token = market, "token1"
         self.list_body: bytes | None = None
         self.requests: list[dict[str, Any]] = []
         self.connections = self.downloads = self.refusals = 0
         self.clients: list[Client] = []
+        self._s = "s" if tls else ""
         self._loop, self._port = loop, server.sockets[0].getsockname()[1]
 
     @property
     def url(self) -> str:
         """The ticker's URL."""
-        return f"ws://127.0.0.1:{self._port}"
+        return f"ws{self._s}://127.0.0.1:{self._port}"
 
     @property
     def api_url(self) -> str:
         """The REST API's URL."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http{self._s}://127.0.0.1:{self._port}"
 
     @property
     def subscribed(self) -> dict[int, str]:
@@ -181,8 +185,8 @@ def _now_s() -> int:
 
 
 @contextmanager
-def running(market: KiteMarket) -> Iterator[FakeKite]:
-    """Run a fake Kite on a free port of the loopback interface."""
+def running(market: KiteMarket, tls: ssl.SSLContext | None = None) -> Iterator[FakeKite]:
+    """Run a fake Kite on a free port of the loopback interface, with `tls` on https and wss only."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="fake-kite", daemon=True)
     thread.start()
@@ -199,8 +203,9 @@ def running(market: KiteMarket) -> Iterator[FakeKite]:
             0,
             process_request=lambda socket, request: fakes[0].answer(socket, request),
             max_size=None,
+            ssl=tls,
         )
-        fakes.append(FakeKite(market, loop, server))
+        fakes.append(FakeKite(market, loop, server, tls is not None))
         return server
 
     async def stop(server: Server) -> None:

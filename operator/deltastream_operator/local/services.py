@@ -41,6 +41,8 @@ CLIENTS = {"api-gateway": ["storage", "analytics", "logging"], "analytics": ["st
 # One BLAS thread a process: the arrays are small, and each thread would need its own buffer.
 _NUMERIC = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
+_PROXY = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE")
+
 # The generator's texts name its variables at the start of a line or in brackets. A feed's author sets fields.
 _VARIABLE = re.compile(r"(?:^|(?<=\())[A-Z_]+(?=[:=)])")
 _FIELDS = {**SPEC_FIELDS, "REPLAY_AS_OF": "source.replay.asOf", "REPLAY_PATH": "source.replay.path"}
@@ -52,6 +54,11 @@ def base_env(folder: Path | None = None) -> dict[str, str]:
     if folder is not None:
         kept["PYTHONPATH"] = str(folder)
     return {**kept, "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
+
+
+def _proxy() -> dict[str, str]:
+    """Return the variables that lead a live source through this machine's proxy."""
+    return {name: os.environ[name] for name in _PROXY if name in os.environ}
 
 
 def _field(found: re.Match[str]) -> str:
@@ -128,6 +135,16 @@ class Services:
             return None
         return _VARIABLE.sub(_field, lines[-1].removeprefix("feed-generator: "))
 
+    def check_source(self, feed: Feed, seconds: float) -> int:
+        """Connect to the feed's live source; the generator prints what came. Returns its exit code."""
+        folder, argv, _ = self.table["generator"]
+        cwd = self.root / "services" / folder
+        variables = environment_of(feed, "generator", index=0, replicas=1)
+        env = {**base_env(cwd), **_proxy(), **variables, **self.settings.kite_files}
+        env["REDIS_URL"] = "redis://127.0.0.1"
+        command = (*argv, "check-source", str(seconds))
+        return subprocess.run(command, env=env, cwd=cwd, check=False).returncode  # noqa: S603
+
     def _env(self, kind: str) -> dict[str, str]:
         settings, ports = self.settings, self.settings.ports
         urls = {
@@ -165,7 +182,7 @@ class Services:
                 "SOCKET_URL": f":{ports['socket-gateway']}",
                 "LOCAL_RUN": "true",
             },
-            "generator": {**redis, **_NUMERIC, **settings.kite_files},
+            "generator": {**redis, **_NUMERIC, **_proxy(), **settings.kite_files},
             "subscriber": {**redis, **mongo, **celery},
             "worker": {**redis, **mongo, **celery, **_NUMERIC},
         }

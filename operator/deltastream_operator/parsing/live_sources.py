@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from deltastream_operator.domain.feed import Deribit, Kite
+from deltastream_operator.domain.feed import Deribit, Feed, Kite
+from deltastream_operator.domain.source import is_live
+from deltastream_operator.errors import FeedError
 from deltastream_operator.parsing.fields import Fields
 
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,9}")
@@ -67,3 +69,11 @@ def lacking(source: Deribit, products: Sequence[str]) -> str | None:
         f"{', '.join(strange)}: Deribit's products are named after a currency, such as BTC, or SOL-USDC "
         "under USDC; add the currency to source.deribit.currencies"
     )
+
+
+def live_only(feeds: Sequence[Feed]) -> Sequence[Feed]:
+    """Return the feeds if each has a live source. Raises FeedError with those that have none."""
+    others = [f"{feed.name}: has no live source to connect to" for feed in feeds if not is_live(feed)]
+    if others:
+        raise FeedError(others)
+    return feeds

@@ -17,6 +17,9 @@ from feed_generator.chassis.health import Health
 from feed_generator.config import Settings
 from feed_generator.domain.rulebook import all_rules
 from feed_generator.domain.shards import products_of
+from feed_generator.errors import FeedError
+from feed_generator.live.check import SourceCheck
+from feed_generator.live.check import check as prove
 from feed_generator.live.deribit.exchange import Deribit
 from feed_generator.live.deribit.market import belongs
 from feed_generator.live.kite import account, connections
@@ -111,6 +114,14 @@ def check(settings: Settings) -> None:
     """Check settings and files without starting anything. Raises FeedError."""
     if live(settings) is None:
         source(settings, time.time_ns())
+
+
+def check_source(settings: Settings, seconds: float) -> SourceCheck:
+    """Connect to the live source and count what comes for some seconds. Raises FeedError if there is none."""
+    market = live(settings)
+    if market is None or not market.statuses:
+        raise FeedError(f"SOURCE={settings.source}: is no live source, so there is nothing to connect to")
+    return prove(market, feed=settings.feed, source=settings.source, seconds=seconds)
 
 
 def run(settings: Settings) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import pytest
 from tests.support import fake_kite
 from tests.support.fake_kite import API_KEY, FakeKite
 from tests.support.kite_market import HEADER, KiteMarket
+from tests.support.tls import Certificates
 
 from feed_generator.live.kite import account
 from feed_generator.live.kite.desk import Desk, Wanted
@@ -226,6 +228,22 @@ def test_a_list_that_cannot_be_used_is_said_and_asked_for_again(
         assert not status.connected
         assert status.authorized
         kite.list_body = None
+        runner.until(runner.connected)
+
+
+def test_a_certificate_that_is_not_trusted_is_said_until_its_authority_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SSL_CERT_FILE names the authority for the list and for the ticker."""
+    files = Certificates(tmp_path / "tls")
+    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    served.load_cert_chain(files.both)
+    market = KiteMarket(PRODUCTS, time.time_ns())
+    with fake_kite.running(market, served) as kite, running(kite, tmp_path) as runner:
+        (status,) = runner.desk.statuses
+        runner.until(lambda: status.reason == "BadCertificate")
+        assert "check clock and apiUrl" in status.message
+        monkeypatch.setenv("SSL_CERT_FILE", str(files.ca))
         runner.until(runner.connected)
 
 

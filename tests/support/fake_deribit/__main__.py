@@ -18,10 +18,12 @@ def main() -> None:
     exchange = FakeDeribit(Market(time.time_ns() // 1_000_000))
     with running(exchange, wanted.port):
         print(exchange.url, flush=True)
+        due = time.monotonic()
         while True:
             for currency in exchange.market.spots:
                 exchange.tick(currency, wanted.rate // 10)
-            time.sleep(0.1)
+            due += 0.1
+            time.sleep(max(0.0, due - time.monotonic()))
 
 
 if __name__ == "__main__":

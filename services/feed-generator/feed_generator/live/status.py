@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from feed_generator.live.exchange import LiveError, Unauthorized
+from feed_generator.live.exchange import Dropped, LiveError, Unauthorized
 from feed_generator.live.ticks import Listing, Tick
 
 
@@ -31,9 +31,11 @@ class Status:
     refused: int = 0
     gaps: int = 0
     reconnects: int = 0
+    hopeless: bool = False  # only a person can help
 
     def ready(self, message: str, now_ns: int) -> None:
         """Record that everything is subscribed; `message` says what."""
+        self.hopeless = False
         self._change(True, True, "Connected", message, now_ns)
 
     def took(self, ticks: Sequence[Tick]) -> None:
@@ -46,6 +48,7 @@ class Status:
     def ended(self, error: LiveError, now_ns: int) -> None:
         """Record that the connection ended or could not be opened."""
         self.gaps += self.connected
+        self.hopeless = not isinstance(error, Dropped)
         self._change(False, not isinstance(error, Unauthorized), error.reason, str(error), now_ns)
 
     def _change(self, connected: bool, authorized: bool, reason: str, message: str, now_ns: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Collection
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -44,8 +45,13 @@ def download(api_url: str, credentials: Account, wanted: Collection[str]) -> Ins
                 raise Dropped("BadAnswer", f"{host} answered {answer.status} to /instruments: check apiUrl")
             return instruments.read((line.decode() for line in answer), wanted)
     except urllib3.exceptions.HTTPError as error:
+        if isinstance(cause := _cause(error), ssl.SSLCertVerificationError):
+            problem = (
+                f"the certificate of {host} is not trusted ({cause.verify_message}): check clock and apiUrl"
+            )
+            raise Dropped("BadCertificate", problem) from None
         raise Dropped(
-            "Unreachable", f"{host}: no instrument list ({_kind(error)}): check the network"
+            "Unreachable", f"{host}: no instrument list ({type(cause).__name__}): check the network"
         ) from None
     except UnicodeDecodeError:
         raise Dropped("BadAnswer", f"{host}: the instrument list is not UTF-8: check apiUrl") from None
@@ -60,7 +66,7 @@ def _pool(url: str) -> urllib3.PoolManager:
     return urllib3.PoolManager()
 
 
-def _kind(error: urllib3.exceptions.HTTPError) -> str:
-    """Return the kind of an error. Its text may have the URL of a proxy, and with it a password."""
-    cause = getattr(error, "reason", None) or error
-    return type(cause).__name__
+def _cause(error: urllib3.exceptions.HTTPError) -> BaseException:
+    """Return what is behind an error. The error's own text may have a proxy's URL, and so a password."""
+    behind = getattr(error, "reason", None) or next(iter(error.args), None)
+    return behind if isinstance(behind, BaseException) else error

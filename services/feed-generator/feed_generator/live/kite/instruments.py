@@ -31,7 +31,6 @@ _INDEX_SYMBOLS = {
 
 # Stocks have options at both exchanges under one name. NSE's are the liquid ones.
 _OPTIONS = {"NFO-OPT": "NSE", "BFO-OPT": "BSE"}
-_BAD_LIST = "BadInstrumentList"
 _SIDES = {"CE": True, "PE": False}
 _NEEDED = (
     "instrument_token",
@@ -114,12 +113,13 @@ def read(lines: Iterable[str], wanted: Collection[str]) -> Instruments:
         if lacking := [name for name in _NEEDED if name not in columns]:
             shown = ",".join(header)[:60]
             raise Misconfigured(
-                _BAD_LIST, f"this is not Kite's instrument list: no column {lacking[0]} in line 1: {shown!r}"
+                "BadInstrumentList",
+                f"this is not Kite's instrument list: no column {lacking[0]} in line 1: {shown!r}",
             )
         return _read(rows, columns, frozenset(wanted))
     except csv.Error as error:
         raise Misconfigured(
-            _BAD_LIST, f"this is not Kite's instrument list: line {rows.line_num}: {error}"
+            "BadInstrumentList", f"this is not Kite's instrument list: line {rows.line_num}: {error}"
         ) from None
 
 
@@ -148,7 +148,7 @@ def _read(rows: Iterable[list[str]], columns: Mapping[str, int], wanted: frozens
             found.first_skipped = found.first_skipped or f"line {line}, {bad}"
     if not count:
         raise Misconfigured(
-            _BAD_LIST,
+            "BadInstrumentList",
             "Kite's instrument list is empty. Kite makes it each morning at 08:30",
         )
     for product in sorted(wanted):

@@ -35,7 +35,7 @@ class Ticker:
         self._market, self._tokens, self._subscribed = market, frozenset(tokens), subscribed
         self._requests = texts.subscribe(tokens, "full")
         self._listings = listings
-        self._ready = False
+        self._ready = self._said_old = False
         self._opened_ns = self._received_ns = self._confirmed_ns = 0
 
     @property
@@ -45,7 +45,7 @@ class Ticker:
 
     def opened(self, now_ns: int) -> Reaction:
         """Subscribe every instrument with its order book."""
-        self._ready, self._opened_ns = False, now_ns
+        self._ready, self._said_old, self._opened_ns = False, False, now_ns
         self._market.forget(self._tokens)
         return Reaction(send=self._requests, ticks=self._listings)
 
@@ -57,10 +57,16 @@ class Ticker:
         self._received_ns = now_ns
         if now_ns - self._opened_ns >= _QUIET_NS or any(tick.mode == "full" for tick in decoded.ticks):
             self._ready = True
-        repeated = self._market.dropped.repeated
+        repeated, old = self._market.dropped.repeated, self._market.dropped.old
         found: list[Tick] = []
         for tick in decoded.ticks:
             found += self._market.received(tick, now_ns)
+        if self._market.dropped.old > old and not self._said_old:
+            self._said_old = True
+            behind_s = (now_ns - self._market.clock_ns) // 10**9
+            _log.warning(
+                "kite_states_are_old", behind_s=behind_s, hint="no session now, or a wrong clock here"
+            )
         return Reaction(ticks=found, repeated=self._market.dropped.repeated - repeated)
 
     def waited(self, now_ns: int) -> Reaction:

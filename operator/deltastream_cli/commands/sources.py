@@ -1,0 +1,34 @@
+"""Prove the live source of a feed before it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deltastream_cli.adapters.local_system import check_source
+from deltastream_cli.domain.reports import Cell, Column, Report
+from deltastream_cli.errors import CommandError
+
+_COLUMNS = (
+    Column("feed", "feed"),
+    Column("source", "source"),
+    Column("connected", "connected"),
+    Column("frames", "frames", "count"),
+    Column("option_quote", "quotes", "count"),
+    Column("contracts", "contracts", "count"),
+    Column("option_chain", "chains", "count"),
+    Column("underlying", "prices", "count"),
+    Column("refused", "refused", "count"),
+    Column("age_ms", "age ms", "count"),
+)
+
+
+def check(file: Path, seconds: float) -> Report:
+    """Connect to each live source of the file, count for some seconds, and end."""
+    found = check_source(file, seconds)
+    rows = []
+    for one in found:
+        shown = {**one, "connected": "yes" if one["connected"] else "no"}
+        rows.append([Cell(shown[column.key]) for column in _COLUMNS])
+    notes = [f"{one['feed']}: {one['reason']}: {one['message']}" for one in found]
+    code = 0 if all(one["connected"] for one in found) else CommandError.code
+    return Report("", rows_key="sources", columns=_COLUMNS, rows=rows, notes=notes, code=code)
