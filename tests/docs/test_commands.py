@@ -46,6 +46,14 @@ ELSEWHERE = {
         "tests/cluster/test_feeds.py",
         '"annotate", f"dsf/{name}", "deltastream.dev/paused-"',
     ),
+    "make run FEEDS=k8s/samples/instead/kite.yaml": (
+        "services/feed-generator/tests/test_processes.py",
+        "def test_a_kite_source_publishes",
+    ),
+    "bin/deltastream check-source k8s/samples/instead/kite.yaml": (
+        "services/feed-generator/tests/test_processes.py",
+        '"check-source"',
+    ),
     "make run FEEDS=mine.yaml": ("docs/getting-started.md", "make start FEEDS=mine.yaml"),
     "kubectl --namespace deltastream apply -f mine.yaml": ("tests/cluster/feeds.py", "cluster.apply("),
     "curl 'localhost:8000/api/data/chain/SPY?limit=1'": (
@@ -56,8 +64,10 @@ ELSEWHERE = {
 # No test runs these commands. They may stand on pages for administrators only.
 ADMINISTRATION = {ROOT / "docs/backup.md", ROOT / "docs/how-to/rotate.md", ROOT / "docs/how-to/scale.md"}
 ADMINISTRATION |= {ROOT / "docs/how-to/cluster.md", ROOT / "docs/how-to/feeds.md"}
+ADMINISTRATION |= {ROOT / "docs/how-to/kite.md"}
 WITHOUT_TEST = re.compile(
-    r"(kubectl|helm upgrade|curl https://|curl --header|new=\$\(openssl|old=\$\(kubectl) ?.*", re.DOTALL
+    r"(umask|printf|kubectl|helm upgrade|curl https://|curl --header|new=\$\(openssl|old=\$\(kubectl) ?.*",
+    re.DOTALL,
 )
 
 
@@ -77,9 +87,12 @@ class Reader:
 
     def types(self, command: str) -> str:
         """Run a command and return its output. Fails the test if its exit code is not 0."""
-        argv = ["bash", "-c", self.here(command)]
+        argv, env = ["bash", "-c", self.here(command)], self.system.env()
+        if command.startswith("bin/deltastream"):  # the pages show its tables as in a terminal of 80 columns
+            argv = ["script", "-qec", f"stty cols 80; {self.here(command)}", "/dev/null"]
+            env |= {"TERM": "dumb"}
         done = subprocess.run(
-            argv, cwd=ROOT, env=self.system.env(), capture_output=True, text=True, timeout=180, check=False
+            argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=180, check=False
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         return done.stdout

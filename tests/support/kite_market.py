@@ -92,7 +92,8 @@ class KiteMarket:
             rows.append(f"{token},{token >> 8},{symbol},{symbol},0,,0,0,0,EQ,INDICES,{exchange}")
         for (name, expiry, strike, side), token in self.keys.items():
             segment, kind = _SPOTS[name][3], f"{side[0]}E"
-            lot = rules(name).contract(date.fromisoformat(expiry)).lot_size
+            terms = rules(name)
+            lot = terms.lot_size(date.fromisoformat(expiry), terms.local_date(self.start_ns))
             symbol = f"{name}{expiry[2:].replace('-', '')}{strike:g}{kind}"
             rows.append(
                 f"{token},{token >> 8},{symbol},{name},0,{expiry},{strike:g},0.05,{lot},{kind},"

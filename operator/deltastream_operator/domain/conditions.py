@@ -117,8 +117,8 @@ def _source(state: SourceState | None) -> list[Condition]:
         Condition(
             type="SourceAuthorized",
             status=authorized,
-            reason=state.reason if authorized != "True" else "Authorized",
-            message=state.message if authorized != "True" else "the exchange refuses no credential",
+            reason="Authorized" if state.authorized else state.reason,
+            message="the exchange refuses no credential" if state.authorized else state.message,
         ),
     ]
 

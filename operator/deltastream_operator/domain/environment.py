@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
-from deltastream_operator.domain.feed import Component, Deribit, External, Feed, Kite, Replay
+from deltastream_operator.domain.feed import (
+    Component,
+    Definition,
+    Deribit,
+    External,
+    Feed,
+    Kite,
+    Replay,
+)
 
 _SOURCE = (
     "SOURCE", "SPEED_PERCENT", "SEED", "MESSAGES_PER_SECOND",
@@ -15,6 +25,7 @@ _SOURCE = (
 )  # fmt: skip
 SPEC_FIELDS: Mapping[str, str] = {
     "PRODUCTS": "products",
+    "DEFINITIONS": "definitions",
     "CONCURRENCY": "enricher.concurrencyPerReplica",
     **dict.fromkeys(_SOURCE, "source"),
 }
@@ -49,6 +60,8 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
             "REPLAY_INTERVAL_MILLIS": str(source.interval_millis),
             "REPLAY_LOOP": source.loop,
         }
+        if feed.definitions:
+            variables["DEFINITIONS"] = _json(feed.definitions)
         return variables | ({"REPLAY_AS_OF": source.as_of} if source.as_of else {})
     return variables | {
         "SOURCE": "synthetic",
@@ -76,3 +89,11 @@ def _kite(source: Kite) -> dict[str, str]:
         "KITE_URL": source.url,
         "KITE_API_URL": source.api_url,
     }
+
+
+def _json(definitions: Sequence[Definition]) -> str:
+    """Return the definitions as JSON, with the names of the feed's spec."""
+    rows = [{key: value for key, value in asdict(one).items() if value is not None} for one in definitions]
+    for row in rows:
+        row["expiryTime"] = row.pop("expiry_time")
+    return json.dumps(rows, separators=(",", ":"))

@@ -15,6 +15,7 @@ from deltastream_operator.local.settings import load
 from deltastream_operator.local.state.home import Home
 
 ROOT = Path(__file__).resolve().parents[3]
+RECORDING = ROOT / "k8s/samples/data/nifty_2024-06-21_close.csv"
 FEED = Feed(name="desk", products=("NIFTY",), source=Synthetic())
 
 
@@ -32,10 +33,16 @@ def test_unknown_products_are_listed_with_their_field(tmp_path: Path) -> None:
     assert "\n" not in text
 
 
+def test_a_replayed_product_without_rules_may_be_defined_in_the_feed(tmp_path: Path) -> None:
+    """The message names the field for it."""
+    text = refusal(replace(FEED, products=("MINI",), source=Replay(path=RECORDING)), tmp_path)
+    assert text.startswith("desk: spec.products: the rulebook has no 'MINI'; it knows AAPL, ")
+    assert text.endswith("; or define it in the feed (spec.definitions)")
+
+
 def test_for_a_recording_without_times_the_message_names_as_of(tmp_path: Path) -> None:
     """The generator names a variable in brackets. `--check` replaces it with the field of the feed."""
-    recording = ROOT / "k8s/samples/data/nifty_2024-06-21_close.csv"
-    text = refusal(replace(FEED, source=Replay(path=recording)), tmp_path)
+    text = refusal(replace(FEED, source=Replay(path=RECORDING)), tmp_path)
     assert text.endswith("give the time of the snapshot (spec.source.replay.asOf)")
 
 

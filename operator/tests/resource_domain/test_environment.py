@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from deltastream_operator.domain.environment import SPEC_FIELDS, environment
 from deltastream_operator.domain.feed import (
     COMPONENTS,
     Component,
+    Definition,
     Deribit,
     Enricher,
     External,
@@ -19,10 +21,22 @@ from deltastream_operator.domain.feed import (
 )
 from deltastream_operator.local.services import environment_of
 
+MINI = Definition(
+    product="MINI",
+    exercise="European",
+    lot=10,
+    multiplier=0.1,
+    tick=None,
+    expiry_time="15:30",
+    zone="Asia/Kolkata",
+    settlement="close",
+)
+
 
 def feed(source: Source) -> Feed:
     enricher = Enricher(replicas=1, concurrency_per_replica=3)
-    return Feed(name="a", products=("NIFTY", "SPY"), source=source, enricher=enricher)
+    defined = (MINI,) if isinstance(source, Replay) else ()
+    return Feed(name="a", products=("NIFTY", "SPY"), source=source, enricher=enricher, definitions=defined)
 
 
 def variables(source: Source, component: Component = "generator") -> dict[str, str]:
@@ -45,6 +59,22 @@ def test_a_replay_sets_its_path_and_sets_as_of_only_if_given() -> None:
     assert (env["REPLAY_INTERVAL_MILLIS"], env["PRODUCTS"]) == ("5", "NIFTY,SPY")
     assert "REPLAY_AS_OF" not in env
     assert variables(Replay(as_of="T"))["REPLAY_AS_OF"] == "T"
+
+
+def test_definitions_keep_the_names_of_the_spec() -> None:
+    """What is not stated is left out."""
+    assert json.loads(variables(Replay())["DEFINITIONS"]) == [
+        {
+            "product": "MINI",
+            "exercise": "European",
+            "lot": 10,
+            "multiplier": 0.1,
+            "expiryTime": "15:30",
+            "zone": "Asia/Kolkata",
+            "settlement": "close",
+        }
+    ]
+    assert "DEFINITIONS" not in variables(Synthetic())
 
 
 def test_in_a_local_run_the_recording_is_the_path_in_the_feed() -> None:

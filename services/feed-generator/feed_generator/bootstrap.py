@@ -15,9 +15,11 @@ from feed_generator.buffer import Buffer
 from feed_generator.chassis import log_setup
 from feed_generator.chassis.health import Health
 from feed_generator.config import Settings
-from feed_generator.domain.rulebook import all_rules
+from feed_generator.domain.definitions import DefinedProduct
+from feed_generator.domain.rulebook import all_rules, rules
 from feed_generator.domain.shards import products_of
-from feed_generator.errors import FeedError
+from feed_generator.domain.terms import Terms
+from feed_generator.errors import FeedError, UnknownProduct
 from feed_generator.live.check import SourceCheck
 from feed_generator.live.check import check as prove
 from feed_generator.live.deribit.exchange import Deribit
@@ -44,21 +46,22 @@ def source(settings: Settings, start_ns: int) -> Source:
 
     `start_ns` is the first event time of a synthetic market, in ns since the epoch. Raises FeedError.
     """
-    known = all_rules(settings.product_list)
     ours = products_of(settings.product_list, index=settings.shard_index, count=settings.shard_count)
     if settings.source == "replay":
         (product,) = settings.product_list
+        terms = _terms(settings, product)
         snapshots = recording.read(settings.replay_path or "", settings.replay_as_of, product)
         if not ours:
             return EmptySource()
         return Replay(
             feed=settings.feed,
-            rules=known[ours[0]],
+            terms=terms,
             snapshots=snapshots,
             speed_percent=settings.speed_percent,
             interval_ns=settings.replay_interval_millis * 1_000_000,
             forever=settings.replay_loop == "Forever",
         )
+    known = all_rules(settings.product_list)
     if not ours:
         return EmptySource()
     return SyntheticMarket(
@@ -122,6 +125,17 @@ def check_source(settings: Settings, seconds: float) -> SourceCheck:
     if market is None or not market.statuses:
         raise FeedError(f"SOURCE={settings.source}: is no live source, so there is nothing to connect to")
     return prove(market, feed=settings.feed, source=settings.source, seconds=seconds)
+
+
+def _terms(settings: Settings, product: str) -> Terms:
+    """Return the terms of a replayed product: the feed's definition, or else the rulebook's entry."""
+    for definition in settings.definitions:
+        if definition.product == product:
+            return DefinedProduct(definition)
+    try:
+        return rules(product)
+    except UnknownProduct as unknown:
+        raise UnknownProduct(f"{unknown}; or define it in the feed (DEFINITIONS)") from None
 
 
 def run(settings: Settings) -> int:

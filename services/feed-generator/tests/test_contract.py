@@ -28,7 +28,7 @@ def _complete(message: Message, replay: int) -> dict[str, Any]:
 def _replayed(path: Path) -> list[Message]:
     source = Replay(
         feed="nifty-replay",
-        rules=rules("NIFTY"),
+        terms=rules("NIFTY"),
         snapshots=recording.read(str(path), AS_OF),
         speed_percent=100,
         interval_ns=10**9,

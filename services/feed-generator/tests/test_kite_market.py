@@ -71,7 +71,7 @@ def test_a_state_of_another_day_is_not_passed_on(market: Market) -> None:
     assert market.received(yesterday, NOW_NS) == []
     assert [type(one) for one in market.received(spot(), NOW_NS)] == [Spot]
     assert market.received(option(PUT, time=NOW_S - 86400), NOW_NS) == []
-    assert market.dropped.old == 2
+    assert market.discarded.old == 2
 
 
 @pytest.mark.parametrize("off_s", [-3600, 3600])
@@ -79,7 +79,7 @@ def test_nothing_is_passed_on_while_the_markets_clock_is_far_from_ours(market: M
     """The market is closed, or this machine's clock is wrong. A worker would refuse the messages."""
     assert market.received(spot(time=NOW_S + off_s), NOW_NS) == []
     assert market.received(option(time=NOW_S + off_s), NOW_NS) == []
-    assert market.dropped.old == 1
+    assert market.discarded.old == 1
 
 
 def test_the_same_state_and_an_earlier_one_are_dropped_and_counted(market: Market) -> None:
@@ -87,7 +87,7 @@ def test_the_same_state_and_an_earlier_one_are_dropped_and_counted(market: Marke
     assert len(market.received(option(), NOW_NS)) == 1
     assert market.received(option(), NOW_NS) == []
     assert market.received(option(last_price=1.0, time=NOW_S - 1), NOW_NS) == []
-    assert market.dropped.repeated == 2
+    assert market.discarded.repeated == 2
 
 
 def test_a_new_connection_gets_every_state_again(market: Market) -> None:
@@ -134,12 +134,12 @@ def test_an_option_without_its_order_book_makes_no_quote(market: Market) -> None
     """Until the mode is set Kite sends mode quote, which has neither bids nor open interest."""
     market.received(spot(), NOW_NS)
     assert market.received(Tick("quote", CALL, 118.2), NOW_NS) == []
-    assert market.dropped.partial == 1
+    assert market.discarded.partial == 1
 
 
 def test_an_instrument_that_nobody_subscribed_is_counted(market: Market) -> None:
     assert market.received(Tick("full", 1, 1.0, time=NOW_S), NOW_NS) == []
-    assert market.dropped.unknown == 1
+    assert market.discarded.unknown == 1
 
 
 @pytest.mark.parametrize("price", [0.0, -1.0])

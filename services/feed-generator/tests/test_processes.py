@@ -38,7 +38,7 @@ class Generator:
         self.home, self.port = home, free_port()
         self.client = redis.Redis.from_url(redis_url)
         self.running: list[subprocess.Popen[bytes]] = []
-        self._env = {
+        self.env = {
             "PATH": os.environ["PATH"],
             "FEED": "synthetic",
             "PRODUCTS": "NIFTY,BANKNIFTY,AAPL",
@@ -49,7 +49,7 @@ class Generator:
     def start(self, **env: str) -> subprocess.Popen[bytes]:
         with open(self.home / "log", "ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "app.py"], cwd=SERVICE, env={**self._env, **env}, stdout=log, stderr=log
+                [sys.executable, "app.py"], cwd=SERVICE, env={**self.env, **env}, stdout=log, stderr=log
             )
         self.running.append(process)
         return process
@@ -59,7 +59,7 @@ class Generator:
         answer = subprocess.run(
             [sys.executable, "app.py"],
             cwd=SERVICE,
-            env={**self._env, **env},
+            env={**self.env, **env},
             capture_output=True,
             text=True,
             timeout=60,
@@ -298,6 +298,36 @@ def test_a_kite_source_publishes_until_its_token_ends_and_then_says_so(generator
     assert "source_disconnected" in said
     assert fake_kite.API_KEY not in said
     assert "token1" not in said
+
+
+def test_check_source_counts_what_kite_sends_and_ends(generator: Generator) -> None:
+    """It publishes nothing. A refused token gives exit code 1 and the reason."""
+    files = {"KITE_API_KEY_FILE": generator.home / "key", "KITE_ACCESS_TOKEN_FILE": generator.home / "token"}
+    files["KITE_API_KEY_FILE"].write_text(fake_kite.API_KEY)
+    with fake_kite.running(KiteMarket(("NIFTY", "SENSEX"), time.time_ns())) as kite:
+        found = {}
+        for token in (kite.token, "ended"):
+            files["KITE_ACCESS_TOKEN_FILE"].write_text(token)
+            done = subprocess.run(
+                [sys.executable, "app.py", "check-source", "1"],
+                cwd=SERVICE,
+                env={
+                    **generator.env,
+                    **{name: str(path) for name, path in files.items()},
+                    "SOURCE": "kite",
+                    "PRODUCTS": "NIFTY,SENSEX",
+                    "KITE_URL": kite.url,
+                    "KITE_API_URL": kite.api_url,
+                },
+                capture_output=True,
+                timeout=60,
+                check=False,
+            )
+            found[done.returncode] = json.loads(done.stdout)
+        contracts = len(kite.market.keys)
+    assert (found[0]["connected"], found[0]["refused"], found[0]["contracts"]) == (True, 0, contracts)
+    assert (found[1]["authorized"], found[1]["reason"]) == (False, "TokenExpired")
+    assert generator.client.keys() == []
 
 
 def _kinds(generator: Generator, feed: str) -> Counter[str]:

@@ -33,7 +33,7 @@ LEGS = {
 
 def _replay(snapshots: list[Snapshot], **settings: Any) -> Replay:
     usual = {"speed_percent": 100, "interval_ns": SECOND, "forever": True}
-    return Replay(feed="nifty-replay", rules=rules("NIFTY"), snapshots=snapshots, **usual | settings)
+    return Replay(feed="nifty-replay", terms=rules("NIFTY"), snapshots=snapshots, **usual | settings)
 
 
 def _leg(**values: float) -> dict[str, float | int]:

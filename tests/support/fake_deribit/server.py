@@ -168,7 +168,7 @@ class FakeDeribit:
 
     async def _serve(self) -> None:
         self._server = await serve(
-            self._client, "localhost", self.port, ssl=self._tls, compression=None, process_request=self._html
+            self._client, "localhost", self.port, ssl=self._tls, process_request=self._html
         )
         self._started.set_result(next(iter(self._server.sockets)).getsockname()[1])
 

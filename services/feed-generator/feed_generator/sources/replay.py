@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from feed_generator.domain.rulebook import ProductRules
+from feed_generator.domain.terms import Terms
 from feed_generator.messages import (
     LEG_COLUMNS,
     Legs,
@@ -14,6 +14,7 @@ from feed_generator.messages import (
     Underlying,
     option_chain,
     option_quote,
+    stated_terms,
     symbol,
     underlying,
 )
@@ -33,13 +34,14 @@ class Replay:
         self,
         *,
         feed: str,
-        rules: ProductRules,
+        terms: Terms,
         snapshots: Sequence[Snapshot],
         speed_percent: int,
         interval_ns: int,
         forever: bool,
     ) -> None:
-        self._feed, self._rules, self._forever = feed, rules, forever
+        self._feed, self._terms, self._forever = feed, terms, forever
+        self._stated = stated_terms(terms)
         first = snapshots[0].ts
         self._offsets = [(snapshot.ts - first) * 100 // speed_percent for snapshot in snapshots]
         self._pass_ns = self._offsets[-1] + interval_ns
@@ -66,7 +68,7 @@ class Replay:
         del gap_ns
 
     def _messages(self, snapshot: Snapshot) -> tuple[Message, ...]:
-        name = self._rules.name
+        name = self._terms.name
         tick = Underlying(feed=self._feed, product=name, ts=snapshot.ts, price=snapshot.spot, truth=None)
         chains = [chain for _, chain in sorted(snapshot.chains.items())]
         return (
@@ -75,8 +77,8 @@ class Replay:
             *(quote for chain in chains for quote in self._quotes(snapshot, chain)),
         )
 
-    def _lot_size(self, snapshot: Snapshot) -> int:
-        return self._rules.contract(self._rules.local_date(snapshot.ts)).lot_size
+    def _lot_size(self, snapshot: Snapshot, chain: RecordedChain) -> int:
+        return self._terms.lot_size(chain.expiry, self._terms.local_date(snapshot.ts))
 
     def _chain(self, snapshot: Snapshot, chain: RecordedChain) -> Message:
         strikes = chain.strikes
@@ -89,18 +91,19 @@ class Replay:
         return option_chain(
             OptionChain(
                 feed=self._feed,
-                product=self._rules.name,
+                product=self._terms.name,
                 ts=snapshot.ts,
                 expiry=chain.expiry.isoformat(),
-                expiry_ts=self._rules.expiry_ns(chain.expiry),
-                exercise=self._rules.exercise,
+                expiry_ts=self._terms.expiry_ns(chain.expiry),
+                exercise=self._terms.exercise,
                 spot_price=snapshot.spot,
-                lot_size=self._lot_size(snapshot),
+                lot_size=self._lot_size(snapshot, chain),
                 oi_unit=_UNIT,
                 strikes=strikes,
                 calls=legs(True),
                 puts=legs(False),
                 truth=None,
+                **self._stated,
             )
         )
 
@@ -110,7 +113,7 @@ class Replay:
         return [self._quote(snapshot, chain, *key) for key in wanted if key in chain.legs]
 
     def _quote(self, snapshot: Snapshot, chain: RecordedChain, strike: float, is_call: bool) -> Message:
-        name, expiry = self._rules.name, chain.expiry.isoformat()
+        name, expiry = self._terms.name, chain.expiry.isoformat()
         side, leg = "CALL" if is_call else "PUT", chain.legs[strike, is_call]
         quoted: dict[str, float | int] = {column: leg[column] for column in _QUOTED}
         return option_quote(
@@ -120,14 +123,15 @@ class Replay:
                 ts=snapshot.ts,
                 symbol=symbol(name, expiry, side, strike),
                 expiry=expiry,
-                expiry_ts=self._rules.expiry_ns(chain.expiry),
-                exercise=self._rules.exercise,
+                expiry_ts=self._terms.expiry_ns(chain.expiry),
+                exercise=self._terms.exercise,
                 strike=strike,
                 option_type=side,
                 spot_price=snapshot.spot,
-                lot_size=self._lot_size(snapshot),
+                lot_size=self._lot_size(snapshot, chain),
                 oi_unit=_UNIT,
                 truth=None,
+                **self._stated,
                 **quoted,  # type: ignore[arg-type]
             )
         )

@@ -21,7 +21,8 @@ from feed_generator.live.ticks import Contract, Listing, Spot, Tick
 HEARTBEAT_S = 10
 _REFRESH_NS = 300 * 10**9
 _SELECT_EVERY_NS = 5 * 10**9
-_ANSWER_WITHIN_NS = 10 * 10**9
+_ANSWER_WITHIN_S = 10
+_ANSWER_WITHIN_NS = _ANSWER_WITHIN_S * 10**9
 # The enrichers refuse a message whose event time is 300 s from their clock.
 _MAX_SKEW_NS = 120 * 10**9
 _MAX_AGE_NS = 240 * 10**9
@@ -49,7 +50,7 @@ class Deribit:
         self._contracts: dict[str, Contract] = {}  # by the exchange's name: all that are selected
         self._newest: dict[str, int] = {}  # by the exchange's name or index: time of the newest tick, ms
         self._answered: set[str] = set()
-        self._refresh_at = self._select_at = 0
+        self._opened_at = self._refresh_at = self._select_at = 0
 
     @property
     def ready(self) -> str | None:
@@ -69,6 +70,7 @@ class Deribit:
         self._spot.clear()
         self._selected.clear()
         self._contracts.clear()
+        self._opened_at = now_ns
         heartbeat = self._request("public/set_heartbeat", {"interval": HEARTBEAT_S})
         return Reaction([heartbeat, *self._ask_instruments(now_ns)])
 
@@ -89,14 +91,23 @@ class Deribit:
         """Refresh the instruments, follow the spot, and send the subscriptions that are allowed now."""
         late = [number for number, at in self._asked_at.items() if now_ns - at > _ANSWER_WITHIN_NS]
         if late:
-            seconds = _ANSWER_WITHIN_NS // 10**9
-            raise Dropped("NoAnswer", f"the exchange did not answer a request within {seconds} s")
+            raise Dropped("NoAnswer", f"the exchange did not answer a request within {_ANSWER_WITHIN_S} s")
+        if now_ns - self._opened_at > _ANSWER_WITHIN_NS:
+            self._check_prices()
         send = self._ask_instruments(now_ns) if now_ns >= self._refresh_at else []
         ticks: list[Tick] = []
         if now_ns >= self._select_at:
             self._select_at = now_ns + _SELECT_EVERY_NS
             ticks = [listing for name in self._spot for listing in self._select(name, now_ns)]
         return Reaction([*send, *self._subscribe(now_ns)], ticks)
+
+    def _check_prices(self) -> None:
+        """Raise Dropped if a product has no spot: its contracts cannot be selected."""
+        missing = [index for name, index in self._index.items() if name not in self._spot]
+        if missing:
+            raise Dropped(
+                "NoAnswer", f"the exchange gave no price of {missing[0]} within {_ANSWER_WITHIN_S} s"
+            )
 
     def _request(self, method: str, params: dict[str, object]) -> str:
         self._number += 1

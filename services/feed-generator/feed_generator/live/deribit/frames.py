@@ -1,6 +1,6 @@
 """Decode Deribit's JSON-RPC frames and encode requests. The exchange's documentation names every field.
 
-One frame is decoded once, into structures that hold only what is used: that is 4 µs for a ticker.
+One frame is decoded once, into structures that hold only what is used.
 """
 
 from __future__ import annotations

@@ -64,13 +64,12 @@ class Subscriptions:
         self._confirmed.difference_update(channels)
         return Piece("public/unsubscribe", channels)
 
-    def answered(self, piece: Piece, confirmed: Collection[str]) -> list[str]:
-        """Take the answer to a request. Returns the channels that the exchange does not have."""
+    def answered(self, piece: Piece, confirmed: Collection[str]) -> None:
+        """Take the answer to a request. Channels that it does not name are not asked for again."""
         if piece.method != "public/subscribe":
-            return []
+            return
         self._confirmed.update(self._asked.intersection(confirmed))
         unknown = [channel for channel in piece.channels if channel not in confirmed]
         self._unknown.update(unknown)
         self._wanted.difference_update(unknown)
         self._asked.difference_update(unknown)
-        return unknown

@@ -26,7 +26,7 @@ _CONFIRM_NS = 30 * _NS
 
 
 @dataclass(slots=True)
-class Dropped:
+class Discarded:
     """Ticks that made no message, by reason.
 
     `old`: of another day, or the market's clock is more than 240 s from ours. `repeated`: the same state
@@ -52,7 +52,7 @@ class Market:
         self._last: dict[int, frames.Tick] = {}
         self._passed_on: dict[int, int] = {}  # token -> event time of its last quote, oldest first
         self._clock_s = 0
-        self.dropped = Dropped()
+        self.discarded = Discarded()
 
     @property
     def tokens(self) -> list[int]:
@@ -87,15 +87,15 @@ class Market:
         """Return the quotes and spot prices that follow from one tick."""
         last = self._last.get(tick.token)
         if last is not None and (tick.time < last.time or tick == last):
-            self.dropped.repeated += 1
+            self.discarded.repeated += 1
             return []
         product = self._spot_products.get(tick.token)
         contract = self._contracts.get(tick.token)
         if product is None and contract is None:
-            self.dropped.unknown += 1
+            self.discarded.unknown += 1
             return []
         if tick.mode != "full":
-            self.dropped.partial += 1
+            self.discarded.partial += 1
             return []
         self._last[tick.token] = tick
         self._clock_s = max(self._clock_s, tick.time)
@@ -129,7 +129,7 @@ class Market:
 
     def _is_new(self, tick: frames.Tick, now_ns: int) -> bool:
         new = abs(now_ns - self.clock_ns) <= _OLD_NS and _day(tick.time) == _day(self._clock_s)
-        self.dropped.old += not new
+        self.discarded.old += not new
         return new
 
     def _quote(self, contract: Contract, tick: frames.Tick, now_ns: int) -> list[Tick]:

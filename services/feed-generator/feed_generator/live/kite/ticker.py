@@ -57,17 +57,17 @@ class Ticker:
         self._received_ns = now_ns
         if now_ns - self._opened_ns >= _QUIET_NS or any(tick.mode == "full" for tick in decoded.ticks):
             self._ready = True
-        repeated, old = self._market.dropped.repeated, self._market.dropped.old
+        repeated, old = self._market.discarded.repeated, self._market.discarded.old
         found: list[Tick] = []
         for tick in decoded.ticks:
             found += self._market.received(tick, now_ns)
-        if self._market.dropped.old > old and not self._said_old:
+        if self._market.discarded.old > old and not self._said_old:
             self._said_old = True
             behind_s = (now_ns - self._market.clock_ns) // 10**9
             _log.warning(
                 "kite_states_are_old", behind_s=behind_s, hint="no session now, or a wrong clock here"
             )
-        return Reaction(ticks=found, repeated=self._market.dropped.repeated - repeated)
+        return Reaction(ticks=found, repeated=self._market.discarded.repeated - repeated)
 
     def waited(self, now_ns: int) -> Reaction:
         """Pass the standing quotes on again, once a second, while the connection delivers."""
