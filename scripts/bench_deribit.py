@@ -62,7 +62,7 @@ def measure(server: RedisServer, rate: int, seconds: int) -> dict[str, float]:
         "DERIBIT_STRIKES_PER_SIDE": "20",
         "STREAM_HIGH_WATER": "1000000000",
     }
-    fake = ("-m", "tests.support.fake_deribit", "--port", str(port), "--rate", str(rate // 2))
+    fake = ("-m", "tests.support.fake_deribit", "--port", str(port), "--rate", str(rate))
     with (
         redis.Redis.from_url(server.url()) as client,
         process(*fake, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}),

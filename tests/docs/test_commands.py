@@ -46,9 +46,18 @@ ELSEWHERE = {
         "tests/cluster/test_feeds.py",
         '"annotate", f"dsf/{name}", "deltastream.dev/paused-"',
     ),
+    "make run FEEDS=k8s/samples/deribit-btc.yaml": ("tests/integration/test_deribit.py", "running(tmp_path"),
+    "bin/deltastream check-source k8s/samples/deribit-btc.yaml": (
+        "operator/tests/command_line/test_sources.py",
+        'run("check-source", file',
+    ),
+    "curl 'localhost:8000/api/data/chain/BTC?limit=1'": (
+        "tests/integration/test_deribit.py",
+        "/api/data/chain/BTC?limit=1",
+    ),
     "make run FEEDS=k8s/samples/instead/kite.yaml": (
-        "services/feed-generator/tests/test_processes.py",
-        "def test_a_kite_source_publishes",
+        "tests/integration/test_kite.py",
+        "running(tmp_path",
     ),
     "bin/deltastream check-source k8s/samples/instead/kite.yaml": (
         "services/feed-generator/tests/test_processes.py",

@@ -95,3 +95,18 @@ def test_a_reason_is_found_in_each_form_in_which_the_operator_writes_one(
     source: str, expected: set[str]
 ) -> None:
     assert set(codes.reasons_in(source)) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ('raise Dropped("SampleA", "Text")', {"SampleA"}),
+        ('self._change(True, True, "SampleB", message)', {"SampleB"}),
+        ('reason: str = "SampleC"', {"SampleC"}),
+        ('Other("SampleD")', set()),
+    ],
+)
+def test_a_reason_is_found_in_each_form_in_which_a_live_source_writes_one(
+    source: str, expected: set[str]
+) -> None:
+    assert set(codes.connection_reasons_in(source)) == expected

@@ -158,6 +158,15 @@ def test_an_index_without_a_price_ends_the_connection() -> None:
         talk.pass_s(2)
 
 
+def test_a_new_connection_has_its_own_time_for_a_price(talk: Talk) -> None:
+    """An hour after the first one, too."""
+    talk.pass_s(200)
+    talk.take(talk.protocol.opened(talk.now_ns))
+    talk.pass_s(1)
+    talk.answer_all()
+    assert talk.protocol.ready == "4 contracts of BTC"
+
+
 def test_too_many_requests_end_the_connection_with_the_exchanges_words(talk: Talk) -> None:
     """The session connects again after a pause, when credits have come back."""
     with pytest.raises(Dropped, match=r"too_many_requests \(10028\)"):

@@ -120,21 +120,26 @@ class FakeDeribit:
 
     async def _send_ticks(self, client: Client, currency: str, count: int | None) -> None:
         now_ms = self._exchange_ms()
-        index = f"{currency.lower()}_usd"
-        if f"deribit_price_index.{index}" in client.channels:
-            await self._notify(client, f"deribit_price_index.{index}", self.market.index(index, now_ms))
+        await self.send_index(client, currency)
         names = sorted(channel for channel in client.channels if channel.startswith(f"ticker.{currency}-"))
         if count is not None:
             names = self._random.sample(names, min(count, len(names)))
         for channel in names:
             await self._send_ticker(client, channel, now_ms)
 
+    async def send_index(self, client: Client, currency: str) -> None:
+        """Send the price of a currency's index to a client that has subscribed it."""
+        index = f"{currency.lower()}_usd"
+        if f"deribit_price_index.{index}" in client.channels:
+            data = self.market.index(index, self._exchange_ms())
+            await self._notify(client, f"deribit_price_index.{index}", data)
+
     async def _send_ticker(self, client: Client, channel: str, now_ms: int) -> None:
         name = channel.split(".")[1]
         data = self.market.ticker(name, now_ms)
         if self.faults.edit:
             self.faults.edit(data)
-        text = _notification(channel, data)
+        text = notification(channel, data)
         chance = self._random.random
         if chance() < self.faults.garbled:
             await client.socket.send(text[: len(text) // 2])
@@ -155,7 +160,7 @@ class FakeDeribit:
 
     async def _notify(self, client: Client, channel: str, data: dict[str, Any]) -> None:
         if not self.faults.silent:
-            await client.socket.send(_notification(channel, data))
+            await client.socket.send(notification(channel, data))
 
     def _exchange_ms(self) -> int:
         return self._now_ms() + self.faults.ahead_ms
@@ -289,7 +294,8 @@ class FakeDeribit:
             await client.socket.send(json.dumps(frame))
 
 
-def _notification(channel: str, data: dict[str, Any]) -> str:
+def notification(channel: str, data: dict[str, Any]) -> str:
+    """Return the text of a subscription's frame."""
     frame = {"jsonrpc": "2.0", "method": "subscription", "params": {"channel": channel, "data": data}}
     return json.dumps(frame, separators=(",", ":"))
 

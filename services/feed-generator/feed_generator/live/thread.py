@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Sequence
 from typing import Protocol
@@ -23,6 +24,7 @@ class SessionThread:
         self._sessions = sessions
         self._loop = asyncio.new_event_loop()
         self._main: asyncio.Task[None] | None = None
+        self._stopping = False
         self._thread = threading.Thread(target=self._run, name="live", daemon=True)
         self.failure: BaseException | None = None
 
@@ -32,10 +34,12 @@ class SessionThread:
 
     def stop(self) -> None:
         """Close the connections and wait for the end of the thread, for at most 5 s."""
-        self._loop.call_soon_threadsafe(self._cancel)
+        with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+            self._loop.call_soon_threadsafe(self._cancel)
         self._thread.join(_END_S)
 
     def _cancel(self) -> None:
+        self._stopping = True
         if self._main:
             self._main.cancel()
 
@@ -50,8 +54,9 @@ class SessionThread:
             self._loop.close()
 
     async def _serve(self) -> None:
-        self._main = asyncio.create_task(self._all())
-        await self._main
+        if not self._stopping:
+            self._main = asyncio.create_task(self._all())
+            await self._main
 
     async def _all(self) -> None:
         async with asyncio.TaskGroup() as tasks:

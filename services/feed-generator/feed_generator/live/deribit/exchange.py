@@ -50,7 +50,7 @@ class Deribit:
         self._contracts: dict[str, Contract] = {}  # by the exchange's name: all that are selected
         self._newest: dict[str, int] = {}  # by the exchange's name or index: time of the newest tick, ms
         self._answered: set[str] = set()
-        self._opened_at = self._refresh_at = self._select_at = 0
+        self._priced_by = self._refresh_at = self._select_at = 0
 
     @property
     def ready(self) -> str | None:
@@ -70,7 +70,7 @@ class Deribit:
         self._spot.clear()
         self._selected.clear()
         self._contracts.clear()
-        self._opened_at = now_ns
+        self._priced_by = now_ns + _ANSWER_WITHIN_NS
         heartbeat = self._request("public/set_heartbeat", {"interval": HEARTBEAT_S})
         return Reaction([heartbeat, *self._ask_instruments(now_ns)])
 
@@ -92,7 +92,7 @@ class Deribit:
         late = [number for number, at in self._asked_at.items() if now_ns - at > _ANSWER_WITHIN_NS]
         if late:
             raise Dropped("NoAnswer", f"the exchange did not answer a request within {_ANSWER_WITHIN_S} s")
-        if now_ns - self._opened_at > _ANSWER_WITHIN_NS:
+        if now_ns > self._priced_by:
             self._check_prices()
         send = self._ask_instruments(now_ns) if now_ns >= self._refresh_at else []
         ticks: list[Tick] = []
@@ -169,6 +169,7 @@ class Deribit:
                 "check products and source.deribit.currencies",
             )
         self._select_at = now_ns
+        self._priced_by = now_ns + _ANSWER_WITHIN_NS
         self._want()
 
     def _want(self) -> None:
