@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -9,9 +10,11 @@ from collections.abc import Iterator, Sequence
 import pytest
 import redis
 from devcluster.processes.stores import RedisServer
+from tests.support.contracts import example
 
 from deltastream_operator.cluster.signal_reader import READ_MAX_S
 from deltastream_operator.domain.signals import Reading, Signals, Unknown
+from deltastream_operator.domain.source import SILENT
 from deltastream_operator.redis_signals import RedisSignals
 
 FEED, STREAM = "nifty", "feed:nifty"
@@ -231,3 +234,19 @@ def test_a_redis_that_accepts_no_connection_delays_a_reading_by_a_few_seconds(cl
     assert isinstance(seen, Unknown)
     assert seen.reason == "RedisUnreachable"
     assert time.monotonic() - began < READ_MAX_S
+
+
+def test_the_state_of_a_live_source_is_read_with_the_load(
+    client: redis.Redis, signals: RedisSignals, clock: Clock
+) -> None:
+    """Each generator has a field. A key of another type makes only this feed unknown."""
+    _read(signals, clock)
+    assert _known(_read(signals, clock)).source == SILENT
+    report = {**example("feed-source"), "ts": int(clock.time() * 1e9)}
+    client.hset(f"{STREAM}:source", "0", json.dumps(report))
+    seen = _known(_read(signals, clock)).source
+    assert (seen.connected, seen.reason, seen.message) == (True, "Connected", "240 contracts of BTC")
+    client.set(f"{STREAM}:source", "text")
+    wrong = _read(signals, clock)
+    assert isinstance(wrong, Unknown)
+    assert (wrong.reason, f"{STREAM}:source" in wrong.message) == ("KeyUnreadable", True)
