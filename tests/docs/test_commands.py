@@ -67,6 +67,14 @@ ELSEWHERE = {
         "tests/integration/test_deribit.py",
         "/api/data/chain/BTC?limit=1",
     ),
+    "make run FEEDS=k8s/samples/instead/kite.yaml": (
+        "tests/integration/test_kite.py",
+        "running(tmp_path",
+    ),
+    "bin/deltastream check-source k8s/samples/instead/kite.yaml": (
+        "services/feed-generator/tests/test_processes.py",
+        '"check-source"',
+    ),
     "make run FEEDS=mine.yaml": ("docs/getting-started.md", "make start FEEDS=mine.yaml"),
     "kubectl --namespace deltastream apply -f mine.yaml": ("tests/cluster/feeds.py", "cluster.apply("),
     "curl 'localhost:8000/api/data/chain/SPY?limit=1'": (
@@ -76,9 +84,10 @@ ELSEWHERE = {
 }
 # No test runs these commands. They may stand on pages for administrators only.
 ADMINISTRATION = {ROOT / "docs/backup.md", ROOT / "docs/how-to/rotate.md", ROOT / "docs/how-to/scale.md"}
-ADMINISTRATION |= {ROOT / f"docs/how-to/{page}.md" for page in ("cluster", "feeds", "push")}
+ADMINISTRATION |= {ROOT / f"docs/how-to/{page}.md" for page in ("cluster", "feeds", "kite", "push")}
 WITHOUT_TEST = re.compile(
-    r"(kubectl|helm upgrade|curl https://|curl --header|new=\$\(openssl|old=\$\(kubectl) ?.*", re.DOTALL
+    r"(umask|printf|kubectl|helm upgrade|curl https://|curl --header|new=\$\(openssl|old=\$\(kubectl) ?.*",
+    re.DOTALL,
 )
 
 

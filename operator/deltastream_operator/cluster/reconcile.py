@@ -19,8 +19,7 @@ from deltastream_operator.domain import conditions, products, status
 from deltastream_operator.domain.decide import Choice, Current, Decision, decide
 from deltastream_operator.domain.feed import COMPONENTS, Feed
 from deltastream_operator.domain.observed import Facts, Problem
-from deltastream_operator.domain.signals import WAITING, Reading, Unknown
-from deltastream_operator.domain.source import SourceState, is_live
+from deltastream_operator.domain.signals import WAITING, Reading, source_of
 from deltastream_operator.kubernetes import names
 from deltastream_operator.kubernetes.api import Api, ApiError
 
@@ -95,7 +94,7 @@ class Reconciler:
         facts = replace(
             await self._facts(body, trouble),
             held=self._held(feed, decision, body),
-            source=_source(feed, reading),
+            source=source_of(feed, reading),
         )
         built = status.build(previous, decision, facts, generation=generation, selector=selector)
         news = status.changes(previous, decision)
@@ -196,12 +195,3 @@ class Reconciler:
         for change in conditions.source_changes(facts, before):
             text = f"{change.reason}: {change.message}"
             self.events.report(name, change.type, text, warning=change.status == "False")
-
-
-def _source(feed: Feed, reading: Reading) -> SourceState | None:
-    """Return the state of the feed's live source, or None if its source is not live."""
-    if not is_live(feed):
-        return None
-    if isinstance(reading, Unknown):
-        return SourceState(connected=None, authorized=None, reason=reading.reason, message=reading.message)
-    return reading.source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deltastream_operator.domain.feed import Enricher, External, Feed, Generator
+from deltastream_operator.domain.feed import KITE_CONNECTIONS, Enricher, External, Feed, Generator, Kite
 from deltastream_operator.domain.signals import Signals
 
 # Measured with scripts/bench.py on 2 shared, busy cores (2026-11-25): batches of 1, 3, 11, 30 and 250 entries
@@ -40,14 +40,17 @@ def service_seconds(*, entries: int, batches: int, busy_us: int) -> float | None
 
 
 def generators(feed: Feed) -> int:
-    """Return the generators that the products need: none if another program writes the messages.
-
-    More generators than products would idle.
-    """
+    """Return the generators that the products need: none if another program writes the messages."""
     if isinstance(feed.source, External):
         return 0
     per: Generator = feed.generator
-    return min(-(-len(feed.products) // per.products_per_replica), len(feed.products))
+    return min(-(-len(feed.products) // per.products_per_replica), most_generators(feed))
+
+
+def most_generators(feed: Feed) -> int:
+    """Return the generators beyond which one would idle: one for each product, and for each connection."""
+    products = len(feed.products)
+    return min(products, KITE_CONNECTIONS) if isinstance(feed.source, Kite) else products
 
 
 def enrichers(spec: Enricher, signals: Signals) -> Demand:

@@ -122,8 +122,9 @@ def _generator(feed: Feed, before: int | None) -> Choice:
             steps=("another program writes the messages",),
         )
     steps = [f"{len(feed.products)} product(s), {spec.products_per_replica} each: {wanted}"]
-    # A generator without a product would idle, so minReplicas counts only up to the number of products.
-    floor = min(spec.min_replicas, len(feed.products))
+    # A generator without work would idle, so minReplicas counts only as far as there is work.
+    most = capacity.most_generators(feed)
+    floor = min(spec.min_replicas, most)
     desired, limit = _clamp(wanted, floor, spec.max_replicas, steps)
     return Choice(
         component="generator",

@@ -6,13 +6,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from deltastream_operator.domain.feed import Component, Definition, Deribit, External, Feed, Replay
+from deltastream_operator.domain.feed import (
+    Component,
+    Definition,
+    Deribit,
+    External,
+    Feed,
+    Kite,
+    Replay,
+)
 
 _SOURCE = (
     "SOURCE", "SPEED_PERCENT", "SEED", "MESSAGES_PER_SECOND",
     "REPLAY_PATH", "REPLAY_INTERVAL_MILLIS", "REPLAY_LOOP", "REPLAY_AS_OF",
     "DERIBIT_URL", "DERIBIT_CURRENCIES", "DERIBIT_EXPIRIES", "DERIBIT_STRIKES_PER_SIDE",
     "DERIBIT_CHAIN_INTERVAL_MILLIS",
+    "KITE_EXPIRIES", "KITE_CHAIN_INTERVAL_MILLIS", "KITE_URL", "KITE_API_URL",
 )  # fmt: skip
 SPEC_FIELDS: Mapping[str, str] = {
     "PRODUCTS": "products",
@@ -41,6 +50,8 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
         return variables | {"SOURCE": "external"}
     if isinstance(source, Deribit):
         return variables | _deribit(source)
+    if isinstance(source, Kite):
+        return variables | _kite(source)
     variables |= {"SPEED_PERCENT": str(source.speed_percent)}
     if isinstance(source, Replay):
         variables |= {
@@ -67,6 +78,16 @@ def _deribit(source: Deribit) -> dict[str, str]:
         "DERIBIT_EXPIRIES": str(source.expiries),
         "DERIBIT_STRIKES_PER_SIDE": str(source.strikes_per_side),
         "DERIBIT_CHAIN_INTERVAL_MILLIS": str(source.chain_interval_millis),
+    }
+
+
+def _kite(source: Kite) -> dict[str, str]:
+    return {
+        "SOURCE": "kite",
+        "KITE_EXPIRIES": str(source.expiries),
+        "KITE_CHAIN_INTERVAL_MILLIS": str(source.chain_interval_millis),
+        "KITE_URL": source.url,
+        "KITE_API_URL": source.api_url,
     }
 
 

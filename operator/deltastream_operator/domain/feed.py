@@ -65,7 +65,26 @@ class Deribit:
     url: str = "wss://www.deribit.com/ws/api/v2"
 
 
-Source = Synthetic | Replay | External | Deribit
+# Kite's limit for one API key. All generators of a feed share the key, and each needs a connection.
+KITE_CONNECTIONS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kite:
+    """A live source: NSE and BSE through Zerodha's Kite Connect.
+
+    `secret` names the Secret with the keys `api-key` and `access-token` in a cluster. In a local run the
+    settings KITE_API_KEY_FILE and KITE_ACCESS_TOKEN_FILE name two files instead.
+    """
+
+    expiries: int = 4
+    chain_interval_millis: int = 1000
+    secret: str | None = None
+    url: str = "wss://ws.kite.trade"
+    api_url: str = "https://api.kite.trade"
+
+
+Source = Synthetic | Replay | External | Deribit | Kite
 
 
 @dataclass(frozen=True, kw_only=True)

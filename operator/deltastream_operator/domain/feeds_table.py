@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from deltastream_operator.domain.feed import COMPONENTS, Component, Deribit, External, Feed, Replay, Synthetic
+from deltastream_operator.domain.feed import (
+    COMPONENTS,
+    Component,
+    Deribit,
+    External,
+    Feed,
+    Kite,
+    Replay,
+    Synthetic,
+)
 from deltastream_operator.domain.signals import Reading, Unknown
 
 Authority = Literal["local", "cluster"]
@@ -21,7 +30,13 @@ Authority = Literal["local", "cluster"]
 FEEDS_MAX, PRODUCTS_MAX, CONDITIONS_MAX, DECISIONS_MAX, POINTS_MAX = 200, 100, 16, 5, 60
 POINT_S = 10
 _TEXT_MAX, _LOAD_REASON_MAX = 1024, 600
-_SOURCES = {Synthetic: "synthetic", Replay: "replay", External: "external", Deribit: "deribit"}
+_SOURCES = {
+    Synthetic: "synthetic",
+    Replay: "replay",
+    External: "external",
+    Deribit: "deribit",
+    Kite: "kite",
+}
 _DECISION = ("time", "component", "from", "to", "reason", "message")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from deltastream_operator.domain.feed import Feed, Replay
+from deltastream_operator.domain.feed import Feed, Kite, Replay
 from deltastream_operator.domain.observed import Problem
 
 _NOTHING: Mapping[str, frozenset[str]] = {}
@@ -61,10 +61,15 @@ def _owned(product: str, owner: str, listed: Mapping[str, set[str]]) -> str:
 
 
 def not_for_a_cluster(feed: Feed) -> Problem | None:
-    """Return the problem of a feed that can run only locally, because its recording is a path; else None."""
+    """Return the problem of a feed whose recording or credentials are only for a local run; else None."""
     if isinstance(feed.source, Replay) and feed.source.config_map is None:
         return Problem(
             reason="NoRecording",
             message="spec.source.replay.configMapRef: is required in a cluster (path is for a local run)",
+        )
+    if isinstance(feed.source, Kite) and feed.source.secret is None:
+        return Problem(
+            reason="NoSecret",
+            message="spec.source.kite.secretRef: is required in a cluster (KITE_..._FILE is for a local run)",
         )
     return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deltastream_operator.domain.source import SILENT, SourceState
+from deltastream_operator.domain.feed import Feed
+from deltastream_operator.domain.source import SILENT, SourceState, is_live
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,3 +45,12 @@ class Unknown:
 WAITING = Unknown(reason="FirstReading", message="rates need a second reading")
 
 Reading = Signals | Unknown
+
+
+def source_of(feed: Feed, reading: Reading) -> SourceState | None:
+    """Return the state of the feed's live source, or None if its source is not live."""
+    if not is_live(feed):
+        return None
+    if isinstance(reading, Unknown):
+        return SourceState(connected=None, authorized=None, reason=reading.reason, message=reading.message)
+    return reading.source

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from deltastream_operator.domain.feed import Deribit, Feed
+from deltastream_operator.domain.feed import Deribit, Feed, Kite
 
-LIVE = (Deribit,)
+LIVE = (Deribit, Kite)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,12 +9,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from deltastream_operator.domain.feed import External, Feed, Replay
+from deltastream_operator.domain.feed import External, Feed, Kite, Replay
 from deltastream_operator.errors import FeedError
 from deltastream_operator.local.live import Screen
 from deltastream_operator.local.run import Local
 from deltastream_operator.local.services import Services
-from deltastream_operator.local.settings import Settings
+from deltastream_operator.local.settings import KITE_FILES, Settings
 from deltastream_operator.local.state.home import Home
 
 
@@ -27,6 +27,12 @@ def check_runnable(feeds: Sequence[Feed], services: Services) -> None:
         f"{feed.name}: spec.source.replay.path: is required for a local run (a ConfigMap is for a cluster)"
         for feed in feeds
         if isinstance(feed.source, Replay) and feed.source.path is None
+    ]
+    unset = [name for name in KITE_FILES if name not in services.settings.kite_files]
+    problems += [
+        f"{feed.name}: spec.source.kite: in a local run {' and '.join(unset)} must name a file"
+        for feed in feeds
+        if isinstance(feed.source, Kite) and unset
     ]
     if not problems:
         generated = [feed for feed in feeds if not isinstance(feed.source, External)]

@@ -9,19 +9,19 @@ import contextlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import redis
 
-from deltastream_operator.domain import feeds_table, status
+from deltastream_operator.domain import conditions, feeds_table, status
 from deltastream_operator.domain.change import ACTIONS, Change, RefusedChange, changed, summary
 from deltastream_operator.domain.decide import Decision
 from deltastream_operator.domain.feed import MODES, Feed
 from deltastream_operator.domain.feeds_table import Entry, History
 from deltastream_operator.domain.observed import Facts
-from deltastream_operator.domain.signals import WAITING, Reading
+from deltastream_operator.domain.signals import WAITING, Reading, source_of
 from deltastream_operator.local.scaling import Scaling
 from deltastream_operator.redis_feeds import RedisFeeds
 
@@ -129,9 +129,11 @@ class Feeds:
     def _note(self, feed: Feed, decision: Decision) -> None:
         """Keep the status that a DeltaStreamFeed in a cluster would have."""
         previous = self._statuses.get(feed.name, {})
-        self._statuses[feed.name] = status.build(
-            previous, decision, self._seen(feed), generation=1, selector=""
-        )
+        facts = replace(self._seen(feed), source=source_of(feed, decision.reading))
+        before = {condition["type"]: condition["status"] for condition in previous.get("conditions", [])}
+        for change in conditions.source_changes(facts, before):
+            self._say(f"{feed.name}: {change.type} {change.status}: {change.reason}: {change.message}")
+        self._statuses[feed.name] = status.build(previous, decision, facts, generation=1, selector="")
 
     def _change(self, request: Request) -> None:
         feed = self._scaling.feeds.get(request.feed)

@@ -128,7 +128,7 @@ class Services:
         folder, argv, _ = self.table["check"]
         cwd = self.root / "services" / folder
         variables = environment_of(feed, "generator", index=0, replicas=1)
-        env = {**base_env(cwd), **variables, "REDIS_URL": "redis://127.0.0.1"}
+        env = {**base_env(cwd), **variables, **self.settings.kite_files, "REDIS_URL": "redis://127.0.0.1"}
         done = subprocess.run(argv, env=env, cwd=cwd, capture_output=True, text=True, check=False)  # noqa: S603
         lines = done.stderr.strip().splitlines() or [f"its check ended with status {done.returncode}"]
         if done.returncode == 0:
@@ -140,7 +140,8 @@ class Services:
         folder, argv, _ = self.table["generator"]
         cwd = self.root / "services" / folder
         variables = environment_of(feed, "generator", index=0, replicas=1)
-        env = {**base_env(cwd), **_proxy(), **variables, "REDIS_URL": "redis://127.0.0.1"}
+        env = {**base_env(cwd), **_proxy(), **variables, **self.settings.kite_files}
+        env["REDIS_URL"] = "redis://127.0.0.1"
         command = (*argv, "check-source", str(seconds))
         return subprocess.run(command, env=env, cwd=cwd, check=False).returncode  # noqa: S603
 
@@ -181,7 +182,7 @@ class Services:
                 "SOCKET_URL": f":{ports['socket-gateway']}",
                 "LOCAL_RUN": "true",
             },
-            "generator": {**redis, **_NUMERIC, **_proxy()},
+            "generator": {**redis, **_NUMERIC, **_proxy(), **settings.kite_files},
             "subscriber": {**redis, **mongo, **celery},
             "worker": {**redis, **mongo, **celery, **_NUMERIC},
         }

@@ -17,6 +17,7 @@ HTTP_PORTS = {
     "logging-service": ("LOGGING_PORT", 8005),
 }
 STORE_PORTS = {"redis": "REDIS_PORT", "mongod": "MONGO_PORT"}
+KITE_FILES = ("KITE_API_KEY_FILE", "KITE_ACCESS_TOKEN_FILE")
 NAMES = (
     "DELTASTREAM_HOME",
     *(variable for variable, _ in HTTP_PORTS.values()),
@@ -24,12 +25,16 @@ NAMES = (
     "ANONYMOUS_READ",
     "CORS_ORIGINS",
     "LOG_LEVEL",
+    *KITE_FILES,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The local run's settings. `store_ports` has only the stores whose port is set."""
+    """The local run's settings. `store_ports` has only the stores whose port is set.
+
+    `kite_files` has the variables that name the files with Kite's credentials, as far as they are set.
+    """
 
     home: Path
     ports: Mapping[str, int]
@@ -37,6 +42,7 @@ class Settings:
     anonymous_read: str
     cors_origins: str
     log_level: str
+    kite_files: Mapping[str, str]
 
 
 def read_dotenv(file: Path) -> dict[str, str]:
@@ -87,6 +93,7 @@ def load(environ: Mapping[str, str], dotenv: Mapping[str, str]) -> Settings:
         anonymous_read=anonymous,
         cors_origins=given.get("CORS_ORIGINS", ",".join(pages)),
         log_level=level,
+        kite_files={name: str(Path(given[name]).absolute()) for name in KITE_FILES if name in given},
     )
 
 

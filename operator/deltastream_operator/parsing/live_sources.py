@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from deltastream_operator.domain.feed import Deribit, Feed
+from deltastream_operator.domain.feed import Deribit, Feed, Kite
 from deltastream_operator.domain.source import is_live
 from deltastream_operator.errors import FeedError
 from deltastream_operator.parsing.fields import Fields
 
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,9}")
 _WEBSOCKET = re.compile(r"wss?://[^\s/]{1,253}(/[^\s]{0,253})?")
+
+_SECRET = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+# Without a query: Kite's ticker takes the credentials there, and they do not belong into a spec.
+_TICKER = re.compile(r"wss?://[A-Za-z0-9.:_\[\]-]{1,253}(/[A-Za-z0-9._~/-]{0,200})?")
+_HTTP = re.compile(r"https?://[A-Za-z0-9.:_\[\]-]{1,253}(/[A-Za-z0-9._~/-]{0,200})?")
 
 
 def deribit(fields: Fields) -> Deribit:
@@ -29,6 +34,25 @@ def deribit(fields: Fields) -> Deribit:
         strikes_per_side=strikes,
         chain_interval_millis=interval,
         url=url or Deribit.url,
+    )
+
+
+def kite(fields: Fields) -> Kite:
+    """Return the source of `spec.source.kite`. Notes its problems."""
+    expiries = fields.integer("expiries", 1, 50, 4)
+    interval = fields.integer("chainIntervalMillis", 20, 60_000, 1000)
+    reference = fields.mapping("secretRef")
+    secret = reference.text("name", _SECRET, "a Secret's name")
+    reference.close()
+    url = fields.text("url", _TICKER, "a wss:// or ws:// URL without a query", required=False)
+    api_url = fields.text("apiUrl", _HTTP, "an https:// or http:// URL without a query", required=False)
+    fields.close()
+    return Kite(
+        expiries=expiries,
+        chain_interval_millis=interval,
+        secret=secret,
+        url=url or Kite.url,
+        api_url=api_url or Kite.api_url,
     )
 
 

@@ -34,7 +34,7 @@ from deltastream_operator.parsing.strict_yaml import YamlError, documents, text_
 # Fields, bounds and defaults equal those of k8s/crd/deltastreamfeed.yaml. A test compares with an API server.
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")
-SOURCES = ("synthetic", "replay", "external", "deribit")
+SOURCES = ("synthetic", "replay", "external", "deribit", "kite")
 _PRODUCT_RULE = "1 to 20 of A-Z, 0-9, & and -"
 _CONFIG_MAP = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,253}")
@@ -217,6 +217,8 @@ def _source(fields: Fields, folder: Path | None) -> Source | None:
         return _replay(chosen, folder)
     if given == ["deribit"]:
         return live_sources.deribit(chosen)
+    if given == ["kite"]:
+        return live_sources.kite(chosen)
     chosen.close()
     return External()
 

@@ -10,7 +10,7 @@ from devcluster.processes.operator_process import template
 from tests.support.feeds import a_feed
 
 from deltastream_operator.cluster.writing import children
-from deltastream_operator.domain.feed import Component, ConfigMapRef, Feed, Replay
+from deltastream_operator.domain.feed import Component, ConfigMapRef, Feed, Kite, Replay
 from deltastream_operator.kubernetes import names
 
 OWNER = {"metadata": {"name": "a", "namespace": "market", "uid": "u-1"}}
@@ -86,6 +86,20 @@ def test_the_configmap_of_a_recording_is_mounted() -> None:
     assert environment(body)["REPLAY_PATH"] == "/recording/x.csv"
     assert environment(body)["REPLAY_LOOP"] == "Once"
     assert "REPLAY_AS_OF" not in environment(body)
+
+
+def test_the_secret_of_kite_is_mounted_so_that_a_new_token_needs_no_restart() -> None:
+    """Variables of a running container never change, but files of a Secret do. Without it the pod starts."""
+    body = manifest("generator", replace(a_feed(), source=Kite(secret="kite")))
+    spec = body["spec"]["template"]["spec"]
+    secret = {"secretName": "kite", "optional": True, "defaultMode": 0o440}
+    assert spec["volumes"] == [{"name": "credentials", "secret": secret}]
+    mount = {"name": "credentials", "mountPath": "/credentials", "readOnly": True}
+    assert spec["containers"][0]["volumeMounts"] == [mount]
+    assert environment(body)["KITE_API_KEY_FILE"] == "/credentials/api-key"
+    assert environment(body)["KITE_ACCESS_TOKEN_FILE"] == "/credentials/access-token"
+    enricher = manifest("enricher", replace(a_feed(replicas=1), source=Kite(secret="kite")))
+    assert "volumes" not in enricher["spec"]["template"]["spec"]
 
 
 def test_the_hash_changes_exactly_when_the_manifest_changes() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deltastream_operator.domain.feed import Feed, Replay, Synthetic
+from deltastream_operator.domain.feed import Feed, Kite, Replay, Synthetic
 from deltastream_operator.errors import FeedError
 from deltastream_operator.local.bootstrap import check_runnable
 from deltastream_operator.local.services import Services
@@ -44,3 +44,13 @@ def test_for_a_recording_without_times_the_message_names_as_of(tmp_path: Path) -
     """The generator names a variable in brackets. `--check` replaces it with the field of the feed."""
     text = refusal(replace(FEED, source=Replay(path=RECORDING)), tmp_path)
     assert text.endswith("give the time of the snapshot (spec.source.replay.asOf)")
+
+
+def test_a_kite_feed_needs_the_files_of_its_credentials(tmp_path: Path) -> None:
+    """Their content is not read here: a token that is missing or has ended is a state of the running feed."""
+    kite = replace(FEED, source=Kite())
+    text = refusal(kite, tmp_path)
+    files = "KITE_API_KEY_FILE and KITE_ACCESS_TOKEN_FILE"
+    assert text == f"desk: spec.source.kite: in a local run {files} must name a file"
+    settings = load(dict.fromkeys(("KITE_API_KEY_FILE", "KITE_ACCESS_TOKEN_FILE"), "/absent"), {})
+    check_runnable([kite], Services(root=ROOT, home=Home(tmp_path), settings=settings))

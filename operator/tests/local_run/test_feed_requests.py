@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,8 @@ import redis
 from tests.support.contracts import example, validator
 from tests.support.feeds import IDLE, NOON, a_feed, load, serving
 
-from deltastream_operator.domain.feed import Component, Feed
+from deltastream_operator.domain.feed import Component, Feed, Kite, Source
+from deltastream_operator.domain.source import SourceState
 from deltastream_operator.local.feeds import Feeds
 from deltastream_operator.local.scaling import Scaling
 from deltastream_operator.redis_feeds import RedisFeeds
@@ -21,10 +23,13 @@ from deltastream_operator.redis_feeds import RedisFeeds
 class Run:
     """The feed `a` of a local run with fake workloads. Time stands still at NOON."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, source: Source | None = None) -> None:
         self.applied: list[tuple[Component, int]] = []
         self.said: list[str] = []
-        scaling = Scaling([a_feed(max_replicas=4)], self._apply, self.said.append, lambda: NOON)
+        feed = a_feed(max_replicas=4)
+        scaling = Scaling(
+            [replace(feed, source=source or feed.source)], self._apply, self.said.append, lambda: NOON
+        )
         scaling.start()
         self.feeds = Feeds(
             scaling, RedisFeeds(url), seen=lambda _: serving(1, 1), say=self.said.append, now=lambda: NOON
@@ -170,3 +175,17 @@ def test_without_redis_the_decisions_go_on(run: Run) -> None:
     assert not away.feeds.take_requests()
     away.feeds.tick({"a": load(lag=100_000)})
     assert away.applied == [("enricher", 4)]
+
+
+def test_an_ended_token_is_a_condition_in_the_table_and_is_said_once(redis_url: str, client: Any) -> None:
+    """The generator reports it, and the row says what to do. The next tick does not repeat it."""
+    run = Run(redis_url, Kite())
+    ended = SourceState(connected=False, authorized=False, reason="TokenExpired", message="log in at Kite")
+    for _ in range(2):
+        run.feeds.tick({"a": replace(IDLE, source=ended)})
+    (row,) = json.loads(client.get("feeds:table"))["feeds"]
+    found = {one["type"]: one for one in row["conditions"]}
+    assert (row["source"], found["SourceAuthorized"]["status"]) == ("kite", "False")
+    assert found["SourceAuthorized"]["message"] == "log in at Kite"
+    said = [line for line in run.said if "SourceAuthorized" in line]
+    assert said == ["a: SourceAuthorized False: TokenExpired: log in at Kite"]

@@ -92,8 +92,8 @@ def test_the_samples_are_valid_and_can_be_applied_together() -> None:
         ConfigMapRef(name="nifty-2024-06-21"),
         "2024-06-21T15:30:00+05:30",
     )
-    instead = SAMPLES / "instead/nifty-expiry-day.yaml"
-    assert [feed.name for feed in resource.load([instead])] == ["nifty-expiry-day"]
+    for name in ("nifty-expiry-day", "kite"):
+        assert [feed.name for feed in resource.load([SAMPLES / f"instead/{name}.yaml"])] == [name]
 
 
 @pytest.mark.parametrize(("file", "csv"), RECORDINGS.items())
@@ -213,17 +213,17 @@ def test_a_synthetic_market_has_no_definitions(tmp_path: Path) -> None:
         (
             "synthetic: {seed: 1}",
             "{}",
-            "spec.source: exactly one of synthetic, replay, external, deribit is needed; none is",
+            "spec.source: exactly one of synthetic, replay, external, deribit, kite is needed; none is",
         ),
         (
             "seed: 1}",
             f"seed: 1}}\n    {REPLAY}",
-            "spec.source: exactly one of synthetic, replay, external, deribit is needed; synthetic and",
+            "spec.source: exactly one of synthetic, replay, external, deribit, kite is needed; synthetic and",
         ),
         (
             "seed: 1}",
             "seed: 1}\n    external: {}",
-            "spec.source: exactly one of synthetic, replay, external, deribit is needed; synthetic and",
+            "spec.source: exactly one of synthetic, replay, external, deribit, kite is needed; synthetic and",
         ),
         ("synthetic: {seed: 1}", "deribit: {}", "spec.source.deribit.currencies: is required"),
         (

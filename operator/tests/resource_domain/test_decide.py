@@ -18,6 +18,7 @@ from deltastream_operator.domain.feed import (
     External,
     Feed,
     Generator,
+    Kite,
     Mode,
     Synthetic,
     Target,
@@ -166,6 +167,16 @@ def test_generators_follow_products(
     feed = replace(a_feed(products=products), generator=spec)
     choice = decide(feed, OUTAGE, Current(), NOON).generator
     assert (choice.target, choice.limited_by, choice.reason) == (wanted, limit, "ProductCount")
+
+
+@pytest.mark.parametrize(("products", "least", "wanted"), [(500, 1, 3), (500, 8, 3), (2, 8, 2), (20, 1, 1)])
+def test_a_kite_feed_has_no_more_generators_than_kite_allows_connections(
+    products: int, least: int, wanted: int
+) -> None:
+    """All generators of a feed share one API key, which has three connections."""
+    spec = Generator(min_replicas=least, max_replicas=8)
+    feed = replace(a_feed(products=products), generator=spec, source=Kite())
+    assert decide(feed, OUTAGE, Current(), NOON).generator.target == wanted
 
 
 signals = st.builds(

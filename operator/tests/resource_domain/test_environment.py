@@ -14,6 +14,7 @@ from deltastream_operator.domain.feed import (
     Enricher,
     External,
     Feed,
+    Kite,
     Replay,
     Source,
     Synthetic,
@@ -117,8 +118,16 @@ def test_a_deribit_generator_gets_what_to_ask_and_where() -> None:
     }
 
 
+def test_a_kite_feed_sets_its_urls_and_limits_but_no_credential() -> None:
+    """The operator never reads the Secret."""
+    env = variables(Kite(expiries=2, chain_interval_millis=500, secret="kite"))
+    assert (env["SOURCE"], env["KITE_EXPIRIES"], env["KITE_CHAIN_INTERVAL_MILLIS"]) == ("kite", "2", "500")
+    assert (env["KITE_URL"], env["KITE_API_URL"]) == ("wss://ws.kite.trade", "https://api.kite.trade")
+    assert "SPEED_PERCENT" not in env
+
+
 def test_every_variable_names_the_field_that_sets_it() -> None:
     """The operator reports an edit by the names of the changed fields. No field sets FEED and SHARD_COUNT."""
-    sources = (Synthetic(), Replay(as_of="T"), External(), DERIBIT)
+    sources = (Synthetic(), Replay(as_of="T"), External(), DERIBIT, Kite())
     names = {name for source in sources for component in COMPONENTS for name in variables(source, component)}
     assert names - {"FEED", "SHARD_COUNT"} == SPEC_FIELDS.keys()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.feeds import a_feed
 
-from deltastream_operator.domain.feed import ConfigMapRef, Enricher, Feed, Replay
+from deltastream_operator.domain.feed import ConfigMapRef, Enricher, Feed, Kite, Replay
 from deltastream_operator.domain.products import Claim, not_for_a_cluster, taken
 
 OLD = Claim(created="2026-11-25T08:00:00Z", name="z", products=("NIFTY",))
@@ -121,3 +121,11 @@ def test_a_recording_that_is_only_a_path_cannot_run_in_a_cluster() -> None:
     )
     assert not_for_a_cluster(kept) is None
     assert not_for_a_cluster(a_feed()) is None
+
+
+def test_a_kite_feed_without_a_secret_cannot_run_in_a_cluster() -> None:
+    """The message names the missing field."""
+    problem = not_for_a_cluster(replace(a_feed(), source=Kite()))
+    assert problem
+    assert problem.message.startswith("spec.source.kite.secretRef: is required in a cluster")
+    assert not_for_a_cluster(replace(a_feed(), source=Kite(secret="kite"))) is None

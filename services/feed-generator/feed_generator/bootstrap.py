@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import redis
 
@@ -24,8 +24,12 @@ from feed_generator.live.check import SourceCheck
 from feed_generator.live.check import check as prove
 from feed_generator.live.deribit.exchange import Deribit
 from feed_generator.live.deribit.market import belongs
+from feed_generator.live.kite import account, connections
+from feed_generator.live.kite.desk import Desk, Wanted
 from feed_generator.live.market import LiveMarket, live_market
 from feed_generator.live.report import Reporter
+from feed_generator.live.source import Inbox, LiveSource
+from feed_generator.live.thread import SessionThread
 from feed_generator.live.transport import websocket
 from feed_generator.publisher import Publisher
 from feed_generator.sources import recording
@@ -73,9 +77,13 @@ def source(settings: Settings, start_ns: int) -> Source:
 
 def live(settings: Settings) -> LiveMarket | None:
     """Return the live market of this shard's products, not started; None if the source is not live."""
-    if settings.source != "deribit":
-        return None
     ours = products_of(settings.product_list, index=settings.shard_index, count=settings.shard_count)
+    if settings.source == "deribit":
+        return _deribit(settings, ours)
+    return _kite(settings, ours) if settings.source == "kite" else None
+
+
+def _deribit(settings: Settings, ours: Sequence[str]) -> LiveMarket:
     currencies = [one for one in settings.currency_list if any(belongs(product, one) for product in ours)]
     exchange = Deribit(
         ours,
@@ -88,6 +96,21 @@ def live(settings: Settings) -> LiveMarket | None:
         [(exchange, lambda: websocket(settings.deribit_url))] if ours else [],
         chain_interval_millis=settings.deribit_chain_interval_millis,
     )
+
+
+def _kite(settings: Settings, ours: Sequence[str]) -> LiveMarket:
+    files = settings.kite_api_key_file or "", settings.kite_access_token_file or ""
+    wanted = Wanted(
+        products=ours,
+        expiries=settings.kite_expiries,
+        connections=connections.allowed(settings.shard_index, settings.shard_count),
+        url=settings.kite_url,
+        api_url=settings.kite_api_url,
+    )
+    inbox = Inbox()
+    desk = Desk(wanted, lambda: account.read(*files), inbox.put)
+    source = LiveSource(settings.feed, inbox, chain_interval_millis=settings.kite_chain_interval_millis)
+    return LiveMarket(source, inbox, desk.statuses if ours else (), SessionThread([desk]))
 
 
 def check(settings: Settings) -> None:

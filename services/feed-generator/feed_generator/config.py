@@ -24,7 +24,7 @@ class Settings(BaseModel):
         str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", description="Name of the feed.")
     ]
     source: Annotated[
-        Literal["synthetic", "replay", "deribit"], Field(description="Where messages come from.")
+        Literal["synthetic", "replay", "deribit", "kite"], Field(description="Where messages come from.")
     ] = "synthetic"
     products: Annotated[
         str,
@@ -95,6 +95,28 @@ class Settings(BaseModel):
     deribit_chain_interval_millis: Annotated[
         int, Field(ge=20, le=60_000, description="Deribit: milliseconds between two chains of an expiry.")
     ] = 1000
+    kite_api_key_file: Annotated[
+        str | None, Field(description="Kite: the file with the API key.", validate_default=True)
+    ] = None
+    kite_access_token_file: Annotated[
+        str | None,
+        Field(
+            description="Kite: the file with the access token, read for each connection.",
+            validate_default=True,
+        ),
+    ] = None
+    kite_url: Annotated[
+        str, Field(pattern="^wss?://[^\\s?]{1,300}$", description="Kite's ticker, wss: or ws:.")
+    ] = "wss://ws.kite.trade"
+    kite_api_url: Annotated[environment.HttpUrl, Field(description="Kite's REST API.")] = (
+        "https://api.kite.trade"
+    )
+    kite_expiries: Annotated[
+        int, Field(ge=1, le=50, description="Kite: number of the nearest expiries of each product.")
+    ] = 4
+    kite_chain_interval_millis: Annotated[
+        int, Field(ge=20, le=60_000, description="Kite: milliseconds between two chains of an expiry.")
+    ] = 1000
     buffer_bytes: Annotated[
         int, Field(ge=2 * 1024 * 1024, description="Bytes of message bodies kept while Redis is unavailable.")
     ] = 64 * 1024 * 1024
@@ -139,6 +161,13 @@ class Settings(BaseModel):
             if missing:
                 raise ValueError(f"must have the currency of every product: {', '.join(missing)}")
         return currencies
+
+    @field_validator("kite_api_key_file", "kite_access_token_file")
+    @classmethod
+    def _credential(cls, path: str | None, others: ValidationInfo) -> str | None:
+        if not path and others.data.get("source") == "kite":
+            raise ValueError("must name the file when SOURCE=kite")
+        return path
 
     @field_validator("definitions")
     @classmethod

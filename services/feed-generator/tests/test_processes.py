@@ -20,9 +20,11 @@ import redis
 from devcluster.ports import free_port
 from devcluster.processes.stores import RedisServer
 from devcluster.waiting import wait_until
+from tests.support import fake_kite
 from tests.support.contracts import validator
 from tests.support.fake_deribit.market import Market
 from tests.support.fake_deribit.server import FakeDeribit, running
+from tests.support.kite_market import KiteMarket
 
 from feed_generator.sources.replay import QUOTED_STRIKES
 
@@ -36,7 +38,7 @@ class Generator:
         self.home, self.port = home, free_port()
         self.client = redis.Redis.from_url(redis_url)
         self.running: list[subprocess.Popen[bytes]] = []
-        self._env = {
+        self.env = {
             "PATH": os.environ["PATH"],
             "FEED": "synthetic",
             "PRODUCTS": "NIFTY,BANKNIFTY,AAPL",
@@ -47,7 +49,7 @@ class Generator:
     def start(self, **env: str) -> subprocess.Popen[bytes]:
         with open(self.home / "log", "ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "app.py"], cwd=SERVICE, env={**self._env, **env}, stdout=log, stderr=log
+                [sys.executable, "app.py"], cwd=SERVICE, env={**self.env, **env}, stdout=log, stderr=log
             )
         self.running.append(process)
         return process
@@ -57,7 +59,7 @@ class Generator:
         answer = subprocess.run(
             [sys.executable, "app.py"],
             cwd=SERVICE,
-            env={**self._env, **env},
+            env={**self.env, **env},
             capture_output=True,
             text=True,
             timeout=60,
@@ -220,8 +222,8 @@ def test_an_invalid_setting_gives_one_line_and_exit_code_2(
     assert generator.client.keys() == []
 
 
-def _source_state(client: redis.Redis) -> bytes:
-    found: Any = client.hget("feed:deribit-btc:source", "0")
+def _source_state(client: redis.Redis, feed: str = "deribit-btc") -> bytes:
+    found: Any = client.hget(f"feed:{feed}:source", "0")
     return bytes(found or b"")
 
 
@@ -259,3 +261,81 @@ def test_a_deribit_source_without_the_currency_of_a_product_is_refused(generator
     """The line names the variable, the rule and the product."""
     lines = generator.fails(SOURCE="deribit", PRODUCTS="BTC,SOL-USDC", DERIBIT_CURRENCIES="BTC")
     assert lines == ["DERIBIT_CURRENCIES='BTC': must have the currency of every product: SOL-USDC"]
+
+
+def test_a_kite_source_publishes_until_its_token_ends_and_then_says_so(generator: Generator) -> None:
+    """An ended token is a state of a running generator. Neither the state nor the log has the token."""
+    key, token = generator.home / "key", generator.home / "token"
+    key.write_text(fake_kite.API_KEY)
+    with fake_kite.running(KiteMarket(("NIFTY", "SENSEX"), time.time_ns())) as kite:
+        token.write_text(kite.token)
+        process = generator.start(
+            FEED="kite",
+            PRODUCTS="NIFTY,SENSEX",
+            SOURCE="kite",
+            KITE_URL=kite.url,
+            KITE_API_URL=kite.api_url,
+            KITE_CHAIN_INTERVAL_MILLIS="100",
+            KITE_API_KEY_FILE=str(key),
+            KITE_ACCESS_TOKEN_FILE=str(token),
+            LOG_LEVEL="DEBUG",
+        )
+        wait_until(lambda: b'"Connected"' in _source_state(generator.client, "kite"), "connected")
+        kite.advance(60)
+        wait_until(lambda: _kinds(generator, "kite")["option_chain"] >= 12, "chains")
+        kite.expire("token2")
+        wait_until(lambda: b'"TokenExpired"' in _source_state(generator.client, "kite"), "the state")
+        state = json.loads(_source_state(generator.client, "kite"))
+        process.terminate()
+        assert process.wait(30) == 0
+    validator("feed-source").validate(state)
+    assert (state["connected"], state["authorized"]) == (False, False)
+    messages = generator.messages("kite")
+    for message in messages:
+        validator(f"market-{message['kind']}").validate(message)
+    assert {message["product"] for message in messages} == {"NIFTY", "SENSEX"}
+    said = (generator.home / "log").read_text() + json.dumps(state)
+    assert "source_disconnected" in said
+    assert fake_kite.API_KEY not in said
+    assert "token1" not in said
+
+
+def test_check_source_counts_what_kite_sends_and_ends(generator: Generator) -> None:
+    """It publishes nothing. A refused token gives exit code 1 and the reason."""
+    files = {"KITE_API_KEY_FILE": generator.home / "key", "KITE_ACCESS_TOKEN_FILE": generator.home / "token"}
+    files["KITE_API_KEY_FILE"].write_text(fake_kite.API_KEY)
+    with fake_kite.running(KiteMarket(("NIFTY", "SENSEX"), time.time_ns())) as kite:
+        found = {}
+        for token in (kite.token, "ended"):
+            files["KITE_ACCESS_TOKEN_FILE"].write_text(token)
+            done = subprocess.run(
+                [sys.executable, "app.py", "check-source", "1"],
+                cwd=SERVICE,
+                env={
+                    **generator.env,
+                    **{name: str(path) for name, path in files.items()},
+                    "SOURCE": "kite",
+                    "PRODUCTS": "NIFTY,SENSEX",
+                    "KITE_URL": kite.url,
+                    "KITE_API_URL": kite.api_url,
+                },
+                capture_output=True,
+                timeout=60,
+                check=False,
+            )
+            found[done.returncode] = json.loads(done.stdout)
+        contracts = len(kite.market.keys)
+    assert (found[0]["connected"], found[0]["refused"], found[0]["contracts"]) == (True, 0, contracts)
+    assert (found[1]["authorized"], found[1]["reason"]) == (False, "TokenExpired")
+    assert generator.client.keys() == []
+
+
+def _kinds(generator: Generator, feed: str) -> Counter[str]:
+    return Counter(message["kind"] for message in generator.messages(feed))
+
+
+def test_a_kite_source_without_its_files_is_refused(generator: Generator) -> None:
+    """The lines name the variables. The content of the files is a matter of the running generator."""
+    lines = generator.fails(SOURCE="kite", PRODUCTS="NIFTY")
+    names = ["KITE_ACCESS_TOKEN_FILE", "KITE_API_KEY_FILE"]
+    assert sorted(lines) == [f"{name}: must name the file when SOURCE=kite" for name in names]

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from deltastream_operator.domain.environment import SPEC_FIELDS, environment
-from deltastream_operator.domain.feed import API_VERSION, KIND, Component, ConfigMapRef, Feed, Replay
+from deltastream_operator.domain.feed import API_VERSION, KIND, Component, ConfigMapRef, Feed, Kite, Replay
 from deltastream_operator.kubernetes import names
 
 RECORDINGS = "/recording"
+CREDENTIALS = "/credentials"
 
 
 def manifest(
@@ -82,7 +83,10 @@ def _added_for_feed(body: Mapping[str, Any]) -> dict[str, Any]:
     variables = pod["containers"][0].get("env", [])
     own = {each["name"]: each.get("value") for each in variables if each["name"] in SPEC_FIELDS}
     volumes = {volume["name"]: volume for volume in pod.get("volumes", [])}
-    return own | {"recording": volumes.get("recording", {}).get("configMap", {}).get("name")}
+    return own | {
+        "recording": volumes.get("recording", {}).get("configMap", {}).get("name"),
+        "credentials": volumes.get("credentials", {}).get("secret", {}).get("secretName"),
+    }
 
 
 def _reference(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,13 +115,28 @@ def _pod(feed: Feed, component: Component, template: Mapping[str, Any], shards: 
         container["env"] = [*given, *added]
     for constraint in spec.get("topologySpreadConstraints", []):
         constraint.setdefault("labelSelector", {"matchLabels": names.selector(feed.name, component)})
-    if component == "generator" and (config_map := _config_map(feed)):
-        recording = {"name": "recording", "configMap": {"name": config_map.name}}
-        spec["volumes"] = [*spec.get("volumes", []), recording]
-        for container in spec["containers"]:
-            mount = {"name": "recording", "mountPath": RECORDINGS, "readOnly": True}
-            container["volumeMounts"] = [*container.get("volumeMounts", []), mount]
+    if component == "generator":
+        for path, volume in _volumes(feed):
+            spec["volumes"] = [*spec.get("volumes", []), volume]
+            for container in spec["containers"]:
+                mount = {"name": volume["name"], "mountPath": path, "readOnly": True}
+                container["volumeMounts"] = [*container.get("volumeMounts", []), mount]
     return pod
+
+
+def _volumes(feed: Feed) -> list[tuple[str, dict[str, Any]]]:
+    """Return what a feed's generators read from files, with the folder of each.
+
+    The credentials are optional for the kubelet: without them the generator starts and says what is missing.
+    Files of a Secret follow its changes, variables do not.
+    """
+    volumes: list[tuple[str, dict[str, Any]]] = []
+    if config_map := _config_map(feed):
+        volumes.append((RECORDINGS, {"name": "recording", "configMap": {"name": config_map.name}}))
+    if isinstance(feed.source, Kite) and feed.source.secret:
+        secret = {"secretName": feed.source.secret, "optional": True, "defaultMode": 0o440}
+        volumes.append((CREDENTIALS, {"name": "credentials", "secret": secret}))
+    return volumes
 
 
 def _variables(feed: Feed, component: Component, shards: int) -> list[dict[str, Any]]:
@@ -126,6 +145,9 @@ def _variables(feed: Feed, component: Component, shards: int) -> list[dict[str, 
     recording = f"{RECORDINGS}/{config_map.key}" if config_map else ""
     values = environment(feed, component, shards=shards, recording=recording)
     variables: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
+    if component == "generator" and isinstance(feed.source, Kite):
+        files = {"KITE_API_KEY_FILE": "api-key", "KITE_ACCESS_TOKEN_FILE": "access-token"}
+        variables += [{"name": name, "value": f"{CREDENTIALS}/{key}"} for name, key in files.items()]
     if component == "generator":
         ordinal = {"fieldRef": {"fieldPath": "metadata.labels['apps.kubernetes.io/pod-index']"}}
         variables.append({"name": "SHARD_INDEX", "valueFrom": ordinal})

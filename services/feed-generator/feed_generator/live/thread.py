@@ -6,16 +6,21 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Sequence
-
-from feed_generator.live.session import Session
+from typing import Protocol
 
 _END_S = 5
+
+
+class Runs(Protocol):
+    """Something that runs for ever in the event loop, such as a session."""
+
+    async def run(self) -> None: ...
 
 
 class SessionThread:
     """Runs sessions until `stop`. If a session fails by a defect, `failure` is its error and all end."""
 
-    def __init__(self, sessions: Sequence[Session]) -> None:
+    def __init__(self, sessions: Sequence[Runs]) -> None:
         self._sessions = sessions
         self._loop = asyncio.new_event_loop()
         self._main: asyncio.Task[None] | None = None

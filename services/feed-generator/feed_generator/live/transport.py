@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,6 +20,9 @@ _CLOSE_TIMEOUT_S = 1
 _MAX_FRAME_BYTES = 16 * 1024 * 1024
 _MAX_QUEUED_FRAMES = 1024
 _REFUSED = (401, 403)
+# At DEBUG the library logs the request of the handshake, whose URL may hold a key and a token.
+_library = logging.getLogger("feed_generator.live.websockets")
+_library.setLevel(logging.INFO)
 
 
 class _WebSocket:
@@ -55,6 +59,7 @@ async def websocket(url: str, headers: Mapping[str, str] | None = None) -> Async
         socket = await connect(
             url,
             additional_headers=headers,
+            logger=_library,
             open_timeout=_OPEN_TIMEOUT_S,
             close_timeout=_CLOSE_TIMEOUT_S,
             max_size=_MAX_FRAME_BYTES,

@@ -1,0 +1,58 @@
+"""Read the API key and the access token. Their values appear in no message and no representation.
+
+Both are in files, which are read again for each connection: a person writes a new access token each morning,
+and the generator takes it without a restart. In a cluster the files are the keys of a mounted Secret.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from feed_generator.live.exchange import Unauthorized
+
+_SECRET = re.compile(r"[A-Za-z0-9]{1,128}")
+
+_RENEW = (
+    "log in at Kite, exchange the request token for an access token, and write that into the file or into "
+    "the Secret; the generator takes it within a minute"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The credentials of one Kite Connect app."""
+
+    api_key: str = field(repr=False)
+    access_token: str = field(repr=False)
+
+
+def read(api_key_file: str, access_token_file: str) -> Account:
+    """Return the credentials in the two files. Raises Unauthorized if there are none."""
+    return Account(
+        _read("KITE_API_KEY_FILE", api_key_file), _read("KITE_ACCESS_TOKEN_FILE", access_token_file)
+    )
+
+
+def refused(host: str) -> Unauthorized:
+    """Return the error of credentials that `host` does not accept."""
+    return Unauthorized(
+        "TokenExpired", f"{host} refuses the access token. A token ends each morning at about 06:00: {_RENEW}"
+    )
+
+
+def _read(variable: str, path: str) -> str:
+    try:
+        text = Path(path).read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise _missing(f"{variable}: {path} cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        text = ""
+    if not _SECRET.fullmatch(text):
+        raise _missing(f"{variable}: {path} must contain one word of A-Z, a-z and 0-9")
+    return text
+
+
+def _missing(problem: str) -> Unauthorized:
+    return Unauthorized("NoToken", f"{problem}: {_RENEW}")
