@@ -24,7 +24,6 @@ from feed_generator.sources.formats.row import Told
 from feed_generator.sources.loading import Loaded
 from feed_generator.sources.synthetic import SyntheticMarket
 
-FILES = Path(__file__).with_name("files")
 DATA = Path(__file__).parents[3] / "k8s" / "samples" / "data"
 PRODUCTS = ("NIFTY", "BANKNIFTY", "FINNIFTY", "SENSEX", "SPX", "SPY", "QQQ", "AAPL", "TSLA")
 # Monday 24 November 2025, 09:30 in India: NIFTY expires on the next day, SENSEX on Thursday.

@@ -1,7 +1,7 @@
 """Read the cells of one CSV line. Every error names the column and the rule.
 
 The strict methods accept plain numbers only. The lenient ones (`price`, `amount`, `decimal`) accept what
-exports write: digit groups (1,10,811 or 110,811), floats for counts (582.0), and none as an empty cell, `-` or
+The strict methods accept plain numbers only. The lenient ones (`price`, `amount`, `decimal`) accept what
 NaN.
 """
 
