@@ -1,23 +1,23 @@
 """Enrich a batch of messages. Pure functions: no I/O, so they can be tested and timed without stores.
 
-The result, `Enriched`, describes all writes of the batch. `runner` executes them.
+The result, `results.Enriched`, describes all writes of the batch. `runner` executes them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec import UNSET
 
-from worker_enricher.candles import Bar, bars
+from worker_enricher.candles import bars
 from worker_enricher.domain.chain import enrich_chains
 from worker_enricher.domain.chain_arrays import ChainColumns, LegColumns
 from worker_enricher.domain.quotes import QuoteColumns, enrich_quotes
-from worker_enricher.identity import Kind, cache_order, document_id, tick_order
+from worker_enricher.identity import Kind, cache_order, document_id, series, tick_order
 from worker_enricher.messages import (
     OPTIONAL,
     Legs,
@@ -27,58 +27,22 @@ from worker_enricher.messages import (
     Underlying,
     optional_members,
 )
+from worker_enricher.results import Enriched, Forward, Latest
+from worker_enricher.vendor import leg_differences, quote_difference
 
 _NOT_STORED = ("type", "sent_ts")
 _LEG_COLUMNS = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest")
 _PCR_FIELDS = (
     "pcr_oi",
     "pcr_volume",
+    "pcr_oi_reason",
+    "pcr_volume_reason",
     "total_call_oi",
     "total_put_oi",
     "total_call_volume",
     "total_put_volume",
 )
 _encode = msgspec.json.Encoder().encode
-
-
-class Forward(NamedTuple):
-    """The parity forward of an expiry, its discount factor and the spot at that time; prices per share."""
-
-    forward: float
-    discount: float
-    spot: float
-
-
-@dataclass(frozen=True, slots=True)
-class Latest:
-    """A candidate for the cache. It is written only if the cache has no newer `order` from its feed."""
-
-    feed: str
-    product: str
-    field: str
-    """Field of `index:{P}`: `underlying` or `chain:{E}`."""
-    order: str
-    index: bytes
-    """Value of that field (contract cache-index)."""
-    value: bytes
-    """The enriched message."""
-    pcr: bytes | None
-    """Value of `latest:pcr:{P}:{E}`, for a chain."""
-
-
-@dataclass(slots=True)
-class Enriched:
-    """All results of one batch.
-
-    Keys: `documents` by kind; `latest` by (product, field of the index); `bars` by (product, minutes);
-    `forwards` by (product, expiry). `published` keeps the order of publishing.
-    """
-
-    documents: dict[Kind, list[dict[str, Any]]] = field(default_factory=dict)
-    published: list[tuple[Kind, bytes]] = field(default_factory=list)
-    latest: dict[tuple[str, str], Latest] = field(default_factory=dict)
-    bars: dict[tuple[str, int], list[Bar]] = field(default_factory=dict)
-    forwards: dict[tuple[str, str], Forward] = field(default_factory=dict)
 
 
 def enrich(
@@ -146,17 +110,15 @@ def _keep_latest(result: Enriched, candidate: Latest) -> None:
         result.latest[key] = candidate
 
 
-def _index(message: Message, order: str, spot: float | None, forward: Forward | None) -> bytes:
-    return _encode(
-        {
-            "feed": message.feed,
-            "order": order,
-            "ts": message.ts,
-            "spot_price": spot,
-            "forward": forward.forward if forward else None,
-            "discount": forward.discount if forward else None,
-        }
-    )
+def _index(message: Message, order: str, spot: float | None) -> dict[str, Any]:
+    return {
+        "feed": message.feed,
+        "order": order,
+        "ts": message.ts,
+        "spot_price": spot,
+        "forward": None,
+        "discount": None,
+    }
 
 
 def _ticks(ticks: Sequence[Underlying], clock: _Clock, result: Enriched) -> None:
@@ -164,7 +126,7 @@ def _ticks(ticks: Sequence[Underlying], clock: _Clock, result: Enriched) -> None
         enriched = {**clock.head("UNDERLYING_ENRICHED", tick), "price": tick.price}
         body = _emit("underlying", tick, enriched, clock, result)
         order = cache_order(tick.replay, tick.ts, tick.mid)
-        index = _index(tick, order, tick.price, None)
+        index = _encode(_index(tick, order, tick.price))
         _keep_latest(result, Latest(tick.feed, tick.product, "underlying", order, index, body, None))
     result.bars = bars((t.product, t.ts, t.price, tick_order(t.ts, t.mid)) for t in ticks)
 
@@ -189,19 +151,25 @@ def _chains(chains: Sequence[OptionChain], clock: _Clock, result: Enriched) -> N
         enriched["truth"] = msgspec.structs.asdict(chain.truth) if chain.truth else None
         body = _emit("option_chain", chain, enriched, clock, result)
         order = cache_order(chain.replay, chain.ts, chain.mid)
-        forward = None
+        index = _index(chain, order, chain.spot_price)
+        index["series"] = series(chain)
         if enriched["forward"] is not None:
-            forward = Forward(enriched["forward"], enriched["discount"], chain.spot_price)
+            index["forward"], index["discount"] = enriched["forward"], enriched["discount"]
             key = (chain.product, chain.expiry)
             if newest.get(key, "") < order:
-                newest[key], result.forwards[key] = order, forward
+                newest[key] = order
+                result.forwards[key] = Forward(
+                    enriched["forward"], enriched["discount"], chain.spot_price, index["series"]
+                )
         pcr = {"product": chain.product, "expiry": chain.expiry}
         pcr |= {name: enriched[name] for name in (*_PCR_FIELDS, "ts", "timestamp")}
-        index = _index(chain, order, chain.spot_price, forward)
         candidate = Latest(
-            chain.feed, chain.product, f"chain:{chain.expiry}", order, index, body, _encode(pcr)
+            chain.feed, chain.product, f"chain:{chain.expiry}", order, _encode(index), body, _encode(pcr)
         )
         _keep_latest(result, candidate)
+        for side in ("calls", "puts"):
+            found = enriched[side].get("vendor_iv_difference", ())
+            result.vendor_differences += [value for value in found if value is not None]
 
 
 def _columns(chain: OptionChain) -> ChainColumns:
@@ -225,11 +193,13 @@ def _leg_columns(legs: Legs) -> LegColumns:
         open_interest=np.array(legs.open_interest),
         previous_close=np.array(legs.previous_close),
         previous_open_interest=np.array(legs.previous_open_interest),
+        quote_age_ms=None if legs.quote_age_ms is UNSET else np.array(legs.quote_age_ms, np.float64),
     )
 
 
 def _legs(raw: Legs, computed: Mapping[str, Any]) -> dict[str, Any]:
-    return {**{name: getattr(raw, name) for name in _LEG_COLUMNS}, **optional_members(raw), **computed}
+    columns = {name: getattr(raw, name) for name in _LEG_COLUMNS}
+    return {**columns, **optional_members(raw), **computed, **leg_differences(raw, computed["iv"])}
 
 
 def _quotes(
@@ -241,6 +211,7 @@ def _quotes(
     if not quotes:
         return
     found = [_forward_now(quote, forwards) for quote in quotes]
+    ages = [q.quote_age_ms for q in quotes]
     analytics = enrich_quotes(
         QuoteColumns(
             ts=np.array([q.ts for q in quotes]),
@@ -253,6 +224,9 @@ def _quotes(
             ask=np.array([q.ask for q in quotes]),
             forward=np.array([np.nan if f is None else f.forward for f in found]),
             discount=np.array([1.0 if f is None else f.discount for f in found]),
+            quote_age_ms=None
+            if all(age is UNSET for age in ages)
+            else np.array([np.nan if age is UNSET else age for age in ages]),
         )
     )
     columns: dict[str, Any] = dict(analytics)
@@ -265,6 +239,10 @@ def _quotes(
         enriched["discount"] = forward.discount if forward else None
         for name, values in columns.items():
             enriched[name] = values[row]
+        if quote.vendor is not UNSET:
+            enriched.update(quote_difference(quote.vendor, enriched["iv"]))
+            difference = enriched.get("vendor_iv_difference")
+            result.vendor_differences += [] if difference is None else [difference]
         _emit("option_quote", quote, enriched, clock, result)
 
 
@@ -277,11 +255,15 @@ _QUOTE_FIELDS = tuple(
 
 
 def _forward_now(quote: OptionQuote, forwards: Mapping[tuple[str, str], Forward]) -> Forward | None:
-    """Return the expiry's last parity forward, scaled with the change of the spot: F/S changes slowly."""
+    """Return the expiry's last parity forward, scaled with the change of the spot: F/S changes slowly.
+
+    A quote of another series that expires on the same date has no forward.
+    """
     known = forwards.get((quote.product, quote.expiry))
-    if known is None:
+    if known is None or known.series not in (None, series(quote)):
         return None
-    return Forward(known.forward * quote.spot_price / known.spot, known.discount, quote.spot_price)
+    now = known.forward * quote.spot_price / known.spot
+    return Forward(now, known.discount, quote.spot_price, known.series)
 
 
 def expiries_needed(messages: Iterable[Message]) -> set[tuple[str, str]]:
