@@ -59,7 +59,8 @@ def main(argv: list[str] | None = None) -> int:
         feeds = resource.load(files)
         from deltastream_operator.local import bootstrap as local
 
-        local.check_runnable(feeds, local.services_of(known, ROOT, args.services))
+        notes = local.check_runnable(feeds, local.services_of(known, ROOT, args.services))
+        print(*(f"note: {note}" for note in notes), sep="\n", end="\n" if notes else "")
         if args.check:
             print(f"{len(feeds)} feed(s) are valid: {', '.join(feed.name for feed in feeds)}")
             return 0

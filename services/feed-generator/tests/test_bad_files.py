@@ -56,7 +56,7 @@ def test_a_file_of_another_kind_names_the_fix(
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ("11.78", "-1", "column bid: is no price: it must be 0 to 1e9, and 0 or an empty cell means none: '-1'"),
+        ("11.78", "-1", "column bid: is no price: it must be 0 to 1e9, and 0 or an empty cell means none"),
         ("131.338104", "0", "line 2, column spotPrice: must be above 0, at most 1e9: '0' (and 19 more"),
         (",120.0,", ",0.0,", "line 2, column strike: must be above 0"),
         ("33956.0", "-5", "line 2, column openInterest: must be 0 to 1e15"),

@@ -181,7 +181,7 @@ def test_rows_within_the_group_make_a_snapshot(load: Load, group_ms: int, snapsh
     assert len(loaded.snapshots) == snapshots
     lonely = [note for note in loaded.notes if "a chain with one strike has no ratios" in note]
     assert len(lonely) == (group_ms == 0)
-    assert all("set groupMillis" in note and "(18 times)" in note for note in lonely)
+    assert all("(REPLAY_GROUP_MILLIS)" in note and "(18 times)" in note for note in lonely)
 
 
 def test_the_newest_row_of_a_contract_counts(load: Load, tmp_path: Path) -> None:

@@ -164,7 +164,11 @@ class Assembler:
             problems.refuse(place, "spot", kind, text=text)
         name = f"{snapshot.product} {chain.expiry}".strip()
         if len(strikes) == 1:
-            hint = "" if self._group_ns else "; if each row has its own time, set groupMillis"
+            hint = (
+                ""
+                if self._group_ns
+                else "; if each row has its own time, group the rows (REPLAY_GROUP_MILLIS)"
+            )
             problems.note(place, f"a chain with one strike has no ratios{hint}", shown=name)
         for is_call, side in ((True, "calls"), (False, "puts")):
             legs = [leg for (_, call), leg in chain.legs.items() if call == is_call]
@@ -184,6 +188,6 @@ class Assembler:
         self._problems.note(
             place,
             f"the spot is derived from put-call parity at the rate {rate:.2%} without dividends; "
-            "state the spot if you know it",
+            "state it if you know it (REPLAY_SPOT)",
             shown=f"{derived:.2f}",
         )
