@@ -60,7 +60,8 @@ def main(argv: list[str] | None = None) -> int:
         from deltastream_operator.local import bootstrap as local
 
         notes = local.check_runnable(feeds, local.services_of(known, ROOT, args.services))
-        print(*(f"note: {note}" for note in notes), sep="\n", end="\n" if notes else "")
+        if args.command != "start":  # the process in the background prints them
+            print("".join(f"note: {note}\n" for note in notes), end="")
         if args.check:
             print(f"{len(feeds)} feed(s) are valid: {', '.join(feed.name for feed in feeds)}")
             return 0
