@@ -95,6 +95,12 @@ def carry_of(rules: Mapping[str, ProductRules]) -> Carry:
     return carry
 
 
+def currency_of(product: str) -> str | None:
+    """Return the currency of a product's prices, or None if the rulebook does not have it."""
+    known = known_rules([product])
+    return known[product].currency if known else None
+
+
 def _rules(product: str, rules: Mapping[str, ProductRules]) -> ProductRules:
     return rules[product] if product in rules else all_rules([product])[product]
 

@@ -28,7 +28,7 @@ Key = tuple[float, bool]
 class RecordedChain:
     """One expiry: legs by strike and side, each a mapping of the contract's column names.
 
-    `vendor` has the source's own values of a contract, `times` its row's time in ns since the epoch.
+    `vendor` has the source's own values of a contract, `times` its quote's time in ns since the epoch.
     """
 
     expiry: date
@@ -146,7 +146,7 @@ class Assembler:
         if chain.add(row.strike, row.is_call, row.leg) > _MAX_STRIKES:
             problems.refuse(row.place, "strike", f"more than {_MAX_STRIKES} strikes in one chain")
             return False
-        chain.times[key] = row.ts
+        chain.times[key] = row.ts - row.age_ns
         if row.vendor:
             chain.vendor[key] = row.vendor
         snapshot.ts, snapshot.spot = row.ts, spot

@@ -112,14 +112,13 @@ class Replay:
 
     def _chain(self, snapshot: Snapshot, chain: RecordedChain) -> Message:
         strikes = chain.strikes
-        forwards = [vendor["forward"] for vendor in chain.vendor.values() if "forward" in vendor]
         return option_chain(
             OptionChain(
                 **self._contract(snapshot, chain),
                 strikes=strikes,
                 calls=_legs(snapshot, chain, [(strike, True) for strike in strikes]),
                 puts=_legs(snapshot, chain, [(strike, False) for strike in strikes]),
-                vendor_forward=forwards[-1] if forwards else UNSET,  # the newest row's
+                vendor_forward=_forward(chain) or UNSET,
             )
         )
 
@@ -128,6 +127,13 @@ class Replay:
         wanted = [(strike, is_call) for strike in sorted(near) for is_call in (True, False)]
         shared = self._contract(snapshot, chain)
         return [_quote(snapshot, chain, key, shared) for key in wanted if key in chain.legs]
+
+
+def _forward(chain: RecordedChain) -> float | None:
+    """Return the source's forward of the chain's newest quote, or None if it states none."""
+    stated = [key for key, vendor in chain.vendor.items() if "forward" in vendor]
+    newest = max(stated, key=lambda key: (chain.times.get(key, 0), key), default=None)
+    return None if newest is None else chain.vendor[newest]["forward"]
 
 
 def _legs(snapshot: Snapshot, chain: RecordedChain, keys: Sequence[Key]) -> Legs:

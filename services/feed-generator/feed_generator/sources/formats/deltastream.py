@@ -28,7 +28,8 @@ TERMS = (
     "oi_unit", "expiry_time", "exercise", "settlement_session", "settlement_currency", "price_unit",
     "lot_size", "multiplier",
 )  # fmt: skip
-OPTIONAL = ("timestamp", "product", *TERMS, *(f"vendor_{name}" for name in VENDOR_COLUMNS))
+AGE = "quote_age_ms"
+OPTIONAL = ("timestamp", "product", *TERMS, *(f"vendor_{name}" for name in VENDOR_COLUMNS), AGE)
 UNIT = "shares"
 _CHOICES = {
     "oi_unit": ("shares", "contracts"),
@@ -113,4 +114,5 @@ def _row(place: Place, cells: Cells, terms: _TermsOfRows, told: Told) -> Row:
         leg=leg,
         terms=contract_terms,
         vendor={name: value for name, value in vendor.items() if value is not None},
+        age_ns=round(cells.number(AGE, least=0) * 1_000_000) if cells.has(AGE) else 0,
     )

@@ -9,10 +9,12 @@ from datetime import date, datetime
 Leg = dict[str, float | int]
 """The contract's columns of a leg: bid, ask, last, sizes, volume, open interest and the previous close's."""
 
-LEG_COLUMNS = (
-    "bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest", "previous_close",
-    "previous_open_interest",
-)  # fmt: skip
+NO_LEG: Leg = {
+    "bid": 0.0, "ask": 0.0, "last": 0.0, "bid_size": 0, "ask_size": 0, "volume": 0, "open_interest": 0,
+    "previous_close": 0.0, "previous_open_interest": 0,
+}  # fmt: skip
+"""A leg without any value. A reader sets the columns that its format has."""
+
 VENDOR_COLUMNS = ("iv", "delta", "gamma", "vega", "theta", "forward")
 
 
@@ -53,6 +55,7 @@ UNSTATED = Terms()
 class Row:
     """One contract at `ts`, in ns since the epoch. `spot` None: the file does not state it.
 
+    `age_ns`: how much older its quote is than `ts`.
     `vendor` has the source's own iv (decimal), Greeks and forward, by the names of VENDOR_COLUMNS.
     """
 
@@ -66,6 +69,7 @@ class Row:
     leg: Leg
     terms: Terms = UNSTATED
     vendor: dict[str, float] = field(default_factory=dict)
+    age_ns: int = 0
 
 
 def no_lots(product: str, expiry: date, on: date) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from feed_generator.sources.formats import osi
 from feed_generator.sources.formats.cells import Cells, ns
 from feed_generator.sources.formats.problems import BadCell, NotReadable, NotStated, Problems
-from feed_generator.sources.formats.row import LEG_COLUMNS, Leg, Place, Row, Terms, Told
+from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Terms, Told
 from feed_generator.sources.formats.table import cells_of, header, parsed, records
 
 NEEDED = ("strike", "lastPrice", "bid", "ask", "volume", "openInterest")
@@ -41,8 +41,7 @@ def read(path: str, lines: Iterable[str], told: Told, problems: Problems) -> Ite
 def _row(place: Place, cells: Cells, ts: int, told: Told) -> Row:
     contract = _contract(cells)
     last, change = cells.price("lastPrice"), cells.decimal("change")
-    leg: Leg = dict.fromkeys(LEG_COLUMNS, 0)
-    leg |= {"bid": cells.price("bid"), "ask": cells.price("ask"), "last": last}
+    leg: Leg = NO_LEG | {"bid": cells.price("bid"), "ask": cells.price("ask"), "last": last}
     leg |= {"volume": cells.amount("volume"), "open_interest": cells.amount("openInterest")}
     if change is not None:
         leg["previous_close"] = max(0.0, round(last - change, 6))
