@@ -22,7 +22,7 @@ _Price = Annotated[float, Meta(ge=0, le=1e9)]
 # A whole number stays an `int`, so that it is published as it came.
 _Count = Annotated[int, Meta(ge=0, le=10**15)] | Annotated[float, Meta(ge=0, le=1e15)]
 _Signed = Annotated[float, Meta(ge=-1e9, le=1e9)]
-_Currency = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,10}\Z")]
+_Currency = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,9}\Z")]
 _Session = Literal["open", "close"]
 _AgeMs = Annotated[float, Meta(ge=0, le=1e13)]
 _Symbol = Annotated[str, Meta(pattern=r"^[A-Z0-9&-]{1,20}[0-9]{8}[CP][0-9]{1,10}(\.[0-9]{1,10})?\Z")]
