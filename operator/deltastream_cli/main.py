@@ -67,6 +67,7 @@ class Files(StrEnum):
     CBOE = "cboe"
     YAHOO = "yahoo"
     DERIBIT = "deribit"
+    DBN = "dbn"
 
 
 class Window(StrEnum):

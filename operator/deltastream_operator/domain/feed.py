@@ -19,7 +19,7 @@ COMPONENTS: tuple[Component, ...] = ("generator", "enricher")
 Mode = Literal["Automatic", "Recommend", "Manual", "External"]
 MODES: tuple[Mode, ...] = ("Automatic", "Recommend", "Manual", "External")
 
-ReplayFormat = Literal["auto", "deltastream", "nse", "cboe", "yahoo", "deribit"]
+ReplayFormat = Literal["auto", "deltastream", "nse", "cboe", "yahoo", "deribit", "dbn"]
 REPLAY_FORMATS: tuple[ReplayFormat, ...] = get_args(ReplayFormat)
 
 

@@ -65,7 +65,7 @@ class Settings(BaseModel):
         ),
     ] = None
     replay_format: Annotated[
-        Literal["auto", "deltastream", "nse", "cboe", "yahoo", "deribit"],
+        Literal["auto", "deltastream", "nse", "cboe", "yahoo", "deribit", "dbn"],
         Field(description="Format of the recording; auto: found out from its first lines."),
     ] = "auto"
     replay_as_of: Annotated[

@@ -66,6 +66,8 @@ def assembler_of(
 ) -> Assembler:
     """Return the assembler of a session's rows."""
     group_ns = GROUP_NS.get(session.format, 0) if told.group_ns is None else told.group_ns
+    if session.format == "dbn":
+        group_ns = 0  # its reader makes the groups, because quotes last beyond them
     return Assembler(problems, group_ns=group_ns, carry=carry_of(rules))
 
 
