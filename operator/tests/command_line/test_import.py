@@ -33,7 +33,7 @@ def bodies(path: Path, products: tuple[str, ...], as_of: str | None) -> list[byt
     )
     snapshots = loading.load(str(path), "auto", told, rules).snapshots
     replay = Replay(
-        feed="f", rules=rules, snapshots=snapshots, speed_percent=100, interval_ns=1, forever=False
+        feed="f", terms=rules, snapshots=snapshots, speed_percent=100, interval_ns=1, forever=False
     )
     found: list[bytes] = []
     while replay.due_ns() is not None:

@@ -69,7 +69,7 @@ def _replay(settings: Settings, ours: Collection[str], note: Callable[[str], Non
         return EmptySource()
     return Replay(
         feed=settings.feed,
-        rules=rules,
+        terms=rules,
         snapshots=snapshots,
         speed_percent=settings.speed_percent,
         interval_ns=settings.replay_interval_millis * 1_000_000,

@@ -118,8 +118,8 @@ class _Counted:
         self.first_ts = snapshot.ts if self.first_ts is None else self.first_ts
         self.last_ts = snapshot.ts  # snapshots ascend
         for chain in snapshot.chains.values():
-            self.oi_units.add(chain.terms.oi_unit or UNIT)
-            if unit := chain.terms.price_unit or loading.currency_of(snapshot.product):
+            self.oi_units.add(chain.stated.oi_unit or UNIT)
+            if unit := chain.stated.price_unit or loading.currency_of(snapshot.product):
                 self.price_units.add(unit)
 
     def as_json(self) -> dict[str, Any]:

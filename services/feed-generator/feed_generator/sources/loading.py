@@ -81,8 +81,7 @@ def lots_of(rules: Mapping[str, ProductRules]) -> Callable[[str, date, date], in
     """Return the function that gives the lot size of a product's contracts by expiry and trading day."""
 
     def lots(product: str, expiry: date, on: date) -> int:
-        del expiry
-        return _rules(product, rules).contract(on).lot_size
+        return _rules(product, rules).lot_size(expiry, on)
 
     return lots
 
@@ -109,7 +108,7 @@ def _rules(product: str, rules: Mapping[str, ProductRules]) -> ProductRules:
 
 def _need_rules(snapshots: Iterable[Snapshot]) -> Iterator[str]:
     for snapshot in snapshots:
-        if not all(chain.terms.complete for chain in snapshot.chains.values()):
+        if not all(chain.stated.complete for chain in snapshot.chains.values()):
             yield snapshot.product
 
 

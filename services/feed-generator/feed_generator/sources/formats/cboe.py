@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo
 from feed_generator.sources.formats import osi
 from feed_generator.sources.formats.cells import Cells, ns
 from feed_generator.sources.formats.problems import BadCell, NotReadable, Problems
-from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Terms, Told
+from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Stated, Told
 from feed_generator.sources.formats.table import Records, parsed, records, refused_cells
 
 COLUMNS = ("Last Sale", "Net", "Bid", "Ask", "Volume", "IV", "Delta", "Gamma", "Open Interest")
-_TERMS = Terms(oi_unit="contracts")
+_STATED = Stated(oi_unit="contracts")
 _HEAD_LINES = 6
 _LAST = re.compile(r"Last: *(\d[\d,]*(?:\.\d+)?)", re.ASCII)
 _DATE = re.compile(
@@ -131,7 +131,7 @@ def _row(place: Place, cells: Cells, side: str, strike: float, head: _Head, expi
         is_call=contract.is_call,
         spot=head.spot,
         leg=leg,
-        terms=_TERMS,
+        stated=_STATED,
         vendor={name: value for name, value in vendor.items() if value},  # 0: none
     )
 

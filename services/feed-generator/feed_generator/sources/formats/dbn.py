@@ -19,7 +19,7 @@ from feed_generator.errors import BadRecording
 from feed_generator.sources.formats import osi, text
 from feed_generator.sources.formats.option_book import OptionBook
 from feed_generator.sources.formats.problems import Problems
-from feed_generator.sources.formats.row import Place, Row, Terms, Told
+from feed_generator.sources.formats.row import Place, Row, Stated, Told
 
 GROUP_NS = 60_000_000_000
 DATASET = "OPRA.PILLAR"
@@ -27,7 +27,7 @@ _CONSOLIDATED = 30
 """OPRA's publisher of the best quotes of all exchanges. Those of single exchanges have other numbers."""
 _QUOTES = frozenset({"cbbo-1s", "cbbo-1m", "cmbp-1", "mbp-1", "bbo-1s", "bbo-1m"})
 _ZONE = ZoneInfo("America/New_York")
-_TERMS = Terms(oi_unit="contracts")
+_STATED = Stated(oi_unit="contracts")
 _CHUNK = 1 << 16
 Record = Any
 """A record of databento-dbn: its classes have no common type."""
@@ -44,7 +44,7 @@ def read(
     group_ns = GROUP_NS if told.group_ns is None else told.group_ns
     if not group_ns:
         raise BadRecording(paths[0], 0, "-", "must be grouped by 1 ms or more (REPLAY_GROUP_MILLIS)")
-    book = OptionBook(group_ns=group_ns, zone=_ZONE, spot=told.spot, terms=_TERMS)
+    book = OptionBook(group_ns=group_ns, zone=_ZONE, spot=told.spot, stated=_STATED)
     files = [_File(path, book, problems, progress) for path in paths]
     streams = [stream for file in files for stream in (file.definitions(), file.records())]
     for ts, _, change in heapq.merge(*streams, key=lambda entry: entry[:2]):

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from feed_generator.sources.formats.cells import LAST_YEAR, Cells
 from feed_generator.sources.formats.problems import BadCell, Problems
-from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Terms, Told
+from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Stated, Told
 from feed_generator.sources.formats.table import cells_of, header, parsed, records
 
 GROUP_NS = 60_000_000_000
@@ -69,7 +69,7 @@ def _row(place: Place, cells: Cells) -> Row:
         is_call=side,
         spot=cells.positive("index_price"),
         leg=leg,
-        terms=Terms(
+        stated=Stated(
             oi_unit="contracts",
             expiry_ns=expiry_ns,
             exercise="European",

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from feed_generator.sources.formats.cells import Cells, ns
 from feed_generator.sources.formats.problems import BadCell, NotReadable, NotStated, Problems
-from feed_generator.sources.formats.row import Leg, Place, Row, Terms, Told
+from feed_generator.sources.formats.row import Leg, Place, Row, Stated, Told
 from feed_generator.sources.formats.table import Records, parsed, records, refused_cells
 
 COLUMNS = ("OI", "CHNG IN OI", "VOLUME", "IV", "LTP", "CHNG", "BID QTY", "BID", "ASK", "ASK QTY")
@@ -26,7 +26,7 @@ _ALIASES = {
     "BIDQTY": "BID QTY", "ASKQTY": "ASK QTY",
 }  # fmt: skip
 _ZONE = ZoneInfo("Asia/Kolkata")
-_TERMS = Terms(oi_unit="shares")
+_STATED = Stated(oi_unit="shares")
 _NAME = re.compile(
     r"option-chain-[A-Z]{2}-(?P<product>[A-Z0-9&-]{1,20}?)-(?P<day>\d{1,2}-[A-Za-z]{3}-\d{4})(?P<rest>.*)",
     re.ASCII,
@@ -146,6 +146,6 @@ def _row(
         is_call=is_call,
         spot=told.spot,
         leg=leg,
-        terms=_TERMS,
+        stated=_STATED,
         vendor={"iv": round(iv / 100, 8)} if iv > 0 else {},
     )

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from feed_generator.sources.formats.osi import Osi
-from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Terms
+from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Stated
 
 
 @dataclass(slots=True)
@@ -30,8 +30,8 @@ class OptionBook:
     Every `group_ns` in which a quote or a trade changed the book makes rows of all contracts at its end.
     """
 
-    def __init__(self, *, group_ns: int, zone: ZoneInfo, spot: float | None, terms: Terms) -> None:
-        self._group_ns, self._zone, self._spot, self._terms = group_ns, zone, spot, terms
+    def __init__(self, *, group_ns: int, zone: ZoneInfo, spot: float | None, stated: Stated) -> None:
+        self._group_ns, self._zone, self._spot, self._stated = group_ns, zone, spot, stated
         self._states: dict[int, _State] = {}
         self._end: int | None = None
         self._midnight = 0
@@ -71,7 +71,7 @@ class OptionBook:
                     is_call=contract.is_call,
                     spot=self._spot,
                     leg=state.leg.copy(),
-                    terms=self._terms,
+                    stated=self._stated,
                 )
 
     def quote(self, number: int, ts: int, place: Place, **values: float) -> None:

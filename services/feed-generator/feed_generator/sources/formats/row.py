@@ -27,7 +27,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class Stated:
     """What a file states about its contracts. None: the rulebook says it.
 
     `expiry_ns` is in ns since the epoch, `multiplier` in units of the underlying per contract.
@@ -48,7 +48,7 @@ class Terms:
         return None not in (self.expiry_ns, self.exercise, self.lot_size)
 
 
-UNSTATED = Terms()
+UNSTATED = Stated()
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class Row:
     is_call: bool
     spot: float | None
     leg: Leg
-    terms: Terms = UNSTATED
+    stated: Stated = UNSTATED
     vendor: dict[str, float] = field(default_factory=dict)
     age_ns: int = 0
 

@@ -38,7 +38,7 @@ def rows(snapshot: Snapshot) -> Iterator[list[Cell]]:
 
 
 def _terms(chain: RecordedChain) -> dict[str, Cell]:
-    stated = {name: value for name, value in asdict(chain.terms).items() if value is not None}
+    stated = {name: value for name, value in asdict(chain.stated).items() if value is not None}
     if "expiry_ns" in stated:
         stated["expiry_time"] = _iso(stated.pop("expiry_ns"))
     return stated
