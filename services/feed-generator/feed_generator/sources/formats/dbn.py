@@ -40,7 +40,12 @@ def read(
 ) -> Iterator[Row]:
     """Yield the rows of a session's files. Raises BadRecording."""
     if find_spec("databento_dbn") is None:
-        raise BadRecording(paths[0], 0, "-", "needs the package databento-dbn: run `make dbn`")
+        raise BadRecording(
+            paths[0],
+            0,
+            "-",
+            "needs the package databento-dbn: run `make dbn`, or build the image with DBN=true",
+        )
     group_ns = GROUP_NS if told.group_ns is None else told.group_ns
     if not group_ns:
         raise BadRecording(paths[0], 0, "-", "must be grouped by 1 ms or more (REPLAY_GROUP_MILLIS)")
