@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from feed_generator.domain.rulebook import known_rules
 from feed_generator.messages import stamp
 from feed_generator.sources import loading
 from feed_generator.sources.formats.row import Told
@@ -90,7 +91,7 @@ def enriched(product: str) -> dict[str, Any]:
     """The enricher's document of the product's chain, from the bytes that a replay of its file sends."""
     file, as_of, _ = CASES[product]
     products = tuple(name for name, (other, *_) in CASES.items() if other == file)
-    rules = loading.known_rules(products)
+    rules = known_rules(products)
     told = Told(as_of=as_of, products=products, lots=loading.lots_of(rules))
     snapshots = loading.load(str(FILES / file), "auto", told, rules).snapshots
     replay = Replay(

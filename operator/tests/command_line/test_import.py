@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from feed_generator.domain.rulebook import known_rules
 from feed_generator.sources import loading
 from feed_generator.sources.formats.row import Told
 from feed_generator.sources.replay import Replay
@@ -27,7 +28,7 @@ Run = Callable[..., Result]
 
 def bodies(path: Path, products: tuple[str, ...], as_of: str | None) -> list[bytes]:
     """What a feed sends that replays the file."""
-    rules = loading.known_rules(products)
+    rules = known_rules(products)
     told = Told(
         as_of=datetime.fromisoformat(as_of) if as_of else None, products=products, lots=loading.lots_of(rules)
     )

@@ -15,8 +15,10 @@ from feed_generator.buffer import Buffer
 from feed_generator.chassis import log_setup
 from feed_generator.chassis.health import Health
 from feed_generator.config import Settings
-from feed_generator.domain.rulebook import all_rules
+from feed_generator.domain.definitions import DefinedProduct
+from feed_generator.domain.rulebook import all_rules, known_rules
 from feed_generator.domain.shards import products_of
+from feed_generator.domain.terms import Terms
 from feed_generator.publisher import Publisher
 from feed_generator.sources import loading
 from feed_generator.sources.base import EmptySource, Source
@@ -52,16 +54,17 @@ def source(settings: Settings, start_ns: int, note: Callable[[str], None]) -> So
 
 
 def _replay(settings: Settings, ours: Collection[str], note: Callable[[str], None]) -> Source:
-    rules = loading.known_rules(settings.product_list)
+    defined = {one.product: DefinedProduct(one) for one in settings.definitions}
+    terms: dict[str, Terms] = {**known_rules(settings.product_list), **defined}
     told = Told(
         as_of=settings.replay_as_of,
         spot=settings.replay_spot,
         expiry=settings.replay_expiry,
         products=tuple(settings.product_list),
         group_ns=None if settings.replay_group_millis is None else settings.replay_group_millis * 1_000_000,
-        lots=loading.lots_of(rules),
+        lots=loading.lots_of(terms),
     )
-    loaded = loading.load(settings.replay_path or "", settings.replay_format, told, rules)
+    loaded = loading.load(settings.replay_path or "", settings.replay_format, told, terms)
     for sentence in loaded.notes:
         note(sentence)
     snapshots = [snapshot for snapshot in loaded.snapshots if snapshot.product in ours]
@@ -69,7 +72,7 @@ def _replay(settings: Settings, ours: Collection[str], note: Callable[[str], Non
         return EmptySource()
     return Replay(
         feed=settings.feed,
-        terms=rules,
+        terms=terms,
         snapshots=snapshots,
         speed_percent=settings.speed_percent,
         interval_ns=settings.replay_interval_millis * 1_000_000,
