@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from feed_generator.errors import BadRecording
-from feed_generator.sources import loading
+from feed_generator.errors import BadRecording, FeedError
+from feed_generator.sources import loading, recording
 from feed_generator.sources.loading import Loaded
 
 Load = Callable[..., Loaded]
 FILES = Path(__file__).with_name("files")
 YAHOO = (FILES / "yahoo_like.csv").read_text()
+_ODD = [b"-1", b"nan", b"1e400", b'"', b",", b"\n", b"\r", b"0", b"99999999999999999999", b"\xff"]
 TIME = datetime(2025, 2, 13, 21, 0, tzinfo=UTC)
 
 
@@ -122,6 +126,32 @@ def test_a_file_without_spot_and_pairs_asks_for_the_spot(load: Load, tmp_path: P
         "column spot: is not in the file, and no strike is quoted on both sides: state it (REPLAY_SPOT)"
         in text
     )
+
+
+def test_a_file_whose_rows_all_have_one_time_is_not_kept_in_memory(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snapshot is limited, so a huge file without times ends with an error."""
+    monkeypatch.setattr(recording, "_MOST_IN_A_GROUP", 10)
+    text = _refusal(load, tmp_path / "file.csv", YAHOO.encode())
+    assert "line 12, column -: more than 10 rows belong to one snapshot: check the times" in text
+
+
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_file_is_read_or_refused(load: Load, tmp_path: Path, data: st.DataObject) -> None:
+    """Whatever bytes change, get lost or are repeated, there is no other error."""
+    path = data.draw(st.sampled_from(sorted(FILES.glob("*.csv"))))
+    content = path.read_bytes()
+    for _ in range(data.draw(st.integers(1, 4))):
+        at, length = data.draw(st.integers(0, len(content))), data.draw(st.integers(0, 40))
+        new = data.draw(
+            st.one_of(st.binary(max_size=8), st.sampled_from(_ODD), st.just(content[at : at + 60]))
+        )
+        content = content[:at] + new + content[at + length :]
+    (tmp_path / path.name).write_bytes(content)
+    with contextlib.suppress(FeedError):
+        load(str(tmp_path / path.name), "NIFTY", "SPX", "SPXW", "NVDA", "BTC", as_of=TIME)
 
 
 def test_a_file_that_is_too_large_for_a_replay_is_not_read_to_its_end(
