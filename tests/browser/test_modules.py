@@ -97,6 +97,8 @@ def test_a_sleep_makes_the_clock_forget(page: Page) -> None:
         ("f.clock('2024-06-21T13:30:00.000Z', f.exchange(1718976600000000000))", "09:30:00 ET"),
         ("f.clock('2024-06-21T10:00:00.000Z', f.exchange(0))", "10:00:00 UTC"),
         ("f.count(2210.125)", "2,210.125"),
+        ("f.change(-0.5)", "-0.5"),
+        ("f.change(2210)", "+2,210"),
         ("m.duration(210)", "0.2 s"),
         ("m.duration(75_000)", "1 min 15 s"),
         ("m.duration(6 * 86400e3 - 900)", "6 d 0 h"),

@@ -30,7 +30,7 @@ IV_REASONS = frozenset(
 FORWARD_REASONS = frozenset(("too_few_pairs", "bad_fit", "expired", "discount_assumed"))
 OI_UNITS = frozenset(("shares", "contracts"))
 TOO_SMALL = frozenset(("one_strike", "one_side"))
-MAX_PAIN_REASONS = TOO_SMALL | {"no_open_interest"}
+MAX_PAIN_REASONS = TOO_SMALL | {"no_open_interest", "no_call_open_interest", "no_put_open_interest"}
 T = TypeVar("T")
 
 

@@ -41,6 +41,11 @@ export class Formats {
     return this.#number("count", { maximumFractionDigits: 4 }, value);
   }
 
+  /** A change of a count in full, with its sign. @param {number} value */
+  change(value) {
+    return this.#number("±count", { maximumFractionDigits: 4, signDisplay: "exceptZero" }, value);
+  }
+
   /** A count in three figures: 2,100,000 is `2.10M`. @param {number} value */
   compact(value) {
     if (Math.abs(value) < 1000) return this.count(value);

@@ -198,8 +198,8 @@ def test_buildup_takes_the_mid_before_the_last_trade(build):
 @pytest.mark.parametrize(
     ("strikes", "calls", "puts", "reason", "pain"),
     [
-        ([95.0, 100.0], ([0, 0], [3, 3]), ([5, 6], [3, 3]), "no_call_open_interest", None),
-        ([95.0, 100.0], ([5, 6], [3, 3]), ([0, 0], [3, 3]), "no_put_open_interest", None),
+        ([95.0, 100.0], ([0, 0], [3, 3]), ([5, 6], [3, 3]), "no_call_open_interest", "no_call_open_interest"),
+        ([95.0, 100.0], ([5, 6], [3, 3]), ([0, 0], [3, 3]), "no_put_open_interest", "no_put_open_interest"),
         ([95.0, 100.0], ([0, 0], [3, 3]), ([0, 0], [3, 3]), "no_call_open_interest", "no_open_interest"),
         ([95.0, 100.0], ([5, 6], [0, 0]), ([0, 0], [0, 0]), "one_side", "one_side"),
         ([95.0, 100.0], ([0, 0], [0, 0]), ([5, 6], [3, 3]), "one_side", "one_side"),

@@ -104,7 +104,7 @@ def to_analytics(done: Pass) -> list[ChainAnalytics]:
         small = positions.one_sided(strikes=stop - start, has_calls=has_calls[i], has_puts=has_puts[i])
         no_pcr_oi = small or positions.no_ratio("open_interest", call_oi, put_oi)
         no_pcr_volume = small or positions.no_ratio("volume", call_volume, put_volume)
-        no_pain = small or (None if call_oi + put_oi else "no_open_interest")
+        no_pain = no_pcr_oi if small or call_oi or put_oi else "no_open_interest"
         cut = slice(start, stop)
         counts: dict[str, int | None] = dict(zip(arbitrage.CHECKS, violations[i], strict=True))
         unknown = forward_reasons[i] if forward is None else None if european[i] else "american_exercise"

@@ -95,7 +95,7 @@ export class StrikesChart {
     const stops = rows.map(({ call }, at) => ({ x: positions[at], price: call.open_interest, series: this.#series[0] }));
     const start = rows.findIndex(({ call }) => call.strike >= chain.spot_price);
     /** @param {string} name @param {import("../../app/types.d.ts").Row} row */
-    const told = (name, row) => `${name} OI ${formats.count(row.open_interest)} (${formats.signed(row.open_interest_change, 0)})`;
+    const told = (name, row) => `${name} OI ${formats.count(row.open_interest)} (${formats.change(row.open_interest_change)})`;
     /** @param {number} x */
     const say = (x) => {
       const { call, put } = rows[positions.indexOf(x)];

@@ -115,7 +115,7 @@ class PositioningView {
       key: String(call.strike),
       cells: [
         formats.number(call.strike, decimals),
-        ...[call, chain.puts[at]].flatMap((row) => [formats.count(row.open_interest), formats.signed(row.open_interest_change, 0)]),
+        ...[call, chain.puts[at]].flatMap((row) => [formats.count(row.open_interest), formats.change(row.open_interest_change)]),
       ],
     }));
   }
