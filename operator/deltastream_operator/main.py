@@ -68,7 +68,9 @@ def main(argv: list[str] | None = None) -> int:
         if args.command == "check-source":
             services = local.services_of(known, ROOT)
             return max(services.check_source(feed, args.seconds) for feed in live_only(feeds))
-        local.check_runnable(feeds, local.services_of(known, ROOT, args.services))
+        notes = local.check_runnable(feeds, local.services_of(known, ROOT, args.services))
+        if args.command != "start":  # the process in the background prints them
+            print("".join(f"note: {note}\n" for note in notes), end="")
         if args.check:
             print(f"{len(feeds)} feed(s) are valid: {', '.join(feed.name for feed in feeds)}")
             return 0

@@ -22,6 +22,7 @@ _SOURCE = (
     "DERIBIT_URL", "DERIBIT_CURRENCIES", "DERIBIT_EXPIRIES", "DERIBIT_STRIKES_PER_SIDE",
     "DERIBIT_CHAIN_INTERVAL_MILLIS",
     "KITE_EXPIRIES", "KITE_CHAIN_INTERVAL_MILLIS", "KITE_URL", "KITE_API_URL",
+    "REPLAY_FORMAT", "REPLAY_EXPIRY", "REPLAY_SPOT", "REPLAY_GROUP_MILLIS",
 )  # fmt: skip
 SPEC_FIELDS: Mapping[str, str] = {
     "PRODUCTS": "products",
@@ -59,10 +60,17 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
             "REPLAY_PATH": recording,
             "REPLAY_INTERVAL_MILLIS": str(source.interval_millis),
             "REPLAY_LOOP": source.loop,
+            "REPLAY_FORMAT": source.format,
         }
         if feed.definitions:
             variables["DEFINITIONS"] = _json(feed.definitions)
-        return variables | ({"REPLAY_AS_OF": source.as_of} if source.as_of else {})
+        stated = {
+            "REPLAY_AS_OF": source.as_of,
+            "REPLAY_EXPIRY": source.expiry,
+            "REPLAY_SPOT": source.spot,
+            "REPLAY_GROUP_MILLIS": source.group_millis,
+        }
+        return variables | {name: str(value) for name, value in stated.items() if value is not None}
     return variables | {
         "SOURCE": "synthetic",
         "SEED": str(source.seed),

@@ -15,6 +15,8 @@ from deltastream_operator.local.settings import load
 from deltastream_operator.local.state.home import Home
 
 ROOT = Path(__file__).resolve().parents[3]
+FILES = ROOT / "services/feed-generator/tests/files"
+AS_OF = "2024-06-21T15:30:00+05:30"
 RECORDING = ROOT / "k8s/samples/data/nifty_2024-06-21_close.csv"
 FEED = Feed(name="desk", products=("NIFTY",), source=Synthetic())
 
@@ -35,7 +37,7 @@ def test_unknown_products_are_listed_with_their_field(tmp_path: Path) -> None:
 
 def test_a_replayed_product_without_rules_may_be_defined_in_the_feed(tmp_path: Path) -> None:
     """The message names the field for it."""
-    text = refusal(replace(FEED, products=("MINI",), source=Replay(path=RECORDING)), tmp_path)
+    text = refusal(replace(FEED, products=("MINI",), source=Replay(path=RECORDING, as_of=AS_OF)), tmp_path)
     assert text.startswith("desk: spec.products: the rulebook has no 'MINI'; it knows AAPL, ")
     assert text.endswith("; or define it in the feed (spec.definitions)")
 
@@ -43,7 +45,9 @@ def test_a_replayed_product_without_rules_may_be_defined_in_the_feed(tmp_path: P
 def test_for_a_recording_without_times_the_message_names_as_of(tmp_path: Path) -> None:
     """The generator names a variable in brackets. `--check` replaces it with the field of the feed."""
     text = refusal(replace(FEED, source=Replay(path=RECORDING)), tmp_path)
-    assert text.endswith("give the time of the snapshot (spec.source.replay.asOf)")
+    assert text.endswith(
+        "does not state the time of its prices (spec.source.replay.asOf); set it beside the file"
+    )
 
 
 def test_a_kite_feed_needs_the_files_of_its_credentials(tmp_path: Path) -> None:
@@ -54,3 +58,19 @@ def test_a_kite_feed_needs_the_files_of_its_credentials(tmp_path: Path) -> None:
     assert text == f"desk: spec.source.kite: in a local run {files} must name a file"
     settings = load(dict.fromkeys(("KITE_API_KEY_FILE", "KITE_ACCESS_TOKEN_FILE"), "/absent"), {})
     check_runnable([kite], Services(root=ROOT, home=Home(tmp_path), settings=settings))
+
+
+def test_what_a_file_does_not_state_is_named_by_its_fields(tmp_path: Path) -> None:
+    """One error asks for all of it."""
+    path = tmp_path / "chain.csv"
+    path.write_bytes((FILES / "option-chain-ED-NIFTY-27-Jun-2024.csv").read_bytes())
+    text = refusal(replace(FEED, source=Replay(path=path)), tmp_path)
+    assert "(spec.source.replay.expiry) and the time of its prices (spec.source.replay.asOf)" in text
+
+
+def test_what_was_derived_is_said(tmp_path: Path) -> None:
+    """A file of NSE does not state the spot: the check says where it came from."""
+    path = FILES / "option-chain-ED-NIFTY-27-Jun-2024.csv"
+    feed = replace(FEED, source=Replay(path=path, as_of=AS_OF))
+    notes = check_runnable([feed], Services(root=ROOT, home=Home(tmp_path), settings=load({}, {})))
+    assert [note for note in notes if note.startswith("desk: ") and "derived from put-call parity" in note]

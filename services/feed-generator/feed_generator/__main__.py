@@ -17,14 +17,16 @@ from feed_generator.errors import FeedError  # noqa: E402
 
 
 def main() -> int:
-    """Run until SIGTERM or SIGINT. With the argument `check` only check settings and files.
+    """Run until SIGTERM or SIGINT. Returns the exit code.
 
-    With `check-source SECONDS` connect to the live source and print what came in JSON. Returns the exit code.
+    With the argument `check` only check settings and files, and print what the user has to know about a
+    recording, one line each. With `check-source SECONDS` connect to the live source and print what came in
+    JSON.
     """
     try:
         settings = config.load()
         if sys.argv[1:] == ["check"]:
-            check(settings)
+            check(settings, print)
             return 0
         if sys.argv[1:2] == ["check-source"]:
             log_setup.configure("feed-generator", VERSION, "ERROR")  # standard output has the report only

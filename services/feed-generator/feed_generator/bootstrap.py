@@ -6,9 +6,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import redis
+import structlog
 
 from feed_generator.adapters.redis_stream import RedisStream, connect
 from feed_generator.buffer import Buffer
@@ -16,10 +17,10 @@ from feed_generator.chassis import log_setup
 from feed_generator.chassis.health import Health
 from feed_generator.config import Settings
 from feed_generator.domain.definitions import DefinedProduct
-from feed_generator.domain.rulebook import all_rules, rules
+from feed_generator.domain.rulebook import all_rules, known_rules
 from feed_generator.domain.shards import products_of
 from feed_generator.domain.terms import Terms
-from feed_generator.errors import FeedError, UnknownProduct
+from feed_generator.errors import FeedError
 from feed_generator.live.check import SourceCheck
 from feed_generator.live.check import check as prove
 from feed_generator.live.deribit.exchange import Deribit
@@ -32,8 +33,9 @@ from feed_generator.live.source import Inbox, LiveSource
 from feed_generator.live.thread import SessionThread
 from feed_generator.live.transport import websocket
 from feed_generator.publisher import Publisher
-from feed_generator.sources import recording
+from feed_generator.sources import loading
 from feed_generator.sources.base import EmptySource, Source
+from feed_generator.sources.formats.row import Told
 from feed_generator.sources.replay import Replay
 from feed_generator.sources.synthetic import SyntheticMarket
 
@@ -41,26 +43,15 @@ VERSION = os.environ.get("VERSION", "0.1.0")
 _STALLED_AFTER_S = 30.0
 
 
-def source(settings: Settings, start_ns: int) -> Source:
+def source(settings: Settings, start_ns: int, note: Callable[[str], None]) -> Source:
     """Return the source for this shard's products.
 
-    `start_ns` is the first event time of a synthetic market, in ns since the epoch. Raises FeedError.
+    `start_ns` is the first event time of a synthetic market, in ns since the epoch. `note` gets each sentence
+    that the user has to know about a recording. Raises FeedError.
     """
     ours = products_of(settings.product_list, index=settings.shard_index, count=settings.shard_count)
     if settings.source == "replay":
-        (product,) = settings.product_list
-        terms = _terms(settings, product)
-        snapshots = recording.read(settings.replay_path or "", settings.replay_as_of, product)
-        if not ours:
-            return EmptySource()
-        return Replay(
-            feed=settings.feed,
-            terms=terms,
-            snapshots=snapshots,
-            speed_percent=settings.speed_percent,
-            interval_ns=settings.replay_interval_millis * 1_000_000,
-            forever=settings.replay_loop == "Forever",
-        )
+        return _replay(settings, ours, note)
     known = all_rules(settings.product_list)
     if not ours:
         return EmptySource()
@@ -113,10 +104,10 @@ def _kite(settings: Settings, ours: Sequence[str]) -> LiveMarket:
     return LiveMarket(source, inbox, desk.statuses if ours else (), SessionThread([desk]))
 
 
-def check(settings: Settings) -> None:
-    """Check settings and files without starting anything. Raises FeedError."""
+def check(settings: Settings, note: Callable[[str], None]) -> None:
+    """Check settings and files without starting anything. `note` is as in `source`. Raises FeedError."""
     if live(settings) is None:
-        source(settings, time.time_ns())
+        source(settings, time.time_ns(), note)
 
 
 def check_source(settings: Settings, seconds: float) -> SourceCheck:
@@ -127,22 +118,42 @@ def check_source(settings: Settings, seconds: float) -> SourceCheck:
     return prove(market, feed=settings.feed, source=settings.source, seconds=seconds)
 
 
-def _terms(settings: Settings, product: str) -> Terms:
-    """Return the terms of a replayed product: the feed's definition, or else the rulebook's entry."""
-    for definition in settings.definitions:
-        if definition.product == product:
-            return DefinedProduct(definition)
-    try:
-        return rules(product)
-    except UnknownProduct as unknown:
-        raise UnknownProduct(f"{unknown}; or define it in the feed (DEFINITIONS)") from None
+def _replay(settings: Settings, ours: Collection[str], note: Callable[[str], None]) -> Source:
+    defined = {one.product: DefinedProduct(one) for one in settings.definitions}
+    terms: dict[str, Terms] = {**known_rules(settings.product_list), **defined}
+    told = Told(
+        as_of=settings.replay_as_of,
+        spot=settings.replay_spot,
+        expiry=settings.replay_expiry,
+        products=tuple(settings.product_list),
+        group_ns=None if settings.replay_group_millis is None else settings.replay_group_millis * 1_000_000,
+        lots=loading.lots_of(terms),
+    )
+    loaded = loading.load(settings.replay_path or "", settings.replay_format, told, terms)
+    for sentence in loaded.notes:
+        note(sentence)
+    snapshots = [snapshot for snapshot in loaded.snapshots if snapshot.product in ours]
+    if not snapshots:
+        return EmptySource()
+    return Replay(
+        feed=settings.feed,
+        terms=terms,
+        snapshots=snapshots,
+        speed_percent=settings.speed_percent,
+        interval_ns=settings.replay_interval_millis * 1_000_000,
+        forever=settings.replay_loop == "Forever",
+    )
 
 
 def run(settings: Settings) -> int:
     """Publish until SIGTERM or SIGINT. Returns the exit code."""
-    market = live(settings)
-    made = market.source if market else source(settings, time.time_ns())
     log_setup.configure("feed-generator", VERSION, settings.log_level)
+    log = structlog.get_logger("feed-generator")
+    market = live(settings)
+    if market:
+        made: Source = market.source
+    else:
+        made = source(settings, time.time_ns(), lambda sentence: log.info("recording", note=sentence))
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())

@@ -28,7 +28,7 @@ def settings(folder: Path, **changes: str) -> Mapping[str, str]:
 
 
 def messages(environ: Mapping[str, str]) -> list[dict[str, Any]]:
-    source = bootstrap.source(config.load(environ), 0)
+    source = bootstrap.source(config.load(environ), 0, print)
     return [json.loads(stamp(one.body, "3:1", 3_000_001, 1)) for one in source.advance().messages]
 
 

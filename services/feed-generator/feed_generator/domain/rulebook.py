@@ -8,7 +8,7 @@ series, not to the day: see module lots.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -238,6 +238,11 @@ def products() -> list[str]:
 def rules(product: str) -> ProductRules:
     """Return the rules of one product. Raises UnknownProduct or BadRulebook, as `all_rules` does."""
     return all_rules([product])[product]
+
+
+def known_rules(names: Iterable[str]) -> dict[str, ProductRules]:
+    """Return the rules of those products that the rulebook has, by name. Raises BadRulebook."""
+    return all_rules([name for name in names if name in _data()["products"]])
 
 
 def all_rules(names: Sequence[str]) -> dict[str, ProductRules]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import UNSET
 
 from feed_generator.domain.terms import Terms
 from feed_generator.messages import (
@@ -12,6 +15,7 @@ from feed_generator.messages import (
     OptionChain,
     OptionQuote,
     Underlying,
+    Vendor,
     option_chain,
     option_quote,
     stated_terms,
@@ -19,29 +23,43 @@ from feed_generator.messages import (
     underlying,
 )
 from feed_generator.sources.base import Batch
-from feed_generator.sources.recording import Leg, RecordedChain, Snapshot
+from feed_generator.sources.formats.row import Leg
+from feed_generator.sources.recording import Key, RecordedChain, Snapshot
 
 QUOTED_STRIKES = 10
 _UNIT = "shares"
 _EMPTY_LEG: Leg = dict.fromkeys(LEG_COLUMNS, 0)
 _QUOTED = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest")
+_STATED = {
+    "oi_unit": "oi_unit",
+    "expiry_ns": "expiry_ts",
+    "exercise": "exercise",
+    "settlement_session": "settlement_session",
+    "settlement_currency": "settlement_currency",
+    "price_unit": "price_unit",
+    "lot_size": "lot_size",
+    "multiplier": "multiplier",
+}
+"""What a file may state of its contracts, and the member of the messages for it."""
 
 
 class Replay:
-    """A `Source`. A snapshot becomes a tick, a chain per expiry, and quotes near the money."""
+    """A `Source`. A snapshot becomes a tick, a chain per expiry, and quotes near the money.
+
+    `terms` has the products whose files do not state all about their contracts.
+    """
 
     def __init__(
         self,
         *,
         feed: str,
-        terms: Terms,
+        terms: Mapping[str, Terms],
         snapshots: Sequence[Snapshot],
         speed_percent: int,
         interval_ns: int,
         forever: bool,
     ) -> None:
         self._feed, self._terms, self._forever = feed, terms, forever
-        self._stated = stated_terms(terms)
         first = snapshots[0].ts
         self._offsets = [(snapshot.ts - first) * 100 // speed_percent for snapshot in snapshots]
         self._pass_ns = self._offsets[-1] + interval_ns
@@ -68,7 +86,7 @@ class Replay:
         del gap_ns
 
     def _messages(self, snapshot: Snapshot) -> tuple[Message, ...]:
-        name = self._terms.name
+        name = snapshot.product
         tick = Underlying(feed=self._feed, product=name, ts=snapshot.ts, price=snapshot.spot, truth=None)
         chains = [chain for _, chain in sorted(snapshot.chains.items())]
         return (
@@ -77,61 +95,85 @@ class Replay:
             *(quote for chain in chains for quote in self._quotes(snapshot, chain)),
         )
 
-    def _lot_size(self, snapshot: Snapshot, chain: RecordedChain) -> int:
-        return self._terms.lot_size(chain.expiry, self._terms.local_date(snapshot.ts))
+    def _contract(self, snapshot: Snapshot, chain: RecordedChain) -> dict[str, Any]:
+        """Return the members that chain and quotes share. What the file does not state, the terms do."""
+        known, expiry = self._terms.get(snapshot.product), chain.expiry
+        found = stated_terms(known) if known else {}
+        if known is not None:
+            found["expiry_ts"] = known.expiry_ns(expiry)
+            found["exercise"] = known.exercise
+            found["lot_size"] = known.lot_size(expiry, known.local_date(snapshot.ts))
+        for name, member in _STATED.items():
+            if (value := getattr(chain.stated, name)) is not None:
+                found[member] = value
+        return {
+            "oi_unit": _UNIT,
+            **found,
+            "feed": self._feed,
+            "product": snapshot.product,
+            "ts": snapshot.ts,
+            "expiry": expiry.isoformat(),
+            "spot_price": snapshot.spot,
+            "truth": None,
+        }
 
     def _chain(self, snapshot: Snapshot, chain: RecordedChain) -> Message:
         strikes = chain.strikes
-
-        def legs(is_call: bool) -> Legs:
-            rows = [chain.legs.get((strike, is_call), _EMPTY_LEG) for strike in strikes]
-            columns = {column: [row[column] for row in rows] for column in LEG_COLUMNS}
-            return Legs(**columns)  # type: ignore[arg-type]
-
         return option_chain(
             OptionChain(
-                feed=self._feed,
-                product=self._terms.name,
-                ts=snapshot.ts,
-                expiry=chain.expiry.isoformat(),
-                expiry_ts=self._terms.expiry_ns(chain.expiry),
-                exercise=self._terms.exercise,
-                spot_price=snapshot.spot,
-                lot_size=self._lot_size(snapshot, chain),
-                oi_unit=_UNIT,
+                **self._contract(snapshot, chain),
                 strikes=strikes,
-                calls=legs(True),
-                puts=legs(False),
-                truth=None,
-                **self._stated,
+                calls=_legs(snapshot, chain, [(strike, True) for strike in strikes]),
+                puts=_legs(snapshot, chain, [(strike, False) for strike in strikes]),
+                vendor_forward=_forward(chain) or UNSET,
             )
         )
 
     def _quotes(self, snapshot: Snapshot, chain: RecordedChain) -> list[Message]:
         near = sorted(chain.strikes, key=lambda strike: abs(strike - snapshot.spot))[:QUOTED_STRIKES]
         wanted = [(strike, is_call) for strike in sorted(near) for is_call in (True, False)]
-        return [self._quote(snapshot, chain, *key) for key in wanted if key in chain.legs]
+        shared = self._contract(snapshot, chain)
+        return [_quote(snapshot, chain, key, shared) for key in wanted if key in chain.legs]
 
-    def _quote(self, snapshot: Snapshot, chain: RecordedChain, strike: float, is_call: bool) -> Message:
-        name, expiry = self._terms.name, chain.expiry.isoformat()
-        side, leg = "CALL" if is_call else "PUT", chain.legs[strike, is_call]
-        quoted: dict[str, float | int] = {column: leg[column] for column in _QUOTED}
-        return option_quote(
-            OptionQuote(
-                feed=self._feed,
-                product=name,
-                ts=snapshot.ts,
-                symbol=symbol(name, expiry, side, strike),
-                expiry=expiry,
-                expiry_ts=self._terms.expiry_ns(chain.expiry),
-                exercise=self._terms.exercise,
-                strike=strike,
-                option_type=side,
-                spot_price=snapshot.spot,
-                lot_size=self._lot_size(snapshot, chain),
-                oi_unit=_UNIT,
-                truth=None,
-                **self._stated,
-                **quoted,  # type: ignore[arg-type]
-            )
+
+def _forward(chain: RecordedChain) -> float | None:
+    """Return the source's forward of the chain's newest quote, or None if it states none."""
+    stated = [key for key, vendor in chain.vendor.items() if "forward" in vendor]
+    newest = max(stated, key=lambda key: (chain.times.get(key, 0), key), default=None)
+    return None if newest is None else chain.vendor[newest]["forward"]
+
+
+def _legs(snapshot: Snapshot, chain: RecordedChain, keys: Sequence[Key]) -> Legs:
+    rows = [chain.legs.get(key, _EMPTY_LEG) for key in keys]
+    columns: dict[str, Any] = {column: [row[column] for row in rows] for column in LEG_COLUMNS}
+    for name in ("iv", "delta"):
+        values = [chain.vendor.get(key, {}).get(name) for key in keys]
+        if any(value is not None for value in values):
+            columns[f"vendor_{name}"] = values
+    ages = [_age_ms(snapshot, chain, key) for key in keys]
+    if any(ages):
+        columns["quote_age_ms"] = ages
+    return Legs(**columns)
+
+
+def _age_ms(snapshot: Snapshot, chain: RecordedChain, key: Key) -> float | None:
+    """Return how much older a contract's row is than its snapshot; None if there is no row."""
+    time = chain.times.get(key)
+    return None if time is None else (snapshot.ts - time) / 1_000_000
+
+
+def _quote(snapshot: Snapshot, chain: RecordedChain, key: Key, shared: dict[str, Any]) -> Message:
+    strike, is_call = key
+    side, leg, vendor = "CALL" if is_call else "PUT", chain.legs[key], chain.vendor.get(key)
+    quoted: dict[str, Any] = {column: leg[column] for column in _QUOTED}
+    return option_quote(
+        OptionQuote(
+            **shared,
+            symbol=symbol(snapshot.product, shared["expiry"], side, strike),
+            strike=strike,
+            option_type=side,
+            **quoted,
+            quote_age_ms=_age_ms(snapshot, chain, key) or UNSET,
+            vendor=Vendor(**vendor) if vendor else UNSET,
         )
+    )
