@@ -32,7 +32,7 @@ TERMS = (
 AGE = "quote_age_ms"
 OPTIONAL = ("timestamp", "product", *TERMS, *(f"vendor_{name}" for name in VENDOR_COLUMNS), AGE)
 UNIT = "shares"
-_CURRENCY = re.compile(r"[A-Z0-9]{2,10}", re.ASCII)
+_CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,9}", re.ASCII)
 _MOST_LOT = 10**6
 _CHOICES = {
     "oi_unit": ("shares", "contracts"),
