@@ -83,7 +83,7 @@ def test_a_reconnection_asks_for_the_history_again(desk: Desk) -> None:
     desk.system.kill("socket-gateway")
     wait_until(lambda: page.evaluate(asked) == 2, "the page asks for the bars again", 40)
     # Chromium itself reports each failed attempt.
-    desk.errors = [error for error in desk.errors if "WebSocket" not in error]
+    desk.forgive("WebSocket")
 
 
 def test_without_a_history_the_candles_start_with_the_ticks(desk: Desk) -> None:
@@ -94,4 +94,4 @@ def test_without_a_history_the_candles_start_with_the_ticks(desk: Desk) -> None:
     expect(page.get_by_role("note")).to_contain_text("There is no history yet")
     shown = table(page, CAPTION)
     assert len(shown) <= 2
-    desk.errors = [error for error in desk.errors if "404" not in error]
+    desk.forgive("404")

@@ -35,18 +35,16 @@ def cut_live_connection(page: Page) -> None:
 
 
 class Profile:
-    """One fresh profile with one page of the API gateway at `port`.
-
-    `errors` collects the console's errors and the page's uncaught exceptions.
-    """
+    """One fresh profile with one page of the API gateway at `port`."""
 
     def __init__(self, browser: Browser, port: int) -> None:
         self.port = port
-        self.errors: list[str] = []
+        self._errors: list[str] = []
+        self._forgiven: list[str] = []
         self._context = browser.new_context(viewport=WIDE, locale="en-US")
         self.page: Page = self._context.new_page()
         self.page.on("console", self._console)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("pageerror", lambda error: self._errors.append(str(error)))
 
     def close(self) -> None:
         self._context.close()
@@ -85,9 +83,14 @@ class Profile:
         wait_until(lambda: bool(self.page.evaluate(script)), script, within_s)
 
     def forgive(self, text: str) -> None:
-        """Drop the console's errors with this text: Chromium reports each failure, also one that is meant."""
-        self.errors = [error for error in self.errors if text not in error]
+        """Leave out all errors with this text: Chromium reports each failure, also one that is meant."""
+        self._forgiven.append(text)
+
+    @property
+    def errors(self) -> list[str]:
+        """The console's errors and the page's uncaught exceptions that are not forgiven."""
+        return [error for error in self._errors if not any(text in error for text in self._forgiven)]
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
-            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
+            self._errors.append(f"{message.text} ({message.location.get('url', '')})")
