@@ -23,6 +23,7 @@ from api_gateway import (
     errors,
     feeds,
     limits,
+    messages,
     page,
     proxy,
     readiness,
@@ -101,6 +102,7 @@ def _flask_app(settings: Settings) -> Flask:
     table = feeds.connect(settings.redis_url.get_secret_value())
     app.extensions[feeds.EXTENSION] = table
     app.extensions[dead_letters.EXTENSION] = dead_letters.DeadLetters(table.reading, table)
+    app.extensions[messages.EXTENSION] = messages.Messages(table.reading, table)
 
     # Hooks run in the order of their installation.
     errors.install(app)
