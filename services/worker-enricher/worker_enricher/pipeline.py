@@ -5,10 +5,10 @@ The result, `Enriched`, describes all writes of the batch. `runner` executes the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,11 +17,13 @@ from worker_enricher.candles import Bar, bars
 from worker_enricher.domain.chain import enrich_chains
 from worker_enricher.domain.chain_arrays import ChainColumns, LegColumns
 from worker_enricher.domain.quotes import QuoteColumns, enrich_quotes
+from worker_enricher.forwards import Forward, forwards_now
 from worker_enricher.identity import Kind, cache_order, document_id, tick_order
 from worker_enricher.messages import Legs, Message, OptionChain, OptionQuote, Underlying
 
 _NOT_STORED = ("type", "sent_ts")
 _LEG_COLUMNS = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest")
+_ONLY_STORED_COLUMNS = ("previous_close", "previous_open_interest")
 _PCR_FIELDS = (
     "pcr_oi",
     "pcr_volume",
@@ -31,14 +33,6 @@ _PCR_FIELDS = (
     "total_put_volume",
 )
 _encode = msgspec.json.Encoder().encode
-
-
-class Forward(NamedTuple):
-    """The parity forward of an expiry, its discount factor and the spot at that time; prices per share."""
-
-    forward: float
-    discount: float
-    spot: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +70,16 @@ class Enriched:
 def enrich(
     messages: Sequence[Message], *, forwards: Mapping[tuple[str, str], Forward], now_ns: int
 ) -> Enriched:
-    """Enrich a batch.
+    """Enrich a batch of messages in the order of the stream.
 
-    `forwards`, by (product, expiry), are for quotes whose chain is not in the batch. `now_ns` is the time of
-    processing, in ns since the epoch.
+    `forwards`, by (product, expiry), are for quotes without an earlier chain in the batch. `now_ns` is the
+    time of processing, in ns since the epoch.
     """
     result = Enriched()
     clock = _Clock(now_ns)
-    _chains([m for m in messages if isinstance(m, OptionChain)], clock, result)
-    known = {**forwards, **result.forwards}
-    _quotes([m for m in messages if isinstance(m, OptionQuote)], known, clock, result)
+    made = _chains([m for m in messages if isinstance(m, OptionChain)], clock, result)
+    quotes = [m for m in messages if isinstance(m, OptionQuote)]
+    _quotes(quotes, list(forwards_now(messages, made, forwards)), clock, result)
     _ticks([m for m in messages if isinstance(m, Underlying)], clock, result)
     return result
 
@@ -161,8 +155,10 @@ def _ticks(ticks: Sequence[Underlying], clock: _Clock, result: Enriched) -> None
     result.bars = bars((t.product, t.ts, t.price, tick_order(t.ts, t.mid)) for t in ticks)
 
 
-def _chains(chains: Sequence[OptionChain], clock: _Clock, result: Enriched) -> None:
+def _chains(chains: Sequence[OptionChain], clock: _Clock, result: Enriched) -> list[Forward | None]:
+    """Enrich the chains. Returns the forward of each."""
     newest: dict[tuple[str, str], str] = {}
+    made: list[Forward | None] = []
     for chain, analytics in zip(chains, enrich_chains([_columns(chain) for chain in chains]), strict=True):
         enriched = clock.head("OPTION_CHAIN_ENRICHED", chain)
         enriched.update(
@@ -179,6 +175,9 @@ def _chains(chains: Sequence[OptionChain], clock: _Clock, result: Enriched) -> N
         enriched["puts"] = _legs(chain.puts, analytics["puts"])
         enriched["truth"] = msgspec.structs.asdict(chain.truth) if chain.truth else None
         body = _emit("option_chain", chain, enriched, clock, result)
+        document = result.documents["option_chain"][-1]
+        document["calls"] = _stored_legs(chain.calls, enriched["calls"])
+        document["puts"] = _stored_legs(chain.puts, enriched["puts"])
         order = cache_order(chain.replay, chain.ts, chain.mid)
         forward = None
         if enriched["forward"] is not None:
@@ -186,6 +185,7 @@ def _chains(chains: Sequence[OptionChain], clock: _Clock, result: Enriched) -> N
             key = (chain.product, chain.expiry)
             if newest.get(key, "") < order:
                 newest[key], result.forwards[key] = order, forward
+        made.append(forward)
         pcr = {"product": chain.product, "expiry": chain.expiry}
         pcr |= {name: enriched[name] for name in (*_PCR_FIELDS, "ts", "timestamp")}
         index = _index(chain, order, chain.spot_price, forward)
@@ -193,6 +193,7 @@ def _chains(chains: Sequence[OptionChain], clock: _Clock, result: Enriched) -> N
             chain.feed, chain.product, f"chain:{chain.expiry}", order, index, body, _encode(pcr)
         )
         _keep_latest(result, candidate)
+    return made
 
 
 def _columns(chain: OptionChain) -> ChainColumns:
@@ -223,15 +224,19 @@ def _legs(raw: Legs, computed: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: getattr(raw, name) for name in _LEG_COLUMNS}, **computed}
 
 
+def _stored_legs(raw: Legs, enriched: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of a document: with these, a stored chain can be replayed as it came."""
+    return {**enriched, **{name: getattr(raw, name) for name in _ONLY_STORED_COLUMNS}}
+
+
 def _quotes(
     quotes: Sequence[OptionQuote],
-    forwards: Mapping[tuple[str, str], Forward],
+    found: Sequence[Forward | None],
     clock: _Clock,
     result: Enriched,
 ) -> None:
     if not quotes:
         return
-    found = [_forward_now(quote, forwards) for quote in quotes]
     analytics = enrich_quotes(
         QuoteColumns(
             ts=np.array([q.ts for q in quotes]),
@@ -263,16 +268,3 @@ _QUOTE_FIELDS = tuple(
     for name in OptionQuote.__struct_fields__
     if name not in ("mid", "feed", "product", "ts", "sent_ts", "replay", "truth")
 )
-
-
-def _forward_now(quote: OptionQuote, forwards: Mapping[tuple[str, str], Forward]) -> Forward | None:
-    """Return the expiry's last parity forward, scaled with the change of the spot: F/S changes slowly."""
-    known = forwards.get((quote.product, quote.expiry))
-    if known is None:
-        return None
-    return Forward(known.forward * quote.spot_price / known.spot, known.discount, quote.spot_price)
-
-
-def expiries_needed(messages: Iterable[Message]) -> set[tuple[str, str]]:
-    """Return the (product, expiry) pairs whose forwards the quotes among `messages` need."""
-    return {(m.product, m.expiry) for m in messages if isinstance(m, OptionQuote)}

@@ -24,9 +24,10 @@ from worker_enricher.adapters.outages import is_mongo_outage_code, is_redis_outa
 from worker_enricher.adapters.redis_sink import RedisSink
 from worker_enricher.adapters.stream import Entry, FeedStream
 from worker_enricher.errors import RefusedError, StoreFullError
+from worker_enricher.forwards import Forward, expiries_needed
 from worker_enricher.intake import read
 from worker_enricher.messages import Message
-from worker_enricher.pipeline import Enriched, Forward, enrich, expiries_needed
+from worker_enricher.pipeline import Enriched, enrich
 from worker_enricher.sparse import Sparse
 
 _log = structlog.get_logger("runner")

@@ -15,8 +15,9 @@ import redis
 from worker_enricher.adapters.scripts import script
 from worker_enricher.adapters.stream import GROUP
 from worker_enricher.candles import Bar
+from worker_enricher.forwards import Forward
 from worker_enricher.identity import Kind
-from worker_enricher.pipeline import Enriched, Forward, Latest
+from worker_enricher.pipeline import Enriched, Latest
 
 TTL_S = 86_400
 BARS_KEPT = 500
