@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -143,6 +144,25 @@ def tail(
         from deltastream_cli.commands import tail as following  # its Socket.IO client takes long to load
 
         following.tail(context.obj.gateway(), screen, product, url=socket_url, count=count)
+
+
+@app.command()
+def record(
+    context: typer.Context,
+    feed: Annotated[str, typer.Argument(help="feed, such as nifty-replay", metavar="FEED")],
+    file: Annotated[Path, typer.Option("--out", help="the recording, a Parquet file", metavar="FILE")],
+    count: Annotated[
+        int | None, typer.Option(min=1, help="end with this many messages, or a page more")
+    ] = None,
+    output: Form = Output.TEXT,
+) -> None:
+    """Record a feed's messages while they pass. Ctrl-C ends; after a kill the same command continues."""
+    with _ends(output) as screen:
+        from deltastream_cli.commands import record as recording
+
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends it as Ctrl-C does
+        gateway = context.obj.gateway()
+        _finish(screen, recording.record(gateway, screen, feed, file, count=count, sleep=time.sleep))
 
 
 @app.command()
