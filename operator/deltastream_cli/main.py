@@ -169,7 +169,10 @@ def record(
 def export(
     context: typer.Context,
     product: Product,
-    kind: Annotated[Kinds, typer.Option(help="what to export")],
+    kind: Annotated[Kinds | None, typer.Option(help="what to export")] = None,
+    as_recording: Annotated[
+        bool, typer.Option("--as-recording", help="everything, as a file that a feed can replay")
+    ] = False,
     start: Annotated[
         str | None,
         typer.Option("--from", help="earliest event time, inclusive, UTC without offset", metavar="TIME"),
@@ -186,12 +189,23 @@ def export(
 ) -> None:
     """Write stored data to a file, oldest first. After an interruption the same command continues."""
     with _ends(output) as screen:
-        wanted = exporting.Wanted(product, kind.value, start, end, int(window.value), format.value)
-        target = file or Path(f"{product.replace('/', '_')}-{kind.value}.{format.value}")
+        if as_recording == (kind is not None):
+            raise errors.UsageError("give --kind or --as-recording, one of the two")
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        gateway = context.obj.gateway()
+        gateway, name = context.obj.gateway(), product.replace("/", "_")
         try:
-            _finish(screen, exporting.export(gateway, screen, wanted, target, now=now, sleep=time.sleep))
+            if kind is None:
+                from deltastream_cli.commands.export_recording import export_recording
+
+                target = file or Path(f"{name}.parquet")
+                report = export_recording(
+                    gateway, screen, product, target, start=start, end=end, now=now, sleep=time.sleep
+                )
+            else:
+                wanted = exporting.Wanted(product, kind.value, start, end, int(window.value), format.value)
+                target = file or Path(f"{name}-{kind.value}.{format.value}")
+                report = exporting.export(gateway, screen, wanted, target, now=now, sleep=time.sleep)
+            _finish(screen, report)
         except KeyboardInterrupt:
             screen.note("interrupted: the same command continues")
             raise
