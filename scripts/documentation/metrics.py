@@ -37,7 +37,8 @@ def _metrics(folder: Path) -> Iterator[tuple[str, str, str, str]]:
         tree = ast.parse(file.read_text())
         lists = dict(_lists(tree))
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-            if isinstance(call.func, ast.Name) and call.func.id in _KINDS:
+            # A collections.Counter has at most one argument.
+            if isinstance(call.func, ast.Name) and call.func.id in _KINDS and len(call.args) > 1:
                 yield _row(call.func.id, call, lists)
 
 

@@ -48,6 +48,10 @@ def _around(strikes: Sequence[float], money: float, count: int) -> range:
 
 
 def _facts(found: Mapping[str, Any]) -> list[Fact]:
+    def reason(name: str) -> str:
+        # Chains that were stored before these reasons existed have only this one.
+        return figures.reason(found.get(f"{name}_reason")) or "no open interest or volume"
+
     why = figures.reason(found["forward_reason"])
     wanted: tuple[tuple[str, str, Any, str | None], ...] = (
         ("timestamp", "time", "text", None),
@@ -57,16 +61,16 @@ def _facts(found: Mapping[str, Any]) -> list[Fact]:
         ("atm_iv", "ATM IV %", "percent", why or "no volatility near the money"),
         ("atm_straddle_price", "straddle", "price", "no prices at the money"),
         ("expected_move", "expected move", "price", why or "no volatility near the money"),
-        ("pcr_oi", "PCR (OI)", "ratio", "no open interest of calls"),
-        ("pcr_volume", "PCR (volume)", "ratio", "no volume of calls"),
-        ("max_pain_strike", "max pain", "strike", "no open interest"),
+        ("pcr_oi", "PCR (OI)", "ratio", reason("pcr_oi")),
+        ("pcr_volume", "PCR (volume)", "ratio", reason("pcr_volume")),
+        ("max_pain_strike", "max pain", "strike", reason("max_pain")),
     )
     identity = [Fact(key, key, Cell(found[key])) for key in ("product", "expiry")]
     facts = []
-    for key, title, kind, reason in wanted:
+    for key, title, kind, missing in wanted:
         qualified = key == "forward"  # a forward may exist and still need a remark
         value = found[key]
-        facts.append(Fact(key, title, Cell(value, reason if value is None or qualified else None), kind))
+        facts.append(Fact(key, title, Cell(value, missing if value is None or qualified else None), kind))
     return identity + facts
 
 

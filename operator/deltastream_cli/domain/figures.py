@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 MISSING = "-"
-_IV_REASONS = {
+_REASONS = {
     "no_quote": "no bid or no ask",
     "zero_price": "the price is zero",
     "below_intrinsic": "below intrinsic value",
@@ -19,6 +19,14 @@ _IV_REASONS = {
     "american_exercise": "American exercise",
     "no_convergence": "no convergence",
     "bounds_unknown": "outside bounds at the estimated forward",
+    "stale": "quote too old",
+    "one_strike": "only one strike",
+    "one_side": "only calls or only puts",
+    "no_call_open_interest": "no open interest of calls",
+    "no_put_open_interest": "no open interest of puts",
+    "no_open_interest": "no open interest",
+    "no_call_volume": "no volume of calls",
+    "no_put_volume": "no volume of puts",
     "too_few_pairs": "too few pairs of call and put",
     "bad_fit": "calls and puts disagree on a forward",
     "discount_assumed": "discount assumed",
@@ -27,7 +35,7 @@ _IV_REASONS = {
 
 def reason(code: str | None) -> str | None:
     """Return a reason of the contracts in words."""
-    return None if code is None else _IV_REASONS.get(code, code.replace("_", " "))
+    return None if code is None else _REASONS.get(code, code.replace("_", " "))
 
 
 def decimals(prices: Iterable[float | None], least: int) -> int:

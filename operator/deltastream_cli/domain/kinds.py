@@ -11,10 +11,10 @@ _QUOTED = (
     ("bid", "number"),
     ("ask", "number"),
     ("last", "number"),
-    ("bid_size", "int"),
-    ("ask_size", "int"),
-    ("volume", "int"),
-    ("open_interest", "int"),
+    ("bid_size", "number"),
+    ("ask_size", "number"),
+    ("volume", "number"),
+    ("open_interest", "number"),
 )
 _COMPUTED = tuple(
     (name, "text" if name == "iv_reason" else "number")
@@ -56,7 +56,7 @@ class Kind:
 _RATIOS = tuple(
     (name, "number") for name in ("pcr_oi", "pcr_volume", "atm_strike", "atm_iv", "max_pain_strike")
 )
-_CHAIN = (("open_interest_change", "int"), ("buildup", "text"), ("forward_reason", "text"), *_RATIOS)
+_CHAIN = (("open_interest_change", "number"), ("buildup", "text"), ("forward_reason", "text"), *_RATIOS)
 _OHLC = tuple((name, "number") for name in ("open", "high", "low", "close"))
 KINDS = {
     "ticks": Kind("/api/data/underlying/{}", "ticks", 1000, (*_EVENT, ("price", "number"))),

@@ -74,12 +74,12 @@ def test_every_member_of_the_messages_has_a_column(kind: str) -> None:
 
     def compare(content: dict[str, Any], columns: tuple[recording.Column, ...], within: str) -> None:
         ours = {column.name: column for column in columns if kind in column.kinds}
-        for name, member in content["properties"].items():
-            if name in ("sent_ts", "replay"):
-                continue
+        members = {n: one for n, one in content["properties"].items() if n not in ("sent_ts", "replay")}
+        assert len(ours) == len(members), within
+        for name, member in members.items():
             column = ours["ivs" if (kind, within, name) == ("option_chain", "truth", "iv") else name]
             assert column.repeated == (member.get("type") == "array"), name
-            assert column.optional == (name not in content["required"]), name
+            assert column.optional == (name not in content.get("required", ())), name
             if column.parts:
                 compare(member, column.parts, name)
 

@@ -66,12 +66,13 @@ def test_the_recorded_chain_has_its_published_ratios(get: Any, cached: Any) -> N
 @pytest.mark.parametrize(
     ("changes", "name", "reason"),
     [
-        ({"pcr_oi": None, "total_call_oi": 0}, "pcr_oi", "no_call_open_interest"),
-        ({"pcr_volume": None, "total_call_volume": 0}, "pcr_volume", "no_call_volume"),
+        ({"pcr_oi": None, "pcr_oi_reason": "no_call_open_interest"}, "pcr_oi", "no_call_open_interest"),
+        ({"pcr_volume": None, "pcr_volume_reason": "one_side"}, "pcr_volume", "one_side"),
+        ({"pcr_volume": None, "pcr_volume_reason": "why not"}, "pcr_volume", "missing"),
         ({"pcr_oi": None}, "pcr_oi", "missing"),
         ({"pcr_oi": "0.8"}, "pcr_oi", "missing"),
         ({"pcr_oi": True}, "pcr_oi", "missing"),
-        ({"total_put_oi": 1.5}, "total_put_oi", "missing"),
+        ({"total_put_oi": "1.5"}, "total_put_oi", "missing"),
     ],
 )
 def test_an_unknown_value_is_null_with_a_reason(
@@ -94,7 +95,7 @@ def test_history_comes_from_storage_newest_first(
     assert storage.seen == []
     history = get("/pcr/NIFTY", expiry="2024-06-27", history="true").json["history"]
     assert [(one["ts"] - TS, one["pcr_oi"]) for one in history] == [(2, None), (1, 0.9155)]
-    assert [one["reasons"] for one in history] == [{"pcr_oi": "no_call_open_interest"}, {}]
+    assert [one["reasons"] for one in history] == [{"pcr_oi": "not_stored"}, {}]
     assert history[0]["timestamp"] == "2024-06-21T09:59:59.000Z"
     (seen,) = storage.seen
     assert (seen.path, seen.query) == ("/pcr/NIFTY", {"limit": "100", "expiry": "2024-06-27"})

@@ -84,8 +84,8 @@ class Chain(Open):
     max_pain_strike: float | None = documented(
         None, description="Strike with the lowest total payout, per share."
     )
-    total_call_oi: int | None = documented(None, description="Open interest of all calls, in oi_unit.")
-    total_put_oi: int | None = documented(None, description="Open interest of all puts, in oi_unit.")
+    total_call_oi: float | None = documented(None, description="Open interest of all calls, in oi_unit.")
+    total_put_oi: float | None = documented(None, description="Open interest of all puts, in oi_unit.")
     calls: Any = documented(None, description="Calls, one row per strike.")
     puts: Any = documented(None, description="Puts, one row per strike.")
     timestamp: str = documented(description="Event time (RFC 3339, UTC).", example="2024-06-21T09:59:59.000Z")

@@ -65,6 +65,13 @@ def test_a_callers_ids_appear_in_response_and_log(client: Client, configure: Cal
     assert (line["request_id"], line["trace_id"]) == ("desk-1", TRACE[3:35])
 
 
+def test_a_long_path_is_cut_in_the_log(client: Client, configure: Callable[[], Lines]) -> None:
+    """A client must not fill the log with one line for each 32 KiB that it sends."""
+    lines = configure()
+    client.get("/" + "x" * 5000)
+    assert lines()[0]["path"] == "/" + "x" * 511
+
+
 @pytest.mark.parametrize("given", ["", "a b", "x" * 65, "ümlaut", "a;b"])
 def test_a_malformed_id_is_replaced(client: Client, given: str) -> None:
     """The ids go into logs and headers, so malformed ones are not accepted."""

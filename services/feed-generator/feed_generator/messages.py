@@ -1,7 +1,7 @@
 """The market messages of services/contracts, as the sources build them: without mid, replay and sent_ts.
 
 The publisher inserts these three fields at the front of the encoded body (`stamp`). A body is thus encoded
-once, and the bodies of two runs can be compared byte by byte.
+once, and the bodies of two runs can be compared byte by byte. An optional member that is UNSET is left out.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 Kind = Literal["underlying", "option_quote", "option_chain"]
 
@@ -39,6 +40,17 @@ class QuoteTruth(msgspec.Struct):
     price: float
 
 
+class Vendor(msgspec.Struct):
+    """Values that the source itself publishes for a contract. iv is annualised: 0.65 = 65 %."""
+
+    iv: float | UnsetType = UNSET
+    delta: float | UnsetType = UNSET
+    gamma: float | UnsetType = UNSET
+    vega: float | UnsetType = UNSET
+    theta: float | UnsetType = UNSET
+    forward: float | UnsetType = UNSET
+
+
 class OptionQuote(msgspec.Struct, tag_field="kind", tag="option_quote"):
     """The message market-option_quote. Sizes, volume and open interest are in `oi_unit`."""
 
@@ -57,11 +69,17 @@ class OptionQuote(msgspec.Struct, tag_field="kind", tag="option_quote"):
     bid: float
     ask: float
     last: float
-    bid_size: int
-    ask_size: int
-    volume: int
-    open_interest: int
+    bid_size: float
+    ask_size: float
+    volume: float
+    open_interest: float
     truth: QuoteTruth | None
+    settlement_session: str | UnsetType = UNSET
+    settlement_currency: str | UnsetType = UNSET
+    price_unit: str | UnsetType = UNSET
+    multiplier: float | UnsetType = UNSET
+    quote_age_ms: float | UnsetType = UNSET
+    vendor: Vendor | UnsetType = UNSET
 
 
 class Legs(msgspec.Struct):
@@ -70,12 +88,19 @@ class Legs(msgspec.Struct):
     bid: list[float] = []
     ask: list[float] = []
     last: list[float] = []
-    bid_size: list[int] = []
-    ask_size: list[int] = []
-    volume: list[int] = []
-    open_interest: list[int] = []
+    bid_size: list[float] = []
+    ask_size: list[float] = []
+    volume: list[float] = []
+    open_interest: list[float] = []
     previous_close: list[float] = []
-    previous_open_interest: list[int] = []
+    previous_open_interest: list[float] = []
+    quote_age_ms: list[float | None] | UnsetType = UNSET
+    vendor_iv: list[float | None] | UnsetType = UNSET
+    vendor_delta: list[float | None] | UnsetType = UNSET
+
+
+LEG_COLUMNS = tuple(name for name in Legs.__struct_fields__ if getattr(Legs(), name) is not UNSET)
+"""The columns that each leg must have. The others are optional."""
 
 
 class ChainTruth(msgspec.Struct):
@@ -102,6 +127,11 @@ class OptionChain(msgspec.Struct, tag_field="kind", tag="option_chain"):
     calls: Legs
     puts: Legs
     truth: ChainTruth | None
+    settlement_session: str | UnsetType = UNSET
+    settlement_currency: str | UnsetType = UNSET
+    price_unit: str | UnsetType = UNSET
+    multiplier: float | UnsetType = UNSET
+    vendor_forward: float | UnsetType = UNSET
 
 
 class Message(msgspec.Struct, frozen=True):

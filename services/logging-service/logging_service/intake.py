@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -101,8 +102,9 @@ def lines(body: bytes) -> list[Line]:
     """Parse a body: one object, or a list of at most 100. Raises BadInput with index and field."""
     try:
         given = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise BadInput(("body", "must be JSON")) from None
+        json.loads(body, object_pairs_hook=_members)
+    except (orjson.JSONDecodeError, RecursionError):
+        raise BadInput(("body", "must be JSON that is not nested deeply")) from None
     many = given if isinstance(given, list) else [given]
     if not 1 <= len(many) <= MAX_LINES:
         raise BadInput(("body", f"must be one log line or a list of 1 to {MAX_LINES}"))
@@ -116,3 +118,12 @@ def lines(body: bytes) -> list[Line]:
                 for one in found[:20]
             )
         ) from None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> None:
+    """Raise BadInput if an object names a member twice: orjson would take the last one in silence."""
+    seen = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise BadInput((name[:120], "is given twice"))
+        seen.add(name)

@@ -73,6 +73,13 @@ def test_a_body_is_a_line_or_a_list(service: Any, body: Any) -> None:
     [
         (b"{", "application/json", 400, "bad_input"),
         (b"[" * 200_000, "application/json", 400, "bad_input"),
+        (b"[" * 1000 + b"]" * 1000, "application/json", 400, "bad_input"),
+        (
+            b'{"service": "a", "level": "info", "level": "error", "message": "m"}',
+            "application/json",
+            400,
+            "bad_input",
+        ),
         (b'{"message": "\xff"}', "application/json", 400, "bad_input"),
         (b"x" * (256 << 10) + b"x", "application/json", 413, "body_too_large"),
         (b"x", "text/plain", 415, "unsupported_media_type"),

@@ -6,6 +6,7 @@ import copy
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from tests.support.contracts import example, validator
 
@@ -25,10 +26,12 @@ def body(message: dict[str, Any]) -> bytes:
     return json.dumps(message).encode()
 
 
-def refusal(message: dict[str, Any] | bytes, *, arrived_ms: int | None = ARRIVED_MS) -> RefusedError:
+def refusal(
+    message: dict[str, Any] | bytes, *, feed: str = "nifty-replay", arrived_ms: int | None = ARRIVED_MS
+) -> RefusedError:
     raw = message if isinstance(message, bytes) else body(message)
     with pytest.raises(RefusedError) as caught:
-        read(raw, feed="nifty-replay", arrived_ms=arrived_ms)
+        read(raw, feed=feed, arrived_ms=arrived_ms)
     return caught.value
 
 
@@ -38,6 +41,23 @@ def test_a_golden_message_is_accepted(name: str) -> None:
     message = read(body(example(name)), feed="nifty-replay", arrived_ms=ARRIVED_MS)
     assert type(message) is KINDS[name]
     assert message.mid == example(name)["mid"]
+
+
+@pytest.mark.parametrize("name", ["market-option_quote", "market-option_chain"])
+def test_a_golden_message_with_optional_members_is_accepted(name: str) -> None:
+    """A fractional size stays as it is, and each optional member arrives. A message repeats none of them."""
+    golden = example(name, 2)
+    message = read(body(golden), feed=golden["feed"], arrived_ms=ARRIVED_MS)
+    assert msgspec.to_builtins(message) == golden
+    for member in ("settlement_session", "settlement_currency", "price_unit", "multiplier"):
+        twice = body(golden)[:-1] + b", " + json.dumps({member: golden[member]})[1:].encode()
+        error = refusal(twice, feed=golden["feed"])
+        assert (error.reason, error.detail) == ("inconsistent", f"$.{member}: given twice")
+        without = {key: value for key, value in golden.items() if key != member}
+        assert read(body(without), feed=golden["feed"], arrived_ms=ARRIVED_MS)
+        wrong = {**golden, member: None}
+        assert refusal(wrong, feed=golden["feed"]).reason == "schema"
+        assert not validator(name).is_valid(wrong)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -106,9 +126,9 @@ def test_a_truth_may_omit_its_drift_but_not_repeat_a_member() -> None:
 @pytest.mark.parametrize("column", messages.Legs.__struct_fields__)
 def test_a_chain_with_a_short_column_is_refused(column: str) -> None:
     """Every column has one value per strike."""
-    chain = example("market-option_chain")
+    chain = example("market-option_chain", 2)
     chain["puts"][column] = chain["puts"][column][:-1]
-    error = refusal(chain)
+    error = refusal(chain, feed=chain["feed"])
     assert (error.reason, f"$.puts.{column}" in error.detail) == ("inconsistent", True)
 
 

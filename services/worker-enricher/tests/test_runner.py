@@ -12,6 +12,7 @@ import pytest
 import redis
 from devcluster.processes.stores import RedisServer
 from devcluster.waiting import wait_until
+from prometheus_client import REGISTRY
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
 from tests.support.contracts import example, shown, validator
@@ -21,7 +22,7 @@ from worker_enricher.adapters.redis_client import connect as redis_client
 from worker_enricher.adapters.redis_sink import RedisSink
 from worker_enricher.adapters.stream import GROUP, FeedStream
 from worker_enricher.errors import StoreRejectedError
-from worker_enricher.pipeline import Enriched
+from worker_enricher.results import Enriched
 from worker_enricher.runner import BatchRunner, Stopped
 
 FEED = "nifty-replay"
@@ -122,6 +123,28 @@ def test_stored_cached_and_published_messages_match_the_contracts(world: World) 
     assert world.client.smembers("index:products") == {b"NIFTY"}
     assert world.pending() == 0
     listener.close()
+
+
+def test_the_terms_of_a_contract_and_the_sources_own_values_are_stored(world: World) -> None:
+    """Fractional sizes stay fractional in MongoDB, and a metric counts each difference of volatilities."""
+    counted = "enricher_vendor_iv_difference_count"
+    before = REGISTRY.get_sample_value(counted)
+    names = ("market-option_quote", "market-option_chain")
+    # As a replay, the examples may be of any time.
+    changes = {"feed": FEED, "replay": 1_795_548_000_000_001}
+    world.runner().run(world.publish(*(example(name, 2) | changes for name in names)))
+    for collection in ("option_quotes", "option_chains"):
+        document = world.db[collection].find_one()
+        assert document
+        validator(f"document-{collection}").validate(shown(document))
+        assert (document["settlement_currency"], document["multiplier"]) == ("BTC", 1.0)
+    chain = json.loads(world.client.get("latest:chain:BTC:2026-12-25"))
+    validator("cache-latest-chain").validate(chain)
+    assert chain["puts"]["open_interest"] == example("market-option_chain", 2)["puts"]["open_interest"]
+    validator("cache-latest-pcr").validate(json.loads(world.client.get("latest:pcr:BTC:2026-12-25")))
+    validator("cache-index").validate(json.loads(world.client.hget("index:BTC", "chain:2026-12-25")))
+    found = [*chain["calls"]["vendor_iv_difference"], *chain["puts"]["vendor_iv_difference"]]
+    assert REGISTRY.get_sample_value(counted) == before + 1 + sum(value is not None for value in found)
 
 
 def test_a_batch_delivered_twice_is_stored_once(world: World) -> None:

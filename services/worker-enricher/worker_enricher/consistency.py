@@ -12,6 +12,8 @@ from datetime import date
 from functools import lru_cache
 from itertools import pairwise
 
+from msgspec import UNSET
+
 from worker_enricher.errors import RefusedError
 from worker_enricher.messages import Legs, OptionChain, OptionQuote
 
@@ -81,7 +83,9 @@ def check_chain(chain: OptionChain) -> None:
     size = len(strikes)
     for side, legs in (("calls", chain.calls), ("puts", chain.puts)):
         for column in Legs.__struct_fields__:
-            _check_length(f"{side}.{column}", len(getattr(legs, column)), size)
+            values = getattr(legs, column)
+            if values is not UNSET:
+                _check_length(f"{side}.{column}", len(values), size)
     if chain.truth:
         _check_length("truth.iv", len(chain.truth.iv), size)
         _check_ratio("truth.forward", chain.truth.forward, "spot_price", chain.spot_price, FORWARD_RATIO)

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
-from worker_enricher.identity import cache_order
+from worker_enricher.identity import cache_order, series
 from worker_enricher.messages import Message, OptionChain, OptionQuote
-
-
-class Forward(NamedTuple):
-    """The parity forward of an expiry, its discount factor and the spot at that time; prices per share."""
-
-    forward: float
-    discount: float
-    spot: float
+from worker_enricher.results import Forward
 
 
 def forwards_now(
@@ -22,26 +14,34 @@ def forwards_now(
     made: Sequence[Forward | None],
     known: Mapping[tuple[str, str], Forward],
 ) -> Iterator[Forward | None]:
-    """Yield for each quote the last forward of its expiry before it, scaled with the change of the spot.
+    """Yield for each quote the last forward of its expiry before it.
 
-    F/S changes slowly. A chain behind the quote does not count, so a result does not depend on how the
-    messages were cut into batches.
+    `made` has the forward of each chain among `messages`, `known` those of earlier batches by (product,
+    expiry). A chain behind the quote does not count, so a result does not depend on how the messages were
+    cut into batches.
     """
     last = {key: ("", forward) for key, forward in known.items()}
     chains = iter(made)
     for message in messages:
+        key = (message.product, getattr(message, "expiry", ""))
         if isinstance(message, OptionChain):
-            forward, key = next(chains), (message.product, message.expiry)
+            forward = next(chains)
             order = cache_order(message.replay, message.ts, message.mid)
-            if forward is not None and order > last.get(key, ("", forward))[0]:
+            if forward is not None and (key not in last or order > last[key][0]):
                 last[key] = order, forward
         elif isinstance(message, OptionQuote):
-            _, before = last.get((message.product, message.expiry), ("", None))
-            yield before and _scaled(before, message.spot_price)
+            yield _now(message, last[key][1]) if key in last else None
 
 
-def _scaled(known: Forward, spot: float) -> Forward:
-    return Forward(known.forward * spot / known.spot, known.discount, spot)
+def _now(quote: OptionQuote, known: Forward) -> Forward | None:
+    """Return the forward scaled with the change of the spot: F/S changes slowly.
+
+    A quote of another series that expires on the same date has no forward.
+    """
+    if known.series not in (None, series(quote)):
+        return None
+    now = known.forward * quote.spot_price / known.spot
+    return Forward(now, known.discount, quote.spot_price, known.series)
 
 
 def expiries_needed(messages: Iterable[Message]) -> set[tuple[str, str]]:

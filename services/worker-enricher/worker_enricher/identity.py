@@ -5,6 +5,8 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Literal
 
+from worker_enricher.messages import OptionChain, OptionQuote
+
 Kind = Literal["underlying", "option_quote", "option_chain"]
 
 
@@ -14,6 +16,16 @@ def document_id(kind: Kind, feed: str, mid: str) -> bytes:
     The body is not part of the hash: two equal quotes are two events.
     """
     return blake2b(f"{kind}\0{feed}\0{mid}".encode(), digest_size=12).digest()
+
+
+def series(terms: OptionQuote | OptionChain) -> str:
+    """Return what identifies a contract's series within its product, besides the strikes.
+
+    That is expiry instant, settlement session, multiplier and exercise. The expiry's date is not enough: SPX
+    and SPXW expire on the same Friday with the same strikes, one at the open and one at the close.
+    """
+    session = terms.settlement_session or "close"
+    return f"{terms.expiry_ts} {session} {terms.multiplier or '-'} {terms.exercise}"
 
 
 def tick_order(ts: int, mid: str) -> str:

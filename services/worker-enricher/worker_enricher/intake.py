@@ -9,11 +9,11 @@ import msgspec
 
 from worker_enricher.consistency import MAX_SKEW_NS, check_chain, check_quote, check_replay, check_times
 from worker_enricher.errors import RefusedError
-from worker_enricher.messages import Message, OptionChain, OptionQuote, Underlying
+from worker_enricher.messages import Message, OptionChain, OptionQuote, is_plain
 
 MAX_BODY_BYTES = 1 << 20
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
-_quotes: dict[tuple[type, bool], int] = {}
+_plain_quotes: dict[tuple[type, bool], int] = {}
 
 
 def read(body: bytes, *, feed: str, arrived_ms: int | None) -> Message:
@@ -34,7 +34,7 @@ def read(body: bytes, *, feed: str, arrived_ms: int | None) -> Message:
         if any(word in body for word in (b"NaN", b"Infinity", b"nan", b"inf")):
             raise RefusedError("not_finite", "NaN and Infinity are not JSON numbers") from None
         raise RefusedError("not_json", str(error)) from None
-    if body.count(b'"') != _expected_quotes(message, body):
+    if _repeats(message, body):
         json.loads(body, object_pairs_hook=_members)
     if message.feed != feed:
         raise RefusedError("inconsistent", f"$.feed: is {message.feed}, but the stream's feed is {feed}")
@@ -58,17 +58,21 @@ def _check_clock(message: Message, arrived_ns: int) -> None:
     check_times(message.ts, message.sent_ts, message.replay, arrived_ns)
 
 
-def _expected_quotes(message: Message, body: bytes) -> int:
-    """Return the number of quotation marks in the JSON of such a message.
+def _repeats(message: Message, body: bytes) -> bool:
+    """Return whether the JSON of `message` has more quotation marks than its members account for.
 
-    It depends only on the kind: no text of a message may contain one. The decoder uses the last of two equal
-    members. This count finds the second one in a fraction of the time that parsing with Python takes.
+    No text of a message may contain one, and the decoder uses the last of two equal members. This count finds
+    the second one in a fraction of the time that parsing with Python takes. Messages of one kind without
+    optional members all have the same number, which no other message can have.
     """
     kind = (type(message), message.truth is not None)
-    if kind not in _quotes:
-        _quotes[kind] = msgspec.json.encode(message).count(b'"')
-    optional = isinstance(message, Underlying) and message.truth is not None and b'"drift"' not in body
-    return _quotes[kind] - 2 * optional
+    found = body.count(b'"')
+    if found == _plain_quotes.get(kind):
+        return False
+    expected = msgspec.json.encode(message).count(b'"')
+    if is_plain(message):
+        _plain_quotes[kind] = expected
+    return found != expected
 
 
 def _members(pairs: list[tuple[str, Any]]) -> None:

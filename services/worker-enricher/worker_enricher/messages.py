@@ -1,14 +1,15 @@
 """Types of the incoming market messages, with limits on every text and number.
 
 The types mirror `services/contracts/schemas/market-*.schema.json`; tests compare them with the schemas.
-Patterns end in `\\Z`: Python's `$` also matches before a newline.
+Patterns end in `\\Z`: Python's `$` also matches before a newline. An optional member that is absent is UNSET.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType, to_builtins
+from msgspec.structs import fields
 
 _Product = Annotated[str, Meta(pattern=r"^[A-Z0-9&-]{1,20}\Z")]
 _Feed = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?\Z")]
@@ -18,7 +19,12 @@ _Replay = Annotated[int, Meta(ge=0, le=10**16)]
 _Expiry = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
 _Positive = Annotated[float, Meta(gt=0, le=1e9)]
 _Price = Annotated[float, Meta(ge=0, le=1e9)]
-_Count = Annotated[int, Meta(ge=0, le=10**15)]
+# A whole number stays an `int`, so that it is published as it came.
+_Count = Annotated[int, Meta(ge=0, le=10**15)] | Annotated[float, Meta(ge=0, le=1e15)]
+_Signed = Annotated[float, Meta(ge=-1e9, le=1e9)]
+_Currency = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,9}\Z")]
+_Session = Literal["open", "close"]
+_AgeMs = Annotated[float, Meta(ge=0, le=1e13)]
 _Symbol = Annotated[str, Meta(pattern=r"^[A-Z0-9&-]{1,20}[0-9]{8}[CP][0-9]{1,10}(\.[0-9]{1,10})?\Z")]
 _Lot = Annotated[int, Meta(ge=1, le=10**6)]
 _Exercise = Literal["European", "American"]
@@ -26,6 +32,9 @@ _Unit = Literal["shares", "contracts"]
 _Prices = Annotated[list[_Price], Meta(max_length=2000)]
 _Counts = Annotated[list[_Count], Meta(max_length=2000)]
 _Strikes = Annotated[list[_Positive], Meta(min_length=1, max_length=2000)]
+_Ages = Annotated[list[_AgeMs | None], Meta(max_length=2000)]
+_Volatilities = Annotated[list[_Positive | None], Meta(max_length=2000)]
+_Deltas = Annotated[list[_Signed | None], Meta(max_length=2000)]
 
 
 class _Message(Struct, forbid_unknown_fields=True, frozen=True, gc=False, kw_only=True):
@@ -39,7 +48,7 @@ class _Message(Struct, forbid_unknown_fields=True, frozen=True, gc=False, kw_onl
 
 class UnderlyingTruth(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
     volatility: _Price
-    drift: Annotated[float, Meta(ge=-1e9, le=1e9)] = 0.0
+    drift: _Signed | UnsetType = UNSET
 
 
 class Underlying(_Message, frozen=True, tag_field="kind", tag="underlying"):
@@ -54,6 +63,17 @@ class QuoteTruth(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
     discount: Annotated[float, Meta(gt=0, le=2)]
     iv: _Positive
     price: _Price
+
+
+class Vendor(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
+    """Values that the source itself publishes for a contract."""
+
+    iv: _Positive | UnsetType = UNSET
+    delta: _Signed | UnsetType = UNSET
+    gamma: _Signed | UnsetType = UNSET
+    vega: _Signed | UnsetType = UNSET
+    theta: _Signed | UnsetType = UNSET
+    forward: _Positive | UnsetType = UNSET
 
 
 class OptionQuote(_Message, frozen=True, tag_field="kind", tag="option_quote"):
@@ -76,6 +96,12 @@ class OptionQuote(_Message, frozen=True, tag_field="kind", tag="option_quote"):
     volume: _Count
     open_interest: _Count
     truth: QuoteTruth | None
+    settlement_session: _Session | UnsetType = UNSET
+    settlement_currency: _Currency | UnsetType = UNSET
+    price_unit: _Currency | UnsetType = UNSET
+    multiplier: _Positive | UnsetType = UNSET
+    quote_age_ms: _AgeMs | UnsetType = UNSET
+    vendor: Vendor | UnsetType = UNSET
 
 
 class Legs(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
@@ -90,6 +116,9 @@ class Legs(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
     open_interest: _Counts
     previous_close: _Prices
     previous_open_interest: _Counts
+    quote_age_ms: _Ages | UnsetType = UNSET
+    vendor_iv: _Volatilities | UnsetType = UNSET
+    vendor_delta: _Deltas | UnsetType = UNSET
 
 
 class ChainTruth(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
@@ -111,6 +140,32 @@ class OptionChain(_Message, frozen=True, tag_field="kind", tag="option_chain"):
     calls: Legs
     puts: Legs
     truth: ChainTruth | None
+    settlement_session: _Session | UnsetType = UNSET
+    settlement_currency: _Currency | UnsetType = UNSET
+    price_unit: _Currency | UnsetType = UNSET
+    multiplier: _Positive | UnsetType = UNSET
+    vendor_forward: _Positive | UnsetType = UNSET
 
 
 Message = Underlying | OptionQuote | OptionChain
+
+OPTIONAL = {
+    part: tuple(field.name for field in fields(part) if field.default is UNSET)
+    for part in (UnderlyingTruth, OptionQuote, Legs, OptionChain)
+}
+"""Names of the optional members of each part of a message."""
+
+
+def is_plain(message: Message) -> bool:
+    """Return whether the message has none of the optional members."""
+    parts = (message, getattr(message, "calls", None), getattr(message, "puts", None), message.truth)
+    return all(getattr(part, name) is UNSET for part in parts for name in OPTIONAL.get(type(part), ()))
+
+
+def optional_members(part: OptionQuote | OptionChain | Legs) -> dict[str, Any]:
+    """Return the optional members that are present, as plain values."""
+    found = {name: getattr(part, name) for name in OPTIONAL[type(part)]}
+    present = {name: value for name, value in found.items() if value is not UNSET}
+    if "vendor" in present:
+        present["vendor"] = to_builtins(present["vendor"])
+    return present

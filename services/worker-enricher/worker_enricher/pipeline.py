@@ -1,25 +1,35 @@
 """Enrich a batch of messages. Pure functions: no I/O, so they can be tested and timed without stores.
 
-The result, `Enriched`, describes all writes of the batch. `runner` executes them.
+The result, `results.Enriched`, describes all writes of the batch. `runner` executes them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec import UNSET
 
-from worker_enricher.candles import Bar, bars
+from worker_enricher.candles import bars
 from worker_enricher.domain.chain import enrich_chains
 from worker_enricher.domain.chain_arrays import ChainColumns, LegColumns
 from worker_enricher.domain.quotes import QuoteColumns, enrich_quotes
-from worker_enricher.forwards import Forward, forwards_now
-from worker_enricher.identity import Kind, cache_order, document_id, tick_order
-from worker_enricher.messages import Legs, Message, OptionChain, OptionQuote, Underlying
+from worker_enricher.forwards import forwards_now
+from worker_enricher.identity import Kind, cache_order, document_id, series, tick_order
+from worker_enricher.messages import (
+    OPTIONAL,
+    Legs,
+    Message,
+    OptionChain,
+    OptionQuote,
+    Underlying,
+    optional_members,
+)
+from worker_enricher.results import Enriched, Forward, Latest
+from worker_enricher.vendor import leg_differences, quote_difference
 
 _NOT_STORED = ("type", "sent_ts")
 _LEG_COLUMNS = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest")
@@ -27,44 +37,14 @@ _ONLY_STORED_COLUMNS = ("previous_close", "previous_open_interest")
 _PCR_FIELDS = (
     "pcr_oi",
     "pcr_volume",
+    "pcr_oi_reason",
+    "pcr_volume_reason",
     "total_call_oi",
     "total_put_oi",
     "total_call_volume",
     "total_put_volume",
 )
 _encode = msgspec.json.Encoder().encode
-
-
-@dataclass(frozen=True, slots=True)
-class Latest:
-    """A candidate for the cache. It is written only if the cache has no newer `order` from its feed."""
-
-    feed: str
-    product: str
-    field: str
-    """Field of `index:{P}`: `underlying` or `chain:{E}`."""
-    order: str
-    index: bytes
-    """Value of that field (contract cache-index)."""
-    value: bytes
-    """The enriched message."""
-    pcr: bytes | None
-    """Value of `latest:pcr:{P}:{E}`, for a chain."""
-
-
-@dataclass(slots=True)
-class Enriched:
-    """All results of one batch.
-
-    Keys: `documents` by kind; `latest` by (product, field of the index); `bars` by (product, minutes);
-    `forwards` by (product, expiry). `published` keeps the order of publishing.
-    """
-
-    documents: dict[Kind, list[dict[str, Any]]] = field(default_factory=dict)
-    published: list[tuple[Kind, bytes]] = field(default_factory=list)
-    latest: dict[tuple[str, str], Latest] = field(default_factory=dict)
-    bars: dict[tuple[str, int], list[Bar]] = field(default_factory=dict)
-    forwards: dict[tuple[str, str], Forward] = field(default_factory=dict)
 
 
 def enrich(
@@ -132,17 +112,15 @@ def _keep_latest(result: Enriched, candidate: Latest) -> None:
         result.latest[key] = candidate
 
 
-def _index(message: Message, order: str, spot: float | None, forward: Forward | None) -> bytes:
-    return _encode(
-        {
-            "feed": message.feed,
-            "order": order,
-            "ts": message.ts,
-            "spot_price": spot,
-            "forward": forward.forward if forward else None,
-            "discount": forward.discount if forward else None,
-        }
-    )
+def _index(message: Message, order: str, spot: float | None) -> dict[str, Any]:
+    return {
+        "feed": message.feed,
+        "order": order,
+        "ts": message.ts,
+        "spot_price": spot,
+        "forward": None,
+        "discount": None,
+    }
 
 
 def _ticks(ticks: Sequence[Underlying], clock: _Clock, result: Enriched) -> None:
@@ -150,7 +128,7 @@ def _ticks(ticks: Sequence[Underlying], clock: _Clock, result: Enriched) -> None
         enriched = {**clock.head("UNDERLYING_ENRICHED", tick), "price": tick.price}
         body = _emit("underlying", tick, enriched, clock, result)
         order = cache_order(tick.replay, tick.ts, tick.mid)
-        index = _index(tick, order, tick.price, None)
+        index = _encode(_index(tick, order, tick.price))
         _keep_latest(result, Latest(tick.feed, tick.product, "underlying", order, index, body, None))
     result.bars = bars((t.product, t.ts, t.price, tick_order(t.ts, t.mid)) for t in ticks)
 
@@ -168,6 +146,7 @@ def _chains(chains: Sequence[OptionChain], clock: _Clock, result: Enriched) -> l
             spot_price=chain.spot_price,
             lot_size=chain.lot_size,
             oi_unit=chain.oi_unit,
+            **optional_members(chain),
             **analytics,
         )
         enriched["strikes"] = chain.strikes
@@ -179,20 +158,25 @@ def _chains(chains: Sequence[OptionChain], clock: _Clock, result: Enriched) -> l
         document["calls"] = _stored_legs(chain.calls, enriched["calls"])
         document["puts"] = _stored_legs(chain.puts, enriched["puts"])
         order = cache_order(chain.replay, chain.ts, chain.mid)
+        index = _index(chain, order, chain.spot_price)
+        index["series"] = series(chain)
         forward = None
         if enriched["forward"] is not None:
-            forward = Forward(enriched["forward"], enriched["discount"], chain.spot_price)
+            index["forward"], index["discount"] = enriched["forward"], enriched["discount"]
+            forward = Forward(enriched["forward"], enriched["discount"], chain.spot_price, index["series"])
             key = (chain.product, chain.expiry)
             if newest.get(key, "") < order:
                 newest[key], result.forwards[key] = order, forward
         made.append(forward)
         pcr = {"product": chain.product, "expiry": chain.expiry}
         pcr |= {name: enriched[name] for name in (*_PCR_FIELDS, "ts", "timestamp")}
-        index = _index(chain, order, chain.spot_price, forward)
         candidate = Latest(
-            chain.feed, chain.product, f"chain:{chain.expiry}", order, index, body, _encode(pcr)
+            chain.feed, chain.product, f"chain:{chain.expiry}", order, _encode(index), body, _encode(pcr)
         )
         _keep_latest(result, candidate)
+        for side in ("calls", "puts"):
+            found = enriched[side].get("vendor_iv_difference", ())
+            result.vendor_differences += [value for value in found if value is not None]
     return made
 
 
@@ -217,11 +201,13 @@ def _leg_columns(legs: Legs) -> LegColumns:
         open_interest=np.array(legs.open_interest),
         previous_close=np.array(legs.previous_close),
         previous_open_interest=np.array(legs.previous_open_interest),
+        quote_age_ms=None if legs.quote_age_ms is UNSET else np.array(legs.quote_age_ms, np.float64),
     )
 
 
 def _legs(raw: Legs, computed: Mapping[str, Any]) -> dict[str, Any]:
-    return {**{name: getattr(raw, name) for name in _LEG_COLUMNS}, **computed}
+    columns = {name: getattr(raw, name) for name in _LEG_COLUMNS}
+    return {**columns, **optional_members(raw), **computed, **leg_differences(raw, computed["iv"])}
 
 
 def _stored_legs(raw: Legs, enriched: Mapping[str, Any]) -> dict[str, Any]:
@@ -237,6 +223,7 @@ def _quotes(
 ) -> None:
     if not quotes:
         return
+    ages = [q.quote_age_ms for q in quotes]
     analytics = enrich_quotes(
         QuoteColumns(
             ts=np.array([q.ts for q in quotes]),
@@ -249,6 +236,9 @@ def _quotes(
             ask=np.array([q.ask for q in quotes]),
             forward=np.array([np.nan if f is None else f.forward for f in found]),
             discount=np.array([1.0 if f is None else f.discount for f in found]),
+            quote_age_ms=None
+            if all(age is UNSET for age in ages)
+            else np.array([np.nan if age is UNSET else age for age in ages]),
         )
     )
     columns: dict[str, Any] = dict(analytics)
@@ -256,15 +246,21 @@ def _quotes(
         enriched = clock.head("OPTION_QUOTE_ENRICHED", quote)
         for name in _QUOTE_FIELDS:
             enriched[name] = getattr(quote, name)
+        enriched.update(optional_members(quote))
         enriched["forward"] = forward.forward if forward else None
         enriched["discount"] = forward.discount if forward else None
         for name, values in columns.items():
             enriched[name] = values[row]
+        if quote.vendor is not UNSET:
+            enriched.update(quote_difference(quote.vendor, enriched["iv"]))
+            difference = enriched.get("vendor_iv_difference")
+            result.vendor_differences += [] if difference is None else [difference]
         _emit("option_quote", quote, enriched, clock, result)
 
 
+_NOT_REPEATED = ("mid", "feed", "product", "ts", "sent_ts", "replay", "truth")
 _QUOTE_FIELDS = tuple(
     name
     for name in OptionQuote.__struct_fields__
-    if name not in ("mid", "feed", "product", "ts", "sent_ts", "replay", "truth")
+    if name not in _NOT_REPEATED and name not in OPTIONAL[OptionQuote]
 )

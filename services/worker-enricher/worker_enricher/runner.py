@@ -24,10 +24,11 @@ from worker_enricher.adapters.outages import is_mongo_outage_code, is_redis_outa
 from worker_enricher.adapters.redis_sink import RedisSink
 from worker_enricher.adapters.stream import Entry, FeedStream
 from worker_enricher.errors import RefusedError, StoreFullError
-from worker_enricher.forwards import Forward, expiries_needed
+from worker_enricher.forwards import expiries_needed
 from worker_enricher.intake import read
 from worker_enricher.messages import Message
-from worker_enricher.pipeline import Enriched, enrich
+from worker_enricher.pipeline import enrich
+from worker_enricher.results import Enriched, Forward
 from worker_enricher.sparse import Sparse
 
 _log = structlog.get_logger("runner")
@@ -37,6 +38,11 @@ MESSAGES = Counter("enricher_messages_total", "Messages stored, by kind.", ["kin
 REFUSED = Counter("enricher_refused_total", "Entries moved to the dead letters, by reason.", ["reason"])
 VANISHED = Counter("enricher_vanished_total", "Entries deleted from the stream before they were read.")
 RETRIES = Counter("enricher_store_retries_total", "Retries because a store was unavailable.")
+VENDOR_DIFFERENCE = Histogram(
+    "enricher_vendor_iv_difference",
+    "Absolute difference between our implied volatility and the source's own (0.01 = a percentage point).",
+    buckets=(0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1),
+)
 BATCH_SECONDS = Histogram(
     "enricher_batch_seconds", "Time of one batch.", buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2, 10)
 )
@@ -182,6 +188,8 @@ class BatchRunner:
         busy_us = round((counted - started + self._uncounted_s) * 1e6)
         self._cache.write(self._stream.key, done, enriched, busy_us)
         self._uncounted_s = self._clock() - counted
+        for difference in enriched.vendor_differences:
+            VENDOR_DIFFERENCE.observe(abs(difference))
         for kind, batch in enriched.documents.items():
             MESSAGES.labels(kind).inc(len(batch))
 

@@ -14,6 +14,7 @@ import structlog
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_LOGGED_PATH = 512  # characters: a request line may have 32 KiB
 _PROBES = ("/livez", "/readyz", "/metrics", "/health")
 
 
@@ -83,7 +84,7 @@ class RequestContext:
             self._log.info(
                 "request",
                 method=environ.get("REQUEST_METHOD"),
-                path=environ.get("PATH_INFO"),
+                path=environ.get("PATH_INFO", "")[:_LOGGED_PATH],
                 status=int(status[:3]),
                 millis=round((time.perf_counter() - started) * 1000, 2),
             )

@@ -33,8 +33,8 @@ def answer(chain: Chain, source: str) -> Json:
     values: Json = {
         "spot_price": spot,
         "oi_unit": chain.text("oi_unit", OI_UNITS),
-        "total_call_oi": chain.whole("total_call_oi"),
-        "total_put_oi": chain.whole("total_put_oi"),
+        "total_call_oi": chain.number("total_call_oi"),
+        "total_put_oi": chain.number("total_put_oi"),
     }
     reasons: Reasons = {name: MISSING for name, value in values.items() if value is None}
     result: Json = {
@@ -61,7 +61,7 @@ def answer(chain: Chain, source: str) -> Json:
 
 def _zones(
     strikes: list[float], leg: Leg, spot: int | float | None, *, is_call: bool
-) -> dict[str, int | None]:
+) -> dict[str, int | float | None]:
     """Return the open interest in, at and out of the money, relative to the spot.
 
     NB: `atm` overlaps the two others, as in the original. `otm` equals the chain's `call_buildup_otm` or
@@ -71,7 +71,7 @@ def _zones(
         return {"itm": None, "atm": None, "otm": None}
     below, above = (lambda strike: strike < spot), (lambda strike: strike > spot)
 
-    def where(holds: Callable[[float], bool]) -> int | None:
+    def where(holds: Callable[[float], bool]) -> int | float | None:
         return _sum_at(leg.open_interest, [place for place, strike in enumerate(strikes) if holds(strike)])
 
     return {
@@ -118,10 +118,10 @@ def _rows(strikes: list[float], leg: Leg) -> list[Json]:
     ]
 
 
-def _sum_at(column: list[int | None] | None, places: list[int]) -> int | None:
+def _sum_at(column: list[int | float | None] | None, places: list[int]) -> int | float | None:
     if column is None:
         return None
-    total = 0
+    total: int | float = 0
     for place in places:
         value = column[place]
         if value is None:

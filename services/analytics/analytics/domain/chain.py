@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
-from analytics.domain.values import Broken, Json, event_time, number, whole
+from analytics.domain.values import Broken, Json, event_time, number
 
 BUILDUPS = ("long_buildup", "short_buildup", "long_unwinding", "short_covering", "neutral")
 IV_REASONS = frozenset(
@@ -24,10 +24,13 @@ IV_REASONS = frozenset(
         "american_exercise",
         "no_convergence",
         "bounds_unknown",
+        "stale",
     )
 )
 FORWARD_REASONS = frozenset(("too_few_pairs", "bad_fit", "expired", "discount_assumed"))
 OI_UNITS = frozenset(("shares", "contracts"))
+TOO_SMALL = frozenset(("one_strike", "one_side"))
+MAX_PAIN_REASONS = TOO_SMALL | {"no_open_interest"}
 T = TypeVar("T")
 
 
@@ -38,8 +41,8 @@ class Leg:
     A column has one entry per strike. It is None if the source lacks it or if its length is wrong.
     """
 
-    open_interest: list[int | None] | None
-    open_interest_change: list[int | None] | None
+    open_interest: list[int | float | None] | None
+    open_interest_change: list[int | float | None] | None
     buildup: list[str | None] | None
     iv: list[float | None] | None
     iv_reason: list[str | None] | None
@@ -69,10 +72,6 @@ class Chain:
         """Return the field as a number above 0, or None."""
         found = self.number(name)
         return found if found is not None and found > 0 else None
-
-    def whole(self, name: str) -> int | None:
-        """Return the field as an integer, or None."""
-        return whole(self.fields.get(name))
 
     def text(self, name: str, allowed: frozenset[str]) -> str | None:
         """Return the field if it is one of the words in `allowed`, or None."""
@@ -119,8 +118,8 @@ def _leg(side: object, size: int) -> Leg:
         return [read(value) for value in values]
 
     return Leg(
-        open_interest=column("open_interest", whole),
-        open_interest_change=column("open_interest_change", whole),
+        open_interest=column("open_interest", number),
+        open_interest_change=column("open_interest_change", number),
         buildup=column("buildup", _word(BUILDUPS)),
         iv=column("iv", _volatility),
         iv_reason=column("iv_reason", _word(IV_REASONS)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analytics.domain.chain import FORWARD_REASONS, OI_UNITS, Chain
+from analytics.domain.chain import FORWARD_REASONS, MAX_PAIN_REASONS, OI_UNITS, Chain
 from analytics.domain.values import MISSING, Json, Reasons, rfc3339
 
 
@@ -18,13 +18,13 @@ def answer(chain: Chain, source: str) -> Json:
         "distance_from_spot": None,
         "distance_pct": None,
         "forward": chain.price("forward"),
-        "total_call_oi": chain.whole("total_call_oi"),
-        "total_put_oi": chain.whole("total_put_oi"),
+        "total_call_oi": chain.number("total_call_oi"),
+        "total_put_oi": chain.number("total_put_oi"),
         "oi_unit": chain.text("oi_unit", OI_UNITS),
     }
     reasons: Reasons = {name: MISSING for name, value in values.items() if value is None}
-    if strike is None and values["total_call_oi"] == values["total_put_oi"] == 0:
-        reasons["max_pain_strike"] = "no_open_interest"
+    if strike is None:
+        reasons["max_pain_strike"] = chain.text("max_pain_reason", MAX_PAIN_REASONS) or MISSING
     if values["forward"] is None:
         reasons["forward"] = chain.text("forward_reason", FORWARD_REASONS) or MISSING
     if strike is not None and spot is not None:

@@ -8,21 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from analytics.domain.values import MISSING, Broken, Json, Reasons, event_time, number, rfc3339, whole
+from analytics.domain.chain import TOO_SMALL
+from analytics.domain.values import MISSING, Broken, Json, Reasons, event_time, number, rfc3339
 
 DECIMALS = 4
 _TOTALS = ("total_call_oi", "total_put_oi", "total_call_volume", "total_put_volume")
-# ratio -> (its denominator, the reason for null if the denominator is 0)
+# ratio -> the possible reasons for null
 _RATIOS = {
-    "pcr_oi": ("total_call_oi", "no_call_open_interest"),
-    "pcr_volume": ("total_call_volume", "no_call_volume"),
+    "pcr_oi": {"no_call_open_interest", "no_put_open_interest", *TOO_SMALL},
+    "pcr_volume": {"no_call_volume", "no_put_volume", *TOO_SMALL},
 }
+_NOT_STORED = "not_stored"
 
 
 class Ratio(NamedTuple):
     """The unrounded ratios and totals of an expiry at the event time `ts` (nanoseconds).
 
-    An unknown value is None and has an entry in `reasons`. Storage has no totals.
+    An unknown value is None and has an entry in `reasons`. Storage has neither totals nor reasons.
     """
 
     product: str
@@ -36,32 +38,28 @@ def cached_ratio(raw: Json, product: str, expiry: str) -> Ratio:
     """Read `latest:pcr:{P}:{E}`. Raises Broken if it has another product or expiry, or an invalid time."""
     if (raw.get("product"), raw.get("expiry")) != (product, expiry):
         raise Broken("product or expiry")
-    values: dict[str, int | float | None] = {name: whole(raw.get(name)) for name in _TOTALS}
-    reasons = dict.fromkeys((name for name in _TOTALS if values[name] is None), MISSING)
-    return _ratio(raw, product, expiry, values, reasons)
+    values = {name: number(raw.get(name)) for name in (*_TOTALS, *_RATIOS)}
+    reasons = dict.fromkeys((name for name, value in values.items() if value is None), MISSING)
+    for name, known in _RATIOS.items():
+        reason = raw.get(f"{name}_reason")
+        if values[name] is None and reason in known:
+            reasons[name] = reason
+    return Ratio(product, expiry, event_time(raw.get("ts")), values, reasons)
 
 
 def stored_ratio(raw: Json, product: str) -> Ratio:
-    """Read an entry of storage's history, which has ratios but no totals.
+    """Read an entry of storage's history, which has ratios but neither totals nor reasons.
 
     Raises Broken if the expiry or the time is invalid.
     """
     expiry = raw.get("expiry")
     if not isinstance(expiry, str):
         raise Broken("expiry")
-    return _ratio(raw, product, expiry, dict.fromkeys(_TOTALS), dict.fromkeys(_TOTALS, "not_stored"))
-
-
-def _ratio(
-    raw: Json, product: str, expiry: str, values: dict[str, int | float | None], reasons: Reasons
-) -> Ratio:
-    for name, (denominator, reason) in _RATIOS.items():
-        found = number(raw.get(name))
-        values[name] = found
-        if found is None:
-            # By the contract, an explicit null means a denominator of 0. Anything else counts as missing.
-            explicit_null = name in raw and raw[name] is None and values[denominator] in (None, 0)
-            reasons[name] = reason if explicit_null else MISSING
+    values = {name: number(raw.get(name)) for name in (*_TOTALS, *_RATIOS)}
+    reasons = dict.fromkeys(_TOTALS, _NOT_STORED)
+    for name in _RATIOS:
+        if values[name] is None:
+            reasons[name] = _NOT_STORED if name in raw and raw[name] is None else MISSING
     return Ratio(product, expiry, event_time(raw.get("ts")), values, reasons)
 
 

@@ -36,9 +36,9 @@ export class Formats {
     return this.number(value * 100, decimals);
   }
 
-  /** A count in full. @param {number} value */
+  /** A count in full; a fraction, as of contracts on coins, has up to four decimals. @param {number} value */
   count(value) {
-    return this.number(value, 0);
+    return this.#number("count", { maximumFractionDigits: 4 }, value);
   }
 
   /** A count in three figures: 2,100,000 is `2.10M`. @param {number} value */

@@ -4,7 +4,7 @@ import { prices } from "./chains.js";
 import { dataState } from "./datastate.js";
 import { attribute, h, write } from "./dom.js";
 import { MISSING, decimalsOf, duration } from "./formats.js";
-import { FORWARD_REASONS, why } from "./words.js";
+import { CHAIN_REASONS, FORWARD_REASONS, why } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Chain} Chain */
 /** @typedef {{text: string, tip?: string}} Shown a figure's text, and what it says on hover and focus */
@@ -135,9 +135,9 @@ function figures(chain, formats, decimals) {
     iv: shown(chain.atm_iv, (value) => `${formats.percent(value, 2)} %`, "No volatility at the strikes next to the forward."),
     straddle: shown(chain.atm_straddle_price, price, "Call or put at the at-the-money strike has no mid."),
     move: shown(chain.expected_move, (value) => `± ${price(value)}`, "It needs the forward and the ATM volatility."),
-    pcr: shown(chain.pcr_oi, ratio, "There is no open interest in calls."),
-    pcrVolume: shown(chain.pcr_volume, ratio, "There is no volume in calls."),
-    pain: shown(chain.max_pain_strike, (value) => formats.number(value, decimalsOf([value])), "There is no open interest."),
+    pcr: shown(chain.pcr_oi, ratio, why(CHAIN_REASONS, chain.pcr_oi_reason ?? "no_call_open_interest")),
+    pcrVolume: shown(chain.pcr_volume, ratio, why(CHAIN_REASONS, chain.pcr_volume_reason ?? "no_call_volume")),
+    pain: shown(chain.max_pain_strike, (value) => formats.number(value, decimalsOf([value])), why(CHAIN_REASONS, chain.max_pain_reason ?? "no_open_interest")),
     left: { text: chain.years_to_expiry > 0 ? duration(chain.years_to_expiry * YEAR_MS) : "expired" },
   };
 }

@@ -51,11 +51,14 @@ export interface Chain {
   discount_high: number | null;
   pcr_oi: number | null;
   pcr_volume: number | null;
+  pcr_oi_reason?: string | null;
+  pcr_volume_reason?: string | null;
   atm_strike: number;
   atm_straddle_price: number | null;
   atm_iv: number | null;
   expected_move: number | null;
   max_pain_strike: number | null;
+  max_pain_reason?: string | null;
   total_call_oi: number;
   total_put_oi: number;
   total_call_volume: number;

@@ -14,6 +14,18 @@ export const IV_REASONS = {
   american_exercise: "American exercise: volatilities are computed for European contracts only",
   no_convergence: "the computation did not converge",
   bounds_unknown: "the price is outside its bounds at the estimated forward, but inside at another plausible one",
+  stale: "the quote is older than a minute",
+};
+
+/** Why a chain has no ratio or no max pain. @type {Record<string, string>} */
+export const CHAIN_REASONS = {
+  one_strike: "The chain has only one strike.",
+  one_side: "The chain has only calls or only puts.",
+  no_open_interest: "There is no open interest.",
+  no_call_open_interest: "There is no open interest in calls.",
+  no_put_open_interest: "There is no open interest in puts.",
+  no_call_volume: "There is no volume in calls.",
+  no_put_volume: "There is no volume in puts.",
 };
 
 /** @type {Record<string, string>} */

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from feed_generator.domain.rulebook import ProductRules
 from feed_generator.messages import (
+    LEG_COLUMNS,
     Legs,
     Message,
     OptionChain,
@@ -21,7 +22,7 @@ from feed_generator.sources.recording import Leg, RecordedChain, Snapshot
 
 QUOTED_STRIKES = 10
 _UNIT = "shares"
-_EMPTY_LEG: Leg = dict.fromkeys(Legs.__struct_fields__, 0)
+_EMPTY_LEG: Leg = dict.fromkeys(LEG_COLUMNS, 0)
 _QUOTED = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest")
 
 
@@ -82,7 +83,7 @@ class Replay:
 
         def legs(is_call: bool) -> Legs:
             rows = [chain.legs.get((strike, is_call), _EMPTY_LEG) for strike in strikes]
-            columns = {column: [row[column] for row in rows] for column in Legs.__struct_fields__}
+            columns = {column: [row[column] for row in rows] for column in LEG_COLUMNS}
             return Legs(**columns)  # type: ignore[arg-type]
 
         return option_chain(

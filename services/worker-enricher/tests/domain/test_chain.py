@@ -195,10 +195,26 @@ def test_buildup_takes_the_mid_before_the_last_trade(build):
     assert done["calls"]["buildup"] == ["long_buildup"]
 
 
-def test_ratios_without_calls_are_undefined(build):
-    """Without call open interest or volume a ratio is null, not infinity."""
-    done = enrich_chains([positions_chain(build, [95.0, 100.0], [0, 0], [5, 6])])[0]
-    assert (done["pcr_oi"], done["pcr_volume"], done["total_put_oi"]) == (None, None, 11)
+@pytest.mark.parametrize(
+    ("strikes", "calls", "puts", "reason", "pain"),
+    [
+        ([95.0, 100.0], ([0, 0], [3, 3]), ([5, 6], [3, 3]), "no_call_open_interest", None),
+        ([95.0, 100.0], ([5, 6], [3, 3]), ([0, 0], [3, 3]), "no_put_open_interest", None),
+        ([95.0, 100.0], ([0, 0], [3, 3]), ([0, 0], [3, 3]), "no_call_open_interest", "no_open_interest"),
+        ([95.0, 100.0], ([5, 6], [0, 0]), ([0, 0], [0, 0]), "one_side", "one_side"),
+        ([95.0, 100.0], ([0, 0], [0, 0]), ([5, 6], [3, 3]), "one_side", "one_side"),
+        ([100.0], ([5], [3]), ([6], [3]), "one_strike", "one_strike"),
+        ([95.0, 100.0], ([5, 6], [3, 3]), ([5, 6], [3, 3]), None, None),
+    ],
+)
+def test_a_chain_too_small_for_a_ratio_has_a_reason_instead(build, strikes, calls, puts, reason, pain):
+    """Neither infinity nor 0: nothing follows from one strike, one side, or open interest of nothing."""
+    n = len(strikes)
+    legs = [build.flat_leg(n, open_interest=oi, last=last) for oi, last in (calls, puts)]
+    done = enrich_chains([ChainColumns(0, 10**15, True, 100.0, np.array(strikes), *legs)])[0]
+    assert (done["pcr_oi_reason"], done["pcr_oi"] is None) == (reason, reason is not None)
+    assert (done["max_pain_reason"], done["max_pain_strike"] is None) == (pain, pain is not None)
+    assert done["pcr_volume_reason"] == (pain if pain in ("one_side", "one_strike") else "no_call_volume")
 
 
 def test_buildup_otm_counts_strikes_beyond_the_spot(build):
@@ -241,7 +257,8 @@ def test_max_pain_equals_the_brute_force_result(build, chains):
         def payout(x, k=k, c=c, p=p):
             return sum(ci * max(x - ki, 0) + pi * max(ki - x, 0) for ki, ci, pi in zip(k, c, p, strict=True))
 
-        expected = min(k, key=lambda x: (payout(x), abs(x - s), x)) if any(c) or any(p) else None
+        defined = len(k) > 1 and any(c) and any(p)
+        expected = min(k, key=lambda x: (payout(x), abs(x - s), x)) if defined else None
         assert analytics["max_pain_strike"] == expected
 
 

@@ -16,7 +16,7 @@ from worker_enricher.adapters.outages import is_mongo_outage_code
 from worker_enricher.candles import Bar
 from worker_enricher.errors import StoreFullError, StoreRejectedError
 from worker_enricher.identity import Kind
-from worker_enricher.pipeline import Enriched
+from worker_enricher.results import Enriched
 
 COLLECTIONS: Mapping[Kind, str] = {
     "underlying": "underlying_ticks",

@@ -15,9 +15,8 @@ import redis
 from worker_enricher.adapters.scripts import script
 from worker_enricher.adapters.stream import GROUP
 from worker_enricher.candles import Bar
-from worker_enricher.forwards import Forward
 from worker_enricher.identity import Kind
-from worker_enricher.pipeline import Enriched, Latest
+from worker_enricher.results import Enriched, Forward, Latest
 
 TTL_S = 86_400
 BARS_KEPT = 500
@@ -33,6 +32,7 @@ class _Index(msgspec.Struct):
     spot_price: float | None
     forward: float | None
     discount: float | None
+    series: str | None = None
 
 
 class RedisSink:
@@ -110,7 +110,7 @@ class RedisSink:
         for key, raw in zip(wanted, answers, strict=True):
             index = msgspec.json.decode(raw, type=_Index) if raw else None
             if index and index.forward and index.discount and index.spot_price:
-                found[key] = Forward(index.forward, index.discount, index.spot_price)
+                found[key] = Forward(index.forward, index.discount, index.spot_price, index.series)
         return found
 
 

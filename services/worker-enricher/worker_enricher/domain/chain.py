@@ -8,7 +8,7 @@ from typing import TypedDict
 from worker_enricher.domain import arbitrage, positions
 from worker_enricher.domain.arrays import Column
 from worker_enricher.domain.chain_arrays import ChainColumns, Pass, compute
-from worker_enricher.domain.columns import nullable_rows
+from worker_enricher.domain.columns import count_rows, nullable_rows
 from worker_enricher.domain.forward import FORWARD_REASONS
 from worker_enricher.domain.implied_vol import REASON_NAMES
 
@@ -41,17 +41,20 @@ class ChainAnalytics(TypedDict):
     forward_reason: str | None
     pcr_oi: float | None
     pcr_volume: float | None
+    pcr_oi_reason: str | None
+    pcr_volume_reason: str | None
     atm_strike: float
     atm_straddle_price: float | None
     atm_iv: float | None
     expected_move: float | None
     max_pain_strike: float | None
-    total_call_oi: int
-    total_put_oi: int
-    total_call_volume: int
-    total_put_volume: int
-    call_buildup_otm: int
-    put_buildup_otm: int
+    max_pain_reason: str | None
+    total_call_oi: float
+    total_put_oi: float
+    total_call_volume: float
+    total_put_volume: float
+    call_buildup_otm: float
+    put_buildup_otm: float
     arbitrage: dict[str, int | None]
     arbitrage_reason: str | None
     calls: LegAnalytics
@@ -68,11 +71,12 @@ def to_analytics(done: Pass) -> list[ChainAnalytics]:
     n = done.segments.size
     surface = nullable_rows(done.surface.reshape(16, n))
     scalars = nullable_rows(done.scalars.T)
-    pain = nullable_rows(done.pain_strike[None])[0]
+    pain = done.pain_strike.tolist()
     reasons = REASON_NAMES[done.iv_reason].tolist()
     buildups = positions.BUILDUPS[done.buildup].tolist()
-    changes = done.oi_change.tolist()
-    totals = done.totals.T.tolist()
+    changes = count_rows(done.oi_change)
+    totals = count_rows(done.totals.T)
+    has_calls, has_puts = done.sides.tolist()
     violations = done.violations.tolist()
     european = done.european.tolist()
     forward_reasons = FORWARD_REASONS[done.forwards.reason].tolist()
@@ -97,6 +101,10 @@ def to_analytics(done: Pass) -> list[ChainAnalytics]:
     for i, (start, stop) in enumerate(spans):
         years, forward, discount, low, high, r2, atm_strike, straddle, atm_iv, move = scalars[i]
         call_oi, put_oi, call_volume, put_volume, call_otm, put_otm = totals[i]
+        small = positions.one_sided(strikes=stop - start, has_calls=has_calls[i], has_puts=has_puts[i])
+        no_pcr_oi = small or positions.no_ratio("open_interest", call_oi, put_oi)
+        no_pcr_volume = small or positions.no_ratio("volume", call_volume, put_volume)
+        no_pain = small or (None if call_oi + put_oi else "no_open_interest")
         cut = slice(start, stop)
         counts: dict[str, int | None] = dict(zip(arbitrage.CHECKS, violations[i], strict=True))
         unknown = forward_reasons[i] if forward is None else None if european[i] else "american_exercise"
@@ -111,13 +119,16 @@ def to_analytics(done: Pass) -> list[ChainAnalytics]:
                 "discount_high": high,
                 "forward_r2": r2,
                 "forward_reason": forward_reasons[i],
-                "pcr_oi": positions.ratio(put_oi, call_oi),
-                "pcr_volume": positions.ratio(put_volume, call_volume),
+                "pcr_oi": None if no_pcr_oi else put_oi / call_oi,
+                "pcr_volume": None if no_pcr_volume else put_volume / call_volume,
+                "pcr_oi_reason": no_pcr_oi,
+                "pcr_volume_reason": no_pcr_volume,
                 "atm_strike": atm_strike,
                 "atm_straddle_price": straddle,
                 "atm_iv": atm_iv,
                 "expected_move": move,
-                "max_pain_strike": pain[i],
+                "max_pain_strike": None if no_pain else pain[i],
+                "max_pain_reason": no_pain,
                 "total_call_oi": call_oi,
                 "total_put_oi": put_oi,
                 "total_call_volume": call_volume,

@@ -19,7 +19,7 @@ from worker_enricher.domain.black import greeks
 from worker_enricher.domain.bounds import Bounds, Parity, price_bounds
 from worker_enricher.domain.forward import Forwards, parity_forwards
 from worker_enricher.domain.implied_vol import implied_volatility
-from worker_enricher.domain.quote_quality import Quality, assess, volatility_reason
+from worker_enricher.domain.quote_quality import STALE_MS, Quality, assess, volatility_reason
 from worker_enricher.domain.segments import Segments
 
 NS_PER_YEAR = 365 * 86_400 * 1_000_000_000
@@ -36,6 +36,8 @@ class LegColumns:
     open_interest: Numbers
     previous_close: Numbers
     previous_open_interest: Numbers
+    quote_age_ms: Floats | None = None
+    """NaN where it is unknown; None if the source does not state ages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +59,15 @@ class Pass(NamedTuple):
     segments: Segments
     forwards: Forwards
     scalars: Floats  # (10, m): years, forward, discount, its range, r2, atm strike, straddle, atm iv, move
-    pain_strike: Floats  # (m,), NaN without open interest
-    totals: Ints  # (6, m): call OI, put OI, call volume, put volume, call OI above and put OI below the spot
+    pain_strike: Floats  # (m,), meaningless without open interest
+    totals: Floats  # (6, m): OI of calls, of puts, volumes, OI of calls above and of puts below the spot
+    sides: Bools  # (2, m): whether the chain has calls, puts: a quote, a trade or open interest
     european: Bools  # (m,)
     violations: Ints  # (m, 8)
     surface: Floats  # (8, 2, n): iv bid, mid, ask, delta, gamma, vega, theta, rho
     iv_reason: Codes  # (2, n)
     buildup: Codes  # (2, n)
-    oi_change: Ints  # (2, n)
+    oi_change: Floats  # (2, n)
 
 
 def years_between(ts: int, expiry_ts: int) -> float:
@@ -82,7 +85,11 @@ def compute(chains: Sequence[ChainColumns]) -> Pass:
     european: Bools = np.array([chain.european for chain in chains])
     t: Floats = np.array([years_between(chain.ts, chain.expiry_ts) for chain in chains])
 
-    quality = assess(bid=bid, ask=ask)
+    prices = bid + ask + last
+    stale = _stale(chains)
+    if stale is not None:
+        bid[stale] = ask[stale] = 0.0
+    quality = assess(bid=bid, ask=ask, stale=stale)
     forwards = parity_forwards(segments=segments, strike=strike, mid=quality.mid, half=quality.half, t=t)
     per_chain = np.stack([forwards.forward, forwards.discount, t, spot])
     f, d, years, s = np.take(per_chain, of, axis=1)
@@ -111,15 +118,18 @@ def compute(chains: Sequence[ChainColumns]) -> Pass:
         ]
     )
     totals = np.add.reduceat(
-        np.concatenate([oi, volume, oi[:1] * (strike > s), oi[1:] * (strike < s)]), segments.starts, axis=1
+        np.concatenate([oi, volume, oi[:1] * (strike > s), oi[1:] * (strike < s), prices]),
+        segments.starts,
+        axis=1,
     )
     pain = positions.max_pain(segments=segments, strike=strike, open_interest=oi, reference=reference)
     return Pass(
         segments=segments,
         forwards=forwards,
         scalars=scalars,
-        pain_strike=np.where(totals[0] + totals[1] > 0.0, strike[pain], np.nan),
-        totals=totals.astype(np.int64),
+        pain_strike=strike[pain],
+        totals=totals[:6],
+        sides=totals[:2] + totals[2:4] + totals[6:] > 0.0,
         european=european,
         violations=arbitrage.count_violations(
             segments=segments,
@@ -139,7 +149,7 @@ def compute(chains: Sequence[ChainColumns]) -> Pass:
             open_interest=oi,
             previous_open_interest=previous_oi,
         ),
-        oi_change=(oi - previous_oi).astype(np.int64),
+        oi_change=oi - previous_oi,
     )
 
 
@@ -164,6 +174,16 @@ def _flatten(chains: Sequence[ChainColumns], n: int) -> tuple[Floats, Floats]:
         parts += [leg.previous_open_interest for leg in legs]
     flat: Floats = np.concatenate(parts, dtype=np.float64)
     return flat[:n], flat[n:].reshape(7, 2, n)
+
+
+def _stale(chains: Sequence[ChainColumns]) -> Bools | None:
+    """Return which quotes are too old (2, n), or None if no chain states the age of its quotes."""
+    legs = [chain.calls for chain in chains] + [chain.puts for chain in chains]
+    if all(leg.quote_age_ms is None for leg in legs):
+        return None
+    ages = [np.zeros(leg.bid.size) if leg.quote_age_ms is None else leg.quote_age_ms for leg in legs]
+    stale: Bools = np.concatenate(ages).reshape(2, -1) > STALE_MS
+    return stale
 
 
 _IS_CALL: Bools = np.array([[True], [False]])

@@ -17,3 +17,11 @@ def nullable_rows(values: Floats) -> list[Column]:
     for row, column in zip(row_of.tolist(), column_of.tolist(), strict=True):
         rows[row][column] = None
     return rows
+
+
+def count_rows(values: Floats) -> list[Column]:
+    """Return the rows of values (r, n) as lists, with whole numbers as `int`. They must be finite."""
+    if (values == np.rint(values)).all():
+        rows: list[Column] = values.astype(np.int64).tolist()
+        return rows
+    return [[int(value) if value.is_integer() else value for value in row] for row in values.tolist()]

@@ -38,6 +38,7 @@ class IvReason(IntEnum):
     AMERICAN_EXERCISE = 10
     NO_CONVERGENCE = 11
     BOUNDS_UNKNOWN = 12
+    STALE = 13
 
 
 REASON_NAMES: Objects = np.array(

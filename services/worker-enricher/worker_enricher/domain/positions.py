@@ -78,6 +78,13 @@ def max_pain(*, segments: Segments, strike: Floats, open_interest: Floats, refer
     return segments.argmin(np.where(payout <= least[of], distance, np.inf))
 
 
-def ratio(numerator: float, denominator: float) -> float | None:
-    """Return a put-call ratio, or None if the denominator is 0."""
-    return numerator / denominator if denominator > 0.0 else None
+def one_sided(*, strikes: int, has_calls: bool, has_puts: bool) -> str | None:
+    """Return why a chain is too small for ratios and max pain, or None: one strike, or one side only."""
+    if strikes == 1:
+        return "one_strike"
+    return None if has_calls and has_puts else "one_side"
+
+
+def no_ratio(total: str, calls: float, puts: float) -> str | None:
+    """Return why a chain has no put-call ratio of `total`, or None. Nothing is known from an empty side."""
+    return None if calls and puts else f"no_put_{total}" if calls else f"no_call_{total}"

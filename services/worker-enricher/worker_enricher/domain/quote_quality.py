@@ -1,4 +1,4 @@
-"""Assess the quality of quotes before pricing: missing, crossed and wide ones."""
+"""Assess the quality of quotes before pricing: stale, missing, crossed and wide ones."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from worker_enricher.domain.implied_vol import IvReason
 
 WIDE_SPREAD = 0.25
 """Largest half-spread, as a fraction of the mid, at which the mid is used as a price."""
+
+STALE_MS = 60_000.0
+"""Age above which a quote is not used. A live source confirms its quotes much more often."""
 
 
 class Quality(NamedTuple):
@@ -30,11 +33,11 @@ class Quality(NamedTuple):
     half: Floats
 
 
-def assess(*, bid: Floats, ask: Floats) -> Quality:
-    """Assess quotes. `bid` and `ask` have the same shape; 0 or NaN means no quote on that side.
+def assess(*, bid: Floats, ask: Floats, stale: Bools | None = None) -> Quality:
+    """Assess quotes. All arguments have the same shape; 0 or NaN means no quote on that side.
 
     A single side is usable, because its volatility is a bound of the true one. A crossed quote is not usable.
-    A wide quote is usable at bid and ask, but not at the mid.
+    A wide quote is usable at bid and ask, but not at the mid. The caller has removed quotes that are `stale`.
     """
     has_bid = bid > 0.0
     has_ask = ask > 0.0
@@ -47,6 +50,8 @@ def assess(*, bid: Floats, ask: Floats) -> Quality:
     reason: Codes = np.where(both, 0, int(IvReason.NO_QUOTE)).astype(np.int8)
     reason[crossed] = IvReason.CROSSED
     reason[wide] = IvReason.WIDE_SPREAD
+    if stale is not None:
+        reason[stale] = IvReason.STALE
     prices = np.empty((3, *bid.shape))
     prices[0] = np.where(has_bid & ~crossed, bid, np.nan)
     prices[1] = np.where(wide, np.nan, mid)

@@ -13,7 +13,7 @@ from worker_enricher.domain.bounds import Bounds, Parity, plausible_discounts, p
 from worker_enricher.domain.chain_arrays import NS_PER_YEAR
 from worker_enricher.domain.columns import nullable_rows
 from worker_enricher.domain.implied_vol import REASON_NAMES, implied_volatility
-from worker_enricher.domain.quote_quality import assess, volatility_reason
+from worker_enricher.domain.quote_quality import STALE_MS, assess, volatility_reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class QuoteColumns:
     forward: Floats
     discount: Floats
     """1 where the chain's discount is assumed, not estimated."""
+    quote_age_ms: Floats | None = None
+    """NaN where it is unknown; None if no quote states its age."""
 
 
 class QuoteAnalytics(TypedDict):
@@ -51,7 +53,11 @@ class QuoteAnalytics(TypedDict):
 def enrich_quotes(quotes: QuoteColumns) -> QuoteAnalytics:
     """Return volatilities at bid, mid and ask, and Greeks at the mid's volatility."""
     t = np.maximum(quotes.expiry_ts - quotes.ts, 0) / NS_PER_YEAR
-    quality = assess(bid=np.asarray(quotes.bid, np.float64), ask=np.asarray(quotes.ask, np.float64))
+    bid, ask, stale = np.asarray(quotes.bid, np.float64), np.asarray(quotes.ask, np.float64), None
+    if quotes.quote_age_ms is not None:
+        stale = quotes.quote_age_ms > STALE_MS
+        bid, ask = np.where(stale, 0.0, bid), np.where(stale, 0.0, ask)
+    quality = assess(bid=bid, ask=ask, stale=stale)
     no_forward = ~((quotes.forward > 0.0) & (quotes.discount > 0.0))
     forward = np.where(quotes.european & ~no_forward, quotes.forward, np.nan)
     discount = np.where(no_forward, np.nan, quotes.discount)

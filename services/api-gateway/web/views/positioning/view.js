@@ -9,6 +9,7 @@ import { h, write } from "../../app/dom.js";
 import { MISSING, decimalsOf } from "../../app/formats.js";
 import { failed } from "../../app/notice.js";
 import { viewOf } from "../../app/view.js";
+import { CHAIN_REASONS, why } from "../../app/words.js";
 import { HistoryChart } from "./history.js";
 import { Ratios } from "./ratios.js";
 import { StrikesChart } from "./strikes.js";
@@ -102,7 +103,7 @@ class PositioningView {
       this.#history.draw(ratios, exchange, `${this.#subject} ${this.#known !== null}`, note);
     }
     const pain = chain.max_pain_strike;
-    const text = pain === null ? "There is no open interest." : `Max pain ${formats.number(pain, decimalsOf([pain]))}.`;
+    const text = pain === null ? why(CHAIN_REASONS, chain.max_pain_reason ?? "no_open_interest") : `Max pain ${formats.number(pain, decimalsOf([pain]))}.`;
     write(this.#note, note ? `${text} History of the ratios: ${note}` : text);
   }
 
