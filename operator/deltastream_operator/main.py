@@ -59,7 +59,9 @@ def main(argv: list[str] | None = None) -> int:
         feeds = resource.load(files)
         from deltastream_operator.local import bootstrap as local
 
-        local.check_runnable(feeds, local.services_of(known, ROOT, args.services))
+        notes = local.check_runnable(feeds, local.services_of(known, ROOT, args.services))
+        if args.command != "start":  # the process in the background prints them
+            print("".join(f"note: {note}\n" for note in notes), end="")
         if args.check:
             print(f"{len(feeds)} feed(s) are valid: {', '.join(feed.name for feed in feeds)}")
             return 0

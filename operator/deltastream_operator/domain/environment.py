@@ -9,6 +9,7 @@ from deltastream_operator.domain.feed import Component, Feed, Replay
 _SOURCE = (
     "SOURCE", "SPEED_PERCENT", "SEED", "MESSAGES_PER_SECOND",
     "REPLAY_PATH", "REPLAY_INTERVAL_MILLIS", "REPLAY_LOOP", "REPLAY_AS_OF",
+    "REPLAY_FORMAT", "REPLAY_EXPIRY", "REPLAY_SPOT", "REPLAY_GROUP_MILLIS",
 )  # fmt: skip
 SPEC_FIELDS: Mapping[str, str] = {
     "PRODUCTS": "products",
@@ -39,8 +40,15 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
             "REPLAY_PATH": recording,
             "REPLAY_INTERVAL_MILLIS": str(source.interval_millis),
             "REPLAY_LOOP": source.loop,
+            "REPLAY_FORMAT": source.format,
         }
-        return variables | ({"REPLAY_AS_OF": source.as_of} if source.as_of else {})
+        stated = {
+            "REPLAY_AS_OF": source.as_of,
+            "REPLAY_EXPIRY": source.expiry,
+            "REPLAY_SPOT": source.spot,
+            "REPLAY_GROUP_MILLIS": source.group_millis,
+        }
+        return variables | {name: str(value) for name, value in stated.items() if value is not None}
     return variables | {
         "SOURCE": "synthetic",
         "SEED": str(source.seed),

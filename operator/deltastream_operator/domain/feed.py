@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from deltastream_operator.domain.pause import NOT_PAUSED, PauseRequest
 
@@ -18,6 +18,9 @@ Component = Literal["generator", "enricher"]
 COMPONENTS: tuple[Component, ...] = ("generator", "enricher")
 Mode = Literal["Automatic", "Recommend", "Manual", "External"]
 MODES: tuple[Mode, ...] = ("Automatic", "Recommend", "Manual", "External")
+
+ReplayFormat = Literal["auto", "deltastream", "nse", "cboe", "yahoo", "deribit"]
+REPLAY_FORMATS: tuple[ReplayFormat, ...] = get_args(ReplayFormat)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +42,17 @@ class ConfigMapRef:
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
-    """A source that replays a recorded chain. `as_of` is the time of a recording without timestamps."""
+    """A source that replays recorded chains.
 
+    `as_of`, `expiry` (YYYY-MM-DD) and `spot` state what the files do not. `path` is a file, or a folder whose
+    files make one session. Rows within `group_millis` make one snapshot; None: as the format needs it.
+    """
+
+    format: ReplayFormat = "auto"
     as_of: str | None = None
+    expiry: str | None = None
+    spot: str | None = None
+    group_millis: int | None = None
     config_map: ConfigMapRef | None = None
     path: Path | None = None
     interval_millis: int = 1000

@@ -18,20 +18,25 @@ from deltastream_operator.local.settings import Settings
 from deltastream_operator.local.state.home import Home
 
 
-def check_runnable(feeds: Sequence[Feed], services: Services) -> None:
+def check_runnable(feeds: Sequence[Feed], services: Services) -> list[str]:
     """Check that each feed can run on this machine and that its generator accepts it.
 
-    Raises FeedError with all problems.
+    Returns what the user has to know about recordings. Raises FeedError with all problems.
     """
     problems = [
         f"{feed.name}: spec.source.replay.path: is required for a local run (a ConfigMap is for a cluster)"
         for feed in feeds
         if isinstance(feed.source, Replay) and feed.source.path is None
     ]
-    if not problems:
-        problems = [f"{feed.name}: {refusal}" for feed in feeds if (refusal := services.refusal(feed))]
+    notes: list[str] = []
+    for feed in () if problems else feeds:
+        checked = services.checked(feed)
+        notes += [f"{feed.name}: {note}" for note in checked.notes]
+        if checked.refusal:
+            problems.append(f"{feed.name}: {checked.refusal}")
     if problems:
         raise FeedError(problems)
+    return notes
 
 
 def services_of(settings: Settings, root: Path, table_file: Path | None = None) -> Services:

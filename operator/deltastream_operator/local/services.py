@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,7 +43,15 @@ _NUMERIC = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 # The generator's texts name its variables at the start of a line or in brackets. A feed's author sets fields.
 _VARIABLE = re.compile(r"(?:^|(?<=\())[A-Z_]+(?=[:=)])")
-_FIELDS = {**SPEC_FIELDS, "REPLAY_AS_OF": "source.replay.asOf", "REPLAY_PATH": "source.replay.path"}
+_FIELDS = {
+    **SPEC_FIELDS,
+    "REPLAY_PATH": "source.replay.path",
+    "REPLAY_FORMAT": "source.replay.format",
+    "REPLAY_AS_OF": "source.replay.asOf",
+    "REPLAY_EXPIRY": "source.replay.expiry",
+    "REPLAY_SPOT": "source.replay.spot",
+    "REPLAY_GROUP_MILLIS": "source.replay.groupMillis",
+}
 
 
 def base_env(folder: Path | None = None) -> dict[str, str]:
@@ -57,6 +65,14 @@ def base_env(folder: Path | None = None) -> dict[str, str]:
 def _field(found: re.Match[str]) -> str:
     """Return the field of the feed's spec for a variable's name; a name that no field sets stays as it is."""
     return f"spec.{_FIELDS[found[0]]}" if found[0] in _FIELDS else found[0]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the generator says of a feed: why it refuses it, or None, and what the user has to know."""
+
+    refusal: str | None
+    notes: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,20 +129,21 @@ class Services:
             grace_s=grace_s,
         )
 
-    def refusal(self, feed: Feed) -> str | None:
-        """Return why the generator refuses this feed (unknown products, a malformed recording), or None.
+    def checked(self, feed: Feed) -> Checked:
+        """Let the generator check this feed: unknown products, a malformed recording.
 
-        The text names fields of the feed's spec.
+        The texts name fields of the feed's spec.
         """
         folder, argv, _ = self.table["check"]
         cwd = self.root / "services" / folder
         variables = environment_of(feed, "generator", index=0, replicas=1)
         env = {**base_env(cwd), **variables, "REDIS_URL": "redis://127.0.0.1"}
         done = subprocess.run(argv, env=env, cwd=cwd, capture_output=True, text=True, check=False)  # noqa: S603
+        notes = [_VARIABLE.sub(_field, line) for line in done.stdout.splitlines()]
         lines = done.stderr.strip().splitlines() or [f"its check ended with status {done.returncode}"]
         if done.returncode == 0:
-            return None
-        return _VARIABLE.sub(_field, lines[-1].removeprefix("feed-generator: "))
+            return Checked(None, notes)
+        return Checked(_VARIABLE.sub(_field, lines[-1].removeprefix("feed-generator: ")), notes)
 
     def _env(self, kind: str) -> dict[str, str]:
         settings, ports = self.settings, self.settings.ports

@@ -13,6 +13,7 @@ from deltastream_operator.domain.feed import (
     API_VERSION,
     KIND,
     MODES,
+    REPLAY_FORMATS,
     ConfigMapRef,
     Enricher,
     Feed,
@@ -31,6 +32,8 @@ NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")
 _CONFIG_MAP = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,253}")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_PRICE = re.compile(r"0\.\d{0,8}[1-9]|[1-9]\d{0,8}(\.\d{1,9})?", re.ASCII)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -127,8 +130,6 @@ def _spec(name: str | None, annotations: object, top: Fields, folder: Path | Non
     mode = _mode(spec.choice("mode", MODES, "Automatic"))
     products = spec.text_set("products", PRODUCT, "1 to 20 of A-Z, 0-9, & and -", at_most=500)
     source = _source(spec.mapping("source", required=True), folder)
-    if isinstance(source, Replay) and products and len(products) != 1:
-        spec.problem("products", "a recording contains one product; list exactly that product")
     generator = _generator(spec.mapping("generator"))
     enricher = _enricher(spec.mapping("enricher"), mode)
     spec.close()
@@ -223,25 +224,35 @@ def _replay(fields: Fields, folder: Path | None) -> Replay:
     csv = fields.text(
         "path", re.compile(r"[^\0\n]{1,1000}"), "a file name, relative to this YAML", required=False
     )
+    kind = fields.choice("format", REPLAY_FORMATS, "auto")
     rule = "a time with its zone, such as 2024-06-21T15:30:00+05:30"
     as_of = fields.text("asOf", _RFC3339, rule, required=False)
-    if as_of:
+    expiry = fields.text("expiry", _DATE, "a date such as 2024-06-27", required=False)
+    for name, given in (("asOf", as_of), ("expiry", expiry)):
         try:
-            datetime.fromisoformat(as_of)
+            datetime.fromisoformat(given or "2024-06-27")
         except ValueError as error:
-            fields.problem("asOf", f"{as_of} does not exist: {error}")
+            fields.problem(name, f"{given} does not exist: {error}")
+    spot = fields.text("spot", _PRICE, 'a price as text such as "23501.1"', required=False)
+    grouped = fields.has("groupMillis")
+    group = fields.integer("groupMillis", 0, 3_600_000, 0)
     interval = fields.integer("intervalMillis", 1, 3_600_000, 1000)
     speed = fields.integer("speedPercent", 1, 100_000, 100)
     loop = fields.choice("loop", ("Forever", "Once"), "Forever")
     fields.close()
     # Not Path.resolve() and is_file(), which raise for a loop of links or a name that is too long.
     path = Path(os.path.abspath(folder / csv)) if csv and folder else None
-    if path and not os.path.isfile(path):
-        fields.problem("path", f"no file {path}; give a CSV's path relative to the folder of this YAML")
+    if path and not os.path.exists(path):
+        rule = "give the path of a file, or of a folder of files, relative to the folder of this YAML"
+        fields.problem("path", f"no file {path}; {rule}")
     if fields.present and not csv and not reference.present:
         fields.problem("", "path (local run) or configMapRef (cluster) is needed")
     return Replay(
+        format=next(one for one in REPLAY_FORMATS if one == kind),
         as_of=as_of,
+        expiry=expiry,
+        spot=spot,
+        group_millis=group if grouped else None,
         config_map=config_map,
         path=path,
         interval_millis=interval,

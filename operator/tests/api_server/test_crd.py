@@ -98,6 +98,14 @@ REFUSED: list[tuple[str, object, str]] = [
     ("spec.source", {"replay": {**REPLAY, "asOf": "2024-06-21T15:30:00"}}, "asOf"),
     ("spec.source", {"replay": {**REPLAY, "asOf": "2024-02-30T15:30:00Z"}}, "asOf"),
     ("spec.source", {"replay": {**REPLAY, "asOf": "2024-06-21"}}, "asOf"),
+    ("spec.source", {"replay": {**REPLAY, "format": "xls"}}, "format"),
+    ("spec.source", {"replay": {**REPLAY, "expiry": "27-06-2024"}}, "expiry"),
+    ("spec.source", {"replay": {**REPLAY, "expiry": "2024-02-30"}}, "expiry"),
+    ("spec.source", {"replay": {**REPLAY, "spot": 23501.1}}, "spot"),
+    ("spec.source", {"replay": {**REPLAY, "spot": "0.00"}}, "spot"),
+    ("spec.source", {"replay": {**REPLAY, "spot": "-1"}}, "spot"),
+    ("spec.source", {"replay": {**REPLAY, "groupMillis": -1}}, "groupMillis"),
+    ("spec.source", {"replay": {**REPLAY, "groupMillis": 3_600_001}}, "groupMillis"),
     ("spec.source", {"replay": {**REPLAY, "loop": "Twice"}}, "loop"),
     ("spec.source", {"replay": {**REPLAY, "intervalMillis": 0}}, "intervalMillis"),
     ("spec.source", {"replay": {"configMapRef": {}}}, "configMapRef"),
@@ -141,15 +149,12 @@ def test_replicas_are_required_in_modes_without_automatic_scaling(
         assert "set it, or choose mode Automatic" in words
 
 
-def test_a_recording_has_exactly_one_product(crd_server: ApiServer, tmp_path: Path) -> None:
-    """A CSV does not contain the name of its product."""
+def test_a_recording_may_have_several_products(crd_server: ApiServer, tmp_path: Path) -> None:
+    """A file of Cboe has SPX and SPXW."""
     body = feed_with("spec.source", {"replay": REPLAY})
+    body["spec"]["products"] = ["SPX", "SPXW"]
     assert ask_server(crd_server, body)[0]
     assert parse_file(body, tmp_path)[0]
-    body["spec"]["products"] = ["NIFTY", "SPY"]
-    for accepted, words in (ask_server(crd_server, body), parse_file(body, tmp_path)):
-        assert not accepted
-        assert "spec.products: a recording contains one product; list exactly that product" in words
 
 
 ACCEPTED: list[tuple[str, object]] = [
@@ -172,6 +177,8 @@ ACCEPTED: list[tuple[str, object]] = [
     ("spec.source", {"replay": {"configMapRef": {"name": "x"}}}),
     ("spec.source", {"replay": {"configMapRef": {"name": "x", "key": "chain.csv"}, "loop": "Once"}}),
     ("spec.source", {"replay": {**REPLAY, "path": "x.yaml"}}),
+    ("spec.source", {"replay": {**REPLAY, "format": "nse", "expiry": "2024-06-27", "spot": "23501.1"}}),
+    ("spec.source", {"replay": {**REPLAY, "format": "deribit", "spot": "0.05", "groupMillis": 0}}),
     ("spec.source", {"replay": {**REPLAY, "asOf": "2024-06-21T10:00:00.123456789Z"}}),
     ("metadata.annotations", {"deltastream.dev/paused": "true"}),
 ]

@@ -15,6 +15,7 @@ from deltastream_operator.local.settings import load
 from deltastream_operator.local.state.home import Home
 
 ROOT = Path(__file__).resolve().parents[3]
+FILES = ROOT / "services/feed-generator/tests/files"
 FEED = Feed(name="desk", products=("NIFTY",), source=Synthetic())
 
 
@@ -36,4 +37,22 @@ def test_for_a_recording_without_times_the_message_names_as_of(tmp_path: Path) -
     """The generator names a variable in brackets. `--check` replaces it with the field of the feed."""
     recording = ROOT / "k8s/samples/data/nifty_2024-06-21_close.csv"
     text = refusal(replace(FEED, source=Replay(path=recording)), tmp_path)
-    assert text.endswith("give the time of the snapshot (spec.source.replay.asOf)")
+    assert text.endswith(
+        "does not state the time of its prices (spec.source.replay.asOf); set it beside the file"
+    )
+
+
+def test_what_a_file_does_not_state_is_named_by_its_fields(tmp_path: Path) -> None:
+    """One error asks for all of it."""
+    path = tmp_path / "chain.csv"
+    path.write_bytes((FILES / "option-chain-ED-NIFTY-27-Jun-2024.csv").read_bytes())
+    text = refusal(replace(FEED, source=Replay(path=path)), tmp_path)
+    assert "(spec.source.replay.expiry) and the time of its prices (spec.source.replay.asOf)" in text
+
+
+def test_what_was_derived_is_said(tmp_path: Path) -> None:
+    """A file of NSE does not state the spot: the check says where it came from."""
+    path = FILES / "option-chain-ED-NIFTY-27-Jun-2024.csv"
+    feed = replace(FEED, source=Replay(path=path, as_of="2024-06-21T15:30:00+05:30"))
+    notes = check_runnable([feed], Services(root=ROOT, home=Home(tmp_path), settings=load({}, {})))
+    assert [note for note in notes if note.startswith("desk: ") and "derived from put-call parity" in note]

@@ -36,6 +36,15 @@ def test_a_replay_sets_its_path_and_sets_as_of_only_if_given() -> None:
     assert variables(Replay(as_of="T"))["REPLAY_AS_OF"] == "T"
 
 
+def test_a_replay_sets_what_its_files_do_not_state_only_if_given() -> None:
+    """A group of 0 ms differs from none, which lets the format decide."""
+    env = variables(Replay(format="nse", expiry="2024-06-27", spot="23501.1", group_millis=0))
+    stated = {name: value for name, value in env.items() if name.startswith("REPLAY_")}
+    assert stated | {"REPLAY_FORMAT": "nse", "REPLAY_EXPIRY": "2024-06-27"} == stated
+    assert (stated["REPLAY_SPOT"], stated["REPLAY_GROUP_MILLIS"]) == ("23501.1", "0")
+    assert not variables(Replay()).keys() & {"REPLAY_EXPIRY", "REPLAY_SPOT", "REPLAY_GROUP_MILLIS"}
+
+
 def test_in_a_local_run_the_recording_is_the_path_in_the_feed() -> None:
     """In a cluster the recording is mounted from a ConfigMap (see test_children)."""
     env = environment_of(feed(Replay(path=Path("/x.csv"))), "generator", index=0, replicas=1)
@@ -52,6 +61,6 @@ def test_an_enricher_gets_only_its_feed_and_concurrency() -> None:
 
 def test_every_variable_names_the_field_that_sets_it() -> None:
     """The operator reports an edit by the names of the changed fields. No field sets FEED and SHARD_COUNT."""
-    sources = (Synthetic(), Replay(as_of="T"))
+    sources = (Synthetic(), Replay(as_of="T", expiry="D", spot="1", group_millis=0))
     names = {name for source in sources for component in COMPONENTS for name in variables(source, component)}
     assert names - {"FEED", "SHARD_COUNT"} == SPEC_FIELDS.keys()

@@ -18,12 +18,14 @@ from feed_generator.errors import FeedError  # noqa: E402
 def main() -> int:
     """Run until SIGTERM or SIGINT, or with the argument `check` only check settings and files.
 
+    The check prints what the user has to know about a recording, one line each.
+
     Returns the exit code.
     """
     try:
         settings = config.load()
         if sys.argv[1:] == ["check"]:
-            source(settings, time.time_ns())
+            source(settings, time.time_ns(), print)
             return 0
         return run(settings)
     except FeedError as error:

@@ -6,6 +6,9 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Collection
+
+import structlog
 
 from feed_generator.adapters.redis_stream import RedisStream, connect
 from feed_generator.buffer import Buffer
@@ -15,8 +18,9 @@ from feed_generator.config import Settings
 from feed_generator.domain.rulebook import all_rules
 from feed_generator.domain.shards import products_of
 from feed_generator.publisher import Publisher
-from feed_generator.sources import recording
+from feed_generator.sources import loading
 from feed_generator.sources.base import EmptySource, Source
+from feed_generator.sources.formats.row import Told
 from feed_generator.sources.replay import Replay
 from feed_generator.sources.synthetic import SyntheticMarket
 
@@ -24,26 +28,16 @@ VERSION = os.environ.get("VERSION", "0.1.0")
 _STALLED_AFTER_S = 30.0
 
 
-def source(settings: Settings, start_ns: int) -> Source:
+def source(settings: Settings, start_ns: int, note: Callable[[str], None]) -> Source:
     """Return the source for this shard's products.
 
-    `start_ns` is the first event time of a synthetic market, in ns since the epoch. Raises FeedError.
+    `start_ns` is the first event time of a synthetic market, in ns since the epoch. `note` gets each sentence
+    that the user has to know about a recording. Raises FeedError.
     """
-    known = all_rules(settings.product_list)
     ours = products_of(settings.product_list, index=settings.shard_index, count=settings.shard_count)
     if settings.source == "replay":
-        (product,) = settings.product_list
-        snapshots = recording.read(settings.replay_path or "", settings.replay_as_of, product)
-        if not ours:
-            return EmptySource()
-        return Replay(
-            feed=settings.feed,
-            rules=known[ours[0]],
-            snapshots=snapshots,
-            speed_percent=settings.speed_percent,
-            interval_ns=settings.replay_interval_millis * 1_000_000,
-            forever=settings.replay_loop == "Forever",
-        )
+        return _replay(settings, ours, note)
+    known = all_rules(settings.product_list)
     if not ours:
         return EmptySource()
     return SyntheticMarket(
@@ -57,10 +51,37 @@ def source(settings: Settings, start_ns: int) -> Source:
     )
 
 
+def _replay(settings: Settings, ours: Collection[str], note: Callable[[str], None]) -> Source:
+    rules = loading.known_rules(settings.product_list)
+    told = Told(
+        as_of=settings.replay_as_of,
+        spot=settings.replay_spot,
+        expiry=settings.replay_expiry,
+        products=tuple(settings.product_list),
+        group_ns=None if settings.replay_group_millis is None else settings.replay_group_millis * 1_000_000,
+        lots=loading.lots_of(rules),
+    )
+    loaded = loading.load(settings.replay_path or "", settings.replay_format, told, rules)
+    for sentence in loaded.notes:
+        note(sentence)
+    snapshots = [snapshot for snapshot in loaded.snapshots if snapshot.product in ours]
+    if not snapshots:
+        return EmptySource()
+    return Replay(
+        feed=settings.feed,
+        rules=rules,
+        snapshots=snapshots,
+        speed_percent=settings.speed_percent,
+        interval_ns=settings.replay_interval_millis * 1_000_000,
+        forever=settings.replay_loop == "Forever",
+    )
+
+
 def run(settings: Settings) -> int:
     """Publish until SIGTERM or SIGINT. Returns the exit code."""
-    made = source(settings, time.time_ns())
     log_setup.configure("feed-generator", VERSION, settings.log_level)
+    log = structlog.get_logger("feed-generator")
+    made = source(settings, time.time_ns(), lambda sentence: log.info("recording", note=sentence))
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())

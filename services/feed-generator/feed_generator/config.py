@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, ValidationInfo, field_validator
@@ -57,10 +58,32 @@ class Settings(BaseModel):
         ),
     ] = 60
     replay_path: Annotated[
-        str | None, Field(description="The recording, a CSV file.", validate_default=True)
+        str | None,
+        Field(
+            description="The recording: a file, or a folder whose files make one session.",
+            validate_default=True,
+        ),
     ] = None
+    replay_format: Annotated[
+        Literal["auto", "deltastream", "nse", "cboe", "yahoo", "deribit"],
+        Field(description="Format of the recording; auto: found out from its first lines."),
+    ] = "auto"
     replay_as_of: Annotated[
         AwareDatetime | None, Field(description="Time of a snapshot without timestamps, RFC 3339 with zone.")
+    ] = None
+    replay_expiry: Annotated[
+        date | None,
+        Field(description="Expiry of the contracts of a file that does not state it, YYYY-MM-DD."),
+    ] = None
+    replay_spot: Annotated[
+        float | None,
+        Field(gt=0, le=1e9, description="Spot of a file that does not state it; else derived from parity."),
+    ] = None
+    replay_group_millis: Annotated[
+        int | None,
+        Field(
+            ge=0, le=3_600_000, description="Rows within this time make one snapshot; default: the format's."
+        ),
     ] = None
     replay_interval_millis: Annotated[
         int, Field(ge=1, le=86_400_000, description="Pause between passes over a recording, milliseconds.")
@@ -87,15 +110,13 @@ class Settings(BaseModel):
 
     @field_validator("products")
     @classmethod
-    def _names(cls, products: str, others: ValidationInfo) -> str:
+    def _names(cls, products: str) -> str:
         # One pattern for the whole list would take 6 MB in every generator once compiled.
         names = [name.strip() for name in products.split(",")]
         if len(names) > _MAX_PRODUCTS or not all(map(_PRODUCT.fullmatch, names)):
             raise ValueError(f"must be 1 to {_MAX_PRODUCTS} names of A-Z, 0-9, & and -, comma-separated")
         if len(set(names)) != len(names):
             raise ValueError("must name each product only once")
-        if len(names) != 1 and others.data.get("source") == "replay":
-            raise ValueError("must name exactly the one product of the recording when SOURCE=replay")
         return products
 
     @field_validator("shard_index")

@@ -18,7 +18,10 @@ from feed_generator.buffer import Buffer, Named
 from feed_generator.domain.rulebook import rules
 from feed_generator.messages import Message
 from feed_generator.publisher import Publisher
+from feed_generator.sources import loading
 from feed_generator.sources.base import Batch
+from feed_generator.sources.formats.row import Told
+from feed_generator.sources.loading import Loaded
 from feed_generator.sources.synthetic import SyntheticMarket
 
 DATA = Path(__file__).parents[3] / "k8s" / "samples" / "data"
@@ -30,6 +33,7 @@ MILLI = 1_000_000
 SECOND = 1000 * MILLI
 HIGH_WATER = 100
 
+Load = Callable[..., Loaded]
 MakeMarket = Callable[..., SyntheticMarket]
 Record = dict[str, Any]
 
@@ -214,3 +218,16 @@ def counted() -> Callable[[str], float]:
     names += ("feed_skipped_seconds_total",)
     before = {name: REGISTRY.get_sample_value(name) or 0.0 for name in names}
     return lambda name: (REGISTRY.get_sample_value(name) or 0.0) - before[name]
+
+
+def _load(path: str, *products: str, wanted: Any = "auto", **told: Any) -> Loaded:
+    """Load a recording as a generator does; of NIFTY if no product is named."""
+    names = products or ("NIFTY",)
+    rules_of = loading.known_rules(names)
+    lots = loading.lots_of(rules_of)
+    return loading.load(path, wanted, Told(products=names, lots=lots, **told), rules_of)
+
+
+@pytest.fixture
+def load() -> Load:
+    return _load

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from tests.support.contracts import example, validator
 
 from feed_generator.domain.rulebook import rules
 from feed_generator.messages import Message, stamp, symbol
-from feed_generator.sources import recording
+from feed_generator.sources.loading import Loaded
 from feed_generator.sources.replay import Replay
 
 KINDS = ("underlying", "option_quote", "option_chain")
+Load = Callable[..., Loaded]
 AS_OF = datetime(2024, 6, 20, 7, tzinfo=UTC)
 
 
@@ -25,11 +27,11 @@ def _complete(message: Message, replay: int) -> dict[str, Any]:
     return found
 
 
-def _replayed(path: Path) -> list[Message]:
+def _replayed(path: Path, load: Load) -> list[Message]:
     source = Replay(
         feed="nifty-replay",
-        rules=rules("NIFTY"),
-        snapshots=recording.read(str(path), AS_OF),
+        rules={"NIFTY": rules("NIFTY")},
+        snapshots=load(str(path), as_of=AS_OF).snapshots,
         speed_percent=100,
         interval_ns=10**9,
         forever=False,
@@ -45,9 +47,9 @@ def test_every_synthetic_message_fits_its_schema(make_market: Any, take: Any) ->
     assert {message.kind for message in messages} == set(KINDS)
 
 
-def test_every_replayed_message_fits_its_schema(sample: Path) -> None:
+def test_every_replayed_message_fits_its_schema(sample: Path, load: Load) -> None:
     """All messages of the shipped recordings validate, with one-sided strikes and bids of 0."""
-    messages = _replayed(sample)
+    messages = _replayed(sample, load)
     for message in messages:
         validator(f"market-{message.kind}").validate(_complete(message, 3_000_001))
     assert {message.kind for message in messages} == set(KINDS)
@@ -63,9 +65,9 @@ def _shape(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_replayed_message_has_the_shape_of_the_golden_example(sample: Path, kind: str) -> None:
+def test_a_replayed_message_has_the_shape_of_the_golden_example(sample: Path, kind: str, load: Load) -> None:
     """Fields and types equal those of the example, which consumers use in their tests."""
-    ours = next(_complete(m, 3_000_001) for m in _replayed(sample) if m.kind == kind)
+    ours = next(_complete(m, 3_000_001) for m in _replayed(sample, load) if m.kind == kind)
     assert _shape(ours) == _shape(example(f"market-{kind}"))
 
 

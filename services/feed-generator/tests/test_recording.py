@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from feed_generator.errors import BadRecording
-from feed_generator.sources import recording
+from feed_generator.sources.loading import Loaded
 
 HEADER = "timestamp,expiry,strike,spot,side,ltp,bid,ask,bid_qty,ask_qty,vol,oi,prev_oi,close"
 ROW = "2024-06-21T15:30:00+05:30,2024-06-27,23500,23501.1,C,118.2,118,118.5,25,300,39000,5500,3100,167.5"
 AS_OF = datetime(2024, 6, 21, 10, tzinfo=UTC)
 AS_OF_NS = 1_718_964_000_000_000_000
 
+Load = Callable[..., Loaded]
 Write = Callable[..., str]
 
 
@@ -37,9 +38,9 @@ def _row(**cells: str) -> str:
     return ",".join(values.values())
 
 
-def test_every_value_of_the_shipped_recordings_is_read_unchanged(sample: Path) -> None:
+def test_every_value_of_the_shipped_recordings_is_read_unchanged(sample: Path, load: Load) -> None:
     """Each line of the file is in the snapshot, cell by cell, and the snapshot has no other legs."""
-    snapshots = recording.read(str(sample), AS_OF)
+    snapshots = load(str(sample), as_of=AS_OF).snapshots
     assert [snapshot.ts for snapshot in snapshots] == [AS_OF_NS]
     (snapshot,) = snapshots
     with sample.open() as file:
@@ -63,39 +64,39 @@ def test_every_value_of_the_shipped_recordings_is_read_unchanged(sample: Path) -
     assert sum(len(chain.legs) for chain in snapshot.chains.values()) == len(rows) > 100
 
 
-def test_timestamps_separate_and_order_the_snapshots(write: Write) -> None:
+def test_timestamps_separate_and_order_the_snapshots(write: Write, load: Load) -> None:
     """Timestamps in the file take precedence over the setting. Rows may have any order and time zone."""
     later, same = "2024-06-21T15:30:01.5+05:30", "2024-06-21T10:00:00Z"
     path = write(_row(timestamp=later, spot="23502"), _row(), _row(timestamp=same, side="P"))
-    first, second = recording.read(path, datetime(2020, 1, 1, tzinfo=UTC))
+    first, second = load(path, as_of=datetime(2020, 1, 1, tzinfo=UTC)).snapshots
     assert (first.ts, first.spot) == (AS_OF_NS, 23501.1)
     assert (second.ts, second.spot) == (AS_OF_NS + 1_500_000_000, 23502)
     assert [len(chain.legs) for chain in first.chains.values()] == [2]
     assert [len(chain.legs) for chain in second.chains.values()] == [1]
 
 
-def test_extra_columns_blank_lines_and_a_byte_order_mark_are_ignored(write: Write) -> None:
+def test_extra_columns_blank_lines_and_a_byte_order_mark_are_ignored(write: Write, load: Load) -> None:
     """Spreadsheet programs write these, and the reader ignores them."""
     path = write(ROW + ",12.5", "", header="\ufeff" + HEADER + ",iv")
-    assert recording.read(path, None)[0].spot == 23501.1
+    assert load(path).snapshots[0].spot == 23501.1
 
 
 @pytest.mark.parametrize("column", HEADER.split(",")[1:])
-def test_a_missing_column_is_named(write: Write, column: str) -> None:
+def test_a_missing_column_is_named(write: Write, column: str, load: Load) -> None:
     """The message names the missing column and line 1, the header."""
     names = [name if name != column else "x" for name in HEADER.split(",")]
     path = write(ROW, header=",".join(names))
     with pytest.raises(BadRecording) as caught:
-        recording.read(path, None)
+        load(path)
     assert str(caught.value) == f"{path}, line 1, column {column}: is missing from the header"
 
 
-def test_a_file_without_timestamps_needs_the_setting(write: Write) -> None:
+def test_a_file_without_timestamps_needs_the_setting(write: Write, load: Load) -> None:
     """Without the setting, the message names the setting."""
     path = write(ROW.partition(",")[2], header=HEADER.partition(",")[2])
-    assert recording.read(path, AS_OF)[0].ts == AS_OF_NS
-    with pytest.raises(BadRecording, match=r"line 1, column timestamp: .*REPLAY_AS_OF"):
-        recording.read(path, None)
+    assert load(path, as_of=AS_OF).snapshots[0].ts == AS_OF_NS
+    with pytest.raises(BadRecording, match=r"line 1, column -: does not state the time .*\(REPLAY_AS_OF\)"):
+        load(path)
 
 
 @pytest.mark.parametrize(
@@ -127,40 +128,40 @@ def test_a_file_without_timestamps_needs_the_setting(write: Write) -> None:
     ],
 )
 def test_an_invalid_cell_gives_one_line_with_file_line_column_and_rule(
-    write: Write, column: str, cell: str, rule: str
+    write: Write, column: str, cell: str, rule: str, load: Load
 ) -> None:
     """The reader refuses every value that the contract forbids."""
     path = write(ROW, _row(**{"side": "P", column: cell}))
     with pytest.raises(BadRecording, match=rule) as caught:
-        recording.read(path, None)
+        load(path)
     error = caught.value
     assert (error.path, error.line, error.column) == (path, 3, column)
     assert str(error).startswith(f"{path}, line 3, column {column}: ")
     assert "\n" not in str(error)
 
 
-def test_a_truncated_row_is_refused(write: Write) -> None:
+def test_a_truncated_row_is_refused(write: Write, load: Load) -> None:
     """Missing cells of a truncated file are an error, not zeros."""
     path = write(ROW.rsplit(",", 3)[0])
     with pytest.raises(BadRecording, match="line 2, column close: is empty"):
-        recording.read(path, None)
+        load(path)
 
 
-def test_shifted_or_repeated_columns_are_refused(write: Write) -> None:
+def test_shifted_or_repeated_columns_are_refused(write: Write, load: Load) -> None:
     """An unquoted thousands separator splits a cell and shifts all later values to wrong columns."""
     with pytest.raises(BadRecording, match="line 2, column -: has more cells than the header: '1'"):
-        recording.read(write(f"{ROW},1"), None)
-    assert recording.read(write(f"{ROW},"), None)
+        load(write(f"{ROW},1"))
+    assert load(write(f"{ROW},")).snapshots
     with pytest.raises(BadRecording, match="line 1, column oi: occurs 2 times in the header"):
-        recording.read(write(f"{ROW},1", header=f"{HEADER},oi"), None)
+        load(write(f"{ROW},1", header=f"{HEADER},oi"))
 
 
-def test_contradictions_within_a_snapshot_are_refused(write: Write) -> None:
+def test_contradictions_within_a_snapshot_are_refused(write: Write, load: Load) -> None:
     """The reader refuses two rows of one contract, and two spots at one instant."""
     with pytest.raises(BadRecording, match="line 3, column strike: 23500 C appears twice"):
-        recording.read(write(ROW, ROW), None)
+        load(write(ROW, ROW))
     with pytest.raises(BadRecording, match=r"line 3, column spot: differs .* 23499 and 23501.1"):
-        recording.read(write(ROW, _row(side="P", spot="23499")), None)
+        load(write(ROW, _row(side="P", spot="23499")))
 
 
 @pytest.mark.parametrize(
@@ -172,31 +173,31 @@ def test_contradictions_within_a_snapshot_are_refused(write: Write) -> None:
     ],
 )
 def test_a_line_with_contradictory_values_is_refused_with_both_values(
-    write: Write, cells: dict[str, str], column: str, values: tuple[str, str]
+    write: Write, cells: dict[str, str], column: str, values: tuple[str, str], load: Load
 ) -> None:
     """The cases are an expiry before its snapshot, and a spot in another unit than the strikes."""
     with pytest.raises(BadRecording) as caught:
-        recording.read(write(_row(**cells)), None)
+        load(write(_row(**cells)))
     assert (caught.value.line, caught.value.column) == (2, column)
     assert all(value in str(caught.value) for value in values)
 
 
-def test_a_recording_of_another_product_is_refused(write: Write) -> None:
+def test_a_recording_of_another_product_is_refused(write: Write, load: Load) -> None:
     """A `product` column must name the feed's product."""
     path = write(f"{ROW},BANKNIFTY", header=f"{HEADER},product")
-    assert recording.read(path, None, "BANKNIFTY")
+    assert load(path, "BANKNIFTY").snapshots
     with pytest.raises(BadRecording, match=r"line 2, column product: is 'BANKNIFTY', .* NIFTY"):
-        recording.read(path, None, "NIFTY")
+        load(path, "NIFTY")
 
 
-def test_a_chain_larger_than_the_contract_allows_is_refused(write: Write) -> None:
+def test_a_chain_larger_than_the_contract_allows_is_refused(write: Write, load: Load) -> None:
     """A chain may have 2,000 strikes and no more, with legs on one side or both."""
     rows = [_row(strike=str(strike), side=side) for strike in range(20001, 22001) for side in "CP"]
-    assert len(recording.read(write(*rows), None)[0].chains.popitem()[1].strikes) == 2000
+    assert len(load(write(*rows)).snapshots[0].chains.popitem()[1].strikes) == 2000
     with pytest.raises(BadRecording, match="line 4002, column strike: more than 2000 strikes"):
-        recording.read(write(*rows, _row(strike="22500")), None)
+        load(write(*rows, _row(strike="22500")))
     with pytest.raises(BadRecording, match="line 2002, column strike: more than 2000 strikes"):
-        recording.read(write(*rows[::2], _row(strike="22500")), None)
+        load(write(*rows[::2], _row(strike="22500")))
 
 
 @pytest.mark.parametrize(
@@ -210,18 +211,20 @@ def test_a_chain_larger_than_the_contract_allows_is_refused(write: Write) -> Non
     ],
     ids=["empty", "header only", "not UTF-8", "huge cell", "NUL"],
 )
-def test_any_other_file_is_refused_with_one_line(tmp_path: Path, content: bytes, complaint: str) -> None:
+def test_any_other_file_is_refused_with_one_line(
+    tmp_path: Path, content: bytes, complaint: str, load: Load
+) -> None:
     """For any content of the file, the error is one line that names the file."""
     path = tmp_path / "recording.csv"
     path.write_bytes(content)
     with pytest.raises(BadRecording, match=complaint) as caught:
-        recording.read(str(path), None)
+        load(str(path))
     assert str(caught.value).startswith(f"{path}, line ")
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """The cases are a missing file and a directory."""
-    for path, why in ((tmp_path / "none.csv", "No such file"), (tmp_path, "Is a directory")):
-        with pytest.raises(BadRecording, match=f"cannot be read: {why}") as caught:
-            recording.read(str(path), None)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, load: Load) -> None:
+    """The cases are a missing file and a folder without files."""
+    for path, why in ((tmp_path / "none.csv", "cannot be read: No such file"), (tmp_path, "without files")):
+        with pytest.raises(BadRecording, match=why) as caught:
+            load(str(path))
         assert str(path) in str(caught.value)

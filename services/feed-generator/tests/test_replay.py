@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from typing import Any
 import pytest
 
 from feed_generator.domain.rulebook import rules
-from feed_generator.sources import recording
+from feed_generator.sources.loading import Loaded
 from feed_generator.sources.recording import RecordedChain, Snapshot
 from feed_generator.sources.replay import QUOTED_STRIKES, Replay
 
+Load = Callable[..., Loaded]
 AS_OF = datetime(2024, 6, 20, 7, tzinfo=UTC)
 TS = 1_718_866_800_000_000_000
 SECOND = 10**9
@@ -32,8 +34,9 @@ LEGS = {
 
 
 def _replay(snapshots: list[Snapshot], **settings: Any) -> Replay:
+    known = {"NIFTY": rules("NIFTY")}
     usual = {"speed_percent": 100, "interval_ns": SECOND, "forever": True}
-    return Replay(feed="nifty-replay", rules=rules("NIFTY"), snapshots=snapshots, **usual | settings)
+    return Replay(feed="nifty-replay", rules=known, snapshots=snapshots, **usual | settings)
 
 
 def _leg(**values: float) -> dict[str, float | int]:
@@ -43,18 +46,18 @@ def _leg(**values: float) -> dict[str, float | int]:
 def _snapshot(ts: int, spot: float = 23500.0) -> Snapshot:
     chain = RecordedChain(date(2024, 6, 27))
     chain.add(23500.0, True, _leg(bid=spot / 200))
-    return Snapshot(ts, spot, {chain.expiry: chain})
+    return Snapshot(ts, spot, {chain.expiry: chain}, "NIFTY")
 
 
 def _bodies(source: Replay) -> list[dict[str, Any]]:
     return [json.loads(message.body) for message in source.advance().messages]
 
 
-def test_the_values_of_a_shipped_recording_are_sent_unchanged(sample: Path) -> None:
+def test_the_values_of_a_shipped_recording_are_sent_unchanged(sample: Path, load: Load) -> None:
     """Every cell of the CSV is in the chain. A leg that the file does not have is all zeros."""
     with sample.open() as file:
         rows = {(r["expiry"], float(r["strike"]), r["side"]): r for r in csv.DictReader(file)}
-    tick, *others = _bodies(_replay(recording.read(str(sample), AS_OF)))
+    tick, *others = _bodies(_replay(load(str(sample), as_of=AS_OF).snapshots))
     spot = float(next(iter(rows.values()))["spot"])
     assert (tick["price"], tick["ts"], tick["truth"]) == (spot, TS, None)
     chains = [body for body in others if body["kind"] == "option_chain"]
@@ -71,9 +74,9 @@ def test_the_values_of_a_shipped_recording_are_sent_unchanged(sample: Path) -> N
     assert found == len(rows)
 
 
-def test_quotes_are_the_strikes_nearest_to_the_spot(sample: Path) -> None:
+def test_quotes_are_the_strikes_nearest_to_the_spot(sample: Path, load: Load) -> None:
     """Each chain's nearest strikes are quoted on both sides, with the chain's values."""
-    bodies = _bodies(_replay(recording.read(str(sample), AS_OF)))
+    bodies = _bodies(_replay(load(str(sample), as_of=AS_OF).snapshots))
     for chain in (body for body in bodies if body["kind"] == "option_chain"):
         near = sorted(chain["strikes"], key=lambda k: abs(k - chain["spot_price"]))[:QUOTED_STRIKES]
         quotes = [b for b in bodies if b["kind"] == "option_quote" and b["expiry"] == chain["expiry"]]
@@ -85,9 +88,9 @@ def test_quotes_are_the_strikes_nearest_to_the_spot(sample: Path) -> None:
                 assert quote[column] == legs[column][index]
 
 
-def test_messages_have_the_contract_rules_of_the_recordings_date(sample: Path) -> None:
+def test_messages_have_the_contract_rules_of_the_recordings_date(sample: Path, load: Load) -> None:
     """In June 2024 NIFTY's lot size was 25, and contracts expired at 15:30 in India."""
-    for body in _bodies(_replay(recording.read(str(sample), AS_OF)))[1:]:
+    for body in _bodies(_replay(load(str(sample), as_of=AS_OF).snapshots))[1:]:
         assert (body["lot_size"], body["exercise"], body["oi_unit"]) == (25, "European", "shares")
         at_close = datetime.fromisoformat(f"{body['expiry']}T15:30:00+05:30")
         assert body["expiry_ts"] == int(at_close.timestamp()) * SECOND

@@ -63,7 +63,7 @@ def test_the_shards_of_a_feed_emit_all_its_products_once(count: int, take: Any) 
                 "SHARD_COUNT": str(count),
             }
         )
-        made = source(settings, 1_763_956_800_000_000_000)
+        made = source(settings, 1_763_956_800_000_000_000, print)
         if made.due_ns() is None:
             assert made.advance().messages == ()
             continue
@@ -89,6 +89,7 @@ def test_the_rates_of_the_shards_add_up_to_the_feeds_rate(count: int) -> None:
                 }
             ),
             1_763_956_800_000_000_000,
+            print,
         )
         ours = len(products_of(products(), index=index, count=count))
         if not ours:

@@ -1,46 +1,41 @@
-"""Read a recording: a CSV file with one or more snapshots of one product's chains. Every cell is checked.
+"""Assemble the rows of files into a recording: the snapshots of each product's chains, ascending in time.
 
-Columns: expiry, strike, spot, side (C or P), ltp, bid, ask, bid_qty, ask_qty, vol, oi, prev_oi, close. Other
-columns are ignored. The optional column `timestamp` (RFC 3339 with zone) separates snapshots; without it the
-file is one snapshot. Prices are per share, quantities in shares, and 0 means that there is none. A file that
-contradicts itself is rejected: a column named twice, a spot or a time that does not fit the chains, a row
-longer than the header.
+Rows of one time make a snapshot; a group makes one snapshot of rows that are a little apart. Rows that
+contradict each other are refused: a spot or an expiry that does not fit, a contract twice. What makes a chain
+useless for analytics is noted: one strike, one side, no open interest.
 """
 
 from __future__ import annotations
 
-import csv
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from operator import attrgetter, itemgetter
 
-from feed_generator.errors import BadRecording
+from feed_generator.sources import parity
+from feed_generator.sources.formats.problems import Problems
+from feed_generator.sources.formats.row import UNSTATED, Leg, Place, Row, Terms
 
-_PRICES = {"last": "ltp", "bid": "bid", "ask": "ask", "previous_close": "close"}
-_COUNTS = {
-    "bid_size": "bid_qty",
-    "ask_size": "ask_qty",
-    "volume": "vol",
-    "open_interest": "oi",
-    "previous_open_interest": "prev_oi",
-}
-_NEEDED = ("expiry", "strike", "spot", "side", *_PRICES.values(), *_COUNTS.values())
 _MAX_STRIKES = 2000
 _SPOT_RATIO = 10.0
 """Largest ratio by which the spot may lie outside a chain's strikes. Beyond it, unit or product is wrong."""
-_LAST_YEAR = 2099  # times on the wire end there, and start in 1970
-Leg = dict[str, float | int]
+_YEAR_NS = 365 * 86_400 * 10**9
+Key = tuple[float, bool]
+"""A contract of a chain: its strike, and whether it is a call."""
 
 
 @dataclass(slots=True)
 class RecordedChain:
-    """One expiry: legs by (strike, is call), each a mapping of the contract's column names."""
+    """One expiry: legs by strike and side, each a mapping of the contract's column names.
+
+    `vendor` has the source's own values of a contract, `times` its row's time in ns since the epoch.
+    """
 
     expiry: date
-    legs: dict[tuple[float, bool], Leg] = field(default_factory=dict)
+    legs: dict[Key, Leg] = field(default_factory=dict)
+    terms: Terms = UNSTATED
+    vendor: dict[Key, dict[str, float]] = field(default_factory=dict)
+    times: dict[Key, int] = field(default_factory=dict)
     _strikes: set[float] = field(default_factory=set)
 
     @property
@@ -57,165 +52,142 @@ class RecordedChain:
 
 @dataclass(slots=True)
 class Snapshot:
-    """The chains at one instant `ts`, in ns since the epoch."""
+    """The chains of one product at one instant `ts`, in ns since the epoch."""
 
     ts: int
     spot: float
     chains: dict[date, RecordedChain] = field(default_factory=dict)
+    product: str = ""
 
 
-class _Row:
-    """The cells of one line. Every error names file, line, column and rule."""
-
-    def __init__(self, path: str, line: int, cells: Mapping[str, str | None]) -> None:
-        self._path, self._line, self._cells = path, line, cells
-
-    def bad(self, column: str, rule: str) -> BadRecording:
-        return BadRecording(self._path, self._line, column, rule)
-
-    def text(self, column: str) -> str:
-        cell = self._cells.get(column)
-        if cell is None or not cell.strip():
-            raise self.bad(column, "is empty")
-        return cell.strip()
-
-    def ascii_number(self, column: str) -> str:
-        """Return an ASCII number without `_`: Python would also accept 1_000 and digits of other scripts."""
-        cell = self.text(column)
-        if not cell.isascii() or "_" in cell:
-            raise ValueError(column)
-        return cell
-
-    def number(self, column: str, *, least: float) -> float:
-        try:
-            value = float(self.ascii_number(column))
-        except ValueError:
-            raise self.bad(column, f"is not a number: {self.text(column)!r:.60}") from None
-        if not math.isfinite(value) or not least <= value <= 1e9:
-            raise self.bad(column, f"must be finite and {least:g} to 1e9: {self.text(column)!r:.60}")
-        return value
-
-    def count(self, column: str) -> int:
-        try:
-            value = int(self.ascii_number(column))
-        except ValueError:
-            raise self.bad(column, f"is not a whole number: {self.text(column)!r:.60}") from None
-        if not 0 <= value <= 10**15:
-            raise self.bad(column, f"must be 0 to 1e15: {self.text(column)!r:.60}")
-        return value
-
-    def day(self, column: str) -> date:
-        try:
-            value = date.fromisoformat(self.text(column))
-        except ValueError:
-            value = None
-        if value is None or not 1971 <= value.year <= _LAST_YEAR:
-            raise self.bad(
-                column, f"is not a date YYYY-MM-DD, 1971 to {_LAST_YEAR}: {self.text(column)!r:.60}"
-            )
-        return value
-
-    def instant(self, column: str) -> int:
-        try:
-            value = datetime.fromisoformat(self.text(column))
-        except ValueError:
-            value = None
-        if value is None or value.tzinfo is None or not 1971 <= value.year <= _LAST_YEAR:
-            raise self.bad(
-                column, f"is not RFC 3339 with a zone, 1971 to {_LAST_YEAR}: {self.text(column)!r:.60}"
-            )
-        return _ns(value)
+Carry = Callable[[str, date, int], tuple[float, float]]
+"""From product, expiry and time to the years until the expiry and the interest rate."""
 
 
-def _ns(instant: datetime) -> int:
-    return round(instant.timestamp() * 1_000_000) * 1000
+class Assembler:
+    """Makes snapshots of rows whose times do not descend, and keeps only one group of them in memory.
 
-
-def read(path: str, as_of: datetime | None, product: str | None = None) -> list[Snapshot]:
-    """Return the snapshots of the recording in `path`, ascending. `as_of` dates a file without timestamps.
-
-    If `product` is given, a column `product` must contain it.
-
-    Raises BadRecording.
+    `group_ns`: rows within this time of a group's first row belong to it, and the newest row of a contract
+    counts. 0: only equal times. `carry` gives what parity needs to derive a missing spot.
     """
-    try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            try:
-                return _snapshots(path, rows, as_of, product)
-            except (UnicodeDecodeError, csv.Error) as error:
-                raise BadRecording(path, rows.line_num + 1, "-", f"is not a CSV in UTF-8: {error}") from None
-    except OSError as error:
-        raise BadRecording(path, 0, "-", f"cannot be read: {error.strerror}") from None
 
+    def __init__(self, problems: Problems, *, group_ns: int, carry: Carry) -> None:
+        self._problems, self._group_ns, self._carry = problems, group_ns, carry
+        self._rows, self.contracts = 0, set[tuple[str, date, float, bool]]()
 
-def _snapshots(
-    path: str, rows: csv.DictReader[str], as_of: datetime | None, product: str | None
-) -> list[Snapshot]:
-    columns = rows.fieldnames or []
-    for name in columns:
-        if name and columns.count(name) > 1:
-            raise BadRecording(path, 1, name, f"occurs {columns.count(name)} times in the header")
-    for name in _NEEDED:
-        if name not in columns:
-            raise BadRecording(path, 1, name, "is missing from the header")
-    stamped = "timestamp" in columns
-    if not stamped and as_of is None:
-        raise BadRecording(path, 1, "timestamp", "is missing; give the time of the snapshot (REPLAY_AS_OF)")
-    found: dict[int, Snapshot] = {}
-    last: dict[tuple[int, date], _Row] = {}
-    for row in _rows(path, rows):
-        ts = row.instant("timestamp") if stamped or as_of is None else _ns(as_of)
-        if product and "product" in columns and row.text("product") != product:
-            raise row.bad("product", f"is {row.text('product')!r:.40}, but the feed's product is {product}")
-        spot = row.number("spot", least=1e-9)
-        snapshot = found.setdefault(ts, Snapshot(ts, spot))
-        if snapshot.spot != spot:
-            raise row.bad("spot", f"differs within one snapshot: {spot:g} and {snapshot.spot:g}")
-        _add(snapshot, row)
-        last[ts, row.day("expiry")] = row
-    for (ts, expiry), row in last.items():
-        _check_spot(found[ts], found[ts].chains[expiry], row)
-    if not found:
-        raise BadRecording(path, 1, "-", "the file has no rows")
-    return [found[ts] for ts in sorted(found)]
+    @property
+    def rows(self) -> int:
+        """Number of rows so far."""
+        return self._rows
 
+    def snapshots(self, rows: Iterable[Row]) -> Iterator[Snapshot]:
+        """Yield each group's snapshots, one a product, as soon as a later row ends the group."""
+        group: list[Row] = []
+        for row in rows:
+            self._rows += 1
+            if group and row.ts < group[0].ts:
+                self._problems.refuse(
+                    row.place,
+                    "-",
+                    "is earlier than a line before it: sort the file by time, the earliest first",
+                )
+                continue
+            if group and row.ts > group[0].ts + self._group_ns:
+                yield from self._of_group(group)
+                group = []
+            group.append(row)
+        if group:
+            yield from self._of_group(group)
 
-def _check_spot(snapshot: Snapshot, chain: RecordedChain, row: _Row) -> None:
-    strikes = chain.strikes
-    if not strikes[0] / _SPOT_RATIO <= snapshot.spot <= strikes[-1] * _SPOT_RATIO:
-        raise row.bad(
-            "spot",
-            f"{snapshot.spot:g} is {_SPOT_RATIO:g} times outside the strikes of {chain.expiry}, "
-            f"{strikes[0]:g} to {strikes[-1]:g}",
-        )
+    def _of_group(self, rows: list[Row]) -> Iterator[Snapshot]:
+        if self._group_ns:
+            rows.sort(key=attrgetter("ts"))
+        found: dict[str, Snapshot] = {}
+        last: dict[tuple[str, date], Place] = {}
+        for row in rows:
+            snapshot = found.setdefault(row.product, Snapshot(row.ts, row.spot or 0.0, product=row.product))
+            if self._add(snapshot, row):
+                last[row.product, row.expiry] = row.place
+        for (product, expiry), place in sorted(last.items(), key=itemgetter(0)):  # the nearest expiry first
+            self._check(found[product], found[product].chains[expiry], place)
+            if not found[product].spot:
+                kind = "is not in the file, and no strike is quoted on both sides: state it (REPLAY_SPOT)"
+                self._problems.refuse(place, "spot", kind)
+        yield from (found[product] for product in sorted(found) if found[product].chains)
 
-
-def _rows(path: str, rows: csv.DictReader[str]) -> Iterator[_Row]:
-    for cells in rows:
-        surplus: Any = cells
-        if any(surplus.get(None, ())):  # an unquoted 1,234 would shift all columns after it
-            raise BadRecording(
-                path, rows.line_num, "-", f"has more cells than the header: {surplus[None][0]!r:.40}"
+    def _add(self, snapshot: Snapshot, row: Row) -> bool:
+        """Add a row to its snapshot. Returns False if it is refused."""
+        side = "C" if row.is_call else "P"
+        key, expiry, problems = (row.strike, row.is_call), row.expiry, self._problems
+        spot = row.spot or snapshot.spot
+        if snapshot.spot != spot and not self._group_ns:
+            kind = "differs within one snapshot"
+            problems.refuse(row.place, "spot", kind, text=f"{kind}: {spot:g} and {snapshot.spot:g}")
+            return False
+        # The expiry is a date in the exchange's zone, which may be half a day behind UTC.
+        on = datetime.fromtimestamp(row.ts // 10**9, UTC) - timedelta(hours=12)
+        if expiry < on.date():
+            at = f"{on + timedelta(hours=12):%Y-%m-%dT%H:%MZ}"
+            kind = "is before the snapshot's time"
+            problems.refuse(row.place, "expiry", kind, text=f"{expiry} {kind}, {at}")
+            return False
+        chain = snapshot.chains.setdefault(expiry, RecordedChain(expiry, terms=row.terms))
+        if key in chain.legs:
+            if not self._group_ns:
+                kind = "appears twice in one snapshot"
+                problems.refuse(row.place, "strike", kind, text=f"{row.strike:g} {side} {kind}")
+                return False
+            problems.note(row.place, "a newer row of the same contract and group replaces the older one")
+        if chain.terms != row.terms:
+            problems.refuse(
+                row.place, "-", "states other terms (unit, lot, settlement) than the chain's first line"
             )
-        yield _Row(path, rows.line_num, cells)
+            return False
+        if chain.add(row.strike, row.is_call, row.leg) > _MAX_STRIKES:
+            problems.refuse(row.place, "strike", f"more than {_MAX_STRIKES} strikes in one chain")
+            return False
+        chain.times[key] = row.ts
+        if row.vendor:
+            chain.vendor[key] = row.vendor
+        snapshot.ts, snapshot.spot = row.ts, spot
+        self.contracts.add((row.product, expiry, row.strike, row.is_call))
+        return True
 
+    def _check(self, snapshot: Snapshot, chain: RecordedChain, place: Place) -> None:
+        strikes, problems = chain.strikes, self._problems
+        if not snapshot.spot:
+            self._derive_spot(snapshot, chain, place)
+        if snapshot.spot and not strikes[0] / _SPOT_RATIO <= snapshot.spot <= strikes[-1] * _SPOT_RATIO:
+            kind = f"is {_SPOT_RATIO:g} times outside the strikes"
+            ends = f"{strikes[0]:g} to {strikes[-1]:g}"
+            text = f"{snapshot.spot:g} {kind} of {chain.expiry}, {ends}"
+            problems.refuse(place, "spot", kind, text=text)
+        name = f"{snapshot.product} {chain.expiry}".strip()
+        if len(strikes) == 1:
+            hint = (
+                ""
+                if self._group_ns
+                else "; if each row has its own time, group the rows (REPLAY_GROUP_MILLIS)"
+            )
+            problems.note(place, f"a chain with one strike has no ratios{hint}", shown=name)
+        for is_call, side in ((True, "calls"), (False, "puts")):
+            legs = [leg for (_, call), leg in chain.legs.items() if call == is_call]
+            if not legs:
+                problems.note(place, f"a chain without {side} has no ratios", shown=name)
+            elif not any(leg["open_interest"] for leg in legs):
+                problems.note(
+                    place, f"a chain whose {side} have no open interest has no ratio of it", shown=name
+                )
 
-def _add(snapshot: Snapshot, row: _Row) -> None:
-    side = row.text("side")
-    if side not in ("C", "P"):
-        raise row.bad("side", f"must be C or P: {side!r:.60}")
-    expiry, strike = row.day("expiry"), row.number("strike", least=1e-4)
-    # The expiry is a date in the exchange's zone, which may be half a day behind UTC.
-    on = datetime.fromtimestamp(snapshot.ts // 10**9, UTC) - timedelta(hours=12)
-    if expiry < on.date():
-        raise row.bad(
-            "expiry", f"{expiry} is before the snapshot's time, {on + timedelta(hours=12):%Y-%m-%dT%H:%MZ}"
+    def _derive_spot(self, snapshot: Snapshot, chain: RecordedChain, place: Place) -> None:
+        years, rate = self._carry(snapshot.product, chain.expiry, snapshot.ts)
+        derived = parity.spot(chain.legs, years, rate)
+        if derived is None:
+            return
+        snapshot.spot = derived
+        self._problems.note(
+            place,
+            f"the spot is derived from put-call parity at the rate {rate:.2%} without dividends; "
+            "state it if you know it (REPLAY_SPOT)",
+            shown=f"{derived:.2f}",
         )
-    chain = snapshot.chains.setdefault(expiry, RecordedChain(expiry))
-    if (strike, side == "C") in chain.legs:
-        raise row.bad("strike", f"{strike:g} {side} appears twice in one snapshot")
-    prices: Leg = {name: row.number(column, least=0) for name, column in _PRICES.items()}
-    counts: Leg = {name: row.count(column) for name, column in _COUNTS.items()}
-    if chain.add(strike, side == "C", prices | counts) > _MAX_STRIKES:
-        raise row.bad("strike", f"more than {_MAX_STRIKES} strikes in one chain")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import UNSET
 
 from feed_generator.domain.rulebook import ProductRules
 from feed_generator.messages import (
@@ -12,28 +15,34 @@ from feed_generator.messages import (
     OptionChain,
     OptionQuote,
     Underlying,
+    Vendor,
     option_chain,
     option_quote,
     symbol,
     underlying,
 )
 from feed_generator.sources.base import Batch
-from feed_generator.sources.recording import Leg, RecordedChain, Snapshot
+from feed_generator.sources.formats.row import Leg
+from feed_generator.sources.recording import Key, RecordedChain, Snapshot
 
 QUOTED_STRIKES = 10
 _UNIT = "shares"
 _EMPTY_LEG: Leg = dict.fromkeys(LEG_COLUMNS, 0)
 _QUOTED = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest")
+_STATED = ("settlement_session", "settlement_currency", "price_unit", "multiplier")
 
 
 class Replay:
-    """A `Source`. A snapshot becomes a tick, a chain per expiry, and quotes near the money."""
+    """A `Source`. A snapshot becomes a tick, a chain per expiry, and quotes near the money.
+
+    `rules` has the products whose files do not state all terms of their contracts.
+    """
 
     def __init__(
         self,
         *,
         feed: str,
-        rules: ProductRules,
+        rules: Mapping[str, ProductRules],
         snapshots: Sequence[Snapshot],
         speed_percent: int,
         interval_ns: int,
@@ -66,7 +75,7 @@ class Replay:
         del gap_ns
 
     def _messages(self, snapshot: Snapshot) -> tuple[Message, ...]:
-        name = self._rules.name
+        name = snapshot.product
         tick = Underlying(feed=self._feed, product=name, ts=snapshot.ts, price=snapshot.spot, truth=None)
         chains = [chain for _, chain in sorted(snapshot.chains.items())]
         return (
@@ -75,59 +84,83 @@ class Replay:
             *(quote for chain in chains for quote in self._quotes(snapshot, chain)),
         )
 
-    def _lot_size(self, snapshot: Snapshot) -> int:
-        return self._rules.contract(self._rules.local_date(snapshot.ts)).lot_size
+    def _contract(self, snapshot: Snapshot, chain: RecordedChain) -> dict[str, Any]:
+        """Return the members that chain and quotes share. What the file does not state, the rulebook does."""
+        terms, stated = chain.terms, {}
+        for name in _STATED:
+            if (value := getattr(terms, name)) is not None:
+                stated[name] = value
+        expiry_ts, exercise, lot_size = terms.expiry_ns, terms.exercise, terms.lot_size
+        if not terms.complete:
+            rules = self._rules[snapshot.product]
+            expiry_ts = expiry_ts or rules.expiry_ns(chain.expiry)
+            exercise = exercise or rules.exercise
+            lot_size = lot_size or rules.contract(rules.local_date(snapshot.ts)).lot_size
+        return {
+            "feed": self._feed,
+            "product": snapshot.product,
+            "ts": snapshot.ts,
+            "expiry": chain.expiry.isoformat(),
+            "expiry_ts": expiry_ts,
+            "exercise": exercise,
+            "spot_price": snapshot.spot,
+            "lot_size": lot_size,
+            "oi_unit": terms.oi_unit or _UNIT,
+            "truth": None,
+            **stated,
+        }
 
     def _chain(self, snapshot: Snapshot, chain: RecordedChain) -> Message:
         strikes = chain.strikes
-
-        def legs(is_call: bool) -> Legs:
-            rows = [chain.legs.get((strike, is_call), _EMPTY_LEG) for strike in strikes]
-            columns = {column: [row[column] for row in rows] for column in LEG_COLUMNS}
-            return Legs(**columns)  # type: ignore[arg-type]
-
+        forwards = [vendor["forward"] for vendor in chain.vendor.values() if "forward" in vendor]
         return option_chain(
             OptionChain(
-                feed=self._feed,
-                product=self._rules.name,
-                ts=snapshot.ts,
-                expiry=chain.expiry.isoformat(),
-                expiry_ts=self._rules.expiry_ns(chain.expiry),
-                exercise=self._rules.exercise,
-                spot_price=snapshot.spot,
-                lot_size=self._lot_size(snapshot),
-                oi_unit=_UNIT,
+                **self._contract(snapshot, chain),
                 strikes=strikes,
-                calls=legs(True),
-                puts=legs(False),
-                truth=None,
+                calls=_legs(snapshot, chain, [(strike, True) for strike in strikes]),
+                puts=_legs(snapshot, chain, [(strike, False) for strike in strikes]),
+                vendor_forward=forwards[-1] if forwards else UNSET,  # the newest row's
             )
         )
 
     def _quotes(self, snapshot: Snapshot, chain: RecordedChain) -> list[Message]:
         near = sorted(chain.strikes, key=lambda strike: abs(strike - snapshot.spot))[:QUOTED_STRIKES]
         wanted = [(strike, is_call) for strike in sorted(near) for is_call in (True, False)]
-        return [self._quote(snapshot, chain, *key) for key in wanted if key in chain.legs]
+        shared = self._contract(snapshot, chain)
+        return [_quote(snapshot, chain, key, shared) for key in wanted if key in chain.legs]
 
-    def _quote(self, snapshot: Snapshot, chain: RecordedChain, strike: float, is_call: bool) -> Message:
-        name, expiry = self._rules.name, chain.expiry.isoformat()
-        side, leg = "CALL" if is_call else "PUT", chain.legs[strike, is_call]
-        quoted: dict[str, float | int] = {column: leg[column] for column in _QUOTED}
-        return option_quote(
-            OptionQuote(
-                feed=self._feed,
-                product=name,
-                ts=snapshot.ts,
-                symbol=symbol(name, expiry, side, strike),
-                expiry=expiry,
-                expiry_ts=self._rules.expiry_ns(chain.expiry),
-                exercise=self._rules.exercise,
-                strike=strike,
-                option_type=side,
-                spot_price=snapshot.spot,
-                lot_size=self._lot_size(snapshot),
-                oi_unit=_UNIT,
-                truth=None,
-                **quoted,  # type: ignore[arg-type]
-            )
+
+def _legs(snapshot: Snapshot, chain: RecordedChain, keys: Sequence[Key]) -> Legs:
+    rows = [chain.legs.get(key, _EMPTY_LEG) for key in keys]
+    columns: dict[str, Any] = {column: [row[column] for row in rows] for column in LEG_COLUMNS}
+    for name in ("iv", "delta"):
+        values = [chain.vendor.get(key, {}).get(name) for key in keys]
+        if any(value is not None for value in values):
+            columns[f"vendor_{name}"] = values
+    ages = [_age_ms(snapshot, chain, key) for key in keys]
+    if any(ages):
+        columns["quote_age_ms"] = ages
+    return Legs(**columns)
+
+
+def _age_ms(snapshot: Snapshot, chain: RecordedChain, key: Key) -> float | None:
+    """Return how much older a contract's row is than its snapshot; None if there is no row."""
+    time = chain.times.get(key)
+    return None if time is None else (snapshot.ts - time) / 1_000_000
+
+
+def _quote(snapshot: Snapshot, chain: RecordedChain, key: Key, shared: dict[str, Any]) -> Message:
+    strike, is_call = key
+    side, leg, vendor = "CALL" if is_call else "PUT", chain.legs[key], chain.vendor.get(key)
+    quoted: dict[str, Any] = {column: leg[column] for column in _QUOTED}
+    return option_quote(
+        OptionQuote(
+            **shared,
+            symbol=symbol(snapshot.product, shared["expiry"], side, strike),
+            strike=strike,
+            option_type=side,
+            **quoted,
+            quote_age_ms=_age_ms(snapshot, chain, key) or UNSET,
+            vendor=Vendor(**vendor) if vendor else UNSET,
         )
+    )

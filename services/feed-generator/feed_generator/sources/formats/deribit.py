@@ -1,0 +1,97 @@
+"""Rows of Deribit's ticker, one contract a row, each with its own millisecond.
+
+The prices of inverse contracts are in coin: they become USD through the row's `underlying_price`, which is
+the forward of that expiry. Contracts that settle in a stablecoin (BTC_USDC-…) already have prices in it.
+Amounts are in contracts of one coin and may be fractional.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from feed_generator.sources.formats.cells import LAST_YEAR, Cells
+from feed_generator.sources.formats.problems import BadCell, Problems
+from feed_generator.sources.formats.row import LEG_COLUMNS, Leg, Place, Row, Terms, Told
+from feed_generator.sources.formats.table import cells_of, header, parsed, records
+
+GROUP_NS = 60_000_000_000
+"""A download asks for one contract after the other, so a snapshot takes as long as the round."""
+NEEDED = (
+    "instrument_name", "expiration_timestamp", "option_type", "strike", "timestamp", "underlying_price",
+    "index_price", "open_interest", "last_price", "best_bid_price", "best_ask_price", "best_bid_amount",
+    "best_ask_amount",
+)  # fmt: skip
+_SIDES = {"call": True, "put": False, "C": True, "P": False}
+_LAST_MS = int(datetime(LAST_YEAR, 1, 1, tzinfo=UTC).timestamp() * 1000)
+
+
+def read(path: str, lines: Iterable[str], told: Told, problems: Problems) -> Iterator[Row]:
+    """Yield the rows of a file of Deribit's ticker. Raises NotReadable."""
+    del told  # the file says all
+    rows = records(lines)
+    names = header(rows, NEEDED)
+
+    def parse(place: Place, values: Sequence[str]) -> Iterator[Row]:
+        cells = cells_of(names, values)
+        if cells.has("state") and cells.text("state") != "open":
+            problems.note(place, "contracts that are not open are left out", shown=cells.text("state"))
+            return
+        yield _row(place, cells)
+
+    yield from parsed(path, rows, parse, problems)
+
+
+def _row(place: Place, cells: Cells) -> Row:
+    name = cells.text("instrument_name")
+    coin, _, currency = name.split("-")[0].partition("_")
+    side = _SIDES.get(cells.text("option_type"))
+    if side is None:
+        raise BadCell("option_type", "must be call or put", cells.text("option_type"))
+    forward = cells.positive("underlying_price")
+    unit = 1.0 if currency else forward
+    leg: Leg = dict.fromkeys(LEG_COLUMNS, 0)
+    leg |= {
+        "bid": round(cells.price("best_bid_price") * unit, 8),
+        "ask": round(cells.price("best_ask_price") * unit, 8),
+        "last": round(cells.price("last_price") * unit, 8),
+        "bid_size": cells.amount("best_bid_amount"),
+        "ask_size": cells.amount("best_ask_amount"),
+        "volume": cells.amount("volume"),
+        "open_interest": cells.amount("open_interest"),
+    }
+    expiry_ns = _instant(cells, "expiration_timestamp")
+    return Row(
+        place=place,
+        ts=_instant(cells, "timestamp"),
+        product=f"{coin}{currency}" if currency else coin,
+        expiry=datetime.fromtimestamp(expiry_ns // 10**9, UTC).date(),
+        strike=cells.positive("strike"),
+        is_call=side,
+        spot=cells.positive("index_price"),
+        leg=leg,
+        terms=Terms(
+            oi_unit="contracts",
+            expiry_ns=expiry_ns,
+            exercise="European",
+            settlement_currency=currency or coin,
+            price_unit=currency or "USD",
+            lot_size=1,
+            multiplier=1.0,
+        ),
+        vendor=_vendor(cells, forward),
+    )
+
+
+def _vendor(cells: Cells, forward: float) -> dict[str, float]:
+    iv = cells.decimal("mark_iv") or 0.0
+    greeks = {name: cells.decimal(name) for name in ("delta", "gamma", "vega", "theta")}
+    found = {name: value for name, value in greeks.items() if value is not None}
+    return {**({"iv": round(iv / 100, 8)} if iv > 0 else {}), **found, "forward": forward}
+
+
+def _instant(cells: Cells, column: str) -> int:
+    ms = cells.count(column)
+    if not 0 < ms < _LAST_MS:
+        raise BadCell(column, f"must be milliseconds since 1970, before {LAST_YEAR}", cells.text(column))
+    return ms * 1_000_000

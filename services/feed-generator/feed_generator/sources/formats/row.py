@@ -1,0 +1,90 @@
+"""What a reader of a file yields: one contract at one instant, with the terms that the file states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+Leg = dict[str, float | int]
+"""The contract's columns of a leg: bid, ask, last, sizes, volume, open interest and the previous close's."""
+
+LEG_COLUMNS = (
+    "bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest", "previous_close",
+    "previous_open_interest",
+)  # fmt: skip
+VENDOR_COLUMNS = ("iv", "delta", "gamma", "vega", "theta", "forward")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a file."""
+
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a file states about its contracts. None: the rulebook says it.
+
+    `expiry_ns` is in ns since the epoch, `multiplier` in units of the underlying per contract.
+    """
+
+    oi_unit: str | None = None
+    expiry_ns: int | None = None
+    exercise: str | None = None
+    settlement_session: str | None = None
+    settlement_currency: str | None = None
+    price_unit: str | None = None
+    lot_size: int | None = None
+    multiplier: float | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether a chain can be made without the rulebook."""
+        return None not in (self.expiry_ns, self.exercise, self.lot_size)
+
+
+UNSTATED = Terms()
+
+
+@dataclass(slots=True)
+class Row:
+    """One contract at `ts`, in ns since the epoch. `spot` None: the file does not state it.
+
+    `vendor` has the source's own iv (decimal), Greeks and forward, by the names of VENDOR_COLUMNS.
+    """
+
+    place: Place
+    ts: int
+    product: str
+    expiry: date
+    strike: float
+    is_call: bool
+    spot: float | None
+    leg: Leg
+    terms: Terms = UNSTATED
+    vendor: dict[str, float] = field(default_factory=dict)
+
+
+def no_lots(product: str, expiry: date, on: date) -> int:
+    """Return the lot 1: the rows stay in the file's own units."""
+    del product, expiry, on
+    return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the user states beside a file, and the rules that a reader may look up.
+
+    `lots` returns the lot size of a product's contracts by expiry and trading day, or raises UnknownProduct.
+    `group_ns`: rows within this time make one snapshot; None: as the format needs it.
+    """
+
+    as_of: datetime | None = None
+    spot: float | None = None
+    expiry: date | None = None
+    products: tuple[str, ...] = ()
+    group_ns: int | None = None
+    lots: Callable[[str, date, date], int] = no_lots

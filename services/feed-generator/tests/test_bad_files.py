@@ -1,0 +1,134 @@
+"""Files that cannot be used: each gives one line with place, rule and fix, and nothing of it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from feed_generator.errors import BadRecording
+from feed_generator.sources import loading
+from feed_generator.sources.loading import Loaded
+
+Load = Callable[..., Loaded]
+FILES = Path(__file__).with_name("files")
+YAHOO = (FILES / "yahoo_like.csv").read_text()
+TIME = datetime(2025, 2, 13, 21, 0, tzinfo=UTC)
+
+
+def _refusal(load: Load, path: Path, content: bytes) -> str:
+    path.write_bytes(content)
+    with pytest.raises(BadRecording) as caught:
+        load(str(path), "NVDA", as_of=TIME)
+    text = str(caught.value)
+    assert text.startswith(f"{path}, line ")
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (YAHOO.encode("utf-16"), "is in UTF-16, not UTF-8: save it as `CSV UTF-8`"),
+        (YAHOO.encode("utf-16-le"), "is in UTF-16, not UTF-8: save it as `CSV UTF-8`"),
+        (YAHOO.replace(",", ";").encode(), "has ';' between its cells: save it with ','"),
+        (YAHOO.replace(",", "\t").encode(), "has a tab between its cells: save it with ','"),
+        (b"<!DOCTYPE html><html>Access denied", "is a web page, no CSV: the site refused the download"),
+        (b"PK\x03\x04rest", "is an Excel workbook or a ZIP archive, no CSV: export the sheet"),
+        (b"\x1f\x8brest", "is compressed with gzip: run `gunzip` first"),
+        (b"time,price\n1,2\n", "has a header of no known format: 'time,price'"),
+        (
+            YAHOO.encode() + b"x" * (2 << 20),
+            "line 22, column -: is longer than 1,048,576 bytes, so the file is no CSV",
+        ),
+    ],
+    ids=["UTF-16", "UTF-16 without mark", "semicolon", "tab", "HTML", "Excel", "gzip", "unknown", "one line"],
+)
+def test_a_file_of_another_kind_names_the_fix(
+    load: Load, tmp_path: Path, content: bytes, complaint: str
+) -> None:
+    """People save a web page or an Excel sheet under the name of a CSV."""
+    assert complaint in _refusal(load, tmp_path / "file.csv", content)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("11.78", "-1", "column bid: is no price: it must be 0 to 1e9, and 0 or an empty cell means none"),
+        ("131.338104", "0", "line 2, column spotPrice: must be above 0, at most 1e9: '0' (and 19 more"),
+        (",120.0,", ",0.0,", "line 2, column strike: must be above 0"),
+        ("33956.0", "-5", "line 2, column openInterest: must be 0 to 1e15"),
+        ("33956.0", "lots", "line 2, column openInterest: is not a number: 'lots'"),
+        ("2025-02-21", "21/02/2025", "line 2, column expiration: is not a date YYYY-MM-DD"),
+        ("2025-02-21", "2025-02-11", "line 2, column expiry: 2025-02-11 is before the snapshot's time"),
+        ("Call", "Straddle", "line 2, column optionType: must be Call or Put"),
+        ("131.338104", "13133.8104", "column spot: 13133.8 is 10 times outside the strikes of 2025-02-21"),
+    ],
+)  # fmt: skip
+def test_a_bad_cell_refuses_the_whole_file(
+    load: Load, tmp_path: Path, old: str, new: str, complaint: str
+) -> None:
+    """The message has the first place and the number of the others."""
+    assert complaint in _refusal(load, tmp_path / "file.csv", YAHOO.replace(old, new).encode())
+
+
+def test_a_price_of_0_means_none(load: Load, tmp_path: Path) -> None:
+    """It is neither refused nor used as a price."""
+    path = tmp_path / "file.csv"
+    path.write_text(YAHOO.replace("11.78", "0").replace("11.86", "0.0"))
+    (snapshot,) = load(str(path), "NVDA", as_of=TIME).snapshots
+    (chain,) = snapshot.chains.values()
+    assert (chain.legs[120.0, True]["bid"], chain.legs[120.0, True]["ask"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("keep", "note"),
+    [
+        (lambda line: ",Call," in line, "a chain without puts has no ratios: 'NVDA 2025-02-21'"),
+        (lambda line: ",Put," in line, "a chain without calls has no ratios: 'NVDA 2025-02-21'"),
+        (lambda line: ",120.0," in line, "a chain with one strike has no ratios"),
+    ],
+)
+def test_a_chain_that_is_none_is_said(
+    load: Load, tmp_path: Path, keep: Callable[[str], bool], note: str
+) -> None:
+    """Such a chain is kept, because its prices are good, but it has no ratio."""
+    head, *lines = YAHOO.splitlines()
+    path = tmp_path / "file.csv"
+    path.write_text("\n".join([head, *filter(keep, lines)]))
+    assert any(note in said for said in load(str(path), "NVDA", as_of=TIME).notes)
+
+
+def test_a_side_without_open_interest_is_said(load: Load, tmp_path: Path) -> None:
+    """Calls without any open interest would be divided by."""
+    head, *lines = YAHOO.splitlines()
+    column = head.split(",").index("openInterest")
+    rows = [line.split(",") for line in lines]
+    for row in rows:
+        row[column] = "0" if "Call" in row else row[column]
+    path = tmp_path / "file.csv"
+    path.write_text("\n".join([head, *(",".join(row) for row in rows)]))
+    notes = load(str(path), "NVDA", as_of=TIME).notes
+    assert any("a chain whose calls have no open interest has no ratio of it" in note for note in notes)
+
+
+def test_a_file_without_spot_and_pairs_asks_for_the_spot(load: Load, tmp_path: Path) -> None:
+    """Parity needs a strike that is quoted on both sides."""
+    calls = [line for line in YAHOO.replace("131.338104", "").splitlines() if ",Put," not in line]
+    text = _refusal(load, tmp_path / "file.csv", "\n".join(calls).encode())
+    assert (
+        "column spot: is not in the file, and no strike is quoted on both sides: state it (REPLAY_SPOT)"
+        in text
+    )
+
+
+def test_a_file_that_is_too_large_for_a_replay_is_not_read_to_its_end(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader stops at the limit, so a huge file needs no more memory than one at the limit."""
+    monkeypatch.setattr(loading, "MOST_ROWS", 10)
+    monkeypatch.setattr(loading, "_WINDOW", 1)
+    text = _refusal(load, tmp_path / "file.csv", YAHOO.encode() + b"not a row\n" * 1000)
+    assert "has more than 10 rows" in text

@@ -1,0 +1,159 @@
+"""Files as people have them, from the file to the enricher's numbers: they equal a count of the file itself.
+
+The expected numbers come from the files' text by code that shares nothing with the readers: put-call ratios
+as sums, max pain by trying every strike, and the forward by parity where call and put are closest.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from feed_generator.messages import stamp
+from feed_generator.sources import loading
+from feed_generator.sources.formats.row import Told
+from feed_generator.sources.replay import Replay
+from worker_enricher.intake import read
+from worker_enricher.pipeline import enrich
+
+FILES = Path(__file__).parents[2] / "services/feed-generator/tests/files"
+
+
+class Leg(NamedTuple):
+    """One contract, as a test reads it: in the units that the messages must have."""
+
+    strike: float
+    is_call: bool
+    bid: float
+    ask: float
+    volume: float
+    open_interest: float
+
+
+def number(text: str) -> float:
+    return 0.0 if text in ("", "-") else float(text.replace(",", ""))
+
+
+def lines(name: str) -> list[list[str]]:
+    return list(csv.reader((FILES / name).read_text().splitlines()))
+
+
+def nse() -> Iterable[Leg]:
+    for row in lines("option-chain-ED-NIFTY-27-Jun-2024.csv")[2:]:
+        cells = [number(cell) for cell in row]
+        yield Leg(cells[11], True, cells[8], cells[9], 25 * cells[3], 25 * cells[1])
+        yield Leg(cells[11], False, cells[13], cells[14], 25 * cells[19], 25 * cells[21])
+
+
+def cboe(root: str) -> Callable[[], Iterable[Leg]]:
+    def legs() -> Iterable[Leg]:
+        for row in lines("cboe_quotes_export.csv")[4:]:
+            for at in (1, 12):
+                if row[at].startswith(f"{root}2"):
+                    bid, ask, volume = (number(cell) for cell in row[at + 3 : at + 6])
+                    interest = number(row[10 if at == 1 else 20])
+                    yield Leg(number(row[11]), at == 1, bid, ask, volume, interest)
+
+    return legs
+
+
+def yahoo() -> Iterable[Leg]:
+    for row in lines("yahoo_like.csv")[1:]:
+        bid, ask, volume, interest = (number(cell) for cell in row[7:11])
+        yield Leg(number(row[4]), row[5] == "Call", bid, ask, volume, interest)
+
+
+def deribit() -> Iterable[Leg]:
+    for row in lines("deribit_rows.csv")[1:]:
+        usd = number(row[5])
+        yield Leg(
+            number(row[4]), row[2] == "call", usd * number(row[15]), usd * number(row[17]), 0, number(row[9])
+        )
+
+
+CASES = {
+    "NIFTY": ("option-chain-ED-NIFTY-27-Jun-2024.csv", datetime(2024, 6, 21, 10, tzinfo=UTC), nse),
+    "SPX": ("cboe_quotes_export.csv", None, cboe("SPX")),
+    "SPXW": ("cboe_quotes_export.csv", None, cboe("SPXW")),
+    "NVDA": ("yahoo_like.csv", datetime(2025, 2, 13, 21, tzinfo=UTC), yahoo),
+    "BTC": ("deribit_rows.csv", None, deribit),
+}
+
+
+def enriched(product: str) -> dict[str, Any]:
+    """The enricher's document of the product's chain, from the bytes that a replay of its file sends."""
+    file, as_of, _ = CASES[product]
+    products = tuple(name for name, (other, *_) in CASES.items() if other == file)
+    rules = loading.known_rules(products)
+    told = Told(as_of=as_of, products=products, lots=loading.lots_of(rules))
+    snapshots = loading.load(str(FILES / file), "auto", told, rules).snapshots
+    replay = Replay(
+        feed="files", rules=rules, snapshots=snapshots, speed_percent=100, interval_ns=1, forever=False
+    )
+    mids = itertools.count(1)
+    bodies = []
+    while replay.due_ns() is not None:
+        bodies += [
+            stamp(message.body, f"1:{next(mids)}", 1_000_001, 1_795_548_000_000_000_000)
+            for message in replay.advance().messages
+        ]
+    messages = [read(body, feed="files", arrived_ms=None) for body in bodies]
+    chains = enrich(messages, forwards={}, now_ns=1_795_548_000_000_000_000).documents["option_chain"]
+    (chain,) = (chain for chain in chains if chain["product"] == product)
+    return chain
+
+
+@pytest.mark.parametrize("product", CASES)
+def test_ratios_and_max_pain_of_a_file_equal_a_count_of_its_lines(product: str) -> None:
+    """The totals are in the messages' unit: shares for NSE, contracts elsewhere."""
+    legs, chain = list(CASES[product][2]()), enriched(product)
+    interest = [sum(leg.open_interest for leg in legs if leg.is_call is side) for side in (True, False)]
+    volume = [sum(leg.volume for leg in legs if leg.is_call is side) for side in (True, False)]
+    assert (chain["total_call_oi"], chain["total_put_oi"]) == pytest.approx(interest)
+    assert chain["pcr_oi"] == pytest.approx(interest[1] / interest[0])
+    if volume[0]:
+        assert chain["pcr_volume"] == pytest.approx(volume[1] / volume[0])
+    else:
+        assert (chain["pcr_volume"], chain["pcr_volume_reason"]) == (None, "no_call_volume")
+    strikes = sorted({leg.strike for leg in legs})
+
+    def payout(settled: float) -> float:
+        return sum(
+            leg.open_interest * max(0.0, settled - leg.strike if leg.is_call else leg.strike - settled)
+            for leg in legs
+        )
+
+    assert chain["max_pain_strike"] == min(strikes, key=payout)
+
+
+@pytest.mark.parametrize("product", CASES)
+def test_the_forward_of_a_file_is_that_of_parity(product: str) -> None:
+    """It lies within the quotes of the pair at the money, F = K + C - P."""
+    calls, puts = (
+        {leg.strike: leg for leg in CASES[product][2]() if leg.is_call is side} for side in (True, False)
+    )
+    strike = min(calls, key=lambda k: abs(calls[k].bid + calls[k].ask - puts[k].bid - puts[k].ask))
+    low = strike + calls[strike].bid - puts[strike].ask
+    high = strike + calls[strike].ask - puts[strike].bid
+    assert low <= enriched(product)["forward"] <= high
+
+
+def test_roots_of_one_date_stay_apart() -> None:
+    """SPX and SPXW have the same strikes and date, and different numbers."""
+    spx, spxw = enriched("SPX"), enriched("SPXW")
+    assert (spx["expiry"], spx["strikes"]) == (spxw["expiry"], spxw["strikes"])
+    assert spx["total_call_oi"] != spxw["total_call_oi"]
+
+
+def test_deribits_numbers_are_in_usd() -> None:
+    """The exchange's forward and volatility travel beside ours, and ours are near them."""
+    chain = enriched("BTC")
+    assert (chain["price_unit"], chain["settlement_currency"]) == ("USD", "BTC")
+    assert chain["vendor_forward"] == pytest.approx(chain["forward"], rel=1e-3)
+    assert chain["atm_iv"] == pytest.approx(0.77, abs=0.01)
