@@ -9,7 +9,7 @@ from deltastream_operator.domain.feed import Component, Feed, Replay
 _SOURCE = (
     "SOURCE", "SPEED_PERCENT", "SEED", "MESSAGES_PER_SECOND",
     "REPLAY_PATH", "REPLAY_INTERVAL_MILLIS", "REPLAY_LOOP", "REPLAY_AS_OF",
-    "REPLAY_FORMAT", "REPLAY_EXPIRY", "REPLAY_SPOT", "REPLAY_GROUP_MILLIS",
+    "REPLAY_FORMAT", "REPLAY_EXPIRY", "REPLAY_SPOT", "REPLAY_GROUP_MILLIS", "REPLAY_FROM", "REPLAY_TO",
 )  # fmt: skip
 SPEC_FIELDS: Mapping[str, str] = {
     "PRODUCTS": "products",
@@ -47,6 +47,8 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
             "REPLAY_EXPIRY": source.expiry,
             "REPLAY_SPOT": source.spot,
             "REPLAY_GROUP_MILLIS": source.group_millis,
+            "REPLAY_FROM": source.first,
+            "REPLAY_TO": source.last,
         }
         return variables | {name: str(value) for name, value in stated.items() if value is not None}
     return variables | {

@@ -45,6 +45,13 @@ def test_a_replay_sets_what_its_files_do_not_state_only_if_given() -> None:
     assert not variables(Replay()).keys() & {"REPLAY_EXPIRY", "REPLAY_SPOT", "REPLAY_GROUP_MILLIS"}
 
 
+def test_a_replay_sets_its_first_and_last_time_only_if_given() -> None:
+    """Each alone is possible."""
+    env = variables(Replay(first="A", last="B"))
+    assert (env["REPLAY_FROM"], env["REPLAY_TO"]) == ("A", "B")
+    assert not variables(Replay()).keys() & {"REPLAY_FROM", "REPLAY_TO"}
+
+
 def test_in_a_local_run_the_recording_is_the_path_in_the_feed() -> None:
     """In a cluster the recording is mounted from a ConfigMap (see test_children)."""
     env = environment_of(feed(Replay(path=Path("/x.csv"))), "generator", index=0, replicas=1)
@@ -61,6 +68,6 @@ def test_an_enricher_gets_only_its_feed_and_concurrency() -> None:
 
 def test_every_variable_names_the_field_that_sets_it() -> None:
     """The operator reports an edit by the names of the changed fields. No field sets FEED and SHARD_COUNT."""
-    sources = (Synthetic(), Replay(as_of="T", expiry="D", spot="1", group_millis=0))
+    sources = (Synthetic(), Replay(as_of="T", expiry="D", spot="1", group_millis=0, first="A", last="B"))
     names = {name for source in sources for component in COMPONENTS for name in variables(source, component)}
     assert names - {"FEED", "SHARD_COUNT"} == SPEC_FIELDS.keys()

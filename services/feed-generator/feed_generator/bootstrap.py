@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 import structlog
 
@@ -15,12 +15,15 @@ from feed_generator.buffer import Buffer
 from feed_generator.chassis import log_setup
 from feed_generator.chassis.health import Health
 from feed_generator.config import Settings
+from feed_generator.domain.pressure import CONFLATE, PAUSE
 from feed_generator.domain.rulebook import all_rules
 from feed_generator.domain.shards import products_of
+from feed_generator.errors import BadRecording
 from feed_generator.publisher import Publisher
-from feed_generator.sources import loading
+from feed_generator.sources import loading, message_file
 from feed_generator.sources.base import EmptySource, Source
 from feed_generator.sources.formats.row import Told
+from feed_generator.sources.message_replay import MessageReplay
 from feed_generator.sources.replay import Replay
 from feed_generator.sources.synthetic import SyntheticMarket
 
@@ -52,6 +55,10 @@ def source(settings: Settings, start_ns: int, note: Callable[[str], None]) -> So
 
 
 def _replay(settings: Settings, ours: Collection[str], note: Callable[[str], None]) -> Source:
+    path = settings.replay_path or ""
+    header = message_file.header_of(path)
+    if header is not None:
+        return _message_replay(settings, path, header, ours)
     rules = loading.known_rules(settings.product_list)
     told = Told(
         as_of=settings.replay_as_of,
@@ -61,16 +68,45 @@ def _replay(settings: Settings, ours: Collection[str], note: Callable[[str], Non
         group_ns=None if settings.replay_group_millis is None else settings.replay_group_millis * 1_000_000,
         lots=loading.lots_of(rules),
     )
-    loaded = loading.load(settings.replay_path or "", settings.replay_format, told, rules)
+    loaded = loading.load(path, settings.replay_format, told, rules)
     for sentence in loaded.notes:
         note(sentence)
-    snapshots = [snapshot for snapshot in loaded.snapshots if snapshot.product in ours]
+    span = settings.replay_span
+    found = [snapshot for snapshot in loaded.snapshots if snapshot.ts in span]
+    if not found:
+        raise span.misses(path, loaded.snapshots[0].ts, loaded.snapshots[-1].ts)
+    snapshots = [snapshot for snapshot in found if snapshot.product in ours]
     if not snapshots:
         return EmptySource()
     return Replay(
         feed=settings.feed,
         rules=rules,
         snapshots=snapshots,
+        speed_percent=settings.speed_percent,
+        interval_ns=settings.replay_interval_millis * 1_000_000,
+        forever=settings.replay_loop == "Forever",
+    )
+
+
+def _message_replay(
+    settings: Settings, path: str, header: message_file.Header, ours: Collection[str]
+) -> Source:
+    absent = sorted(set(settings.product_list) - set(header.products))
+    if absent:
+        rule = f"has no {', '.join(absent)}: the feed may list {', '.join(header.products)} (PRODUCTS)"
+        raise BadRecording(path, 1, "products", rule)
+    span = settings.replay_span
+    if not ours:
+        return EmptySource()
+
+    def read() -> Iterator[message_file.Recorded]:
+        return (one for one in message_file.read(path) if one.ts in span and one.product in ours)
+
+    if next(read(), None) is None:
+        raise span.misses(path, header.first_ts, header.last_ts)
+    return MessageReplay(
+        feed=settings.feed,
+        read=read,
         speed_percent=settings.speed_percent,
         interval_ns=settings.replay_interval_millis * 1_000_000,
         forever=settings.replay_loop == "Forever",
@@ -95,6 +131,8 @@ def run(settings: Settings) -> int:
         high_water=settings.stream_high_water,
         stop=stop,
         beat=health.beat,
+        # A live market drops quotes when the enrichers lag. A recording can wait.
+        pause_at=CONFLATE if isinstance(made, MessageReplay) else PAUSE,
     ).run()
     if server:
         server.shutdown()
