@@ -212,6 +212,22 @@ def export(
 
 
 @app.command()
+def convert(
+    recording: Annotated[Path, typer.Argument(help="a recording, a Parquet file", metavar="RECORDING")],
+    target: Annotated[
+        Path,
+        typer.Argument(help="the file to replay, such as day.messages.gz", metavar="FILE"),
+    ],
+    output: Form = Output.TEXT,
+) -> None:
+    """Convert a recording to the file that a feed replays."""
+    with _ends(output) as screen:
+        from deltastream_cli.commands import convert as converting
+
+        _finish(screen, converting.convert(screen, recording, target))
+
+
+@app.command()
 def login(
     context: typer.Context,
     email: Annotated[str, typer.Option(prompt=True, help="email address of the account")],

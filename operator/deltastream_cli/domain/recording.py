@@ -116,6 +116,12 @@ class Contents:
         """Return the contents of an empty recording."""
         return cls(set(), set(), _LATEST_NS, 0, dict.fromkeys(KINDS, 0))
 
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Contents:
+        """Return the contents that `as_json` wrote."""
+        first, last = found["first_ts"], found["last_ts"]
+        return cls(set(found["feeds"]), set(found["products"]), first, last, dict(found["messages"]))
+
     def count(self, message: Mapping[str, Any]) -> None:
         """Take a message or its row into account."""
         self.feeds.add(message["feed"])
