@@ -1,4 +1,4 @@
-"""Writes the file of messages that a feed replays: compressed lines of JSON, which need no library to read."""
+"""Writes the file of messages that a feed replays: compressed JSON lines, which need no library to read."""
 
 from __future__ import annotations
 
