@@ -122,6 +122,10 @@ bench-page: build ## measure the web page in Chromium: first paint, drawing, and
 bench-live: build ## measure live deliveries/s of the socket gateway, and reads/s of the API gateway
 	@PYTHONPATH=. $(BIN)/python scripts/bench_live.py $(BENCH_ARGS)
 
+.PHONY: bench-replay
+bench-replay: build ## record an hour of a synthetic market and replay it on one core: how much faster than real time
+	@PYTHONPATH=.:operator:services/feed-generator $(BIN)/python scripts/bench_replay.py $(BENCH_ARGS)
+
 run: $(RUN)/.stamp ## run the whole system on this machine until Ctrl-C: stores, services and FEEDS
 	@exec $(RUN)/bin/python -m deltastream_operator local --feeds "$(FEEDS)"
 
