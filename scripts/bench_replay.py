@@ -1,9 +1,9 @@
 """`make bench-replay`: record an hour of the default synthetic market and replay it as fast as it goes.
 
 All processes share one core: the generator, Redis, the subscriber, a worker and MongoDB. The replay ends when
-every message is stored. Prints how many times faster than real time that was, by the clock and by the CPU time
-that was used: on a machine with other load only the second one tells. The last line is one JSON object.
-Asserts nothing.
+every message is stored. Prints how many times faster than real time that was, by the clock and by CPU time
+that was used: on a machine with other load only the second tells. The last line is one JSON object. Asserts
+nothing.
 """
 
 from __future__ import annotations

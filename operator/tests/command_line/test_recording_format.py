@@ -169,3 +169,20 @@ def command() -> Callable[..., str]:
         return subprocess.run(command, env=own, stdout=subprocess.PIPE, text=True, check=True).stdout
 
     return run
+
+
+def test_the_documentation_lists_every_column_with_type_and_unit() -> None:
+    """docs/recording-format.md is what a reader in another language is written from."""
+    types = {"text": "string", "whole": "int32", "time": "timestamp[ns, UTC]", "date": "date32"}
+    kinds = {"underlying": "tick", "option_quote": "quote", "option_chain": "chain"}
+    document = (Path(recording.__file__).parents[3] / "docs/recording-format.md").read_text()
+    for path, column in recording.described():
+        type_ = "struct" if column.parts else types.get(column.type, "double")
+        within = ", ".join(kinds[kind] for kind in KINDS if kind in column.kinds)
+        if "." in path and not path.startswith("truth."):
+            within = ""
+        of_strikes = "list of " if column.repeated else ""
+        optional = "optional" if column.optional else ""
+        line = f"| `{path}` | {of_strikes}{type_} | {column.unit} | {within} | {optional} |"
+        assert line in document.splitlines(), line
+    assert document.count("\n| `") == len(list(recording.described())) + 8  # and the members of the metadata
