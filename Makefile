@@ -52,7 +52,7 @@ build: $(VENV)/.stamp ## create the environments: for the services, for bin/delt
 cli: $(CLI)/.stamp ## create only the environment of the command line bin/deltastream
 
 .PHONY: parquet
-parquet: $(CLI)/.stamp ## add pyarrow (165 MB) to that environment, for `deltastream export --format parquet`
+parquet: $(CLI)/.stamp ## add pyarrow (165 MB) to that environment, for recordings and `deltastream export --format parquet`
 	@touch $(CLI)/.parquet
 	@$(BIN)/uv pip sync --quiet --python $(CLI)/bin/python --require-hashes requirements/cli.txt requirements/parquet.txt
 
