@@ -28,20 +28,24 @@ $(BIN)/uv: requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary=:all: --no-deps -r <(sed -n '/^uv==/,/^[a-z]/{/^uv==/p;/^ /p}' requirements/dev.txt)
 	@touch $@
 
+# databento-dbn is an extra: `make dbn` marks the environments that have it, so that a later sync keeps it.
+DBN_LOCK := services/feed-generator/requirements-dbn.txt
+with_dbn = $(if $(wildcard $(1)/.dbn),$(DBN_LOCK))
+
 # The services run in an environment that contains only their own requirements. A missing requirement therefore fails
 # in the local run, before an image is built, and no process loads packages that only the tests need.
-$(RUN)/.stamp: $(BIN)/uv $(RUN_LOCKS)
+$(RUN)/.stamp: $(BIN)/uv $(RUN_LOCKS) $(DBN_LOCK)
 	@test -x $(RUN)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(RUN)
-	@$(BIN)/uv pip sync --quiet --python $(RUN)/bin/python --require-hashes $(RUN_LOCKS)
+	@$(BIN)/uv pip sync --quiet --python $(RUN)/bin/python --require-hashes $(RUN_LOCKS) $(call with_dbn,$(RUN))
 	@touch $@
 
-CLI_LOCKS = requirements/cli.txt $(if $(wildcard $(CLI)/.parquet),requirements/parquet.txt)
-$(CLI)/.stamp: $(BIN)/uv requirements/cli.txt requirements/parquet.txt
+CLI_LOCKS = requirements/cli.txt $(call with_dbn,$(CLI)) $(if $(wildcard $(CLI)/.parquet),requirements/parquet.txt)
+$(CLI)/.stamp: $(BIN)/uv requirements/cli.txt requirements/parquet.txt $(DBN_LOCK)
 	@test -x $(CLI)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(CLI)
 	@$(BIN)/uv pip sync --quiet --python $(CLI)/bin/python --require-hashes $(CLI_LOCKS)
 	@touch $@
 
-DEV_LOCKS := requirements/cli.txt requirements/parquet.txt requirements/dev.txt
+DEV_LOCKS := requirements/cli.txt requirements/parquet.txt $(DBN_LOCK) requirements/dev.txt
 $(VENV)/.stamp: $(BIN)/uv $(RUN)/.stamp $(CLI)/.stamp $(DEV_LOCKS)
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(RUN_LOCKS) $(DEV_LOCKS)
 	@touch $@
@@ -54,7 +58,13 @@ cli: $(CLI)/.stamp ## create only the environment of the command line bin/deltas
 .PHONY: parquet
 parquet: $(CLI)/.stamp ## add pyarrow (165 MB) to that environment, for recordings and `deltastream export --format parquet`
 	@touch $(CLI)/.parquet
-	@$(BIN)/uv pip sync --quiet --python $(CLI)/bin/python --require-hashes requirements/cli.txt requirements/parquet.txt
+	@$(BIN)/uv pip sync --quiet --python $(CLI)/bin/python --require-hashes $(sort $(CLI_LOCKS) requirements/parquet.txt)
+
+.PHONY: dbn
+dbn: $(RUN)/.stamp $(CLI)/.stamp ## add databento-dbn, for files of the format dbn in `make run` and `deltastream import`
+	@touch $(RUN)/.dbn $(CLI)/.dbn
+	@$(BIN)/uv pip sync --quiet --python $(RUN)/bin/python --require-hashes $(RUN_LOCKS) $(DBN_LOCK)
+	@$(BIN)/uv pip sync --quiet --python $(CLI)/bin/python --require-hashes $(sort $(CLI_LOCKS) $(DBN_LOCK))
 
 lock: build ## recompile every requirements.txt against constraints.txt
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/lock.sh

@@ -6,4 +6,4 @@ compile() {  # $1 = the .in file; the .txt is written next to it
   uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
     --constraint constraints.txt "$1" --output-file "${1%.in}.txt"
 }
-for input in services/*/requirements.in operator/requirements.in requirements/*.in; do compile "$input"; done
+for input in services/*/requirements*.in operator/requirements.in requirements/*.in; do compile "$input"; done

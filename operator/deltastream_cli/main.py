@@ -20,8 +20,9 @@ from deltastream_cli.adapters import gateway as rest
 from deltastream_cli.adapters.credentials import Credentials, folder
 from deltastream_cli.adapters.screen import Screen
 from deltastream_cli.commands import export as exporting
+from deltastream_cli.commands import importing, reads
 from deltastream_cli.commands import login as logging_in
-from deltastream_cli.commands import reads
+from deltastream_cli.domain.imports import Wanted
 from deltastream_cli.domain.reports import Report
 
 CODES = """Exit codes: 0 done; 1 failed; 2 wrong arguments; 3 refused, a login or a right is missing;
@@ -56,6 +57,18 @@ class Format(StrEnum):
 
     CSV = "csv"
     PARQUET = "parquet"
+
+
+class Files(StrEnum):
+    """The format of files to import."""
+
+    AUTO = "auto"
+    DELTASTREAM = "deltastream"
+    NSE = "nse"
+    CBOE = "cboe"
+    YAHOO = "yahoo"
+    DERIBIT = "deribit"
+    DBN = "dbn"
 
 
 class Window(StrEnum):
@@ -209,6 +222,46 @@ def export(
         except KeyboardInterrupt:
             screen.note("interrupted: the same command continues")
             raise
+
+
+@app.command("import")
+def import_(
+    files: Annotated[
+        list[str],
+        typer.Argument(help="files or folders; together they make one recording", metavar="FILE..."),
+    ],
+    out: Annotated[str, typer.Option(help="the recording, a .csv file", metavar="REC")],
+    format: Annotated[Files, typer.Option(help="format of the files")] = Files.AUTO,
+    as_of: Annotated[
+        str | None, typer.Option(help="time of prices that have none, RFC 3339 with zone", metavar="TIME")
+    ] = None,
+    spot: Annotated[
+        float | None, typer.Option(min=1e-9, max=1e9, help="spot of files without it; default: from parity")
+    ] = None,
+    expiry: Annotated[
+        str | None, typer.Option(help="expiry of contracts that have none, YYYY-MM-DD", metavar="DATE")
+    ] = None,
+    product: Annotated[
+        list[str] | None, typer.Option(help="take only this product, and name that of files without it")
+    ] = None,
+    group_millis: Annotated[
+        int | None, typer.Option(min=0, max=3_600_000, help="rows within this time make one snapshot")
+    ] = None,
+    output: Form = Output.TEXT,
+) -> None:
+    """Convert files that you have to a recording, and report every kind of problem in them."""
+    with _ends(output) as screen:
+        wanted = Wanted(
+            files=files,
+            out=out,
+            format=format.value,
+            as_of=as_of,
+            spot=spot,
+            expiry=expiry,
+            products=product or (),
+            group_millis=group_millis,
+        )
+        _finish(screen, importing.convert(screen, wanted))
 
 
 @app.command()

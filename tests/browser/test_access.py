@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from tests.browser.desk import Desk
 
 pytestmark = pytest.mark.timeout(300)
+VIEWS = ["chain", "smile", "positioning", "price", "feeds", "quality"]  # in the order of their keys
 
 
 def test_a_walk_without_a_mouse(desk: Desk) -> None:
@@ -36,6 +37,20 @@ def test_a_walk_without_a_mouse(desk: Desk) -> None:
     page.keyboard.press("ArrowDown")
     expect(page.locator("tr.atm + tr td.puts").first).to_be_focused()
     expect(page.get_by_role("tooltip")).to_be_visible()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_each_view_has_a_key_and_tab_leads_into_it(desk: Desk, view: str) -> None:
+    """A view whose controls no key reaches is closed to readers without a mouse."""
+    page = desk.chain("SPY")
+    page.keyboard.press(str(1 + VIEWS.index(view)))
+    expect(page.locator(f"#views [data-view={view}]")).to_have_attribute("aria-current", "page")
+    expect(page.locator("#view").locator("button, a, select, [tabindex='0']").first).to_be_visible()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.locator("#view :focus").count():
+            break
+    expect(page.locator("#view :focus")).to_be_visible()
 
 
 def test_single_keys_can_be_switched_off(desk: Desk) -> None:

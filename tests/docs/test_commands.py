@@ -90,9 +90,12 @@ class Reader:
 
     def types(self, command: str) -> str:
         """Run a command and return its output. Fails the test if its exit code is not 0."""
-        argv = ["bash", "-c", self.here(command)]
+        argv, env = ["bash", "-c", self.here(command)], self.system.env()
+        if command.startswith("bin/deltastream"):  # the pages show its tables as in a terminal of 80 columns
+            argv = ["script", "-qec", f"stty cols 80; {self.here(command)}", "/dev/null"]
+            env |= {"TERM": "dumb"}
         done = subprocess.run(
-            argv, cwd=ROOT, env=self.system.env(), capture_output=True, text=True, timeout=180, check=False
+            argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=180, check=False
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         return done.stdout

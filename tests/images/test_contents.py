@@ -14,6 +14,7 @@ from devcluster.images.catalogue import products
 
 FOLDERS = [recipe.folder for recipe in products("1")]
 ENTRIES = {"app.py", "gunicorn.conf.py", "supervisord.conf", "requirements.txt"}
+EXTRAS = {"requirements-dbn.txt"}  # installed only into an image that asks for it
 
 each_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 
@@ -28,7 +29,7 @@ def test_an_image_contains_only_the_package_and_its_entry_point(folder: Path) ->
     """Tests, documents, requirements.in and stray files stay out."""
     taken = context.files(folder)
     outside = {path.as_posix() for path in taken if path.parts[0] not in (package(folder), "web")}
-    assert outside <= ENTRIES
+    assert outside <= ENTRIES | EXTRAS
     assert "requirements.txt" in outside
     assert Path(package(folder), "__init__.py") in taken
     assert not [path for path in taken if path.suffix in (".pyc", ".md")]

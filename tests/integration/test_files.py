@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from feed_generator.domain.rulebook import known_rules
 from feed_generator.messages import stamp
 from feed_generator.sources import loading
 from feed_generator.sources.formats.row import Told
@@ -57,7 +58,7 @@ def cboe(root: str) -> Callable[[], Iterable[Leg]]:
             for at in (1, 12):
                 if row[at].startswith(f"{root}2"):
                     bid, ask, volume = (number(cell) for cell in row[at + 3 : at + 6])
-                    interest = number(row[10 if at == 1 else 20])
+                    interest = number(row[at + 9])
                     yield Leg(number(row[11]), at == 1, bid, ask, volume, interest)
 
     return legs
@@ -90,11 +91,11 @@ def enriched(product: str) -> dict[str, Any]:
     """The enricher's document of the product's chain, from the bytes that a replay of its file sends."""
     file, as_of, _ = CASES[product]
     products = tuple(name for name, (other, *_) in CASES.items() if other == file)
-    rules = loading.known_rules(products)
+    rules = known_rules(products)
     told = Told(as_of=as_of, products=products, lots=loading.lots_of(rules))
     snapshots = loading.load(str(FILES / file), "auto", told, rules).snapshots
     replay = Replay(
-        feed="files", rules=rules, snapshots=snapshots, speed_percent=100, interval_ns=1, forever=False
+        feed="files", terms=rules, snapshots=snapshots, speed_percent=100, interval_ns=1, forever=False
     )
     mids = itertools.count(1)
     bodies = []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
-from deltastream_operator.domain.feed import Component, Feed, Replay
+from deltastream_operator.domain.feed import Component, Definition, Feed, Replay
 
 _SOURCE = (
     "SOURCE", "SPEED_PERCENT", "SEED", "MESSAGES_PER_SECOND",
@@ -13,6 +15,7 @@ _SOURCE = (
 )  # fmt: skip
 SPEC_FIELDS: Mapping[str, str] = {
     "PRODUCTS": "products",
+    "DEFINITIONS": "definitions",
     "CONCURRENCY": "enricher.concurrencyPerReplica",
     **dict.fromkeys(_SOURCE, "source"),
 }
@@ -42,6 +45,8 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
             "REPLAY_LOOP": source.loop,
             "REPLAY_FORMAT": source.format,
         }
+        if feed.definitions:
+            variables["DEFINITIONS"] = _json(feed.definitions)
         stated = {
             "REPLAY_AS_OF": source.as_of,
             "REPLAY_EXPIRY": source.expiry,
@@ -56,3 +61,11 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
         "SEED": str(source.seed),
         "MESSAGES_PER_SECOND": str(source.messages_per_second),  # of the whole feed
     }
+
+
+def _json(definitions: Sequence[Definition]) -> str:
+    """Return the definitions as JSON, with the names of the feed's spec."""
+    rows = [{key: value for key, value in asdict(one).items() if value is not None} for one in definitions]
+    for row in rows:
+        row["expiryTime"] = row.pop("expiry_time")
+    return json.dumps(rows, separators=(",", ":"))

@@ -19,7 +19,7 @@ COMPONENTS: tuple[Component, ...] = ("generator", "enricher")
 Mode = Literal["Automatic", "Recommend", "Manual", "External"]
 MODES: tuple[Mode, ...] = ("Automatic", "Recommend", "Manual", "External")
 
-ReplayFormat = Literal["auto", "deltastream", "nse", "cboe", "yahoo", "deribit"]
+ReplayFormat = Literal["auto", "deltastream", "nse", "cboe", "yahoo", "deribit", "dbn"]
 REPLAY_FORMATS: tuple[ReplayFormat, ...] = get_args(ReplayFormat)
 
 
@@ -64,6 +64,24 @@ class Replay:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Definition:
+    """The contract terms of a product that the rulebook does not have.
+
+    `expiry_time` is the time of day in `zone` at which its contracts expire. `multiplier` is the number of
+    units of the underlying per contract, `tick` the smallest price step; None: not stated.
+    """
+
+    product: str
+    exercise: str
+    lot: int
+    multiplier: float | None
+    tick: float | None
+    expiry_time: str
+    zone: str
+    settlement: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Generator:
     """Generators scale with the products, never with the backlog: one that lags must not be multiplied."""
 
@@ -101,4 +119,5 @@ class Feed:
     enricher: Enricher = field(default_factory=Enricher)
     generator: Generator = field(default_factory=Generator)
     mode: Mode = "Automatic"
+    definitions: tuple[Definition, ...] = ()
     pause: PauseRequest = NOT_PAUSED

@@ -102,6 +102,27 @@ class Fields:
             return least if default is None else default
         return value
 
+    def amount(self, name: str, most: float) -> float | None:
+        """Take a number above 0 and at most `most`. Returns None if it is absent or wrong."""
+        value = self.take(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= most:
+            self.problem(name, f"must be a number above 0 and at most {most:g}, not {_shown(value)}")
+            return None
+        return value
+
+    def mappings(self, name: str, at_most: int) -> list[Fields]:
+        """Take a list of 1 to `at_most` mappings. Returns an empty list if it is absent or wrong."""
+        value = self.take(name)
+        if value is None:
+            return []
+        if not isinstance(value, list) or not 1 <= len(value) <= at_most:
+            count = f"{len(value)} entries" if isinstance(value, list) else _shown(value)
+            self.problem(name, f"must be a list of 1 to {at_most}, not {count}")
+            return []
+        return [Fields(entry, f"{self._at(name)}[{i}]", self._problems) for i, entry in enumerate(value)]
+
     def text(self, name: str, pattern: re.Pattern[str], rule: str, *, required: bool = True) -> str | None:
         """Take text that matches `pattern` completely. Returns None if it is absent or wrong."""
         value = self.take(name)

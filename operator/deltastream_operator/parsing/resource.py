@@ -24,12 +24,14 @@ from deltastream_operator.domain.feed import (
     Target,
 )
 from deltastream_operator.errors import FeedError
+from deltastream_operator.parsing.definitions import definitions
 from deltastream_operator.parsing.fields import Fields, Problems
 from deltastream_operator.parsing.strict_yaml import YamlError, documents, text_of
 
 # Fields, bounds and defaults equal those of k8s/crd/deltastreamfeed.yaml. A test compares with an API server.
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")
+_PRODUCT_RULE = "1 to 20 of A-Z, 0-9, & and -"
 _CONFIG_MAP = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -128,8 +130,11 @@ def _spec(name: str | None, annotations: object, top: Fields, folder: Path | Non
     spec = top.mapping("spec", required=True)
     top.close()
     mode = _mode(spec.choice("mode", MODES, "Automatic"))
-    products = spec.text_set("products", PRODUCT, "1 to 20 of A-Z, 0-9, & and -", at_most=500)
+    products = spec.text_set("products", PRODUCT, _PRODUCT_RULE, at_most=500)
     source = _source(spec.mapping("source", required=True), folder)
+    defined = definitions(spec, products or (), PRODUCT, _PRODUCT_RULE)
+    if defined and isinstance(source, Synthetic):
+        spec.problem("definitions", "a synthetic market makes products of the rulebook; remove this")
     generator = _generator(spec.mapping("generator"))
     enricher = _enricher(spec.mapping("enricher"), mode)
     spec.close()
@@ -143,6 +148,7 @@ def _spec(name: str | None, annotations: object, top: Fields, folder: Path | Non
         generator=generator,
         enricher=enricher,
         mode=mode,
+        definitions=defined,
         pause=pause.read({str(key): str(value) for key, value in given.items()}),
     )
 

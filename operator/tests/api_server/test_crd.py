@@ -33,6 +33,7 @@ GOOD: dict[str, Any] = {
     },
 }
 REPLAY = {"configMapRef": {"name": "x"}, "asOf": "2024-06-21T15:30:00+05:30"}
+DEFINED = {"product": "NIFTY", "expiryTime": "15:30", "zone": "Asia/Kolkata"}
 REMOVED = object()
 
 
@@ -118,6 +119,13 @@ REFUSED: list[tuple[str, object, str]] = [
     ("spec.source", {"replay": {"configMapRef": {}}}, "configMapRef"),
     ("spec.source", {"replay": {"configMapRef": {"name": "X"}}}, "configMapRef.name"),
     ("spec.source", {"replay": {"configMapRef": {"name": "x", "key": "a/b"}}}, "configMapRef.key"),
+    ("spec.definitions", [DEFINED], "definitions"),  # with a synthetic source
+    ("spec.definitions", [], "definitions"),
+    ("spec.definitions", [{**DEFINED, "lot": 0}], "lot"),
+    ("spec.definitions", [{**DEFINED, "multiplier": 0}], "multiplier"),
+    ("spec.definitions", [{**DEFINED, "expiryTime": "15.30"}], "expiryTime"),
+    ("spec.definitions", [{**DEFINED, "settlement": "noon"}], "settlement"),
+    ("spec.definitions", [{"product": "NIFTY", "zone": "UTC"}], "expiryTime"),
     ("spec.generator.minReplicas", 9, "minReplicas"),
     ("spec.generator.maxReplicas", 501, "maxReplicas"),
     ("spec.generator.productsPerReplica", 0, "productsPerReplica"),

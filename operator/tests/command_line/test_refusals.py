@@ -14,7 +14,11 @@ from devcluster.ports import free_port
 from typer.testing import Result
 
 Run = Callable[..., Result]
-NOW = datetime.now(UTC)
+
+
+def soon(seconds: float) -> datetime:
+    """The time in so many seconds: tokens end by the real clock."""
+    return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
 def session(name: str, *, ends: datetime) -> dict[str, Any]:
@@ -95,7 +99,7 @@ def test_an_unhealthy_system_names_the_part_that_is_down(run: Run, prepared: Any
 
 def test_a_login_is_kept_for_its_owner_alone_and_never_shown(run: Run, prepared: Any, config: Path) -> None:
     """Mode 0600, no token and no password in any output."""
-    ended = log_in(run, prepared, ends=NOW + timedelta(minutes=10))
+    ended = log_in(run, prepared, ends=soon(600))
     assert (ended.exit_code, ended.stderr) == (0, "")
     file = config / "deltastream/credentials.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -109,22 +113,22 @@ def test_a_login_is_kept_for_its_owner_alone_and_never_shown(run: Run, prepared:
 
 def test_a_token_that_ends_is_refreshed_without_a_word(run: Run, prepared: Any, config: Path) -> None:
     """Also if the gateway refuses a token before its end, for example after a rotation of keys."""
-    log_in(run, prepared, ends=NOW + timedelta(seconds=5))
-    prepared.routes["/api/auth/refresh"] = 200, session("2", ends=NOW + timedelta(minutes=10))
+    log_in(run, prepared, ends=soon(5))
+    prepared.routes["/api/auth/refresh"] = 200, session("2", ends=soon(600))
     prepared.routes["/api/feeds"] = 200, {"feeds": []}
     ended = run("feeds")
     assert (ended.exit_code, ended.stderr) == (0, "")
     assert prepared.seen[-1][2] == "Bearer access-2"
     refused = iter([(401, {"detail": "unknown key"}), (200, {"feeds": []})])
     prepared.routes["/api/feeds"] = lambda _: next(refused)
-    prepared.routes["/api/auth/refresh"] = 200, session("3", ends=NOW + timedelta(minutes=10))
+    prepared.routes["/api/auth/refresh"] = 200, session("3", ends=soon(600))
     assert run("feeds").exit_code == 0
     assert prepared.seen[-1][2] == "Bearer access-3"
 
 
 def test_a_login_that_has_ended_asks_for_a_new_one(run: Run, prepared: Any, config: Path) -> None:
     """The useless tokens are removed, so the next command does not try them again."""
-    log_in(run, prepared, ends=NOW - timedelta(minutes=1))
+    log_in(run, prepared, ends=soon(-60))
     prepared.routes["/api/auth/refresh"] = 401, {"detail": "the refresh token is not valid"}
     ended = run("feeds")
     assert ended.exit_code == 3

@@ -16,6 +16,8 @@ from deltastream_operator.local.state.home import Home
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = ROOT / "services/feed-generator/tests/files"
+AS_OF = "2024-06-21T15:30:00+05:30"
+RECORDING = ROOT / "k8s/samples/data/nifty_2024-06-21_close.csv"
 FEED = Feed(name="desk", products=("NIFTY",), source=Synthetic())
 
 
@@ -33,10 +35,16 @@ def test_unknown_products_are_listed_with_their_field(tmp_path: Path) -> None:
     assert "\n" not in text
 
 
+def test_a_replayed_product_without_rules_may_be_defined_in_the_feed(tmp_path: Path) -> None:
+    """The message names the field for it."""
+    text = refusal(replace(FEED, products=("MINI",), source=Replay(path=RECORDING, as_of=AS_OF)), tmp_path)
+    assert text.startswith("desk: spec.products: the rulebook has no 'MINI'; it knows AAPL, ")
+    assert text.endswith("; or define it in the feed (spec.definitions)")
+
+
 def test_for_a_recording_without_times_the_message_names_as_of(tmp_path: Path) -> None:
     """The generator names a variable in brackets. `--check` replaces it with the field of the feed."""
-    recording = ROOT / "k8s/samples/data/nifty_2024-06-21_close.csv"
-    text = refusal(replace(FEED, source=Replay(path=recording)), tmp_path)
+    text = refusal(replace(FEED, source=Replay(path=RECORDING)), tmp_path)
     assert text.endswith(
         "does not state the time of its prices (spec.source.replay.asOf); set it beside the file"
     )
@@ -53,6 +61,6 @@ def test_what_a_file_does_not_state_is_named_by_its_fields(tmp_path: Path) -> No
 def test_what_was_derived_is_said(tmp_path: Path) -> None:
     """A file of NSE does not state the spot: the check says where it came from."""
     path = FILES / "option-chain-ED-NIFTY-27-Jun-2024.csv"
-    feed = replace(FEED, source=Replay(path=path, as_of="2024-06-21T15:30:00+05:30"))
+    feed = replace(FEED, source=Replay(path=path, as_of=AS_OF))
     notes = check_runnable([feed], Services(root=ROOT, home=Home(tmp_path), settings=load({}, {})))
     assert [note for note in notes if note.startswith("desk: ") and "derived from put-call parity" in note]

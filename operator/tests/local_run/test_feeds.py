@@ -107,6 +107,59 @@ def test_several_documents_are_several_feeds() -> None:
 REPLAY = "replay: {path: x.yaml, asOf: '2024-06-21T15:30:00+05:30'}"
 
 
+DEFINED = "product: NIFTY, expiryTime: '15:30', zone: Asia/Kolkata"
+
+
+def test_a_feed_may_define_the_contracts_of_its_products(tmp_path: Path) -> None:
+    """What is not given has a default, and a multiplier may be a fraction."""
+    (tmp_path / "x.yaml").write_text("")
+    text = GOOD.replace("synthetic: {seed: 1}", REPLAY) + f"  definitions: [{{{DEFINED}, multiplier: 0.1}}]\n"
+    feeds, bad = resource.parse(text, tmp_path / "x.yaml")
+    assert bad == []
+    (one,) = feeds[0].definitions
+    assert (one.product, one.lot, one.multiplier, one.tick) == ("NIFTY", 1, 0.1, None)
+    assert (one.exercise, one.settlement, one.expiry_time) == ("European", "close", "15:30")
+
+
+@pytest.mark.parametrize(
+    ("definitions", "message"),
+    [
+        ("[]", "spec.definitions: must be a list of 1 to 100, not 0 entries"),
+        (f"[{{{DEFINED}}}, {{{DEFINED}}}]", "spec.definitions[1].product: NIFTY is defined twice"),
+        (
+            f"[{{{DEFINED.replace('NIFTY', 'SPY')}}}]",
+            "spec.definitions[0].product: SPY is not in spec.products",
+        ),
+        (f"[{{{DEFINED}, lots: 1}}]", "spec.definitions[0].lots: unknown field; did you mean lot?"),
+        (f"[{{{DEFINED}, multiplier: 0}}]", "spec.definitions[0].multiplier: must be a number above 0"),
+        (f"[{{{DEFINED}, settlement: noon}}]", "spec.definitions[0].settlement: must be open or close"),
+        (
+            f"[{{{DEFINED.replace('15:30', '24:00')}}}]",
+            "spec.definitions[0].expiryTime: must be a time of day",
+        ),
+        (
+            f"[{{{DEFINED.replace('Kolkata', 'Atlantis')}}}]",
+            "spec.definitions[0].zone: there is no time zone",
+        ),
+        ("[{product: NIFTY, zone: UTC}]", "spec.definitions[0].expiryTime: is required"),
+    ],
+)
+def test_a_wrong_definition_is_reported_with_its_field_and_rule(
+    definitions: str, message: str, tmp_path: Path
+) -> None:
+    """The only message names the entry, its field, the rule and the fix."""
+    (tmp_path / "x.yaml").write_text("")
+    text = GOOD.replace("synthetic: {seed: 1}", REPLAY) + f"  definitions: {definitions}\n"
+    (found,) = problems(text, tmp_path)
+    assert found.startswith(f"x.yaml: {message}"), found
+
+
+def test_a_synthetic_market_has_no_definitions(tmp_path: Path) -> None:
+    """Its products need the parameters of a market, which only the rulebook has."""
+    (found,) = problems(f"{GOOD}  definitions: [{{{DEFINED}}}]\n", tmp_path)
+    assert found.startswith("x.yaml: spec.definitions: a synthetic market makes products of the rulebook")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from deltastream_operator.domain.environment import SPEC_FIELDS, environment
-from deltastream_operator.domain.feed import COMPONENTS, Component, Enricher, Feed, Replay, Synthetic
+from deltastream_operator.domain.feed import (
+    COMPONENTS,
+    Component,
+    Definition,
+    Enricher,
+    Feed,
+    Replay,
+    Synthetic,
+)
 from deltastream_operator.local.services import environment_of
+
+MINI = Definition(
+    product="MINI",
+    exercise="European",
+    lot=10,
+    multiplier=0.1,
+    tick=None,
+    expiry_time="15:30",
+    zone="Asia/Kolkata",
+    settlement="close",
+)
 
 
 def feed(source: Synthetic | Replay) -> Feed:
     enricher = Enricher(replicas=1, concurrency_per_replica=3)
-    return Feed(name="a", products=("NIFTY", "SPY"), source=source, enricher=enricher)
+    defined = (MINI,) if isinstance(source, Replay) else ()
+    return Feed(name="a", products=("NIFTY", "SPY"), source=source, enricher=enricher, definitions=defined)
 
 
 def variables(source: Synthetic | Replay, component: Component = "generator") -> dict[str, str]:
@@ -50,6 +71,22 @@ def test_a_replay_sets_its_first_and_last_time_only_if_given() -> None:
     env = variables(Replay(first="A", last="B"))
     assert (env["REPLAY_FROM"], env["REPLAY_TO"]) == ("A", "B")
     assert not variables(Replay()).keys() & {"REPLAY_FROM", "REPLAY_TO"}
+
+
+def test_definitions_keep_the_names_of_the_spec() -> None:
+    """What is not stated is left out."""
+    assert json.loads(variables(Replay())["DEFINITIONS"]) == [
+        {
+            "product": "MINI",
+            "exercise": "European",
+            "lot": 10,
+            "multiplier": 0.1,
+            "expiryTime": "15:30",
+            "zone": "Asia/Kolkata",
+            "settlement": "close",
+        }
+    ]
+    assert "DEFINITIONS" not in variables(Synthetic())
 
 
 def test_in_a_local_run_the_recording_is_the_path_in_the_feed() -> None:

@@ -59,7 +59,7 @@ def test_the_stored_chain_gives_the_same_answer(
     ("changes", "reasons"),
     [
         (
-            {"max_pain_strike": None, "total_call_oi": 0, "total_put_oi": 0},
+            {"max_pain_strike": None, "max_pain_reason": "no_open_interest"},
             {
                 "max_pain_strike": "no_open_interest",
                 "distance_from_spot": "no_max_pain_strike",

@@ -17,14 +17,14 @@ DAY = 86_400 * 10**9
 
 def test_the_newest_ratios_of_an_expiry(get: Any, cached: Any, storage: Any) -> None:
     """They come from the cache alone, at the top level and in the object `latest`, as in the original."""
-    golden = cached.ratio()
+    shown = {name: value for name, value in cached.ratio().items() if not name.endswith("_reason")}
     answer = get("/pcr/NIFTY", expiry="2024-06-27").json
     assert answer == {
         "product": "NIFTY",
         "expiry": "2024-06-27",
         "pcr_oi": 0.7895,
         "pcr_volume": 0.8627,
-        "latest": golden | {"pcr_oi": 0.7895, "pcr_volume": 0.8627, "reasons": {}},
+        "latest": shown | {"pcr_oi": 0.7895, "pcr_volume": 0.8627, "reasons": {}},
         "source": "cache",
     }
     validator("cache-latest-pcr").validate(

@@ -15,9 +15,11 @@ from feed_generator.buffer import Buffer
 from feed_generator.chassis import log_setup
 from feed_generator.chassis.health import Health
 from feed_generator.config import Settings
+from feed_generator.domain.definitions import DefinedProduct
 from feed_generator.domain.pressure import CONFLATE, PAUSE
-from feed_generator.domain.rulebook import all_rules
+from feed_generator.domain.rulebook import all_rules, known_rules
 from feed_generator.domain.shards import products_of
+from feed_generator.domain.terms import Terms
 from feed_generator.errors import BadRecording
 from feed_generator.publisher import Publisher
 from feed_generator.sources import loading, message_file
@@ -39,7 +41,11 @@ def source(settings: Settings, start_ns: int, note: Callable[[str], None]) -> So
     """
     ours = products_of(settings.product_list, index=settings.shard_index, count=settings.shard_count)
     if settings.source == "replay":
-        return _replay(settings, ours, note)
+        path = settings.replay_path or ""
+        header = message_file.header_of(path)
+        if header is not None:
+            return _message_replay(settings, path, header, ours)
+        return _replay(settings, path, ours, note)
     known = all_rules(settings.product_list)
     if not ours:
         return EmptySource()
@@ -54,21 +60,18 @@ def source(settings: Settings, start_ns: int, note: Callable[[str], None]) -> So
     )
 
 
-def _replay(settings: Settings, ours: Collection[str], note: Callable[[str], None]) -> Source:
-    path = settings.replay_path or ""
-    header = message_file.header_of(path)
-    if header is not None:
-        return _message_replay(settings, path, header, ours)
-    rules = loading.known_rules(settings.product_list)
+def _replay(settings: Settings, path: str, ours: Collection[str], note: Callable[[str], None]) -> Source:
+    defined = {one.product: DefinedProduct(one) for one in settings.definitions}
+    terms: dict[str, Terms] = {**known_rules(settings.product_list), **defined}
     told = Told(
         as_of=settings.replay_as_of,
         spot=settings.replay_spot,
         expiry=settings.replay_expiry,
         products=tuple(settings.product_list),
         group_ns=None if settings.replay_group_millis is None else settings.replay_group_millis * 1_000_000,
-        lots=loading.lots_of(rules),
+        lots=loading.lots_of(terms),
     )
-    loaded = loading.load(path, settings.replay_format, told, rules)
+    loaded = loading.load(path, settings.replay_format, told, terms)
     for sentence in loaded.notes:
         note(sentence)
     span = settings.replay_span
@@ -80,7 +83,7 @@ def _replay(settings: Settings, ours: Collection[str], note: Callable[[str], Non
         return EmptySource()
     return Replay(
         feed=settings.feed,
-        rules=rules,
+        terms=terms,
         snapshots=snapshots,
         speed_percent=settings.speed_percent,
         interval_ns=settings.replay_interval_millis * 1_000_000,
@@ -96,17 +99,17 @@ def _message_replay(
         rule = f"has no {', '.join(absent)}: the feed may list {', '.join(header.products)} (PRODUCTS)"
         raise BadRecording(path, 1, "products", rule)
     span = settings.replay_span
+
+    def read(products: Collection[str]) -> Iterator[message_file.Recorded]:
+        return (one for one in message_file.read(path) if one.ts in span and one.product in products)
+
+    if next(read(settings.product_list), None) is None:
+        raise span.misses(path, header.first_ts, header.last_ts)
     if not ours:
         return EmptySource()
-
-    def read() -> Iterator[message_file.Recorded]:
-        return (one for one in message_file.read(path) if one.ts in span and one.product in ours)
-
-    if next(read(), None) is None:
-        raise span.misses(path, header.first_ts, header.last_ts)
     return MessageReplay(
         feed=settings.feed,
-        read=read,
+        read=lambda: read(ours),
         speed_percent=settings.speed_percent,
         interval_ns=settings.replay_interval_millis * 1_000_000,
         forever=settings.replay_loop == "Forever",

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, Json, ValidationInfo, field_validator
 
 from feed_generator.chassis import environment, redis_urls
+from feed_generator.domain.definitions import Definition
 from feed_generator.sources.span import Span
 
 _SECRETS = ("REDIS_URL",)
@@ -33,6 +34,12 @@ class Settings(BaseModel):
             description="Products of the whole feed, comma-separated, 1 to 500; each shard makes a part.",
         ),
     ]
+    definitions: Annotated[
+        Json[list[Definition]],
+        Field(
+            description="Terms of a replay's products that the rulebook lacks: JSON, as in the feed's spec."
+        ),
+    ] = []
     shard_count: Annotated[
         int, Field(ge=1, le=500, description="Number of shards that share the products.")
     ] = 1
@@ -66,7 +73,7 @@ class Settings(BaseModel):
         ),
     ] = None
     replay_format: Annotated[
-        Literal["auto", "deltastream", "nse", "cboe", "yahoo", "deribit"],
+        Literal["auto", "deltastream", "nse", "cboe", "yahoo", "deribit", "dbn"],
         Field(description="Format of the recording; auto: found out from its first lines."),
     ] = "auto"
     replay_as_of: Annotated[
@@ -130,6 +137,13 @@ class Settings(BaseModel):
         if len(set(names)) != len(names):
             raise ValueError("must name each product only once")
         return products
+
+    @field_validator("definitions")
+    @classmethod
+    def _used(cls, found: list[Definition], others: ValidationInfo) -> list[Definition]:
+        if found and others.data.get("source") == "synthetic":
+            raise ValueError("must be empty when SOURCE=synthetic, which makes products of the rulebook")
+        return found
 
     @field_validator("shard_index")
     @classmethod

@@ -6,10 +6,12 @@ once, and the bodies of two runs can be compared byte by byte. An optional membe
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
+
+from feed_generator.domain.terms import Terms
 
 Kind = Literal["underlying", "option_quote", "option_chain"]
 
@@ -132,6 +134,16 @@ class OptionChain(msgspec.Struct, tag_field="kind", tag="option_chain"):
     price_unit: str | UnsetType = UNSET
     multiplier: float | UnsetType = UNSET
     vendor_forward: float | UnsetType = UNSET
+
+
+def stated_terms(terms: Terms) -> dict[str, Any]:
+    """Return the optional members of a message that say more about the contract than is usual."""
+    stated: dict[str, Any] = {}
+    if terms.settlement_session != "close":
+        stated["settlement_session"] = terms.settlement_session
+    if terms.multiplier is not None:
+        stated["multiplier"] = terms.multiplier
+    return stated
 
 
 class Message(msgspec.Struct, frozen=True):

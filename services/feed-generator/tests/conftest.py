@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 from redis.exceptions import OutOfMemoryError
 
 from feed_generator.buffer import Buffer, Named
-from feed_generator.domain.rulebook import rules
+from feed_generator.domain.rulebook import known_rules, rules
 from feed_generator.messages import Message
 from feed_generator.publisher import Publisher
 from feed_generator.sources import loading
@@ -223,7 +223,7 @@ def counted() -> Callable[[str], float]:
 def _load(path: str, *products: str, wanted: Any = "auto", **told: Any) -> Loaded:
     """Load a recording as a generator does; of NIFTY if no product is named."""
     names = products or ("NIFTY",)
-    rules_of = loading.known_rules(names)
+    rules_of = known_rules(names)
     lots = loading.lots_of(rules_of)
     return loading.load(path, wanted, Told(products=names, lots=lots, **told), rules_of)
 

@@ -30,7 +30,7 @@ def _complete(message: Message, replay: int) -> dict[str, Any]:
 def _replayed(path: Path, load: Load) -> list[Message]:
     source = Replay(
         feed="nifty-replay",
-        rules={"NIFTY": rules("NIFTY")},
+        terms={"NIFTY": rules("NIFTY")},
         snapshots=load(str(path), as_of=AS_OF).snapshots,
         speed_percent=100,
         interval_ns=10**9,

@@ -32,7 +32,7 @@ def _only(snapshots: list[Snapshot]) -> tuple[Snapshot, RecordedChain]:
 def test_nse_open_interest_becomes_shares_and_quantities_stay(load: Load) -> None:
     """A lot of NIFTY was 25 in June 2024. The previous day's values come from the changes."""
     _, chain = _only(load(str(NSE), as_of=NSE_TIME).snapshots)
-    assert (chain.expiry, chain.terms.oi_unit, len(chain.strikes)) == (date(2024, 6, 27), "shares", 13)
+    assert (chain.expiry, chain.stated.oi_unit, len(chain.strikes)) == (date(2024, 6, 27), "shares", 13)
     call, put = chain.legs[23500.0, True], chain.legs[23500.0, False]
     assert call == {
         "bid": 526.25,
@@ -115,7 +115,7 @@ def test_cboe_roots_are_products_of_their_own(load: Load) -> None:
     key = 4500.0, True
     assert (chain.legs[key]["open_interest"], weekly.legs[key]["open_interest"]) == (8712, 4484)
     assert (chain.legs[key]["bid"], weekly.legs[key]["bid"]) == (65.90, 66.55)
-    assert chain.terms.oi_unit == "contracts"
+    assert chain.stated.oi_unit == "contracts"
     assert chain.vendor[key] == {"iv": 0.1904}
 
 
@@ -143,7 +143,7 @@ def test_yahoos_floats_and_empty_cells_are_counts(load: Load) -> None:
     assert chain.legs[120.0, True]["open_interest"] == 33956
     assert (120.0, True) not in chain.vendor
     assert chain.vendor[122.5, True] == {"iv": 0.45}
-    assert chain.terms.oi_unit == "contracts"
+    assert chain.stated.oi_unit == "contracts"
 
 
 def test_a_contract_symbol_replaces_yahoos_other_columns(load: Load, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_deribit_rows_are_one_snapshot_in_usd(load: Load) -> None:
     call = chain.legs[9250.0, True]
     assert (call["bid"], call["ask"]) == pytest.approx((0.05 * 9352.71, 0.0525 * 9352.71))
     assert (call["open_interest"], call["bid_size"]) == (896.7, 19.2)
-    terms = chain.terms
+    terms = chain.stated
     assert (terms.price_unit, terms.settlement_currency, terms.oi_unit) == ("USD", "BTC", "contracts")
     assert terms.expiry_ns == int(datetime(2020, 5, 22, 8, tzinfo=UTC).timestamp()) * 10**9
     assert chain.vendor[9250.0, True] == {"iv": 0.77, "forward": 9352.71}
@@ -201,7 +201,7 @@ def test_contracts_that_pay_in_a_stablecoin_keep_their_prices(load: Load, tmp_pa
     (tmp_path / "linear.csv").write_text(text)
     _, chain = _only(load(str(tmp_path / "linear.csv"), "BTCUSDC").snapshots)
     assert chain.legs[9250.0, True]["bid"] == 0.05
-    assert (chain.terms.price_unit, chain.terms.settlement_currency) == ("USDC", "USDC")
+    assert (chain.stated.price_unit, chain.stated.settlement_currency) == ("USDC", "USDC")
 
 
 def test_a_product_without_rules_is_refused(load: Load, tmp_path: Path) -> None:

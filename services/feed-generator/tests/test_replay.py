@@ -36,7 +36,7 @@ LEGS = {
 def _replay(snapshots: list[Snapshot], **settings: Any) -> Replay:
     known = {"NIFTY": rules("NIFTY")}
     usual = {"speed_percent": 100, "interval_ns": SECOND, "forever": True}
-    return Replay(feed="nifty-replay", rules=known, snapshots=snapshots, **usual | settings)
+    return Replay(feed="nifty-replay", terms=known, snapshots=snapshots, **usual | settings)
 
 
 def _leg(**values: float) -> dict[str, float | int]:

@@ -30,7 +30,6 @@ def test_every_product_has_rules_and_expiries_at_any_date(name: str) -> None:
     for year in range(2005, 2031):
         day = date(year, 6, 15)
         contract = rule.contract(day)
-        assert contract.lot_size >= 1
         assert contract.strike_step > 0
         assert contract.ticks[0][0] == 0
         assert all(tick > 0 for _, tick in contract.ticks)
@@ -38,6 +37,7 @@ def test_every_product_has_rules_and_expiries_at_any_date(name: str) -> None:
         assert found == sorted(set(found))
         assert len(found) == 4
         assert all(expiry >= day and rule.is_trading_day(expiry) for expiry in found)
+        assert all(rule.lot_size(expiry, day) >= 1 for expiry in found)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,10 @@ def test_every_product_has_rules_and_expiries_at_any_date(name: str) -> None:
         ("MIDCPNIFTY", "2024-11-18", ["2024-11-18", "2024-11-25", "2024-12-30"]),  # last weekly 18 November
         ("SENSEX", "2024-12-26", ["2024-12-27", "2025-01-07", "2025-01-14"]),  # Fridays, then Tuesdays
         ("SENSEX", "2025-08-26", ["2025-08-26", "2025-09-04", "2025-09-11"]),  # Thursdays from 4 September
-        ("SPX", "2025-11-24", ["2025-11-24", "2025-11-25", "2025-11-26"]),  # every weekday
+        ("SENSEX", "2023-05-08", ["2023-05-11", "2023-05-19", "2023-05-26"]),  # Thursdays, then Fridays
+        ("SPX", "2025-11-24", ["2025-12-19", "2026-01-16", "2026-02-20"]),  # third Fridays
+        ("SPXW", "2025-11-24", ["2025-11-24", "2025-11-25", "2025-11-26"]),  # every weekday
+        ("SPXW", "2025-12-18", ["2025-12-18", "2025-12-19", "2025-12-22"]),  # also the third Friday
         ("SPY", "2025-11-26", ["2025-11-26", "2025-11-28", "2025-12-01"]),  # no expiry on Thanksgiving
         ("AAPL", "2025-11-24", ["2025-11-28", "2025-12-05", "2025-12-12"]),  # Fridays
         ("TSLA", "2026-06-29", ["2026-07-02", "2026-07-10", "2026-07-17"]),  # 3 July 2026 is a holiday
@@ -81,23 +84,49 @@ def test_monthly_expiries_can_be_selected(product: str, since: str, expected: li
 
 
 @pytest.mark.parametrize(
-    ("product", "day", "lot"),
+    ("product", "day", "lots"),
     [
-        ("NIFTY", "2024-06-21", 25),
-        ("NIFTY", "2025-06-02", 75),
-        ("NIFTY", "2026-01-02", 65),
-        ("BANKNIFTY", "2024-06-21", 15),
-        ("BANKNIFTY", "2025-06-02", 35),
-        ("BANKNIFTY", "2026-01-02", 30),
-        ("FINNIFTY", "2026-01-02", 60),
-        ("MIDCPNIFTY", "2026-01-02", 120),
-        ("SENSEX", "2025-06-02", 20),
-        ("AAPL", "2025-06-02", 100),
+        ("NIFTY", "2024-04-25", {"2024-05-02": 50, "2024-05-30": 50, "2024-06-27": 50}),
+        ("NIFTY", "2024-04-26", {"2024-05-02": 25, "2024-05-30": 25, "2024-06-27": 25}),
+        ("NIFTY", "2024-12-02", {"2024-12-19": 25, "2024-12-26": 25, "2025-01-02": 75, "2025-01-30": 25}),
+        ("NIFTY", "2024-12-26", {"2025-02-27": 75, "2025-03-27": 25, "2025-06-26": 25}),
+        ("NIFTY", "2024-12-27", {"2025-01-09": 75, "2025-01-30": 25, "2025-03-27": 75}),
+        ("NIFTY", "2025-11-03", {"2025-12-23": 75, "2025-12-30": 75, "2026-01-27": 65, "2026-03-30": 75}),
+        ("NIFTY", "2025-12-31", {"2026-01-06": 65, "2026-03-30": 65}),
+        ("BANKNIFTY", "2024-06-21", {"2024-06-26": 15}),
+        ("BANKNIFTY", "2025-01-02", {"2025-01-30": 15, "2025-02-27": 30, "2025-03-27": 30}),
+        ("BANKNIFTY", "2025-05-02", {"2025-05-29": 30, "2025-06-26": 30, "2025-07-31": 35, "2025-09-30": 35}),
+        ("BANKNIFTY", "2025-11-03", {"2025-12-30": 35, "2026-01-27": 30, "2026-03-30": 35}),
+        ("FINNIFTY", "2024-07-01", {"2024-07-02": 40, "2024-07-23": 40, "2024-07-30": 25, "2024-08-06": 25}),
+        ("FINNIFTY", "2024-12-02", {"2024-12-31": 25, "2025-01-30": 25, "2025-02-27": 65}),
+        ("FINNIFTY", "2025-11-03", {"2025-12-30": 65, "2026-01-27": 60}),
+        ("MIDCPNIFTY", "2024-07-01", {"2024-07-22": 75, "2024-07-29": 50, "2024-08-05": 50}),
+        ("MIDCPNIFTY", "2024-12-02", {"2025-01-30": 50, "2025-02-27": 120}),
+        ("MIDCPNIFTY", "2025-05-02", {"2025-06-26": 120, "2025-07-31": 140}),
+        ("MIDCPNIFTY", "2025-11-03", {"2025-12-30": 140, "2026-01-27": 120}),
+        ("SENSEX", "2025-01-02", {"2025-01-07": 20, "2025-01-28": 10, "2025-02-25": 20}),
+        ("AAPL", "2025-06-02", {"2025-06-06": 100}),
     ],
 )
-def test_lots_are_those_of_the_day(product: str, day: str, lot: int) -> None:
-    """A replay of 2024 uses the lot sizes of 2024."""
-    assert rules(product).contract(date.fromisoformat(day)).lot_size == lot
+def test_a_lot_belongs_to_the_contracts_series(product: str, day: str, lots: dict[str, int]) -> None:
+    """A revision leaves listed contracts alone until they expire, and long-dated ones until a day of theirs.
+
+    The expected lots are those of the tables that the circulars contain, by kind of series.
+    """
+    rule = rules(product)
+    found = {expiry: rule.lot_size(date.fromisoformat(expiry), date.fromisoformat(day)) for expiry in lots}
+    assert found == lots
+
+
+def test_a_series_settled_in_the_morning_expires_at_the_open() -> None:
+    """SPX and SPXW expire on the same third Friday, six and a half hours apart."""
+    friday = date(2024, 6, 21)
+    spx, spxw = rules("SPX"), rules("SPXW")
+    assert friday in spx.expiries(friday, 1)
+    assert friday in spxw.expiries(friday, 1)
+    assert (spx.settlement_session, spxw.settlement_session) == ("open", "close")
+    assert spx.expiry_ns(friday) == int(datetime(2024, 6, 21, 13, 30, tzinfo=UTC).timestamp()) * 10**9
+    assert spxw.expiry_ns(friday) - spx.expiry_ns(friday) == 6.5 * 3600 * 10**9
 
 
 def test_expiry_times_follow_the_exchanges_wall_clock() -> None:
@@ -141,7 +170,7 @@ def test_every_unknown_product_is_named_at_once() -> None:
 def test_a_date_before_all_rules_is_refused() -> None:
     """The rulebook does not guess a lot size."""
     with pytest.raises(UnknownProduct, match=r"^NIFTY: the rulebook has no lot_size for 1999-12-31$"):
-        rules("NIFTY").contract(date(1999, 12, 31))
+        rules("NIFTY").lot_size(date(2000, 1, 27), date(1999, 12, 31))
 
 
 @pytest.fixture
@@ -175,6 +204,8 @@ def _without(*path: str) -> Callable[[Any], None]:
         (lambda nifty: nifty.update(exchange="XXXX"), "'XXXX' is missing or unknown"),
         (lambda nifty: nifty["tick"][0].update({"from": "June"}), "Invalid isoformat string: 'June'"),
         (lambda nifty: nifty["lot_size"].reverse(), "dates must ascend"),
+        (lambda nifty: nifty["lot_size"][-1]["first"].update(daily="2026-01-01"), "first: has daily"),
+        (lambda nifty: nifty.update(settlement="noon"), "settlement: must be open or close: 'noon'"),
         (lambda nifty: nifty["expiries"][0].update(weekly=["SOON"]), "SOON|not in tuple"),
         (lambda nifty: nifty["market"]["smile"].update(eta=3), "SSVI has butterfly arbitrage"),
         (lambda nifty: nifty["market"]["factors"].update(world=0.9), "must sum to less than 1"),

@@ -89,11 +89,12 @@ def test_expiries_lots_and_strikes_are_those_of_the_rulebook(chains: list[dict[s
     day = date(2025, 11, 24)
     for chain in chains:
         rule = rules(chain["product"])
-        contract = rule.contract(day)
-        assert date.fromisoformat(chain["expiry"]) in rule.expiries(day, EXPIRIES)
-        assert chain["expiry_ts"] == rule.expiry_ns(date.fromisoformat(chain["expiry"]))
-        assert (chain["lot_size"], chain["oi_unit"]) == (contract.lot_size, rule.oi_unit)
-        step = contract.strike_step
+        expiry = date.fromisoformat(chain["expiry"])
+        assert expiry in rule.expiries(day, EXPIRIES)
+        assert chain["expiry_ts"] == rule.expiry_ns(expiry)
+        assert (chain["lot_size"], chain["oi_unit"]) == (rule.lot_size(expiry, day), rule.oi_unit)
+        assert chain.get("settlement_session", "close") == rule.settlement_session
+        step = rule.contract(day).strike_step
         assert all(strike % step == 0 for strike in chain["strikes"])
         assert all(b - a == step for a, b in pairwise(chain["strikes"]))
         assert chain["strikes"][0] < chain["truth"]["forward"] < chain["strikes"][-1]

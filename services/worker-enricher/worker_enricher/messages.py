@@ -149,7 +149,7 @@ class OptionChain(_Message, frozen=True, tag_field="kind", tag="option_chain"):
 
 Message = Underlying | OptionQuote | OptionChain
 
-OPTIONAL = {
+OPTIONAL: dict[type, tuple[str, ...]] = {
     part: tuple(field.name for field in fields(part) if field.default is UNSET)
     for part in (UnderlyingTruth, OptionQuote, Legs, OptionChain)
 }
@@ -158,7 +158,9 @@ OPTIONAL = {
 
 def is_plain(message: Message) -> bool:
     """Return whether the message has none of the optional members."""
-    parts = (message, getattr(message, "calls", None), getattr(message, "puts", None), message.truth)
+    parts: list[Any] = [message, message.truth]
+    if isinstance(message, OptionChain):
+        parts += [message.calls, message.puts]
     return all(getattr(part, name) is UNSET for part in parts for name in OPTIONAL.get(type(part), ()))
 
 

@@ -1,22 +1,25 @@
 """Contract rules by date: lot, tick, strike step, expiries and sessions of each product.
 
 The facts are in rulebook.json, and this module looks them up. A replay of June 2024 finds NIFTY's lot of 25
-and its expiries on Thursdays; a live feed of 2026 finds 65 and Tuesdays.
+and its expiries on Thursdays; a live feed of 2026 finds 65 and Tuesdays. A lot belongs to a contract's
+series, not to the day: see module lots.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 from zoneinfo import ZoneInfo
 
+from feed_generator.domain import lots
 from feed_generator.domain.gbm import Dynamics
 from feed_generator.domain.ssvi import Ssvi
+from feed_generator.domain.terms import Session
 from feed_generator.errors import BadRulebook, UnknownProduct
 
 _DATA = Path(__file__).with_name("rulebook.json")
@@ -61,9 +64,8 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A product's contract terms on one trading day. Ticks: (from price, tick), ascending."""
+    """What a product's contracts have in common on one trading day. Ticks: (from price, tick), ascending."""
 
-    lot_size: int
     strike_step: float
     ticks: tuple[tuple[float, float], ...]
 
@@ -73,11 +75,14 @@ class ProductRules:
 
     def __init__(self, name: str, data: dict[str, Any], exchange: dict[str, Any], rate: float) -> None:
         self.name = name
-        self._dated = {what: _dated(data[what]) for what in ("lot_size", "strike_step", "tick")}
+        self._dated = {what: _dated(data[what]) for what in ("strike_step", "tick")}
+        self._lots = lots.revisions(data["lot_size"])
         self.exchange: str = data["exchange"]
         self.currency: str = data["currency"]
         self.exercise: str = data["exercise"]
         self.oi_unit: str = data["oi_unit"]
+        self.settlement_session: Session = _session(data.get("settlement", "close"))
+        self.multiplier: float | None = None
         self.rate = rate
         self.zone = ZoneInfo(exchange["timezone"])
         self.opens, self.closes = time.fromisoformat(exchange["open"]), time.fromisoformat(exchange["close"])
@@ -97,7 +102,6 @@ class ProductRules:
     def contract(self, day: date) -> Contract:
         """Return the contract terms on a trading day. Raises UnknownProduct before the first rule."""
         return Contract(
-            lot_size=self._at("lot_size", day),
             strike_step=float(self._at("strike_step", day)),
             ticks=tuple((float(start), float(tick)) for start, tick in self._at("tick", day)),
         )
@@ -107,6 +111,24 @@ class ProductRules:
         if not found:
             raise UnknownProduct(f"{self.name}: the rulebook has no {what} for {day}")
         return found[-1]
+
+    def lot_size(self, expiry: date, day: date) -> int:
+        """Return the lot of the contracts that expire on `expiry`, on the trading day `day`.
+
+        Raises UnknownProduct before the first rule.
+        """
+        found = lots.lot(self._lots, expiry, self._kind(expiry), day)
+        if found is None:
+            raise UnknownProduct(f"{self.name}: the rulebook has no lot_size for {day}")
+        return found
+
+    def _kind(self, expiry: date) -> lots.Kind:
+        nominal = expiry  # a holiday moves the expiry to an earlier day
+        while _trading_day_until(nominal, self.holidays) == expiry:
+            if self._rule(nominal).monthly(nominal):
+                return "quarterly" if nominal.month % 3 == 0 else "monthly"
+            nominal += timedelta(days=1)
+        return "weekly"
 
     def _rule(self, day: date) -> ExpiryRule:
         return next((r for r in reversed(self._expiry_rules) if r.since <= day), self._expiry_rules[0])
@@ -134,8 +156,8 @@ class ProductRules:
         return found
 
     def expiry_ns(self, expiry: date) -> int:
-        """Return the instant of expiry, which is the session's close on that date, in ns since the epoch."""
-        return self._instant(expiry, self.closes)
+        """Return the instant of expiry in ns since the epoch: the open or the close of the session."""
+        return self._instant(expiry, self.opens if self.settlement_session == "open" else self.closes)
 
     def session_ns(self, day: date) -> tuple[int, int]:
         """Return open and close of the session of `day`, in ns since the epoch."""
@@ -161,6 +183,12 @@ def _trading_day_until(day: date, holidays: Collection[date]) -> date:
     while day.weekday() >= 5 or day in holidays:
         day -= timedelta(days=1)
     return day
+
+
+def _session(word: str) -> Session:
+    if word not in get_args(Session):
+        raise ValueError(f"settlement: must be open or close: {word!r}")
+    return cast("Session", word)
 
 
 def _dated(rules: list[dict[str, Any]]) -> list[tuple[date, Any]]:
@@ -210,6 +238,11 @@ def products() -> list[str]:
 def rules(product: str) -> ProductRules:
     """Return the rules of one product. Raises UnknownProduct or BadRulebook, as `all_rules` does."""
     return all_rules([product])[product]
+
+
+def known_rules(names: Iterable[str]) -> dict[str, ProductRules]:
+    """Return the rules of those products that the rulebook has, by name. Raises BadRulebook."""
+    return all_rules([name for name in names if name in _data()["products"]])
 
 
 def all_rules(names: Sequence[str]) -> dict[str, ProductRules]:

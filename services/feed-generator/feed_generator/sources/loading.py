@@ -9,9 +9,9 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from feed_generator.domain.rulebook import ProductRules, all_rules
-from feed_generator.domain.rulebook import products as rulebook_products
-from feed_generator.errors import BadRecording
+from feed_generator.domain.rulebook import ProductRules, known_rules, rules
+from feed_generator.domain.terms import Terms
+from feed_generator.errors import BadRecording, UnknownProduct
 from feed_generator.sources.formats.detect import Format
 from feed_generator.sources.formats.problems import Problems
 from feed_generator.sources.formats.reading import GROUP_NS, Session
@@ -47,61 +47,64 @@ def files_of(path: str) -> list[str]:
     return files
 
 
-def load(
-    path: str, wanted: Format | Literal["auto"], told: Told, rules: Mapping[str, ProductRules]
-) -> Loaded:
+def load(path: str, wanted: Format | Literal["auto"], told: Told, terms: Mapping[str, Terms]) -> Loaded:
     """Return the recording of a file, or of a folder's files. Raises BadRecording or UnknownProduct."""
     session, problems = Session(files_of(path), wanted, told), Problems()
-    assembler = assembler_of(session, told, rules, problems)
+    assembler = assembler_of(session, told, terms, problems)
     snapshots = list(assembler.snapshots(_few(in_order(session.rows(problems)))))
     problems.raise_refusal()
     if not snapshots:
         raise BadRecording(path, 1, "-", "the file has no rows")
-    all_rules(sorted({name for name in _need_rules(snapshots) if name not in rules}))
+    for product in sorted(set(_need_terms(snapshots))):
+        _known(product, terms)
     return Loaded(snapshots, session.format, [problem.sentence for problem in problems])
 
 
-def assembler_of(
-    session: Session, told: Told, rules: Mapping[str, ProductRules], problems: Problems
-) -> Assembler:
+def assembler_of(session: Session, told: Told, terms: Mapping[str, Terms], problems: Problems) -> Assembler:
     """Return the assembler of a session's rows."""
     group_ns = GROUP_NS.get(session.format, 0) if told.group_ns is None else told.group_ns
-    return Assembler(problems, group_ns=group_ns, carry=carry_of(rules))
+    if session.format == "dbn":
+        group_ns = 0  # its reader makes the groups, because quotes last beyond them
+    return Assembler(problems, group_ns=group_ns, carry=_carry_of(terms))
 
 
-def known_rules(products: Iterable[str]) -> dict[str, ProductRules]:
-    """Return the rules of the products that the rulebook has."""
-    known = set(rulebook_products())
-    return all_rules([name for name in products if name in known])
-
-
-def lots_of(rules: Mapping[str, ProductRules]) -> Callable[[str, date, date], int]:
+def lots_of(terms: Mapping[str, Terms]) -> Callable[[str, date, date], int]:
     """Return the function that gives the lot size of a product's contracts by expiry and trading day."""
 
     def lots(product: str, expiry: date, on: date) -> int:
-        del expiry
-        return _rules(product, rules).contract(on).lot_size
+        return _known(product, terms).lot_size(expiry, on)
 
     return lots
 
 
-def carry_of(rules: Mapping[str, ProductRules]) -> Carry:
-    """Return the function that gives the years until an expiry and the interest rate of a product."""
-
+def _carry_of(terms: Mapping[str, Terms]) -> Carry:
     def carry(product: str, expiry: date, ts: int) -> tuple[float, float]:
-        its = _rules(product, rules)
-        return max(0, its.expiry_ns(expiry) - ts) / _YEAR_NS, its.rate
+        its = _known(product, terms)
+        # A product that the feed defines has no rate: its spot is derived without carry.
+        rate = its.rate if isinstance(its, ProductRules) else 0.0
+        return max(0, its.expiry_ns(expiry) - ts) / _YEAR_NS, rate
 
     return carry
 
 
-def _rules(product: str, rules: Mapping[str, ProductRules]) -> ProductRules:
-    return rules[product] if product in rules else all_rules([product])[product]
+def _known(product: str, terms: Mapping[str, Terms]) -> Terms:
+    if product in terms:
+        return terms[product]
+    try:
+        return rules(product)
+    except UnknownProduct as unknown:
+        raise UnknownProduct(f"{unknown}; or define it in the feed (DEFINITIONS)") from None
 
 
-def _need_rules(snapshots: Iterable[Snapshot]) -> Iterator[str]:
+def currency_of(product: str) -> str | None:
+    """Return the currency of a product's prices, or None if the rulebook does not have it."""
+    known = known_rules([product])
+    return known[product].currency if known else None
+
+
+def _need_terms(snapshots: Iterable[Snapshot]) -> Iterator[str]:
     for snapshot in snapshots:
-        if not all(chain.terms.complete for chain in snapshot.chains.values()):
+        if not all(chain.stated.complete for chain in snapshot.chains.values()):
             yield snapshot.product
 
 

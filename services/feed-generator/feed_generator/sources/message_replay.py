@@ -13,8 +13,7 @@ class MessageReplay:
     """A `Source`. Messages of one instant are one batch. It reads ahead by one message.
 
     No message can be conflated or dropped, so a replay at any speed gives what was recorded. `read` begins a
-    pass; every pass yields at least one message. A time that goes back, as between two passes of a recorded
-    replay, takes no time.
+    pass. A time that goes back, as between two passes of a recorded replay, takes no time.
     """
 
     def __init__(

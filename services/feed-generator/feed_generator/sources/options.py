@@ -26,6 +26,7 @@ from feed_generator.messages import (
     QuoteTruth,
     option_chain,
     option_quote,
+    stated_terms,
     symbol,
 )
 
@@ -38,10 +39,15 @@ _TYPICAL_LOTS = 8
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One expiry at one instant; `sd` = at-the-money volatility * sqrt(years)."""
+    """One expiry at one instant; `sd` = at-the-money volatility * sqrt(years).
+
+    `unit`: what one lot counts in the unit of open interest.
+    """
 
     expiry: str
     expiry_ns: int
+    lot: int
+    unit: int
     years: float
     forward: float
     discount: float
@@ -70,7 +76,8 @@ class OptionMarket:
         self.clock = SessionClock(rules)
         self._books: dict[str, dict[tuple[int, bool], Contract]] = {}
         self._traded_until: dict[str, float] = {}
-        self._expiries: list[tuple[str, int]] = []
+        self._expiries: list[tuple[str, int, int]] = []
+        self._stated = stated_terms(rules)
         self._turn = 0
         self._fraction: float | None = None
         self._new_day(start_ns)
@@ -79,7 +86,6 @@ class OptionMarket:
         self._fraction = self.clock.fraction(ts)
         self._day = self.clock.day
         self._contract = self._rules.contract(self._day)
-        self._unit = self._contract.lot_size if self._rules.oi_unit == "shares" else 1
         self._relist(ts)
         for book in self._books.values():
             for contract in book.values():
@@ -88,9 +94,11 @@ class OptionMarket:
     def _relist(self, ts: int) -> None:
         rules = self._rules
         dates = rules.expiries(self._day, EXPIRIES + 1)
-        alive = [(day.isoformat(), rules.expiry_ns(day)) for day in dates if rules.expiry_ns(day) > ts]
-        self._expiries = alive[:EXPIRIES]
-        self._books = {name: self._books.get(name, {}) for name, _ in self._expiries}
+        alive = [day for day in dates if rules.expiry_ns(day) > ts][:EXPIRIES]
+        self._expiries = [
+            (day.isoformat(), rules.expiry_ns(day), rules.lot_size(day, self._day)) for day in alive
+        ]
+        self._books = {name: self._books.get(name, {}) for name, *_ in self._expiries}
 
     def at(self, ts: int) -> None:
         """Advance the calendar to `ts`. A new session resets volumes; a past expiry is delisted."""
@@ -112,7 +120,8 @@ class OptionMarket:
 
     def slice(self, which: int, ts: int, spot: float, variance: float) -> Slice:
         """Return expiry number `which` (0 = the nearest) at `ts`, in ns since the epoch."""
-        expiry, expiry_ns = self._expiries[which]
+        expiry, expiry_ns, lot = self._expiries[which]
+        unit = lot if self._rules.oi_unit == "shares" else 1
         market, rate = self._market, self._rules.rate
         years = (expiry_ns - ts) / YEAR_NS
         forward = spot * exp((rate - market.dividend_yield) * years)
@@ -121,7 +130,7 @@ class OptionMarket:
         theta = atm_total_variance(years, variance, long_run, market.dynamics.variance_reversion)
         sd = sqrt(theta)
         atm_vega = black(forward, forward, discount, sd)[2] * sqrt(years)
-        return Slice(expiry, expiry_ns, years, forward, discount, theta, sd, atm_vega)
+        return Slice(expiry, expiry_ns, lot, unit, years, forward, discount, theta, sd, atm_vega)
 
     def _price(self, s: Slice, index: int) -> Priced:
         contract, market = self._contract, self._market
@@ -148,7 +157,7 @@ class OptionMarket:
             found = new_contract(
                 f"{self._seed}/{self._rules.name}/{s.expiry}/{index}/{is_call}",
                 median=self._market.open_interest,
-                unit=self._unit,
+                unit=s.unit,
                 index=index,
                 depth_sd=priced.depth_sd if is_call else -priced.depth_sd,
                 close=round_to_tick(price, self._contract.ticks),
@@ -156,8 +165,8 @@ class OptionMarket:
             self._books[s.expiry][index, is_call] = found
         return found
 
-    def _lots(self) -> int:
-        return self._unit * (1 + int(self._rng.expovariate(1 / _TYPICAL_LOTS)))
+    def _traded(self, s: Slice) -> int:
+        return s.unit * (1 + int(self._rng.expovariate(1 / _TYPICAL_LOTS)))
 
     def _window(self, s: Slice) -> range:
         middle = max(round(s.forward / self._contract.strike_step), WING + 1)
@@ -179,28 +188,29 @@ class OptionMarket:
             expiry_ts=s.expiry_ns,
             exercise=EXERCISE,
             spot_price=spot,
-            lot_size=self._contract.lot_size,
+            lot_size=s.lot,
             oi_unit=self._rules.oi_unit,
             strikes=[p.strike for _, p in priced],
             calls=Legs(),
             puts=Legs(),
             truth=ChainTruth(s.forward, s.discount, [p.iv for _, p in priced]),
+            **self._stated,
         )
         for index, p in priced:
             likely = 1 - exp(busy * exp(-0.5 * p.depth_sd * p.depth_sd))
             for is_call, legs, (_, bid, ask) in ((True, chain.calls, p.call), (False, chain.puts, p.put)):
                 contract = self._book(s, index, is_call, p)
                 if self._rng.random() < likely:
-                    contract.trade(self._rng, self._lots(), self._unit, bid or ask)
-                self._append(legs, contract, bid, ask)
+                    contract.trade(self._rng, self._traded(s), s.unit, bid or ask)
+                self._append(legs, contract, s.unit, bid, ask)
         return option_chain(chain)
 
-    def _append(self, legs: Legs, contract: Contract, bid: float, ask: float) -> None:
+    def _append(self, legs: Legs, contract: Contract, unit: int, bid: float, ask: float) -> None:
         legs.bid.append(bid)
         legs.ask.append(ask)
         legs.last.append(contract.last)
-        legs.bid_size.append(size(self._rng, self._unit) if bid else 0)
-        legs.ask_size.append(size(self._rng, self._unit))
+        legs.bid_size.append(size(self._rng, unit) if bid else 0)
+        legs.ask_size.append(size(self._rng, unit))
         legs.volume.append(contract.volume)
         legs.open_interest.append(contract.open_interest)
         legs.previous_close.append(contract.previous_close)
@@ -223,7 +233,7 @@ class OptionMarket:
         price, bid, ask = p.call if is_call else p.put
         contract = self._book(s, index, is_call, p)
         if rng.random() < 0.5:
-            contract.trade(rng, self._lots(), self._unit, ask if rng.random() < 0.5 else bid or ask)
+            contract.trade(rng, self._traded(s), s.unit, ask if rng.random() < 0.5 else bid or ask)
         side = "CALL" if is_call else "PUT"
         return option_quote(
             OptionQuote(
@@ -237,15 +247,16 @@ class OptionMarket:
                 strike=p.strike,
                 option_type=side,
                 spot_price=spot,
-                lot_size=self._contract.lot_size,
+                lot_size=s.lot,
                 oi_unit=self._rules.oi_unit,
                 bid=bid,
                 ask=ask,
                 last=contract.last,
-                bid_size=size(rng, self._unit) if bid else 0,
-                ask_size=size(rng, self._unit),
+                bid_size=size(rng, s.unit) if bid else 0,
+                ask_size=size(rng, s.unit),
                 volume=contract.volume,
                 open_interest=contract.open_interest,
                 truth=QuoteTruth(s.forward, s.discount, p.iv, price),
+                **self._stated,
             )
         )

@@ -14,7 +14,7 @@ from operator import attrgetter, itemgetter
 
 from feed_generator.sources import parity
 from feed_generator.sources.formats.problems import Problems
-from feed_generator.sources.formats.row import UNSTATED, Leg, Place, Row, Terms
+from feed_generator.sources.formats.row import UNSTATED, Leg, Place, Row, Stated
 
 _MAX_STRIKES = 2000
 _SPOT_RATIO = 10.0
@@ -28,12 +28,12 @@ Key = tuple[float, bool]
 class RecordedChain:
     """One expiry: legs by strike and side, each a mapping of the contract's column names.
 
-    `vendor` has the source's own values of a contract, `times` its row's time in ns since the epoch.
+    `vendor` has the source's own values of a contract, `times` its quote's time in ns since the epoch.
     """
 
     expiry: date
     legs: dict[Key, Leg] = field(default_factory=dict)
-    terms: Terms = UNSTATED
+    stated: Stated = UNSTATED
     vendor: dict[Key, dict[str, float]] = field(default_factory=dict)
     times: dict[Key, int] = field(default_factory=dict)
     _strikes: set[float] = field(default_factory=set)
@@ -131,14 +131,14 @@ class Assembler:
             kind = "is before the snapshot's time"
             problems.refuse(row.place, "expiry", kind, text=f"{expiry} {kind}, {at}")
             return False
-        chain = snapshot.chains.setdefault(expiry, RecordedChain(expiry, terms=row.terms))
+        chain = snapshot.chains.setdefault(expiry, RecordedChain(expiry, stated=row.stated))
         if key in chain.legs:
             if not self._group_ns:
                 kind = "appears twice in one snapshot"
                 problems.refuse(row.place, "strike", kind, text=f"{row.strike:g} {side} {kind}")
                 return False
             problems.note(row.place, "a newer row of the same contract and group replaces the older one")
-        if chain.terms != row.terms:
+        if chain.stated != row.stated:
             problems.refuse(
                 row.place, "-", "states other terms (unit, lot, settlement) than the chain's first line"
             )
@@ -146,7 +146,7 @@ class Assembler:
         if chain.add(row.strike, row.is_call, row.leg) > _MAX_STRIKES:
             problems.refuse(row.place, "strike", f"more than {_MAX_STRIKES} strikes in one chain")
             return False
-        chain.times[key] = row.ts
+        chain.times[key] = row.ts - row.age_ns
         if row.vendor:
             chain.vendor[key] = row.vendor
         snapshot.ts, snapshot.spot = row.ts, spot

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from feed_generator.domain.rulebook import ProductRules
+from feed_generator.domain.terms import Terms
 from feed_generator.messages import (
     LEG_COLUMNS,
     Legs,
@@ -18,6 +18,7 @@ from feed_generator.messages import (
     Vendor,
     option_chain,
     option_quote,
+    stated_terms,
     symbol,
     underlying,
 )
@@ -29,26 +30,36 @@ QUOTED_STRIKES = 10
 _UNIT = "shares"
 _EMPTY_LEG: Leg = dict.fromkeys(LEG_COLUMNS, 0)
 _QUOTED = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest")
-_STATED = ("settlement_session", "settlement_currency", "price_unit", "multiplier")
+_STATED = {
+    "oi_unit": "oi_unit",
+    "expiry_ns": "expiry_ts",
+    "exercise": "exercise",
+    "settlement_session": "settlement_session",
+    "settlement_currency": "settlement_currency",
+    "price_unit": "price_unit",
+    "lot_size": "lot_size",
+    "multiplier": "multiplier",
+}
+"""What a file may state of its contracts, and the member of the messages for it."""
 
 
 class Replay:
     """A `Source`. A snapshot becomes a tick, a chain per expiry, and quotes near the money.
 
-    `rules` has the products whose files do not state all terms of their contracts.
+    `terms` has the products whose files do not state all about their contracts.
     """
 
     def __init__(
         self,
         *,
         feed: str,
-        rules: Mapping[str, ProductRules],
+        terms: Mapping[str, Terms],
         snapshots: Sequence[Snapshot],
         speed_percent: int,
         interval_ns: int,
         forever: bool,
     ) -> None:
-        self._feed, self._rules, self._forever = feed, rules, forever
+        self._feed, self._terms, self._forever = feed, terms, forever
         first = snapshots[0].ts
         self._offsets = [(snapshot.ts - first) * 100 // speed_percent for snapshot in snapshots]
         self._pass_ns = self._offsets[-1] + interval_ns
@@ -85,41 +96,36 @@ class Replay:
         )
 
     def _contract(self, snapshot: Snapshot, chain: RecordedChain) -> dict[str, Any]:
-        """Return the members that chain and quotes share. What the file does not state, the rulebook does."""
-        terms, stated = chain.terms, {}
-        for name in _STATED:
-            if (value := getattr(terms, name)) is not None:
-                stated[name] = value
-        expiry_ts, exercise, lot_size = terms.expiry_ns, terms.exercise, terms.lot_size
-        if not terms.complete:
-            rules = self._rules[snapshot.product]
-            expiry_ts = expiry_ts or rules.expiry_ns(chain.expiry)
-            exercise = exercise or rules.exercise
-            lot_size = lot_size or rules.contract(rules.local_date(snapshot.ts)).lot_size
+        """Return the members that chain and quotes share. What the file does not state, the terms do."""
+        known, expiry = self._terms.get(snapshot.product), chain.expiry
+        found = stated_terms(known) if known else {}
+        if known is not None:
+            found["expiry_ts"] = known.expiry_ns(expiry)
+            found["exercise"] = known.exercise
+            found["lot_size"] = known.lot_size(expiry, known.local_date(snapshot.ts))
+        for name, member in _STATED.items():
+            if (value := getattr(chain.stated, name)) is not None:
+                found[member] = value
         return {
+            "oi_unit": _UNIT,
+            **found,
             "feed": self._feed,
             "product": snapshot.product,
             "ts": snapshot.ts,
-            "expiry": chain.expiry.isoformat(),
-            "expiry_ts": expiry_ts,
-            "exercise": exercise,
+            "expiry": expiry.isoformat(),
             "spot_price": snapshot.spot,
-            "lot_size": lot_size,
-            "oi_unit": terms.oi_unit or _UNIT,
             "truth": None,
-            **stated,
         }
 
     def _chain(self, snapshot: Snapshot, chain: RecordedChain) -> Message:
         strikes = chain.strikes
-        forwards = [vendor["forward"] for vendor in chain.vendor.values() if "forward" in vendor]
         return option_chain(
             OptionChain(
                 **self._contract(snapshot, chain),
                 strikes=strikes,
                 calls=_legs(snapshot, chain, [(strike, True) for strike in strikes]),
                 puts=_legs(snapshot, chain, [(strike, False) for strike in strikes]),
-                vendor_forward=forwards[-1] if forwards else UNSET,  # the newest row's
+                vendor_forward=_forward(chain) or UNSET,
             )
         )
 
@@ -128,6 +134,13 @@ class Replay:
         wanted = [(strike, is_call) for strike in sorted(near) for is_call in (True, False)]
         shared = self._contract(snapshot, chain)
         return [_quote(snapshot, chain, key, shared) for key in wanted if key in chain.legs]
+
+
+def _forward(chain: RecordedChain) -> float | None:
+    """Return the source's forward of the chain's newest quote, or None if it states none."""
+    stated = [key for key, vendor in chain.vendor.items() if "forward" in vendor]
+    newest = max(stated, key=lambda key: (chain.times.get(key, 0), key), default=None)
+    return None if newest is None else chain.vendor[newest]["forward"]
 
 
 def _legs(snapshot: Snapshot, chain: RecordedChain, keys: Sequence[Key]) -> Legs:

@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo
 from feed_generator.sources.formats import osi
 from feed_generator.sources.formats.cells import Cells, ns
 from feed_generator.sources.formats.problems import BadCell, NotReadable, Problems
-from feed_generator.sources.formats.row import LEG_COLUMNS, Leg, Place, Row, Terms, Told
-from feed_generator.sources.formats.table import Records, parsed, records
+from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Stated, Told
+from feed_generator.sources.formats.table import Records, parsed, records, refused_cells
 
 COLUMNS = ("Last Sale", "Net", "Bid", "Ask", "Volume", "IV", "Delta", "Gamma", "Open Interest")
-_TERMS = Terms(oi_unit="contracts")
+_STATED = Stated(oi_unit="contracts")
 _HEAD_LINES = 6
 _LAST = re.compile(r"Last: *(\d[\d,]*(?:\.\d+)?)", re.ASCII)
 _DATE = re.compile(
@@ -55,7 +55,8 @@ def read(path: str, lines: Iterable[str], told: Told, problems: Problems) -> Ite
         strike = Cells({"Strike": values[middle]}).positive("Strike")
         for side, start, end in (("Calls", 1, middle), ("Puts", middle + 1, len(head.names))):
             cells = Cells(dict(zip(head.names[start:end], values[start:end], strict=True)))
-            yield _row(place, cells, side, strike, head, values[0])
+            with refused_cells(place, problems):  # a bad call does not hide its put
+                yield _row(place, cells, side, strike, head, values[0])
 
     yield from parsed(path, rows, parse, problems)
 
@@ -113,8 +114,7 @@ def _row(place: Place, cells: Cells, side: str, strike: float, head: _Head, expi
     if contract.expiry != _day(expiration):
         raise BadCell("Expiration Date", f"is not the date of {name}", expiration)
     last = cells.price("Last Sale")
-    leg: Leg = dict.fromkeys(LEG_COLUMNS, 0)
-    leg |= {"bid": cells.price("Bid"), "ask": cells.price("Ask"), "last": last}
+    leg: Leg = NO_LEG | {"bid": cells.price("Bid"), "ask": cells.price("Ask"), "last": last}
     leg |= {"volume": cells.amount("Volume"), "open_interest": cells.amount("Open Interest")}
     if last:
         leg["previous_close"] = max(0.0, round(last - (cells.decimal("Net") or 0.0), 6))
@@ -131,7 +131,7 @@ def _row(place: Place, cells: Cells, side: str, strike: float, head: _Head, expi
         is_call=contract.is_call,
         spot=head.spot,
         leg=leg,
-        terms=_TERMS,
+        stated=_STATED,
         vendor={name: value for name, value in vendor.items() if value},  # 0: none
     )
 

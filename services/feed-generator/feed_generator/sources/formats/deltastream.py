@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from feed_generator.sources.formats.cells import Cells, ns
 from feed_generator.sources.formats.problems import BadCell, NotStated, Problems
-from feed_generator.sources.formats.row import VENDOR_COLUMNS, Leg, Place, Row, Terms, Told
+from feed_generator.sources.formats.row import VENDOR_COLUMNS, Leg, Place, Row, Stated, Told
 from feed_generator.sources.formats.table import cells_of, header, parsed, records
 
 PRICES = {"last": "ltp", "bid": "bid", "ask": "ask", "previous_close": "close"}
@@ -28,7 +28,8 @@ TERMS = (
     "oi_unit", "expiry_time", "exercise", "settlement_session", "settlement_currency", "price_unit",
     "lot_size", "multiplier",
 )  # fmt: skip
-OPTIONAL = ("timestamp", "product", *TERMS, *(f"vendor_{name}" for name in VENDOR_COLUMNS))
+AGE = "quote_age_ms"
+OPTIONAL = ("timestamp", "product", *TERMS, *(f"vendor_{name}" for name in VENDOR_COLUMNS), AGE)
 UNIT = "shares"
 _CHOICES = {
     "oi_unit": ("shares", "contracts"),
@@ -58,16 +59,16 @@ class _TermsOfRows:
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
-        self._known: dict[tuple[str, ...], Terms] = {}
+        self._known: dict[tuple[str, ...], Stated] = {}
 
-    def of(self, cells: Cells) -> Terms:
+    def of(self, cells: Cells) -> Stated:
         key = tuple(cells.text(name) if cells.has(name) else "" for name in self._columns)
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = self._read(cells)
         return found
 
-    def _read(self, cells: Cells) -> Terms:
+    def _read(self, cells: Cells) -> Stated:
         given = [name for name in self._columns if cells.has(name)]
         for name in set(given) & _CHOICES.keys():
             if cells.text(name) not in _CHOICES[name]:
@@ -76,7 +77,7 @@ class _TermsOfRows:
         def text(name: str) -> str | None:
             return cells.text(name) if name in given else None
 
-        return Terms(
+        return Stated(
             oi_unit=text("oi_unit") or UNIT,
             expiry_ns=cells.instant("expiry_time") if "expiry_time" in given else None,
             exercise=text("exercise"),
@@ -111,6 +112,7 @@ def _row(place: Place, cells: Cells, terms: _TermsOfRows, told: Told) -> Row:
         is_call=side == "C",
         spot=cells.number("spot", least=1e-9),
         leg=leg,
-        terms=contract_terms,
+        stated=contract_terms,
         vendor={name: value for name, value in vendor.items() if value is not None},
+        age_ns=round(cells.number(AGE, least=0) * 1_000_000) if cells.has(AGE) else 0,
     )

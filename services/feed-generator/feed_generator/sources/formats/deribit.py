@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from feed_generator.sources.formats.cells import LAST_YEAR, Cells
 from feed_generator.sources.formats.problems import BadCell, Problems
-from feed_generator.sources.formats.row import LEG_COLUMNS, Leg, Place, Row, Terms, Told
+from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Stated, Told
 from feed_generator.sources.formats.table import cells_of, header, parsed, records
 
 GROUP_NS = 60_000_000_000
@@ -50,8 +50,7 @@ def _row(place: Place, cells: Cells) -> Row:
         raise BadCell("option_type", "must be call or put", cells.text("option_type"))
     forward = cells.positive("underlying_price")
     unit = 1.0 if currency else forward
-    leg: Leg = dict.fromkeys(LEG_COLUMNS, 0)
-    leg |= {
+    leg: Leg = NO_LEG | {
         "bid": round(cells.price("best_bid_price") * unit, 8),
         "ask": round(cells.price("best_ask_price") * unit, 8),
         "last": round(cells.price("last_price") * unit, 8),
@@ -70,7 +69,7 @@ def _row(place: Place, cells: Cells) -> Row:
         is_call=side,
         spot=cells.positive("index_price"),
         leg=leg,
-        terms=Terms(
+        stated=Stated(
             oi_unit="contracts",
             expiry_ns=expiry_ns,
             exercise="European",

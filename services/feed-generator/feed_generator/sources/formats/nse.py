@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 
 from feed_generator.sources.formats.cells import Cells, ns
 from feed_generator.sources.formats.problems import BadCell, NotReadable, NotStated, Problems
-from feed_generator.sources.formats.row import Leg, Place, Row, Terms, Told
-from feed_generator.sources.formats.table import Records, parsed, records
+from feed_generator.sources.formats.row import Leg, Place, Row, Stated, Told
+from feed_generator.sources.formats.table import Records, parsed, records, refused_cells
 
 COLUMNS = ("OI", "CHNG IN OI", "VOLUME", "IV", "LTP", "CHNG", "BID QTY", "BID", "ASK", "ASK QTY")
 _ALIASES = {
@@ -26,7 +26,7 @@ _ALIASES = {
     "BIDQTY": "BID QTY", "ASKQTY": "ASK QTY",
 }  # fmt: skip
 _ZONE = ZoneInfo("Asia/Kolkata")
-_TERMS = Terms(oi_unit="shares")
+_STATED = Stated(oi_unit="shares")
 _NAME = re.compile(
     r"option-chain-[A-Z]{2}-(?P<product>[A-Z0-9&-]{1,20}?)-(?P<day>\d{1,2}-[A-Za-z]{3}-\d{4})(?P<rest>.*)",
     re.ASCII,
@@ -59,7 +59,8 @@ def read(path: str, lines: Iterable[str], told: Told, problems: Problems) -> Ite
         for is_call in (True, False):
             half = slice(0, middle) if is_call else slice(middle + 1, len(names))
             cells = Cells(dict(zip(names[half], values[half], strict=False)))
-            yield _row(place, cells, file, strike, is_call, told, problems)
+            with refused_cells(place, problems):  # a bad call does not hide its put
+                yield _row(place, cells, file, strike, is_call, told, problems)
 
     yield from parsed(path, rows, parse, problems)
 
@@ -145,6 +146,6 @@ def _row(
         is_call=is_call,
         spot=told.spot,
         leg=leg,
-        terms=_TERMS,
+        stated=_STATED,
         vendor={"iv": round(iv / 100, 8)} if iv > 0 else {},
     )

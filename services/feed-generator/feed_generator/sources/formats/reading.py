@@ -7,7 +7,7 @@ from itertools import islice
 from typing import BinaryIO, Literal
 
 from feed_generator.errors import BadRecording
-from feed_generator.sources.formats import cboe, deltastream, deribit, nse, text, yahoo
+from feed_generator.sources.formats import cboe, dbn, deltastream, deribit, nse, text, yahoo
 from feed_generator.sources.formats.detect import Format, of_text
 from feed_generator.sources.formats.problems import WHAT_TO_STATE, NotReadable, NotStated, Problems
 from feed_generator.sources.formats.row import Row, Told
@@ -38,7 +38,8 @@ class Session:
         for path, found in formats.items():
             if found != self.format:
                 raise BadRecording(path, 1, "-", f"has the format {found}, but {paths[0]} has {self.format}")
-        self.paths = list(paths) if len(paths) == 1 else sorted(paths, key=self._first_time)
+        alone = len(paths) == 1 or self.format == "dbn"  # files of dbn are read side by side
+        self.paths = list(paths) if alone else sorted(paths, key=self._first_time)
 
     def _first_time(self, path: str) -> tuple[int, str]:
         rows = self._of_file(path, Problems(), None)
@@ -53,8 +54,12 @@ class Session:
         BadRecording or UnknownProduct.
         """
         known = self._told.products
-        for path in self.paths:
-            for row in self._of_file(path, problems, progress):
+        if self.format == "dbn":
+            streams = [dbn.read(self.paths, self._told, problems, progress)]
+        else:
+            streams = [self._of_file(path, problems, progress) for path in self.paths]
+        for rows in streams:
+            for row in rows:
                 if known and row.product not in known:
                     text = f"is {row.product!r:.40}, but the feed lists {', '.join(known)}: add it (PRODUCTS)"
                     problems.refuse(

@@ -9,10 +9,12 @@ from datetime import date, datetime
 Leg = dict[str, float | int]
 """The contract's columns of a leg: bid, ask, last, sizes, volume, open interest and the previous close's."""
 
-LEG_COLUMNS = (
-    "bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest", "previous_close",
-    "previous_open_interest",
-)  # fmt: skip
+NO_LEG: Leg = {
+    "bid": 0.0, "ask": 0.0, "last": 0.0, "bid_size": 0, "ask_size": 0, "volume": 0, "open_interest": 0,
+    "previous_close": 0.0, "previous_open_interest": 0,
+}  # fmt: skip
+"""A leg without any value. A reader sets the columns that its format has."""
+
 VENDOR_COLUMNS = ("iv", "delta", "gamma", "vega", "theta", "forward")
 
 
@@ -25,7 +27,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class Stated:
     """What a file states about its contracts. None: the rulebook says it.
 
     `expiry_ns` is in ns since the epoch, `multiplier` in units of the underlying per contract.
@@ -46,13 +48,14 @@ class Terms:
         return None not in (self.expiry_ns, self.exercise, self.lot_size)
 
 
-UNSTATED = Terms()
+UNSTATED = Stated()
 
 
 @dataclass(slots=True)
 class Row:
     """One contract at `ts`, in ns since the epoch. `spot` None: the file does not state it.
 
+    `age_ns`: how much older its quote is than `ts`.
     `vendor` has the source's own iv (decimal), Greeks and forward, by the names of VENDOR_COLUMNS.
     """
 
@@ -64,8 +67,9 @@ class Row:
     is_call: bool
     spot: float | None
     leg: Leg
-    terms: Terms = UNSTATED
+    stated: Stated = UNSTATED
     vendor: dict[str, float] = field(default_factory=dict)
+    age_ns: int = 0
 
 
 def no_lots(product: str, expiry: date, on: date) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from feed_generator.sources.formats.cells import Cells
 from feed_generator.sources.formats.problems import BadCell, NotReadable, Problems
@@ -57,7 +58,14 @@ def parsed(
     """Yield what `parse` makes of each row. A row that it refuses is counted in `problems`."""
     for line, values in rows:
         place = Place(path, line)
-        try:
+        with refused_cells(place, problems):
             yield from parse(place, values)
-        except BadCell as bad:
-            problems.refuse(place, bad.column, bad.rule, shown=bad.shown)
+
+
+@contextmanager
+def refused_cells(place: Place, problems: Problems) -> Iterator[None]:
+    """Run a block that reads cells; if it finds a bad one, the block ends and `problems` counts it."""
+    try:
+        yield
+    except BadCell as bad:
+        problems.refuse(place, bad.column, bad.rule, shown=bad.shown)

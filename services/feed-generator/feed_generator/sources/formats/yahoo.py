@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from feed_generator.sources.formats import osi
 from feed_generator.sources.formats.cells import Cells, ns
 from feed_generator.sources.formats.problems import BadCell, NotReadable, NotStated, Problems
-from feed_generator.sources.formats.row import LEG_COLUMNS, Leg, Place, Row, Terms, Told
+from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Stated, Told
 from feed_generator.sources.formats.table import cells_of, header, parsed, records
 
 NEEDED = ("strike", "lastPrice", "bid", "ask", "volume", "openInterest")
-_TERMS = Terms(oi_unit="contracts")
+_STATED = Stated(oi_unit="contracts")
 _NO_IV = 1e-4
 """Yahoo writes 1e-05 where it has no implied volatility."""
 
@@ -41,8 +41,7 @@ def read(path: str, lines: Iterable[str], told: Told, problems: Problems) -> Ite
 def _row(place: Place, cells: Cells, ts: int, told: Told) -> Row:
     contract = _contract(cells)
     last, change = cells.price("lastPrice"), cells.decimal("change")
-    leg: Leg = dict.fromkeys(LEG_COLUMNS, 0)
-    leg |= {"bid": cells.price("bid"), "ask": cells.price("ask"), "last": last}
+    leg: Leg = NO_LEG | {"bid": cells.price("bid"), "ask": cells.price("ask"), "last": last}
     leg |= {"volume": cells.amount("volume"), "open_interest": cells.amount("openInterest")}
     if change is not None:
         leg["previous_close"] = max(0.0, round(last - change, 6))
@@ -56,7 +55,7 @@ def _row(place: Place, cells: Cells, ts: int, told: Told) -> Row:
         is_call=contract.is_call,
         spot=cells.positive("spotPrice") if cells.has("spotPrice") else told.spot,
         leg=leg,
-        terms=_TERMS,
+        stated=_STATED,
         vendor={"iv": iv} if iv > _NO_IV else {},
     )
 

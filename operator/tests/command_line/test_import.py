@@ -1,0 +1,150 @@
+"""`deltastream import`: a recording that replays as the files do, or a report of all that is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from feed_generator.domain.rulebook import known_rules
+from feed_generator.sources import loading
+from feed_generator.sources.formats.row import Told
+from feed_generator.sources.replay import Replay
+
+ROOT = Path(__file__).parents[3]
+FILES = ROOT / "services/feed-generator/tests/files"
+NSE = "option-chain-ED-NIFTY-27-Jun-2024.csv"
+NSE_TIME, YAHOO_TIME = "2024-06-21T15:30:00+05:30", "2025-02-13T16:00:00-05:00"
+Run = Callable[..., Result]
+
+
+def bodies(path: Path, products: tuple[str, ...], as_of: str | None) -> list[bytes]:
+    """What a feed sends that replays the file."""
+    rules = known_rules(products)
+    told = Told(
+        as_of=datetime.fromisoformat(as_of) if as_of else None, products=products, lots=loading.lots_of(rules)
+    )
+    snapshots = loading.load(str(path), "auto", told, rules).snapshots
+    replay = Replay(
+        feed="f", terms=rules, snapshots=snapshots, speed_percent=100, interval_ns=1, forever=False
+    )
+    found: list[bytes] = []
+    while replay.due_ns() is not None:
+        found += [message.body for message in replay.advance().messages]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("file", "products", "as_of"),
+    [
+        (NSE, ("NIFTY",), NSE_TIME),
+        ("cboe_quotes_export.csv", ("SPX", "SPXW"), None),
+        ("yahoo_like.csv", ("NVDA",), YAHOO_TIME),
+        ("deribit_rows.csv", ("BTC",), None),
+    ],
+)
+def test_the_recording_replays_as_the_file_does(
+    run: Run, tmp_path: Path, file: str, products: tuple[str, ...], as_of: str | None
+) -> None:
+    """Each message is the same, with units, ages and the vendor's own values."""
+    out = tmp_path / "rec.csv"
+    options = ["--as-of", as_of] if as_of else []
+    done = run("import", str(FILES / file), "--out", str(out), *options)
+    assert done.exit_code == 0, done.output
+    assert bodies(out, products, None) == bodies(FILES / file, products, as_of)
+
+
+def test_the_report_counts_what_was_read(run: Run, tmp_path: Path) -> None:
+    """JSON has the same facts for programs."""
+    done = run("import", str(FILES / "deribit_rows.csv"), "--out", str(tmp_path / "rec.csv"), "-o", "json")
+    report = json.loads(done.stdout)
+    counts = {name: report[name] for name in ("rows", "snapshots", "chains", "contracts")}
+    assert counts == {"rows": 18, "snapshots": 1, "chains": 1, "contracts": 18}
+    units = {name: report[name] for name in ("format", "price_unit", "oi_unit", "from")}
+    at = "2020-05-14T05:41:36.605+00:00"
+    assert units == {"format": "deribit", "price_unit": "USD", "oi_unit": "contracts", "from": at}
+
+
+def test_every_kind_of_problem_is_reported_at_once_and_nothing_is_written(run: Run, tmp_path: Path) -> None:
+    """Each has its count and its first place. A recording that was there before stays as it was."""
+    text = (FILES / "yahoo_like.csv").read_text()
+    text = text.replace("9.58", "-1").replace("7.56", "-1").replace("0.8,", "none?,").replace("Put", "put?")
+    bad, out = tmp_path / "bad.csv", tmp_path / "rec.csv"
+    bad.write_text(text)
+    out.write_text("before")
+    done = run("import", str(bad), "--out", str(out), "--as-of", YAHOO_TIME, "-o", "json")
+    report = json.loads(done.stdout)
+    found = [
+        (row["problem"], row["text"].split(":")[0], row["count"], row["place"]) for row in report["problems"]
+    ]
+    assert found == [
+        ("error", "bid", 2, f"{bad}:3"),
+        ("error", "bid", 1, f"{bad}:10"),
+        ("error", "optionType", 10, f"{bad}:12"),
+        ("note", "a chain without puts has no ratios", 1, f"{bad}:11"),
+    ]
+    assert (done.exit_code, report["file"]) == (1, None)
+    assert out.read_text() == "before"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["bad.csv", "rec.csv"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        ([], 1, "does not state the time of its prices (--as-of)"),
+        (["--as-of", "2025-02-13T16:00:00"], 2, "--as-of 2025-02-13T16:00:00: must be a time with its zone"),
+        (["--expiry", "tomorrow"], 2, "--expiry tomorrow: must be a date such as 2024-06-27"),
+        (["--out", "rec.xlsx"], 2, "--out rec.xlsx: must end with .csv"),
+        (["--as-of", YAHOO_TIME, "--product", "AAPL"], 1, "'NVDA', but"),
+    ],
+)
+def test_a_wrong_argument_is_one_line_with_the_option(
+    run: Run, tmp_path: Path, options: list[str], code: int, words: str
+) -> None:
+    """The importer's settings have the names of options."""
+    out = [] if "--out" in options else ["--out", str(tmp_path / "rec.csv")]
+    done = run("import", str(FILES / "yahoo_like.csv"), *out, *options)
+    assert done.exit_code == code
+    assert words in done.output
+
+
+def test_a_huge_file_is_read_in_bounded_memory(tmp_path: Path) -> None:
+    """Ten times the rows need less than twice the memory."""
+
+    def peak_kib(snapshots: int) -> int:
+        path = tmp_path / f"{snapshots}.csv"
+        head, *rows = (FILES / "deribit_rows.csv").read_text().splitlines()
+        with path.open("w") as file:
+            file.write(head + "\n")
+            for number in range(snapshots):
+                for row in rows:
+                    cells = row.split(",")
+                    cells[7] = str(int(cells[7]) + 120_000 * number)  # its time, in ms
+                    file.write(",".join(cells) + "\n")
+        program = (
+            "import resource, sys; from feed_generator import importing; "
+            "from feed_generator.sources import loading; "
+            "loading._WINDOW = 1000; code = importing.main(sys.argv[1:]); "
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(code)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program, f"--out={tmp_path / 'rec.csv'}", str(path)],
+            env={**os.environ, "PYTHONPATH": str(ROOT / "services/feed-generator")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])["report"]
+        assert (report["snapshots"], report["rows"]) == (snapshots, 18 * snapshots)
+        return int(done.stderr)
+
+    small = peak_kib(200)
+    assert peak_kib(2000) < 2 * small

@@ -1,0 +1,161 @@
+"""Databento's files: recorded records of OPRA against the reference library, and a made-up session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tests.support.needs import lacking
+
+from feed_generator.errors import BadRecording
+from feed_generator.sources.loading import Loaded
+
+dbn = pytest.importorskip("databento_dbn")
+RECORDED = Path(__file__).parents[4] / "shared/data/markets/databento"
+Load = Callable[..., Loaded]
+CALL, PUT = "AAPL  250221C00250000", "AAPL  250221P00250000"
+NUMBERS = {CALL: 101, PUT: 102}
+DAY = datetime(2025, 2, 20, 15, 0, tzinfo=UTC)
+SECOND = 10**9
+START = int(DAY.timestamp()) * SECOND
+OPRA, ISE = 30, 26
+
+
+@pytest.fixture
+def recorded() -> Path:
+    """The folder of recorded files."""
+    if not RECORDED.is_dir():
+        lacking(f"there is no {RECORDED.name} folder of recorded files")
+    return RECORDED
+
+
+def _records(path: Path) -> list[Any]:
+    decoder = dbn.DBNDecoder(compression=dbn.Compression.ZSTD)
+    decoder.write(path.read_bytes())
+    return list(decoder.decode())[1:]
+
+
+def _price(pretty: float) -> float:
+    return pretty if pretty == pretty else 0.0  # NaN: none
+
+
+@pytest.mark.parametrize("schema", ["cbbo-1s", "cbbo-1m", "mbp-1"])
+def test_recorded_quotes_equal_those_of_the_reference_library(
+    load: Load, recorded: Path, schema: str, tmp_path: Path
+) -> None:
+    """Each record of the consolidated quote is a row; open interest is the statistic's."""
+    for name in (schema, "definition", "statistics"):
+        (tmp_path / name).symlink_to(recorded / f"opra_{name}.dbn.zst")
+    loaded = load(str(tmp_path), "AAPL", spot=245.5, group_ns=1)
+    quotes = [
+        record for record in _records(recorded / f"opra_{schema}.dbn.zst") if record.publisher_id == OPRA
+    ]
+    expected = [
+        (
+            record.ts_recv,
+            _price(record.levels[0].pretty_bid_px),
+            _price(record.levels[0].pretty_ask_px),
+            record.levels[0].bid_sz,
+            record.levels[0].ask_sz,
+        )
+        for record in quotes
+    ]
+    interest = {record.quantity for record in _records(recorded / "opra_statistics.dbn.zst")}
+    found = []
+    for snapshot in loaded.snapshots:
+        (leg,) = snapshot.chains[date(2025, 2, 21)].legs.values()
+        found.append((snapshot.ts, leg["bid"], leg["ask"], leg["bid_size"], leg["ask_size"]))
+        assert {leg["open_interest"]} == interest
+    assert found == expected
+    assert loaded.format == "dbn"
+    assert any("a chain with one strike has no ratios" in note for note in loaded.notes)
+
+
+@pytest.mark.parametrize("schema", ["trades", "tbbo"])
+def test_a_schema_without_quotes_is_said(load: Load, recorded: Path, schema: str) -> None:
+    """Such a file has nothing that a chain could be made of."""
+    with pytest.raises(BadRecording, match="the file has no rows"):
+        load(str(recorded / f"opra_{schema}.dbn.zst"), "AAPL", spot=245.5)
+
+
+def _file(path: Path, schema: Any, *records: Any, dataset: str = "OPRA.PILLAR") -> Path:
+    mappings = [
+        SimpleNamespace(
+            raw_symbol=symbol,
+            intervals=[
+                SimpleNamespace(start_date=DAY.date(), end_date=date(2025, 2, 22), symbol=str(number))
+            ],
+        )
+        for symbol, number in NUMBERS.items()
+    ]
+    metadata = dbn.Metadata(
+        dataset=dataset,
+        start=START,
+        stype_in=dbn.SType.RAW_SYMBOL,
+        stype_out=dbn.SType.INSTRUMENT_ID,
+        schema=schema,
+        symbols=list(NUMBERS),
+        partial=[],
+        not_found=[],
+        mappings=mappings,
+    )
+    path.write_bytes(metadata.encode() + b"".join(bytes(record) for record in records))
+    return path
+
+
+def _quote(seconds: float, symbol: str, bid: float, ask: float, **fields: Any) -> Any:
+    ts = START + int(seconds * SECOND)
+    scale = dbn.FIXED_PRICE_SCALE
+    level = dbn.BidAskPair(round(bid * scale), round(ask * scale), 10, 20, 1, 1)
+    usual = {"publisher_id": OPRA, "price": dbn.UNDEF_PRICE, "size": 0, "action": dbn.Action.ADD}
+    usual |= {"instrument_id": NUMBERS[symbol], "side": dbn.Side.NONE, "depth": 0}
+    return dbn.MBP1Msg(ts_event=ts, ts_recv=ts, levels=level, **usual | fields)
+
+
+def _legs(loaded: Loaded) -> list[list[tuple[float, float, float]]]:
+    return [
+        [
+            (leg["bid"], leg["last"], leg["volume"])
+            for _, leg in sorted(snapshot.chains[date(2025, 2, 21)].legs.items())
+        ]
+        for snapshot in loaded.snapshots
+    ]
+
+
+def test_a_quote_stays_until_it_is_replaced(load: Load, tmp_path: Path) -> None:
+    """Each group's end shows the whole book. A trade gives last price and volume."""
+    path = _file(
+        tmp_path / "quotes.dbn",
+        dbn.Schema.MBP_1,
+        _quote(0.5, CALL, 3.0, 3.2),
+        _quote(0.6, PUT, 7.0, 7.2),
+        _quote(0.7, PUT, 6.0, 9.0, publisher_id=ISE),
+        _quote(1.5, CALL, 3.1, 3.3),
+        _quote(4.2, CALL, 3.1, 3.3, publisher_id=ISE, action=dbn.Action.TRADE, price=3_200_000_000, size=4),
+        _quote(4.3, CALL, 3.1, 3.3, publisher_id=ISE, action=dbn.Action.TRADE, price=3_300_000_000, size=1),
+    )
+    loaded = load(str(path), "AAPL", group_ns=SECOND)
+    assert [(one.ts - START) / SECOND for one in loaded.snapshots] == [1, 2, 5]
+    # Each snapshot: the put, then the call.
+    assert _legs(loaded) == [
+        [(7.0, 0, 0), (3.0, 0, 0)],
+        [(7.0, 0, 0), (3.1, 0, 0)],
+        [(7.0, 0, 0), (3.1, 3.3, 5)],
+    ]
+    assert any("derived from put-call parity" in note for note in loaded.notes)
+
+
+def test_files_of_other_datasets_and_damaged_ones_are_refused(load: Load, tmp_path: Path) -> None:
+    """Each error says what can be read."""
+    other = _file(tmp_path / "cme.dbn", dbn.Schema.MBP_1, _quote(0, CALL, 1, 2), dataset="GLBX.MDP3")
+    with pytest.raises(BadRecording, match=r"is of GLBX\.MDP3, and only OPRA\.PILLAR can be read"):
+        load(str(other), "AAPL")
+    (tmp_path / "bad.dbn.zst").write_bytes(b"\x28\xb5\x2f\xfdnothing")
+    with pytest.raises(BadRecording, match="is no DBN file, or damaged"):
+        load(str(tmp_path / "bad.dbn.zst"), "AAPL")
+    with pytest.raises(BadRecording, match=r"must be grouped by 1 ms or more \(REPLAY_GROUP_MILLIS\)"):
+        load(str(_file(tmp_path / "ok.dbn", dbn.Schema.MBP_1)), "AAPL", group_ns=0)
