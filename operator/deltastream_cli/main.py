@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +23,7 @@ from deltastream_cli.commands import importing, reads
 from deltastream_cli.commands import login as logging_in
 from deltastream_cli.domain.imports import Wanted
 from deltastream_cli.domain.reports import Report
+from deltastream_cli.options import Files, Form, Format, Kinds, Output, Product, Window
 
 CODES = """Exit codes: 0 done; 1 failed; 2 wrong arguments; 3 refused, a login or a right is missing;
 4 the system or a part of it is unavailable; 5 no such product or data; 130 interrupted."""
@@ -36,50 +36,6 @@ app = typer.Typer(
 )
 
 
-class Output(StrEnum):
-    """How a command prints its report."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-class Kinds(StrEnum):
-    """What to export."""
-
-    TICKS = "ticks"
-    QUOTES = "quotes"
-    CHAINS = "chains"
-    BARS = "bars"
-
-
-class Format(StrEnum):
-    """The format of an exported file."""
-
-    CSV = "csv"
-    PARQUET = "parquet"
-
-
-class Files(StrEnum):
-    """The format of files to import."""
-
-    AUTO = "auto"
-    DELTASTREAM = "deltastream"
-    NSE = "nse"
-    CBOE = "cboe"
-    YAHOO = "yahoo"
-    DERIBIT = "deribit"
-    DBN = "dbn"
-
-
-class Window(StrEnum):
-    """The length of bars in minutes."""
-
-    ONE = "1"
-    FIVE = "5"
-    FIFTEEN = "15"
-    HOUR = "60"
-
-
 @dataclass(frozen=True)
 class Call:
     """The options of all commands."""
@@ -88,10 +44,6 @@ class Call:
 
     def gateway(self) -> rest.Gateway:
         return rest.Gateway(self.url, Credentials(folder()))
-
-
-Form = Annotated[Output, typer.Option("--output", "-o", help="text, or json for programs")]
-Product = Annotated[str, typer.Argument(help="product, such as NIFTY", metavar="PRODUCT")]
 
 
 @app.callback()
