@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,19 @@ def test_a_file_that_cannot_be_replayed_is_one_line_with_the_fix(tmp_path: Path)
         made = replay(written(tmp_path / "bad", [tick(0), tick(1), line]))
         with pytest.raises(BadRecording, match=r"line 4.*is no message"):
             taken(made, 2)
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    """Twenty times the messages need at most half as much again."""
+    peaks = []
+    for count in (1_000, 20_000):
+        made = replay(written(tmp_path / str(count), [tick(at) for at in range(count)]), replay_loop="Once")
+        tracemalloc.start()
+        while made.due_ns() is not None:
+            made.advance()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] <= 1.5 * peaks[0], peaks
 
 
 def test_back_pressure_pauses_a_replay_and_drops_nothing(
