@@ -7,6 +7,7 @@ nor repeats a message. A message that comes twice is kept once, because `mid` is
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from deltastream_cli.domain.recording import BadMessage, Row, row
 from deltastream_cli.errors import CommandError, UsageError
 
 Order = Literal["stream", "time"]
+_MID = re.compile(r"([1-9][0-9]{0,9}):([1-9][0-9]{0,14})")
+_MOST_PASSES = 10**16
 _TABLES = """
 CREATE TABLE IF NOT EXISTS message (
   place INTEGER PRIMARY KEY, feed TEXT, epoch INTEGER, seq INTEGER, pass INTEGER, ts INTEGER, body TEXT,
@@ -92,29 +95,28 @@ class MessageSpool:
         for message in messages:
             try:
                 fits = row(message)
-                epoch, _, seq = fits["mid"].partition(":")
-                key = (fits["feed"], int(epoch), int(seq))
+                epoch, seq = _numbers(fits["mid"])
             except BadMessage as error:
-                self._refuse(str(error))
+                self.refused[str(error)] = self.refused.get(str(error), 0) + 1
                 continue
-            except ValueError:
-                self._refuse("mid: must be {epoch}:{seq}")
-                continue
-            self._extend(key)
-            passed = message.get("replay", 0) if isinstance(message, dict) else 0
-            yield (*key, passed, fits["ts"], json.dumps(message, separators=(",", ":")))
-
-    def _extend(self, key: tuple[str, int, int]) -> None:
-        feed, epoch, seq = key
-        first, last = self._spans.get((feed, epoch), (seq, seq))
-        self._spans[feed, epoch] = min(first, seq), max(last, seq)
-
-    def _refuse(self, why: str) -> None:
-        self.refused[why] = self.refused.get(why, 0) + 1
+            first, last = self._spans.get((fits["feed"], epoch), (seq, seq))
+            self._spans[fits["feed"], epoch] = min(first, seq), max(last, seq)
+            passed = message.get("replay") if isinstance(message, dict) else None
+            passed = passed if isinstance(passed, int) and 0 <= passed <= _MOST_PASSES else 0
+            body = json.dumps(message, separators=(",", ":"))
+            yield fits["feed"], epoch, seq, passed, fits["ts"], body
 
     def _state(self, name: str) -> Any:
         found = self._database.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
         return json.loads(found[0]) if found else None
+
+
+def _numbers(mid: str) -> tuple[int, int]:
+    """Return epoch and number of a message id. Raises BadMessage."""
+    found = _MID.fullmatch(mid)
+    if found is None:
+        raise BadMessage("mid: must be {epoch}:{seq}, as the contract says")
+    return int(found[1]), int(found[2])
 
 
 def part_of(file: Path) -> Path:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from math import isfinite
 from typing import Any, Literal
 
 VERSION = 1
@@ -18,6 +17,7 @@ Type = Literal["text", "whole", "number", "count", "time", "date"]
 """`count` is a number that is written as a whole number if it is one. `time` is in ns since the epoch."""
 Row = dict[str, Any]
 _LATEST_NS = 4_102_444_800_000_000_000
+_MOST = 10**18  # no number of the contracts is larger
 
 
 class BadMessage(ValueError):
@@ -201,17 +201,19 @@ def _value(value: Any, column: Column, path: str) -> Any:
 
 def _one(value: Any, type_: Type, path: str) -> Any:
     if type_ in ("text", "date"):
-        if not isinstance(value, str):
-            raise BadMessage(f"{path}: must be text")
+        if not isinstance(value, str) or not value.isascii():
+            raise BadMessage(f"{path}: must be text in ASCII")
         return value if type_ == "text" else _day(value, path)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise BadMessage(f"{path}: must be a number")
-    if type_ == "time" and not (isinstance(value, int) and 0 <= value <= _LATEST_NS):
-        raise BadMessage(f"{path}: must be whole nanoseconds, 0 to {_LATEST_NS}")
+    if type_ == "time":
+        if not (isinstance(value, int) and 0 <= value <= _LATEST_NS):
+            raise BadMessage(f"{path}: must be whole nanoseconds, 0 to {_LATEST_NS}")
+        return value
     if type_ == "whole" and not (isinstance(value, int) and 0 <= value < 2**31):
         raise BadMessage(f"{path}: must be a whole number, 0 to 2147483647")
-    if not isfinite(value):
-        raise BadMessage(f"{path}: must be finite")
+    if not -_MOST <= value <= _MOST:
+        raise BadMessage(f"{path}: must be -1e18 to 1e18")
     return value
 
 

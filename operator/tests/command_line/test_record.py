@@ -78,8 +78,8 @@ def test_a_recording_has_every_message_once_and_in_order(run: Run, feed: Feed, t
 def test_what_is_missing_and_what_was_refused_is_counted(run: Run, feed: Feed, tmp_path: Path) -> None:
     """Each producer numbers its messages without gaps; a message of another shape names its problem."""
     other = [tick(seq, mid=f"8:{seq}") for seq in (5, 6)]
-    bad = [tick(3, price="cheap"), {"kind": "trade"}, 7, tick(9, mid="nine")]
-    feed.pages = [[tick(1), *bad, tick(4), *other]]
+    bad = [tick(3, price="cheap"), {"kind": "trade"}, 7, tick(9, mid=f"7:{10**30}")]
+    feed.pages = [[tick(1), *bad, tick(4, replay=[]), *other]]
     ended = run(*RECORD, "--count", "4")
     assert ended.exit_code == 0, ended.output
     found = json.loads(ended.stdout)
