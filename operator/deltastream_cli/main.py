@@ -194,7 +194,7 @@ def import_(
         str | None, typer.Option(help="expiry of contracts that have none, YYYY-MM-DD", metavar="DATE")
     ] = None,
     product: Annotated[
-        list[str] | None, typer.Option(help="take only this product, and name that of files without it")
+        list[str] | None, typer.Option(help="the product of files that do not state it; others are refused")
     ] = None,
     group_millis: Annotated[
         int | None, typer.Option(min=0, max=3_600_000, help="rows within this time make one snapshot")

@@ -41,7 +41,7 @@ def _fields() -> str:
     tick, chain = contract.format("enriched-underlying"), contract.format("enriched-option_chain")
     rows = [
         ("`underlying_update`", tick, ", ".join(map(code, events._TICK))),
-        ("`chain_summary`", chain, ", ".join(map(code, events._SUMMARY))),
+        ("`chain_summary`", chain, ", ".join(map(code, (*events._SUMMARY, *events._REASONS)))),
         ("`chain_update`", chain, "all"),
     ]
     return table(("event", "message", "fields"), rows)

@@ -77,6 +77,8 @@ class Chain(Open):
     spot_price: float = documented(description="Price of the underlying, per share.", example=23501.1)
     pcr_oi: float | None = documented(None, description="Put/call ratio of open interest.", example=0.789)
     pcr_volume: float | None = documented(None, description="Put/call ratio of volume.", example=0.863)
+    pcr_oi_reason: str | None = documented(None, description="Why pcr_oi is null.")
+    pcr_volume_reason: str | None = documented(None, description="Why pcr_volume is null.")
     atm_strike: float | None = documented(None, description="At-the-money strike, per share.")
     atm_straddle_price: float | None = documented(
         None, description="Call plus put price at atm_strike, per share."
@@ -84,6 +86,17 @@ class Chain(Open):
     max_pain_strike: float | None = documented(
         None, description="Strike with the lowest total payout, per share."
     )
+    max_pain_reason: str | None = documented(None, description="Why max_pain_strike is null.")
+    settlement_session: str | None = documented(
+        None, description="Whose price settles the contracts: open or close. Absent: close.", example="close"
+    )
+    multiplier: float | None = documented(
+        None, description="Units of the underlying per contract. Absent: not stated.", example=100
+    )
+    price_unit: str | None = documented(
+        None, description="Currency of all prices. Absent: the product's own.", example="USD"
+    )
+    vendor_forward: float | None = documented(None, description="The source's own forward. Absent: none.")
     total_call_oi: float | None = documented(None, description="Open interest of all calls, in oi_unit.")
     total_put_oi: float | None = documented(None, description="Open interest of all puts, in oi_unit.")
     calls: Any = documented(None, description="Calls, one row per strike.")
@@ -117,8 +130,13 @@ class Quote(Open):
     iv: float | None = documented(
         None, description="Implied volatility at the mid, annualised.", example=0.1061
     )
+    iv_reason: str | None = documented(None, description="Why iv is null.", example="stale")
     delta: float | None = documented(
         None, description="Change of the option price per unit change of the spot price."
+    )
+    vendor: Any = documented(None, description="Values that the source itself publishes. Absent: none.")
+    vendor_iv_difference: float | None = documented(
+        None, description="iv minus the source's own volatility; null if either is missing."
     )
     timestamp: str = documented(description="Event time (RFC 3339, UTC).", example="2024-06-21T09:59:59.000Z")
 

@@ -57,6 +57,10 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _convert(paths: Sequence[str], given: argparse.Namespace, told: Told, new: Path) -> dict[str, Any]:
+    if any(Path(path).resolve() == Path(given.out).resolve() for path in paths):
+        raise BadRecording(
+            given.out, 0, "-", "is one of the files to import: give the recording another name"
+        )
     session, problems, counted = Session(paths, given.format, told), Problems(), _Counted()
     assembler = loading.assembler_of(session, told, {}, problems)
     total, read = sum(os.path.getsize(path) for path in paths), 0

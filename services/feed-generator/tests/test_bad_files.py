@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.support.contracts import validator
 
-from feed_generator.errors import BadRecording
-from feed_generator.sources import loading
+from feed_generator.domain.rulebook import known_rules
+from feed_generator.errors import BadRecording, FeedError
+from feed_generator.messages import stamp
+from feed_generator.sources import loading, recording
 from feed_generator.sources.loading import Loaded
+from feed_generator.sources.replay import Replay
 
 Load = Callable[..., Loaded]
 FILES = Path(__file__).with_name("files")
 YAHOO = (FILES / "yahoo_like.csv").read_text()
-TIME = datetime(2025, 2, 13, 21, 0, tzinfo=UTC)
+_ODD = [b"-1", b"nan", b"1e400", b'"', b",", b"\n", b"\r", b"0", b"99999999999999999999", b"\xff"]
+TIME = datetime(2024, 2, 13, 21, 0, tzinfo=UTC)
+STATE_THEIR_TIME = ("cboe_quotes_export.csv", "deribit_rows.csv")
+PRODUCTS = ("NIFTY", "SPX", "SPXW", "NVDA", "BTC")
 
 
 def _refusal(load: Load, path: Path, content: bytes) -> str:
@@ -62,7 +73,7 @@ def test_a_file_of_another_kind_names_the_fix(
         ("33956.0", "-5", "line 2, column openInterest: must be 0 to 1e15"),
         ("33956.0", "lots", "line 2, column openInterest: is not a number: 'lots'"),
         ("2025-02-21", "21/02/2025", "line 2, column expiration: is not a date YYYY-MM-DD"),
-        ("2025-02-21", "2025-02-11", "line 2, column expiry: 2025-02-11 is before the snapshot's time"),
+        ("2025-02-21", "2024-02-11", "line 2, column expiry: 2024-02-11 is before the snapshot's time"),
         ("Call", "Straddle", "line 2, column optionType: must be Call or Put"),
         ("131.338104", "13133.8104", "column spot: 13133.8 is 10 times outside the strikes of 2025-02-21"),
     ],
@@ -122,6 +133,44 @@ def test_a_file_without_spot_and_pairs_asks_for_the_spot(load: Load, tmp_path: P
         "column spot: is not in the file, and no strike is quoted on both sides: state it (REPLAY_SPOT)"
         in text
     )
+
+
+def test_a_file_whose_rows_all_have_one_time_is_not_kept_in_memory(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snapshot is limited, so a huge file without times ends with an error."""
+    monkeypatch.setattr(recording, "_MOST_IN_A_GROUP", 10)
+    text = _refusal(load, tmp_path / "file.csv", YAHOO.encode())
+    assert "line 12, column -: more than 10 rows belong to one snapshot: check the times" in text
+
+
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_file_is_read_or_refused(load: Load, tmp_path: Path, data: st.DataObject) -> None:
+    """Whatever bytes change, get lost or are repeated, messages fit their contract or there are none."""
+    path = data.draw(st.sampled_from(sorted(FILES.glob("*.csv"))))
+    content = path.read_bytes()
+    for _ in range(data.draw(st.integers(1, 4))):
+        at, length = data.draw(st.integers(0, len(content))), data.draw(st.integers(0, 40))
+        new = data.draw(
+            st.one_of(st.binary(max_size=8), st.sampled_from(_ODD), st.just(content[at : at + 60]))
+        )
+        content = content[:at] + new + content[at + length :]
+    (tmp_path / path.name).write_bytes(content)
+    with contextlib.suppress(FeedError):
+        as_of = None if path.name in STATE_THEIR_TIME else TIME
+        loaded = load(str(tmp_path / path.name), *PRODUCTS, as_of=as_of)
+        replay = Replay(
+            feed="files",
+            terms=known_rules(PRODUCTS),
+            snapshots=loaded.snapshots,
+            speed_percent=100,
+            interval_ns=1,
+            forever=False,
+        )
+        for message in replay.advance().messages:
+            body = json.loads(stamp(message.body, "3:17", 3_000_001, 1_795_548_000_123_456_789))
+            validator(f"market-{message.kind}").validate(body)
 
 
 def test_a_file_that_is_too_large_for_a_replay_is_not_read_to_its_end(

@@ -19,6 +19,8 @@ _SUMMARY = (
     "product", "expiry", "spot_price", "forward", "pcr_oi", "pcr_volume", "atm_strike",
     "atm_straddle_price", "atm_iv", "max_pain_strike", "timestamp",
 )  # fmt: skip
+# Chains that were cached before these fields existed do not have them.
+_REASONS = ("pcr_oi_reason", "pcr_volume_reason", "max_pain_reason")
 
 
 @dataclass(slots=True)
@@ -85,6 +87,7 @@ def _tick_payload(message: Message) -> dict[str, Any]:
 
 def _summary_payload(message: Message) -> dict[str, Any]:
     payload = {name: message[name] for name in _SUMMARY}
+    payload |= {name: message[name] for name in _REASONS if name in message}
     for name in ("pcr_oi", "pcr_volume"):
         if payload[name] is not None:
             payload[name] = round(payload[name], 4)

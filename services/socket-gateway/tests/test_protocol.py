@@ -50,7 +50,7 @@ def test_general_receives_ticks_and_chain_summaries(gateway: Any, play: Any, pub
     assert summary == {name: chain[name] for name in summary}
     assert set(summary) == {
         *("product", "expiry", "spot_price", "forward", "atm_strike", "atm_straddle_price", "atm_iv"),
-        *("max_pain_strike", "timestamp"),
+        *("max_pain_strike", "timestamp", "pcr_oi_reason", "pcr_volume_reason", "max_pain_reason"),
     }
     player.settle()
     assert not player.all("chain_update")

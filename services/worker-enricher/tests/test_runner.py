@@ -147,6 +147,37 @@ def test_the_terms_of_a_contract_and_the_sources_own_values_are_stored(world: Wo
     assert REGISTRY.get_sample_value(counted) == before + 1 + sum(value is not None for value in found)
 
 
+def test_a_second_series_under_the_same_name_is_refused(world: World) -> None:
+    """SPX and SPXW as one product would overwrite each other. A new epoch may correct the terms."""
+    first = example("market-option_chain") | {"mid": "3:1"}
+    other = {"settlement_session": "open", "expiry_ts": first["expiry_ts"] - 6 * 3600 * 10**9}
+    quote = example("market-option_quote") | {"mid": "3:4"}
+    world.runner().run(world.publish(first))
+    for runner in (world.runner(), world.runner()):  # with and without its own memory of the first
+        runner.run(world.publish(first | other | {"mid": "3:2"}, first | {"mid": "3:3"}))
+    world.runner().run(world.publish(quote | other, quote | {"mid": "3:5"}))
+    assert world.db["option_chains"].distinct("mid") == ["3:1", "3:3"]
+    assert world.db["option_quotes"].distinct("mid") == ["3:5"]
+    letters = [json.loads(fields[b"letter"]) for _, fields in world.client.xrange(f"dlq:{FEED}")]
+    assert [letter["reason"] for letter in letters] == ["inconsistent"] * 3
+    assert "give each root a product of its own" in letters[0]["detail"]
+
+    world.runner().run(world.publish(first | other | {"mid": "4:1", "replay": 4_000_001}))
+    cached = json.loads(world.client.get("latest:chain:NIFTY:2024-06-27"))
+    assert (cached["mid"], cached["settlement_session"]) == ("4:1", "open")
+
+
+def test_the_cache_keeps_the_first_series_of_an_epoch(world: World) -> None:
+    """Also if two workers saw the first chains of both at the same moment."""
+    first = example("market-option_chain") | {"mid": "3:1"}
+    ids = [*world.publish(first), *world.publish(first | {"mid": "3:2", "multiplier": 10})]
+    slow, fast = world.runner(), world.runner()
+    slow._guard._read = lambda _keys: {}  # it read the cache before the other one wrote
+    fast.run(ids[:1])
+    slow.run(ids[1:])
+    assert json.loads(world.client.get("latest:chain:NIFTY:2024-06-27"))["mid"] == "3:1"
+
+
 def test_a_batch_delivered_twice_is_stored_once(world: World) -> None:
     """If a worker dies between store and acknowledgement, no message is stored twice."""
     ids = world.publish(*(example(name) for name in MARKET), *(tick(n) for n in range(100, 120)))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Literal
+
+from msgspec import UnsetType
 
 from worker_enricher.messages import OptionChain, OptionQuote
 
@@ -24,14 +27,23 @@ def series(terms: OptionQuote | OptionChain) -> str:
     That is expiry instant, settlement session, multiplier and exercise. The expiry's date is not enough: SPX
     and SPXW expire on the same Friday with the same strikes, one at the open and one at the close.
     """
-    session = terms.settlement_session or "close"
-    return f"{terms.expiry_ts} {session} {terms.multiplier or '-'} {terms.exercise}"
+    return _series(terms.expiry_ts, terms.settlement_session, terms.multiplier, terms.exercise)
+
+
+@lru_cache(maxsize=1024)
+def _series(expiry_ts: int, session: str | UnsetType, multiplier: float | UnsetType, exercise: str) -> str:
+    return f"{expiry_ts} {session or 'close'} {multiplier or '-'} {exercise}"
 
 
 def tick_order(ts: int, mid: str) -> str:
     """Return (ts, epoch, seq) as fixed-width decimals, which sort as strings, also in Lua and MongoDB."""
     epoch, _, seq = mid.partition(":")
     return f"{ts:019d}-{epoch:0>10}-{seq:0>15}"
+
+
+def epoch_of(order: str) -> int:
+    """Return the epoch in an order of `cache_order`."""
+    return int(order.split("-")[2])
 
 
 def cache_order(replay: int, ts: int, mid: str) -> str:

@@ -166,8 +166,7 @@ def is_plain(message: Message) -> bool:
 
 def optional_members(part: OptionQuote | OptionChain | Legs) -> dict[str, Any]:
     """Return the optional members that are present, as plain values."""
-    found = {name: getattr(part, name) for name in OPTIONAL[type(part)]}
-    present = {name: value for name, value in found.items() if value is not UNSET}
+    present = {name: value for name in OPTIONAL[type(part)] if (value := getattr(part, name)) is not UNSET}
     if "vendor" in present:
         present["vendor"] = to_builtins(present["vendor"])
     return present

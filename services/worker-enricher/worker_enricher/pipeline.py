@@ -129,7 +129,7 @@ def _ticks(ticks: Sequence[Underlying], clock: _Clock, result: Enriched) -> None
         body = _emit("underlying", tick, enriched, clock, result)
         order = cache_order(tick.replay, tick.ts, tick.mid)
         index = _encode(_index(tick, order, tick.price))
-        _keep_latest(result, Latest(tick.feed, tick.product, "underlying", order, index, body, None))
+        _keep_latest(result, Latest(tick.feed, tick.product, "underlying", order, index, body, None, ""))
     result.bars = bars((t.product, t.ts, t.price, tick_order(t.ts, t.mid)) for t in ticks)
 
 
@@ -170,10 +170,9 @@ def _chains(chains: Sequence[OptionChain], clock: _Clock, result: Enriched) -> l
         made.append(forward)
         pcr = {"product": chain.product, "expiry": chain.expiry}
         pcr |= {name: enriched[name] for name in (*_PCR_FIELDS, "ts", "timestamp")}
-        candidate = Latest(
-            chain.feed, chain.product, f"chain:{chain.expiry}", order, _encode(index), body, _encode(pcr)
-        )
-        _keep_latest(result, candidate)
+        place = f"chain:{chain.expiry}"
+        values = (_encode(index), body, _encode(pcr))
+        _keep_latest(result, Latest(chain.feed, chain.product, place, order, *values, index["series"]))
         for side in ("calls", "puts"):
             found = enriched[side].get("vendor_iv_difference", ())
             result.vendor_differences += [value for value in found if value is not None]
@@ -246,7 +245,8 @@ def _quotes(
         enriched = clock.head("OPTION_QUOTE_ENRICHED", quote)
         for name in _QUOTE_FIELDS:
             enriched[name] = getattr(quote, name)
-        enriched.update(optional_members(quote))
+        if stated := optional_members(quote):
+            enriched.update(stated)
         enriched["forward"] = forward.forward if forward else None
         enriched["discount"] = forward.discount if forward else None
         for name, values in columns.items():

@@ -34,6 +34,8 @@ class Latest:
     """The enriched message."""
     pcr: bytes | None
     """Value of `latest:pcr:{P}:{E}`, for a chain."""
+    series: str
+    """See `identity.series`; empty for an underlying."""
 
 
 @dataclass(slots=True)

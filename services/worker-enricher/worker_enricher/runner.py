@@ -29,6 +29,7 @@ from worker_enricher.intake import read
 from worker_enricher.messages import Message
 from worker_enricher.pipeline import enrich
 from worker_enricher.results import Enriched, Forward
+from worker_enricher.series import SeriesGuard
 from worker_enricher.sparse import Sparse
 
 _log = structlog.get_logger("runner")
@@ -108,6 +109,7 @@ class BatchRunner:
         # Entries that an attempt of this batch refused or found deleted. The next attempt skips them.
         self._settled: set[str] = set()
         self._refusals = Sparse(time.monotonic)
+        self._guard = SeriesGuard(cache.series)
         self._forwards: dict[tuple[str, str], Forward] = {}
 
     def run_new(self) -> None:
@@ -173,9 +175,11 @@ class BatchRunner:
         self._beat()
         started = self._clock()
         left = [entry for entry in entries if entry.id not in self._settled]
-        messages, done = self._admit(left, deliveries)
+        admitted = self._admit(left, deliveries)
+        messages = [message for _, message in admitted]
         if not messages:
             return
+        done = [entry.id for entry, _ in admitted]
         enriched = enrich(messages, forwards=self._known_forwards(messages), now_ns=self._now_ns())
         self._forwards.update(enriched.forwards)
         self._store(done, enriched, started)
@@ -193,9 +197,9 @@ class BatchRunner:
         for kind, batch in enriched.documents.items():
             MESSAGES.labels(kind).inc(len(batch))
 
-    def _admit(self, entries: Sequence[Entry], deliveries: int) -> tuple[list[Message], list[str]]:
-        messages: list[Message] = []
-        done: list[str] = []
+    def _admit(self, entries: Sequence[Entry], deliveries: int) -> list[tuple[Entry, Message]]:
+        """Return the valid entries with their messages, and settle the others."""
+        valid: list[tuple[Entry, Message]] = []
         for entry in entries:
             if entry.body is None:
                 _log.error("entry_vanished", feed=self._stream.feed, entry_id=entry.id)
@@ -205,11 +209,13 @@ class BatchRunner:
                 continue
             try:
                 arrived_ms = None if entry.readmitted else entry.arrived_ms
-                messages.append(read(entry.body, feed=self._stream.feed, arrived_ms=arrived_ms))
-                done.append(entry.id)
+                valid.append((entry, read(entry.body, feed=self._stream.feed, arrived_ms=arrived_ms)))
             except RefusedError as refusal:
                 self._refuse(entry, refusal, deliveries)
-        return messages, done
+        refusals = self._guard.refusals([message for _, message in valid])
+        for at, why in refusals.items():
+            self._refuse(valid[at][0], why, deliveries)
+        return [pair for at, pair in enumerate(valid) if at not in refusals]
 
     def _refuse(self, entry: Entry, refusal: RefusedError, deliveries: int) -> None:
         found = _MID.search(entry.body or b"", 0, 4096)

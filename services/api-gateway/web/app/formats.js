@@ -1,9 +1,9 @@
 // Turns numbers and times into text: in the reader's locale, with the product's decimals, in the exchange's zone.
 
-/** Where the exchanges' options expire: the zone whose local time at the expiry is this close (the messages have no zone). */
+/** Where the exchanges' options expire: the zone whose local time at the expiry is one of these (the messages have no zone). */
 const EXCHANGES = [
-  { zone: "Asia/Kolkata", label: "IST", close: "15:30" },
-  { zone: "America/New_York", label: "ET", close: "16:00" },
+  { zone: "Asia/Kolkata", label: "IST", expire: ["15:30"] },
+  { zone: "America/New_York", label: "ET", expire: ["16:00", "09:30"] },
 ];
 const UTC = { zone: "UTC", label: "UTC" };
 const MOST_DECIMALS = 4;
@@ -63,7 +63,7 @@ export class Formats {
   /**
    * The exchange's zone, from the instant at which its options expire.
    * @param {number} expiryNs nanoseconds since 1970
-   * @returns {Exchange} UTC if no known exchange closes then
+   * @returns {Exchange} UTC if the options of no known exchange expire then
    */
   exchange(expiryNs) {
     let exchange = this.#exchanges.get(expiryNs);
@@ -135,11 +135,11 @@ function isWhole(value) {
 
 /** @param {number} expiryNs @returns {Exchange} */
 function exchangeOf(expiryNs) {
-  const closes = EXCHANGES.find(({ zone, close }) => {
+  const found = EXCHANGES.find(({ zone, expire }) => {
     const style = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-    return new Intl.DateTimeFormat("en-GB", { ...style, timeZone: zone }).format(expiryNs / 1e6) === close;
+    return expire.includes(new Intl.DateTimeFormat("en-GB", { ...style, timeZone: zone }).format(expiryNs / 1e6));
   });
-  return closes ?? UTC;
+  return found ?? UTC;
 }
 
 /** @param {number | string} time */

@@ -18,8 +18,8 @@ from feed_generator.sources.formats.reading import GROUP_NS, Session
 from feed_generator.sources.formats.row import Row, Told
 from feed_generator.sources.recording import Assembler, Carry, Snapshot
 
-MOST_ROWS = 500_000
-"""A replay keeps its whole recording in memory, about 2 KB a row."""
+MOST_ROWS = 200_000
+"""A replay keeps its whole recording in memory, about 2.3 KiB a row."""
 _WINDOW = 100_000
 _YEAR_NS = 365 * 86_400 * 10**9
 

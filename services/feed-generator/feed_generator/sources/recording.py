@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from operator import attrgetter, itemgetter
 
+from feed_generator.errors import BadRecording
 from feed_generator.sources import parity
 from feed_generator.sources.formats.problems import Problems
 from feed_generator.sources.formats.row import UNSTATED, Leg, Place, Row, Stated
@@ -19,7 +20,7 @@ from feed_generator.sources.formats.row import UNSTATED, Leg, Place, Row, Stated
 _MAX_STRIKES = 2000
 _SPOT_RATIO = 10.0
 """Largest ratio by which the spot may lie outside a chain's strikes. Beyond it, unit or product is wrong."""
-_YEAR_NS = 365 * 86_400 * 10**9
+_MOST_IN_A_GROUP = 100_000
 Key = tuple[float, bool]
 """A contract of a chain: its strike, and whether it is a call."""
 
@@ -81,7 +82,10 @@ class Assembler:
         return self._rows
 
     def snapshots(self, rows: Iterable[Row]) -> Iterator[Snapshot]:
-        """Yield each group's snapshots, one a product, as soon as a later row ends the group."""
+        """Yield each group's snapshots, one a product, as soon as a later row ends the group.
+
+        Raises BadRecording for a group that is too large to be one.
+        """
         group: list[Row] = []
         for row in rows:
             self._rows += 1
@@ -95,6 +99,9 @@ class Assembler:
             if group and row.ts > group[0].ts + self._group_ns:
                 yield from self._of_group(group)
                 group = []
+            if len(group) == _MOST_IN_A_GROUP:
+                rule = f"more than {_MOST_IN_A_GROUP:,} rows belong to one snapshot: check the times"
+                raise BadRecording(row.place.path, row.place.line, "-", rule)
             group.append(row)
         if group:
             yield from self._of_group(group)

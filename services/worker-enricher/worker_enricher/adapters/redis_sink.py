@@ -15,8 +15,9 @@ import redis
 from worker_enricher.adapters.scripts import script
 from worker_enricher.adapters.stream import GROUP
 from worker_enricher.candles import Bar
-from worker_enricher.identity import Kind
+from worker_enricher.identity import Kind, epoch_of
 from worker_enricher.results import Enriched, Forward, Latest
+from worker_enricher.series import Key, Known
 
 TTL_S = 86_400
 BARS_KEPT = 500
@@ -32,6 +33,7 @@ class _Index(msgspec.Struct):
     spot_price: float | None
     forward: float | None
     discount: float | None
+    order: str = ""
     series: str | None = None
 
 
@@ -88,7 +90,7 @@ class RedisSink:
             latest.value,
             latest.pcr or b"",
         ]
-        args += [TTL_S, EXPIRIES_KEPT, product]
+        args += [TTL_S, EXPIRIES_KEPT, product, latest.series]
         self._run(pipe, "set_if_newer", keys, args)
 
     def _bars(self, pipe: redis.client.Pipeline, bars: Mapping[tuple[str, int], Sequence[Bar]]) -> None:
@@ -98,20 +100,32 @@ class RedisSink:
                 args += [number, bar.start, *map(repr, bar[1:5]), bar.open_order, bar.close_order]
         self._run(pipe, "merge_bars", [f"ohlc:{product}:{minutes}m" for product, minutes in bars], args)
 
-    def forwards(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Forward]:
-        """Return the cached forwards by (product, expiry). Pairs without a cached forward are missing."""
+    def forwards(self, wanted: Sequence[Key]) -> dict[Key, Forward]:
+        """Return the cached forwards. Keys without a cached forward are missing."""
+        return {
+            key: Forward(index.forward, index.discount, index.spot_price, index.series)
+            for key, index in self._index(wanted)
+            if index.forward and index.discount and index.spot_price
+        }
+
+    def series(self, wanted: Sequence[Key]) -> dict[Key, Known]:
+        """Return the series of the cached chains. Keys without a cached chain are missing."""
+        return {
+            key: Known(epoch_of(index.order), index.series)
+            for key, index in self._index(wanted)
+            if index.series
+        }
+
+    def _index(self, wanted: Sequence[Key]) -> Iterator[tuple[Key, _Index]]:
         if not wanted:
-            return {}
+            return
         with self._client.pipeline(transaction=False) as pipe:
             for product, expiry in wanted:
                 pipe.hget(f"index:{product}", f"chain:{expiry}")
             answers = pipe.execute()
-        found = {}
         for key, raw in zip(wanted, answers, strict=True):
-            index = msgspec.json.decode(raw, type=_Index) if raw else None
-            if index and index.forward and index.discount and index.spot_price:
-                found[key] = Forward(index.forward, index.discount, index.spot_price, index.series)
-        return found
+            if raw:
+                yield key, msgspec.json.decode(raw, type=_Index)
 
 
 def _parts(published: Sequence[tuple[Kind, bytes]]) -> Iterator[list[str | bytes]]:

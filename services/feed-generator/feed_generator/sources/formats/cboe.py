@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from feed_generator.sources.formats import osi
 from feed_generator.sources.formats.cells import Cells, ns
 from feed_generator.sources.formats.problems import BadCell, NotReadable, Problems
-from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Stated, Told
+from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Stated, Told, vendor_values
 from feed_generator.sources.formats.table import Records, parsed, records, refused_cells
 
 COLUMNS = ("Last Sale", "Net", "Bid", "Ask", "Volume", "IV", "Delta", "Gamma", "Open Interest")
@@ -117,11 +117,8 @@ def _row(place: Place, cells: Cells, side: str, strike: float, head: _Head, expi
     leg: Leg = NO_LEG | {"bid": cells.price("Bid"), "ask": cells.price("Ask"), "last": last}
     leg |= {"volume": cells.amount("Volume"), "open_interest": cells.amount("Open Interest")}
     if last:
-        leg["previous_close"] = max(0.0, round(last - (cells.decimal("Net") or 0.0), 6))
-    vendor = {
-        ours: cells.decimal(theirs) or 0.0
-        for ours, theirs in (("iv", "IV"), ("delta", "Delta"), ("gamma", "Gamma"))
-    }
+        leg["previous_close"] = max(0.0, round(cells.before(last, "Net"), 6))
+    greeks = {name.lower(): cells.vendors(name) or None for name in ("IV", "Delta", "Gamma")}  # 0: none
     return Row(
         place=place,
         ts=head.ts,
@@ -132,7 +129,7 @@ def _row(place: Place, cells: Cells, side: str, strike: float, head: _Head, expi
         spot=head.spot,
         leg=leg,
         stated=_STATED,
-        vendor={name: value for name, value in vendor.items() if value},  # 0: none
+        vendor=vendor_values(**greeks),
     )
 
 

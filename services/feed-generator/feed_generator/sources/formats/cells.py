@@ -19,7 +19,7 @@ LAST_YEAR = 2099
 _NONE = frozenset({"", "-", "--", "nan", "none", "null", "n/a", "na"})
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d*)?", re.ASCII)
 _MOST = 1e9
-_MOST_COUNTED = 10**15
+MOST_COUNTED = 10**15
 
 
 class Cells:
@@ -65,11 +65,11 @@ class Cells:
             value = int(self._ascii(column))
         except ValueError:
             raise BadCell(column, "is not a whole number", self.text(column)) from None
-        if not 0 <= value <= _MOST_COUNTED:
+        if not 0 <= value <= MOST_COUNTED:
             raise BadCell(column, "must be 0 to 1e15", self.text(column))
         return value
 
-    def decimal(self, column: str) -> float | None:
+    def decimal(self, column: str, *, most: float = MOST_COUNTED) -> float | None:
         """Return a number as exports write it, or None if the cell is missing or has none."""
         if not self.has(column):
             return None
@@ -81,14 +81,27 @@ class Cells:
             value = math.nan
         if not math.isfinite(value):
             raise BadCell(column, "is not a number", cell)
+        if abs(value) > most:
+            raise BadCell(column, f"must be at most {most:g} in size", cell)
         return value
 
-    def price(self, column: str) -> float:
-        """Return a price; 0 if there is none."""
-        value = self.decimal(column) or 0.0
+    def vendors(self, column: str) -> float | None:
+        """Return a volatility or a Greek of the vendor, or None if there is none."""
+        return self.decimal(column, most=_MOST)
+
+    def price(self, column: str, *, unit: float = 1.0) -> float:
+        """Return a price, multiplied by its `unit`; 0 if there is none."""
+        value = (self.decimal(column) or 0.0) * unit
         if not 0 <= value <= _MOST:
             rule = "is no price: it must be 0 to 1e9, and 0 or an empty cell means none"
             raise BadCell(column, rule, self.text(column))
+        return value
+
+    def before(self, now: float, change: str, *, most: float = _MOST) -> float:
+        """Return what a value was before its change in the column `change`; it may be negative."""
+        value = now - (self.decimal(change, most=most) or 0.0)
+        if value > most:
+            raise BadCell(change, f"makes the value before it larger than {most:g}", self.text(change))
         return value
 
     def positive(self, column: str) -> float:
@@ -100,10 +113,13 @@ class Cells:
             raise BadCell(column, "must be above 0, at most 1e9", self.text(column))
         return value
 
-    def amount(self, column: str) -> float | int:
-        """Return a size, a volume or an open interest; 0 if there is none. A whole number is an int."""
-        value = self.decimal(column) or 0.0
-        if not 0 <= value <= _MOST_COUNTED:
+    def amount(self, column: str, *, unit: int = 1) -> float | int:
+        """Return a size, a volume or an open interest, multiplied by its `unit`; 0 if there is none.
+
+        A whole number is an int.
+        """
+        value = (self.decimal(column) or 0.0) * unit
+        if not 0 <= value <= MOST_COUNTED:
             raise BadCell(column, "must be 0 to 1e15", self.text(column))
         return int(value) if value.is_integer() else value
 

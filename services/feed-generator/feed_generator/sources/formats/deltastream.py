@@ -8,11 +8,12 @@ ignored.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from feed_generator.sources.formats.cells import Cells, ns
 from feed_generator.sources.formats.problems import BadCell, NotStated, Problems
-from feed_generator.sources.formats.row import VENDOR_COLUMNS, Leg, Place, Row, Stated, Told
+from feed_generator.sources.formats.row import VENDOR_COLUMNS, Leg, Place, Row, Stated, Told, vendor_values
 from feed_generator.sources.formats.table import cells_of, header, parsed, records
 
 PRICES = {"last": "ltp", "bid": "bid", "ask": "ask", "previous_close": "close"}
@@ -31,6 +32,8 @@ TERMS = (
 AGE = "quote_age_ms"
 OPTIONAL = ("timestamp", "product", *TERMS, *(f"vendor_{name}" for name in VENDOR_COLUMNS), AGE)
 UNIT = "shares"
+_CURRENCY = re.compile(r"[A-Z0-9]{2,10}", re.ASCII)
+_MOST_LOT = 10**6
 _CHOICES = {
     "oi_unit": ("shares", "contracts"),
     "exercise": ("European", "American"),
@@ -74,6 +77,12 @@ class _TermsOfRows:
             if cells.text(name) not in _CHOICES[name]:
                 raise BadCell(name, f"must be {' or '.join(_CHOICES[name])}", cells.text(name))
 
+        for name in {"settlement_currency", "price_unit"} & set(given):
+            if not _CURRENCY.fullmatch(cells.text(name)):
+                raise BadCell(name, "must be 2 to 10 of A-Z and 0-9", cells.text(name))
+        if "lot_size" in given and not 1 <= cells.count("lot_size") <= _MOST_LOT:
+            raise BadCell("lot_size", f"must be 1 to {_MOST_LOT:,}", cells.text("lot_size"))
+
         def text(name: str) -> str | None:
             return cells.text(name) if name in given else None
 
@@ -102,7 +111,7 @@ def _row(place: Place, cells: Cells, terms: _TermsOfRows, told: Told) -> Row:
     # Shares are whole; a contract may be divisible, such as a tenth of a coin.
     count = cells.count if contract_terms.oi_unit == UNIT else cells.amount
     leg |= {name: count(column) for name, column in COUNTS.items()}
-    vendor = {name: cells.decimal(f"vendor_{name}") for name in VENDOR_COLUMNS}
+    vendor = {name: cells.vendors(f"vendor_{name}") for name in VENDOR_COLUMNS}
     return Row(
         place=place,
         ts=ts,
@@ -113,6 +122,6 @@ def _row(place: Place, cells: Cells, terms: _TermsOfRows, told: Told) -> Row:
         spot=cells.number("spot", least=1e-9),
         leg=leg,
         stated=contract_terms,
-        vendor={name: value for name, value in vendor.items() if value is not None},
+        vendor=vendor_values(**vendor),
         age_ns=round(cells.number(AGE, least=0) * 1_000_000) if cells.has(AGE) else 0,
     )

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from feed_generator.sources.formats.cells import LAST_YEAR, Cells
 from feed_generator.sources.formats.problems import BadCell, Problems
-from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Stated, Told
+from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Stated, Told, vendor_values
 from feed_generator.sources.formats.table import cells_of, header, parsed, records
 
 GROUP_NS = 60_000_000_000
@@ -51,9 +51,9 @@ def _row(place: Place, cells: Cells) -> Row:
     forward = cells.positive("underlying_price")
     unit = 1.0 if currency else forward
     leg: Leg = NO_LEG | {
-        "bid": round(cells.price("best_bid_price") * unit, 8),
-        "ask": round(cells.price("best_ask_price") * unit, 8),
-        "last": round(cells.price("last_price") * unit, 8),
+        "bid": round(cells.price("best_bid_price", unit=unit), 8),
+        "ask": round(cells.price("best_ask_price", unit=unit), 8),
+        "last": round(cells.price("last_price", unit=unit), 8),
         "bid_size": cells.amount("best_bid_amount"),
         "ask_size": cells.amount("best_ask_amount"),
         "volume": cells.amount("volume"),
@@ -83,10 +83,9 @@ def _row(place: Place, cells: Cells) -> Row:
 
 
 def _vendor(cells: Cells, forward: float) -> dict[str, float]:
-    iv = cells.decimal("mark_iv") or 0.0
-    greeks = {name: cells.decimal(name) for name in ("delta", "gamma", "vega", "theta")}
-    found = {name: value for name, value in greeks.items() if value is not None}
-    return {**({"iv": round(iv / 100, 8)} if iv > 0 else {}), **found, "forward": forward}
+    iv = cells.vendors("mark_iv") or 0.0
+    greeks = {name: cells.vendors(name) for name in ("delta", "gamma", "vega", "theta")}
+    return vendor_values(iv=round(iv / 100, 8), **greeks, forward=forward)
 
 
 def _instant(cells: Cells, column: str) -> int:

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from pathlib import PurePath
 from zoneinfo import ZoneInfo
 
-from feed_generator.sources.formats.cells import Cells, ns
+from feed_generator.sources.formats.cells import MOST_COUNTED, Cells, ns
 from feed_generator.sources.formats.problems import BadCell, NotReadable, NotStated, Problems
 from feed_generator.sources.formats.row import Leg, Place, Row, Stated, Told
 from feed_generator.sources.formats.table import Records, parsed, records, refused_cells
@@ -117,9 +117,9 @@ def _time(text: str) -> int | None:
 def _row(
     place: Place, cells: Cells, file: _File, strike: float, is_call: bool, told: Told, problems: Problems
 ) -> Row:
-    last, open_interest = cells.price("LTP"), cells.amount("OI")
-    close = round(last - (cells.decimal("CHNG") or 0.0), 6) if last else 0.0
-    before = open_interest - (cells.decimal("CHNG IN OI") or 0.0)
+    last, contracts = cells.price("LTP"), cells.amount("OI")
+    close = round(cells.before(last, "CHNG"), 6) if last else 0.0
+    before = cells.before(contracts, "CHNG IN OI", most=MOST_COUNTED)
     if close < 0 or before < 0:
         column = "CHNG" if close < 0 else "CHNG IN OI"
         problems.note(
@@ -131,12 +131,12 @@ def _row(
         "last": last,
         "bid_size": cells.amount("BID QTY"),
         "ask_size": cells.amount("ASK QTY"),
-        "volume": cells.amount("VOLUME") * file.lot,
-        "open_interest": open_interest * file.lot,
+        "volume": cells.amount("VOLUME", unit=file.lot),
+        "open_interest": cells.amount("OI", unit=file.lot),
         "previous_close": max(0.0, close),
-        "previous_open_interest": max(0, int(before)) * file.lot,
+        "previous_open_interest": min(max(0, int(before)) * file.lot, MOST_COUNTED),
     }
-    iv = cells.decimal("IV") or 0.0
+    iv = cells.vendors("IV") or 0.0
     return Row(
         place=place,
         ts=file.ts,

@@ -72,6 +72,12 @@ class Row:
     age_ns: int = 0
 
 
+def vendor_values(**values: float | None) -> dict[str, float]:
+    """Return the vendor's values of a contract without those that it lacks, such as a volatility of 0."""
+    found = {name: value for name, value in values.items() if value is not None}
+    return {name: value for name, value in found.items() if value > 0 or name not in ("iv", "forward")}
+
+
 def no_lots(product: str, expiry: date, on: date) -> int:
     """Return the lot 1: the rows stay in the file's own units."""
     del product, expiry, on

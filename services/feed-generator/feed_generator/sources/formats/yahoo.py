@@ -40,12 +40,12 @@ def read(path: str, lines: Iterable[str], told: Told, problems: Problems) -> Ite
 
 def _row(place: Place, cells: Cells, ts: int, told: Told) -> Row:
     contract = _contract(cells)
-    last, change = cells.price("lastPrice"), cells.decimal("change")
+    last = cells.price("lastPrice")
     leg: Leg = NO_LEG | {"bid": cells.price("bid"), "ask": cells.price("ask"), "last": last}
     leg |= {"volume": cells.amount("volume"), "open_interest": cells.amount("openInterest")}
-    if change is not None:
-        leg["previous_close"] = max(0.0, round(last - change, 6))
-    iv = cells.decimal("impliedVolatility") or 0.0
+    if cells.has("change"):
+        leg["previous_close"] = max(0.0, round(cells.before(last, "change"), 6))
+    iv = cells.vendors("impliedVolatility") or 0.0
     return Row(
         place=place,
         ts=ts,
