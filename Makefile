@@ -56,7 +56,7 @@ build: $(VENV)/.stamp ## create the environments: for the services, for bin/delt
 cli: $(CLI)/.stamp ## create only the environment of the command line bin/deltastream
 
 .PHONY: parquet
-parquet: $(CLI)/.stamp ## add pyarrow (165 MB) to that environment, for `deltastream export --format parquet`
+parquet: $(CLI)/.stamp ## add pyarrow (165 MB) to that environment, for recordings and `deltastream export --format parquet`
 	@touch $(CLI)/.parquet
 	@$(BIN)/uv pip sync --quiet --python $(CLI)/bin/python --require-hashes $(sort $(CLI_LOCKS) requirements/parquet.txt)
 
@@ -139,6 +139,10 @@ bench-deribit: build ## measure the CPU of a generator that takes 5,000 of Derib
 .PHONY: bench-live
 bench-live: build ## measure live deliveries/s of the socket gateway, and reads/s of the API gateway
 	@PYTHONPATH=. $(BIN)/python scripts/bench_live.py $(BENCH_ARGS)
+
+.PHONY: bench-replay
+bench-replay: build ## record an hour of a synthetic market and replay it on one core: how much faster than real time
+	@PYTHONPATH=.:operator:services/feed-generator $(BIN)/python scripts/bench_replay.py $(BENCH_ARGS)
 
 run: $(RUN)/.stamp ## run the whole system on this machine until Ctrl-C: stores, services and FEEDS
 	@exec $(RUN)/bin/python -m deltastream_operator local --feeds "$(FEEDS)"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +23,7 @@ from deltastream_cli.commands import importing, reads, sources
 from deltastream_cli.commands import login as logging_in
 from deltastream_cli.domain.imports import Wanted
 from deltastream_cli.domain.reports import Report
+from deltastream_cli.options import Files, Form, Format, Kinds, Output, Product, Window
 
 CODES = """Exit codes: 0 done; 1 failed; 2 wrong arguments; 3 refused, a login or a right is missing;
 4 the system or a part of it is unavailable; 5 no such product or data; 130 interrupted."""
@@ -35,50 +36,6 @@ app = typer.Typer(
 )
 
 
-class Output(StrEnum):
-    """How a command prints its report."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-class Kinds(StrEnum):
-    """What to export."""
-
-    TICKS = "ticks"
-    QUOTES = "quotes"
-    CHAINS = "chains"
-    BARS = "bars"
-
-
-class Format(StrEnum):
-    """The format of an exported file."""
-
-    CSV = "csv"
-    PARQUET = "parquet"
-
-
-class Files(StrEnum):
-    """The format of files to import."""
-
-    AUTO = "auto"
-    DELTASTREAM = "deltastream"
-    NSE = "nse"
-    CBOE = "cboe"
-    YAHOO = "yahoo"
-    DERIBIT = "deribit"
-    DBN = "dbn"
-
-
-class Window(StrEnum):
-    """The length of bars in minutes."""
-
-    ONE = "1"
-    FIVE = "5"
-    FIFTEEN = "15"
-    HOUR = "60"
-
-
 @dataclass(frozen=True)
 class Call:
     """The options of all commands."""
@@ -87,10 +44,6 @@ class Call:
 
     def gateway(self) -> rest.Gateway:
         return rest.Gateway(self.url, Credentials(folder()))
-
-
-Form = Annotated[Output, typer.Option("--output", "-o", help="text, or json for programs")]
-Product = Annotated[str, typer.Argument(help="product, such as NIFTY", metavar="PRODUCT")]
 
 
 @app.callback()
@@ -159,10 +112,32 @@ def tail(
 
 
 @app.command()
+def record(
+    context: typer.Context,
+    feed: Annotated[str, typer.Argument(help="feed, such as nifty-replay", metavar="FEED")],
+    file: Annotated[Path, typer.Option("--out", help="the recording, a Parquet file", metavar="FILE")],
+    count: Annotated[
+        int | None, typer.Option(min=1, help="end with this many messages, or a page more")
+    ] = None,
+    output: Form = Output.TEXT,
+) -> None:
+    """Record a feed's messages while they pass. Ctrl-C ends; after a kill the same command continues."""
+    with _ends(output) as screen:
+        from deltastream_cli.commands import record as recording
+
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends it as Ctrl-C does
+        gateway = context.obj.gateway()
+        _finish(screen, recording.record(gateway, screen, feed, file, count=count, sleep=time.sleep))
+
+
+@app.command()
 def export(
     context: typer.Context,
     product: Product,
-    kind: Annotated[Kinds, typer.Option(help="what to export")],
+    kind: Annotated[Kinds | None, typer.Option(help="what to export")] = None,
+    as_recording: Annotated[
+        bool, typer.Option("--as-recording", help="everything, as a file that a feed can replay")
+    ] = False,
     start: Annotated[
         str | None,
         typer.Option("--from", help="earliest event time, inclusive, UTC without offset", metavar="TIME"),
@@ -179,12 +154,23 @@ def export(
 ) -> None:
     """Write stored data to a file, oldest first. After an interruption the same command continues."""
     with _ends(output) as screen:
-        wanted = exporting.Wanted(product, kind.value, start, end, int(window.value), format.value)
-        target = file or Path(f"{product.replace('/', '_')}-{kind.value}.{format.value}")
+        if as_recording == (kind is not None):
+            raise errors.UsageError("give --kind or --as-recording, one of the two")
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        gateway = context.obj.gateway()
+        gateway, name = context.obj.gateway(), product.replace("/", "_")
         try:
-            _finish(screen, exporting.export(gateway, screen, wanted, target, now=now, sleep=time.sleep))
+            if kind is None:
+                from deltastream_cli.commands.export_recording import export_recording
+
+                target = file or Path(f"{name}.parquet")
+                report = export_recording(
+                    gateway, screen, product, target, start=start, end=end, now=now, sleep=time.sleep
+                )
+            else:
+                wanted = exporting.Wanted(product, kind.value, start, end, int(window.value), format.value)
+                target = file or Path(f"{name}-{kind.value}.{format.value}")
+                report = exporting.export(gateway, screen, wanted, target, now=now, sleep=time.sleep)
+            _finish(screen, report)
         except KeyboardInterrupt:
             screen.note("interrupted: the same command continues")
             raise
@@ -239,6 +225,22 @@ def import_(
             group_millis=group_millis,
         )
         _finish(screen, importing.convert(screen, wanted))
+
+
+@app.command()
+def convert(
+    recording: Annotated[Path, typer.Argument(help="a recording, a Parquet file", metavar="RECORDING")],
+    target: Annotated[
+        Path,
+        typer.Argument(help="the file to replay, such as day.messages.gz", metavar="FILE"),
+    ],
+    output: Form = Output.TEXT,
+) -> None:
+    """Convert a recording to the file that a feed replays."""
+    with _ends(output) as screen:
+        from deltastream_cli.commands import convert as converting
+
+        _finish(screen, converting.convert(screen, recording, target))
 
 
 @app.command()

@@ -75,6 +75,19 @@ ELSEWHERE = {
         "services/feed-generator/tests/test_processes.py",
         '"check-source"',
     ),
+    "make parquet": ("Makefile", "requirements/cli.txt requirements/parquet.txt"),
+    "bin/deltastream record synthetic --out day.parquet": (
+        "tests/integration/test_recordings.py",
+        'run("record", FEED, "--out"',
+    ),
+    "bin/deltastream export SPY --as-recording": (
+        "tests/integration/test_recordings.py",
+        '"SPX", "--as-recording"',
+    ),
+    "bin/deltastream convert day.parquet day.messages.gz": (
+        "tests/integration/test_recordings.py",
+        'run("convert"',
+    ),
     "make run FEEDS=mine.yaml": ("docs/getting-started.md", "make start FEEDS=mine.yaml"),
     "kubectl --namespace deltastream apply -f mine.yaml": ("tests/cluster/feeds.py", "cluster.apply("),
     "curl 'localhost:8000/api/data/chain/SPY?limit=1'": (

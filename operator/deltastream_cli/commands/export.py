@@ -32,8 +32,8 @@ class Wanted:
 
     def request(self, url: str, now: str) -> dict[str, Any]:
         """Return the export as `{file}.resume` stores it, with times in UTC. Raises UsageError."""
-        start = None if self.start is None else _time("--from", self.start)
-        end = now if self.end is None else _time("--to", self.end)
+        start = None if self.start is None else time_of("--from", self.start)
+        end = now if self.end is None else time_of("--to", self.end)
         if start is not None and moment(start) > moment(end):
             raise UsageError("--from: must not be after --to")
         window = self.window if self.kind == "bars" else None
@@ -55,7 +55,7 @@ def export(
         parquet.check()
     kind = KINDS[wanted.kind]
     request = wanted.request(gateway.url, now)
-    _known(gateway, wanted.product)
+    require_known(gateway, wanted.product)
     with spool.opened(file) as unfinished, _bar(screen) as bar:
         position = Position()
         if unfinished.saved is not None:
@@ -90,7 +90,7 @@ def _continued(saved: spool.Saved, request: Mapping[str, Any], wanted: Wanted, f
     return dict(saved.request)
 
 
-def _known(gateway: Gateway, product: str) -> None:
+def require_known(gateway: Gateway, product: str) -> None:
     products = gateway.get("/api/data/products")["products"]
     if product not in products:
         raise NotFound(f"{product} has no stored data; there are: {', '.join(products) or 'no products yet'}")
@@ -107,7 +107,7 @@ def _pages(
     """Yield each page with the position behind it."""
     if position.done:
         return
-    get = _patient(gateway, screen, sleep)
+    get = patient(gateway, screen, sleep)
     if kind.member == "quotes":
         contracts = get("/api/data/contracts/{}", request["product"])["contracts"]
         done = position.series if position.ended else ""
@@ -148,7 +148,7 @@ def _following(answer: Answer, kind: Kind) -> str | None:
     return str(bars[-1]["start"]).replace("Z", "001Z")  # one microsecond later
 
 
-def _patient(gateway: Gateway, screen: Screen, sleep: Callable[[float], None]) -> Callable[..., Answer]:
+def patient(gateway: Gateway, screen: Screen, sleep: Callable[[float], None]) -> Callable[..., Answer]:
     """Return `gateway.get` that waits if there were too many requests."""
 
     def get(path: str, *segments: str, **query: object) -> Answer:
@@ -184,7 +184,7 @@ def _counts(request: Mapping[str, Any], position: Position, file: Path) -> Repor
     return Report("", facts)
 
 
-def _time(option: str, given: str) -> str:
+def time_of(option: str, given: str) -> str:
     try:
         return moment(given).isoformat()
     except ValueError:

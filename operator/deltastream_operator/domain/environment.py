@@ -22,7 +22,7 @@ _SOURCE = (
     "DERIBIT_URL", "DERIBIT_CURRENCIES", "DERIBIT_EXPIRIES", "DERIBIT_STRIKES_PER_SIDE",
     "DERIBIT_CHAIN_INTERVAL_MILLIS",
     "KITE_EXPIRIES", "KITE_CHAIN_INTERVAL_MILLIS", "KITE_URL", "KITE_API_URL",
-    "REPLAY_FORMAT", "REPLAY_EXPIRY", "REPLAY_SPOT", "REPLAY_GROUP_MILLIS",
+    "REPLAY_FORMAT", "REPLAY_EXPIRY", "REPLAY_SPOT", "REPLAY_GROUP_MILLIS", "REPLAY_FROM", "REPLAY_TO",
 )  # fmt: skip
 SPEC_FIELDS: Mapping[str, str] = {
     "PRODUCTS": "products",
@@ -69,6 +69,8 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
             "REPLAY_EXPIRY": source.expiry,
             "REPLAY_SPOT": source.spot,
             "REPLAY_GROUP_MILLIS": source.group_millis,
+            "REPLAY_FROM": source.first,
+            "REPLAY_TO": source.last,
         }
         return variables | {name: str(value) for name, value in stated.items() if value is not None}
     return variables | {

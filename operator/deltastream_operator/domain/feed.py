@@ -45,7 +45,8 @@ class Replay:
     """A source that replays recorded chains.
 
     `as_of`, `expiry` (YYYY-MM-DD) and `spot` state what the files do not. `path` is a file, or a folder whose
-    files make one session. Rows within `group_millis` make one snapshot; None: as the format needs it.
+    files make one session. Rows within `group_millis` make one snapshot; None: as the format needs it. Event
+    times from `first` to `last` are replayed; None: all.
     """
 
     format: ReplayFormat = "auto"
@@ -53,6 +54,8 @@ class Replay:
     expiry: str | None = None
     spot: str | None = None
     group_millis: int | None = None
+    first: str | None = None
+    last: str | None = None
     config_map: ConfigMapRef | None = None
     path: Path | None = None
     interval_millis: int = 1000

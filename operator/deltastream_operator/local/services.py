@@ -53,6 +53,8 @@ _FIELDS = {
     "REPLAY_EXPIRY": "source.replay.expiry",
     "REPLAY_SPOT": "source.replay.spot",
     "REPLAY_GROUP_MILLIS": "source.replay.groupMillis",
+    "REPLAY_FROM": "source.replay.from",
+    "REPLAY_TO": "source.replay.to",
 }
 
 

@@ -241,6 +241,14 @@ def _config_map(fields: Fields) -> ConfigMapRef | None:
     return ConfigMapRef(name=name, key=key) if key else ConfigMapRef(name=name)
 
 
+def _moment(fields: Fields, name: str, given: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(given)
+    except ValueError as error:
+        fields.problem(name, f"{given} does not exist: {error}")
+        return None
+
+
 def _replay(fields: Fields, folder: Path | None) -> Replay:
     reference = fields.mapping("configMapRef")
     config_map = _config_map(reference)
@@ -251,11 +259,13 @@ def _replay(fields: Fields, folder: Path | None) -> Replay:
     rule = "a time with its zone, such as 2024-06-21T15:30:00+05:30"
     as_of = fields.text("asOf", _RFC3339, rule, required=False)
     expiry = fields.text("expiry", _DATE, "a date such as 2024-06-27", required=False)
-    for name, given in (("asOf", as_of), ("expiry", expiry)):
-        try:
-            datetime.fromisoformat(given or "2024-06-27")
-        except ValueError as error:
-            fields.problem(name, f"{given} does not exist: {error}")
+    first = fields.text("from", _RFC3339, rule, required=False)
+    last = fields.text("to", _RFC3339, rule, required=False)
+    stated = {"asOf": as_of, "expiry": expiry, "from": first, "to": last}
+    times = {name: _moment(fields, name, given) for name, given in stated.items() if given}
+    begins, ends = times.get("from"), times.get("to")
+    if begins and ends and ends < begins:
+        fields.problem("to", "is before from; give a later time, or remove one")
     spot = fields.text("spot", _PRICE, 'a price as text such as "23501.1"', required=False)
     grouped = fields.has("groupMillis")
     group = fields.integer("groupMillis", 0, 3_600_000, 0)
@@ -276,6 +286,8 @@ def _replay(fields: Fields, folder: Path | None) -> Replay:
         expiry=expiry,
         spot=spot,
         group_millis=group if grouped else None,
+        first=first,
+        last=last,
         config_map=config_map,
         path=path,
         interval_millis=interval,

@@ -120,6 +120,13 @@ REFUSED: list[tuple[str, object, str]] = [
     ("spec.source", {"replay": {**REPLAY, "asOf": "2024-06-21T15:30:00"}}, "asOf"),
     ("spec.source", {"replay": {**REPLAY, "asOf": "2024-02-30T15:30:00Z"}}, "asOf"),
     ("spec.source", {"replay": {**REPLAY, "asOf": "2024-06-21"}}, "asOf"),
+    ("spec.source", {"replay": {**REPLAY, "from": "2024-06-21"}}, "from"),
+    ("spec.source", {"replay": {**REPLAY, "to": "2024-06-31T10:00:00Z"}}, "to"),
+    (
+        "spec.source",
+        {"replay": {**REPLAY, "from": "2024-06-21T10:00:00Z", "to": "2024-06-21T15:29:59.5+05:30"}},
+        "to",
+    ),
     ("spec.source", {"replay": {**REPLAY, "format": "xls"}}, "format"),
     ("spec.source", {"replay": {**REPLAY, "expiry": "27-06-2024"}}, "expiry"),
     ("spec.source", {"replay": {**REPLAY, "expiry": "2024-02-30"}}, "expiry"),
@@ -215,6 +222,11 @@ ACCEPTED: list[tuple[str, object]] = [
     ("spec.source", {"replay": {**REPLAY, "format": "nse", "expiry": "2024-06-27", "spot": "23501.1"}}),
     ("spec.source", {"replay": {**REPLAY, "format": "deribit", "spot": "0.05", "groupMillis": 0}}),
     ("spec.source", {"replay": {**REPLAY, "asOf": "2024-06-21T10:00:00.123456789Z"}}),
+    (
+        "spec.source",
+        {"replay": {**REPLAY, "from": "2024-06-21T10:00:00Z", "to": "2024-06-21T15:30:00+05:30"}},
+    ),
+    ("spec.source", {"replay": {**REPLAY, "to": "2024-06-21T15:30:00+05:30"}}),
     ("metadata.annotations", {"deltastream.dev/paused": "true"}),
 ]
 

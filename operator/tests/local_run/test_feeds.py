@@ -275,6 +275,16 @@ def test_a_synthetic_market_has_no_definitions(tmp_path: Path) -> None:
             REPLAY.replace("06-21", "02-30"),
             "spec.source.replay.asOf: 2024-02-30T15:30:00",
         ),
+        (
+            "synthetic: {seed: 1}",
+            REPLAY.replace("asOf", "from").replace("21T", "31T"),
+            "spec.source.replay.from",
+        ),
+        (
+            "synthetic: {seed: 1}",
+            REPLAY.replace("}", ", from: '2024-06-21T10:00:00Z', to: '2024-06-21T09:59:59.9Z'}"),
+            "spec.source.replay.to: is before from",
+        ),
         ("synthetic: {seed: 1}", REPLAY.replace("x.yaml", "no.csv"), "spec.source.replay.path: no file "),
         (
             "synthetic: {seed: 1}",

@@ -70,6 +70,13 @@ def test_a_replay_sets_what_its_files_do_not_state_only_if_given() -> None:
     assert not variables(Replay()).keys() & {"REPLAY_EXPIRY", "REPLAY_SPOT", "REPLAY_GROUP_MILLIS"}
 
 
+def test_a_replay_sets_its_first_and_last_time_only_if_given() -> None:
+    """Each alone is possible."""
+    env = variables(Replay(first="A", last="B"))
+    assert (env["REPLAY_FROM"], env["REPLAY_TO"]) == ("A", "B")
+    assert not variables(Replay()).keys() & {"REPLAY_FROM", "REPLAY_TO"}
+
+
 def test_definitions_keep_the_names_of_the_spec() -> None:
     """What is not stated is left out."""
     assert json.loads(variables(Replay())["DEFINITIONS"]) == [
@@ -139,7 +146,7 @@ def test_every_variable_names_the_field_that_sets_it() -> None:
     """The operator reports an edit by the names of the changed fields. No field sets FEED and SHARD_COUNT."""
     sources = (
         Synthetic(),
-        Replay(as_of="T", expiry="D", spot="1", group_millis=0),
+        Replay(as_of="T", expiry="D", spot="1", group_millis=0, first="A", last="B"),
         External(),
         DERIBIT,
         Kite(),

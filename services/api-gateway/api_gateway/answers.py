@@ -301,6 +301,16 @@ class DeadLetters(Open):
     letters: list[DeadLetter] = documented(description="The newest letters, newest first, without bodies.")
 
 
+class FeedMessages(Open):
+    feed: str = documented(description="Name of the feed.", example="nifty-replay")
+    messages: list[dict[str, Any]] = documented(
+        description="Messages as the producer wrote them (contracts market-*), in the order of the stream."
+    )
+    unreadable: int = documented(description="Number of bodies that are not JSON; left out.", example=0)
+    next: str = documented(description="`after` of the next request.", example="1718963999000-0")
+    more: bool = documented(description="More messages wait: ask again at once.")
+
+
 class ChangedFeed(Open):
     feed: Feed
     detail: str = documented(description="What was changed, and how long it lasts.")

@@ -24,6 +24,7 @@ from api_gateway import (
     feeds,
     ingest,
     limits,
+    messages,
     page,
     proxy,
     readiness,
@@ -105,6 +106,7 @@ def _flask_app(settings: Settings) -> Flask:
         settings.redis_url.get_secret_value(), table, settings.ingest_high_water
     )
     app.extensions[dead_letters.EXTENSION] = dead_letters.DeadLetters(table.reading, table)
+    app.extensions[messages.EXTENSION] = messages.Messages(table.reading, table)
 
     # Hooks run in the order of their installation.
     errors.install(app)

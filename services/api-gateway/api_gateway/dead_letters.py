@@ -12,7 +12,6 @@ from typing import Any
 
 import orjson
 
-from api_gateway.errors import FeedUnknown
 from api_gateway.feeds import Feeds, asked
 
 EXTENSION = "deltastream.dead_letters"
@@ -36,7 +35,7 @@ class DeadLetters:
         """
         kept, *found = asked(lambda: self.reading.eval(_SCRIPT, 1, f"dlq:{feed}", READ_MAX))
         if not found:
-            self._require_known(feed)
+            self.feeds.require_known(feed)
         letters = [
             {"id": id_.decode(), **orjson.loads(letter)}
             for id_, letter in zip(found[::2], found[1::2], strict=True)
@@ -51,9 +50,3 @@ class DeadLetters:
                 "letters": letters[:limit],
             }
         )
-
-    def _require_known(self, feed: str) -> None:
-        """Raise FeedUnknown if the table lists all feeds, but not this one."""
-        table = orjson.loads(self.feeds.table())
-        if not table["omitted"] and all(row["name"] != feed for row in table["feeds"]):
-            raise FeedUnknown(f"no feed {feed}: /api/feeds lists the feeds")

@@ -51,6 +51,12 @@ class Feeds:
             )
         return found
 
+    def require_known(self, feed: str) -> None:
+        """Raise FeedUnknown if the table lists all feeds, but not this one."""
+        table = orjson.loads(self.table())
+        if not table["omitted"] and all(row["name"] != feed for row in table["feeds"]):
+            raise FeedUnknown(f"no feed {feed}: /api/feeds lists the feeds")
+
     def change(self, feed: str, action: str, given: dict[str, Any], account: str) -> bytes:
         """Ask the local run for a change, and return its reply.
 

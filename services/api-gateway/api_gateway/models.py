@@ -175,6 +175,15 @@ class LettersQuery(Query):
     )
 
 
+class MessagesQuery(Query):
+    after: str | None = documented(
+        None,
+        pattern=r"^[0-9]{1,19}-[0-9]{1,19}$",
+        description="`next` of the last answer. If absent, the answer has no messages, only `next`.",
+        example="1718963999000-0",
+    )
+
+
 class PcrQuery(Query):
     expiry: Expiry | None = documented(None, description="Only this expiry (YYYY-MM-DD); all if absent.")
     history: bool = documented(False, description="Also return stored ratios, newest first.")

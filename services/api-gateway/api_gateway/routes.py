@@ -20,6 +20,8 @@ from api_gateway.identity import EXTENSION as IDENTITY
 from api_gateway.identity import Identity
 from api_gateway.ingest import EXTENSION as INGEST
 from api_gateway.ingest import Ingest
+from api_gateway.messages import EXTENSION as MESSAGES
+from api_gateway.messages import Messages
 from api_gateway.proxy import proxy
 
 
@@ -198,6 +200,16 @@ def dead_letters(path: models.FeedPath, query: models.LettersQuery) -> Response:
     """List the newest messages of a feed that were refused, and count them by reason."""
     letters: DeadLetters = current_app.extensions[LETTERS]
     return _json(letters.of(path.feed, query.limit))
+
+
+@feeds.get(
+    "/<feed>/messages",
+    responses={200: answers.FeedMessages, **problems(400, 401, 404, 414, 429, 500, 503)},
+)
+def feed_messages(path: models.FeedPath, query: models.MessagesQuery) -> Response:
+    """Read a feed's raw messages while they pass: ask with `after` at least every second to miss none."""
+    messages: Messages = current_app.extensions[MESSAGES]
+    return _json(messages.of(path.feed, query.after))
 
 
 @feeds.post("/<feed>/pause", responses=_CHANGE)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, Json, ValidationInfo, field_validator
 
 from feed_generator.chassis import environment, redis_urls
 from feed_generator.domain.definitions import Definition
+from feed_generator.sources.span import Span
 
 _SECRETS = ("REDIS_URL",)
 _PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")
@@ -92,6 +93,12 @@ class Settings(BaseModel):
             ge=0, le=3_600_000, description="Rows within this time make one snapshot; default: the format's."
         ),
     ] = None
+    replay_from: Annotated[
+        AwareDatetime | None, Field(description="First event time of a replay, RFC 3339 with zone.")
+    ] = None
+    replay_to: Annotated[
+        AwareDatetime | None, Field(description="Last event time of a replay, RFC 3339 with zone.")
+    ] = None
     replay_interval_millis: Annotated[
         int, Field(ge=1, le=86_400_000, description="Pause between passes over a recording, milliseconds.")
     ] = 1000
@@ -162,6 +169,11 @@ class Settings(BaseModel):
         """The currencies of a Deribit source."""
         return self.deribit_currencies.split(",")
 
+    @property
+    def replay_span(self) -> Span:
+        """The event times that are replayed."""
+        return Span.of(self.replay_from, self.replay_to)
+
     @field_validator("products")
     @classmethod
     def _names(cls, products: str) -> str:
@@ -203,6 +215,14 @@ class Settings(BaseModel):
         if index >= others.data.get("shard_count", index + 1):
             raise ValueError(f"must be less than SHARD_COUNT={others.data['shard_count']}")
         return index
+
+    @field_validator("replay_to")
+    @classmethod
+    def _in_order(cls, last: datetime | None, others: ValidationInfo) -> datetime | None:
+        first = others.data.get("replay_from")
+        if last and first and last < first:
+            raise ValueError(f"must not be before REPLAY_FROM={first.isoformat()}")
+        return last
 
     @field_validator("replay_path")
     @classmethod

@@ -48,8 +48,9 @@ class Stream(Protocol):
 class Publisher:
     """Runs one source until `stop` is set, then sends the rest of the buffer for at most 5 s.
 
-    `high_water`: entries not yet processed at which quotes are conflated. `beat` reports progress to the
-    liveness probe. `clock`: ns, monotonic. `jitter`: 0 to 1.
+    `high_water`: entries not yet processed at which quotes are conflated. `pause_at`: the pressure at which
+    the market pauses. `beat` reports progress to the liveness probe. `clock`: ns, monotonic. `jitter`: 0 to
+    1.
     """
 
     def __init__(
@@ -61,11 +62,12 @@ class Publisher:
         high_water: int,
         stop: threading.Event,
         beat: Callable[[], None],
+        pause_at: float = PAUSE,
         clock: Callable[[], int] = time.monotonic_ns,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._source, self._stream, self._buffer = source, stream, buffer
-        self._high_water, self._stop, self._beat = high_water, stop, beat
+        self._high_water, self._stop, self._beat, self._pause_at = high_water, stop, beat, pause_at
         self._clock, self._jitter = clock, jitter
         self._start = clock()
         self._pressure, self._failures, self._unchecked_bytes = 0.0, 0, 0
@@ -100,7 +102,7 @@ class Publisher:
 
     @property
     def _paused(self) -> bool:
-        return self._refused or self._pressure >= PAUSE
+        return self._refused or self._pressure >= self._pause_at
 
     def _pause_s(self) -> float:
         due = self._source.due_ns()
@@ -153,7 +155,7 @@ class Publisher:
         try:
             if not self._buffer.has_epoch:
                 self._buffer.start_epoch(self._stream.next_epoch())
-            while (everything or self._pressure < PAUSE) and (
+            while (everything or self._pressure < self._pause_at) and (
                 batch := self._buffer.take(_PIPELINE, _CHECK_EVERY_BYTES, hold_quotes=hold)
             ):
                 self._stream.append(batch)

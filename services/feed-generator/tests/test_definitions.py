@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from tests.support.contracts import validator
 
-from feed_generator import bootstrap, config
+from feed_generator import config
+from feed_generator.sources import bootstrap
 from feed_generator.messages import stamp
 
 MINI = {"product": "MINI", "expiryTime": "08:00", "zone": "UTC", "lot": 5, "multiplier": 0.1}

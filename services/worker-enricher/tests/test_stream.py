@@ -164,3 +164,20 @@ def test_trimming_removes_only_processed_entries(client: redis.Redis, stream: Fe
     stream.acknowledge([ids[900]])
     stream.trim()
     assert 500 <= client.xlen("feed:f") <= 600
+
+
+def test_trimming_leaves_the_last_seconds_to_a_reader(client: redis.Redis, stream: FeedStream) -> None:
+    """While the API gateway reads the stream for a recorder, only entries older than five seconds go."""
+    seconds, _ = client.time()
+    for number in range(400):  # the first half arrived ten seconds ago
+        at = (seconds - 10) * 1000 if number < 200 else seconds * 1000
+        client.xadd("feed:f", {"kind": "underlying", "body": b"{}"}, id=f"{at}-{number}")
+    stream.ensure_group()
+    for _ in range(10):
+        stream.acknowledge([entry.id for entry in stream.read_new("w", 40, BIG)])
+    client.set("feed:f:readers", "1")
+    stream.trim()
+    assert client.xlen("feed:f") == 200
+    client.delete("feed:f:readers")
+    stream.trim()
+    assert client.xlen("feed:f") <= 100

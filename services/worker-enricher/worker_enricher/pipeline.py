@@ -5,7 +5,7 @@ The result, `results.Enriched`, describes all writes of the batch. `runner` exec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,12 +26,14 @@ from worker_enricher.chassis.market_messages import (
 from worker_enricher.domain.chain import enrich_chains
 from worker_enricher.domain.chain_arrays import ChainColumns, LegColumns
 from worker_enricher.domain.quotes import QuoteColumns, enrich_quotes
+from worker_enricher.forwards import forwards_now
 from worker_enricher.identity import Kind, cache_order, document_id, series, tick_order
 from worker_enricher.results import Enriched, Forward, Latest
 from worker_enricher.vendor import leg_differences, quote_difference
 
 _NOT_STORED = ("type", "sent_ts")
 _LEG_COLUMNS = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest")
+_ONLY_STORED_COLUMNS = ("previous_close", "previous_open_interest")
 _PCR_FIELDS = (
     "pcr_oi",
     "pcr_volume",
@@ -48,16 +50,16 @@ _encode = msgspec.json.Encoder().encode
 def enrich(
     messages: Sequence[Message], *, forwards: Mapping[tuple[str, str], Forward], now_ns: int
 ) -> Enriched:
-    """Enrich a batch.
+    """Enrich a batch of messages in the order of the stream.
 
-    `forwards`, by (product, expiry), are for quotes whose chain is not in the batch. `now_ns` is the time of
-    processing, in ns since the epoch.
+    `forwards`, by (product, expiry), are for quotes without an earlier chain in the batch. `now_ns` is the
+    time of processing, in ns since the epoch.
     """
     result = Enriched()
     clock = _Clock(now_ns)
-    _chains([m for m in messages if isinstance(m, OptionChain)], clock, result)
-    known = {**forwards, **result.forwards}
-    _quotes([m for m in messages if isinstance(m, OptionQuote)], known, clock, result)
+    made = _chains([m for m in messages if isinstance(m, OptionChain)], clock, result)
+    quotes = [m for m in messages if isinstance(m, OptionQuote)]
+    _quotes(quotes, list(forwards_now(messages, made, forwards)), clock, result)
     _ticks([m for m in messages if isinstance(m, Underlying)], clock, result)
     return result
 
@@ -131,8 +133,10 @@ def _ticks(ticks: Sequence[Underlying], clock: _Clock, result: Enriched) -> None
     result.bars = bars((t.product, t.ts, t.price, tick_order(t.ts, t.mid)) for t in ticks)
 
 
-def _chains(chains: Sequence[OptionChain], clock: _Clock, result: Enriched) -> None:
+def _chains(chains: Sequence[OptionChain], clock: _Clock, result: Enriched) -> list[Forward | None]:
+    """Enrich the chains. Returns the forward of each."""
     newest: dict[tuple[str, str], str] = {}
+    made: list[Forward | None] = []
     for chain, analytics in zip(chains, enrich_chains([_columns(chain) for chain in chains]), strict=True):
         enriched = clock.head("OPTION_CHAIN_ENRICHED", chain)
         enriched.update(
@@ -150,17 +154,20 @@ def _chains(chains: Sequence[OptionChain], clock: _Clock, result: Enriched) -> N
         enriched["puts"] = _legs(chain.puts, analytics["puts"])
         enriched["truth"] = msgspec.structs.asdict(chain.truth) if chain.truth else None
         body = _emit("option_chain", chain, enriched, clock, result)
+        document = result.documents["option_chain"][-1]
+        document["calls"] = _stored_legs(chain.calls, enriched["calls"])
+        document["puts"] = _stored_legs(chain.puts, enriched["puts"])
         order = cache_order(chain.replay, chain.ts, chain.mid)
         index = _index(chain, order, chain.spot_price)
         index["series"] = series(chain)
+        forward = None
         if enriched["forward"] is not None:
             index["forward"], index["discount"] = enriched["forward"], enriched["discount"]
+            forward = Forward(enriched["forward"], enriched["discount"], chain.spot_price, index["series"])
             key = (chain.product, chain.expiry)
             if newest.get(key, "") < order:
-                newest[key] = order
-                result.forwards[key] = Forward(
-                    enriched["forward"], enriched["discount"], chain.spot_price, index["series"]
-                )
+                newest[key], result.forwards[key] = order, forward
+        made.append(forward)
         pcr = {"product": chain.product, "expiry": chain.expiry}
         pcr |= {name: enriched[name] for name in (*_PCR_FIELDS, "ts", "timestamp")}
         place = f"chain:{chain.expiry}"
@@ -169,6 +176,7 @@ def _chains(chains: Sequence[OptionChain], clock: _Clock, result: Enriched) -> N
         for side in ("calls", "puts"):
             found = enriched[side].get("vendor_iv_difference", ())
             result.vendor_differences += [value for value in found if value is not None]
+    return made
 
 
 def _columns(chain: OptionChain) -> ChainColumns:
@@ -201,15 +209,19 @@ def _legs(raw: Legs, computed: Mapping[str, Any]) -> dict[str, Any]:
     return {**columns, **optional_members(raw), **computed, **leg_differences(raw, computed["iv"])}
 
 
+def _stored_legs(raw: Legs, enriched: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of a document: with these, a stored chain can be replayed as it came."""
+    return {**enriched, **{name: getattr(raw, name) for name in _ONLY_STORED_COLUMNS}}
+
+
 def _quotes(
     quotes: Sequence[OptionQuote],
-    forwards: Mapping[tuple[str, str], Forward],
+    found: Sequence[Forward | None],
     clock: _Clock,
     result: Enriched,
 ) -> None:
     if not quotes:
         return
-    found = [_forward_now(quote, forwards) for quote in quotes]
     ages = [q.quote_age_ms for q in quotes]
     analytics = enrich_quotes(
         QuoteColumns(
@@ -252,20 +264,3 @@ _QUOTE_FIELDS = tuple(
     for name in OptionQuote.__struct_fields__
     if name not in _NOT_REPEATED and name not in OPTIONAL[OptionQuote]
 )
-
-
-def _forward_now(quote: OptionQuote, forwards: Mapping[tuple[str, str], Forward]) -> Forward | None:
-    """Return the expiry's last parity forward, scaled with the change of the spot: F/S changes slowly.
-
-    A quote of another series that expires on the same date has no forward.
-    """
-    known = forwards.get((quote.product, quote.expiry))
-    if known is None or known.series not in (None, series(quote)):
-        return None
-    now = known.forward * quote.spot_price / known.spot
-    return Forward(now, known.discount, quote.spot_price, known.series)
-
-
-def expiries_needed(messages: Iterable[Message]) -> set[tuple[str, str]]:
-    """Return the (product, expiry) pairs whose forwards the quotes among `messages` need."""
-    return {(m.product, m.expiry) for m in messages if isinstance(m, OptionQuote)}

@@ -27,7 +27,8 @@ from worker_enricher.chassis.market_intake import read
 from worker_enricher.chassis.market_messages import Message
 from worker_enricher.chassis.market_refusal import RefusedError
 from worker_enricher.errors import StoreFullError
-from worker_enricher.pipeline import enrich, expiries_needed
+from worker_enricher.forwards import expiries_needed
+from worker_enricher.pipeline import enrich
 from worker_enricher.results import Enriched, Forward
 from worker_enricher.series import SeriesGuard
 from worker_enricher.sparse import Sparse

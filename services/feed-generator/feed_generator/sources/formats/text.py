@@ -25,6 +25,11 @@ _REFUSED: tuple[tuple[bytes, str], ...] = (
         "is an Excel workbook or a ZIP archive, no CSV: export the sheet as `CSV UTF-8`, or unpack it",
     ),
     (b"\xd0\xcf\x11\xe0", "is an old Excel workbook, no CSV: export the sheet as `CSV UTF-8`"),
+    (
+        b"PAR1",
+        "is Parquet: if `deltastream record` or `export --as-recording` wrote it, run "
+        "`deltastream convert FILE NEW.messages.gz` and replay the new file",
+    ),
     (b"\x1f\x8b", "is compressed with gzip: run `gunzip` first"),
 )
 _WEB_PAGE = re.compile(rb"\s*<(!doctype|html|head|body|\?xml|script|!--)", re.IGNORECASE)

@@ -1,0 +1,73 @@
+"""Build the source of messages of this shard's products from the settings: a synthetic market or a replay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+
+from feed_generator.config import Settings
+from feed_generator.domain.definitions import DefinedProduct
+from feed_generator.domain.rulebook import all_rules, known_rules
+from feed_generator.domain.shards import products_of
+from feed_generator.domain.terms import Terms
+from feed_generator.errors import BadRecording
+from feed_generator.sources import loading, message_file
+from feed_generator.sources.base import EmptySource, Source
+from feed_generator.sources.formats.row import Told
+from feed_generator.sources.message_replay import MessageReplay
+from feed_generator.sources.replay import Replay
+from feed_generator.sources.synthetic import SyntheticMarket
+
+
+def source(settings: Settings, start_ns: int, note: Callable[[str], None]) -> Source:
+    """Return the source for this shard's products.
+
+    `start_ns` is the first event time of a synthetic market, in ns since the epoch. `note` gets each sentence
+    that the user has to know about a recording. Raises FeedError.
+    """
+    ours = products_of(settings.product_list, index=settings.shard_index, count=settings.shard_count)
+    if settings.source == "replay":
+        path = settings.replay_path or ""
+        header = message_file.header_of(path)
+        if header is not None:
+            return _message_replay(settings, path, header, ours)
+        return _replay(settings, path, ours, note)
+    known = all_rules(settings.product_list)
+    if not ours:
+        return EmptySource()
+    return SyntheticMarket(
+        feed=settings.feed,
+        rules=[known[name] for name in ours],
+        seed=settings.seed,
+        start_ns=start_ns,
+        # Products share the feed's rate equally, so the number of shards does not change a product's rate.
+        messages_per_second=settings.messages_per_second * len(ours) / len(known),
+        speed_percent=settings.speed_percent,
+    )
+
+
+def _replay(settings: Settings, ours: Collection[str], note: Callable[[str], None]) -> Source:
+
+
+def _message_replay(
+    settings: Settings, path: str, header: message_file.Header, ours: Collection[str]
+) -> Source:
+    absent = sorted(set(settings.product_list) - set(header.products))
+    if absent:
+        rule = f"has no {', '.join(absent)}: the feed may list {', '.join(header.products)} (PRODUCTS)"
+        raise BadRecording(path, 1, "products", rule)
+    span = settings.replay_span
+
+    def read(products: Collection[str]) -> Iterator[message_file.Recorded]:
+        return (one for one in message_file.read(path) if one.ts in span and one.product in products)
+
+    if next(read(settings.product_list), None) is None:
+        raise span.misses(path, header.first_ts, header.last_ts)
+    if not ours:
+        return EmptySource()
+    return MessageReplay(
+        feed=settings.feed,
+        read=lambda: read(ours),
+        speed_percent=settings.speed_percent,
+        interval_ns=settings.replay_interval_millis * 1_000_000,
+        forever=settings.replay_loop == "Forever",
+    )
