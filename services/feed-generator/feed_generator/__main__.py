@@ -11,8 +11,8 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 import msgspec  # noqa: E402
 
 from feed_generator import config  # noqa: E402
-from feed_generator.bootstrap import VERSION, check, run  # noqa: E402
-from feed_generator.live.bootstrap import check_source  # noqa: E402
+from feed_generator.bootstrap.generator import VERSION, check, run  # noqa: E402
+from feed_generator.bootstrap.live import check_source  # noqa: E402
 from feed_generator.chassis import log_setup  # noqa: E402
 from feed_generator.errors import FeedError  # noqa: E402
 

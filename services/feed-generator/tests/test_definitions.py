@@ -12,7 +12,7 @@ import pytest
 from tests.support.contracts import validator
 
 from feed_generator import config
-from feed_generator.sources import bootstrap
+from feed_generator.bootstrap import sources
 from feed_generator.messages import stamp
 
 MINI = {"product": "MINI", "expiryTime": "08:00", "zone": "UTC", "lot": 5, "multiplier": 0.1}
@@ -29,7 +29,7 @@ def settings(folder: Path, **changes: str) -> Mapping[str, str]:
 
 
 def messages(environ: Mapping[str, str]) -> list[dict[str, Any]]:
-    source = bootstrap.source(config.load(environ), 0, print)
+    source = sources.source(config.load(environ), 0, print)
     return [json.loads(stamp(one.body, "3:1", 3_000_001, 1)) for one in source.advance().messages]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from feed_generator.sources.bootstrap import source
+from feed_generator.bootstrap.sources import source
 from feed_generator.config import Settings
 from feed_generator.domain.pressure import CONFLATE
 from feed_generator.errors import BadRecording

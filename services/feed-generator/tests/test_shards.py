@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feed_generator import config
-from feed_generator.sources.bootstrap import source
+from feed_generator.bootstrap.sources import source
 from feed_generator.domain.rulebook import products
 from feed_generator.domain.shards import owner, products_of
 

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from tests.support.contracts import example
 
-from worker_enricher.forwards import forwards_now
 from worker_enricher.chassis.market_messages import OptionChain, OptionQuote
+from worker_enricher.forwards import forwards_now
 from worker_enricher.pipeline import enrich
 from worker_enricher.results import Forward
 

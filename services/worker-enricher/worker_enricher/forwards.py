@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from worker_enricher.identity import cache_order, series
 from worker_enricher.chassis.market_messages import Message, OptionChain, OptionQuote
+from worker_enricher.identity import cache_order, series
 from worker_enricher.results import Forward
 
 

@@ -45,7 +45,35 @@ def source(settings: Settings, start_ns: int, note: Callable[[str], None]) -> So
     )
 
 
-def _replay(settings: Settings, ours: Collection[str], note: Callable[[str], None]) -> Source:
+def _replay(settings: Settings, path: str, ours: Collection[str], note: Callable[[str], None]) -> Source:
+    defined = {one.product: DefinedProduct(one) for one in settings.definitions}
+    terms: dict[str, Terms] = {**known_rules(settings.product_list), **defined}
+    told = Told(
+        as_of=settings.replay_as_of,
+        spot=settings.replay_spot,
+        expiry=settings.replay_expiry,
+        products=tuple(settings.product_list),
+        group_ns=None if settings.replay_group_millis is None else settings.replay_group_millis * 1_000_000,
+        lots=loading.lots_of(terms),
+    )
+    loaded = loading.load(path, settings.replay_format, told, terms)
+    for sentence in loaded.notes:
+        note(sentence)
+    span = settings.replay_span
+    found = [snapshot for snapshot in loaded.snapshots if snapshot.ts in span]
+    if not found:
+        raise span.misses(path, loaded.snapshots[0].ts, loaded.snapshots[-1].ts)
+    snapshots = [snapshot for snapshot in found if snapshot.product in ours]
+    if not snapshots:
+        return EmptySource()
+    return Replay(
+        feed=settings.feed,
+        terms=terms,
+        snapshots=snapshots,
+        speed_percent=settings.speed_percent,
+        interval_ns=settings.replay_interval_millis * 1_000_000,
+        forever=settings.replay_loop == "Forever",
+    )
 
 
 def _message_replay(

@@ -12,17 +12,17 @@ import redis
 import structlog
 
 from feed_generator.adapters.redis_stream import RedisStream, connect
+from feed_generator.bootstrap.live import live
+from feed_generator.bootstrap.sources import source
 from feed_generator.buffer import Buffer
 from feed_generator.chassis import log_setup
 from feed_generator.chassis.health import Health
 from feed_generator.config import Settings
 from feed_generator.domain.pressure import CONFLATE, PAUSE
-from feed_generator.live.bootstrap import live
 from feed_generator.live.market import LiveMarket
 from feed_generator.live.report import Reporter
 from feed_generator.publisher import Publisher
 from feed_generator.sources.base import Source
-from feed_generator.sources.bootstrap import source
 from feed_generator.sources.message_replay import MessageReplay
 
 VERSION = os.environ.get("VERSION", "0.1.0")
