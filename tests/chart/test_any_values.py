@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.chart.render import CHART, name, objects, pods, template
 
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
+LABEL = st.sampled_from(["a", "1", ""])
 # Not drawn: templates/00-validate.yaml reports contradictions between these, and the CRD validates feeds.
 APART = {"enabled", "externalRedis", "externalMongodb", "extraObjects", "feeds", "global", "affinity"}
 APART |= {"parentRefs", "writers", "extraEnv", "extraVolumes", "extraVolumeMounts"}
@@ -18,7 +19,8 @@ APART |= {"parentRefs", "writers", "extraEnv", "extraVolumes", "extraVolumeMount
 
 def _drawn(node: dict[str, Any]) -> st.SearchStrategy[Any]:
     if "$ref" in node:
-        return _drawn(SCHEMA["$defs"][node["$ref"].rpartition("/")[2]])
+        beside = {key: value for key, value in node.items() if key != "$ref"}
+        return _drawn(SCHEMA["$defs"][node["$ref"].rpartition("/")[2]] | beside)
     if "enum" in node:
         return st.sampled_from(node["enum"])
     # For a type that may also be null, draw the other type.
@@ -36,9 +38,9 @@ def _drawn(node: dict[str, Any]) -> st.SearchStrategy[Any]:
             needed = {key: inner.pop(key) for key in node.get("required", [])}
             return st.fixed_dictionaries(needed, optional=inner)
         case "object":
-            return st.dictionaries(
-                st.from_regex(r"[a-z]{1,8}", fullmatch=True), st.sampled_from(["a", "1", ""])
-            )
+            named = node.get("additionalProperties")
+            inner = _drawn(named) if isinstance(named, dict) and "items" in named else LABEL
+            return st.dictionaries(st.from_regex(r"[a-z]{1,8}", fullmatch=True), inner, max_size=4)
     return _text(node)
 
 

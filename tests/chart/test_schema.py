@@ -19,7 +19,7 @@ from tests.chart.render import CHART, CI, Refused, helm, template
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 # Maps whose keys are the user's own: labels, selectors, Kubernetes' objects.
-FREE = {"affinity", "annotations", "feeds", "global", "labels"}
+FREE = {"affinity", "annotations", "feeds", "global", "labels", "sources"}
 FREE |= {"metricsFrom", "nodeSelector", "podAnnotations", "podLabels", "commonLabels", "commonAnnotations"}
 # Kubernetes' own objects, whose keys the schema knows and values.yaml need not name.
 KNOWN = {"podSecurityContext", "containerSecurityContext", "dnsConfig"}
@@ -70,6 +70,7 @@ OTHERS += [
 ]
 OTHERS += [[{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "changed"}}]]
 OTHERS += [{"changed": {"products": ["CHANGED"], "source": {}}}]
+OTHERS += [{"changed": [{"cidrs": ["10.9.0.0/16"], "port": 443}]}]
 
 
 def _maps(value: Any, path: Path_ = ()) -> Iterator[Path_]:
