@@ -248,7 +248,7 @@ def text(value: Any) -> str:
 
 
 def written_as(value: Any, cell: str) -> bool:
-    """True if a cell has the value. A size that is whole, but may be fractional, is written without a point."""
+    """True if a cell has the value. CSV writes a whole size without a point."""
     return float(cell) == value if isinstance(value, float) else text(value) == cell
 
 
