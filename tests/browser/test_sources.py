@@ -1,4 +1,4 @@
-"""The view Sources: what a live source, a pushed feed and a simulated one receive, and a vendor's numbers against ours."""
+"""The view Sources: what a live source and a pushed feed receive, and a vendor's numbers against ours."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def pushed() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:  # noqa: ARG001
+def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A system with a feed of the fake exchange and a pushed one, after both have brought a chain."""
     folder = tmp_path_factory.mktemp("live")
     exchange = FakeDeribit(Market(time.time_ns() // 1_000_000))
@@ -54,7 +54,7 @@ def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         feeds.write_text(text.replace("wss://exchange.example", exchange.url))
         with running(folder / "home", str(feeds)) as system:
             token = system.call("/api/auth/register", OPERATOR)[1]["token"]
-            wait_until(lambda: system.get("/api/feeds")["feeds"], "the gateway knows the feeds")
+            wait_until(lambda: system.call("/api/feeds")[0] == 200, "the gateway knows the feeds")
             status, answer = system.call("/api/ingest/pushed", pushed(), token)
             assert (status, answer.get("accepted")) == (200, PUSHED), answer
             products = ["BTC", "DESK", "ETH"]
