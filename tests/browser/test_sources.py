@@ -90,7 +90,9 @@ def test_a_live_source_tells_its_connection_and_what_it_receives(desk: Desk, liv
     page = desk.open("sources?feed=deribit")
     row = page.locator("tr:has([data-feed=deribit])")
     expect(row).to_contain_text("connected")
-    expect(page.locator(".source-origin")).to_have_text("The exchange Deribit: BTC, ETH.")
+    expect(page.locator(".source-origin")).to_have_text(
+        "The exchange Deribit (BTC, ETH at localhost): BTC, ETH."
+    )
     expect(page.locator(".source-connection")).to_contain_text("contracts of BTC, ETH")
     gaps = report(live)["gaps"]
     live.exchange.disconnect("cut")
@@ -126,8 +128,8 @@ def test_the_vendors_volatilities_are_compared_with_ours(desk: Desk) -> None:
 
     desk.page.on("response", keep)
     page = desk.open("sources?feed=deribit")
-    page.get_by_label("Product").select_option("ETH")
-    wait_until(lambda: len(chains) == 2 and said(desk) == expected(chains), "the numbers of the chains")
+    page.locator("[name=source-product]").select_option("ETH")
+    wait_until(lambda: len(chains) == 2 and said(desk) == expected(chains), "the numbers of the chains", 30)
     legs = [leg for chain in chains.values() for leg in chain["calls"] + chain["puts"]]
     sizes = [abs(leg["vendor_iv_difference"]) * 100 for leg in compared(chains)]
     classes = {key: int(cells[1]) for key, cells in table(page, "Contracts by difference").items()}
@@ -190,7 +192,6 @@ def test_the_ladder_offers_the_vendors_columns_where_a_chain_has_them(desk: Desk
     expect(page.get_by_label("Vendor IV")).to_be_hidden()
     page = desk.chain("BTC")
     expect(page.locator("td.c-vendor-iv")).to_have_count(0)
-    page.get_by_text("Columns", exact=True).first.click()
     page.get_by_label("Vendor IV").check()
     page.get_by_label("IV − vendor").check()
     strike = desk.system.get("/api/data/chain/BTC?limit=1")["chains"][0]["atm_strike"]
