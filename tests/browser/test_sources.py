@@ -43,6 +43,12 @@ def pushed() -> list[dict[str, Any]]:
     return [{**message, "mid": f"1:{number}"} for number, message in enumerate([*ticks, chain], 1)]
 
 
+def solved(system: LocalSystem, product: str) -> bool:
+    """Whether the newest chain of a product has a volatility at the money."""
+    chains = (system.call(f"/api/data/chain/{product}?limit=1")[1] or {}).get("chains")
+    return bool(chains and chains[0]["atm_iv"])
+
+
 @pytest.fixture(scope="module")
 def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A system with a feed of the fake exchange and a pushed one, after both have brought a chain."""
@@ -60,9 +66,7 @@ def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             products = ["BTC", "DESK", "ETH"]
             wait_until(lambda: system.get("/api/data/products")["products"] == products, "all is stored")
             wait_until(lambda: system.call("/api/data/chain/DESK?limit=1")[0] == 200, "the pushed chain")
-            wait_until(
-                lambda: system.get("/api/data/chain/BTC?limit=1")["chains"][0]["atm_iv"], "volatilities"
-            )
+            wait_until(lambda: all(solved(system, product) for product in ("BTC", "ETH")), "volatilities")
             yield Live(system, exchange)
 
 
@@ -119,17 +123,18 @@ def test_a_clock_that_is_ahead_is_said_and_no_age_is_negative(desk: Desk, live: 
 
 def test_the_vendors_volatilities_are_compared_with_ours(desk: Desk) -> None:
     """Median, 95 % and largest of the chains that the page has read, the classes, and the worst contracts."""
-    chains: dict[str, dict[str, Any]] = {}
+    answers: list[Response] = []
+    desk.page.on("response", answers.append)
 
-    def keep(answer: Response) -> None:
-        if "/api/data/chain/ETH" in answer.url and answer.ok:
-            for chain in answer.json()["chains"]:
-                chains[chain["expiry"]] = chain
+    def read() -> dict[str, dict[str, Any]]:
+        """The newest chain of each expiry that the page has read."""
+        bodies = [answer.json() for answer in answers if "/api/data/chain/ETH" in answer.url]
+        return {chain["expiry"]: chain for body in bodies for chain in body["chains"]}
 
-    desk.page.on("response", keep)
     page = desk.open("sources?feed=deribit")
     page.locator("[name=source-product]").select_option("ETH")
-    wait_until(lambda: len(chains) == 2 and said(desk) == expected(chains), "the numbers of the chains", 30)
+    wait_until(lambda: said(desk) == expected(read()) and len(read()) == 2, "the numbers of the chains", 30)
+    chains = read()
     legs = [leg for chain in chains.values() for leg in chain["calls"] + chain["puts"]]
     sizes = [abs(leg["vendor_iv_difference"]) * 100 for leg in compared(chains)]
     classes = {key: int(cells[1]) for key, cells in table(page, "Contracts by difference").items()}
