@@ -1,4 +1,4 @@
-"""The pure modules of the view Sources, run in Chromium: rates from counters, and the comparison with a vendor."""
+"""The pure modules of the view Sources, run in Chromium: rates, and the comparison with a vendor."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ def test_only_contracts_with_both_volatilities_are_compared(page: Page) -> None:
     calls = [leg(90, 0.6, 0.5), leg(100, 0.5, 0.5002), leg(110, None, 0.5), leg(120, 0.5, None)]
     puts = [leg(90, 0.5, 0.503), {"strike": 100, "iv": 0.5}]
     code = """const pairs = m.pairsOf(a); const classes = m.distribution(pairs);
-    return [m.vendorCount(a), pairs.length, m.spreadOf(pairs), classes, m.worst(pairs, 1)[0].strike, m.spreadOf([])];"""
+    return [m.vendorCount(a), pairs.length, m.spreadOf(pairs), classes,
+        m.worst(pairs, 1)[0].strike, m.spreadOf([])];"""
     chain = {"expiry": "2026-12-25", "calls": calls, "puts": puts}
     vendor, pairs, spread, classes, worst, none = run(page, "../views/sources/comparison", code, chain)
     assert (vendor, pairs, worst, none) == (4, 3, 90, None)
