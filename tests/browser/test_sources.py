@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import statistics
 import time
 from collections.abc import Iterator
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from devcluster.waiting import wait_until
 from playwright.sync_api import Browser, Response, expect
 
-from tests.browser.desk import OPERATOR, Desk
+from tests.browser.desk import OPERATOR, PHONE, WIDE, Desk
 from tests.browser.numbers import table
+from tests.browser.test_looks import RULES
 from tests.support.contracts import example
 from tests.support.fake_deribit.market import Market
 from tests.support.fake_deribit.server import FakeDeribit, ticking
@@ -124,7 +127,7 @@ def test_a_clock_that_is_ahead_is_said_and_no_age_is_negative(desk: Desk, live: 
 def test_the_vendors_volatilities_are_compared_with_ours(desk: Desk) -> None:
     """Median, 95 % and largest of the chains that the page has read, the classes, and the worst contracts."""
     answers: list[Response] = []
-    desk.page.on("response", answers.append)
+    desk.page.on("response", lambda answer: answers.append(answer))
 
     def read() -> dict[str, dict[str, Any]]:
         """The newest chain of each expiry that the page has read."""
@@ -203,3 +206,17 @@ def test_the_ladder_offers_the_vendors_columns_where_a_chain_has_them(desk: Desk
     desk.wait(f"""(() => {{ const cell = name =>
         parseFloat(document.querySelector(`tr[data-strike='{strike:g}'] td.calls.c-${{name}}`)?.textContent);
         return Math.abs(cell("iv") - cell("vendor-iv") - cell("vendor-difference")) < 0.11; }})()""")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_violation_in_a_live_source(desk: Desk, theme: str, tmp_path: Path) -> None:
+    """On a monitor and on a phone; a picture of each goes into $SCREENSHOTS, else into a temporary folder."""
+    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    page = desk.open("sources?feed=deribit")
+    for size in (PHONE, WIDE):
+        desk.look(theme=theme, size=size)
+        expect(page.get_by_role("table", name="Largest differences")).to_be_visible()
+        page.screenshot(path=folder / f"source-{theme}-{size['width']}.png", animations="disabled")
+        found = Axe().run(page, options=RULES[theme])
+        assert found.violations_count == 0, found.generate_report()
