@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -125,22 +126,14 @@ def test_the_vendors_volatilities_are_compared_with_ours(desk: Desk) -> None:
 
     page = desk.open("sources?feed=deribit")
     page.locator("[name=source-product]").select_option("ETH")
-    wait_until(lambda: said(desk) == expected(read()) and len(read()) == 2, "the numbers of the chains", 30)
-    chains = read()
-    legs = [leg for chain in chains.values() for leg in chain["calls"] + chain["puts"]]
-    sizes = [abs(leg["vendor_iv_difference"]) * 100 for leg in compared(chains)]
-    classes = {key: int(cells[1]) for key, cells in table(page, "Contracts by difference").items()}
-    assert sum(classes.values()) == len(sizes)
-    assert classes["0.05"] == sum(size < 0.05 for size in sizes)
-    assert classes["Infinity"] == sum(size >= 5 for size in sizes)
-    assert len(table(page, "By expiry")) == len(chains)
-    worst = max(legs, key=lambda leg: abs(leg["vendor_iv_difference"] or 0))
-    first = next(iter(table(page, "Largest differences").values()))
-    assert first[1:] == [
-        f"{worst['iv'] * 100:.2f}",
-        f"{worst['vendor_iv'] * 100:.2f}",
-        f"{worst['vendor_iv_difference'] * 100:+.2f}",
-    ]
+    wait_until(lambda: shown(desk) == expected(read()) and len(read()) == 2, "the numbers of the chains")
+
+
+def shown(desk: Desk) -> tuple[list[float], list[int], list[str]]:
+    """The numbers of the sentence, the classes from the smallest difference, the farthest contract."""
+    classes = table(desk.page, "Contracts by difference").values()
+    farthest = next(iter(table(desk.page, "Largest differences").values()))
+    return said(desk), [int(cells[1]) for cells in classes], farthest[1:]
 
 
 def said(desk: Desk) -> list[float]:
@@ -150,21 +143,25 @@ def said(desk: Desk) -> list[float]:
     return [float(word) for word in numbers]
 
 
-def compared(chains: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    legs = [leg for chain in chains.values() for leg in chain["calls"] + chain["puts"]]
-    return [leg for leg in legs if leg["vendor_iv_difference"] is not None]
-
-
-def expected(chains: dict[str, dict[str, Any]]) -> list[float]:
-    """Compared, of those with a vendor's volatility, median, the 95, 95th percentile, largest."""
+def expected(chains: dict[str, dict[str, Any]]) -> tuple[list[float], list[int], list[str]]:
+    """What `shown` must be: compared, of those with a vendor's volatility, median, 95th percentile, largest."""
     legs = [leg for chain in chains.values() for leg in chain["calls"] + chain["puts"]]
     vendor = [leg for leg in legs if leg["vendor_iv"] is not None]
-    sizes = sorted(abs(leg["vendor_iv_difference"]) * 100 for leg in compared(chains))
-    if not sizes:
-        return []
+    both = sorted(
+        (leg for leg in legs if leg["vendor_iv_difference"] is not None),
+        key=lambda leg: abs(leg["vendor_iv_difference"]),
+    )
+    if not both:
+        return [], [], []
+    sizes = [abs(leg["vendor_iv_difference"]) * 100 for leg in both]
     spread = [statistics.median_low(sizes), sizes[math.ceil(0.95 * len(sizes)) - 1], sizes[-1]]
     half, most, largest = (float(f"{size:.2f}") for size in spread)
-    return [len(sizes), len(vendor), half, 95, most, largest]
+    below = [sum(size < end for size in sizes) for end in (0.05, 0.1, 0.25, 0.5, 1, 2, 5, math.inf)]
+    classes = [below[0], *(after - before for before, after in itertools.pairwise(below))]
+    far = both[-1]
+    worst = [f"{far['iv'] * 100:.2f}", f"{far['vendor_iv'] * 100:.2f}"]
+    difference = f"{far['vendor_iv_difference'] * 100:+.2f}"
+    return [len(both), len(vendor), half, 95, most, largest], classes, [*worst, difference]
 
 
 def test_a_pushed_feed_says_how_to_push_and_what_came(desk: Desk) -> None:
