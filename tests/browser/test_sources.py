@@ -144,7 +144,7 @@ def said(desk: Desk) -> list[float]:
 
 
 def expected(chains: dict[str, dict[str, Any]]) -> tuple[list[float], list[int], list[str]]:
-    """What `shown` must be: compared, of those with a vendor's volatility, median, 95th percentile, largest."""
+    """What `shown` must be: compared, of how many, median, 95th percentile, largest."""
     legs = [leg for chain in chains.values() for leg in chain["calls"] + chain["puts"]]
     vendor = [leg for leg in legs if leg["vendor_iv"] is not None]
     both = sorted(
