@@ -12,4 +12,5 @@ VIEWS = {
     "price-table": ("price/SPY?show=table", ".numbers tbody tr"),
     "feeds": ("feeds?feed=browser", ".decisions time"),
     "quality": ("quality/SPY", ".panel dd:has-text(' ms')"),
+    "sources": ("sources?feed=browser", ".source-detail h2"),
 }

@@ -8,4 +8,5 @@ export const VIEWS = [
   { name: "price", title: "Price", needs: "product", load: () => import("../views/price/view.js") },
   { name: "feeds", title: "Feeds", needs: "nothing", load: () => import("../views/feeds/view.js") },
   { name: "quality", title: "Quality", needs: "nothing", load: () => import("../views/quality/view.js") },
+  { name: "sources", title: "Sources", needs: "nothing", load: () => import("../views/sources/view.js") },
 ];
