@@ -100,6 +100,21 @@ def test_a_new_connection_gets_every_state_again(market: Market) -> None:
     assert len(market.received(spot(time=later), later * 10**9)) == 2
 
 
+def test_a_new_connection_doubles_no_state_and_passes_none_of_the_old_one_on(market: Market) -> None:
+    """Within one second the state that comes again is the one that was passed on."""
+    market.received(spot(), NOW_NS)
+    market.received(option(), NOW_NS)
+    market.forget([SPOT, CALL, PUT])
+    assert market.received(option(PUT, last_price=7.0), NOW_NS) == []
+    market.forget([SPOT, CALL, PUT])
+    assert market.received(spot(), NOW_NS) == []
+    assert market.received(option(), NOW_NS) == []
+    (quote,) = market.received(option(PUT), NOW_NS)
+    assert isinstance(quote, Quote)
+    assert quote.last == 118.2
+    assert market.discarded.repeated == 2
+
+
 def test_a_quote_that_stands_is_passed_on_again_every_30_s(market: Market) -> None:
     """Its order book is still valid, so it must not become stale. A quote that changed needs no repeat."""
     market.received(spot(), NOW_NS)

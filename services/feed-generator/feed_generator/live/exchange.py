@@ -73,7 +73,11 @@ class Exchange(Protocol):
 
 
 class Connection(Protocol):
-    """An open connection. Both methods raise `Dropped` once it has ended."""
+    """An open connection.
+
+    Once it has ended, `receive` still returns the frames that came before the end, then raises `Dropped`.
+    `send` then does nothing: an error there would lose those frames.
+    """
 
     async def send(self, frame: Frame) -> None: ...
     async def receive(self) -> bytes: ...

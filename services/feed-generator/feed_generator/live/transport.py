@@ -6,7 +6,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -32,20 +32,16 @@ class _WebSocket:
         self._socket, self._host = socket, host
 
     async def send(self, frame: Frame) -> None:
-        try:
+        with suppress(ConnectionClosed):
             await self._socket.send(frame)
-        except ConnectionClosed as error:
-            raise self._dropped(error) from None
 
     async def receive(self) -> bytes:
         try:
             return await self._socket.recv(decode=False)
         except ConnectionClosed as error:
-            raise self._dropped(error) from None
-
-    def _dropped(self, error: ConnectionClosed) -> Dropped:
-        close = error.rcvd or error.sent
-        return Dropped("Dropped", f"{self._host} ended the connection" + (f": {close}" if close else ""))
+            close = error.rcvd or error.sent
+            how = f": {close}" if close else ""
+            raise Dropped("Dropped", f"{self._host} ended the connection{how}") from None
 
 
 @asynccontextmanager

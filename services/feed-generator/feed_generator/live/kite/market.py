@@ -51,6 +51,7 @@ class Market:
         self._waiting: dict[str, dict[int, frames.Tick]] = {}
         self._last: dict[int, frames.Tick] = {}
         self._passed_on: dict[int, int] = {}  # token -> event time of its last quote, oldest first
+        self._given: dict[int, Quote | Spot] = {}  # by token, also across connections
         self._clock_s = 0
         self.discarded = Discarded()
 
@@ -80,6 +81,8 @@ class Market:
         for token in tokens:
             self._last.pop(token, None)
             self._passed_on.pop(token, None)
+            for waiting in self._waiting.values():
+                waiting.pop(token, None)
             if product := self._spot_products.get(token):
                 self._spots.pop(product, None)
 
@@ -122,7 +125,7 @@ class Market:
         if tick.last_price <= 0 or not self._is_new(tick, now_ns):
             return []
         self._spots[product] = tick.last_price
-        found: list[Tick] = [Spot(product, self.clock_ns, tick.last_price)]
+        found: list[Tick] = self._new(tick.token, Spot(product, self.clock_ns, tick.last_price))
         for token, waiting in self._waiting.pop(product, {}).items():
             found += self._quote(self._contracts[token], waiting, now_ns)
         return found
@@ -138,21 +141,28 @@ class Market:
         self._passed_on.pop(tick.token, None)
         self._passed_on[tick.token] = self.clock_ns
         (bid, bid_size), (ask, ask_size) = _best(tick.bids), _best(tick.asks)
-        return [
-            Quote(
-                contract=contract,
-                ts=self.clock_ns,
-                spot=self._spots[contract.product],
-                bid=bid,
-                ask=ask,
-                last=max(0.0, tick.last_price),
-                bid_size=bid_size,
-                ask_size=ask_size,
-                volume=tick.volume,
-                open_interest=tick.open_interest,
-                previous_close=max(0.0, tick.close),
-            )
-        ]
+        quote = Quote(
+            contract=contract,
+            ts=self.clock_ns,
+            spot=self._spots[contract.product],
+            bid=bid,
+            ask=ask,
+            last=max(0.0, tick.last_price),
+            bid_size=bid_size,
+            ask_size=ask_size,
+            volume=tick.volume,
+            open_interest=tick.open_interest,
+            previous_close=max(0.0, tick.close),
+        )
+        return self._new(tick.token, quote)
+
+    def _new(self, token: int, given: Quote | Spot) -> list[Tick]:
+        """Return the tick unless it was the instrument's last: a new connection sends every state again."""
+        if self._given.get(token) == given:
+            self.discarded.repeated += 1
+            return []
+        self._given[token] = given
+        return [given]
 
 
 def _best(levels: tuple[frames.Level, ...]) -> tuple[float, int]:
