@@ -333,6 +333,18 @@ def test_a_currency_that_nobody_trades_does_not_stop_the_others(exchange: FakeDe
         assert client.status.message == "24 contracts of BTC; the exchange lists no options of DOGE"
 
 
+def test_a_delisted_instrument_is_named_and_the_others_are_served(exchange: FakeDeribit) -> None:
+    """Its subscription is not confirmed, and its leg of the chain has no numbers."""
+    exchange.faults.delisted = next(
+        name for name, one in exchange.market.options.items() if (one.currency, one.strike) == ("BTC", 60_000)
+    )
+    with Client(exchange.url) as client:
+        client.wait_connected()
+        wait_until(lambda: len(client.quotes()) == 23, client.status.reason)
+        message = client.status.message
+    assert message == f"23 contracts of BTC; it lists but does not know 1, such as {exchange.faults.delisted}"
+
+
 def test_bad_numbers_are_dropped_and_counted_one_by_one(exchange: FakeDeribit) -> None:
     """A price of -1 drops its quote; a price of 0 means that there is none."""
 
@@ -344,6 +356,9 @@ def test_bad_numbers_are_dropped_and_counted_one_by_one(exchange: FakeDeribit) -
         client.wait_connected()
         wait_until(lambda: client.status.refused == 12, client.status.reason)
         wait_until(lambda: len(client.quotes()) == 12, client.status.reason)
+        assert client.status.refusal == (
+            "a ticker's best_bid_price is negative or above 1e+09: the quote is dropped"
+        )
     assert {(one["option_type"], one["bid"]) for one in client.messages if "bid" in one} == {("PUT", 0)}
 
 

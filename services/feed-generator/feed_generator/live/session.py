@@ -131,6 +131,7 @@ class Session:
 
     def _refused(self, error: BadFrame) -> None:
         self.status.refused += 1
+        self.status.refusal = self.status.refusal or str(error)
         if (text := str(error)) not in self._logged and len(self._logged) < _LOGGED_KINDS:
             self._logged.add(text)
             _log.warning("frame_refused", error=text)

@@ -14,7 +14,8 @@ class Status:
     """The state of one connection. One thread writes it; others may read it at any time.
 
     Times are ns since the epoch, 0 = never. `repeated`: ticks that were not new. `refused`: frames that
-    cannot be used. `gaps`: how many times a subscribed connection ended, so that ticks may be missing.
+    cannot be used; `refusal` says why of the first. `gaps`: how many times a subscribed connection ended, so
+    that ticks may be missing.
     """
 
     connected: bool = False
@@ -29,6 +30,7 @@ class Status:
     ticks: int = 0
     repeated: int = 0
     refused: int = 0
+    refusal: str = ""
     gaps: int = 0
     reconnects: int = 0
     hopeless: bool = False  # only a person can help

@@ -58,8 +58,13 @@ class Deribit:
         if len(self._selected) < len(self._index) or not self._subscriptions.complete:
             return None
         missing = [name for name in self._products if name not in self._index]
-        line = f"{len(self._contracts)} contracts of {', '.join(sorted(self._index))}"
-        return line + (f"; the exchange lists no options of {', '.join(missing)}" if missing else "")
+        unknown = sorted(name for name in self._contracts if _ticker_of(name) in self._subscriptions.unknown)
+        line = f"{len(self._contracts) - len(unknown)} contracts of {', '.join(sorted(self._index))}"
+        if missing:
+            line += f"; the exchange lists no options of {', '.join(missing)}"
+        if unknown:
+            line += f"; it lists but does not know {len(unknown)}, such as {unknown[0]}"
+        return line
 
     def opened(self, now_ns: int) -> Reaction:
         """Begin a new connection: forget what the last one had subscribed."""
@@ -174,7 +179,7 @@ class Deribit:
 
     def _want(self) -> None:
         indices = [f"deribit_price_index.{name}" for name in self._index.values()]
-        tickers = [f"ticker.{name}.100ms" for name in self._contracts]
+        tickers = [_ticker_of(name) for name in self._contracts]
         self._subscriptions.want([*indices, *tickers])
 
     def _select(self, product: str, now_ns: int) -> list[Listing]:
@@ -232,6 +237,10 @@ class Deribit:
         self._newest[data.index_name] = data.timestamp
         ticks += [Spot(name, data.timestamp * _NS_PER_MS, price) for name in products]
         return Reaction(self._subscribe(now_ns), ticks)
+
+
+def _ticker_of(name: str) -> str:
+    return f"ticker.{name}.100ms"
 
 
 def _check_error(error: Error, asked: str | Piece | None) -> None:

@@ -59,6 +59,8 @@ def is_dbn(head: bytes) -> bool:
 
 def check(head: bytes) -> None:
     """Raise NotReadable if the first bytes are not those of a CSV file in UTF-8."""
+    if not head.strip():
+        raise NotReadable("is empty: download or save it again")
     for magic, rule in _REFUSED:
         if head.startswith(magic):
             raise NotReadable(rule)
