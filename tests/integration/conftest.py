@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from devcluster.waiting import wait_until
 
+from tests.integration import deribit_session as deribit
 from tests.support.local_system import DEFAULT_FEEDS, LocalSystem, running
 
 OPERATOR = "operator@example.com"
@@ -23,6 +24,12 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSystem]:
         assert status == 201
         wait_until(lambda: len(known(started)) == 12, "all products are stored")
         yield started
+
+
+@pytest.fixture(scope="package")
+def deribit_session(tmp_path_factory: pytest.TempPathFactory) -> deribit.DeribitSession:
+    """A session of the sample feed of Deribit, which is over."""
+    return deribit.held(tmp_path_factory.mktemp("deribit"))
 
 
 def known(system: LocalSystem) -> list[str]:
