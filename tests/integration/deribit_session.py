@@ -25,7 +25,7 @@ MESSAGES = 3000
 
 @dataclass(frozen=True)
 class DeribitSession:
-    """What the session left: the first chain after the drop over REST, the source's state, and a recording of it."""
+    """What the session left: chain and source's state after the drop, over REST, and what came then."""
 
     chain: dict[str, Any]
     state: dict[str, Any]

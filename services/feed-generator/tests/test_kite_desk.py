@@ -259,6 +259,7 @@ def test_a_missing_credential_is_unauthorized_and_names_the_file(
         (b"<!DOCTYPE html><html>maintenance</html>", "BadInstrumentList", "not Kite's instrument list"),
         (f"{HEADER}\n".encode(), "BadInstrumentList", "is empty"),
         (f"{HEADER}\n".encode("utf-16"), "BadAnswer", "is not UTF-8"),
+        (f"{HEADER}\n".encode() + b"x" * (1 << 20), "BadInstrumentList", "it is far too long: check apiUrl"),
         (
             f"{HEADER}\n1,1,A,A,0,,0,0,0,EQ,NSE,NSE\n".encode(),
             "UnknownProducts",
@@ -277,6 +278,20 @@ def test_a_list_that_cannot_be_used_is_said_and_asked_for_again(
         assert not status.connected
         assert status.authorized
         kite.list_body = None
+        runner.until(runner.connected)
+
+
+@pytest.mark.parametrize(("ahead_s", "side"), [(300, "behind"), (-300, "ahead of")])
+def test_a_clock_that_is_wrong_by_minutes_is_said(
+    kite: FakeKite, tmp_path: Path, ahead_s: int, side: str
+) -> None:
+    """Otherwise the source would look connected and every tick would look old."""
+    kite.ahead_s = ahead_s
+    with running(kite, tmp_path) as runner:
+        (status,) = runner.desk.statuses
+        runner.until(lambda: status.reason == "ClockSkew")
+        assert f" s {side} that of 127.0.0.1" in status.message
+        kite.ahead_s = 0
         runner.until(runner.connected)
 
 

@@ -39,6 +39,47 @@ def test_what_came_before_the_end_is_received_although_nothing_can_be_sent() -> 
     assert asyncio.run(converse()) == [b"request", b"tick"]
 
 
+@pytest.mark.parametrize(
+    ("proxy", "reason"),
+    [
+        ("http://user:secret@localhost:1", "Unreachable"),
+        ("secret", "BadProxy"),
+        ("socks5://secret@h:1", "BadProxy"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_one_line_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, reason: str
+) -> None:
+    """It does not end the generator either."""
+    monkeypatch.setenv("https_proxy", proxy)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+
+    async def connect() -> None:
+        async with websocket("wss://exchange.example/?access_token=secret"):
+            pass
+
+    with pytest.raises(Dropped) as caught:
+        asyncio.run(connect())
+    assert caught.value.reason == reason
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["ws://exchange.example:99999/?secret", f"ws://{'x' * 70}.example/?secret", "secret"]
+)
+def test_a_url_that_cannot_be_used_is_one_line_without_its_secret(url: str) -> None:
+    """It does not end the generator either."""
+
+    async def connect() -> None:
+        async with websocket(url):
+            pass
+
+    with pytest.raises(Dropped) as caught:
+        asyncio.run(connect())
+    assert "secret" not in str(caught.value)
+
+
 class Subscribed:
     """An exchange that is ready at once."""
 

@@ -29,12 +29,14 @@ _CONFIRM_NS = 30 * _NS
 class Discarded:
     """Ticks that made no message, by reason.
 
-    `old`: of another day, or the market's clock is more than 240 s from ours. `repeated`: the same state
+    `old`: of another day, or the market's clock is more than 240 s from ours; `old_s` is the newest time of
+    such a tick. `repeated`: the same state
     again, or an earlier one. `partial`: an option without its order book, which Kite sends until the mode is
     set. `unknown`: of an instrument that nobody subscribed.
     """
 
     old: int = 0
+    old_s: int = 0
     repeated: int = 0
     partial: int = 0
     unknown: int = 0
@@ -100,6 +102,9 @@ class Market:
         if tick.mode != "full":
             self.discarded.partial += 1
             return []
+        if tick.time * _NS > now_ns + _OLD_NS:  # it would move the market's clock, and nothing could follow
+            self._discard_old(tick)
+            return []
         self._last[tick.token] = tick
         self._clock_s = max(self._clock_s, tick.time)
         if product is not None:
@@ -132,8 +137,13 @@ class Market:
 
     def _is_new(self, tick: frames.Tick, now_ns: int) -> bool:
         new = abs(now_ns - self.clock_ns) <= _OLD_NS and _day(tick.time) == _day(self._clock_s)
-        self.discarded.old += not new
+        if not new:
+            self._discard_old(tick)
         return new
+
+    def _discard_old(self, tick: frames.Tick) -> None:
+        self.discarded.old += 1
+        self.discarded.old_s = max(self.discarded.old_s, tick.time)
 
     def _quote(self, contract: Contract, tick: frames.Tick, now_ns: int) -> list[Tick]:
         if not self._is_new(tick, now_ns):
