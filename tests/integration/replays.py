@@ -22,6 +22,16 @@ COLLECTIONS = {
     "option_chain": "option_chains",
 }
 OF_PROCESSING = ("_id", "mid", "feed", "replay", "processed_at")
+REPLAY = """
+apiVersion: deltastream.dev/v1alpha1
+kind: DeltaStreamFeed
+metadata: {name: %s}
+spec:
+  mode: Manual
+  products: [%s]
+  source: {replay: {%s, speedPercent: 2000, loop: Once}}
+  enricher: {replicas: 1}
+"""
 Run = Callable[..., Result]
 Document = dict[str, Any]
 

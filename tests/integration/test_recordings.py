@@ -10,51 +10,20 @@ from deltastream_cli.adapters.recording_file import Reader
 from deltastream_cli.domain.recording import message
 from deltastream_cli.domain.times import instant
 from tests.integration.deribit_session import DeribitSession
-from tests.integration.replays import Recorded, Run, compared, logged_in, record, stored
-from tests.support.local_system import LocalSystem, running
+from tests.integration.replays import Recorded, Run, compared, stored
+from tests.support.local_system import LocalSystem
 
 pytestmark = pytest.mark.timeout(500)  # the first test also waits for the system
-FEED, PRODUCTS, MESSAGES = "load", ["MIDCPNIFTY", "MSFT", "NVDA", "SPX"], 3000
-REPLAY = """
-apiVersion: deltastream.dev/v1alpha1
-kind: DeltaStreamFeed
-metadata: {name: %s}
-spec:
-  mode: Manual
-  products: [%s]
-  source: {replay: {path: %s, speedPercent: 2000, loop: Once}}
-  enricher: {replicas: 1}
-"""
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("recordings")
-
-
-@pytest.fixture(scope="module")
-def run(system: LocalSystem, folder: Path) -> Run:
-    return logged_in(system, folder)
-
-
-@pytest.fixture(scope="module")
-def recorded(run: Run, system: LocalSystem, folder: Path) -> Recorded:
-    """A recording of the feed `load`, while it runs."""
-    found = record(run, system, FEED, folder, MESSAGES)
-    assert {one["product"] for one in found.messages} == set(PRODUCTS)
-    return found
+MESSAGES = 3000
 
 
 def test_a_replay_of_a_recording_gives_the_same_analytics(
-    recorded: Recorded, deribit_session: DeribitSession, folder: Path
+    recorded: Recorded, deribit_session: DeribitSession, replays: LocalSystem
 ) -> None:
     """Of the synthetic market, and of a session of the fake exchange with its own values beside ours."""
     of_deribit = deribit_session.recorded
-    again, btc = folder / "again.yaml", folder / "again-btc.yaml"
-    again.write_text(REPLAY % ("again", ", ".join(PRODUCTS), folder / f"{FEED}.messages.gz"))
-    btc.write_text(REPLAY % ("again-btc", "BTC", of_deribit.folder / "deribit-btc.messages.gz"))
-    with running(folder / "home", f"{again},{btc}") as second:
-        equal, equal_btc = compared(recorded, second, "again"), compared(of_deribit, second, "again-btc")
+    assert {one["product"] for one in recorded.messages} == {"MIDCPNIFTY", "MSFT", "NVDA", "SPX"}
+    equal, equal_btc = compared(recorded, replays, "again"), compared(of_deribit, replays, "again-btc")
     assert equal["underlying"] > MESSAGES / 4
     assert equal["option_quote"] > MESSAGES / 3
     assert equal["option_chain"] >= 24
@@ -71,7 +40,7 @@ def test_an_export_of_what_was_stored_has_the_messages_of_the_recording(
 ) -> None:
     """MongoDB and the stream give the same recording; only the truth of ticks and quotes is not stored."""
     ours = [one for one in recorded.messages if one["product"] == "SPX"]
-    stored(system, FEED, [one["mid"] for one in ours])
+    stored(system, "load", [one["mid"] for one in ours])
     times = [one["ts"] for one in ours]
     span = (
         "--from",
