@@ -22,8 +22,9 @@ from tests.browser.numbers import table
 from tests.browser.test_looks import RULES
 from tests.support.contracts import example
 from tests.support.fake_deribit.market import Market
-from tests.support.fake_deribit.server import FakeDeribit, ticking
+from tests.support.fake_deribit.server import FakeDeribit
 from tests.support.fake_deribit.server import running as exchange_running
+from tests.support.fake_deribit.ticking import ticking
 from tests.support.local_system import LocalSystem, running
 
 pytestmark = pytest.mark.timeout(300)

@@ -47,7 +47,7 @@ def _price(pretty: float) -> float:
 def test_recorded_quotes_equal_those_of_the_reference_library(
     load: Load, recorded: Path, schema: str, tmp_path: Path
 ) -> None:
-    """Each record of the consolidated quote is a row; open interest is the statistic's."""
+    """Each record of the consolidated quote is a row; the other files say contract and open interest."""
     for name in (schema, "definition", "statistics"):
         (tmp_path / name).symlink_to(recorded / f"opra_{name}.dbn.zst")
     loaded = load(str(tmp_path), "AAPL", spot=245.5, group_ns=1)
@@ -64,10 +64,14 @@ def test_recorded_quotes_equal_those_of_the_reference_library(
         )
         for record in quotes
     ]
+    (definition,) = _records(recorded / "opra_definition.dbn.zst")
+    expiry = datetime.fromtimestamp(definition.expiration / 1e9, UTC)
     interest = {record.quantity for record in _records(recorded / "opra_statistics.dbn.zst")}
     found = []
     for snapshot in loaded.snapshots:
-        (leg,) = snapshot.chains[date(2025, 2, 21)].legs.values()
+        (((strike, is_call), leg),) = snapshot.chains[expiry.date()].legs.items()
+        assert strike == definition.pretty_strike_price
+        assert is_call == (definition.instrument_class == dbn.InstrumentClass.CALL)
         found.append((snapshot.ts, leg["bid"], leg["ask"], leg["bid_size"], leg["ask_size"]))
         assert {leg["open_interest"]} == interest
     assert found == expected
@@ -113,7 +117,7 @@ def _quote(seconds: float, symbol: str, bid: float, ask: float, **fields: Any) -
     level = dbn.BidAskPair(round(bid * scale), round(ask * scale), 10, 20, 1, 1)
     usual = {"publisher_id": OPRA, "price": dbn.UNDEF_PRICE, "size": 0, "action": dbn.Action.ADD}
     usual |= {"instrument_id": NUMBERS[symbol], "side": dbn.Side.NONE, "depth": 0}
-    return dbn.MBP1Msg(ts_event=ts, ts_recv=ts, levels=level, **usual | fields)
+    return dbn.MBP1Msg(ts_event=ts, levels=level, **usual | {"ts_recv": ts} | fields)
 
 
 def _legs(loaded: Loaded) -> list[list[tuple[float, float, float]]]:
@@ -147,6 +151,20 @@ def test_a_quote_stays_until_it_is_replaced(load: Load, tmp_path: Path) -> None:
         [(7.0, 0, 0), (3.1, 3.3, 5)],
     ]
     assert any("derived from put-call parity" in note for note in loaded.notes)
+
+
+def test_a_record_without_a_time_is_left_out_and_said(load: Load, tmp_path: Path) -> None:
+    """An undefined time is the largest number: it would be the year 2554."""
+    path = _file(
+        tmp_path / "quotes.dbn",
+        dbn.Schema.MBP_1,
+        _quote(0.5, CALL, 3.0, 3.2),
+        _quote(0.6, PUT, 7.0, 7.2),
+        _quote(0.7, CALL, 9.0, 9.2, ts_recv=dbn.UNDEF_TIMESTAMP),
+    )
+    loaded = load(str(path), "AAPL", group_ns=SECOND)
+    assert _legs(loaded) == [[(7.0, 0, 0), (3.0, 0, 0)]]
+    assert any("a record without a time is left out" in note for note in loaded.notes)
 
 
 def test_files_of_other_datasets_and_damaged_ones_are_refused(load: Load, tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ class Faults:
     silent: bool = False  # the connection stays open and nothing comes
     answers_html: bool = False
     no_instruments: bool = False
+    delisted: str = ""  # an instrument that is in the list and cannot be subscribed
     ahead_ms: int = 0  # the exchange's clock minus the true one
     edit: Callable[[dict[str, Any]], None] | None = None  # changes a ticker's data
 
@@ -273,7 +274,11 @@ class FakeDeribit:
         kind, name, *rest = channel.split(".")
         if kind == "deribit_price_index":
             return name.partition("_")[0].upper() in self.market.spots
-        return kind == "ticker" and name in self.market.options and rest == ["100ms"]
+        return (
+            kind == "ticker"
+            and name in self.market.options.keys() - {self.faults.delisted}
+            and rest == ["100ms"]
+        )
 
     def _pay(self) -> bool:
         now_ms = self._now_ms()
@@ -308,22 +313,3 @@ def running(exchange: FakeDeribit, port: int = 0) -> Iterator[FakeDeribit]:
         yield exchange
     finally:
         exchange.stop()
-
-
-@contextmanager
-def ticking(exchange: FakeDeribit, *currencies: str) -> Iterator[None]:
-    """Send 60 tickers of each currency four times a second for the duration of a block."""
-    over = threading.Event()
-
-    def tick() -> None:
-        while not over.wait(0.25):
-            for currency in currencies:
-                exchange.tick(currency, 60)
-
-    thread = threading.Thread(target=tick)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
