@@ -60,6 +60,7 @@ def test_what_keeps_a_source_from_connecting_is_one_line_and_exit_code_1(
     ("source", "text"),
     [
         ("synthetic: {}", "mine: has no live source to connect to"),
+        ("kite: {}", "mine: spec.source.kite: in a local run KITE_API_KEY_FILE and KITE_ACCESS_TOKEN_FILE"),
         ("deribit: {currencies: [ETH]}", "spec.products: BTC: Deribit's products are named after a currency"),
     ],
 )
