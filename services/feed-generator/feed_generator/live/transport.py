@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
-from feed_generator.live.exchange import Connection, Dropped, Frame, LiveError, Unauthorized
+from feed_generator.live.exchange import CHECK_NETWORK, Connection, Dropped, Frame, LiveError, Unauthorized
 
 _OPEN_TIMEOUT_S = 4
 _CLOSE_TIMEOUT_S = 1
@@ -95,7 +95,6 @@ def _failed(error: Exception, host: str) -> LiveError:
     if isinstance(error, InvalidHandshake):
         return Dropped("BadAnswer", f"{host} did not answer as a WebSocket: check the url")
     if isinstance(error, OSError):
-        return Dropped(
-            "Unreachable", f"{host} cannot be reached ({error.strerror or error}): check the network"
-        )
+        problem = f"{host} cannot be reached ({error.strerror or error})"
+        return Dropped("Unreachable", f"{problem}: {CHECK_NETWORK}")
     raise error
