@@ -32,5 +32,5 @@ def is_live(feed: Feed) -> bool:
 
 
 def together(states: Iterable[SourceState]) -> SourceState:
-    """Return the state of a feed, which is its generators' worst. A refused credential is worse than a drop."""
+    """Return a feed's state: its generators' worst. A refused credential is worse than a drop."""
     return min(states, key=lambda state: (bool(state.authorized), bool(state.connected)), default=SILENT)
