@@ -21,7 +21,9 @@ class LiveError(Exception):
     """A connection ended or cannot be opened. `reason` is a word in CamelCase, the message is one line."""
 
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(" ".join(message.split())[:_MAX_REASON])
+        # The message may quote the exchange, and it is printed on terminals.
+        printable = "".join(each if each.isprintable() else " " for each in message)
+        super().__init__(" ".join(printable.split())[:_MAX_REASON])
         self.reason = reason
 
 
