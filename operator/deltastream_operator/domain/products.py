@@ -27,7 +27,7 @@ class Claim:
 def taken(claims: Iterable[Claim], made: Mapping[str, frozenset[str]] = _NOTHING) -> Mapping[str, Problem]:
     """Return the feeds that list a product of another feed, each with its problem and the fix.
 
-    `made` maps each feed to the products that its generators produce now. These can differ from its spec: an
+    `made` maps each feed to the products that it produces now. These can differ from its spec: an
     edit may be refused, paused or not yet rolled out. A feed keeps the products that it produces; other
     products go to the oldest feed that lists them. A refused feed gets no further product: the other products
     in its spec stay available to the next feed.
