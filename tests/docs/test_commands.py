@@ -62,13 +62,16 @@ ELSEWHERE = {
         "tests/integration/test_push.py",
         'ROOT / "examples/push.py"',
     ),
-    "make run FEEDS=k8s/samples/deribit-btc.yaml": ("tests/integration/test_deribit.py", "running(tmp_path"),
+    "make run FEEDS=k8s/samples/deribit-btc.yaml": (
+        "tests/integration/deribit_session.py",
+        "running(home",
+    ),
     "bin/deltastream check-source k8s/samples/deribit-btc.yaml": (
         "operator/tests/command_line/test_sources.py",
         'run("check-source", file',
     ),
     "curl 'localhost:8000/api/data/chain/BTC?limit=1'": (
-        "tests/integration/test_deribit.py",
+        "tests/integration/deribit_session.py",
         "/api/data/chain/BTC?limit=1",
     ),
     "make run FEEDS=k8s/samples/instead/kite.yaml": (
@@ -81,15 +84,15 @@ ELSEWHERE = {
     ),
     "make parquet": ("Makefile", "requirements/cli.txt requirements/parquet.txt"),
     "bin/deltastream record synthetic --out day.parquet": (
-        "tests/integration/test_recordings.py",
-        'run("record", FEED, "--out"',
+        "tests/integration/replays.py",
+        'run("record", feed, "--out"',
     ),
     "bin/deltastream export SPY --as-recording": (
         "tests/integration/test_recordings.py",
         '"SPX", "--as-recording"',
     ),
     "bin/deltastream convert day.parquet day.messages.gz": (
-        "tests/integration/test_recordings.py",
+        "tests/integration/replays.py",
         'run("convert"',
     ),
     "make run FEEDS=mine.yaml": ("docs/getting-started.md", "make start FEEDS=mine.yaml"),

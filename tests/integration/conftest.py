@@ -1,4 +1,7 @@
-"""One running system for all integration tests: the default feeds, and the feeds `load` and `pushed`."""
+"""The running systems that integration tests share.
+
+`system` has the default feeds and the feeds `load` and `pushed`. `replays` replays recordings and files.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from pathlib import Path
 import pytest
 from devcluster.waiting import wait_until
 
+from tests.integration import deribit_session as deribit
+from tests.integration.file_feeds import FILE_FEEDS
+from tests.integration.replays import REPLAY, Recorded, Run, logged_in, record
 from tests.support.local_system import DEFAULT_FEEDS, LocalSystem, running
 
 OPERATOR = "operator@example.com"
@@ -22,6 +28,47 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSystem]:
         status, _ = started.call("/api/auth/register", {"email": OPERATOR, "password": "test123"})
         assert status == 201
         wait_until(lambda: len(known(started)) == 12, "all products are stored")
+        yield started
+
+
+@pytest.fixture(scope="package")
+def deribit_session(tmp_path_factory: pytest.TempPathFactory) -> deribit.DeribitSession:
+    """A session of the sample feed of Deribit, which is over."""
+    return deribit.held(tmp_path_factory.mktemp("deribit"))
+
+
+@pytest.fixture(scope="package")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where recordings and the feeds that replay them are."""
+    return tmp_path_factory.mktemp("recordings")
+
+
+@pytest.fixture(scope="package")
+def run(system: LocalSystem, folder: Path) -> Run:
+    """Run a command as a user of `system`."""
+    return logged_in(system, folder)
+
+
+@pytest.fixture(scope="package")
+def recorded(run: Run, system: LocalSystem, folder: Path) -> Recorded:
+    """A recording of the feed `load`, while it runs."""
+    return record(run, system, "load", folder, 3000)
+
+
+@pytest.fixture(scope="package")
+def replays(
+    recorded: Recorded, deribit_session: deribit.DeribitSession, folder: Path
+) -> Iterator[LocalSystem]:
+    """A system that replays the two recordings, and each file that people have, in a feed of its own."""
+    of_deribit = deribit_session.recorded.folder / "deribit-btc.messages.gz"
+    feeds = {
+        "again": REPLAY % ("again", "MIDCPNIFTY, MSFT, NVDA, SPX", f"path: {folder / 'load.messages.gz'}"),
+        "again-btc": REPLAY % ("again-btc", "BTC", f"path: {of_deribit}"),
+        **{name: REPLAY % (name, *values) for name, values in FILE_FEEDS.items()},
+    }
+    for name, text in feeds.items():
+        (folder / f"{name}.yaml").write_text(text)
+    with running(folder / "home", ",".join(str(folder / f"{name}.yaml") for name in feeds)) as started:
         yield started
 
 

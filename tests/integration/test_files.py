@@ -10,20 +10,20 @@ import csv
 import itertools
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from devcluster.waiting import wait_until
 
 from feed_generator.domain.rulebook import known_rules
 from feed_generator.messages import stamp
 from feed_generator.sources import loading
 from feed_generator.sources.formats.row import Told
 from feed_generator.sources.replay import Replay
+from tests.integration.file_feeds import FILE_FEEDS, FILES
+from tests.support.local_system import LocalSystem
 from worker_enricher.chassis.market_intake import read
 from worker_enricher.pipeline import enrich
-
-FILES = Path(__file__).parents[2] / "services/feed-generator/tests/files"
 
 
 class Leg(NamedTuple):
@@ -158,3 +158,23 @@ def test_deribits_numbers_are_in_usd() -> None:
     assert (chain["price_unit"], chain["settlement_currency"]) == ("USD", "BTC")
     assert chain["vendor_forward"] == pytest.approx(chain["forward"], rel=1e-3)
     assert chain["atm_iv"] == pytest.approx(0.77, abs=0.01)
+
+
+@pytest.mark.timeout(500)  # the first test also waits for the systems
+@pytest.mark.parametrize("product", CASES)
+def test_make_run_stores_the_numbers_that_were_counted(product: str, replays: LocalSystem) -> None:
+    """`make run` with a feed that replays the file: the same chain as above is in the database."""
+    (feed,) = (name for name, (products, _) in FILE_FEEDS.items() if product in products.split(", "))
+    with replays.database() as database:
+        chains = database.option_chains
+        wait_until(
+            lambda: chains.find_one({"feed": feed, "product": product}) is not None, f"{feed} is stored"
+        )
+        found = chains.find_one({"feed": feed, "product": product})
+    assert found is not None
+    names = (
+        "strikes", "total_call_oi", "total_put_oi", "pcr_oi", "pcr_volume", "max_pain_strike", "forward",
+        "oi_unit", "price_unit",
+    )  # fmt: skip
+    expected = enriched(product)
+    assert {name: found.get(name) for name in names} == {name: expected.get(name) for name in names}

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -40,13 +41,17 @@ class Client:
 
 
 class FakeKite:
-    """The server. `token` is the access token that it accepts; `list_body` replaces the instrument list."""
+    """The server. `token` is the access token that it accepts; `list_body` replaces the instrument list.
+
+    `ahead_s`: the server's clock minus the true one.
+    """
 
     def __init__(
         self, market: KiteMarket, loop: asyncio.AbstractEventLoop, server: Server, tls: bool = False
     ) -> None:
         self.market, self.token = market, "token1"
         self.list_body: bytes | None = None
+        self.ahead_s = 0
         self.requests: list[dict[str, Any]] = []
         self.connections = self.downloads = self.refusals = 0
         self.clients: list[Client] = []
@@ -130,6 +135,7 @@ class FakeKite:
                 return self._refuse(socket)
             body = self.market.instruments() if self.list_body is None else self.list_body
             headers = Headers({"Content-Type": "text/csv", "Content-Encoding": "gzip"})
+            headers["Date"] = formatdate(time.time() + self.ahead_s, usegmt=True)
             packed = gzip.compress(body)
             headers["Content-Length"] = str(len(packed))
             return Response(HTTPStatus.OK, "OK", headers, packed)

@@ -31,6 +31,10 @@ def check(screen: Screen, file: Path, seconds: float) -> Report:
     for one in found:
         shown = {**one, "connected": "yes" if one["connected"] else "no"}
         rows.append([Cell(shown[column.key]) for column in _COLUMNS])
-    notes = [f"{one['feed']}: {one['reason']}: {one['message']}" for one in found]
+    notes = []
+    for one in found:
+        notes.append(f"{one['feed']}: {one['reason']}: {one['message']}")
+        if one["refused"]:
+            notes.append(f"{one['feed']}: {one['refused']} frames are refused, the first: {one['refusal']}")
     code = 0 if all(one["connected"] for one in found) else CommandError.code
     return Report("", rows_key="sources", columns=_COLUMNS, rows=rows, notes=notes, code=code)

@@ -151,3 +151,38 @@ def test_a_huge_file_is_read_in_bounded_memory(tmp_path: Path) -> None:
 
     small = peak_kib(200)
     assert peak_kib(2000) < 2 * small
+
+
+YAHOO = (FILES / "yahoo_like.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "size", "rule"),
+    [
+        (
+            YAHOO.decode().encode("utf-16"),
+            0,
+            "is in UTF-16, not UTF-8: save it as `CSV UTF-8`, or run `iconv",
+        ),
+        (YAHOO.replace(b",", b";"), 0, "has ';' between its cells: save it with ',' between them"),
+        (b"<html>Access denied", 0, "is a web page, no CSV: the site refused the download; open it in a"),
+        (b"", 0, "is empty: download or save it again"),
+        (YAHOO + b"x" * 20_000, 2 << 30, "is longer than 1,048,576 bytes, so the file is no CSV"),
+        (YAHOO, 2 << 30, "has bytes of 0 instead of text, so the download is not complete"),
+    ],
+    ids=["UTF-16", "semicolon", "HTML", "empty", "2 GB in one line", "2 GB of nothing"],
+)
+def test_a_file_that_is_no_csv_is_one_line_and_leaves_nothing(
+    run: Run, tmp_path: Path, content: bytes, size: int, rule: str
+) -> None:
+    """Also no unfinished recording: the command ends the importer as soon as it has the error."""
+    file = tmp_path / "file.csv"
+    file.write_bytes(content)
+    if size:
+        os.truncate(file, size)  # a sparse file
+    done = run("import", str(file), "--out", str(tmp_path / "rec.csv"), "--as-of", YAHOO_TIME)
+    assert done.exit_code == 1
+    assert f"{file}, line " in done.output.replace("\n", "")
+    assert rule in done.output
+    assert len(done.output.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == [file]

@@ -56,6 +56,18 @@ def test_what_keeps_a_source_from_connecting_is_one_line_and_exit_code_1(
     assert "mine: NoInstruments: the exchange lists no options of DOGE: check products" in result.output
 
 
+def test_a_frame_that_cannot_be_used_is_counted_and_explained(
+    run: Run, exchange: FakeDeribit, tmp_path: Path
+) -> None:
+    """A price of -1 in every ticker: the source is connected and says why it has no quotes."""
+    exchange.faults.edit = lambda data: data.update(best_bid_price=-1)
+    result = run("check-source", _file(tmp_path, product="BTC", url=exchange.url), "--seconds", "1")
+    exchange.faults.edit = None
+    assert result.exit_code == 0, result.output
+    said = "mine: 8 frames are refused, the first: a ticker's best_bid_price is negative or above 1e+09"
+    assert said in " ".join(result.output.split())
+
+
 @pytest.mark.parametrize(
     ("source", "text"),
     [

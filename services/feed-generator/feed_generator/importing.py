@@ -11,9 +11,10 @@ import argparse
 import csv
 import json
 import os
+import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -45,15 +46,23 @@ def main(argv: Sequence[str]) -> int:
     )
     new = Path(f"{given.out}.new")
     try:
-        report = _convert([path for name in given.files for path in loading.files_of(name)], given, told, new)
+        # Whoever has read the answer may end this process at once, so the file is gone before the answer.
+        with _removed_at_end(new):
+            files = [path for name in given.files for path in loading.files_of(name)]
+            report = _convert(files, given, told, new)
     except FeedError as error:
         _say({"error": str(error)})
         return 2
-    finally:
-        with suppress(FileNotFoundError):
-            new.unlink()
     _say({"report": report})
     return REFUSED if report["refused"] else 0
+
+
+@contextmanager
+def _removed_at_end(path: Path) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _convert(paths: Sequence[str], given: argparse.Namespace, told: Told, new: Path) -> dict[str, Any]:
@@ -156,4 +165,5 @@ def _say(event: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the unfinished file is removed
     sys.exit(main(sys.argv[1:]))

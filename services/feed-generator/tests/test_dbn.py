@@ -113,7 +113,7 @@ def _quote(seconds: float, symbol: str, bid: float, ask: float, **fields: Any) -
     level = dbn.BidAskPair(round(bid * scale), round(ask * scale), 10, 20, 1, 1)
     usual = {"publisher_id": OPRA, "price": dbn.UNDEF_PRICE, "size": 0, "action": dbn.Action.ADD}
     usual |= {"instrument_id": NUMBERS[symbol], "side": dbn.Side.NONE, "depth": 0}
-    return dbn.MBP1Msg(ts_event=ts, ts_recv=ts, levels=level, **usual | fields)
+    return dbn.MBP1Msg(ts_event=ts, levels=level, **usual | {"ts_recv": ts} | fields)
 
 
 def _legs(loaded: Loaded) -> list[list[tuple[float, float, float]]]:
@@ -147,6 +147,20 @@ def test_a_quote_stays_until_it_is_replaced(load: Load, tmp_path: Path) -> None:
         [(7.0, 0, 0), (3.1, 3.3, 5)],
     ]
     assert any("derived from put-call parity" in note for note in loaded.notes)
+
+
+def test_a_record_without_a_time_is_left_out_and_said(load: Load, tmp_path: Path) -> None:
+    """An undefined time is the largest number: it would be the year 2554."""
+    path = _file(
+        tmp_path / "quotes.dbn",
+        dbn.Schema.MBP_1,
+        _quote(0.5, CALL, 3.0, 3.2),
+        _quote(0.6, PUT, 7.0, 7.2),
+        _quote(0.7, CALL, 9.0, 9.2, ts_recv=dbn.UNDEF_TIMESTAMP),
+    )
+    loaded = load(str(path), "AAPL", group_ns=SECOND)
+    assert _legs(loaded) == [[(7.0, 0, 0), (3.0, 0, 0)]]
+    assert any("a record without a time is left out" in note for note in loaded.notes)
 
 
 def test_files_of_other_datasets_and_damaged_ones_are_refused(load: Load, tmp_path: Path) -> None:

@@ -203,6 +203,22 @@ def test_html_instead_of_json_ends_the_connection_with_the_beginning_and_the_fix
         decode(b"<html><body>Sign in</body></html>")
 
 
+def test_a_frame_that_is_nested_too_deeply_is_refused() -> None:
+    """It must not end the generator."""
+    with pytest.raises(BadFrame, match="nested too deeply"):
+        decode(b'{"x":' + b"[" * 200_000)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"strike": -1.0}, {"contract_size": 0.0}, {"contract_size": 1e12}, {"expiration_timestamp": 10**15}],
+)
+def test_an_instrument_with_impossible_terms_is_no_contract(changes: dict[str, Any]) -> None:
+    """Its messages would break their contract, or its date would be no date."""
+    (one,) = instruments(Raw(json.dumps([_instrument(**changes)]).encode()))
+    assert market.contract(one) is None
+
+
 def test_a_field_of_the_wrong_type_refuses_only_the_frame() -> None:
     """The next frame may be right."""
     with pytest.raises(BadFrame, match=r"best_bid_price"):

@@ -11,7 +11,7 @@ from tests.support.fake_deribit.market import DAY_MS, Market
 from feed_generator.live.deribit.exchange import Deribit
 from feed_generator.live.deribit.selection import select
 from feed_generator.live.deribit.subscriptions import CHANNELS_A_PIECE, Subscriptions
-from feed_generator.live.exchange import Dropped, Reaction
+from feed_generator.live.exchange import BadFrame, Dropped, Reaction
 from feed_generator.live.ticks import Contract, Listing, Quote, Spot
 
 MS = 1_000_000
@@ -230,3 +230,41 @@ def test_a_quote_names_its_contract(talk: Talk) -> None:
     assert isinstance(quote, Quote)
     assert quote.ask == data["best_ask_price"] * data["underlying_price"]
     assert quote.contract.symbol.endswith("P60000")
+
+
+@pytest.mark.parametrize("ahead_ms", [300_000, -300_000, 10**15])
+def test_a_tick_whose_time_is_far_from_ours_is_dropped_and_the_next_one_counts(ahead_ms: int) -> None:
+    """One far ahead would make every later tick of its contract look repeated."""
+    talk = Talk()
+    talk.take(talk.protocol.opened(talk.now_ns))
+    talk.answer_all()
+    name = next(iter(talk.protocol._contracts))
+    for channel, data in (
+        (f"ticker.{name}.100ms", talk.market.ticker(name, NOW_MS + ahead_ms)),
+        ("deribit_price_index.btc_usd", talk.market.index("btc_usd", NOW_MS + ahead_ms)),
+    ):
+        with pytest.raises(BadFrame, match="is more than 240 s from ours"):
+            talk.notify(channel, data)
+    assert len(talk.notify(f"ticker.{name}.100ms", talk.market.ticker(name, NOW_MS + 1)).ticks) == 1
+
+
+@pytest.mark.parametrize("method", ["public/get_instruments", "public/subscribe"])
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        ({"result": None}, "cannot be read"),
+        ({"error": {"code": 11094, "message": "internal_server_error"}}, "internal_server_error"),
+    ],
+)
+def test_an_answer_that_cannot_be_used_ends_only_the_connection(
+    method: str, answer: dict[str, Any], problem: str
+) -> None:
+    """The session connects again. Only an unknown currency means that there are no instruments."""
+    talk = Talk()
+    talk.take(talk.protocol.opened(talk.now_ns))
+    if method == "public/subscribe":
+        listing = next(one for one in talk.asked if one["method"] == "public/get_instruments")
+        talk.say(id=listing["id"], result=talk.market.instruments("BTC"))
+    request = next(one for one in talk.asked if one["method"] == method)
+    with pytest.raises(Dropped, match=problem):
+        talk.say(id=request["id"], **answer)

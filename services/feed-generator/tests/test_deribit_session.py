@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import ssl
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from devcluster.waiting import wait_until
 from tests.support.contracts import validator
 from tests.support.fake_deribit.market import Market
 from tests.support.fake_deribit.server import FakeDeribit, running
+from tests.support.served import Served, resident_bytes
 from tests.support.tls import Certificates
 
 from feed_generator.live.deribit.exchange import Deribit
@@ -28,6 +29,8 @@ from feed_generator.live.transport import websocket
 
 SCALE = 20
 """Seconds of the session's clock in a real second."""
+SHORT_WAIT_S = 0.1
+"""The time between two looks of the session at its timers."""
 START_NS = time.time_ns()
 
 
@@ -38,6 +41,35 @@ def now_ns() -> int:
 
 def now_ms() -> int:
     return now_ns() // 1_000_000
+
+
+class PatientClock:
+    """The time of one test, in ns. The session's pauses move it; its short waits and readings only a little.
+
+    A starved machine therefore causes no timeout of the session, and no two tickers have the same time.
+    """
+
+    def __init__(self) -> None:
+        self._ns, self._lock = time.time_ns(), threading.Lock()
+
+    def _move(self, ns: int) -> int:
+        with self._lock:
+            self._ns += ns
+            return self._ns
+
+    def now_ns(self) -> int:
+        return self._move(1_000_000)
+
+    def now_ms(self) -> int:
+        return self.now_ns() // 1_000_000
+
+    async def sleep(self, seconds: float) -> None:
+        self._move(int(seconds * 1e9) if seconds > SHORT_WAIT_S else 1_000_000)
+        await asyncio.sleep(min(seconds, 0.005))
+
+
+async def scaled_sleep(seconds: float) -> None:
+    await asyncio.sleep(seconds / SCALE)
 
 
 class Client:
@@ -51,10 +83,12 @@ class Client:
         expiries: int = 2,
         strikes: int = 3,
         clock: Callable[[], int] = now_ns,
+        sleep: Callable[[float], Awaitable[None]] = scaled_sleep,
     ) -> None:
         self.status, self.inbox = Status(), Inbox()
         self.source = LiveSource("deribit-btc", self.inbox, chain_interval_millis=100)
         self.pauses: list[float] = []
+        self._slept = sleep
         exchange = Deribit(products, products, expiries=expiries, strikes_per_side=strikes)
         session = Session(
             exchange, lambda: websocket(url), self.inbox.put, self.status, now_ns=clock, sleep=self._sleep
@@ -63,8 +97,9 @@ class Client:
         self.messages: list[dict[str, Any]] = []
 
     async def _sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        await asyncio.sleep(seconds / SCALE)
+        if seconds != SHORT_WAIT_S:
+            self.pauses.append(seconds)
+        await self._slept(seconds)
 
     def __enter__(self) -> Client:
         self._thread.start()
@@ -97,11 +132,6 @@ def exchange() -> Iterator[FakeDeribit]:
     """A running exchange with BTC and ETH."""
     with running(FakeDeribit(Market(now_ms(), strikes=6), now_ms=now_ms, scale=SCALE)) as fake:
         yield fake
-
-
-def _resident_bytes() -> int:
-    gc.collect()
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
 Key = tuple[float, str, int, int]
@@ -169,33 +199,47 @@ def test_its_messages_are_as_the_contracts_say(exchange: FakeDeribit) -> None:
 
 
 def test_it_survives_a_thousand_disconnects_without_a_lost_or_doubled_tick() -> None:
-    """Half of them cut a frame in the middle, while tickers are repeated and reordered. Memory stays flat."""
-    fake = FakeDeribit(Market(now_ms(), strikes=1), now_ms=now_ms, scale=SCALE, limited=False)
+    """Half of them cut a frame in the middle, while tickers are repeated and reordered.
+
+    No number is served as fresher than it is, and memory stays flat.
+    """
+    clock = PatientClock()
+    fake = FakeDeribit(Market(clock.now_ms(), strikes=1), now_ms=clock.now_ms, scale=SCALE, limited=False)
     fake.faults.repeated = fake.faults.reordered = 0.1
+
     received: Counter[Key] = Counter()
+    served = Served()
+
+    def take() -> None:
+        messages = client.drain()
+        client.messages.clear()
+        received.update(_keys(messages))
+        served.take(messages)
 
     def complete() -> bool:
-        received.update(_keys(client.drain()))
-        client.messages.clear()
+        take()
         return received.keys() >= _expected(fake)
 
-    with running(fake), Client(fake.url, expiries=1, strikes=1) as client:
+    with (
+        running(fake),
+        Client(fake.url, expiries=1, strikes=1, clock=clock.now_ns, sleep=clock.sleep) as client,
+    ):
         client.wait_connected()
         for count in range(1, 1001):
             fake.tick()
             fake.disconnect("cut" if count % 2 else "close")
             wait_until(lambda count=count: client.status.gaps == count, client.status.reason)
             client.wait_connected()
-            received.update(_keys(client.drain()))
-            client.messages.clear()
+            take()
             if count == 200:
-                resident = _resident_bytes()
-        grown = _resident_bytes() - resident
+                resident = resident_bytes()
+        grown = resident_bytes() - resident
         fake.faults.reordered = 0
         fake.tick()
         wait_until(complete, client.status.reason)
     assert received.keys() == _expected(fake)
     assert set(received.values()) == {1}
+    assert served.old_legs > 20
     assert client.status.reconnects >= client.status.gaps == 1000
     assert client.status.repeated > 100
     assert client.inbox.lost == 0
@@ -289,6 +333,18 @@ def test_a_currency_that_nobody_trades_does_not_stop_the_others(exchange: FakeDe
         assert client.status.message == "24 contracts of BTC; the exchange lists no options of DOGE"
 
 
+def test_a_delisted_instrument_is_named_and_the_others_are_served(exchange: FakeDeribit) -> None:
+    """Its subscription is not confirmed, and its leg of the chain has no numbers."""
+    exchange.faults.delisted = next(
+        name for name, one in exchange.market.options.items() if (one.currency, one.strike) == ("BTC", 60_000)
+    )
+    with Client(exchange.url) as client:
+        client.wait_connected()
+        wait_until(lambda: len(client.quotes()) == 23, client.status.reason)
+        message = client.status.message
+    assert message == f"23 contracts of BTC; it lists but does not know 1, such as {exchange.faults.delisted}"
+
+
 def test_bad_numbers_are_dropped_and_counted_one_by_one(exchange: FakeDeribit) -> None:
     """A price of -1 drops its quote; a price of 0 means that there is none."""
 
@@ -300,6 +356,9 @@ def test_bad_numbers_are_dropped_and_counted_one_by_one(exchange: FakeDeribit) -
         client.wait_connected()
         wait_until(lambda: client.status.refused == 12, client.status.reason)
         wait_until(lambda: len(client.quotes()) == 12, client.status.reason)
+        assert client.status.refusal == (
+            "a ticker's best_bid_price is negative or above 1e+09: the quote is dropped"
+        )
     assert {(one["option_type"], one["bid"]) for one in client.messages if "bid" in one} == {("PUT", 0)}
 
 

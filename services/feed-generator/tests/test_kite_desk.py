@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from tests.support import fake_kite
 from tests.support.fake_kite import API_KEY, FakeKite
-from tests.support.kite_market import HEADER, KiteMarket
+from tests.support.kite_market import HEADER, KiteMarket, message
+from tests.support.served import Served, resident_bytes
 from tests.support.tls import Certificates
 
 from feed_generator.live.kite import account
@@ -36,7 +37,9 @@ def kite() -> Iterator[FakeKite]:
 class Runner:
     """A desk in a thread of its own, and what its source has sent so far."""
 
-    def __init__(self, kite: FakeKite, folder: Path, products: tuple[str, ...]) -> None:
+    def __init__(
+        self, kite: FakeKite, folder: Path, products: tuple[str, ...], longest_sleep_s: float = 0.05
+    ) -> None:
         self.kite, self.files = kite, (folder / "api-key", folder / "access-token")
         self.files[0].write_text(f"{API_KEY}\n")
         self.write_token(kite.token)
@@ -47,7 +50,7 @@ class Runner:
             Wanted(products=products, expiries=2, connections=3, url=kite.url, api_url=kite.api_url),
             lambda: account.read(*map(str, self.files)),
             self.inbox.put,
-            sleep=lambda seconds: asyncio.sleep(min(seconds, 0.05)),
+            sleep=lambda seconds: asyncio.sleep(min(seconds, longest_sleep_s)),
         )
 
     def write_token(self, token: str) -> None:
@@ -86,8 +89,10 @@ class Runner:
 
 
 @contextmanager
-def running(kite: FakeKite, folder: Path, products: tuple[str, ...] = PRODUCTS) -> Iterator[Runner]:
-    runner = Runner(kite, folder, products)
+def running(
+    kite: FakeKite, folder: Path, products: tuple[str, ...] = PRODUCTS, longest_sleep_s: float = 0.05
+) -> Iterator[Runner]:
+    runner = Runner(kite, folder, products, longest_sleep_s)
     loop = asyncio.new_event_loop()
     task = loop.create_task(runner.desk.run())
 
@@ -159,6 +164,50 @@ def test_after_drops_and_half_frames_everything_is_subscribed_again_and_current(
     assert (status.gaps, status.reconnects) == (11, 11)
 
 
+def test_it_survives_a_thousand_drops_without_a_lost_or_doubled_state(tmp_path: Path) -> None:
+    """Half of them cut a frame in the middle, and states are repeated and reordered before each.
+
+    After each drop every contract's newest state comes, no state comes twice, no number is served as fresher
+    than it is, and memory stays flat.
+    """
+    market, served = KiteMarket(("NIFTY",), time.time_ns(), wing=2), Served()
+    with (
+        fake_kite.running(market) as kite,
+        running(kite, tmp_path, ("NIFTY",), longest_sleep_s=0.005) as desk,
+    ):
+
+        def current() -> bool:
+            served.take(desk.sent)
+            desk.sent.clear()
+            wanted = {key: token for key, token in market.keys.items() if token in kite.subscribed}
+            return len(wanted) == 20 and all(
+                key in served.newest and served.newest[key]["bid"] == market.states[token].bid
+                for key, token in wanted.items()
+            )
+
+        desk.until(desk.connected)
+        (status,) = desk.desk.statuses
+        for count in range(1, 1001):
+            desk.until(current)
+            token, repeated, now_s = market.tokens[1 + count % 20], status.repeated, int(time.time())
+            newest, earlier = (message(market.packet(token, "full", at)) for at in (now_s, now_s - 9))
+            kite.say(newest, newest, earlier)
+            desk.until(lambda repeated=repeated: status.repeated >= repeated + 2)
+            (kite.cut if count % 2 else kite.drop)()
+            kite.advance(3)
+            market.messages.clear()
+            kite.requests.clear()
+            desk.until(lambda count=count: status.gaps == count and desk.connected())
+            if count == 200:
+                resident = resident_bytes()
+        grown = resident_bytes() - resident
+        desk.until(current)
+    assert (status.gaps, status.reconnects, status.refused) == (1000, 1000, 0)
+    assert (served.doubled, desk.inbox.lost) == (0, 0)
+    assert served.old_legs > 20
+    assert grown < 8 * 1024 * 1024
+
+
 def test_repeated_damaged_and_foreign_messages_change_nothing(desk: Runner) -> None:
     desk.kite.advance(20)
     desk.until(desk.received_everything)
@@ -210,6 +259,7 @@ def test_a_missing_credential_is_unauthorized_and_names_the_file(
         (b"<!DOCTYPE html><html>maintenance</html>", "BadInstrumentList", "not Kite's instrument list"),
         (f"{HEADER}\n".encode(), "BadInstrumentList", "is empty"),
         (f"{HEADER}\n".encode("utf-16"), "BadAnswer", "is not UTF-8"),
+        (f"{HEADER}\n".encode() + b"x" * (1 << 20), "BadInstrumentList", "it is far too long: check apiUrl"),
         (
             f"{HEADER}\n1,1,A,A,0,,0,0,0,EQ,NSE,NSE\n".encode(),
             "UnknownProducts",
@@ -228,6 +278,20 @@ def test_a_list_that_cannot_be_used_is_said_and_asked_for_again(
         assert not status.connected
         assert status.authorized
         kite.list_body = None
+        runner.until(runner.connected)
+
+
+@pytest.mark.parametrize(("ahead_s", "side"), [(300, "behind"), (-300, "ahead of")])
+def test_a_clock_that_is_wrong_by_minutes_is_said(
+    kite: FakeKite, tmp_path: Path, ahead_s: int, side: str
+) -> None:
+    """Otherwise the source would look connected and every tick would look old."""
+    kite.ahead_s = ahead_s
+    with running(kite, tmp_path) as runner:
+        (status,) = runner.desk.statuses
+        runner.until(lambda: status.reason == "ClockSkew")
+        assert f" s {side} that of 127.0.0.1" in status.message
+        kite.ahead_s = 0
         runner.until(runner.connected)
 
 

@@ -79,7 +79,8 @@ def test_nothing_is_passed_on_while_the_markets_clock_is_far_from_ours(market: M
     """The market is closed, or this machine's clock is wrong. A worker would refuse the messages."""
     assert market.received(spot(time=NOW_S + off_s), NOW_NS) == []
     assert market.received(option(time=NOW_S + off_s), NOW_NS) == []
-    assert market.discarded.old == 1
+    assert market.discarded.old_s == NOW_S + off_s
+    assert len(market.received(spot(), NOW_NS)) == (1 if off_s > 0 else 2)
 
 
 def test_the_same_state_and_an_earlier_one_are_dropped_and_counted(market: Market) -> None:
@@ -98,6 +99,21 @@ def test_a_new_connection_gets_every_state_again(market: Market) -> None:
     later = NOW_S + 3600
     assert market.received(option(), later * 10**9) == []
     assert len(market.received(spot(time=later), later * 10**9)) == 2
+
+
+def test_a_new_connection_doubles_no_state_and_passes_none_of_the_old_one_on(market: Market) -> None:
+    """Within one second the state that comes again is the one that was passed on."""
+    market.received(spot(), NOW_NS)
+    market.received(option(), NOW_NS)
+    market.forget([SPOT, CALL, PUT])
+    assert market.received(option(PUT, last_price=7.0), NOW_NS) == []
+    market.forget([SPOT, CALL, PUT])
+    assert market.received(spot(), NOW_NS) == []
+    assert market.received(option(), NOW_NS) == []
+    (quote,) = market.received(option(PUT), NOW_NS)
+    assert isinstance(quote, Quote)
+    assert quote.last == 118.2
+    assert market.discarded.repeated == 2
 
 
 def test_a_quote_that_stands_is_passed_on_again_every_30_s(market: Market) -> None:

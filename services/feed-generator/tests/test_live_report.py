@@ -104,4 +104,4 @@ def test_a_change_of_the_state_has_a_time_and_a_repetition_has_not() -> None:
 
 def test_what_an_exchange_says_is_one_printable_line() -> None:
     """Its words are shown on terminals and in Events."""
-    assert str(Dropped("Dropped", "ended: \x1b[31mred\n\tline\x07")) == "ended: [31mred line"
+    assert str(Dropped("Dropped", "ended: \x1b[31mred\n\tline\x07")) == "ended: ?[31mred line?"

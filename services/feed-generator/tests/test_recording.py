@@ -203,7 +203,7 @@ def test_a_chain_larger_than_the_contract_allows_is_refused(write: Write, load: 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"", r"line 1, column expiry: is missing from the header"),
+        (b"", r"line 1: is empty: download or save it again"),
         (HEADER.encode() + b"\n", r"line 1: the file has no rows"),
         (HEADER.encode() + b"\n\xff\xfe\n", r"is not a CSV in UTF-8"),
         (HEADER.encode() + b"\n" + b"9" * 200_000 + b"\n", r"line 2: is not a CSV .*field limit"),

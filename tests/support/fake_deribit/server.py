@@ -38,6 +38,7 @@ class Faults:
     silent: bool = False  # the connection stays open and nothing comes
     answers_html: bool = False
     no_instruments: bool = False
+    delisted: str = ""  # an instrument that is in the list and cannot be subscribed
     ahead_ms: int = 0  # the exchange's clock minus the true one
     edit: Callable[[dict[str, Any]], None] | None = None  # changes a ticker's data
 
@@ -273,7 +274,11 @@ class FakeDeribit:
         kind, name, *rest = channel.split(".")
         if kind == "deribit_price_index":
             return name.partition("_")[0].upper() in self.market.spots
-        return kind == "ticker" and name in self.market.options and rest == ["100ms"]
+        return (
+            kind == "ticker"
+            and name in self.market.options.keys() - {self.faults.delisted}
+            and rest == ["100ms"]
+        )
 
     def _pay(self) -> bool:
         now_ms = self._now_ms()

@@ -16,7 +16,10 @@ CONNECT_WITHIN_S = 30.0
 
 
 class SourceCheck(msgspec.Struct):
-    """What a source gave in `seconds`. `contracts`: options quoted. `age_ms`: of the newest tick."""
+    """What a source gave in `seconds`. `contracts`: options quoted. `age_ms`: of the newest tick.
+
+    `refusal` says why the first of the `refused` frames cannot be used.
+    """
 
     feed: str
     source: str
@@ -28,6 +31,7 @@ class SourceCheck(msgspec.Struct):
     frames: int
     frame_bytes: int
     refused: int
+    refusal: str
     underlying: int
     option_quote: int
     option_chain: int
@@ -75,6 +79,7 @@ def check(
         frames=status.frames,
         frame_bytes=status.frame_bytes,
         refused=status.refused,
+        refusal=status.refusal,
         underlying=kinds["underlying"],
         option_quote=kinds["option_quote"],
         option_chain=kinds["option_chain"],

@@ -21,9 +21,9 @@ class LiveError(Exception):
     """A connection ended or cannot be opened. `reason` is a word in CamelCase, the message is one line."""
 
     def __init__(self, reason: str, message: str) -> None:
-        # The message may quote the exchange, and it is printed on terminals.
-        printable = "".join(each if each.isprintable() else " " for each in message)
-        super().__init__(" ".join(printable.split())[:_MAX_REASON])
+        line = " ".join(message.split())[:_MAX_REASON]
+        # An exchange's text goes to terminals too, where a control character may do anything.
+        super().__init__("".join(one if one.isprintable() else "?" for one in line))
         self.reason = reason
 
 
@@ -79,7 +79,11 @@ class Exchange(Protocol):
 
 
 class Connection(Protocol):
-    """An open connection. Both methods raise `Dropped` once it has ended."""
+    """An open connection.
+
+    Once it has ended, `receive` still returns the frames that came before the end, then raises `Dropped`.
+    `send` then does nothing: an error there would lose those frames.
+    """
 
     async def send(self, frame: Frame) -> None: ...
     async def receive(self) -> bytes: ...

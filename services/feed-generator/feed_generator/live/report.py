@@ -60,7 +60,8 @@ def total(statuses: Sequence[Status]) -> Status:
     sums = {name: sum(getattr(status, name) for status in statuses) for name in numbers}
     newest = max(status.newest_ts for status in statuses)
     kept = {field.name: getattr(worst, field.name) for field in fields(Status)}
-    return Status(**{**kept, **sums, "newest_ts": newest})
+    refusal = next((status.refusal for status in statuses if status.refusal), "")
+    return Status(**{**kept, **sums, "newest_ts": newest, "refusal": refusal})
 
 
 class Reporter:

@@ -1,7 +1,9 @@
 """Keep one connection to an exchange: connect, subscribe, receive, and connect again after a drop.
 
 The pause before a new connection grows from 0.1 s to 4 s, with jitter, so that a thousand clients do not come
-back at the same instant. It is 30 s if only a person can help, for example with a new credential.
+back at the same instant. It grows until a connection has lasted 30 s: an exchange that accepts every
+subscription and then ends the connection must not be called ten times a second. The pause is 30 s if only a
+person can help, for example with a new credential.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ _log = structlog.get_logger("live")
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 4.0
 _SLOW_PAUSE_S = 30.0
+_STABLE_NS = 30_000_000_000
 _WATCH_EVERY_S = 0.1
 _LOGGED_KINDS = 20
 # Deribit's heartbeat comes every 10 s, Kite's every second.
@@ -65,7 +68,10 @@ class Session:
                 async with self._connect() as connection:
                     await self._serve(connection)
             except LiveError as error:
-                self.status.ended(error, self._now_ns())
+                now_ns = self._now_ns()
+                if self.status.connected and now_ns - self.status.since_ts >= _STABLE_NS:
+                    self._failures = 0
+                self.status.ended(error, now_ns)
                 _log.warning("source_disconnected", reason=error.reason, error=str(error))
                 await self._sleep(self._pause_s(error))
                 self.status.reconnects += 1
@@ -120,12 +126,12 @@ class Session:
         for frame in reaction.send:
             await connection.send(frame)
         if not status.connected and (message := self._exchange.ready):
-            self._failures = 0
             status.ready(message, self._now_ns())
             _log.info("source_connected", subscribed=message, reconnects=status.reconnects)
 
     def _refused(self, error: BadFrame) -> None:
         self.status.refused += 1
+        self.status.refusal = self.status.refusal or str(error)
         if (text := str(error)) not in self._logged and len(self._logged) < _LOGGED_KINDS:
             self._logged.add(text)
             _log.warning("frame_refused", error=text)

@@ -24,7 +24,7 @@ class Inbox:
 
     def __init__(self, limit: int = INBOX_TICKS) -> None:
         self._limit = limit
-        self._listings: deque[Listing] = deque()
+        self._listings: dict[str, Listing] = {}  # by product: a newer one replaces an older one
         self._ticks: deque[Quote | Spot] = deque(maxlen=limit)
         self.lost = 0
 
@@ -32,16 +32,17 @@ class Inbox:
         """Add ticks. Beyond the limit the oldest are lost, but never a listing."""
         for tick in ticks:
             if isinstance(tick, Listing):
-                self._listings.append(tick)
+                self._listings[tick.product] = tick
             else:
                 self.lost += len(self._ticks) == self._limit
                 self._ticks.append(tick)
 
     def take(self) -> Iterator[Tick]:
         """Remove and yield what is there now, listings first."""
-        for waiting in (self._listings, self._ticks):
-            for _ in range(len(waiting)):
-                yield waiting.popleft()
+        while self._listings:
+            yield self._listings.popitem()[1]
+        for _ in range(len(self._ticks)):
+            yield self._ticks.popleft()
 
 
 class LiveSource:

@@ -14,7 +14,8 @@ class Status:
     """The state of one connection. One thread writes it; others may read it at any time.
 
     Times are ns since the epoch, 0 = never. `repeated`: ticks that were not new. `refused`: frames that
-    cannot be used. `gaps`: how many times a subscribed connection ended, so that ticks may be missing.
+    cannot be used; `refusal` says why of the first. `gaps`: how many times a subscribed connection ended, so
+    that ticks may be missing.
     """
 
     connected: bool = False
@@ -29,6 +30,7 @@ class Status:
     ticks: int = 0
     repeated: int = 0
     refused: int = 0
+    refusal: str = ""
     gaps: int = 0
     reconnects: int = 0
     hopeless: bool = False  # only a person can help
@@ -47,11 +49,13 @@ class Status:
 
     def ended(self, error: LiveError, now_ns: int) -> None:
         """Record that the connection ended or could not be opened."""
-        self.gaps += self.connected
-        self.hopeless = not isinstance(error, Dropped)
+        was_connected, self.hopeless = self.connected, not isinstance(error, Dropped)
         self._change(False, not isinstance(error, Unauthorized), error.reason, str(error), now_ns)
+        self.gaps += was_connected
 
     def _change(self, connected: bool, authorized: bool, reason: str, message: str, now_ns: int) -> None:
         if (connected, authorized, reason) != (self.connected, self.authorized, self.reason):
             self.since_ts = now_ns
-        self.connected, self.authorized, self.reason, self.message = connected, authorized, reason, message
+        # A reader in another thread that sees a new reason, state or gap has the message that belongs to it.
+        self.message, self.reason = message, reason
+        self.authorized, self.connected = authorized, connected

@@ -6,11 +6,18 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidProxy,
+    InvalidStatus,
+    InvalidURI,
+    ProxyError,
+)
 
 from feed_generator.live.exchange import CHECK_NETWORK, Connection, Dropped, Frame, LiveError, Unauthorized
 
@@ -32,20 +39,16 @@ class _WebSocket:
         self._socket, self._host = socket, host
 
     async def send(self, frame: Frame) -> None:
-        try:
+        with suppress(ConnectionClosed):
             await self._socket.send(frame)
-        except ConnectionClosed as error:
-            raise self._dropped(error) from None
 
     async def receive(self) -> bytes:
         try:
             return await self._socket.recv(decode=False)
         except ConnectionClosed as error:
-            raise self._dropped(error) from None
-
-    def _dropped(self, error: ConnectionClosed) -> Dropped:
-        close = error.rcvd or error.sent
-        return Dropped("Dropped", f"{self._host} ended the connection" + (f": {close}" if close else ""))
+            close = error.rcvd or error.sent
+            how = f": {close}" if close else ""
+            raise Dropped("Dropped", f"{self._host} ended the connection{how}") from None
 
 
 @asynccontextmanager
@@ -65,7 +68,7 @@ async def websocket(url: str, headers: Mapping[str, str] | None = None) -> Async
             max_size=_MAX_FRAME_BYTES,
             max_queue=_MAX_QUEUED_FRAMES,
         )
-    except Exception as error:  # the library raises OSError, TimeoutError and errors of its own
+    except Exception as error:  # the library raises OSError, TimeoutError, ValueError and errors of its own
         raise _failed(error, host) from None
     try:
         yield _WebSocket(socket, host)
@@ -90,6 +93,12 @@ def _failed(error: Exception, host: str) -> LiveError:
         return Dropped(
             "Timeout", f"{host} did not answer within {_OPEN_TIMEOUT_S} s: check network and proxy"
         )
+    if isinstance(error, ProxyError):
+        return Dropped(
+            "ProxyRefused", f"the proxy of the environment does not connect to {host}: check HTTPS_PROXY"
+        )
+    if isinstance(error, InvalidProxy | ImportError):  # the second: SOCKS needs another package
+        return Dropped("BadProxy", "the proxy of the environment is not http://HOST:PORT: check HTTPS_PROXY")
     if isinstance(error, InvalidURI):
         return Dropped("BadUrl", f"{host} is not a WebSocket URL: it must start with wss:// or ws://")
     if isinstance(error, InvalidHandshake):
@@ -97,4 +106,5 @@ def _failed(error: Exception, host: str) -> LiveError:
     if isinstance(error, OSError):
         problem = f"{host} cannot be reached ({error.strerror or error})"
         return Dropped("Unreachable", f"{problem}: {CHECK_NETWORK}")
-    raise error
+    # The error's own text may have the URL, and so a secret.
+    return Dropped("BadUrl", f"{host} cannot be connected ({type(error).__name__}): check url and proxy")

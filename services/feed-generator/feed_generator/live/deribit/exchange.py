@@ -9,10 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from feed_generator.live.deribit import market
-from feed_generator.live.deribit.frames import Data, Error, Frame, Instrument, decode, instruments, request
+from feed_generator.live.deribit.frames import (
+    Data,
+    Error,
+    Frame,
+    Instrument,
+    channels,
+    decode,
+    instruments,
+    request,
+)
 from feed_generator.live.deribit.selection import select
 from feed_generator.live.deribit.subscriptions import Piece, Subscriptions
 from feed_generator.live.exchange import NOTHING, BadFrame, Dropped, Misconfigured, Reaction
@@ -27,6 +34,7 @@ _ANSWER_WITHIN_NS = _ANSWER_WITHIN_S * 10**9
 _MAX_SKEW_NS = 120 * 10**9
 _MAX_AGE_NS = 240 * 10**9
 _TOO_MANY_REQUESTS = 10028
+_INVALID_PARAMS = -32602
 _NS_PER_MS = 1_000_000
 
 
@@ -58,8 +66,13 @@ class Deribit:
         if len(self._selected) < len(self._index) or not self._subscriptions.complete:
             return None
         missing = [name for name in self._products if name not in self._index]
-        line = f"{len(self._contracts)} contracts of {', '.join(sorted(self._index))}"
-        return line + (f"; the exchange lists no options of {', '.join(missing)}" if missing else "")
+        unknown = sorted(name for name in self._contracts if _ticker_of(name) in self._subscriptions.unknown)
+        line = f"{len(self._contracts) - len(unknown)} contracts of {', '.join(sorted(self._index))}"
+        if missing:
+            line += f"; the exchange lists no options of {', '.join(missing)}"
+        if unknown:
+            line += f"; it lists but does not know {len(unknown)}, such as {unknown[0]}"
+        return line
 
     def opened(self, now_ns: int) -> Reaction:
         """Begin a new connection: forget what the last one had subscribed."""
@@ -139,8 +152,7 @@ class Deribit:
         if isinstance(asked, str):
             self._list(asked, [] if frame.error else instruments(frame.result), now_ns)
         elif isinstance(asked, Piece):
-            confirmed = msgspec.json.decode(frame.result, type=list[str])
-            self._subscriptions.answered(asked, confirmed)
+            self._subscriptions.answered(asked, channels(frame.result))
         return Reaction(self._subscribe(now_ns))
 
     def _list(self, currency: str, listed: Sequence[Instrument], now_ns: int) -> None:
@@ -157,6 +169,7 @@ class Deribit:
             if name not in found and market.belongs(name, currency):
                 for known in (self._listed, self._index, self._spot, self._selected):
                     known.pop(name, None)
+        self._contracts = {name: one for each in self._selected.values() for name, one in each.items()}
         self._listed.update(found)
         known_names = {name for contracts in self._listed.values() for name in contracts}
         known_names.update(self._index.values())
@@ -174,7 +187,7 @@ class Deribit:
 
     def _want(self) -> None:
         indices = [f"deribit_price_index.{name}" for name in self._index.values()]
-        tickers = [f"ticker.{name}.100ms" for name in self._contracts]
+        tickers = [_ticker_of(name) for name in self._contracts]
         self._subscriptions.want([*indices, *tickers])
 
     def _select(self, product: str, now_ns: int) -> list[Listing]:
@@ -211,8 +224,7 @@ class Deribit:
             return NOTHING
         if data.timestamp <= self._newest.get(name, 0):
             return Reaction(repeated=1)
-        if now_ns - data.timestamp * _NS_PER_MS > _MAX_AGE_NS:
-            raise BadFrame(f"a ticker is older than {_MAX_AGE_NS // 10**9} s: the quote is dropped")
+        _check_time("ticker", data, now_ns)
         quote = market.quote(contract, data, in_coin=self._in_coin[contract.product])
         self._newest[name] = data.timestamp
         return Reaction(ticks=(quote,))
@@ -222,6 +234,7 @@ class Deribit:
         price = data.price or 0
         if not 0 < price <= market.MAX_PRICE:
             raise BadFrame("a price index is not positive: it is dropped")
+        _check_time("price index", data, now_ns)
         ticks: list[Tick] = []
         for name in products:
             first = name not in self._spot
@@ -234,6 +247,10 @@ class Deribit:
         return Reaction(self._subscribe(now_ns), ticks)
 
 
+def _ticker_of(name: str) -> str:
+    return f"ticker.{name}.100ms"
+
+
 def _check_error(error: Error, asked: str | Piece | None) -> None:
     """Raise Dropped unless the session can go on without what was asked for."""
     said = f"{error.message or 'an error'} ({error.code})"
@@ -241,6 +258,14 @@ def _check_error(error: Error, asked: str | Piece | None) -> None:
         raise Dropped("RateLimited", f"the exchange answered {said}: too many clients share this address")
     if isinstance(asked, Piece):
         raise Dropped("BadAnswer", f"the exchange answered {said} to {asked.method}")
+    if error.code != _INVALID_PARAMS:  # which means that it does not know the currency
+        raise Dropped("BadAnswer", f"the exchange answered {said}")
+
+
+def _check_time(what: str, data: Data, now_ns: int) -> None:
+    """Raise BadFrame for a time that is far from ours. One far ahead would make all that follow look old."""
+    if abs(now_ns - data.timestamp * _NS_PER_MS) > _MAX_AGE_NS:
+        raise BadFrame(f"the time of a {what} is more than {_MAX_AGE_NS // 10**9} s from ours: it is dropped")
 
 
 def _check_clock(exchange_ns: int, now_ns: int) -> None:

@@ -94,6 +94,7 @@ class Instrument(msgspec.Struct):
 
 _frame = msgspec.json.Decoder(Frame).decode
 _instruments = msgspec.json.Decoder(list[Instrument]).decode
+_channels = msgspec.json.Decoder(list[str]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -103,6 +104,8 @@ def decode(frame: bytes) -> Frame:
         return _frame(frame)
     except msgspec.ValidationError as error:
         raise BadFrame(f"a frame is not as the exchange documents it: {error}") from None
+    except RecursionError:
+        raise BadFrame("a frame is nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         start = frame[:40].decode(errors="replace")
         raise Dropped("NotJson", f"the answer is not JSON but begins with {start!r}: check the url") from None
@@ -114,6 +117,16 @@ def instruments(result: msgspec.Raw) -> list[Instrument]:
         return _instruments(result)
     except msgspec.DecodeError as error:
         raise Dropped("BadAnswer", f"the exchange's list of instruments cannot be read: {error}") from None
+
+
+def channels(result: msgspec.Raw) -> list[str]:
+    """Return the channels that an answer confirms. Raises Dropped."""
+    try:
+        return _channels(result)
+    except msgspec.DecodeError as error:
+        raise Dropped(
+            "BadAnswer", f"the exchange's answer to a subscription cannot be read: {error}"
+        ) from None
 
 
 def request(number: int, method: str, params: Mapping[str, object]) -> str:

@@ -19,6 +19,7 @@ from feed_generator.messages import Vendor, symbol
 
 _NS_PER_MS = 1_000_000
 MAX_PRICE = 1e9
+_LAST_MS = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
 _MAX_SIZE = 1e15
 
 
@@ -43,10 +44,13 @@ def inverse(instrument: Instrument) -> bool:
 
 
 def contract(instrument: Instrument) -> Contract | None:
-    """Return the contract of an option, or None for anything else and for an inactive one."""
+    """Return the contract of an option, or None for anything else, an inactive one and impossible terms."""
     if instrument.kind != "option" or not instrument.is_active:
         return None
     if instrument.strike is None or instrument.option_type is None:
+        return None
+    terms = instrument.strike, instrument.contract_size
+    if not (min(terms) > 0 and max(terms) <= MAX_PRICE and 0 < instrument.expiration_timestamp < _LAST_MS):
         return None
     expiry = datetime.fromtimestamp(instrument.expiration_timestamp / 1000, UTC).date().isoformat()
     side: str = "CALL" if instrument.option_type == "call" else "PUT"

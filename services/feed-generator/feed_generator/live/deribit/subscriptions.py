@@ -48,6 +48,11 @@ class Subscriptions:
         """True if the exchange has confirmed every wanted channel, and there is one."""
         return bool(self._wanted) and self._wanted <= self._confirmed
 
+    @property
+    def unknown(self) -> Collection[str]:
+        """Channels that the exchange did not confirm, for example of a contract that it has delisted."""
+        return self._unknown
+
     def next(self, now_ns: int) -> Piece | None:
         """Return the next request, or None if none is due."""
         self._credit = min(_BURST, self._credit + (now_ns - self._credit_ns) / _PIECE_EVERY_NS)

@@ -124,7 +124,7 @@ class Desk:
 
     def _read_list(self) -> Plan:
         wanted = self._wanted
-        found = download(wanted.api_url, self._credentials(), wanted.products)
+        found = download(wanted.api_url, self._credentials(), wanted.products, self._now_ns())
         if found.skipped:
             _log.warning("instruments_skipped", rows=found.skipped, first=found.first_skipped)
         missing = "; ".join(f"{name}: {why}" for name, why in found.missing.items())

@@ -1,15 +1,19 @@
-"""Download Kite's instrument list. It is read line by line, because it has some 10 MB."""
+"""Download Kite's instrument list. It is read line by line, because it has some 10 MB.
+
+The answer's `Date` shows whether this machine's clock is right: with a wrong one all ticks would look old.
+"""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
-from feed_generator.live.exchange import CHECK_NETWORK, Dropped
+from feed_generator.live.exchange import CHECK_NETWORK, Dropped, Misconfigured
 from feed_generator.live.kite import account, instruments
 from feed_generator.live.kite.account import Account
 from feed_generator.live.kite.instruments import Instruments
@@ -17,9 +21,11 @@ from feed_generator.live.kite.instruments import Instruments
 _TIMEOUT = urllib3.Timeout(connect=4.0, read=8.0)
 _VERSION = {"X-Kite-Version": "3"}
 _REFUSED = (401, 403)
+_BLOCK_BYTES, _MOST_BYTES, _MOST_LINE_BYTES = 1 << 16, 64 << 20, 1 << 16
+_MAX_SKEW_S = 120
 
 
-def download(api_url: str, credentials: Account, wanted: Collection[str]) -> Instruments:
+def download(api_url: str, credentials: Account, wanted: Collection[str], now_ns: int) -> Instruments:
     """Return what the list of `api_url` says about the products `wanted`. Blocks for some seconds.
 
     Raises Unauthorized, Misconfigured or Dropped.
@@ -43,7 +49,8 @@ def download(api_url: str, credentials: Account, wanted: Collection[str]) -> Ins
                 raise account.refused(host)
             if answer.status != 200:
                 raise Dropped("BadAnswer", f"{host} answered {answer.status} to /instruments: check apiUrl")
-            return instruments.read((line.decode() for line in answer), wanted)
+            _check_clock(host, answer.headers.get("Date"), now_ns)
+            return instruments.read((line.decode() for line in _lines(answer)), wanted)
     except urllib3.exceptions.HTTPError as error:
         if isinstance(cause := _cause(error), ssl.SSLCertVerificationError):
             problem = (
@@ -54,6 +61,34 @@ def download(api_url: str, credentials: Account, wanted: Collection[str]) -> Ins
         raise Dropped("Unreachable", f"{problem}: {CHECK_NETWORK}") from None
     except UnicodeDecodeError:
         raise Dropped("BadAnswer", f"{host}: the instrument list is not UTF-8: check apiUrl") from None
+
+
+def _check_clock(host: str, date: str | None, now_ns: int) -> None:
+    """Raise Misconfigured if our clock differs by minutes from the date of an answer."""
+    try:
+        skew_s = now_ns / 1e9 - parsedate_to_datetime(date or "").timestamp()
+    except ValueError:  # there is no date, or it is none
+        return
+    if abs(skew_s) > _MAX_SKEW_S:
+        side = "ahead of" if skew_s > 0 else "behind"
+        raise Misconfigured(
+            "ClockSkew", f"this machine's clock is {abs(skew_s):.0f} s {side} that of {host}: synchronise it"
+        )
+
+
+def _lines(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """Yield the lines of an answer in bounded memory, whatever the server sends."""
+    size, rest = 0, b""
+    for block in answer.stream(_BLOCK_BYTES):
+        size += len(block)
+        *lines, rest = (rest + block).split(b"\n")
+        yield from lines
+        if size > _MOST_BYTES or len(rest) > _MOST_LINE_BYTES:
+            raise Misconfigured(
+                "BadInstrumentList", "this is not Kite's instrument list: it is far too long: check apiUrl"
+            )
+    if rest:
+        yield rest
 
 
 def _pool(url: str) -> urllib3.PoolManager:

@@ -29,12 +29,14 @@ _CONFIRM_NS = 30 * _NS
 class Discarded:
     """Ticks that made no message, by reason.
 
-    `old`: of another day, or the market's clock is more than 240 s from ours. `repeated`: the same state
+    `old`: of another day, or the market's clock is more than 240 s from ours; `old_s` is the newest time of
+    such a tick. `repeated`: the same state
     again, or an earlier one. `partial`: an option without its order book, which Kite sends until the mode is
     set. `unknown`: of an instrument that nobody subscribed.
     """
 
     old: int = 0
+    old_s: int = 0
     repeated: int = 0
     partial: int = 0
     unknown: int = 0
@@ -51,6 +53,7 @@ class Market:
         self._waiting: dict[str, dict[int, frames.Tick]] = {}
         self._last: dict[int, frames.Tick] = {}
         self._passed_on: dict[int, int] = {}  # token -> event time of its last quote, oldest first
+        self._given: dict[int, Quote | Spot] = {}  # by token, also across connections
         self._clock_s = 0
         self.discarded = Discarded()
 
@@ -80,6 +83,8 @@ class Market:
         for token in tokens:
             self._last.pop(token, None)
             self._passed_on.pop(token, None)
+            for waiting in self._waiting.values():
+                waiting.pop(token, None)
             if product := self._spot_products.get(token):
                 self._spots.pop(product, None)
 
@@ -96,6 +101,9 @@ class Market:
             return []
         if tick.mode != "full":
             self.discarded.partial += 1
+            return []
+        if tick.time * _NS > now_ns + _OLD_NS:  # it would move the market's clock, and nothing could follow
+            self._discard_old(tick)
             return []
         self._last[tick.token] = tick
         self._clock_s = max(self._clock_s, tick.time)
@@ -122,15 +130,20 @@ class Market:
         if tick.last_price <= 0 or not self._is_new(tick, now_ns):
             return []
         self._spots[product] = tick.last_price
-        found: list[Tick] = [Spot(product, self.clock_ns, tick.last_price)]
+        found: list[Tick] = self._new(tick.token, Spot(product, self.clock_ns, tick.last_price))
         for token, waiting in self._waiting.pop(product, {}).items():
             found += self._quote(self._contracts[token], waiting, now_ns)
         return found
 
     def _is_new(self, tick: frames.Tick, now_ns: int) -> bool:
         new = abs(now_ns - self.clock_ns) <= _OLD_NS and _day(tick.time) == _day(self._clock_s)
-        self.discarded.old += not new
+        if not new:
+            self._discard_old(tick)
         return new
+
+    def _discard_old(self, tick: frames.Tick) -> None:
+        self.discarded.old += 1
+        self.discarded.old_s = max(self.discarded.old_s, tick.time)
 
     def _quote(self, contract: Contract, tick: frames.Tick, now_ns: int) -> list[Tick]:
         if not self._is_new(tick, now_ns):
@@ -138,21 +151,28 @@ class Market:
         self._passed_on.pop(tick.token, None)
         self._passed_on[tick.token] = self.clock_ns
         (bid, bid_size), (ask, ask_size) = _best(tick.bids), _best(tick.asks)
-        return [
-            Quote(
-                contract=contract,
-                ts=self.clock_ns,
-                spot=self._spots[contract.product],
-                bid=bid,
-                ask=ask,
-                last=max(0.0, tick.last_price),
-                bid_size=bid_size,
-                ask_size=ask_size,
-                volume=tick.volume,
-                open_interest=tick.open_interest,
-                previous_close=max(0.0, tick.close),
-            )
-        ]
+        quote = Quote(
+            contract=contract,
+            ts=self.clock_ns,
+            spot=self._spots[contract.product],
+            bid=bid,
+            ask=ask,
+            last=max(0.0, tick.last_price),
+            bid_size=bid_size,
+            ask_size=ask_size,
+            volume=tick.volume,
+            open_interest=tick.open_interest,
+            previous_close=max(0.0, tick.close),
+        )
+        return self._new(tick.token, quote)
+
+    def _new(self, token: int, given: Quote | Spot) -> list[Tick]:
+        """Return the tick unless it was the instrument's last: a new connection sends every state again."""
+        if self._given.get(token) == given:
+            self.discarded.repeated += 1
+            return []
+        self._given[token] = given
+        return [given]
 
 
 def _best(levels: tuple[frames.Level, ...]) -> tuple[float, int]:

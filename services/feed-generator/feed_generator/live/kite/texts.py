@@ -45,7 +45,7 @@ def decode(message: str | bytes) -> Notice:
     """Return what a text message says. One that is not Kite's JSON has the kind "unreadable"."""
     try:
         found = _decode(message)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Notice("unreadable")
     if found.type not in ("error", "message"):
         return Notice(found.type[:_SHOWN])

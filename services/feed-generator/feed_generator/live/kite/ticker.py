@@ -63,7 +63,7 @@ class Ticker:
             found += self._market.received(tick, now_ns)
         if self._market.discarded.old > old and not self._said_old:
             self._said_old = True
-            behind_s = (now_ns - self._market.clock_ns) // 10**9
+            behind_s = now_ns // 10**9 - self._market.discarded.old_s
             _log.warning(
                 "kite_states_are_old", behind_s=behind_s, hint="no session now, or a wrong clock here"
             )

@@ -1,8 +1,8 @@
 """Read the cells of one CSV line. Every error names the column and the rule.
 
 The strict methods accept plain numbers only. The lenient ones (`price`, `amount`, `decimal`) accept what
-The strict methods accept plain numbers only. The lenient ones (`price`, `amount`, `decimal`) accept what
-NaN.
+exports write: digit groups (1,10,811 or 110,811), floats for counts (582.0), and none as an empty cell, `-`
+or NaN.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from feed_generator.errors import BadRecording
 from feed_generator.sources.formats import osi, text
+from feed_generator.sources.formats.cells import LAST_YEAR
 from feed_generator.sources.formats.option_book import OptionBook
 from feed_generator.sources.formats.problems import Problems
 from feed_generator.sources.formats.row import Place, Row, Stated, Told
@@ -29,6 +30,7 @@ _QUOTES = frozenset({"cbbo-1s", "cbbo-1m", "cmbp-1", "mbp-1", "bbo-1s", "bbo-1m"
 _ZONE = ZoneInfo("America/New_York")
 _STATED = Stated(oi_unit="contracts")
 _CHUNK = 1 << 16
+_LAST_NS = int(datetime(LAST_YEAR, 1, 1, tzinfo=UTC).timestamp()) * 10**9
 Record = Any
 """A record of databento-dbn: its classes have no common type."""
 Entry = tuple[int, int, Callable[[], None]]
@@ -98,7 +100,10 @@ class _File:
             self._stream.close()
             return
         for number, record in enumerate(self._stream, start=1):
-            ts = record.ts_recv
+            ts = getattr(record, "ts_recv", 0)  # messages of the live gateway have none
+            if not 0 < ts < _LAST_NS:
+                self._problems.note(Place(self._path, number), "a record without a time is left out")
+                continue
             yield ts, order, partial(self._apply, record, ts, Place(self._path, number))
 
     def _decoded(self) -> Generator[Record]:

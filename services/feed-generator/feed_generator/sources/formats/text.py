@@ -17,6 +17,7 @@ _MARK = b"\xef\xbb\xbf"
 DBN_MAGIC = b"DBN"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _UTF16 = "is in UTF-16, not UTF-8: save it as `CSV UTF-8`, or run `iconv -f UTF-16 -t UTF-8 FILE > NEW`"
+_PADDED = "has bytes of 0 instead of text, so the download is not complete: download it again"
 _REFUSED: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xfe", _UTF16),
     (b"\xfe\xff", _UTF16),
@@ -59,11 +60,15 @@ def is_dbn(head: bytes) -> bool:
 
 def check(head: bytes) -> None:
     """Raise NotReadable if the first bytes are not those of a CSV file in UTF-8."""
+    if not head.strip():
+        raise NotReadable("is empty: download or save it again")
     for magic, rule in _REFUSED:
         if head.startswith(magic):
             raise NotReadable(rule)
-    if head.count(0) > len(head) // 4:  # UTF-16 without its mark: every other byte of ASCII text is 0
-        raise NotReadable(_UTF16)
+    if head.count(0) > len(head) // 4:
+        # In UTF-16 without its mark every other byte of ASCII text is 0, and only those.
+        fewer, more = sorted(half.count(0) for half in (head[::2], head[1::2]))
+        raise NotReadable(_UTF16 if fewer < more // 2 else _PADDED)
     if _WEB_PAGE.match(head.removeprefix(_MARK)):
         raise NotReadable(
             "is a web page, no CSV: the site refused the download; open it in a browser and save again"

@@ -1,0 +1,156 @@
+"""The session without an exchange's protocol: how a connection ends, and when the next one begins."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from feed_generator.live.exchange import NOTHING, Connection, Dropped, Frame, Reaction
+from feed_generator.live.session import Session
+from feed_generator.live.status import Status
+from feed_generator.live.transport import websocket
+
+
+def test_what_came_before_the_end_is_received_although_nothing_can_be_sent() -> None:
+    """An answer that fails must not lose the ticks behind the request."""
+
+    async def two_frames(socket: ServerConnection) -> None:
+        await socket.send("request")
+        await socket.send("tick")
+        await socket.close(1001, "maintenance")
+
+    async def converse() -> list[bytes]:
+        async with serve(two_frames, "localhost", 0) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            async with websocket(f"ws://localhost:{port}") as connection:
+                while server.connections:
+                    await asyncio.sleep(0)
+                received = [await connection.receive()]
+                await connection.send("answer")
+                received.append(await connection.receive())
+                with pytest.raises(Dropped, match="ended the connection: 1001"):
+                    await connection.receive()
+                return received
+
+    assert asyncio.run(converse()) == [b"request", b"tick"]
+
+
+@pytest.mark.parametrize(
+    ("proxy", "reason"),
+    [
+        ("http://user:secret@localhost:1", "Unreachable"),
+        ("secret", "BadProxy"),
+        ("socks5://secret@h:1", "BadProxy"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_one_line_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, reason: str
+) -> None:
+    """It does not end the generator either."""
+    monkeypatch.setenv("https_proxy", proxy)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+
+    async def connect() -> None:
+        async with websocket("wss://exchange.example/?access_token=secret"):
+            pass
+
+    with pytest.raises(Dropped) as caught:
+        asyncio.run(connect())
+    assert caught.value.reason == reason
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["ws://exchange.example:99999/?secret", f"ws://{'x' * 70}.example/?secret", "secret"]
+)
+def test_a_url_that_cannot_be_used_is_one_line_without_its_secret(url: str) -> None:
+    """It does not end the generator either."""
+
+    async def connect() -> None:
+        async with websocket(url):
+            pass
+
+    with pytest.raises(Dropped) as caught:
+        asyncio.run(connect())
+    assert "secret" not in str(caught.value)
+
+
+class Subscribed:
+    """An exchange that is ready at once."""
+
+    ready: str | None = "everything"
+
+    def opened(self, now_ns: int) -> Reaction:
+        return NOTHING
+
+    def received(self, frame: bytes, now_ns: int) -> Reaction:
+        return NOTHING
+
+    def waited(self, now_ns: int) -> Reaction:
+        return NOTHING
+
+
+class Ends:
+    """A connection that ends at once. `clock`: the time that it lasted is added to it."""
+
+    def __init__(self, clock: list[int], lasts_s: int) -> None:
+        self._clock, self._lasts_s = clock, lasts_s
+
+    async def send(self, frame: Frame) -> None:
+        raise NotImplementedError
+
+    async def receive(self) -> bytes:
+        self._clock[0] += self._lasts_s * 10**9
+        raise Dropped("Dropped", "ended")
+
+
+def _pauses(lasting_s: Sequence[int]) -> list[float]:
+    """Return the pauses after connections that last so long, without jitter."""
+    clock, pauses, left, status = [0], list[float](), list(lasting_s), Status()
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[Connection]:
+        if not left:
+            raise asyncio.CancelledError
+        yield Ends(clock, left.pop(0))
+
+    async def sleep(seconds: float) -> None:
+        if not status.connected:
+            pauses.append(seconds)
+        await asyncio.sleep(0)
+
+    session = Session(
+        Subscribed(), connect, lambda _: None, status, now_ns=lambda: clock[0], sleep=sleep, jitter=lambda: 1
+    )
+    with suppress(asyncio.CancelledError):
+        asyncio.run(session.run())
+    return pauses
+
+
+def test_an_exchange_that_ends_every_subscribed_connection_is_called_ever_more_seldom() -> None:
+    """Only a connection that lasted makes the next pause the shortest one."""
+    assert _pauses([1] * 8) == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 4, 4]
+    assert _pauses([1, 1, 60, 1]) == [0.1, 0.2, 0.1, 0.2]
+
+
+def test_a_reader_that_sees_a_new_state_sees_what_belongs_to_it() -> None:
+    """The publisher's thread reads while the session's thread writes: gap, state and reason come last."""
+    seen: dict[str, tuple[bool, str]] = {}
+
+    class Watched(Status):
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if name in ("reason", "connected", "gaps") and hasattr(self, "gaps"):
+                seen[name] = self.connected, self.message
+
+    status = Watched()
+    status.ready("everything", 1)
+    assert seen["connected"] == (True, "everything")
+    status.ended(Dropped("Dropped", "ended"), 2)
+    assert seen["reason"][1] == "ended"
+    assert seen["gaps"] == (False, "ended")
