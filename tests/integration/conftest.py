@@ -1,11 +1,12 @@
 """The running systems that integration tests share.
 
-`system` has the default feeds and the feeds `load` and `pushed`. `replays` replays recordings and files.
+`system` has the default feeds and the feeds `load` and `pushed`. `replays` replays recordings, `files` files:
+they are apart because a product has one feed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -59,17 +60,28 @@ def recorded(run: Run, system: LocalSystem, folder: Path) -> Recorded:
 def replays(
     recorded: Recorded, deribit_session: deribit.DeribitSession, folder: Path
 ) -> Iterator[LocalSystem]:
-    """A system that replays the two recordings, and each file that people have, in a feed of its own."""
+    """A system that replays the two recordings."""
     of_deribit = deribit_session.recorded.folder / "deribit-btc.messages.gz"
     feeds = {
-        "again": REPLAY % ("again", "MIDCPNIFTY, MSFT, NVDA, SPX", f"path: {folder / 'load.messages.gz'}"),
-        "again-btc": REPLAY % ("again-btc", "BTC", f"path: {of_deribit}"),
-        **{name: REPLAY % (name, *values) for name, values in FILE_FEEDS.items()},
+        "again": ("MIDCPNIFTY, MSFT, NVDA, SPX", f"path: {folder / 'load.messages.gz'}"),
+        "again-btc": ("BTC", f"path: {of_deribit}"),
     }
-    for name, text in feeds.items():
-        (folder / f"{name}.yaml").write_text(text)
-    with running(folder / "home", ",".join(str(folder / f"{name}.yaml") for name in feeds)) as started:
+    with running(folder / "replays", _written(feeds, folder)) as started:
         yield started
+
+
+@pytest.fixture(scope="package")
+def files(folder: Path) -> Iterator[LocalSystem]:
+    """A system that replays each file that people have, in a feed of its own."""
+    with running(folder / "files", _written(FILE_FEEDS, folder)) as started:
+        yield started
+
+
+def _written(feeds: Mapping[str, tuple[str, str]], folder: Path) -> str:
+    """Write the YAML of replays. Returns the files, comma-separated."""
+    for name, values in feeds.items():
+        (folder / f"{name}.yaml").write_text(REPLAY % (name, *values))
+    return ",".join(str(folder / f"{name}.yaml") for name in feeds)
 
 
 def known(system: LocalSystem) -> list[str]:

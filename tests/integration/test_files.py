@@ -160,12 +160,12 @@ def test_deribits_numbers_are_in_usd() -> None:
     assert chain["atm_iv"] == pytest.approx(0.77, abs=0.01)
 
 
-@pytest.mark.timeout(500)  # the first test also waits for the systems
+@pytest.mark.timeout(500)  # the first test also waits for the system
 @pytest.mark.parametrize("product", CASES)
-def test_make_run_stores_the_numbers_that_were_counted(product: str, replays: LocalSystem) -> None:
+def test_make_run_stores_the_numbers_that_were_counted(product: str, files: LocalSystem) -> None:
     """`make run` with a feed that replays the file: the same chain as above is in the database."""
     (feed,) = (name for name, (products, _) in FILE_FEEDS.items() if product in products.split(", "))
-    with replays.database() as database:
+    with files.database() as database:
         chains = database.option_chains
         wait_until(
             lambda: chains.find_one({"feed": feed, "product": product}) is not None, f"{feed} is stored"

@@ -47,7 +47,7 @@ def _price(pretty: float) -> float:
 def test_recorded_quotes_equal_those_of_the_reference_library(
     load: Load, recorded: Path, schema: str, tmp_path: Path
 ) -> None:
-    """Each record of the consolidated quote is a row; open interest is the statistic's."""
+    """Each record of the consolidated quote is a row; the other files say contract and open interest."""
     for name in (schema, "definition", "statistics"):
         (tmp_path / name).symlink_to(recorded / f"opra_{name}.dbn.zst")
     loaded = load(str(tmp_path), "AAPL", spot=245.5, group_ns=1)
@@ -64,10 +64,14 @@ def test_recorded_quotes_equal_those_of_the_reference_library(
         )
         for record in quotes
     ]
+    (definition,) = _records(recorded / "opra_definition.dbn.zst")
+    expiry = datetime.fromtimestamp(definition.expiration / 1e9, UTC)
     interest = {record.quantity for record in _records(recorded / "opra_statistics.dbn.zst")}
     found = []
     for snapshot in loaded.snapshots:
-        (leg,) = snapshot.chains[date(2025, 2, 21)].legs.values()
+        (((strike, is_call), leg),) = snapshot.chains[expiry.date()].legs.items()
+        assert strike == definition.pretty_strike_price
+        assert is_call == (definition.instrument_class == dbn.InstrumentClass.CALL)
         found.append((snapshot.ts, leg["bid"], leg["ask"], leg["bid_size"], leg["ask_size"]))
         assert {leg["open_interest"]} == interest
     assert found == expected

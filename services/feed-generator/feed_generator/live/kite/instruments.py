@@ -114,7 +114,7 @@ def read(lines: Iterable[str], wanted: Collection[str]) -> Instruments:
             shown = ",".join(header)[:60]
             raise Misconfigured(
                 "BadInstrumentList",
-                f"this is not Kite's instrument list: no column {lacking[0]} in line 1: {shown!r}",
+                f"this is not Kite's instrument list: no column {lacking[0]} in {shown!r}: check apiUrl",
             )
         return _read(rows, columns, frozenset(wanted))
     except csv.Error as error:
