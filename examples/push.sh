@@ -11,7 +11,8 @@ PRICE=${PRICE:-601.25}
 
 if [[ -z ${TOKEN:-} ]]; then
   answer=$(curl --fail-with-body --silent --show-error --header "Content-Type: application/json" \
-    --data "{\"email\":\"$EMAIL\",\"password\":\"$PASSWORD\"}" "$BASE_URL/api/auth/login")
+    --data "{\"email\":\"$EMAIL\",\"password\":\"$PASSWORD\"}" "$BASE_URL/api/auth/login") ||
+    { echo "$answer" >&2; exit 1; }
   TOKEN=$(sed -E 's/.*"token": ?"([^"]+)".*/\1/' <<<"$answer")
 fi
 

@@ -184,7 +184,7 @@ def check_source(
 ) -> None:
     """Connect to a feed's live source, count what comes, and end. It needs no running system."""
     with _ends(output) as screen:
-        _finish(screen, sources.check(file, seconds))
+        _finish(screen, sources.check(screen, file, seconds))
 
 
 @app.command("import")

@@ -65,10 +65,11 @@ def main(argv: list[str] | None = None) -> int:
         feeds = resource.load(files)
         from deltastream_operator.local import bootstrap as local
 
+        services = local.services_of(known, ROOT, getattr(args, "services", None))
         if args.command == "check-source":
-            services = local.services_of(known, ROOT)
-            return max(services.check_source(feed, args.seconds) for feed in live_only(feeds))
-        notes = local.check_runnable(feeds, local.services_of(known, ROOT, args.services))
+            local.check_runnable(live_only(feeds), services)
+            return max(services.check_source(feed, args.seconds) for feed in feeds)
+        notes = local.check_runnable(feeds, services)
         if args.command != "start":  # the process in the background prints them
             print("".join(f"note: {note}\n" for note in notes), end="")
         if args.check:

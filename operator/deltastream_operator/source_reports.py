@@ -14,7 +14,7 @@ _REASON = re.compile(r"[A-Z][A-Za-z]{0,39}")
 
 
 def source_state(reports: Mapping[str, str], now_s: float) -> SourceState:
-    """Return the state of a feed from the fields of its hash. An outdated or strange report does not count.
+    """Return the state of a feed from the fields of its hash. An outdated or malformed report does not count.
 
     `now_s`: seconds since the Unix epoch.
     """

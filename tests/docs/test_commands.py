@@ -50,6 +50,10 @@ ELSEWHERE = {
         "tests/integration/conftest.py",
         "k8s/samples/instead/pushed.yaml",
     ),
+    "bin/deltastream login --register --email desk@example.com": (
+        "tests/integration/test_command_line.py",
+        '["login", "--register", "--email"',
+    ),
     "EMAIL=desk@example.com PASSWORD=a-long-password FEED=pushed PRODUCT=DESK examples/push.sh": (
         "tests/integration/test_push.py",
         'ROOT / "examples/push.sh"',

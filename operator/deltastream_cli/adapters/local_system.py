@@ -23,6 +23,6 @@ def check_source(file: Path, seconds: float) -> list[dict[str, Any]]:
     env = {**os.environ, "PYTHONPATH": str(ROOT / "operator")}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)  # noqa: S603
     if not done.stdout:
-        text = done.stderr.strip() or f"it ended with status {done.returncode}"
+        text = "; ".join(done.stderr.splitlines()) or f"it ended with status {done.returncode}"
         raise UsageError(text) if done.returncode == 2 else CommandError(text)
     return [json.loads(line) for line in done.stdout.splitlines()]

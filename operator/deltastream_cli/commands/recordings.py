@@ -81,7 +81,7 @@ def counts(contents: Contents, metadata: Mapping[str, Any], file: Path, refused:
 
 
 def bar(screen: Screen) -> Progress:
-    """Return a progress bar on standard error, which a terminal alone shows."""
+    """Return a progress bar on standard error. It is shown only on a terminal."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),

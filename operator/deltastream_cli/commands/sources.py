@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from deltastream_cli.adapters.local_system import check_source
+from deltastream_cli.adapters.screen import Screen
 from deltastream_cli.domain.reports import Cell, Column, Report
 from deltastream_cli.errors import CommandError
 
@@ -22,8 +23,9 @@ _COLUMNS = (
 )
 
 
-def check(file: Path, seconds: float) -> Report:
+def check(screen: Screen, file: Path, seconds: float) -> Report:
     """Connect to each live source of the file, count for some seconds, and end."""
+    screen.note(f"{file}: connects within half a minute, then counts for {seconds:g} s")
     found = check_source(file, seconds)
     rows = []
     for one in found:

@@ -20,6 +20,9 @@ _COLUMNS = (
     Column("arrivals_per_second", "in/s", "number"),
 )
 
+# A missing connection is shown although the feed is Ready: its processes serve what has arrived.
+_SHOWN = ("Ready", "SourceConnected")
+
 
 def feeds(found: Sequence[Mapping[str, Any]]) -> Report:
     """Return the report of the feeds: load, replicas as ready/desired, and each feed's last decision."""
@@ -27,7 +30,7 @@ def feeds(found: Sequence[Mapping[str, Any]]) -> Report:
         f"{feed['name']}: {condition['message']}"
         for feed in found
         for condition in feed["conditions"]
-        if condition["type"] == "Ready" and condition["status"] != "True"
+        if condition["type"] in _SHOWN and condition["status"] != "True"
     ]
     decided = [f"{feed['name']}: {feed['decisions'][-1]['message']}" for feed in found if feed["decisions"]]
     rows = [_row(feed) for feed in found]

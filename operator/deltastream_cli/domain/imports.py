@@ -62,6 +62,7 @@ def report(found: Mapping[str, Any], out: str) -> Report:
     """Return the report of a finished import. Its code is 1 if the files were refused."""
     refused = found["refused"]
     nothing = Cell(None, "nothing is written: the files have errors")
+    products = ", ".join(found["products"])
     facts = [
         Fact("file", "file", nothing if refused else Cell(out)),
         Fact("format", "format", Cell(found["format"])),
@@ -69,15 +70,16 @@ def report(found: Mapping[str, Any], out: str) -> Report:
         Fact("snapshots", "snapshots", Cell(found["snapshots"]), "count"),
         Fact("chains", "chains", Cell(found["chains"]), "count"),
         Fact("contracts", "contracts", Cell(found["contracts"]), "count"),
-        Fact("products", "products", Cell(", ".join(found["products"]))),
+        Fact("products", "products", Cell(products)),
         Fact("from", "from", _time(found["first_ts"])),
         Fact("to", "to", _time(found["last_ts"])),
         Fact("price_unit", "prices in", _all(found["price_units"])),
         Fact("oi_unit", "counts in", _all(found["oi_units"])),
     ]
+    replay = f"a feed replays it with products: [{products}] and source: {{replay: {{path: {out}}}}}"
     problems = found["problems"]
     if not problems:
-        return Report("", facts, notes=["no problems"])
+        return Report("", facts, notes=["no problems", replay])
     rows = [
         [
             Cell("error" if problem["refused"] else "note"),
@@ -87,7 +89,8 @@ def report(found: Mapping[str, Any], out: str) -> Report:
         ]
         for problem in sorted(problems, key=lambda problem: not problem["refused"])
     ]
-    return Report("", facts, "problems", _COLUMNS, rows, code=1 if refused else 0)
+    notes = [] if refused else [replay]
+    return Report("", facts, "problems", _COLUMNS, rows, notes=notes, code=1 if refused else 0)
 
 
 def _text(problem: Mapping[str, Any]) -> str:

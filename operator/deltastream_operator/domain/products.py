@@ -1,6 +1,6 @@
 """Decide which feed owns each product. A product has one feed, because the cache is keyed by product.
 
-A feed keeps a product that its generators produce.
+A feed keeps a product that it produces.
 Any other product belongs to the oldest feed that lists it.
 """
 
@@ -27,7 +27,7 @@ class Claim:
 def taken(claims: Iterable[Claim], made: Mapping[str, frozenset[str]] = _NOTHING) -> Mapping[str, Problem]:
     """Return the feeds that list a product of another feed, each with its problem and the fix.
 
-    `made` maps each feed to the products that its generators produce now. These can differ from its spec: an
+    `made` maps each feed to the products that it produces now. These can differ from its spec: an
     edit may be refused, paused or not yet rolled out. A feed keeps the products that it produces; other
     products go to the oldest feed that lists them. A refused feed gets no further product: the other products
     in its spec stay available to the next feed.
@@ -57,7 +57,7 @@ def taken(claims: Iterable[Claim], made: Mapping[str, frozenset[str]] = _NOTHING
 def _owned(product: str, owner: str, listed: Mapping[str, set[str]]) -> str:
     if product in listed.get(owner, ()):
         return f"{product} (feed {owner})"
-    return f"{product} (feed {owner}, whose generators still produce it)"
+    return f"{product} (feed {owner}, which still produces it)"
 
 
 def not_for_a_cluster(feed: Feed) -> Problem | None:
@@ -70,6 +70,7 @@ def not_for_a_cluster(feed: Feed) -> Problem | None:
     if isinstance(feed.source, Kite) and feed.source.secret is None:
         return Problem(
             reason="NoSecret",
-            message="spec.source.kite.secretRef: is required in a cluster (KITE_..._FILE is for a local run)",
+            message="spec.source.kite.secretRef: is required in a cluster; "
+            "name the Secret with the keys api-key and access-token",
         )
     return None

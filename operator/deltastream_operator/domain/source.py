@@ -1,4 +1,4 @@
-"""The state of a live source, as its generators report it, and the conditions that follow from it."""
+"""The state of a live source, as its generators report it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from deltastream_operator.domain.feed import Deribit, Feed, Kite
-
-LIVE = (Deribit, Kite)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +28,9 @@ SILENT = SourceState(
 
 def is_live(feed: Feed) -> bool:
     """Return True if the feed's generators connect to an exchange."""
-    return isinstance(feed.source, LIVE)
+    return isinstance(feed.source, (Deribit, Kite))
 
 
 def together(states: Iterable[SourceState]) -> SourceState:
-    """Return one state for all generators of a feed: the first that is not well decides."""
+    """Return a feed's state: its generators' worst. A refused credential is worse than a drop."""
     return min(states, key=lambda state: (bool(state.authorized), bool(state.connected)), default=SILENT)

@@ -31,6 +31,7 @@ def check_runnable(feeds: Sequence[Feed], services: Services) -> list[str]:
     unset = [name for name in KITE_FILES if name not in services.settings.kite_files]
     problems += [
         f"{feed.name}: spec.source.kite: in a local run {' and '.join(unset)} must name a file"
+        " (docs/how-to/kite.md)"
         for feed in feeds
         if isinstance(feed.source, Kite) and unset
     ]

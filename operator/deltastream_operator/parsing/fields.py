@@ -123,10 +123,15 @@ class Fields:
             return []
         return [Fields(entry, f"{self._at(name)}[{i}]", self._problems) for i, entry in enumerate(value)]
 
-    def text(self, name: str, pattern: re.Pattern[str], rule: str, *, required: bool = True) -> str | None:
-        """Take text that matches `pattern` completely. Returns None if it is absent or wrong."""
+    def text(
+        self, name: str, pattern: re.Pattern[str], rule: str, *, required: bool = True, quoted: bool = True
+    ) -> str | None:
+        """Take text that matches `pattern` completely. Returns None if it is absent or wrong.
+
+        `quoted` False: a problem does not show the text, which may contain a credential.
+        """
         value = self.take(name)
-        if self._missing(name, value, required) or self._bad_text(name, value, pattern, rule):
+        if self._missing(name, value, required) or self._bad_text(name, value, pattern, rule, quoted):
             return None
         return str(value)
 
@@ -148,19 +153,23 @@ class Fields:
             self.problem(name, f"{twice} is listed twice; list each entry only once")
         return tuple(value)
 
-    def _bad_text(self, name: str, value: object, pattern: re.Pattern[str], rule: str) -> bool:
+    def _bad_text(
+        self, name: str, value: object, pattern: re.Pattern[str], rule: str, quoted: bool = True
+    ) -> bool:
         if isinstance(value, str) and pattern.fullmatch(value):
             return False
         quote = "; put it in quotes" if isinstance(value, (bool, int, float)) else ""
-        self.problem(name, f"must be {rule}, not {_shown(value)}{quote}")
+        found = f", not {_shown(value)}{quote}" if quoted else ""
+        self.problem(name, f"must be {rule}{found}")
         return True
 
     def close(self) -> None:
         """Add a problem for every field that was not taken."""
         for name in self._left:
             near = difflib.get_close_matches(str(name)[:100], self._known, n=1)
-            known = f"did you mean {near[0]}?" if near else f"known are {', '.join(self._known)}"
-            self.problem(shown(str(name)), f"unknown field; {known}")
+            known = f"known are {', '.join(self._known)}" if self._known else "there are none here: remove it"
+            fix = f"did you mean {near[0]}?" if near else known
+            self.problem(shown(str(name)), f"unknown field; {fix}")
 
 
 def _shown(value: object) -> str:

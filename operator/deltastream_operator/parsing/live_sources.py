@@ -11,11 +11,10 @@ from deltastream_operator.errors import FeedError
 from deltastream_operator.parsing.fields import Fields
 
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,9}")
-_WEBSOCKET = re.compile(r"wss?://[^\s/]{1,253}(/[^\s]{0,253})?")
-
 _SECRET = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-# Without a query: Kite's ticker takes the credentials there, and they do not belong into a spec.
-_TICKER = re.compile(r"wss?://[A-Za-z0-9.:_\[\]-]{1,253}(/[A-Za-z0-9._~/-]{0,200})?")
+# Without a user and a query: these may be credentials, which do not belong into a spec. A problem does not
+# quote a URL for the same reason.
+_WEBSOCKET = re.compile(r"wss?://[A-Za-z0-9.:_\[\]-]{1,253}(/[A-Za-z0-9._~/-]{0,200})?")
 _HTTP = re.compile(r"https?://[A-Za-z0-9.:_\[\]-]{1,253}(/[A-Za-z0-9._~/-]{0,200})?")
 
 
@@ -26,7 +25,7 @@ def deribit(fields: Fields) -> Deribit:
     expiries = fields.integer("expiries", 1, 50, 4)
     strikes = fields.integer("strikesPerSide", 1, 200, 15)
     interval = fields.integer("chainIntervalMillis", 20, 60_000, 1000)
-    url = fields.text("url", _WEBSOCKET, "a WebSocket's URL: wss://HOST/PATH", required=False)
+    url = _url(fields, "url", _WEBSOCKET, "wss or ws")
     fields.close()
     return Deribit(
         currencies=currencies or (),
@@ -44,8 +43,8 @@ def kite(fields: Fields) -> Kite:
     reference = fields.mapping("secretRef")
     secret = reference.text("name", _SECRET, "a Secret's name")
     reference.close()
-    url = fields.text("url", _TICKER, "a wss:// or ws:// URL without a query", required=False)
-    api_url = fields.text("apiUrl", _HTTP, "an https:// or http:// URL without a query", required=False)
+    url = _url(fields, "url", _WEBSOCKET, "wss or ws")
+    api_url = _url(fields, "apiUrl", _HTTP, "https or http")
     fields.close()
     return Kite(
         expiries=expiries,
@@ -54,6 +53,11 @@ def kite(fields: Fields) -> Kite:
         url=url or Kite.url,
         api_url=api_url or Kite.api_url,
     )
+
+
+def _url(fields: Fields, name: str, pattern: re.Pattern[str], schemes: str) -> str | None:
+    rule = f"a URL with {schemes}, without user, password and query"
+    return fields.text(name, pattern, rule, required=False, quoted=False)
 
 
 def lacking(source: Deribit, products: Sequence[str]) -> str | None:

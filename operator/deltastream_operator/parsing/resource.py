@@ -20,6 +20,7 @@ from deltastream_operator.domain.feed import (
     External,
     Feed,
     Generator,
+    Kite,
     Mode,
     Replay,
     Source,
@@ -140,8 +141,8 @@ def _spec(name: str | None, annotations: object, top: Fields, folder: Path | Non
     if isinstance(source, Deribit) and products and (problem := live_sources.lacking(source, products)):
         spec.problem("products", problem)
     defined = definitions(spec, products or (), PRODUCT, _PRODUCT_RULE)
-    if defined and isinstance(source, Synthetic):
-        spec.problem("definitions", "a synthetic market makes products of the rulebook; remove this")
+    if defined and isinstance(source, (Synthetic, Deribit, Kite)):
+        spec.problem("definitions", "only a replay or an external feed takes definitions; remove this")
     generator = _generator(spec.mapping("generator"))
     enricher = _enricher(spec.mapping("enricher"), mode)
     spec.close()
@@ -205,8 +206,10 @@ def _generator(fields: Fields) -> Generator:
 def _source(fields: Fields, folder: Path | None) -> Source | None:
     given = [kind for kind in SOURCES if fields.has(kind)]
     if fields.present and len(given) != 1:
-        count = f"{' and '.join(given)} are given" if given else "none is given"
-        fields.problem("", f"exactly one of {', '.join(SOURCES)} is needed; {count}")
+        fix = f"{' and '.join(given)} are given: remove all but one"
+        if not given:
+            fix = "none is given: add one, such as synthetic: {}"
+        fields.problem("", f"exactly one of {', '.join(SOURCES)} is needed; {fix}")
     kinds = {kind: fields.mapping(kind) for kind in SOURCES}
     fields.close()
     if len(given) != 1:

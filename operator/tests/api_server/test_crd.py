@@ -99,6 +99,7 @@ REFUSED: list[tuple[str, object, str]] = [
     ("spec.source", {"deribit": {**DERIBIT, "strikesPerSide": 201}}, "strikesPerSide"),
     ("spec.source", {"deribit": {**DERIBIT, "chainIntervalMillis": 19}}, "chainIntervalMillis"),
     ("spec.source", {"deribit": {**DERIBIT, "url": "https://x"}}, "url"),
+    ("spec.source", {"deribit": {**DERIBIT, "url": "wss://desk:password@x/ws"}}, "url"),
     ("spec.source", {"external": []}, "external"),
     ("spec.source", {"kite": {}, "external": {}}, "source"),
     ("spec.source", {"kite": {"accessToken": "secret"}}, "accessToken"),

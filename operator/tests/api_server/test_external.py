@@ -32,7 +32,7 @@ def test_an_external_feed_gets_enrichers_that_know_its_products(cluster: Cluster
 def test_a_feed_that_becomes_external_loses_its_generators_and_gets_them_back(
     cluster: Cluster, operator: Operator
 ) -> None:
-    """A generator that starts in between refuses to play any market."""
+    """A generator that starts during the change publishes nothing."""
     cluster.make_feed()
     wait_until(lambda: (_generators(cluster), cluster.enrichers()) == (1, 2), "generator and enrichers run")
     assert products_of(cluster.deployment()) is None

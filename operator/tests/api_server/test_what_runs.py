@@ -79,7 +79,7 @@ def test_a_produced_product_is_refused_to_other_feeds_until_it_is_free(
     assert "first" in cluster.condition("Ready", "second")["message"]
     assert cluster.deployment("second") is None
     cluster.ask("DELETE", f"{cluster.feeds}/first")
-    reason = "feed first, whose generators still produce it"
+    reason = "feed first, which still produces it"
     wait_until(lambda: reason in cluster.condition("Ready", "second")["message"], "it waits for them")
     assert cluster.deployment("second") is None
     cluster.ask("DELETE", f"{cluster.apps}/statefulsets/first-generator")  # no garbage collector runs here

@@ -63,9 +63,12 @@ def test_the_recording_replays_as_the_file_does(
 
 
 def test_the_report_counts_what_was_read(run: Run, tmp_path: Path) -> None:
-    """JSON has the same facts for programs."""
-    done = run("import", str(FILES / "deribit_rows.csv"), "--out", str(tmp_path / "rec.csv"), "-o", "json")
+    """JSON has the same facts for programs. A note says how a feed replays the recording."""
+    out = tmp_path / "rec.csv"
+    done = run("import", str(FILES / "deribit_rows.csv"), "--out", str(out), "-o", "json")
     report = json.loads(done.stdout)
+    feed = f"products: [BTC] and source: {{replay: {{path: {out}}}}}"
+    assert report["notes"] == ["no problems", f"a feed replays it with {feed}"]
     counts = {name: report[name] for name in ("rows", "snapshots", "chains", "contracts")}
     assert counts == {"rows": 18, "snapshots": 1, "chains": 1, "contracts": 18}
     units = {name: report[name] for name in ("format", "price_unit", "oi_unit", "from")}

@@ -83,6 +83,18 @@ def test_the_feeds_table_shows_load_replicas_and_decisions(run: Run, prepared: A
     assert (row["name"], row["enrichers"], row["lag"], row["products"]) == ("nifty", "2/3", 27833, ["NIFTY"])
 
 
+def test_a_feed_whose_exchange_is_not_connected_says_why(run: Run, prepared: Any) -> None:
+    """The feed may be ready: its processes run."""
+    lost = {
+        "type": "SourceConnected",
+        "status": "False",
+        "reason": "Unreachable",
+        "message": "check the network",
+    }
+    prepared.routes["/api/feeds"] = 200, {"feeds": [FEED | {"conditions": [*FEED["conditions"], lost]}]}
+    assert "nifty: check the network" in run("feeds").stdout
+
+
 def test_a_feed_without_numbers_says_why(run: Run, prepared: Any) -> None:
     """A feed whose spec cannot be read has no mode, and one that Redis does not know has no load."""
     prepared.routes["/api/feeds"] = 200, {"feeds": [BROKEN | {"load_reason": "RedisUnreachable"}]}

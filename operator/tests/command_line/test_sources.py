@@ -72,6 +72,7 @@ def test_a_frame_that_cannot_be_used_is_counted_and_explained(
     ("source", "text"),
     [
         ("synthetic: {}", "mine: has no live source to connect to"),
+        ("kite: {}", "mine: spec.source.kite: in a local run KITE_API_KEY_FILE and KITE_ACCESS_TOKEN_FILE"),
         ("deribit: {currencies: [ETH]}", "spec.products: BTC: Deribit's products are named after a currency"),
     ],
 )

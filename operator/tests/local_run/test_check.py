@@ -55,7 +55,7 @@ def test_a_kite_feed_needs_the_files_of_its_credentials(tmp_path: Path) -> None:
     kite = replace(FEED, source=Kite())
     text = refusal(kite, tmp_path)
     files = "KITE_API_KEY_FILE and KITE_ACCESS_TOKEN_FILE"
-    assert text == f"desk: spec.source.kite: in a local run {files} must name a file"
+    assert text == f"desk: spec.source.kite: in a local run {files} must name a file (docs/how-to/kite.md)"
     settings = load(dict.fromkeys(("KITE_API_KEY_FILE", "KITE_ACCESS_TOKEN_FILE"), "/absent"), {})
     check_runnable([kite], Services(root=ROOT, home=Home(tmp_path), settings=settings))
 

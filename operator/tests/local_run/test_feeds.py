@@ -176,10 +176,13 @@ def test_a_wrong_definition_is_reported_with_its_field_and_rule(
     assert found.startswith(f"x.yaml: {message}"), found
 
 
-def test_a_synthetic_market_has_no_definitions(tmp_path: Path) -> None:
-    """Its products need the parameters of a market, which only the rulebook has."""
-    (found,) = problems(f"{GOOD}  definitions: [{{{DEFINED}}}]\n", tmp_path)
-    assert found.startswith("x.yaml: spec.definitions: a synthetic market makes products of the rulebook")
+@pytest.mark.parametrize("source", ["synthetic: {seed: 1}", "deribit: {currencies: [NIFTY]}", "kite: {}"])
+def test_only_a_replay_or_an_external_feed_has_definitions(source: str, tmp_path: Path) -> None:
+    """A synthetic market needs more than terms, and a live source brings its own."""
+    text = GOOD.replace("synthetic: {seed: 1}", source) + f"  definitions: [{{{DEFINED}}}]\n"
+    (found,) = problems(text, tmp_path)
+    rule = "only a replay or an external feed takes definitions; remove this"
+    assert found == f"x.yaml: spec.definitions: {rule}"
 
 
 @pytest.mark.parametrize(
@@ -239,9 +242,13 @@ def test_a_synthetic_market_has_no_definitions(tmp_path: Path) -> None:
         (
             "synthetic: {seed: 1}",
             "deribit: {currencies: [NIFTY], url: 'https://x'}",
-            "spec.source.deribit.url: must be a WebSocket's URL: wss://HOST/PATH",
+            "spec.source.deribit.url: must be a URL with wss or ws, without user, password and query",
         ),
-        ("synthetic: {seed: 1}", "external: {url: x}", "spec.source.external.url: unknown field"),
+        (
+            "synthetic: {seed: 1}",
+            "external: {url: x}",
+            "spec.source.external.url: unknown field; there are none here: remove it",
+        ),
         ("synthetic: {seed: 1}", "external: true", "spec.source.external: must be a mapping, not True"),
         (
             "seed: 1",
@@ -316,6 +323,21 @@ def test_each_mistake_is_reported_with_its_field_and_rule(
     found = problems(GOOD.replace(old, new, 1), tmp_path)
     assert len(found) == 1
     assert found[0].startswith(f"x.yaml: {message}"), found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "deribit: {currencies: [NIFTY], url: 'wss://desk:hush@exchange/ws'}",
+        "kite: {url: 'wss://ws.kite.trade?access_token=hush'}",
+        "kite: {apiUrl: 'https://hush@api.kite.trade'}",
+    ],
+)
+def test_a_credential_in_a_url_is_refused_and_not_repeated(source: str, tmp_path: Path) -> None:
+    """Secrets belong into a Secret or a file, and no error shows them."""
+    (found,) = problems(GOOD.replace("synthetic: {seed: 1}", source), tmp_path)
+    assert "without user, password and query" in found
+    assert "hush" not in found
 
 
 def test_all_problems_of_a_file_are_reported_at_once(tmp_path: Path) -> None:

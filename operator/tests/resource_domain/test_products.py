@@ -44,7 +44,7 @@ def test_a_refused_feed_keeps_the_products_that_its_generators_produce() -> None
     made = {"z": frozenset({"NIFTY"}), "b": frozenset({"SPY"})}
     problems = taken([OLD, running, waiting], made)
     assert list(problems) == ["b", "c"]
-    assert "SPY (feed b, whose generators still produce it)" in problems["c"].message
+    assert "SPY (feed b, which still produces it)" in problems["c"].message
 
 
 def test_a_removed_product_stays_with_its_feed_while_it_is_produced() -> None:

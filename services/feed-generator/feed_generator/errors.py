@@ -16,8 +16,13 @@ class BadRulebook(FeedError):
 
 
 class BadRecording(FeedError):
-    """A recording is malformed. The message names file, line, column and rule."""
+    """A recording is malformed. The message names file, line, column and rule.
+
+    `line` 0: the whole file; `column` "-": the whole line.
+    """
 
     def __init__(self, path: str, line: int, column: str, rule: str) -> None:
-        super().__init__(f"{path}, line {line}, column {column}: {rule}")
+        at_line = f", line {line}" if line else ""
+        at_column = "" if column == "-" else f", column {column}"
+        super().__init__(f"{path}{at_line}{at_column}: {rule}")
         self.path, self.line, self.column, self.rule = path, line, column, rule

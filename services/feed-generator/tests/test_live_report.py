@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from tests.support.contracts import validator
 
 from feed_generator.adapters.redis_stream import connect
-from feed_generator.live.exchange import Unauthorized
+from feed_generator.live.exchange import Dropped, Unauthorized
 from feed_generator.live.market import LiveMarket, live_market
 from feed_generator.live.report import LIVES_S, Reporter, total
 from feed_generator.live.status import Status
@@ -100,3 +100,8 @@ def test_a_change_of_the_state_has_a_time_and_a_repetition_has_not() -> None:
     assert status.since_ts == 1
     status.ready("all", 3)
     assert (status.since_ts, status.authorized) == (3, True)
+
+
+def test_what_an_exchange_says_is_one_printable_line() -> None:
+    """Its words are shown on terminals and in Events."""
+    assert str(Dropped("Dropped", "ended: \x1b[31mred\n\tline\x07")) == "ended: ?[31mred line?"

@@ -208,7 +208,7 @@ def test_an_outage_of_redis_ends_readiness_but_not_the_process(tmp_path: Path) -
         ({"PRODUCTS": "NIFTI"}, "feed-generator: PRODUCTS: the rulebook has no 'NIFTI'; it knows AAPL, "),
         (
             {"SOURCE": "replay", "PRODUCTS": "NIFTY", "REPLAY_PATH": "none.csv"},
-            "feed-generator: none.csv, line 0, column -: cannot be read: No such file",
+            "feed-generator: none.csv: cannot be read: No such file",
         ),
     ],
     ids=["setting", "product", "recording"],

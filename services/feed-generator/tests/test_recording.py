@@ -95,7 +95,7 @@ def test_a_file_without_timestamps_needs_the_setting(write: Write, load: Load) -
     """Without the setting, the message names the setting."""
     path = write(ROW.partition(",")[2], header=HEADER.partition(",")[2])
     assert load(path, as_of=AS_OF).snapshots[0].ts == AS_OF_NS
-    with pytest.raises(BadRecording, match=r"line 1, column -: does not state the time .*\(REPLAY_AS_OF\)"):
+    with pytest.raises(BadRecording, match=r"line 1: does not state the time .*\(REPLAY_AS_OF\)"):
         load(path)
 
 
@@ -149,7 +149,7 @@ def test_a_truncated_row_is_refused(write: Write, load: Load) -> None:
 
 def test_shifted_or_repeated_columns_are_refused(write: Write, load: Load) -> None:
     """An unquoted thousands separator splits a cell and shifts all later values to wrong columns."""
-    with pytest.raises(BadRecording, match="line 2, column -: has more cells than the header: '1'"):
+    with pytest.raises(BadRecording, match="line 2: has more cells than the header: '1'"):
         load(write(f"{ROW},1"))
     assert load(write(f"{ROW},")).snapshots
     with pytest.raises(BadRecording, match="line 1, column oi: occurs 2 times in the header"):
@@ -203,10 +203,10 @@ def test_a_chain_larger_than_the_contract_allows_is_refused(write: Write, load: 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"", r"line 1, column -: is empty: download or save it again"),
-        (HEADER.encode() + b"\n", r"line 1, column -: the file has no rows"),
+        (b"", r"line 1: is empty: download or save it again"),
+        (HEADER.encode() + b"\n", r"line 1: the file has no rows"),
         (HEADER.encode() + b"\n\xff\xfe\n", r"is not a CSV in UTF-8"),
-        (HEADER.encode() + b"\n" + b"9" * 200_000 + b"\n", r"line 2, column -: is not a CSV .*field limit"),
+        (HEADER.encode() + b"\n" + b"9" * 200_000 + b"\n", r"line 2: is not a CSV .*field limit"),
         (HEADER.encode() + b"\n\x00\n", r"line 2, column"),
     ],
     ids=["empty", "header only", "not UTF-8", "huge cell", "NUL"],

@@ -7,10 +7,12 @@ generator that a benchmark measures.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
 from itertools import cycle, islice
 
 from websockets.asyncio.server import broadcast
+from websockets.exceptions import ConnectionClosed
 
 from tests.support.fake_deribit.market import Market
 from tests.support.fake_deribit.server import Client, FakeDeribit, notification, running
@@ -36,8 +38,9 @@ class Flood:
             turn = self._turns.setdefault(client, cycle(channels))
             for channel in islice(turn, count):
                 broadcast([client.socket], self._text(channel).replace(str(self._made_ms), now))
-            for currency in self._exchange.market.spots:
-                await self._exchange.send_index(client, currency)
+            with contextlib.suppress(ConnectionClosed):  # the client may leave at any time
+                for currency in self._exchange.market.spots:
+                    await self._exchange.send_index(client, currency)
 
     def _text(self, channel: str) -> str:
         if channel not in self._texts:

@@ -83,7 +83,7 @@ def _key(contract: Contract) -> _Key:
 
 
 def _legs(quotes: Sequence[Quote | None], ts: int) -> Legs:
-    """Return one side's columns. A contract without a quote has zeros, and null where the exchange speaks."""
+    """Return one side's columns. Without a quote they have 0, and null for the exchange's own values."""
     vendors = [(quote.vendor if quote else UNSET) or Vendor() for quote in quotes]
     return Legs(
         bid=[quote.bid if quote else 0 for quote in quotes],

@@ -11,6 +11,10 @@ from feed_generator.live.ticks import Tick
 
 Frame = str | bytes
 _MAX_REASON = 300
+CHECK_NETWORK = (
+    "check this machine's internet access and proxy (HTTPS_PROXY); in a cluster also networkPolicy.sources"
+)
+"""The fix of an exchange that cannot be reached."""
 
 
 class LiveError(Exception):

@@ -58,7 +58,7 @@ class LiveSource:
         return self._polls * POLL_NS
 
     def advance(self) -> Batch:
-        """Return a message for each tick, and every now and then the chains that changed."""
+        """Return a message for each tick and, once an interval, the chains that changed."""
         self._polls += 1
         messages = [message for tick in self._inbox.take() if (message := self._message(tick))]
         if self._polls % self._polls_a_chain == 0:

@@ -19,7 +19,7 @@ from websockets.exceptions import (
     ProxyError,
 )
 
-from feed_generator.live.exchange import Connection, Dropped, Frame, LiveError, Unauthorized
+from feed_generator.live.exchange import CHECK_NETWORK, Connection, Dropped, Frame, LiveError, Unauthorized
 
 _OPEN_TIMEOUT_S = 4
 _CLOSE_TIMEOUT_S = 1
@@ -104,8 +104,7 @@ def _failed(error: Exception, host: str) -> LiveError:
     if isinstance(error, InvalidHandshake):
         return Dropped("BadAnswer", f"{host} did not answer as a WebSocket: check the url")
     if isinstance(error, OSError):
-        return Dropped(
-            "Unreachable", f"{host} cannot be reached ({error.strerror or error}): check the network"
-        )
+        problem = f"{host} cannot be reached ({error.strerror or error})"
+        return Dropped("Unreachable", f"{problem}: {CHECK_NETWORK}")
     # The error's own text may have the URL, and so a secret.
     return Dropped("BadUrl", f"{host} cannot be connected ({type(error).__name__}): check url and proxy")

@@ -14,6 +14,7 @@ from feed_generator.live.exchange import Unauthorized
 
 _SECRET = re.compile(r"[A-Za-z0-9]{1,128}")
 
+_COPY = "copy the API key of your app at Kite Connect into the file or into the Secret"
 _RENEW = (
     "log in at Kite, exchange the request token for an access token, and write that into the file or into "
     "the Secret; the generator takes it within a minute"
@@ -31,7 +32,8 @@ class Account:
 def read(api_key_file: str, access_token_file: str) -> Account:
     """Return the credentials in the two files. Raises Unauthorized if there are none."""
     return Account(
-        _read("KITE_API_KEY_FILE", api_key_file), _read("KITE_ACCESS_TOKEN_FILE", access_token_file)
+        _read("KITE_API_KEY_FILE", api_key_file, _COPY),
+        _read("KITE_ACCESS_TOKEN_FILE", access_token_file, _RENEW),
     )
 
 
@@ -42,17 +44,15 @@ def refused(host: str) -> Unauthorized:
     )
 
 
-def _read(variable: str, path: str) -> str:
+def _read(variable: str, path: str, fix: str) -> str:
     try:
         text = Path(path).read_text(encoding="ascii").strip()
     except OSError as error:
-        raise _missing(f"{variable}: {path} cannot be read ({error.strerror})") from None
+        text = f"{variable}: {path} cannot be read ({error.strerror}): {fix}"
+        raise Unauthorized("NoToken", text) from None
     except UnicodeDecodeError:
         text = ""
     if not _SECRET.fullmatch(text):
-        raise _missing(f"{variable}: {path} must contain one word of A-Z, a-z and 0-9")
+        rule = "must contain one word of A-Z, a-z and 0-9"
+        raise Unauthorized("NoToken", f"{variable}: {path} {rule}: {fix}")
     return text
-
-
-def _missing(problem: str) -> Unauthorized:
-    return Unauthorized("NoToken", f"{problem}: {_RENEW}")

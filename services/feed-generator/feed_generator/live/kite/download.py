@@ -13,7 +13,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
-from feed_generator.live.exchange import Dropped, Misconfigured
+from feed_generator.live.exchange import CHECK_NETWORK, Dropped, Misconfigured
 from feed_generator.live.kite import account, instruments
 from feed_generator.live.kite.account import Account
 from feed_generator.live.kite.instruments import Instruments
@@ -57,9 +57,8 @@ def download(api_url: str, credentials: Account, wanted: Collection[str], now_ns
                 f"the certificate of {host} is not trusted ({cause.verify_message}): check clock and apiUrl"
             )
             raise Dropped("BadCertificate", problem) from None
-        raise Dropped(
-            "Unreachable", f"{host}: no instrument list ({type(cause).__name__}): check the network"
-        ) from None
+        problem = f"{host}: no instrument list ({type(cause).__name__})"
+        raise Dropped("Unreachable", f"{problem}: {CHECK_NETWORK}") from None
     except UnicodeDecodeError:
         raise Dropped("BadAnswer", f"{host}: the instrument list is not UTF-8: check apiUrl") from None
 
