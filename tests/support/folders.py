@@ -11,19 +11,21 @@ from xdist import is_xdist_worker
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-LONGEST = ("tests/cluster", "tests/browser", "operator/tests/api_server", "tests/integration", "tests/chart")
+LONGEST = (
+    ("tests/cluster",),
+    ("operator/tests/api_server",),
+    ("tests/chart",),
+    # The local run takes free ports at random, so only one of the processes starts local runs.
+    ("tests/browser", "tests/integration", "operator/tests/local_run", "tests/docs"),
+)
 
 
 class FolderScheduling(LoadScopeScheduling):
-    """A process that has no tests left gets those of the next folder."""
+    """A process that runs out of tests gets those of the next folder, or of the next joined folders."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return folder(nodeid)
-
-
-def folder(nodeid: str) -> str:
-    """Return the folder of a test. The parameters of a test may contain slashes, too."""
-    return nodeid.partition("::")[0].rpartition("/")[0]
+        folder = _folder(nodeid)
+        return next((" ".join(joined) for joined in LONGEST if folder in joined), folder)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderScheduling:
@@ -35,8 +37,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderS
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
     """Sort the folders of LONGEST before the others. The order in a folder stays."""
     if is_xdist_worker(session):
-        items.sort(key=lambda item: _rank(folder(item.nodeid)))
+        items.sort(key=lambda item: _rank(_folder(item.nodeid)))
 
 
-def _rank(name: str) -> int:
-    return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+def _folder(nodeid: str) -> str:
+    """Return the folder of a test. The parameters of a test may contain slashes, too."""
+    return nodeid.partition("::")[0].rpartition("/")[0]
+
+
+def _rank(folder: str) -> int:
+    return next((rank for rank, joined in enumerate(LONGEST) if folder in joined), len(LONGEST))
