@@ -69,9 +69,10 @@ dbn: $(RUN)/.stamp $(CLI)/.stamp ## add databento-dbn, for files of the format d
 lock: build ## recompile every requirements.txt against constraints.txt
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/lock.sh
 
+# Two processes: one runs the cluster tests, which mostly wait, the other all the rest (tests/support/folders.py).
 test: build ## run every test (the README's test command)
 	@$(CLUSTER) prepare
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=2 --max-worker-restart=0
 
 PACKAGES := chassis feed_generator worker_enricher storage analytics auth api_gateway socket_gateway logging_service
 MYPYPATH := operator:services/chassis:$(subst $() ,:,$(patsubst %/,%,$(dir $(SERVICES))))

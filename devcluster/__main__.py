@@ -82,6 +82,8 @@ def prepare() -> None:
 
 def prepare_node() -> None:
     """Build what the cluster tests need, unless it exists; see `prepare`."""
+    helm()
+    kubectl()
     if os.environ.get("DELTASTREAM_KUBECONFIG"):
         return
     if reason := unsupported():
@@ -90,8 +92,6 @@ def prepare_node() -> None:
         say(f"the cluster tests are skipped: {reason}")
         return
     build(say)
-    helm()
-    kubectl()
     images.with_available_builder(chart_version(), cache() / "images", say)
 
 

@@ -1,4 +1,4 @@
-"""Settings from environment variables: the cache folder, and whether this is a CI run."""
+"""Settings from environment variables: the cache folder, whether this is a CI run, and which part of it."""
 
 from __future__ import annotations
 
@@ -14,3 +14,12 @@ def cache() -> Path:
 def in_ci() -> bool:
     """Return whether CI=true is set. In CI a missing prerequisite fails a test instead of skipping it."""
     return os.environ.get("CI") == "true"
+
+
+def worker() -> tuple[int, int]:
+    """Return the number of this test process, from 0, and how many processes share the test run.
+
+    pytest-xdist sets both (`pytest -n 2`). Without it there is one process: (0, 1).
+    """
+    name = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    return int(name.removeprefix("gw")), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))

@@ -6,6 +6,7 @@ Also a listener that records the first bytes of a client.
 from __future__ import annotations
 
 import datetime
+import fcntl
 import ipaddress
 import shutil
 import socket
@@ -87,23 +88,29 @@ def redis_programs() -> tuple[Path, dict[str, str]]:
     packages are not available.
     """
     root = tools.cache() / "redis-with-tls"
-    if not (root / ".complete").is_file():
-        if shutil.which("apt-get") is None:
-            needs.lacking("there is no apt-get, and the Redis with TLS comes from Debian's packages")
-        shutil.rmtree(root, ignore_errors=True)
-        root.mkdir(parents=True)
-        apt = ["apt-get", "-q", "-o", "APT::Sandbox::User=root"]
-        download = [*apt, "download", *_PACKAGES]
-        if subprocess.run(download, cwd=root, capture_output=True, check=False).returncode != 0:
-            subprocess.run([*apt, "update"], capture_output=True, check=False)  # it may have no lists
-            subprocess.run(download, cwd=root, capture_output=True, check=False)
-        for package in root.glob("*.deb"):
-            subprocess.run(["dpkg-deb", "--extract", package, root], check=True)
-        if not (root / "usr/bin/redis-server").exists():
-            needs.lacking("apt-get could not download Debian's redis-tools, the Redis with TLS")
-        (root / ".complete").touch()
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # `pytest -n 2` has two processes
+        if not (root / ".complete").is_file():
+            _unpack(root)
     libraries = ":".join(str(each) for each in root.glob("usr/lib/*-linux-gnu"))
     return root / "usr/bin", {"LD_LIBRARY_PATH": libraries}
+
+
+def _unpack(root: Path) -> None:
+    """Download the packages into the folder and unpack them there. Skips the test if that fails."""
+    if shutil.which("apt-get") is None:
+        needs.lacking("there is no apt-get, and the Redis with TLS comes from Debian's packages")
+    apt = ["apt-get", "-q", "-o", "APT::Sandbox::User=root"]
+    download = [*apt, "download", *_PACKAGES]
+    if subprocess.run(download, cwd=root, capture_output=True, check=False).returncode != 0:
+        subprocess.run([*apt, "update"], capture_output=True, check=False)  # it may have no lists
+        subprocess.run(download, cwd=root, capture_output=True, check=False)
+    for package in root.glob("*.deb"):
+        subprocess.run(["dpkg-deb", "--extract", package, root], check=True)
+    if not (root / "usr/bin/redis-server").exists():
+        needs.lacking("apt-get could not download Debian's redis-tools, the Redis with TLS")
+    (root / ".complete").touch()
 
 
 class TlsRedis(RedisServer):
