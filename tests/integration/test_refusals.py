@@ -25,7 +25,7 @@ REPLAY = "{replay: {path: bad.csv, asOf: '2024-06-21T15:30:00+05:30'}}"
     ("product", "source", "complaint"),
     [
         ("NOPE", "{synthetic: {seed: 1}}", "desk: spec.products: the rulebook has no 'NOPE'; it knows "),
-        ("NIFTY", REPLAY, "bad.csv, line 1, column spot: is missing from the header"),
+        ("NIFTY", REPLAY, "bad.csv, line 1: has a header of no known format"),
         ("NIFTY", "{synthetic: {sead: 1}}", "spec.source.synthetic.sead: unknown field; did you mean seed?"),
     ],
     ids=["unknown product", "malformed recording", "misspelt field"],
