@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import redis
@@ -29,6 +30,11 @@ class RedisFeeds:
             "socket_connect_timeout": _TIMEOUT_S,
         }
         self._redis: Any = redis.Redis.from_url(url, **options)
+
+    def forget_replay_commands(self, feeds: Iterable[str]) -> None:
+        """Let the replays of these feeds play as their specs say (contract `feed-replay-command`)."""
+        if keys := [f"feed:{feed}:replay-command" for feed in feeds]:
+            self._redis.delete(*keys)
 
     def publish(self, table: bytes) -> None:
         """Store the table for 30 s, and send it to all who listen."""

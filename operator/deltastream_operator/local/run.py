@@ -108,6 +108,7 @@ class Local:
         self._supervisor.start(stores.redis(home, redis_port, base_env(), self._external()))
         self._supervisor.start(stores.mongo(home, mongo_port, base_env()))
         self._wait_ready(["redis", "mongod"])
+        self._forget_replay_commands()
         stores.ensure_mongo_user(home, mongo_port, base_env())
         migrate = services.command("migrate", port=0)
         stores.run_once("storage migrate", list(migrate.argv), dict(migrate.env), migrate.cwd, migrate.log)
@@ -135,6 +136,13 @@ class Local:
         self._wait_ready(probed)
         self._wait_for("the whole system", net.answers(self._ports.of("api-gateway"), "/readyz"))
         self._announce()
+
+    def _forget_replay_commands(self) -> None:
+        """Begin as the feeds' files say: a command of the page lasts until the local run ends."""
+        from deltastream_operator.redis_feeds import RedisFeeds
+
+        url = stores.redis_url(self._home, self._ports.of("redis"), 0)
+        RedisFeeds(url).forget_replay_commands(feed.name for feed in self._feeds)
 
     def _external(self) -> list[str]:
         """Return the names of the feeds that another program writes."""

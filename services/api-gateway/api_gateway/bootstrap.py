@@ -28,6 +28,8 @@ from api_gateway import (
     page,
     proxy,
     readiness,
+    replay_routes,
+    replays,
     routes,
     upstream,
 )
@@ -89,7 +91,7 @@ def _flask_app(settings: Settings) -> Flask:
         static_folder=None,
     )
     app.json = _Json(app)
-    for blueprint in (routes.auth, routes.data, routes.analytics, routes.feeds, routes.ingest):
+    for blueprint in (routes.auth, routes.data, routes.analytics, replay_routes.feeds, routes.ingest):
         app.register_api(blueprint)
     docs.install(app, docs.completed(app.api_doc, anonymous_read=settings.anonymous_read))
     page.install(
@@ -106,6 +108,7 @@ def _flask_app(settings: Settings) -> Flask:
         settings.redis_url.get_secret_value(), table, settings.ingest_high_water
     )
     app.extensions[dead_letters.EXTENSION] = dead_letters.DeadLetters(table.reading, table)
+    app.extensions[replays.EXTENSION] = replays.Replays(table.reading, table)
     app.extensions[messages.EXTENSION] = messages.Messages(table.reading, table)
 
     # Hooks run in the order of their installation.

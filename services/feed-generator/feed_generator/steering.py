@@ -1,8 +1,8 @@
 """Steer a replay from Redis, and report where it is.
 
 The hash `feed:{feed}:replay-command` (contract feed-replay-command) says how all shards of the feed play. The
-hash `feed:{feed}:replay` has a field for each shard, with the JSON of the contract feed-replay. That key lives
-for 15 s after the last report.
+hash `feed:{feed}:replay` has a field for each shard, with the JSON of the contract feed-replay. This key
+lives for 15 s after the last report.
 
 OUTAGE POLICY: without Redis the replay goes on as it was asked last; the publisher logs the outage.
 """

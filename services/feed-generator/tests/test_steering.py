@@ -240,7 +240,9 @@ def test_a_command_that_breaks_its_contract_changes_nothing(desk: Desk) -> None:
 @pytest.mark.parametrize("number", [1, 2])
 def test_the_examples_of_the_contract_are_read(number: int) -> None:
     fields = example("feed-replay-command", number)
-    values = [fields[name].encode() if name in fields else None for name in ("paused", "speed_percent", "seek")]
+    values = [
+        fields[name].encode() if name in fields else None for name in ("paused", "speed_percent", "seek")
+    ]
     command = Command.of(values)
     assert command.paused is (number == 2)
     assert command.seek is None or command.seek_ts == 1_718_868_000_000_000_000

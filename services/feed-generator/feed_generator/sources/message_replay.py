@@ -14,10 +14,10 @@ _LOOKED_AT = 20_000
 
 
 class MessageReplay(Player):
-    """The `Player` of a file of messages. Messages of one instant are one batch; it reads ahead by one instant.
+    """The `Player` of a file of messages. Messages of one instant are one batch. It reads one ahead.
 
-    No message can be conflated or dropped, so a replay at any speed gives what was recorded. `read` yields the
-    messages from the file's start. A seek plays from the first message at or after the time, in their order.
+    No message can be conflated or dropped, so a replay at any speed gives what was recorded. `read`
+    yields the messages from the file's start. A seek plays from the first message at or after the time on.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ class Instant:
 class Player:
     """A `Source`. `read` begins a pass and yields its instants from an event time on.
 
-    `first_ts` and `last_ts` are the event times of the whole feed's recording, the same for all of its shards.
+    `first_ts` and `last_ts` are event times of the whole feed's recording, the same for all of its shards.
     A time that goes back takes no time. A seek begins a new pass, so its messages are newer than all before.
     Offsets are ns after the publisher's start, as in `due_ns`.
     """
