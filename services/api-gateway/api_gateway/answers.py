@@ -311,6 +311,43 @@ class FeedMessages(Open):
     more: bool = documented(description="More messages wait: ask again at once.")
 
 
+class SourceReport(Open):
+    """What a generator of a live source knows about its connections (contract feed-source)."""
+
+    feed: str = documented(description="Name of the feed.", example="deribit-btc")
+    shard: int = documented(description="Index of the generator, from 0.")
+    source: str = documented(description="Kind of the source: deribit or kite.", example="deribit")
+    connected: bool = documented(description="Everything that the feed asks for is subscribed.")
+    authorized: bool = documented(description="False if the exchange refuses the credential.")
+    reason: str = documented(description="Why, as one word.", example="Connected")
+    message: str = documented(description="What is subscribed, or what is wrong and the fix.")
+    since_ts: int = documented(
+        description="Last change of connected, authorized or reason, ns since 1970; 0: none yet."
+    )
+    ts: int = documented(description="Time of the report, ns since 1970.")
+    newest_ts: int = documented(
+        description="Newest tick by the exchange's clock, ns since 1970; 0: none yet."
+    )
+    frames: int = documented(description="Frames received since the generator's start.")
+    frame_bytes: int = documented(description="Bytes of these frames.")
+    ticks: int = documented(description="Ticks made of them.")
+    repeated: int = documented(description="Ticks that were not new and were dropped.")
+    refused: int = documented(description="Frames that could not be used.")
+    lost: int = documented(description="Ticks dropped because Redis took none for long.")
+    gaps: int = documented(description="Ends of a subscribed connection: ticks may be missing.")
+    reconnects: int = documented(description="Attempts to connect again.")
+
+
+class FeedSource(Open):
+    feed: str = documented(description="Name of the feed.", example="deribit-btc")
+    ts: int = documented(description="Time of the answer, ns since 1970.")
+    appended: int = documented(description="Messages that the feed's stream has taken so far.", example=21034)
+    appended_ts: int = documented(description="Arrival of the newest of them, ns since 1970; 0: none yet.")
+    generators: list[SourceReport] = documented(
+        description="The generators of a live source that reported in the last 15 s, by shard. Else empty."
+    )
+
+
 class ChangedFeed(Open):
     feed: Feed
     detail: str = documented(description="What was changed, and how long it lasts.")

@@ -31,6 +31,7 @@ from api_gateway import (
     replay_routes,
     replays,
     routes,
+    sources,
     upstream,
 )
 from api_gateway.answers import Problem
@@ -110,6 +111,7 @@ def _flask_app(settings: Settings) -> Flask:
     app.extensions[dead_letters.EXTENSION] = dead_letters.DeadLetters(table.reading, table)
     app.extensions[replays.EXTENSION] = replays.Replays(table.reading, table)
     app.extensions[messages.EXTENSION] = messages.Messages(table.reading, table)
+    app.extensions[sources.EXTENSION] = sources.Sources(table.reading, table)
 
     # Hooks run in the order of their installation.
     errors.install(app)

@@ -23,6 +23,8 @@ from api_gateway.ingest import Ingest
 from api_gateway.messages import EXTENSION as MESSAGES
 from api_gateway.messages import Messages
 from api_gateway.proxy import proxy
+from api_gateway.sources import EXTENSION as SOURCES
+from api_gateway.sources import Sources
 
 
 def problems(*statuses: int) -> dict[str | int, Any]:
@@ -210,6 +212,16 @@ def feed_messages(path: models.FeedPath, query: models.MessagesQuery) -> Respons
     """Read a feed's raw messages while they pass: ask with `after` at least every second to miss none."""
     messages: Messages = current_app.extensions[MESSAGES]
     return json_answer(messages.of(path.feed, query.after))
+
+
+@feeds.get(
+    "/<feed>/source",
+    responses={200: answers.FeedSource, **problems(400, 401, 404, 414, 429, 500, 503)},
+)
+def feed_source(path: models.FeedPath, query: models.NoQuery) -> Response:  # noqa: ARG001
+    """Tell what a feed receives: the connection of each generator, and the messages in its stream."""
+    sources: Sources = current_app.extensions[SOURCES]
+    return _json(sources.of(path.feed))
 
 
 @feeds.post("/<feed>/pause", responses=_CHANGE)

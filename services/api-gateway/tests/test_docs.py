@@ -60,7 +60,7 @@ def test_every_route_is_in_the_document(client: Any) -> None:
     }
     paths = client.get("/api/openapi.json").json["paths"]
     assert routes | {("/health", "get")} == {(path, method) for path, ops in paths.items() for method in ops}
-    assert len(routes) == 24
+    assert len(routes) == 25
 
 
 def test_every_parameter_field_and_operation_is_described(client: Any) -> None:
@@ -96,6 +96,8 @@ def test_the_documented_feed_has_the_fields_of_the_contract(client: Any) -> None
     assert list(schemas["History"]["properties"]) == list(row["history"]["properties"])
     letter = validator("dead-letter").schema["properties"]
     assert list(schemas["DeadLetter"]["properties"]) == ["id", *letter]
+    report = validator("feed-source").schema["properties"]
+    assert list(schemas["SourceReport"]["properties"]) == list(report)
 
 
 def test_the_gateway_conforms_to_the_document(gateway: Any, user: Any, redis_url: str) -> None:

@@ -27,6 +27,10 @@ export interface Row {
   vega: number | null;
   theta: number | null;
   rho: number | null;
+  /** The source's own numbers; absent if it publishes none. The difference is ours less the source's. */
+  vendor_iv?: number | null;
+  vendor_delta?: number | null;
+  vendor_iv_difference?: number | null;
 }
 
 /** A chain: the event `chain_update`, and an element of `chains` in GET /api/data/chain/{product}. */
@@ -109,7 +113,7 @@ export interface Decision {
 export interface Feed {
   name: string;
   mode: string | null;
-  source: string | null;
+  source: "synthetic" | "replay" | "external" | "deribit" | "kite" | null;
   products: string[];
   product_count: number;
   generator: Replicas;
@@ -131,6 +135,36 @@ export interface FeedsTable {
   namespace: string | null;
   feeds: Feed[];
   omitted: number;
+}
+
+/** What a generator of a live source reports. Times in ns since 1970, 0: none yet; counters since its start. */
+export interface SourceReport {
+  shard: number;
+  source: string;
+  connected: boolean;
+  authorized: boolean;
+  reason: string;
+  message: string;
+  since_ts: number;
+  ts: number;
+  newest_ts: number;
+  frames: number;
+  frame_bytes: number;
+  ticks: number;
+  repeated: number;
+  refused: number;
+  lost: number;
+  gaps: number;
+  reconnects: number;
+}
+
+/** GET /api/feeds/{feed}/source. Times in ns since 1970, 0: none yet. */
+export interface FeedSource {
+  feed: string;
+  ts: number;
+  appended: number;
+  appended_ts: number;
+  generators: SourceReport[];
 }
 
 /** A refused message, as in GET /api/feeds/{feed}/dead-letters. */

@@ -44,6 +44,22 @@ export const COLUMNS = Object.fromEntries(
       style: volatilityRange,
     },
     {
+      id: "vendor-iv",
+      label: "Vendor IV",
+      meaning: "Implied volatility that the source publishes, in % a year",
+      fields: ["vendor_iv"],
+      text: ({ vendor_iv: iv }, { formats }) => (iv == null ? MISSING : formats.percent(iv)),
+      tip: ({ vendor_iv: iv }, { formats }) => (iv == null ? "The source publishes none" : `The source's IV ${formats.percent(iv, 2)} %`),
+    },
+    {
+      id: "vendor-difference",
+      label: "IV − vendor",
+      meaning: "Our implied volatility less that of the source, in volatility points",
+      fields: ["vendor_iv_difference", "iv", "iv_reason", "vendor_iv"],
+      text: ({ vendor_iv_difference: difference }, { formats }) => (difference == null ? MISSING : formats.signed(difference * 100, 2)),
+      tip: differenceTip,
+    },
+    {
       id: "delta",
       label: "Delta",
       meaning: "Change of the option's price per unit change of the spot",
@@ -66,8 +82,12 @@ export const COLUMNS = Object.fromEntries(
 );
 
 /** From the strike outwards. On a phone those that fit beside the strike come first. */
-export const WIDE = ["bid", "ask", "last", "iv", "delta", "oi", "doi", "volume", "buildup"];
-export const NARROW = ["iv", "last", "oi", "bid", "ask", "delta", "doi", "volume", "buildup"];
+export const WIDE = ["bid", "ask", "last", "iv", "vendor-iv", "vendor-difference", "delta", "oi", "doi", "volume", "buildup"];
+export const NARROW = ["iv", "last", "oi", "vendor-iv", "vendor-difference", "bid", "ask", "delta", "doi", "volume", "buildup"];
+/** Only for a chain whose source publishes volatilities, and only if they are chosen. */
+export const OF_VENDOR = new Set(["vendor-iv", "vendor-difference"]);
+/** What is shown without a choice. */
+export const DEFAULT = WIDE.filter((id) => !OF_VENDOR.has(id));
 
 /**
  * The columns of a side, from left to right. Both sides read outwards from the strike, but a bid is always left of
@@ -135,6 +155,12 @@ function volatilityTip({ iv, iv_bid, iv_ask, iv_reason }, { formats }) {
   /** @param {number | null} value */
   const shown = (value) => (value === null ? "none" : `${formats.percent(value, 2)} %`);
   return `IV ${shown(iv)}, bid ${shown(iv_bid)}, ask ${shown(iv_ask)}`;
+}
+
+/** @param {Row} row @param {Look} look */
+function differenceTip({ iv, iv_reason, vendor_iv: vendor, vendor_iv_difference: difference }, { formats }) {
+  if (difference != null) return `IV less the source's: ${formats.signed(difference * 100, 3)} volatility points`;
+  return vendor == null ? "The source publishes no volatility" : iv === null ? `No volatility of ours: ${why(IV_REASONS, iv_reason)}` : "Nothing to compare";
 }
 
 /**

@@ -4,7 +4,7 @@ import { prices } from "../../app/chains.js";
 import { h } from "../../app/dom.js";
 import { decimalsOf } from "../../app/formats.js";
 import { installGrid } from "../../app/grid.js";
-import { COLUMNS, NARROW, WIDE, scaleOf } from "./columns.js";
+import { COLUMNS, DEFAULT, NARROW, OF_VENDOR, WIDE, scaleOf } from "./columns.js";
 import { Ladder } from "./ladder.js";
 
 /** @typedef {import("../../app/types.d.ts").Chain} Chain */
@@ -56,7 +56,7 @@ class ChainView {
     if (this.#shown !== key) this.#following = true;
     this.#shown = key;
     this.#table.setAttribute("aria-label", `Option chain of ${product}, expiry ${expiry}`);
-    this.#ladder.draw(chain, this.#columns(), this.#look(chain), this.#sight());
+    this.#ladder.draw(chain, this.#columns(chain), this.#look(chain), this.#sight());
     this.#grid.refresh();
     if (this.#following && (change.has("route") || this.#ladder.atm !== this.#centred)) this.#centre();
     this.#showChip();
@@ -67,16 +67,20 @@ class ChainView {
     removeEventListener("resize", this.#redraw);
   }
 
-  /** @returns {string[]} the chosen columns from the strike outwards */
-  #columns() {
-    const chosen = this.#context.route().options.cols?.split(",") ?? WIDE;
-    for (const box of this.#chooser.querySelectorAll("input")) box.checked = chosen.includes(box.name);
-    return (this.#phone.matches ? NARROW : WIDE).filter((id) => chosen.includes(id));
+  /** @param {Chain} chain @returns {string[]} the chosen columns that it has, from the strike outwards */
+  #columns({ calls, puts }) {
+    const chosen = this.#context.route().options.cols?.split(",") ?? DEFAULT;
+    const vendor = [...calls, ...puts].some(({ vendor_iv: iv }) => iv != null);
+    for (const box of this.#chooser.querySelectorAll("input")) {
+      box.checked = chosen.includes(box.name);
+      /** @type {HTMLElement} */ (box.parentElement).hidden = OF_VENDOR.has(box.name) && !vendor;
+    }
+    return (this.#phone.matches ? NARROW : WIDE).filter((id) => chosen.includes(id) && (vendor || !OF_VENDOR.has(id)));
   }
 
   #choose() {
     const chosen = [...this.#chooser.querySelectorAll("input")].filter((box) => box.checked).map((box) => box.name);
-    this.#context.go({ options: { cols: chosen.length === WIDE.length ? "" : chosen.join() } }); // none chosen: all
+    this.#context.go({ options: { cols: chosen.join() === DEFAULT.join() ? "" : chosen.join() } }); // none chosen: all
   }
 
   /** @param {Chain} chain @returns {import("./columns.js").Look} */

@@ -1,25 +1,44 @@
-// One source: its connection in the operator's words.
+// One source: its connection, what it has received, and its numbers against ours.
 
 import { h, write } from "../../app/dom.js";
-import { MARKS, connectionOf } from "./state.js";
+import { Connection } from "./connection.js";
+import { Received } from "./received.js";
+import { isLive, originOf } from "./state.js";
+import { Vendor } from "./vendor.js";
 
 /** @typedef {import("../../app/types.d.ts").Feed} Feed */
 
+const ASK_MS = 2_000;
+
 export class Detail {
   element;
+  #context;
   #title = h("h2");
-  #connection = h("p", { class: "source-connection" });
+  #origin = h("p", { class: "source-origin" });
+  #failure = h("p", { class: "source-warning", hidden: true });
+  #connection;
+  #received;
+  #vendor;
 
-  /** @param {import("../../app/types.d.ts").Context} _context */
-  constructor(_context) {
+  /** @param {import("../../app/types.d.ts").Context} context */
+  constructor(context) {
+    this.#context = context;
+    this.#connection = new Connection(context.formats);
+    this.#received = new Received(context);
+    this.#vendor = new Vendor(context);
     const label = { class: "source-detail", tabindex: "0", role: "region", "aria-label": "The chosen source" };
-    this.element = h("div", label, this.#title, this.#connection);
+    this.element = h("div", label, h("div", {}, this.#title, this.#origin, this.#failure, this.#connection.element, this.#received.element), this.#vendor.element);
   }
 
   /** @param {Feed} feed */
   draw(feed) {
-    const { level, word, why } = connectionOf(feed);
+    const { data, error } = this.#context.load(`/api/feeds/${encodeURIComponent(feed.name)}/source`, ASK_MS);
     write(this.#title, feed.name);
-    write(this.#connection, `${MARKS[level]} ${word}: ${why}`);
+    write(this.#origin, originOf(feed));
+    this.#failure.hidden = !error;
+    write(this.#failure, error ? `What the feed receives is not known: ${error.detail}.` : "");
+    this.#connection.draw(feed, data);
+    this.#received.draw(feed.name, data, isLive(feed));
+    this.#vendor.draw(feed);
   }
 }

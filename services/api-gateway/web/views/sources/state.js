@@ -24,3 +24,23 @@ export function connectionOf({ source, conditions }) {
   if (own) return { level: "quiet", ...own };
   return { level: "quiet", word: "unknown", why: connected?.message ?? "The generator has not reported so far." };
 }
+
+const ORIGINS = {
+  synthetic: "A simulated market",
+  replay: "A recording",
+  deribit: "The exchange Deribit",
+  kite: "NSE and BSE through Kite",
+  external: "Another program, which pushes its messages",
+};
+
+/** Where a feed's market comes from, and which. @param {Feed} feed */
+export function originOf({ source, products, product_count: count }) {
+  if (source === null) return "The source is not known: the operator cannot read the feed's spec.";
+  const some = count > products.length ? `the first ${products.length} of ${count} products: ` : "";
+  return `${ORIGINS[source]}: ${some}${products.join(", ")}.`;
+}
+
+/** Whether an exchange sends it. @param {Feed} feed */
+export function isLive({ source }) {
+  return source === "deribit" || source === "kite";
+}

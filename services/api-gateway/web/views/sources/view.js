@@ -1,13 +1,15 @@
 // The sources: where each feed's market comes from, whether it is connected, and what it has received.
 
 import { h, write } from "../../app/dom.js";
-import { FEEDS_PATH, feedsTable } from "../../app/feeds.js";
+import { feedsTable } from "../../app/feeds.js";
 import { duration } from "../../app/formats.js";
 import { failed, show } from "../../app/notice.js";
 import { format } from "../../app/router.js";
 import { viewOf } from "../../app/view.js";
 import { Detail } from "./detail.js";
 import { List } from "./list.js";
+
+const KEYS = new Set(["feeds", "route", "clock"]);
 
 class SourcesView {
   #context;
@@ -29,7 +31,7 @@ class SourcesView {
 
   /** @param {import("../../app/types.d.ts").Change} change */
   update(change) {
-    if (!["feeds", FEEDS_PATH, "route", "clock"].some((key) => change.has(key))) return;
+    if (![...change].some((key) => KEYS.has(key) || key.startsWith("/api/"))) return;
     const { table, ageMs, stale, error } = feedsTable(this.#context);
     const nothing = error ? failed("the sources", error, this.#context.clock.monotonic()) : { id: "loading", title: "Loading the sources", text: "The operator writes its table every 2 s." };
     const empty = { id: "empty", title: "There are no feeds", text: "The operator knows none. A DeltaStreamFeed, or a feed's file in a local run, makes one." };
