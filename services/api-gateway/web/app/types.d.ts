@@ -179,6 +179,19 @@ export interface DeadLetter {
   refused_ts: number;
 }
 
+/** GET /api/feeds/{feed}/replay. Times are RFC 3339 in UTC; `position` is an event time. */
+export interface ReplayState {
+  feed: string;
+  paused: boolean;
+  ended: boolean;
+  speed_percent: number;
+  position: string;
+  first: string;
+  last: string;
+  pass_number: number;
+  generators: number;
+}
+
 /** GET /web/config.json. */
 export interface Config {
   socket_url: string;

@@ -9,7 +9,7 @@ import { viewOf } from "../../app/view.js";
 import { Detail } from "./detail.js";
 import { List } from "./list.js";
 
-const KEYS = new Set(["feeds", "route", "clock"]);
+const KEYS = new Set(["feeds", "route", "clock", "account"]);
 
 class SourcesView {
   #context;
@@ -45,7 +45,7 @@ class SourcesView {
     const age = stale && ageMs !== null ? `Stale: the operator's table is ${duration(ageMs)} old.` : "";
     write(this.#state, `${other}${age}`.trim());
     this.#list.draw(table.feeds, feed.name);
-    this.#detail.draw(feed);
+    this.#detail.draw(feed, table.authority);
   }
 
   unmount() {}
