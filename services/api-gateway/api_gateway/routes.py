@@ -221,7 +221,7 @@ def feed_messages(path: models.FeedPath, query: models.MessagesQuery) -> Respons
 def feed_source(path: models.FeedPath, query: models.NoQuery) -> Response:  # noqa: ARG001
     """Tell what a feed receives: the connection of each generator, and the messages in its stream."""
     sources: Sources = current_app.extensions[SOURCES]
-    return _json(sources.of(path.feed))
+    return json_answer(sources.of(path.feed))
 
 
 @feeds.post("/<feed>/pause", responses=_CHANGE)
