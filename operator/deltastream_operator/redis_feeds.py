@@ -13,6 +13,8 @@ TABLE = "feeds:table"  # the key and the channel
 TABLE_TTL_S = 30
 REQUESTS = "feeds:requests"
 REPLY_TTL_S = 30
+IMPORTS = "imports:requests"
+IMPORT_TTL_S = 3600
 _TAKEN_AT_ONCE = 20
 _TIMEOUT_S = 1.0
 
@@ -47,6 +49,15 @@ class RedisFeeds:
         """Remove and return the waiting requests, oldest first."""
         found: list[bytes] | None = self._redis.lpop(REQUESTS, _TAKEN_AT_ONCE)
         return found or []
+
+    def take_imports(self) -> list[bytes]:
+        """Remove and return the waiting requests to import files (contract `import-request`)."""
+        found: list[bytes] | None = self._redis.lpop(IMPORTS, _TAKEN_AT_ONCE)
+        return found or []
+
+    def import_state(self, import_id: str, state: bytes) -> None:
+        """Say how far an import is (contract `import-state`)."""
+        self._redis.set(f"import:{import_id}", state, ex=IMPORT_TTL_S)
 
     def reply(self, request_id: str, reply: bytes) -> None:
         """Give the reply to the gateway that waits for it."""

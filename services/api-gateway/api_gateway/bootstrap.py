@@ -22,6 +22,8 @@ from api_gateway import (
     edge,
     errors,
     feeds,
+    import_routes,
+    imports,
     ingest,
     limits,
     messages,
@@ -94,6 +96,8 @@ def _flask_app(settings: Settings) -> Flask:
     app.json = _Json(app)
     for blueprint in (routes.auth, routes.data, routes.analytics, replay_routes.feeds, routes.ingest):
         app.register_api(blueprint)
+    if settings.import_folder:
+        app.register_api(import_routes.imports)
     docs.install(app, docs.completed(app.api_doc, anonymous_read=settings.anonymous_read))
     page.install(
         app,
@@ -110,6 +114,8 @@ def _flask_app(settings: Settings) -> Flask:
     )
     app.extensions[dead_letters.EXTENSION] = dead_letters.DeadLetters(table.reading, table)
     app.extensions[replays.EXTENSION] = replays.Replays(table.reading, table)
+    if settings.import_folder:
+        app.extensions[imports.EXTENSION] = imports.Imports(settings.import_folder, table.reading)
     app.extensions[messages.EXTENSION] = messages.Messages(table.reading, table)
     app.extensions[sources.EXTENSION] = sources.Sources(table.reading, table)
 
@@ -125,7 +131,7 @@ def _flask_app(settings: Settings) -> Flask:
     read_limit = limits.install(
         app,
         redis_url=settings.redis_url.get_secret_value(),
-        reads=[routes.data, routes.analytics, routes.feeds],
+        reads=[routes.data, routes.analytics, routes.feeds, import_routes.imports],
         auth=routes.auth,
         ingest=routes.ingest,
         caller=identity.caller,

@@ -46,6 +46,10 @@ class ReplayUnavailable(ServiceError):
     """No generator of the replay reports."""
 
 
+class ImportUnknown(ServiceError):
+    """There is no import of this id."""
+
+
 class BackPressure(ServiceError):
     """The enrichers or Redis cannot take more messages now. Try again after `retry_s` seconds."""
 
@@ -106,6 +110,7 @@ TABLE: problems.Table = {
     FeedNotExternal: (409, "feed_not_external"),
     FeedNotReplay: (409, "feed_not_replay"),
     ReplayUnavailable: (503, "replay_unavailable"),
+    ImportUnknown: (404, "unknown_import"),
     BackPressure: (429, "back_pressure"),
     StreamUnavailable: (503, "stream_unavailable"),
     WrongMediaType: (415, "unsupported_media_type"),
