@@ -1,7 +1,7 @@
 """Convert uploaded files to a recording, and run a feed that replays it until the local run ends.
 
 One import after another is converted in a thread, so that the supervision of the processes goes on. Nothing
-is half imported: the recording, its feed's file and the feed appear together or not at all.
+is half imported: the folder with the recording and its feed's file appears at once, or not at all.
 
 OUTAGE POLICY: without Redis no request arrives, and an import goes on without telling how far it is.
 """
@@ -17,13 +17,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import redis
 
-from deltastream_operator.domain.feed import Feed
+from deltastream_operator.domain.feed import Feed, Replay
 from deltastream_operator.domain.imports import (
     ImportRequest,
     Stage,
@@ -38,6 +38,8 @@ from deltastream_operator.local.supervision.processes import die_with
 from deltastream_operator.parsing import resource
 from deltastream_operator.redis_feeds import RedisFeeds
 
+RECORDING, FEED = "recording.csv", "feed.yaml"
+"""The files in the folder of an import, which has the name of its feed."""
 _TELL_S = 0.5
 
 
@@ -51,12 +53,11 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class _Converted:
-    """A recording and its feed, as drafts. `notes` are what the user has to know."""
+    """A feed that its generator has accepted, in a folder of drafts with its recording."""
 
     request: ImportRequest
     feed: Feed
-    recording: Path
-    document: str
+    draft: Path
     report: dict[str, Any]
 
 
@@ -78,8 +79,8 @@ class Importer:
         self._done = queue.Queue[_Converted]()
         self._thread = threading.Thread(target=self._convert_all, name="importer", daemon=True)
         shutil.rmtree(self._folder / "uploads", ignore_errors=True)  # what a killed local run left
-        for draft in self._folder.glob(".*.csv*"):
-            draft.unlink(missing_ok=True)
+        for draft in self._folder.glob(".*"):
+            shutil.rmtree(draft, ignore_errors=True)
 
     def step(self) -> None:
         """Take new requests, and run the feeds of finished imports. It does not wait."""
@@ -100,21 +101,17 @@ class Importer:
 
     def _finish(self, converted: _Converted) -> None:
         request, report = converted.request, converted.report
+        folder = self._folder / request.feed
         try:
             self._require_free(request.feed, converted.feed.products)
-            recording = self._folder / f"{request.feed}.csv"
-            document = self._folder / f"{request.feed}.yaml"
-            os.replace(converted.recording, recording)
-            document.write_text(converted.document)
-        except Refused as refusal:
-            converted.recording.unlink(missing_ok=True)
-            self._refuse(request, str(refusal), report)
+            shutil.rmtree(folder, ignore_errors=True)  # of a feed of an earlier local run
+            converted.draft.rename(folder)
+        except (Refused, OSError) as error:
+            shutil.rmtree(converted.draft, ignore_errors=True)
+            self._refuse(request, str(error), report)
             return
-        except OSError as error:
-            self._refuse(request, f"{self._folder}: cannot be written: {error.strerror}", report)
-            return
-        self._run(converted.feed)
-        again = f"the feed lasts until the local run ends; make run FEEDS={document} replays it again"
+        self._run(_at(converted.feed, folder / RECORDING))
+        again = f"the feed lasts until the local run ends; make run FEEDS={folder / FEED} replays it again"
         self._say(f"{request.feed}: imported by account {request.account}; {again}")
         self._tell(request, "running", again, report=report)
 
@@ -144,36 +141,34 @@ class Importer:
 
     def _convert(self, request: ImportRequest, uploads: Path) -> _Converted:
         self._require_free(request.feed, request.products)
-        draft = self._folder / f".{request.id}.csv"
-        report = shown(self._imported(request, uploads, draft), str(uploads))
+        draft = self._folder / f".{request.id}"
+        draft.mkdir()
         try:
+            report = shown(self._imported(request, uploads, draft / RECORDING), str(uploads))
             if report["refused"]:
                 raise Refused("the files have errors; nothing is imported", report)
+            self._require_free(request.feed, tuple(report["products"]))
             self._tell(request, "checking", "a generator checks the recording", report=report)
-            recording = self._folder / f"{request.feed}.csv"
-            document = feed_document(request.feed, recording.name, report["products"])
-            feed = self._checked(document, draft, report)
+            return _Converted(request, self._checked(request, draft, report), draft, report)
         except BaseException:
-            draft.unlink(missing_ok=True)
+            shutil.rmtree(draft, ignore_errors=True)
             raise
-        return _Converted(request, feed, draft, document, report)
 
-    def _checked(self, document: str, draft: Path, report: dict[str, Any]) -> Feed:
-        """Return the feed after its generator has accepted the draft."""
-        feeds, problems = resource.parse(document, self._folder / "feed.yaml")
-        drafts, _ = resource.parse(
-            feed_document("draft", draft.name, report["products"]), self._folder / "feed.yaml"
-        )
+    def _checked(self, request: ImportRequest, draft: Path, report: dict[str, Any]) -> Feed:
+        """Write the feed beside its recording, and return it after its generator has accepted both."""
+        text = feed_document(request.feed, RECORDING, report["products"])
+        (draft / FEED).write_text(text)
+        feeds, problems = resource.parse(text, draft / FEED)
         if problems or not feeds:
             raise Refused("; ".join(problems), report)
-        if refusal := self._services.checked(drafts[0]).refusal:
-            raise Refused(worded(refusal, str(self._folder)), report)
+        if refusal := self._services.checked(feeds[0]).refusal:
+            raise Refused(worded(refusal, str(draft)), report)
         return feeds[0]
 
-    def _imported(self, request: ImportRequest, uploads: Path, draft: Path) -> dict[str, Any]:
+    def _imported(self, request: ImportRequest, uploads: Path, recording: Path) -> dict[str, Any]:
         """Run the importer and return its report. Raises Refused."""
         told_at = 0.0
-        for event in self._events(request.arguments(str(uploads), str(draft))):
+        for event in self._events(request.arguments(str(uploads), str(recording))):
             if "error" in event:
                 raise Refused(worded(event["error"], str(uploads)))
             if "report" in event:
@@ -220,3 +215,9 @@ class Importer:
             self._store.import_state(
                 request.id, state(request, stage, detail, read=read, of=of, report=report)
             )
+
+
+def _at(feed: Feed, recording: Path) -> Feed:
+    """Return the feed with its recording at this path."""
+    assert isinstance(feed.source, Replay)  # noqa: S101  # feed_document writes no other source
+    return replace(feed, source=replace(feed.source, path=recording))

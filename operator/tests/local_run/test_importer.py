@@ -24,8 +24,8 @@ from deltastream_operator.local.state.home import Home
 from deltastream_operator.redis_feeds import RedisFeeds
 
 CLOSE = ROOT / "k8s/samples/data/nifty_2024-06-21_close.csv"
-NSE = ROOT / "services/feed-generator/tests/files"
 ID = "0f" * 16
+TOLD = {"as_of": "2024-06-21T15:30:00+05:30", "products": ["NIFTY"]}
 
 
 class Run:
@@ -82,7 +82,7 @@ def run(tmp_path: Path, redis_url: str) -> Iterator[Run]:
 
 def test_files_become_a_recording_and_a_feed_that_replays_it(run: Run) -> None:
     """The report has what was found. The feed's file is kept, so that a later start can replay it too."""
-    state = run.drop(CLOSE, as_of="2024-06-21T15:30:00+05:30")
+    state = run.drop(CLOSE, **TOLD)
     assert state["stage"] == "running", state
     report = state["report"]
     assert (report["rows"], report["snapshots"], report["products"]) == (224, 1, ["NIFTY"])
@@ -92,10 +92,10 @@ def test_files_become_a_recording_and_a_feed_that_replays_it(run: Run) -> None:
     assert (feed.name, feed.products, feed.source.path) == (
         "my-chain",
         ("NIFTY",),
-        run.home.imports / "my-chain.csv",
+        run.home.imports / "my-chain/recording.csv",
     )
-    assert run.left() == ["my-chain.csv", "my-chain.yaml"]
-    assert str(run.home.imports / "my-chain.yaml") in state["detail"]
+    assert run.left() == ["my-chain"]
+    assert str(run.home.imports / "my-chain/feed.yaml") in state["detail"]
 
 
 def test_what_the_files_do_not_say_is_asked_by_the_name_of_the_field(run: Run) -> None:
@@ -105,7 +105,8 @@ def test_what_the_files_do_not_say_is_asked_by_the_name_of_the_field(run: Run) -
     assert "(as_of)" in json.dumps(state)
     assert str(run.home.imports) not in json.dumps(state)
     assert (run.added, run.left()) == ([], [])
-    assert run.drop(CLOSE, as_of="2024-06-21T15:30:00+05:30")["stage"] == "running"
+    assert "(products)" in run.drop(CLOSE, as_of=TOLD["as_of"])["detail"]
+    assert run.drop(CLOSE, **TOLD)["stage"] == "running"
 
 
 def test_every_kind_of_problem_is_in_the_report_and_nothing_is_half_imported(
@@ -115,7 +116,7 @@ def test_every_kind_of_problem_is_in_the_report_and_nothing_is_half_imported(
     lines = CLOSE.read_text().splitlines()
     bad = tmp_path / "bad.csv"
     bad.write_text("\n".join([lines[0], *(line.replace(",C,", ",X,") for line in lines[1:])]) + "\n")
-    state = run.drop(bad, as_of="2024-06-21T15:30:00+05:30")
+    state = run.drop(bad, **TOLD)
     assert state["stage"] == "refused"
     problem = next(one for one in state["report"]["problems"] if one["refused"])
     assert (problem["file"], problem["line"]) == ("bad.csv", 2)
@@ -139,14 +140,13 @@ def test_a_file_that_is_no_market_is_refused_in_one_line(run: Run, tmp_path: Pat
 
 def test_a_name_or_a_product_of_another_feed_is_refused(run: Run) -> None:
     """A product belongs to one feed."""
-    as_of = "2024-06-21T15:30:00+05:30"
-    state = run.drop(CLOSE, feed="a", as_of=as_of)
+    state = run.drop(CLOSE, feed="a", **TOLD)
     assert state["detail"] == "feed: a runs already; choose another name (feed)"
-    run.drop(CLOSE, as_of=as_of)
-    state = run.drop(CLOSE, feed="again", as_of=as_of)
+    run.drop(CLOSE, **TOLD)
+    state = run.drop(CLOSE, feed="again", **TOLD)
     assert state["stage"] == "refused"
     assert "another feed has them: NIFTY (feed my-chain)" in state["detail"]
-    assert run.left() == ["my-chain.csv", "my-chain.yaml"]
+    assert run.left() == ["my-chain"]
 
 
 @pytest.mark.parametrize(
