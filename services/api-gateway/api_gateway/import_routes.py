@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint, Tag  # type: ignore[attr-defined]
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
+from pydantic import AwareDatetime, BaseModel
 
 from api_gateway.edge import MAX_IMPORT_BYTES
 from api_gateway.identity import EXTENSION as IDENTITY
@@ -24,11 +24,6 @@ imports = APIBlueprint(
     abp_security=BEARER,
     operation_id_callback=lambda *, name, **_others: name,
 )
-_Product = Annotated[str, Field(pattern="^[A-Z0-9&-]{1,20}$")]
-
-
-def _list(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 class ImportPath(BaseModel):
@@ -53,11 +48,12 @@ class ImportQuery(Query):
         None, gt=0, le=1e9, description="Spot of files that do not state it; else it is derived."
     )
     expiry: date | None = documented(None, description="Expiry of contracts that have none (YYYY-MM-DD).")
-    products: Annotated[
-        list[_Product],
-        BeforeValidator(_list),
-        documented("", validate_default=True, max_length=500, description="Products of files without them."),
-    ]
+    products: str | None = documented(
+        None,
+        pattern="^[A-Z0-9&-]{1,20}(,[A-Z0-9&-]{1,20}){0,499}$",
+        description="Products of files that do not state them, with commas and without spaces.",
+        example="NIFTY",
+    )
 
     def stated(self) -> dict[str, Any]:
         """Return the members of the contract import-request that a query gives."""
@@ -67,7 +63,7 @@ class ImportQuery(Query):
             "as_of": self.as_of.isoformat() if self.as_of else None,
             "spot": self.spot,
             "expiry": self.expiry.isoformat() if self.expiry else None,
-            "products": self.products,
+            "products": self.products.split(",") if self.products else [],
         }
 
 

@@ -125,7 +125,7 @@ export class Import {
     const form = new FormData();
     for (const file of files) form.append("file", file);
     const query = new URLSearchParams({ feed: this.#feed.value, format: this.#format.value });
-    for (const [id, field] of this.#fields) if (field.value.trim()) query.set(id, field.value.trim());
+    for (const [id, field] of this.#fields) if (field.value.trim()) query.set(id, id === "products" ? field.value.toUpperCase().replaceAll(" ", "") : field.value.trim());
     this.#asking = true;
     this.#submit.disabled = true;
     this.#say("Sending …");
