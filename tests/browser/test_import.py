@@ -51,7 +51,7 @@ def opened(desk: Desk) -> Page:
 def test_a_dropped_file_is_asked_for_what_it_does_not_say_and_then_replayed(
     replaying: Desk, tmp_path: Path
 ) -> None:
-    """The field is marked by its name; with the answer a new feed runs, and the report says what was found."""
+    """The field is marked by its name. With the answer a new feed runs, and the report says what it found."""
     page = opened(replaying)
     drop(page, ("My SPY chain.csv", spy(tmp_path / "spy.csv")))
     said = page.locator(".import-said")
@@ -102,7 +102,8 @@ def test_too_large_files_are_not_sent(replaying: Desk) -> None:
     """The page says the limit and what to use instead."""
     page = opened(replaying)
     page.evaluate(
-        """() => { const given = new DataTransfer(); given.items.add(new File([new Uint8Array(33554433)], "big.csv"));
+        """() => { const given = new DataTransfer();
+        given.items.add(new File([new Uint8Array(33554433)], "big.csv"));
         document.querySelector(".import").parentElement.dispatchEvent(
             new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: given})); }"""
     )

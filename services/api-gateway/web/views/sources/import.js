@@ -76,6 +76,7 @@ export class Import {
     else this.#progress.removeAttribute("value");
     this.#report.draw(report);
     if (!ended) return;
+    this.#said.scrollIntoView({ block: "nearest" });
     this.#id = "";
     this.#asking = false;
     this.#submit.disabled = false;

@@ -35,7 +35,8 @@ function facts({ format, files, rows, snapshots, chains, contracts, products, oi
     ["From", time(first)],
     ["To", time(last)],
   ];
-  return h("dl", { class: "source-figures" }, ...shown.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, value))));
+  const known = rows ? shown : shown.slice(0, 2); // a refused file may have been given up before its rows are counted
+  return h("dl", { class: "source-figures" }, ...known.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, value))));
 }
 
 /** @param {Found} found */
