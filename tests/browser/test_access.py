@@ -8,15 +8,8 @@ from playwright.sync_api import expect
 from tests.browser.desk import Desk
 
 pytestmark = pytest.mark.timeout(300)
-VIEWS = [
-    "chain",
-    "smile",
-    "positioning",
-    "price",
-    "feeds",
-    "quality",
-    "sources",
-]  # in the order of their keys
+# In the order of their keys.
+VIEWS = ["chain", "smile", "positioning", "price", "feeds", "quality", "sources"]
 
 
 def test_a_walk_without_a_mouse(desk: Desk) -> None:

@@ -10,16 +10,20 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from deltastream_operator.domain.feed import (
     COMPONENTS,
     Component,
+    ConfigMapRef,
     Deribit,
     External,
     Feed,
     Kite,
     Replay,
+    Source,
     Synthetic,
 )
 from deltastream_operator.domain.signals import Reading, Unknown
@@ -29,7 +33,7 @@ Authority = Literal["local", "cluster"]
 # The limits of the contract.
 FEEDS_MAX, PRODUCTS_MAX, CONDITIONS_MAX, DECISIONS_MAX, POINTS_MAX = 200, 100, 16, 5, 60
 POINT_S = 10
-_TEXT_MAX, _LOAD_REASON_MAX = 1024, 600
+_TEXT_MAX, _LOAD_REASON_MAX, _ORIGIN_MAX = 1024, 600, 300
 _SOURCES = {
     Synthetic: "synthetic",
     Replay: "replay",
@@ -112,6 +116,7 @@ def row(entry: Entry, points: list[Point]) -> dict[str, Any]:
         "name": entry.name,
         "mode": feed.mode if feed else None,
         "source": _SOURCES[type(feed.source)] if feed else None,
+        "origin": _origin(feed.source)[:_ORIGIN_MAX] if feed else "",
         "products": list(products[:PRODUCTS_MAX]),
         "product_count": len(products),
         **{component: _replicas(status, component) for component in COMPONENTS},
@@ -124,6 +129,23 @@ def row(entry: Entry, points: list[Point]) -> dict[str, Any]:
             "enrichers": [point.enrichers for point in points],
         },
     }
+
+
+def _origin(source: Source) -> str:
+    """Return where the market comes from. Of a URL only the host: the rest may hold a secret."""
+    match source:
+        case Synthetic(seed=seed):
+            return f"seed {seed}"
+        case Replay(path=Path() as path):
+            return path.name
+        case Replay(config_map=ConfigMapRef(name=name, key=key)):
+            return f"{name}/{key}"
+        case Deribit(currencies=currencies, url=url):
+            return f"{', '.join(currencies)} at {urlsplit(url).hostname}"
+        case Kite(url=url):
+            return f"{urlsplit(url).hostname}"
+        case _:
+            return ""
 
 
 def _replicas(status: Mapping[str, Any], component: Component) -> dict[str, Any]:

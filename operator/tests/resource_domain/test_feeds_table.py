@@ -6,13 +6,22 @@ import itertools
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.contracts import example, validator
 from tests.support.feeds import NOON, a_feed, decided, load, serving, wrote
 
-from deltastream_operator.domain.feed import External, Replay, Source
+from deltastream_operator.domain.feed import (
+    ConfigMapRef,
+    Deribit,
+    External,
+    Kite,
+    Replay,
+    Source,
+    Synthetic,
+)
 from deltastream_operator.domain.feeds_table import FEEDS_MAX, POINTS_MAX, Entry, History, build
 from deltastream_operator.domain.signals import WAITING, Reading
 
@@ -50,11 +59,21 @@ def test_a_row_has_what_the_operator_knows_and_decided() -> None:
     assert {one["type"] for one in row["conditions"]} >= {"Ready", "Paused", "ScalingLimited"}
 
 
-@pytest.mark.parametrize(("source", "kind"), [(Replay(), "replay"), (External(), "external")])
-def test_a_row_names_the_kind_of_the_source(source: Source, kind: str) -> None:
-    """The API gateway accepts messages only for an external feed."""
+@pytest.mark.parametrize(
+    ("source", "kind", "origin"),
+    [
+        (Synthetic(seed=5), "synthetic", "seed 5"),
+        (Replay(path=Path("/somewhere/nifty.csv")), "replay", "nifty.csv"),
+        (Replay(config_map=ConfigMapRef(name="nifty")), "replay", "nifty/recording.csv"),
+        (External(), "external", ""),
+        (Deribit(currencies=("BTC", "ETH")), "deribit", "BTC, ETH at www.deribit.com"),
+        (Kite(url="wss://user:word@example.com/?key=word"), "kite", "example.com"),
+    ],
+)
+def test_a_row_names_the_source_and_its_origin(source: Source, kind: str, origin: str) -> None:
+    """The API gateway accepts messages only for an external feed. Nothing of a URL but its host is shown."""
     (row,) = built(entry(feed=replace(a_feed(), source=source)))["feeds"]
-    assert row["source"] == kind
+    assert (row["source"], row["origin"]) == (kind, origin)
 
 
 def test_an_unknown_load_is_null_with_its_reason() -> None:

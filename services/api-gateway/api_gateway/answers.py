@@ -245,6 +245,11 @@ class Feed(Open):
         example="Automatic",
     )
     source: str | None = documented(description="Kind of the source.", example="replay")
+    origin: str | None = documented(
+        None,
+        description="Where the market comes from: file, host or seed; empty if nothing is to say.",
+        example="nifty.csv",
+    )
     products: list[str] = documented(description="Products: the first 100.", example=["NIFTY"])
     product_count: int = documented(description="Number of all products.", example=1)
     generator: Replicas

@@ -308,3 +308,22 @@ def running(exchange: FakeDeribit, port: int = 0) -> Iterator[FakeDeribit]:
         yield exchange
     finally:
         exchange.stop()
+
+
+@contextmanager
+def ticking(exchange: FakeDeribit, *currencies: str) -> Iterator[None]:
+    """Send 60 tickers of each currency four times a second for the duration of a block."""
+    over = threading.Event()
+
+    def tick() -> None:
+        while not over.wait(0.25):
+            for currency in currencies:
+                exchange.tick(currency, 60)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -114,6 +114,8 @@ export interface Feed {
   name: string;
   mode: string | null;
   source: "synthetic" | "replay" | "external" | "deribit" | "kite" | null;
+  /** File, host or seed; absent from older operators. */
+  origin?: string;
   products: string[];
   product_count: number;
   generator: Replicas;

@@ -6,7 +6,7 @@ import { ENDS } from "./comparison.js";
 export class Classes {
   element;
   #formats;
-  #cells = ENDS.map(() => h("td", { class: "bar" }));
+  #cells = ENDS.map(() => h("td", { class: "class-bar" }));
 
   /** @param {import("../../app/formats.js").Formats} formats */
   constructor(formats) {

@@ -1,4 +1,4 @@
-// The connection of the chosen source: the operator's word, and what each generator says about its own.
+// The connection of the chosen source: the operator's word, and what each of several generators says about its own.
 
 import { attribute, h, write } from "../../app/dom.js";
 import { Table } from "../../app/charts/table.js";
@@ -17,6 +17,7 @@ export class Connection {
   #mark = h("span", { "aria-hidden": "true" });
   #word = h("span");
   #level = h("span", { class: "level" }, this.#mark, this.#word);
+  #since = h("span", { class: "source-since" });
   #why = h("span");
   #generators = new Table("Generators", ["Generator", "Connected", "Authorized", "Reason", "Since", "Message"]);
   #conditions = new Table("Conditions", ["Condition", "Status", "Reason", "Since", "Message"]);
@@ -25,7 +26,7 @@ export class Connection {
   /** @param {import("../../app/formats.js").Formats} formats */
   constructor(formats) {
     this.#formats = formats;
-    const line = h("p", { class: "source-connection" }, this.#level, " ", this.#why);
+    const line = h("p", { class: "source-connection" }, this.#level, this.#since, h("br"), this.#why);
     this.element = h("section", { "aria-label": "Connection" }, h("h3", {}, "Connection"), line, this.#push, this.#generators.element, this.#conditions.element);
   }
 
@@ -36,7 +37,10 @@ export class Connection {
     write(this.#word, word);
     attribute(this.#level, "data-level", level);
     write(this.#why, why);
-    this.#table(this.#generators, (source?.generators ?? []).map((one) => ({ key: String(one.shard), cells: [String(one.shard), yes(one.connected), yes(one.authorized), one.reason, this.#when(one.since_ts / 1e6), one.message] })));
+    const reports = source?.generators ?? [];
+    const since = reports.length === 1 ? reports[0].since_ts : 0;
+    write(this.#since, since ? ` since ${this.#when(since / 1e6)}` : "");
+    this.#table(this.#generators, reports.length < 2 ? [] : reports.map((one) => ({ key: String(one.shard), cells: [String(one.shard), yes(one.connected), yes(one.authorized), one.reason, this.#when(one.since_ts / 1e6), one.message] })));
     const conditions = feed.conditions.filter(({ type }) => type.startsWith("Source"));
     this.#table(this.#conditions, conditions.map((one) => ({ key: one.type, cells: [one.type, one.status, one.reason, this.#when(Date.parse(one.last_transition)), one.message] })));
     this.#drawPush(feed);

@@ -34,10 +34,10 @@ const ORIGINS = {
 };
 
 /** Where a feed's market comes from, and which. @param {Feed} feed */
-export function originOf({ source, products, product_count: count }) {
+export function originOf({ source, origin, products, product_count: count }) {
   if (source === null) return "The source is not known: the operator cannot read the feed's spec.";
   const some = count > products.length ? `the first ${products.length} of ${count} products: ` : "";
-  return `${ORIGINS[source]}: ${some}${products.join(", ")}.`;
+  return `${ORIGINS[source]}${origin ? ` (${origin})` : ""}: ${some}${products.join(", ")}.`;
 }
 
 /** Whether an exchange sends it. @param {Feed} feed */

@@ -1,0 +1,78 @@
+"""The pure modules of the view Sources, run in Chromium: rates, and the comparison with a vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.test_modules import run
+from tests.support.local_system import LocalSystem
+
+pytestmark = pytest.mark.timeout(300)
+SECOND = 10**9
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, system: LocalSystem) -> Iterator[Page]:
+    """An empty page of the gateway's origin, which may load its modules."""
+    made = browser.new_page(locale="en-US")
+    made.goto(system.url("/web/icon.svg"))
+    yield made
+    made.close()
+
+
+def answer(second: float, appended: int, *frames: int) -> dict[str, Any]:
+    """An answer of the route: generators with so many frames of 100 bytes, each report half a second old."""
+    ts = int(second * SECOND)
+    generators = [
+        {"shard": shard, "ts": ts - SECOND // 2, "frames": count, "frame_bytes": 100 * count}
+        for shard, count in enumerate(frames)
+    ]
+    return {"ts": ts, "appended": appended, "generators": generators}
+
+
+def rate(page: Page, *answers: dict[str, Any]) -> dict[str, Any]:
+    code = "const rates = new m.Rates(); for (const one of a) rates.add(one); return rates.now();"
+    found: dict[str, Any] = run(page, "../views/sources/rates", code, answers)
+    return found
+
+
+def test_the_rates_are_those_of_the_last_ten_seconds(page: Page) -> None:
+    """All generators together; a sample from before the window does not count."""
+    found = rate(page, answer(0, 0, 0, 0), answer(20, 1000, 100, 100), answer(25, 1050, 150, 110))
+    assert found == {"messages": 10, "frames": 12, "bytes": 1200}
+
+
+def test_a_counter_that_started_again_has_no_rate(page: Page) -> None:
+    """A new generator counts from 0; a source without generators of a live source has messages only."""
+    assert rate(page, answer(0, 50, 100), answer(5, 60, 3)) == {"messages": 2, "frames": None, "bytes": None}
+    assert rate(page, answer(0, 50), answer(5, 60)) == {"messages": 2, "frames": None, "bytes": None}
+    assert rate(page, answer(0, 50, 1))["messages"] is None
+
+
+def test_an_unknown_rate_is_a_gap_of_the_line(page: Page) -> None:
+    points = [{"at": 1000 * at, "value": value} for at, value in enumerate([1, 2, None, 2, 0])]
+    drawn = run(page, "../views/sources/trend", "return m.path(a, 2);", points)
+    assert [part.count("L") for part in drawn.split("M")[1:]] == [1, 1]
+
+
+def test_only_contracts_with_both_volatilities_are_compared(page: Page) -> None:
+    """The classes and the spread have vol points; the sign is that of ours less the vendor's."""
+
+    def leg(strike: float, ours: float | None, vendor: float | None) -> dict[str, Any]:
+        difference = None if ours is None or vendor is None else ours - vendor
+        return {"strike": strike, "iv": ours, "vendor_iv": vendor, "vendor_iv_difference": difference}
+
+    calls = [leg(90, 0.6, 0.5), leg(100, 0.5, 0.5002), leg(110, None, 0.5), leg(120, 0.5, None)]
+    puts = [leg(90, 0.5, 0.503), {"strike": 100, "iv": 0.5}]
+    code = """const pairs = m.pairsOf(a); const classes = m.distribution(pairs);
+    return [m.vendorCount(a), pairs.length, m.spreadOf(pairs), classes,
+        m.worst(pairs, 1)[0].strike, m.spreadOf([])];"""
+    chain = {"expiry": "2026-12-25", "calls": calls, "puts": puts}
+    vendor, pairs, spread, classes, worst, none = run(page, "../views/sources/comparison", code, chain)
+    assert (vendor, pairs, worst, none) == (4, 3, 90, None)
+    assert spread == pytest.approx({"median": 0.3, "most": 10, "largest": 10})
+    assert classes == [1, 0, 0, 1, 0, 0, 0, 1]

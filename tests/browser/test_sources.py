@@ -1,0 +1,222 @@
+"""The view Sources: what a live source and a pushed feed receive, and a vendor's numbers against ours."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from devcluster.waiting import wait_until
+from playwright.sync_api import Browser, Response, expect
+
+from tests.browser.desk import OPERATOR, PHONE, WIDE, Desk
+from tests.browser.numbers import table
+from tests.browser.test_looks import RULES
+from tests.support.contracts import example
+from tests.support.fake_deribit.market import Market
+from tests.support.fake_deribit.server import FakeDeribit, ticking
+from tests.support.fake_deribit.server import running as exchange_running
+from tests.support.local_system import LocalSystem, running
+
+pytestmark = pytest.mark.timeout(300)
+PUSHED = 3
+"""Messages that are pushed: two ticks and a chain."""
+
+
+class Live(NamedTuple):
+    system: LocalSystem
+    exchange: FakeDeribit
+
+
+def pushed() -> list[dict[str, Any]]:
+    """Two ticks, and the contract's example as a chain of DESK that expires in 30 days."""
+    now, day_ns = time.time_ns(), 86_400 * 10**9
+    settles = now // day_ns * day_ns + 30 * day_ns + day_ns // 2
+    expiry = time.strftime("%Y-%m-%d", time.gmtime(settles / 1e9))
+    common = {"feed": "pushed", "product": "DESK", "ts": now, "sent_ts": now, "replay": 0, "truth": None}
+    ticks = [{**common, "kind": "underlying", "price": 23501.1 + step} for step in range(2)]
+    chain = {**example("market-option_chain"), **common, "expiry": expiry, "expiry_ts": settles}
+    return [{**message, "mid": f"1:{number}"} for number, message in enumerate([*ticks, chain], 1)]
+
+
+def solved(system: LocalSystem, product: str) -> bool:
+    """Whether the newest chain of a product has a volatility at the money."""
+    chains = (system.call(f"/api/data/chain/{product}?limit=1")[1] or {}).get("chains")
+    return bool(chains and chains[0]["atm_iv"])
+
+
+@pytest.fixture(scope="module")
+def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A system with a feed of the fake exchange and a pushed one, after both have brought a chain."""
+    folder = tmp_path_factory.mktemp("live")
+    exchange = FakeDeribit(Market(time.time_ns() // 1_000_000))
+    with exchange_running(exchange), ticking(exchange, "BTC", "ETH"):
+        feeds = folder / "feeds.yaml"
+        text = Path(__file__).with_name("sources.yaml").read_text()
+        feeds.write_text(text.replace("wss://exchange.example", exchange.url))
+        with running(folder / "home", str(feeds)) as system:
+            token = system.call("/api/auth/register", OPERATOR)[1]["token"]
+            wait_until(lambda: system.call("/api/feeds")[0] == 200, "the gateway knows the feeds")
+            status, answer = system.call("/api/ingest/pushed", pushed(), token)
+            assert (status, answer.get("accepted")) == (200, PUSHED), answer
+            products = ["BTC", "DESK", "ETH"]
+            wait_until(lambda: system.get("/api/data/products")["products"] == products, "all is stored")
+            wait_until(lambda: system.call("/api/data/chain/DESK?limit=1")[0] == 200, "the pushed chain")
+            wait_until(lambda: all(solved(system, product) for product in ("BTC", "ETH")), "volatilities")
+            yield Live(system, exchange)
+
+
+@pytest.fixture
+def desk(browser: Browser, live: Live) -> Iterator[Desk]:
+    """A reader of this system. The test fails if the console shows an error."""
+    made = Desk(browser, live.system)
+    yield made
+    made.close()
+    assert made.errors == []
+
+
+def figure(desk: Desk, name: str) -> str:
+    return desk.page.locator(f"[data-figure-of-source={name}]").inner_text()
+
+
+def report(live: Live) -> dict[str, Any]:
+    """What the generator of the exchange's feed reports, from REST."""
+    found: list[dict[str, Any]] = live.system.get("/api/feeds/deribit/source")["generators"]
+    return found[0] if found else {}
+
+
+def test_a_live_source_tells_its_connection_and_what_it_receives(desk: Desk, live: Live) -> None:
+    """After a drop the gap is counted, and the numbers are those of REST."""
+    page = desk.open("sources?feed=deribit")
+    row = page.locator("tr:has([data-feed=deribit])")
+    expect(row).to_contain_text("connected")
+    expect(page.locator(".source-origin")).to_have_text(
+        "The exchange Deribit (BTC, ETH at localhost): BTC, ETH."
+    )
+    expect(page.locator(".source-connection")).to_contain_text("contracts of BTC, ETH")
+    gaps = report(live)["gaps"]
+    live.exchange.disconnect("cut")
+    wait_until(lambda: figure(desk, "gaps") == f"{gaps + 1}", "the page counts the gap")
+    wait_until(lambda: report(live).get("connected"), "connected again")
+    wait_until(lambda: figure(desk, "reconnects") == f"{report(live)['reconnects']}", "REST's reconnects")
+    for name in ("messages", "frames", "bytes"):
+        desk.wait(f"parseFloat(document.querySelector('[data-figure-of-source={name}]').textContent) > 0")
+    expect(page.get_by_role("img", name="Frames/s: up to")).to_be_visible()
+    conditions = table(page, "Conditions")
+    assert conditions.keys() == {"SourceConnected", "SourceAuthorized"}
+
+
+def test_a_clock_that_is_ahead_is_said_and_no_age_is_negative(desk: Desk, live: Live) -> None:
+    """The exchange's clock is three minutes ahead of this system's."""
+    page = desk.open("sources?feed=deribit")
+    live.exchange.faults.ahead_ms = 180_000
+    try:
+        expect(page.locator(".source-warning:visible")).to_contain_text("ahead")
+        assert figure(desk, "newest") == "0.0 s"
+    finally:
+        live.exchange.faults.ahead_ms = 0
+
+
+def test_the_vendors_volatilities_are_compared_with_ours(desk: Desk) -> None:
+    """Median, 95 % and largest of the chains that the page has read, the classes, and the worst contracts."""
+    answers: list[Response] = []
+    desk.page.on("response", lambda answer: answers.append(answer))
+
+    def read() -> dict[str, dict[str, Any]]:
+        """The newest chain of each expiry that the page has read."""
+        bodies = [answer.json() for answer in answers if "/api/data/chain/ETH" in answer.url]
+        return {chain["expiry"]: chain for body in bodies for chain in body["chains"]}
+
+    page = desk.open("sources?feed=deribit")
+    page.locator("[name=source-product]").select_option("ETH")
+    wait_until(lambda: said(desk) == expected(read()) and len(read()) == 2, "the numbers of the chains", 30)
+    chains = read()
+    legs = [leg for chain in chains.values() for leg in chain["calls"] + chain["puts"]]
+    sizes = [abs(leg["vendor_iv_difference"]) * 100 for leg in compared(chains)]
+    classes = {key: int(cells[1]) for key, cells in table(page, "Contracts by difference").items()}
+    assert sum(classes.values()) == len(sizes)
+    assert classes["0.05"] == sum(size < 0.05 for size in sizes)
+    assert classes["Infinity"] == sum(size >= 5 for size in sizes)
+    assert len(table(page, "By expiry")) == len(chains)
+    worst = max(legs, key=lambda leg: abs(leg["vendor_iv_difference"] or 0))
+    first = next(iter(table(page, "Largest differences").values()))
+    assert first[1:] == [
+        f"{worst['iv'] * 100:.2f}",
+        f"{worst['vendor_iv'] * 100:.2f}",
+        f"{worst['vendor_iv_difference'] * 100:+.2f}",
+    ]
+
+
+def said(desk: Desk) -> list[float]:
+    """The numbers of the sentence about the comparison."""
+    words = desk.page.locator(".source-said").inner_text().replace(",", " ").replace(". ", " ").split()
+    numbers = [word for word in words if word.replace(".", "", 1).isdigit()]
+    return [float(word) for word in numbers]
+
+
+def compared(chains: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    legs = [leg for chain in chains.values() for leg in chain["calls"] + chain["puts"]]
+    return [leg for leg in legs if leg["vendor_iv_difference"] is not None]
+
+
+def expected(chains: dict[str, dict[str, Any]]) -> list[float]:
+    """Compared, of those with a vendor's volatility, median, the 95, 95th percentile, largest."""
+    legs = [leg for chain in chains.values() for leg in chain["calls"] + chain["puts"]]
+    vendor = [leg for leg in legs if leg["vendor_iv"] is not None]
+    sizes = sorted(abs(leg["vendor_iv_difference"]) * 100 for leg in compared(chains))
+    if not sizes:
+        return []
+    spread = [statistics.median_low(sizes), sizes[math.ceil(0.95 * len(sizes)) - 1], sizes[-1]]
+    half, most, largest = (float(f"{size:.2f}") for size in spread)
+    return [len(sizes), len(vendor), half, 95, most, largest]
+
+
+def test_a_pushed_feed_says_how_to_push_and_what_came(desk: Desk) -> None:
+    """Without a vendor's numbers the page says so."""
+    page = desk.open("sources?feed=pushed")
+    expect(page.locator("tr:has([data-feed=pushed])")).to_contain_text("pushed")
+    expect(page.locator(".source-push")).to_contain_text("POST /api/ingest/pushed")
+    expect(page.locator("[data-figure-of-source=appended]")).to_have_text(f"{PUSHED}")
+    expect(page.locator("[data-figure-of-source=frames]")).to_be_hidden()
+    age = "document.querySelector('[data-figure-of-source=age]').textContent"
+    before = page.evaluate(age)
+    desk.wait(f"{age} !== {json.dumps(before)}")  # it counts, though nothing comes
+    expect(page.locator(".source-said")).to_contain_text("No vendor numbers")
+    expect(page.get_by_role("table", name="By expiry")).to_be_hidden()
+
+
+def test_the_ladder_offers_the_vendors_columns_where_a_chain_has_them(desk: Desk) -> None:
+    """They are not chosen at first."""
+    page = desk.chain("DESK")
+    page.get_by_text("Columns", exact=True).first.click()
+    expect(page.get_by_label("Delta")).to_be_visible()
+    expect(page.get_by_label("Vendor IV")).to_be_hidden()
+    page = desk.chain("BTC")
+    expect(page.locator("td.c-vendor-iv")).to_have_count(0)
+    page.get_by_label("Vendor IV").check()
+    page.get_by_label("IV − vendor").check()
+    strike = desk.system.get("/api/data/chain/BTC?limit=1")["chains"][0]["atm_strike"]
+    desk.wait(f"""(() => {{ const cell = name =>
+        parseFloat(document.querySelector(`tr[data-strike='{strike:g}'] td.calls.c-${{name}}`)?.textContent);
+        return Math.abs(cell("iv") - cell("vendor-iv") - cell("vendor-difference")) < 0.11; }})()""")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_violation_in_a_live_source(desk: Desk, theme: str, tmp_path: Path) -> None:
+    """On a monitor and on a phone; a picture of each goes into $SCREENSHOTS, else into a temporary folder."""
+    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    page = desk.open("sources?feed=deribit")
+    for size in (PHONE, WIDE):
+        desk.look(theme=theme, size=size)
+        expect(page.get_by_role("table", name="Largest differences")).to_be_visible()
+        page.screenshot(path=folder / f"source-{theme}-{size['width']}.png", animations="disabled")
+        found = Axe().run(page, options=RULES[theme])
+        assert found.violations_count == 0, found.generate_report()
