@@ -109,7 +109,7 @@ TABLE: problems.Table = {
     FeedUnknown: (404, "unknown_feed"),
     FeedNotExternal: (409, "feed_not_external"),
     FeedNotReplay: (409, "feed_not_replay"),
-    ReplayUnavailable: (503, "replay_unavailable"),
+    ReplayUnavailable: (409, "replay_unavailable"),
     ImportUnknown: (404, "unknown_import"),
     BackPressure: (429, "back_pressure"),
     StreamUnavailable: (503, "stream_unavailable"),

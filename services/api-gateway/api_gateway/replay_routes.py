@@ -11,6 +11,7 @@ from api_gateway.replays import EXTENSION as REPLAYS
 from api_gateway.replays import Replays
 from api_gateway.routes import feeds, feeds_of_app, json_answer, problems
 
+__all__ = ["feeds"]  # with the routes of this module
 _READ = problems(400, 401, 404, 409, 414, 429, 500, 503)
 _COMMAND = problems(400, 401, 403, 404, 409, 413, 414, 415, 429, 500, 503)
 

@@ -2,7 +2,7 @@
 
 Only a local run is steered. In a cluster the DeltaStreamFeed decides how a recording plays.
 
-OUTAGE POLICY: without Redis the answer is 503, as it is while no generator of the replay reports.
+OUTAGE POLICY: without Redis the answer is 503. While no generator of the replay reports it is 409.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def test_bad_input_names_the_field_and_changes_nothing(client: Any, store: Any, 
 def test_a_feed_that_replays_nothing_is_named_with_its_source(client: Any, store: Any, user: Any) -> None:
     """Also an unknown feed, and a replay whose generators do not report."""
     got = client.get(REPLAY, headers=user)
-    assert (got.status_code, got.json["code"]) == (503, "replay_unavailable")
+    assert (got.status_code, got.json["code"]) == (409, "replay_unavailable")
     got = client.get("/api/feeds/other/replay", headers=user)
     assert (got.status_code, got.json["code"]) == (404, "unknown_feed")
     table = example("feeds-table")
