@@ -96,7 +96,7 @@ export class Received {
     this.#write("age", message === null ? MISSING : duration(Math.max(0, message)));
     this.#write("newest", tick === null ? MISSING : duration(Math.max(0, tick)));
     this.#skew.hidden = tick === null || tick > -SKEW_MS;
-    write(this.#skew, this.#skew.hidden ? "" : `The newest tick is from ${duration(-Number(tick))} ahead: the exchange's clock or this system's is wrong. Set this system's clock by NTP.`);
+    write(this.#skew, this.#skew.hidden ? "" : `The newest tick is dated ${duration(-Number(tick))} ahead of this system's clock: one of the two clocks is wrong. Set this system's clock by NTP.`);
   }
 
   /** @param {"messages" | "frames" | "bytes"} id @param {number | null} value per second */

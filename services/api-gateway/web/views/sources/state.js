@@ -8,7 +8,7 @@ export const MARKS = { good: "●", warn: "◔", bad: "✕", quiet: "○" };
 
 /** What a feed without a connection of its own does. */
 const UNCONNECTED = {
-  synthetic: { word: "made here", why: "A generator simulates the market: there is no connection." },
+  synthetic: { word: "simulated", why: "A generator simulates the market: there is no connection." },
   replay: { word: "recording", why: "A generator replays a recording: there is no connection." },
   external: { word: "pushed", why: "Another program sends the messages: there is no connection of ours." },
 };

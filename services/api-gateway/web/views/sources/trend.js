@@ -28,7 +28,7 @@ export class Trend {
   draw(points, text) {
     const most = Math.max(0, ...points.map(({ value }) => value ?? 0));
     const seconds = points.length ? Math.round((points[points.length - 1].at - points[0].at) / 1000) : 0;
-    const said = points.length ? `up to ${text(most)} in ${seconds} s` : "measured while this view is open";
+    const said = points.length > 1 ? `up to ${text(most)} in ${seconds} s` : "measured from now on";
     write(this.#most, said);
     attribute(this.#drawing, "aria-label", `${this.#label}: ${said}`);
     attribute(this.#line, "d", path(points, most));

@@ -54,7 +54,8 @@ export class Vendor {
     const chains = this.#chains(product);
     const pairs = chains.flatMap(pairsOf);
     const vendor = chains.reduce((sum, chain) => sum + vendorCount(chain), 0);
-    this.#some[vendor ? "add" : "delete"](product);
+    if (vendor) this.#some.add(product);
+    else this.#some.delete(product);
     write(this.#said, this.#text(product, chains, pairs, vendor));
     for (const { element } of [this.#classes, this.#expiries, this.#worst]) element.hidden = !pairs.length;
     this.#classes.draw(distribution(pairs));
