@@ -13,7 +13,7 @@ from api_gateway.edge import MAX_IMPORT_BYTES
 from api_gateway.identity import EXTENSION as IDENTITY
 from api_gateway.identity import Identity
 from api_gateway.imports import EXTENSION, Imports
-from api_gateway.models import Query, documented
+from api_gateway.models import PRODUCT, Query, documented
 from api_gateway.routes import BEARER, json_answer, problems
 
 imports = APIBlueprint(
@@ -24,6 +24,9 @@ imports = APIBlueprint(
     abp_security=BEARER,
     operation_id_callback=lambda *, name, **_others: name,
 )
+
+
+_ONE = PRODUCT.strip("^$")
 
 
 class ImportPath(BaseModel):
@@ -50,7 +53,7 @@ class ImportQuery(Query):
     expiry: date | None = documented(None, description="Expiry of contracts that have none (YYYY-MM-DD).")
     products: str | None = documented(
         None,
-        pattern="^[A-Z0-9&-]{1,20}(,[A-Z0-9&-]{1,20}){0,499}$",
+        pattern=f"^{_ONE}(,{_ONE}){{0,499}}$",
         description="Products of files that do not state them, with commas and without spaces.",
         example="NIFTY",
     )
