@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import redis
@@ -12,6 +13,8 @@ TABLE = "feeds:table"  # the key and the channel
 TABLE_TTL_S = 30
 REQUESTS = "feeds:requests"
 REPLY_TTL_S = 30
+IMPORTS = "imports:requests"
+IMPORT_TTL_S = 3600
 _TAKEN_AT_ONCE = 20
 _TIMEOUT_S = 1.0
 
@@ -30,6 +33,11 @@ class RedisFeeds:
         }
         self._redis: Any = redis.Redis.from_url(url, **options)
 
+    def forget_replay_commands(self, feeds: Iterable[str]) -> None:
+        """Let the replays of these feeds play as their specs say (contract `feed-replay-command`)."""
+        if keys := [f"feed:{feed}:replay-command" for feed in feeds]:
+            self._redis.delete(*keys)
+
     def publish(self, table: bytes) -> None:
         """Store the table for 30 s, and send it to all who listen."""
         with self._redis.pipeline(transaction=False) as pipe:
@@ -41,6 +49,15 @@ class RedisFeeds:
         """Remove and return the waiting requests, oldest first."""
         found: list[bytes] | None = self._redis.lpop(REQUESTS, _TAKEN_AT_ONCE)
         return found or []
+
+    def take_imports(self) -> list[bytes]:
+        """Remove and return the waiting requests to import files (contract `import-request`)."""
+        found: list[bytes] | None = self._redis.lpop(IMPORTS, _TAKEN_AT_ONCE)
+        return found or []
+
+    def import_state(self, import_id: str, state: bytes) -> None:
+        """Say how far an import is (contract `import-state`)."""
+        self._redis.set(f"import:{import_id}", state, ex=IMPORT_TTL_S)
 
     def reply(self, request_id: str, reply: bytes) -> None:
         """Give the reply to the gateway that waits for it."""

@@ -10,7 +10,7 @@ from api_gateway.chassis.gunicorn_base import *  # noqa: F403
 from api_gateway.chassis.gunicorn_base import address
 from api_gateway.chassis.http_worker import HttpWorker
 from api_gateway.config import load
-from api_gateway.edge import MAX_BODY_BYTES, MAX_INGEST_BYTES
+from api_gateway.edge import MAX_BODY_BYTES, MAX_IMPORT_BYTES, MAX_INGEST_BYTES
 
 _settings = load()
 bind = address(_settings.host, _settings.port)
@@ -20,7 +20,10 @@ worker_class = HttpWorker.bounded(
     if _settings.trusted_proxies
     else _settings.max_connections_per_address,  # behind proxies, all connections share their addresses
     body_bytes=MAX_BODY_BYTES,
-    larger_bodies={"/api/ingest/": MAX_INGEST_BYTES},
+    larger_bodies={
+        "/api/ingest/": MAX_INGEST_BYTES,
+        **({"/api/imports": MAX_IMPORT_BYTES} if _settings.import_folder else {}),
+    },
 )
 threads = THREADS
 graceful_timeout = 15  # seconds; exceeds the longest upstream call

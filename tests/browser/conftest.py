@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.desk import OPERATOR, Desk
 from tests.browser.gateways import guarded
+from tests.browser.recordings import write_feed
 from tests.support import chromium
 from tests.support.local_system import LocalSystem, running
 
@@ -47,6 +48,25 @@ def guarded_gateway(system: LocalSystem, tmp_path_factory: pytest.TempPathFactor
 def desk(browser: Browser, system: LocalSystem) -> Iterator[Desk]:
     """A reader with a fresh browser profile. The test fails if the console shows an error."""
     made = Desk(browser, system)
+    yield made
+    made.close()
+    assert made.errors == []
+
+
+@pytest.fixture(scope="package")
+def recording(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSystem]:
+    """A system of its own that replays ten minutes: what steers it or adds feeds disturbs no other test."""
+    feed = write_feed(tmp_path_factory.mktemp("recording"))
+    with running(tmp_path_factory.mktemp("replaying"), str(feed)) as started:
+        wait_until(lambda: started.call("/api/feeds/day/replay")[0] == 200, "the replay reports")
+        assert started.call("/api/auth/register", OPERATOR)[0] == 201
+        yield started
+
+
+@pytest.fixture
+def replaying(browser: Browser, recording: LocalSystem) -> Iterator[Desk]:
+    """A reader of that system's page. The test fails if the console shows an error."""
+    made = Desk(browser, recording)
     yield made
     made.close()
     assert made.errors == []

@@ -86,6 +86,13 @@ class Feeds:
         for feed in scaling.feeds.values():
             self._note(feed, scaling.first(feed))
 
+    def add(self, feed: Feed) -> None:
+        """Run a further feed until the local run ends."""
+        with self._redis_may_be_away():
+            self._store.forget_replay_commands([feed.name])
+        self._scaling.add(feed)
+        self._note(feed, self._scaling.first(feed))
+
     def take_requests(self) -> bool:
         """Change the feeds as asked. Returns whether a feed changed, so that a decision is due.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TextIO
 
 from deltastream_operator.domain.feed import Feed
@@ -17,14 +17,16 @@ HEAD = f"{'product':<12}{'price':>12}  {'expiry':<11}{'PCR':>7}{'max pain':>11}{
 class Board:
     """Builds the live lines. A rate is the stream's growth since the previous call, per second."""
 
-    def __init__(self, client: Redis, feeds: Sequence[Feed], monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, client: Redis, feeds: Callable[[], Iterable[Feed]], monotonic: Callable[[], float]
+    ) -> None:
         self._redis, self._feeds, self._now = client, feeds, monotonic
         self._counts: dict[str, tuple[float, int]] = {}
 
     def lines(self) -> dict[str, str | None]:
         """Return each product's line, or None if nothing is cached for it yet. Raises redis.RedisError."""
         result: dict[str, str | None] = {}
-        for feed in self._feeds:
+        for feed in self._feeds():
             rate = self._rate(feed.name)
             for product in feed.products:
                 result[product] = self._line(product, f"{feed.name} {rate}")

@@ -108,6 +108,7 @@ class Local:
         self._supervisor.start(stores.redis(home, redis_port, base_env(), self._external()))
         self._supervisor.start(stores.mongo(home, mongo_port, base_env()))
         self._wait_ready(["redis", "mongod"])
+        self._forget_replay_commands()
         stores.ensure_mongo_user(home, mongo_port, base_env())
         migrate = services.command("migrate", port=0)
         stores.run_once("storage migrate", list(migrate.argv), dict(migrate.env), migrate.cwd, migrate.log)
@@ -135,6 +136,13 @@ class Local:
         self._wait_ready(probed)
         self._wait_for("the whole system", net.answers(self._ports.of("api-gateway"), "/readyz"))
         self._announce()
+
+    def _forget_replay_commands(self) -> None:
+        """Begin as the feeds' files say: a command of the page lasts until the local run ends."""
+        from deltastream_operator.redis_feeds import RedisFeeds
+
+        url = stores.redis_url(self._home, self._ports.of("redis"), 0)
+        RedisFeeds(url).forget_replay_commands(feed.name for feed in self._feeds)
 
     def _external(self) -> list[str]:
         """Return the names of the feeds that another program writes."""
@@ -188,15 +196,19 @@ class Local:
         from redis import Redis, RedisError
 
         from deltastream_operator.local.feeds import Feeds
+        from deltastream_operator.local.importer import Importer
         from deltastream_operator.redis_feeds import RedisFeeds
         from deltastream_operator.redis_signals import RedisSignals
 
         url = stores.redis_url(self._home, self._ports.of("redis"), 0)
         client = Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1)
-        board = Board(client, self._feeds, time.monotonic)
+        board = Board(client, self._scaling.feeds.values, time.monotonic)
         signals = RedisSignals(url, time)
         feeds = Feeds(
             self._scaling, RedisFeeds(url), seen=self._workloads.seen, say=self._screen.say, now=_now
+        )
+        importer = Importer(
+            self._services, RedisFeeds(url), feeds=self._scaling.feeds, run=feeds.add, say=self._screen.say
         )
         due = decide_at = bound_at = 0.0
         while True:
@@ -206,9 +218,10 @@ class Local:
                 self._try(lambda: logs.bound(self._home.logs))
             if self._silent("redis"):  # each read would block this thread until its timeout
                 continue
+            importer.step()
             if feeds.take_requests() or time.monotonic() >= decide_at:
                 decide_at = time.monotonic() + DECIDE_S
-                feeds.tick(signals.read([feed.name for feed in self._feeds]))
+                feeds.tick(signals.read(list(self._scaling.feeds)))
             if time.monotonic() < due:
                 continue
             due = time.monotonic() + REFRESH_S
@@ -226,7 +239,11 @@ class Local:
             return
         self._screen.say("stopping")
         parts = {
-            part: {n for feed in self._feeds for n in self._workloads.names(feed, part, len(names))}
+            part: {
+                n
+                for feed in self._scaling.feeds.values()
+                for n in self._workloads.names(feed, part, len(names))
+            }
             for part in ORDER
         }
         for group in (parts["generator"], parts["enricher"], set(HTTP), {"redis", "mongod"}):

@@ -36,6 +36,13 @@ class Scaling:
         """Replace the feed of this name. The next decision uses it."""
         self._feeds[feed.name] = feed
 
+    def add(self, feed: Feed) -> None:
+        """Add a feed, and apply its first replicas."""
+        self._feeds[feed.name] = feed
+        self._requested[feed.name] = {}
+        for component in ORDER:
+            self._request(feed, component, self.first(feed).of(component).target or 0)
+
     def first(self, feed: Feed) -> Decision:
         """Return the decision for the start, before the load is known."""
         return decide(feed, WAITING, Current(), self._now())

@@ -33,6 +33,7 @@ TABLE: dict[str, tuple[str, tuple[str, ...], float]] = {
     "migrate": ("storage", (PYTHON, "-m", "storage", "migrate"), 90),
     "generator": ("feed-generator", (PYTHON, "-m", "feed_generator"), 10),
     "check": ("feed-generator", (PYTHON, "-m", "feed_generator", "check"), 10),
+    "importing": ("feed-generator", (PYTHON, "-m", "feed_generator.importing"), 10),
     "subscriber": ("worker-enricher", (PYTHON, "-m", "worker_enricher", "subscriber"), 15),
     "worker": ("worker-enricher", (PYTHON, "-m", "worker_enricher", "worker"), 30),
 }
@@ -154,6 +155,12 @@ class Services:
             return Checked(None, notes)
         return Checked(_VARIABLE.sub(_field, lines[-1].removeprefix("feed-generator: ")), notes)
 
+    def importing(self, arguments: Sequence[str]) -> tuple[Sequence[str], Path, dict[str, str]]:
+        """Return the command that converts files to a recording, its folder and its environment."""
+        folder, argv, _ = self.table["importing"]
+        cwd = self.root / "services" / folder
+        return (*argv, *arguments), cwd, base_env(cwd)
+
     def check_source(self, feed: Feed, seconds: float) -> int:
         """Connect to the feed's live source; the generator prints what came. Returns its exit code."""
         folder, argv, _ = self.table["generator"]
@@ -200,6 +207,7 @@ class Services:
                 **self._client("api-gateway"),
                 "SOCKET_URL": f":{ports['socket-gateway']}",
                 "LOCAL_RUN": "true",
+                "IMPORT_FOLDER": str(self.home.imports / "uploads"),
             },
             "generator": {**redis, **_NUMERIC, **_proxy(), **settings.kite_files},
             "subscriber": {**redis, **mongo, **celery},

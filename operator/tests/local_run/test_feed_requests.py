@@ -189,3 +189,16 @@ def test_an_ended_token_is_a_condition_in_the_table_and_is_said_once(redis_url: 
     assert found["SourceAuthorized"]["message"] == "log in at Kite"
     said = [line for line in run.said if "SourceAuthorized" in line]
     assert said == ["a: SourceAuthorized False: TokenExpired: log in at Kite"]
+
+
+def test_a_feed_that_is_added_runs_and_is_in_the_table(run: Run, client: Any) -> None:
+    """An import adds it. A command for an earlier replay of the same name does not hold for it."""
+    client.hset("feed:b:replay-command", "paused", "true")
+    client.hset("feed:a:replay-command", "paused", "true")
+    run.feeds.add(replace(a_feed(), name="b", products=("SPY",)))
+    assert set(run.applied) == {("enricher", 1), ("generator", 1)}
+    assert [client.exists(f"feed:{feed}:replay-command") for feed in "ba"] == [0, 1]
+    run.feeds.tick({"a": IDLE, "b": IDLE})
+    table = json.loads(client.get("feeds:table"))
+    validator("feeds-table").validate(table)
+    assert [row["name"] for row in table["feeds"]] == ["a", "b"]

@@ -38,7 +38,7 @@ def test_a_line_shows_the_cached_tick_and_the_nearest_expiry(redis_url: str) -> 
             "index:NIFTY",
             mapping={"underlying": index, f"chain:{chain['expiry']}": index, "chain:2031-01-01": index},
         )
-        board = Board(client, [FEED], clock)
+        board = Board(client, lambda: [FEED], clock)
         board.lines()
         for _ in range(2):
             client.xadd("feed:nifty-replay", {"kind": "underlying"})

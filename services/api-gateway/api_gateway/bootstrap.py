@@ -22,12 +22,16 @@ from api_gateway import (
     edge,
     errors,
     feeds,
+    import_routes,
+    imports,
     ingest,
     limits,
     messages,
     page,
     proxy,
     readiness,
+    replay_routes,
+    replays,
     routes,
     sources,
     upstream,
@@ -90,8 +94,10 @@ def _flask_app(settings: Settings) -> Flask:
         static_folder=None,
     )
     app.json = _Json(app)
-    for blueprint in (routes.auth, routes.data, routes.analytics, routes.feeds, routes.ingest):
+    for blueprint in (routes.auth, routes.data, routes.analytics, replay_routes.feeds, routes.ingest):
         app.register_api(blueprint)
+    if settings.import_folder:
+        app.register_api(import_routes.imports)
     docs.install(app, docs.completed(app.api_doc, anonymous_read=settings.anonymous_read))
     page.install(
         app,
@@ -107,6 +113,9 @@ def _flask_app(settings: Settings) -> Flask:
         settings.redis_url.get_secret_value(), table, settings.ingest_high_water
     )
     app.extensions[dead_letters.EXTENSION] = dead_letters.DeadLetters(table.reading, table)
+    app.extensions[replays.EXTENSION] = replays.Replays(table.reading, table)
+    if settings.import_folder:
+        app.extensions[imports.EXTENSION] = imports.Imports(settings.import_folder, table.reading)
     app.extensions[messages.EXTENSION] = messages.Messages(table.reading, table)
     app.extensions[sources.EXTENSION] = sources.Sources(table.reading, table)
 
@@ -122,7 +131,7 @@ def _flask_app(settings: Settings) -> Flask:
     read_limit = limits.install(
         app,
         redis_url=settings.redis_url.get_secret_value(),
-        reads=[routes.data, routes.analytics, routes.feeds],
+        reads=[routes.data, routes.analytics, routes.feeds, import_routes.imports],
         auth=routes.auth,
         ingest=routes.ingest,
         caller=identity.caller,

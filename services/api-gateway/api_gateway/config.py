@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -54,6 +55,10 @@ class Settings(BaseModel):
         "`:8002` for the page's host name with this port, or an origin such as https://live.example.",
     )
     local_run: bool = Field(False, description="Tell the web page that it belongs to a local run.")
+    import_folder: Path | None = Field(
+        None,
+        description="Folder for uploaded files, which a local run shares; without it there is no upload.",
+    )
     trusted_proxies: int = Field(0, ge=0, le=10, description="Number of trusted proxies in front.")
     rate_limit_per_minute: int = Field(600, ge=1, description="Reads per account or address.")
     auth_rate_limit_per_minute: int = Field(30, ge=1, description="/api/auth calls per address.")

@@ -15,7 +15,9 @@ from api_gateway.ingest import MAX_BODY_BYTES as MAX_INGEST_BYTES
 from api_gateway.ingest_lines import JSON, NDJSON
 
 MAX_BODY_BYTES = 64 << 10
+MAX_IMPORT_BYTES = 32 << 20
 MAX_QUERY_BYTES = 2 << 10
+FORM = "multipart/form-data"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -46,6 +48,9 @@ def install(app: Flask, *, cors_origins: Collection[str], hosts: Collection[str]
             raise QueryTooLong(f"the query string is longer than {MAX_QUERY_BYTES} bytes")
         if request.blueprint == "ingest" and request.method == "POST":
             check_ingest()
+        elif request.blueprint == "imports" and request.method == "POST":
+            if request.mimetype != FORM:
+                raise WrongMediaType(f"send the files as {FORM}, each in a part named file")
         elif request.get_data():  # 413 if the body is too long, with or without a Content-Length
             request.get_json()  # 400 or 415 if the body is not JSON
 

@@ -38,6 +38,18 @@ class FeedNotExternal(ServiceError):
     """The feed's messages come from the product's own generators."""
 
 
+class FeedNotReplay(ServiceError):
+    """The feed replays no recording."""
+
+
+class ReplayUnavailable(ServiceError):
+    """No generator of the replay reports."""
+
+
+class ImportUnknown(ServiceError):
+    """There is no import of this id."""
+
+
 class BackPressure(ServiceError):
     """The enrichers or Redis cannot take more messages now. Try again after `retry_s` seconds."""
 
@@ -96,6 +108,9 @@ TABLE: problems.Table = {
     FeedsUnavailable: (503, "feeds_unavailable"),
     FeedUnknown: (404, "unknown_feed"),
     FeedNotExternal: (409, "feed_not_external"),
+    FeedNotReplay: (409, "feed_not_replay"),
+    ReplayUnavailable: (409, "replay_unavailable"),
+    ImportUnknown: (404, "unknown_import"),
     BackPressure: (429, "back_pressure"),
     StreamUnavailable: (503, "stream_unavailable"),
     WrongMediaType: (415, "unsupported_media_type"),

@@ -115,6 +115,8 @@ def kubectl(namespace: str, feed: str, action: str, given: dict[str, Any]) -> st
         does, rest = "annotate", "deltastream.dev/paused=true --overwrite"
     elif action == "resume":
         does, rest = "annotate", "deltastream.dev/paused- deltastream.dev/paused-until-"
+    elif action == "replay":
+        return _replay_command(namespace, feed, given)
     elif "mode" not in given:
         does, rest = "scale", f"--replicas={given['replicas']}"
     else:
@@ -123,6 +125,19 @@ def kubectl(namespace: str, feed: str, action: str, given: dict[str, Any]) -> st
             spec["enricher"] = {"replicas": given["replicas"]}
         does, rest = "patch", f"--type=merge --patch '{orjson.dumps({'spec': spec}).decode()}'"
     return f"kubectl --namespace {namespace} {does} dsf {feed} {rest}"
+
+
+def _replay_command(namespace: str, feed: str, given: dict[str, Any]) -> str:
+    """Return the command that replays from a time or at a speed. A resource has no pause of a recording."""
+    replay: dict[str, Any] = {}
+    if "speed_percent" in given:
+        replay["speedPercent"] = given["speed_percent"]
+    if "seek" in given:
+        replay["from"] = given["seek"].isoformat()
+    if not replay:
+        return f"kubectl --namespace {namespace} edit dsf {feed}"
+    patch = orjson.dumps({"spec": {"source": {"replay": replay}}}).decode()
+    return f"kubectl --namespace {namespace} patch dsf {feed} --type=merge --patch '{patch}'"
 
 
 def asked(ask: Callable[[], Any]) -> Any:

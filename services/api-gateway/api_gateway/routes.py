@@ -191,7 +191,7 @@ def ohlc(path: models.ProductPath, query: models.OhlcQuery) -> Response:
 @feeds.get("", responses={200: answers.FeedsTable, **problems(400, 401, 414, 429, 500, 503)})
 def feeds_table(query: models.NoQuery) -> Response:  # noqa: ARG001  # refuses every parameter
     """List the feeds: load, replicas, conditions and last decisions of each."""
-    return _json(_feeds().table())
+    return json_answer(feeds_of_app().table())
 
 
 @feeds.get(
@@ -201,7 +201,7 @@ def feeds_table(query: models.NoQuery) -> Response:  # noqa: ARG001  # refuses e
 def dead_letters(path: models.FeedPath, query: models.LettersQuery) -> Response:
     """List the newest messages of a feed that were refused, and count them by reason."""
     letters: DeadLetters = current_app.extensions[LETTERS]
-    return _json(letters.of(path.feed, query.limit))
+    return json_answer(letters.of(path.feed, query.limit))
 
 
 @feeds.get(
@@ -211,7 +211,7 @@ def dead_letters(path: models.FeedPath, query: models.LettersQuery) -> Response:
 def feed_messages(path: models.FeedPath, query: models.MessagesQuery) -> Response:
     """Read a feed's raw messages while they pass: ask with `after` at least every second to miss none."""
     messages: Messages = current_app.extensions[MESSAGES]
-    return _json(messages.of(path.feed, query.after))
+    return json_answer(messages.of(path.feed, query.after))
 
 
 @feeds.get(
@@ -221,7 +221,7 @@ def feed_messages(path: models.FeedPath, query: models.MessagesQuery) -> Respons
 def feed_source(path: models.FeedPath, query: models.NoQuery) -> Response:  # noqa: ARG001
     """Tell what a feed receives: the connection of each generator, and the messages in its stream."""
     sources: Sources = current_app.extensions[SOURCES]
-    return _json(sources.of(path.feed))
+    return json_answer(sources.of(path.feed))
 
 
 @feeds.post("/<feed>/pause", responses=_CHANGE)
@@ -260,22 +260,24 @@ def push(path: models.FeedPath) -> Response:
     identity.require_ingest()
     taken: Ingest = current_app.extensions[INGEST]
     traceparent = request.environ["deltastream.traceparent"]
-    return _json(orjson.dumps(taken.take(path.feed, request.get_data(), request.mimetype, traceparent)))
+    return json_answer(orjson.dumps(taken.take(path.feed, request.get_data(), request.mimetype, traceparent)))
 
 
 def _change(feed: str, action: str, given: dict[str, Any]) -> Response:
     identity: Identity = current_app.extensions[IDENTITY]
     account = identity.account()
     # Before the role: in a cluster no account has it, and the answer is the command to use instead.
-    _feeds().require_local_run(feed, action, given)
+    feeds_of_app().require_local_run(feed, action, given)
     identity.require_operator()
-    return _json(_feeds().change(feed, action, given, account))
+    return json_answer(feeds_of_app().change(feed, action, given, account))
 
 
-def _feeds() -> Feeds:
+def feeds_of_app() -> Feeds:
+    """Return the feeds of the app that serves the request."""
     found: Feeds = current_app.extensions[FEEDS]
     return found
 
 
-def _json(content: bytes) -> Response:
+def json_answer(content: bytes) -> Response:
+    """Return a response with a JSON body."""
     return Response(content, content_type="application/json")

@@ -60,7 +60,7 @@ def test_every_route_is_in_the_document(client: Any) -> None:
     }
     paths = client.get("/api/openapi.json").json["paths"]
     assert routes | {("/health", "get")} == {(path, method) for path, ops in paths.items() for method in ops}
-    assert len(routes) == 25
+    assert len(routes) == 27
 
 
 def test_every_parameter_field_and_operation_is_described(client: Any) -> None:

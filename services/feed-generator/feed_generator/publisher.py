@@ -49,8 +49,8 @@ class Publisher:
     """Runs one source until `stop` is set, then sends the rest of the buffer for at most 5 s.
 
     `high_water`: entries not yet processed at which quotes are conflated. `pause_at`: the pressure at which
-    the market pauses. `beat` reports progress to the liveness probe. `clock`: ns, monotonic. `jitter`: 0 to
-    1.
+    the market pauses. `beat` reports progress to the liveness probe. `steer` gets the offset of each step
+    before the source is asked. `clock`: ns, monotonic. `jitter`: 0 to 1.
     """
 
     def __init__(
@@ -62,12 +62,14 @@ class Publisher:
         high_water: int,
         stop: threading.Event,
         beat: Callable[[], None],
+        steer: Callable[[int], None] = lambda _: None,
         pause_at: float = PAUSE,
         clock: Callable[[], int] = time.monotonic_ns,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._source, self._stream, self._buffer = source, stream, buffer
         self._high_water, self._stop, self._beat, self._pause_at = high_water, stop, beat, pause_at
+        self._steer = steer
         self._clock, self._jitter = clock, jitter
         self._start = clock()
         self._pressure, self._failures, self._unchecked_bytes = 0.0, 0, 0
@@ -96,6 +98,7 @@ class Publisher:
                 self._check_pressure(now)
             except redis.RedisError as error:
                 self._failed(error)
+        self._steer(now - self._start)
         self._advance(now)
         self._send()
         metrics.BUFFERED.set(len(self._buffer))

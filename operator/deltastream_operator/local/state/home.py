@@ -60,6 +60,7 @@ class Home:
             raise OperatorError(f"DELTASTREAM_HOME={str(root)!r}: is not a path: {error}") from None
         self.say = say
         self.logs, self.run, self.secrets = self.root / "logs", self.root / "run", self.root / "secrets"
+        self.imports = self.root / "imports"
         self.redis_data, self.mongo_data = self.root / "data/redis", self.root / "data/mongo"
         self.lock_file, self.ready_file = self.run / "local.pid", self.run / "ready"
         self.used_before = False
@@ -67,9 +68,17 @@ class Home:
     def create(self) -> None:
         """Create the folders. Secrets, records and data are accessible only to the owner."""
         with _using(self.root):
-            for folder in (self.root, self.logs, self.run, self.secrets, self.redis_data, self.mongo_data):
+            for folder in (
+                self.root,
+                self.logs,
+                self.run,
+                self.secrets,
+                self.imports,
+                self.redis_data,
+                self.mongo_data,
+            ):
                 folder.mkdir(parents=True, exist_ok=True)
-            for folder in (self.secrets, self.run, self.root / "data"):
+            for folder in (self.secrets, self.run, self.imports, self.root / "data"):
                 folder.chmod(0o700)
             self.used_before = any(self.secrets.iterdir())
 

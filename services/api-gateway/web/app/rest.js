@@ -55,12 +55,13 @@ export class Rest {
     /** @type {Record<string, string>} */
     const headers = { Accept: "application/json" };
     if (token !== null) headers.Authorization = `Bearer ${token}`;
-    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const form = body instanceof FormData; // the browser names its type, with the boundary of its parts
+    if (body !== undefined && !form) headers["Content-Type"] = "application/json";
     const sentAt = this.#clock.monotonic();
-    const text = body === undefined ? null : JSON.stringify(body);
+    const sent = body === undefined ? null : form ? body : JSON.stringify(body);
     let answer;
     try {
-      answer = await fetch(path, { method, headers, body: text, signal: AbortSignal.timeout(TIMEOUT_MS) });
+      answer = await fetch(path, { method, headers, body: sent, signal: AbortSignal.timeout(TIMEOUT_MS) });
     } catch (error) {
       const late = /** @type {Error} */ (error).name === "TimeoutError";
       const detail = late ? `no answer within ${TIMEOUT_MS / 1000} s` : "the gateway cannot be reached";

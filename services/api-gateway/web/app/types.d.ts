@@ -181,6 +181,53 @@ export interface DeadLetter {
   refused_ts: number;
 }
 
+/** GET /api/feeds/{feed}/replay. Times are RFC 3339 in UTC; `position` is an event time. */
+export interface ReplayState {
+  feed: string;
+  paused: boolean;
+  ended: boolean;
+  speed_percent: number;
+  position: string;
+  first: string;
+  last: string;
+  pass_number: number;
+  generators: number;
+}
+
+/** A kind of problem of imported files: how many, and the first place. */
+export interface ImportProblem {
+  refused: boolean;
+  column: string;
+  text: string;
+  count: number;
+  file: string;
+  line: number;
+}
+
+/** GET /api/imports/{id}. */
+export interface ImportState {
+  id: string;
+  feed: string;
+  stage: "waiting" | "converting" | "checking" | "running" | "refused";
+  read: number;
+  of: number;
+  detail: string;
+  report: {
+    format: string;
+    files: number;
+    rows: number;
+    snapshots: number;
+    chains: number;
+    contracts: number;
+    products: string[];
+    oi_units: string[];
+    price_units: string[];
+    first_ts: number | null;
+    last_ts: number | null;
+    problems: ImportProblem[];
+  } | null;
+}
+
 /** GET /web/config.json. */
 export interface Config {
   socket_url: string;
@@ -260,7 +307,7 @@ export interface Context {
    * ask again if the answer is older; default: never.
    */
   load(path: string, maxAgeMs?: number): Resource;
-  /** Send JSON; resolves to the decoded answer, rejects with a Failure. */
+  /** Send JSON, or a form with files; resolves to the decoded answer, rejects with a Failure. */
   post(path: string, body: unknown): Promise<any>;
   /** What has arrived over the live connection. */
   stream: Stream;

@@ -24,6 +24,8 @@ from feed_generator.live.report import Reporter
 from feed_generator.publisher import Publisher
 from feed_generator.sources.base import Source
 from feed_generator.sources.message_replay import MessageReplay
+from feed_generator.sources.player import Player
+from feed_generator.steering import Steering
 
 VERSION = os.environ.get("VERSION", "0.1.0")
 _STALLED_AFTER_S = 30.0
@@ -61,6 +63,7 @@ def run(settings: Settings) -> int:
         high_water=settings.stream_high_water,
         stop=stop,
         beat=beat,
+        steer=_steering(made, client, settings),
         # A live market drops quotes when the enrichers lag. A recording can wait.
         pause_at=CONFLATE if isinstance(made, MessageReplay) else PAUSE,
     ).run()
@@ -69,6 +72,13 @@ def run(settings: Settings) -> int:
     if server:
         server.shutdown()
     return 0
+
+
+def _steering(made: Source, client: redis.Redis, settings: Settings) -> Callable[[int], None]:
+    """Return what steers the source. Only a replay can be steered."""
+    if not isinstance(made, Player):
+        return lambda _: None
+    return Steering(made, client, feed=settings.feed, shard=settings.shard_index).step
 
 
 def _reporting(

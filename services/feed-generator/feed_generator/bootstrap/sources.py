@@ -73,6 +73,7 @@ def _replay(settings: Settings, path: str, ours: Collection[str], note: Callable
         speed_percent=settings.speed_percent,
         interval_ns=settings.replay_interval_millis * 1_000_000,
         forever=settings.replay_loop == "Forever",
+        span=(found[0].ts, found[-1].ts),
     )
 
 
@@ -95,6 +96,7 @@ def _message_replay(
     return MessageReplay(
         feed=settings.feed,
         read=lambda: read(ours),
+        span=(max(header.first_ts, span.first_ns), min(header.last_ts, span.last_ns)),
         speed_percent=settings.speed_percent,
         interval_ns=settings.replay_interval_millis * 1_000_000,
         forever=settings.replay_loop == "Forever",

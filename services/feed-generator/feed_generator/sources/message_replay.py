@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain, groupby
 
 from feed_generator.messages import Message
-from feed_generator.sources.base import Batch
 from feed_generator.sources.message_file import Recorded
+from feed_generator.sources.player import Instant, Player
+
+_LOOKED_AT = 20_000
+"""Messages that a search passes in one step, so that the liveness probe hears of each."""
 
 
-class MessageReplay:
-    """A `Source`. Messages of one instant are one batch. It reads ahead by one message.
+class MessageReplay(Player):
+    """The `Player` of a file of messages. Messages of one instant are one batch. It reads one ahead.
 
-    No message can be conflated or dropped, so a replay at any speed gives what was recorded. `read` begins a
-    pass. A time that goes back, as between two passes of a recorded replay, takes no time.
+    No message can be conflated or dropped, so a replay at any speed gives what was recorded. `read`
+    yields the messages from the file's start. A seek plays from the first message at or after the time on.
     """
 
     def __init__(
@@ -21,41 +25,30 @@ class MessageReplay:
         *,
         feed: str,
         read: Callable[[], Iterator[Recorded]],
+        span: tuple[int, int],
         speed_percent: int,
         interval_ns: int,
         forever: bool,
     ) -> None:
         self._prefix = b'{"feed":"%b",' % feed.encode()
-        self._read, self._speed_percent = read, speed_percent
-        self._interval_ns, self._forever = interval_ns, forever
-        self._pass, self._start_ns, self._market_ns = 1, 0, 0
-        self._messages = read()
-        self._next = next(self._messages, None)
+        self._messages = read
+        super().__init__(
+            self._from,
+            first_ts=span[0],
+            last_ts=span[1],
+            speed_percent=speed_percent,
+            interval_ns=interval_ns,
+            forever=forever,
+        )
 
-    def due_ns(self) -> int | None:
-        """Return the offset of the next message, or None after the only pass."""
-        return None if self._next is None else self._offset_ns
+    def _from(self, from_ns: int) -> Iterator[Instant]:
+        messages = self._messages()
+        for passed, first in enumerate(messages, start=1):
+            if first.ts >= from_ns:
+                for ts, found in groupby(chain([first], messages), key=lambda one: one.ts):
+                    yield Instant(ts, tuple(map(self._message, found)))
+            elif passed % _LOOKED_AT == 0:
+                yield Instant(first.ts, ())
 
-    def advance(self) -> Batch:
-        """Return the messages of the next instant."""
-        messages: list[Message] = []
-        now, number = self._next, self._pass
-        while now is not None and self._next is not None and self._next.ts == now.ts:
-            messages.append(Message(self._next.kind, None, self._prefix + self._next.line[1:]))
-            self._next = next(self._messages, None)
-        if self._next is not None and now is not None:
-            self._market_ns += max(0, self._next.ts - now.ts)
-        elif self._forever:
-            self._start_ns = self._offset_ns + self._interval_ns
-            self._pass, self._market_ns = self._pass + 1, 0
-            self._messages = self._read()
-            self._next = next(self._messages, None)
-        return Batch(tuple(messages), number)
-
-    def skip(self, gap_ns: int) -> None:
-        """Do nothing: a recording keeps its own event times."""
-        del gap_ns
-
-    @property
-    def _offset_ns(self) -> int:
-        return self._start_ns + self._market_ns * 100 // self._speed_percent
+    def _message(self, recorded: Recorded) -> Message:
+        return Message(recorded.kind, None, self._prefix + recorded.line[1:])

@@ -22,8 +22,8 @@ from feed_generator.messages import (
     symbol,
     underlying,
 )
-from feed_generator.sources.base import Batch
 from feed_generator.sources.formats.row import Leg
+from feed_generator.sources.player import Instant, Player
 from feed_generator.sources.recording import Key, RecordedChain, Snapshot
 
 QUOTED_STRIKES = 10
@@ -43,10 +43,11 @@ _STATED = {
 """What a file may state of its contracts, and the member of the messages for it."""
 
 
-class Replay:
-    """A `Source`. A snapshot becomes a tick, a chain per expiry, and quotes near the money.
+class Replay(Player):
+    """The `Player` of snapshots. A snapshot becomes a tick, a chain per expiry, and quotes near the money.
 
-    `terms` has the products whose files do not state all about their contracts.
+    `terms` has the products whose files do not state all about their contracts. `span` has the first and last
+    event time of the whole feed; default: those of the snapshots.
     """
 
     def __init__(
@@ -58,32 +59,20 @@ class Replay:
         speed_percent: int,
         interval_ns: int,
         forever: bool,
+        span: tuple[int, int] | None = None,
     ) -> None:
-        self._feed, self._terms, self._forever = feed, terms, forever
-        first = snapshots[0].ts
-        self._offsets = [(snapshot.ts - first) * 100 // speed_percent for snapshot in snapshots]
-        self._pass_ns = self._offsets[-1] + interval_ns
+        self._feed, self._terms = feed, terms
         # The bodies are the same in every pass, so they are made once.
-        self._batches = [self._messages(snapshot) for snapshot in snapshots]
-        self._pass, self._at = 1, 0
-
-    def due_ns(self) -> int | None:
-        """Return the offset of the next snapshot, or None after the only pass."""
-        if self._pass > 1 and not self._forever:
-            return None
-        return (self._pass - 1) * self._pass_ns + self._offsets[self._at]
-
-    def advance(self) -> Batch:
-        """Return the next snapshot's messages."""
-        batch = Batch(self._batches[self._at], self._pass)
-        self._at += 1
-        if self._at == len(self._batches):
-            self._pass, self._at = self._pass + 1, 0
-        return batch
-
-    def skip(self, gap_ns: int) -> None:
-        """Do nothing: a recording keeps its own event times."""
-        del gap_ns
+        instants = [Instant(snapshot.ts, self._messages(snapshot)) for snapshot in snapshots]
+        first_ts, last_ts = span or (instants[0].ts, instants[-1].ts)
+        super().__init__(
+            lambda from_ns: (instant for instant in instants if instant.ts >= from_ns),
+            first_ts=first_ts,
+            last_ts=last_ts,
+            speed_percent=speed_percent,
+            interval_ns=interval_ns,
+            forever=forever,
+        )
 
     def _messages(self, snapshot: Snapshot) -> tuple[Message, ...]:
         name = snapshot.product

@@ -112,8 +112,8 @@ export class Controls {
   }
 }
 
-/** @param {boolean} cluster @param {import("../../app/types.d.ts").Account | null} account */
-function rule(cluster, account) {
+/** Who may change a feed, in words. @param {boolean} cluster @param {import("../../app/types.d.ts").Account | null} account */
+export function rule(cluster, account) {
   if (cluster) {
     const how = account ? "Choose a change to get its kubectl command." : "Log in (Account) to get the kubectl command of a change.";
     return `This is a cluster: its DeltaStreamFeed decides. ${how}`;

@@ -3,6 +3,7 @@
 import { h, write } from "../../app/dom.js";
 import { Connection } from "./connection.js";
 import { Received } from "./received.js";
+import { Replay } from "./replay.js";
 import { isLive, originOf } from "./state.js";
 import { Vendor } from "./vendor.js";
 
@@ -18,6 +19,7 @@ export class Detail {
   #failure = h("p", { class: "source-warning", hidden: true });
   #connection;
   #received;
+  #replay;
   #vendor;
 
   /** @param {import("../../app/types.d.ts").Context} context */
@@ -25,13 +27,14 @@ export class Detail {
     this.#context = context;
     this.#connection = new Connection(context.formats);
     this.#received = new Received(context);
+    this.#replay = new Replay(context);
     this.#vendor = new Vendor(context);
     const label = { class: "source-detail", tabindex: "0", role: "region", "aria-label": "The chosen source" };
-    this.element = h("div", label, h("div", {}, this.#title, this.#origin, this.#failure, this.#connection.element, this.#received.element), this.#vendor.element);
+    this.element = h("div", label, h("div", {}, this.#title, this.#origin, this.#failure, this.#connection.element, this.#replay.element, this.#received.element), this.#vendor.element);
   }
 
-  /** @param {Feed} feed */
-  draw(feed) {
+  /** @param {Feed} feed @param {"local" | "cluster"} authority */
+  draw(feed, authority) {
     const { data, error } = this.#context.load(`/api/feeds/${encodeURIComponent(feed.name)}/source`, ASK_MS);
     write(this.#title, feed.name);
     write(this.#origin, originOf(feed));
@@ -39,6 +42,7 @@ export class Detail {
     write(this.#failure, error ? `What the feed receives is not known: ${error.detail}.` : "");
     this.#connection.draw(feed, data);
     this.#received.draw(feed.name, data, isLive(feed));
+    this.#replay.draw(feed, authority);
     this.#vendor.draw(feed);
   }
 }

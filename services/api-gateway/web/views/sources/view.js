@@ -7,9 +7,10 @@ import { failed, show } from "../../app/notice.js";
 import { format } from "../../app/router.js";
 import { viewOf } from "../../app/view.js";
 import { Detail } from "./detail.js";
+import { Import } from "./import.js";
 import { List } from "./list.js";
 
-const KEYS = new Set(["feeds", "route", "clock"]);
+const KEYS = new Set(["feeds", "route", "clock", "account"]);
 
 class SourcesView {
   #context;
@@ -17,6 +18,7 @@ class SourcesView {
   #notice = h("div", { class: "sources-notice", hidden: true });
   #list;
   #detail;
+  #import;
   #body;
 
   /** @param {HTMLElement} element @param {import("../../app/types.d.ts").Context} context */
@@ -26,12 +28,14 @@ class SourcesView {
     this.#list = new List(context.formats, (feed) => format({ ...route(), options: { feed } }));
     this.#detail = new Detail(context);
     this.#body = h("div", { class: "sources", hidden: true }, this.#list.element, this.#detail.element);
-    element.append(this.#state, this.#notice, this.#body);
+    this.#import = new Import(context, element);
+    element.append(this.#state, this.#notice, this.#import.element, this.#body);
   }
 
   /** @param {import("../../app/types.d.ts").Change} change */
   update(change) {
     if (![...change].some((key) => KEYS.has(key) || key.startsWith("/api/"))) return;
+    this.#import.draw();
     const { table, ageMs, stale, error } = feedsTable(this.#context);
     const nothing = error ? failed("the sources", error, this.#context.clock.monotonic()) : { id: "loading", title: "Loading the sources", text: "The operator writes its table every 2 s." };
     const empty = { id: "empty", title: "There are no feeds", text: "The operator knows none. A DeltaStreamFeed, or a feed's file in a local run, makes one." };
@@ -45,7 +49,7 @@ class SourcesView {
     const age = stale && ageMs !== null ? `Stale: the operator's table is ${duration(ageMs)} old.` : "";
     write(this.#state, `${other}${age}`.trim());
     this.#list.draw(table.feeds, feed.name);
-    this.#detail.draw(feed);
+    this.#detail.draw(feed, table.authority);
   }
 
   unmount() {}

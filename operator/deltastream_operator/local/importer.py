@@ -1,0 +1,223 @@
+"""Convert uploaded files to a recording, and run a feed that replays it until the local run ends.
+
+One import after another is converted in a thread, so that the supervision of the processes goes on. Nothing
+is half imported: the folder with the recording and its feed's file appears at once, or not at all.
+
+OUTAGE POLICY: without Redis no request arrives, and an import goes on without telling how far it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from deltastream_operator.domain.feed import Feed, Replay
+from deltastream_operator.domain.imports import (
+    ImportRequest,
+    Stage,
+    feed_document,
+    read_request,
+    shown,
+    state,
+    worded,
+)
+from deltastream_operator.local.services import Services
+from deltastream_operator.local.supervision.processes import die_with
+from deltastream_operator.parsing import resource
+from deltastream_operator.redis_feeds import RedisFeeds
+
+RECORDING, FEED = "recording.csv", "feed.yaml"
+"""The files in the folder of an import, which has the name of its feed."""
+_TELL_S = 0.5
+
+
+class Refused(Exception):
+    """An import that cannot be made. The text says why, and the fix; `report` is what the importer found."""
+
+    def __init__(self, text: str, report: dict[str, Any] | None = None) -> None:
+        super().__init__(text)
+        self.report = report
+
+
+@dataclass(frozen=True)
+class _Converted:
+    """A feed that its generator has accepted, in a folder of drafts with its recording."""
+
+    request: ImportRequest
+    feed: Feed
+    draft: Path
+    report: dict[str, Any]
+
+
+class Importer:
+    """The imports of a local run. `feeds` are those that run; `run` adds one."""
+
+    def __init__(
+        self,
+        services: Services,
+        store: RedisFeeds,
+        *,
+        feeds: Mapping[str, Feed],
+        run: Callable[[Feed], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self._services, self._store, self._feeds, self._run, self._say = services, store, feeds, run, say
+        self._folder = services.home.imports
+        self._waiting = queue.Queue[ImportRequest]()
+        self._done = queue.Queue[_Converted]()
+        self._thread = threading.Thread(target=self._convert_all, name="importer", daemon=True)
+        shutil.rmtree(self._folder / "uploads", ignore_errors=True)  # what a killed local run left
+        for draft in self._folder.glob(".*"):
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def step(self) -> None:
+        """Take new requests, and run the feeds of finished imports. It does not wait."""
+        requests: list[bytes] = []
+        with contextlib.suppress(redis.RedisError):
+            requests = self._store.take_imports()
+        for raw in requests:
+            try:
+                request = read_request(raw)
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                self._say(f"a request to import files was dropped: {type(error).__name__}: {error!s:.100}")
+                continue
+            self._waiting.put(request)
+            if not self._thread.ident:
+                self._thread.start()
+        with contextlib.suppress(queue.Empty):
+            self._finish(self._done.get_nowait())
+
+    def _finish(self, converted: _Converted) -> None:
+        request, report = converted.request, converted.report
+        folder = self._folder / request.feed
+        try:
+            self._require_free(request.feed, converted.feed.products)
+            shutil.rmtree(folder, ignore_errors=True)  # of a feed of an earlier local run
+            converted.draft.rename(folder)
+        except (Refused, OSError) as error:
+            shutil.rmtree(converted.draft, ignore_errors=True)
+            self._refuse(request, str(error), report)
+            return
+        self._run(_at(converted.feed, folder / RECORDING))
+        again = f"the feed lasts until the local run ends; make run FEEDS={folder / FEED} replays it again"
+        self._say(f"{request.feed}: imported by account {request.account}; {again}")
+        self._tell(request, "running", again, report=report)
+
+    def _require_free(self, name: str, products: tuple[str, ...]) -> None:
+        if name in self._feeds:
+            raise Refused(f"feed: {name} runs already; choose another name (feed)")
+        owners = {product: feed.name for feed in list(self._feeds.values()) for product in feed.products}
+        if taken := [product for product in products if product in owners]:
+            owned = ", ".join(f"{product} (feed {owners[product]})" for product in taken[:5])
+            raise Refused(
+                f"products: another feed has them: {owned}; a product belongs to one feed, so start the local"
+                " run without that feed, and import the files again"
+            )
+
+    def _convert_all(self) -> None:
+        while True:
+            request = self._waiting.get()
+            uploads = self._folder / "uploads" / request.id
+            try:
+                self._done.put(self._convert(request, uploads))
+            except Refused as refusal:
+                self._refuse(request, str(refusal), refusal.report)
+            except Exception as error:
+                self._refuse(request, f"the import failed: {type(error).__name__}; see {self._folder}", None)
+            finally:
+                shutil.rmtree(uploads, ignore_errors=True)
+
+    def _convert(self, request: ImportRequest, uploads: Path) -> _Converted:
+        self._require_free(request.feed, request.products)
+        draft = self._folder / f".{request.id}"
+        draft.mkdir()
+        try:
+            report = shown(self._imported(request, uploads, draft / RECORDING), str(uploads))
+            if report["refused"]:
+                raise Refused("the files have errors; nothing is imported", report)
+            self._require_free(request.feed, tuple(report["products"]))
+            self._tell(request, "checking", "a generator checks the recording", report=report)
+            return _Converted(request, self._checked(request, draft, report), draft, report)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+
+    def _checked(self, request: ImportRequest, draft: Path, report: dict[str, Any]) -> Feed:
+        """Write the feed beside its recording, and return it after its generator has accepted both."""
+        text = feed_document(request.feed, RECORDING, report["products"])
+        (draft / FEED).write_text(text)
+        feeds, problems = resource.parse(text, draft / FEED)
+        if problems or not feeds:
+            raise Refused("; ".join(problems), report)
+        if refusal := self._services.checked(feeds[0]).refusal:
+            raise Refused(worded(refusal, str(draft)), report)
+        return feeds[0]
+
+    def _imported(self, request: ImportRequest, uploads: Path, recording: Path) -> dict[str, Any]:
+        """Run the importer and return its report. Raises Refused."""
+        told_at = 0.0
+        for event in self._events(request.arguments(str(uploads), str(recording))):
+            if "error" in event:
+                raise Refused(worded(event["error"], str(uploads)))
+            if "report" in event:
+                report: dict[str, Any] = event["report"]
+                return report
+            if time.monotonic() >= told_at + _TELL_S:
+                told_at = time.monotonic()
+                detail = "the files are converted"
+                self._tell(request, "converting", detail, read=event["read"], of=event["of"])
+        raise Refused("the importer ended without a report: the files may be too large for this machine")
+
+    def _events(self, arguments: list[str]) -> Iterator[dict[str, Any]]:
+        argv, cwd, env = self._services.importing(arguments)
+        with subprocess.Popen(  # noqa: S603
+            argv,
+            cwd=cwd,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            preexec_fn=die_with(os.getpid()),
+        ) as process:
+            try:
+                for line in process.stdout or ():
+                    yield json.loads(line)
+            finally:
+                process.terminate()
+
+    def _refuse(self, request: ImportRequest, detail: str, report: dict[str, Any] | None) -> None:
+        self._say(f"{request.feed}: not imported: {detail}")
+        self._tell(request, "refused", detail, report=report)
+
+    def _tell(
+        self,
+        request: ImportRequest,
+        stage: Stage,
+        detail: str,
+        *,
+        read: int = 0,
+        of: int = 0,
+        report: dict[str, Any] | None = None,
+    ) -> None:
+        with contextlib.suppress(redis.RedisError):  # the page says that it does not know
+            self._store.import_state(
+                request.id, state(request, stage, detail, read=read, of=of, report=report)
+            )
+
+
+def _at(feed: Feed, recording: Path) -> Feed:
+    """Return the feed with its recording at this path."""
+    assert isinstance(feed.source, Replay)  # noqa: S101  # feed_document writes no other source
+    return replace(feed, source=replace(feed.source, path=recording))

@@ -1,0 +1,93 @@
+"""The view Sources steers a replay: pause, play, speed, and the time to go to."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from devcluster.waiting import wait_until
+from playwright.sync_api import Page, expect
+
+from tests.browser.desk import Desk
+from tests.browser.recordings import FIRST, LAST
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def state(desk: Desk) -> dict[str, Any]:
+    found: dict[str, Any] = desk.system.get("/api/feeds/day/replay")
+    return found
+
+
+def position(desk: Desk) -> datetime:
+    return datetime.fromisoformat(state(desk)["position"])
+
+
+def newest(desk: Desk) -> datetime:
+    """The event time of the newest analytics."""
+    (latest, *_) = desk.system.get("/api/analytics/pcr/NIFTY")["latest"]
+    return datetime.fromisoformat(latest["timestamp"])
+
+
+def opened(desk: Desk) -> Page:
+    page = desk.open("sources?feed=day")
+    desk.login()
+    expect(page.locator(".replay-controls")).to_be_visible()
+    return page
+
+
+def test_the_view_shows_where_the_replay_is(replaying: Desk) -> None:
+    """Without a login everybody may look. The bounds are those of the recording."""
+    page = replaying.open("sources?feed=day")
+    expect(page.locator(".replay-said")).to_contain_text("2024-06-21 09:")
+    expect(page.locator(".replay-track p")).to_contain_text("2024-06-21 09:30:00 UTC")
+    expect(page.locator(".replay-track p")).to_contain_text("2024-06-21 09:40:00 UTC")
+    expect(page.locator(".replay-rule")).to_contain_text("Log in (Account)")
+    expect(page.get_by_role("slider")).to_be_disabled()
+    expect(page.locator(".replay-controls")).to_be_hidden()
+
+
+def test_an_operator_pauses_plays_and_changes_the_speed(replaying: Desk) -> None:
+    """The page says what the generator reports."""
+    page = opened(replaying)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator(".replay-result")).to_have_text("Done: pauses.")
+    expect(page.locator(".replay-said")).to_contain_text("Paused: 2024-06-21")
+    assert state(replaying)["paused"]
+    page.get_by_role("combobox", name="Speed").select_option("10×")
+    page.get_by_role("button", name="Play").click()
+    expect(page.locator(".replay-said")).to_contain_text("Playing at 10×")
+    before = state(replaying)
+    wait_until(lambda: state(replaying)["position"] != before["position"], "the replay goes on")
+    page.get_by_role("combobox", name="Speed").select_option("1×")
+    expect(page.locator(".replay-said")).to_contain_text("Playing at 1×")
+
+
+def test_an_operator_goes_to_a_time(replaying: Desk) -> None:
+    """By the time field, and by the track with the keyboard. The newest chain is of that time."""
+    page = opened(replaying)
+    wanted = FIRST + timedelta(minutes=5)
+    page.get_by_label("Go to (UTC)").fill(f"{wanted:%Y-%m-%dT%H:%M:%S}")
+    page.get_by_role("button", name="Go", exact=True).click()
+    expect(page.locator(".replay-result")).to_have_text("Done: goes to 2024-06-21 09:35:00 UTC.")
+    wait_until(lambda: wanted <= position(replaying) < wanted + timedelta(minutes=3), "it is there")
+    wait_until(lambda: newest(replaying) >= wanted, "its chains are the newest")
+    passes = state(replaying)["pass_number"]
+    page.get_by_role("slider").press("Home")
+    wait_until(lambda: state(replaying)["pass_number"] > passes, "the track goes to the beginning")
+    wait_until(lambda: position(replaying) < wanted, "it is there")
+    wait_until(lambda: newest(replaying) < wanted, "earlier chains of a later pass are newer")
+    expect(page.locator(".replay-said")).to_contain_text("2024-06-21 09:3")
+
+
+def test_a_refused_command_says_the_rule(replaying: Desk) -> None:
+    """The gateway's words."""
+    page = opened(replaying)
+    page.route("**/api/feeds/day/replay", lambda route: route.fulfill(
+        status=400, json={"code": "bad_input", "detail": "seek: must be from A to B"}
+    ) if route.request.method == "POST" else route.continue_())  # fmt: skip
+    page.get_by_role("slider").press("End")
+    expect(page.locator(".replay-result")).to_have_text("Not done: seek: must be from A to B.")
+    replaying.forgive("400")
+    assert position(replaying) < LAST + timedelta(seconds=1)
