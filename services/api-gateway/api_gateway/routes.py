@@ -11,7 +11,7 @@ import orjson
 from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint, Tag  # type: ignore[attr-defined]
 
-from api_gateway import answers, ingest_answers, models
+from api_gateway import answers, feed_answers, ingest_answers, models
 from api_gateway.dead_letters import EXTENSION as LETTERS
 from api_gateway.dead_letters import DeadLetters
 from api_gateway.feeds import EXTENSION as FEEDS
@@ -83,7 +83,10 @@ ingest = APIBlueprint(
     abp_security=BEARER,
     operation_id_callback=_operation_id,
 )
-_CHANGE = {200: answers.ChangedFeed, **problems(400, 401, 403, 404, 409, 413, 414, 415, 429, 500, 503, 504)}
+_CHANGE = {
+    200: feed_answers.ChangedFeed,
+    **problems(400, 401, 403, 404, 409, 413, 414, 415, 429, 500, 503, 504),
+}
 
 
 @auth.post("/register", responses={201: answers.Session})
@@ -188,7 +191,7 @@ def ohlc(path: models.ProductPath, query: models.OhlcQuery) -> Response:
     return proxy().read(proxy().analytics, "/ohlc/{}", path.product, query)
 
 
-@feeds.get("", responses={200: answers.FeedsTable, **problems(400, 401, 414, 429, 500, 503)})
+@feeds.get("", responses={200: feed_answers.FeedsTable, **problems(400, 401, 414, 429, 500, 503)})
 def feeds_table(query: models.NoQuery) -> Response:  # noqa: ARG001  # refuses every parameter
     """List the feeds: load, replicas, conditions and last decisions of each."""
     return json_answer(feeds_of_app().table())
@@ -196,7 +199,7 @@ def feeds_table(query: models.NoQuery) -> Response:  # noqa: ARG001  # refuses e
 
 @feeds.get(
     "/<feed>/dead-letters",
-    responses={200: answers.DeadLetters, **problems(400, 401, 404, 414, 429, 500, 503)},
+    responses={200: feed_answers.DeadLetters, **problems(400, 401, 404, 414, 429, 500, 503)},
 )
 def dead_letters(path: models.FeedPath, query: models.LettersQuery) -> Response:
     """List the newest messages of a feed that were refused, and count them by reason."""
@@ -206,7 +209,7 @@ def dead_letters(path: models.FeedPath, query: models.LettersQuery) -> Response:
 
 @feeds.get(
     "/<feed>/messages",
-    responses={200: answers.FeedMessages, **problems(400, 401, 404, 414, 429, 500, 503)},
+    responses={200: feed_answers.FeedMessages, **problems(400, 401, 404, 414, 429, 500, 503)},
 )
 def feed_messages(path: models.FeedPath, query: models.MessagesQuery) -> Response:
     """Read a feed's raw messages while they pass: ask with `after` at least every second to miss none."""
@@ -216,7 +219,7 @@ def feed_messages(path: models.FeedPath, query: models.MessagesQuery) -> Respons
 
 @feeds.get(
     "/<feed>/source",
-    responses={200: answers.FeedSource, **problems(400, 401, 404, 414, 429, 500, 503)},
+    responses={200: feed_answers.FeedSource, **problems(400, 401, 404, 414, 429, 500, 503)},
 )
 def feed_source(path: models.FeedPath, query: models.NoQuery) -> Response:  # noqa: ARG001
     """Tell what a feed receives: the connection of each generator, and the messages in its stream."""
