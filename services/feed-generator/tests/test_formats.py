@@ -199,7 +199,7 @@ def test_contracts_that_pay_in_a_stablecoin_keep_their_prices(load: Load, tmp_pa
     """Linear contracts have prices in USDC, so there is nothing to convert."""
     text = DERIBIT.read_text().replace(",BTC-22MAY20", ",BTC_USDC-22MAY20")
     (tmp_path / "linear.csv").write_text(text)
-    _, chain = _only(load(str(tmp_path / "linear.csv"), "BTCUSDC").snapshots)
+    _, chain = _only(load(str(tmp_path / "linear.csv"), "BTC-USDC").snapshots)
     assert chain.legs[9250.0, True]["bid"] == 0.05
     assert (chain.stated.price_unit, chain.stated.settlement_currency) == ("USDC", "USDC")
 

@@ -63,7 +63,7 @@ def _row(place: Place, cells: Cells) -> Row:
     return Row(
         place=place,
         ts=_instant(cells, "timestamp"),
-        product=f"{coin}{currency}" if currency else coin,
+        product=f"{coin}-{currency}" if currency else coin,
         expiry=datetime.fromtimestamp(expiry_ns // 10**9, UTC).date(),
         strike=cells.positive("strike"),
         is_call=side,
