@@ -202,7 +202,8 @@ def test_it_survives_a_thousand_drops_without_a_lost_or_doubled_state(tmp_path: 
                 resident = resident_bytes()
         grown = resident_bytes() - resident
         desk.until(current)
-    assert (status.gaps, status.reconnects, status.refused) == (1000, 1000, 0)
+    assert (status.gaps, status.refused) == (1000, 0)
+    assert status.reconnects >= 1000, "a handshake may fail as well on a busy machine"
     assert (served.doubled, desk.inbox.lost) == (0, 0)
     assert served.old_legs > 20
     assert grown < 8 * 1024 * 1024
