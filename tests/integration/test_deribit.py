@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +12,10 @@ from devcluster.waiting import wait_until
 from tests.support.fake_deribit.market import Market
 from tests.support.fake_deribit.server import FakeDeribit
 from tests.support.fake_deribit.server import running as exchange_running
+from tests.support.fake_deribit.ticking import ticking
 from tests.support.local_system import ROOT, LocalSystem, running
 
 SAMPLE = ROOT / "k8s/samples/deribit-btc.yaml"
-
-
-@contextmanager
-def _ticking(exchange: FakeDeribit) -> Iterator[None]:
-    """Send tickers four times a second for the duration of a block."""
-    over = threading.Event()
-
-    def tick() -> None:
-        while not over.wait(0.25):
-            exchange.tick("BTC", 60)
-
-    thread = threading.Thread(target=tick)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _chain(system: LocalSystem) -> dict[str, Any]:
@@ -51,7 +31,7 @@ def _state(system: LocalSystem) -> dict[str, Any]:
 
 def test_the_sample_shows_the_exchanges_market_with_our_numbers_beside_its_own(tmp_path: Path) -> None:
     """`make run FEEDS=k8s/samples/deribit-btc.yaml`: from frames to REST, also after a drop."""
-    with exchange_running(FakeDeribit(Market(time.time_ns() // 1_000_000))) as exchange, _ticking(exchange):
+    with exchange_running(FakeDeribit(Market(time.time_ns() // 1_000_000))) as exchange, ticking(exchange):
         feed = tmp_path / "deribit-btc.yaml"
         feed.write_text(
             SAMPLE.read_text().replace("# url: wss://test.deribit.com/ws/api/v2", f"url: {exchange.url}")
