@@ -30,7 +30,7 @@ from tests.support.fake_deribit.ticking import ticking
 from tests.support.fake_kite import API_KEY, FakeKite
 from tests.support.kite_market import KiteMarket
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 GATEWAY = f"svc/{NAME}-api-gateway"
 DERIBIT, KITE = "deribit-btc", "kite"
 
@@ -132,8 +132,10 @@ def account_at_kite(system: Cluster, token: str) -> Iterator[None]:
     values = {"api-key": API_KEY, "access-token": token}
     body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": KITE}, "stringData": values}
     system.apply(json.dumps(body))
-    yield
-    system.kubectl("delete", "secret", KITE, "--ignore-not-found")
+    try:
+        yield
+    finally:
+        system.kubectl("delete", "secret", KITE, "--ignore-not-found")
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +212,8 @@ def test_a_new_access_token_in_the_secret_reaches_a_generator_whose_token_has_en
     system.kubectl("patch", "secret", KITE, "--patch", json.dumps({"stringData": {"access-token": "token2"}}))
     # The kubelet looks at a pod's Secrets every 60 to 90 s, and when the pod changes.
     system.kubectl("annotate", "pod", before["metadata"]["name"], "tests/looked-at=now")
-    wait_until(lambda: is_true(system, kite_feed, "SourceConnected", "SourceAuthorized"), "it is connected")
+    connected = ("SourceConnected", "SourceAuthorized")
+    wait_until(lambda: is_true(system, kite_feed, *connected), "it is connected again", 150)
     (after,) = pods(system, kite_feed, "feed-generator")
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
     assert after["status"]["containerStatuses"][0]["restartCount"] == 0
