@@ -53,17 +53,17 @@ class FakeKite:
         self.clients: list[Client] = []
         self._s = "s" if tls else ""
         self._loop = loop
-        self._host, self._port = server.sockets[0].getsockname()
+        self._host, self.port = server.sockets[0].getsockname()
 
     @property
     def url(self) -> str:
         """The ticker's URL."""
-        return f"ws{self._s}://{self._host}:{self._port}"
+        return f"ws{self._s}://{self._host}:{self.port}"
 
     @property
     def api_url(self) -> str:
         """The REST API's URL."""
-        return f"http{self._s}://{self._host}:{self._port}"
+        return f"http{self._s}://{self._host}:{self.port}"
 
     @property
     def subscribed(self) -> dict[int, str]:
