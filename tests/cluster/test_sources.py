@@ -215,7 +215,8 @@ def test_a_new_access_token_in_the_secret_reaches_a_generator_whose_token_has_en
     wait_until(lambda: is_true(system, kite_feed, *connected), "it is connected again", 150)
     (after,) = pods(system, kite_feed, "feed-generator")
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
-    assert after["status"]["containerStatuses"][0]["restartCount"] == 0
+    (container,) = after["status"]["containerStatuses"]
+    assert container["restartCount"] == 0, container["lastState"]
     assert is_true(system, kite_feed, "Ready")
 
 
