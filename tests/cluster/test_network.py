@@ -10,6 +10,7 @@ import yaml
 from devcluster.kube import Cluster
 from devcluster.release import CHART, NAME
 
+from tests.cluster.connecting import PYTHON, reaches
 from tests.cluster.feeds import applied, feed, ready
 
 pytestmark = pytest.mark.timeout(300)
@@ -24,20 +25,6 @@ PORTS = {
     "storage": 8003,
 }
 STORES = ("mongodb", "redis")  # their images have no Python
-PYTHON = """
-import json, socket, sys, threading
-opened = []
-def attempt(name, host, port):
-    try:
-        socket.create_connection((host, port), 3).close()
-        opened.append(name)
-    except OSError:
-        pass
-threads = [threading.Thread(target=attempt, args=target) for target in json.loads(sys.argv[1])]
-[thread.start() for thread in threads]
-[thread.join() for thread in threads]
-print(json.dumps(opened))
-"""
 BASH = """
 for target in "$@"; do
     IFS=, read -r name host port <<< "$target"
@@ -67,7 +54,7 @@ def _reaches(
     if source in STORES:
         flat = [f"{name},{host},{port}" for name, host, port in targets]
         return set(cluster.kubectl(*execute, "bash", "-c", BASH, "-", *flat).split())
-    return set(json.loads(cluster.kubectl(*execute, "python", "-c", PYTHON, json.dumps(targets))))
+    return reaches(cluster, pod, targets)
 
 
 def test_connections_open_exactly_where_a_call_is_declared(system: Cluster) -> None:

@@ -33,9 +33,9 @@ ELSEWHERE = {
     "helm install deltastream charts/deltastream --namespace deltastream --create-namespace --wait"
     " --set image.registry=registry.example.com": ("tests/cluster/conftest.py", "install(made"),
     "helm test deltastream --namespace deltastream": ("tests/cluster/test_install.py", "smoke(system)"),
-    "kubectl --namespace deltastream apply -f k8s/samples/": (
+    "kubectl --namespace deltastream apply -f k8s/samples/ --selector 'deltastream.dev/needs!=internet'": (
         "operator/tests/api_server/test_crd.py",
-        '"-f", str(CRD.parents[2] / folder)',
+        '"--selector=deltastream.dev/needs!=internet"',
     ),
     "kubectl --namespace deltastream get dsf": ("tests/cluster/test_feeds.py", '"get", "dsf", name'),
     "kubectl --namespace deltastream annotate dsf synthetic deltastream.dev/paused=true": (
@@ -69,6 +69,10 @@ ELSEWHERE = {
     "bin/deltastream check-source k8s/samples/deribit-btc.yaml": (
         "operator/tests/command_line/test_sources.py",
         'run("check-source", file',
+    ),
+    "kubectl --namespace deltastream apply -f k8s/samples/deribit-btc.yaml": (
+        "tests/cluster/test_sources.py",
+        'sample("deribit-btc.yaml"',
     ),
     "curl 'localhost:8000/api/data/chain/BTC?limit=1'": (
         "tests/integration/deribit_session.py",

@@ -51,6 +51,13 @@ def test_troubleshooting_explains_no_code_that_does_not_exist() -> None:
     assert len(words) == len(set(words)) > 90
 
 
+def test_every_alert_of_a_live_source_leads_to_the_reasons_of_its_condition() -> None:
+    sections = re.split(r"^### ", (ROOT / "docs/alerts.md").read_text(), flags=re.MULTILINE)
+    live = [section for section in sections if section.startswith("DeltaStreamSource")]
+    assert len(live) == 4
+    assert [section for section in live if "(troubleshooting.md#" not in section] == []
+
+
 def test_every_make_target_that_a_page_names_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for file in written():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import socket
 import ssl
 import threading
 import time
@@ -56,17 +57,18 @@ class FakeKite:
         self.connections = self.downloads = self.refusals = 0
         self.clients: list[Client] = []
         self._s = "s" if tls else ""
-        self._loop, self._port = loop, server.sockets[0].getsockname()[1]
+        self._loop = loop
+        self._host, self.port = server.sockets[0].getsockname()
 
     @property
     def url(self) -> str:
         """The ticker's URL."""
-        return f"ws{self._s}://127.0.0.1:{self._port}"
+        return f"ws{self._s}://{self._host}:{self.port}"
 
     @property
     def api_url(self) -> str:
         """The REST API's URL."""
-        return f"http{self._s}://127.0.0.1:{self._port}"
+        return f"http{self._s}://{self._host}:{self.port}"
 
     @property
     def subscribed(self) -> dict[int, str]:
@@ -191,8 +193,13 @@ def _now_s() -> int:
 
 
 @contextmanager
-def running(market: KiteMarket, tls: ssl.SSLContext | None = None) -> Iterator[FakeKite]:
-    """Run a fake Kite on a free port of the loopback interface, with `tls` on https and wss only."""
+def running(
+    market: KiteMarket, tls: ssl.SSLContext | None = None, listener: socket.socket | None = None
+) -> Iterator[FakeKite]:
+    """Run a fake Kite on `listener`, or on a free port of the loopback interface.
+
+    With `tls` it serves https and wss only.
+    """
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="fake-kite", daemon=True)
     thread.start()
@@ -205,8 +212,7 @@ def running(market: KiteMarket, tls: ssl.SSLContext | None = None) -> Iterator[F
     async def start() -> Server:
         server = await serve(
             lambda socket: fakes[0].serve(socket),
-            "127.0.0.1",
-            0,
+            sock=listener or socket.create_server(("127.0.0.1", 0)),
             process_request=lambda socket, request: fakes[0].answer(socket, request),
             max_size=None,
             ssl=tls,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 import threading
 import time
@@ -67,6 +68,7 @@ class FakeDeribit:
         tls: ssl.SSLContext | None = None,
         limited: bool = True,
         seed: int = 7,
+        listener: socket.socket | None = None,
     ) -> None:
         self.market, self.faults = market, Faults()
         self._now_ms, self._scale, self._tls, self._limited = now_ms, scale, tls, limited
@@ -79,15 +81,16 @@ class FakeDeribit:
         self._loop = asyncio.new_event_loop()
         self._started: Future[int] = Future()
         self._thread = threading.Thread(target=self._run, name="fake-deribit", daemon=True)
-        self.port = 0
+        self.port, self._listener = 0, listener
 
     @property
     def url(self) -> str:
         """The exchange's URL."""
-        return f"{'wss' if self._tls else 'ws'}://localhost:{self.port}/ws/api/v2"
+        host = self._listener.getsockname()[0] if self._listener else "localhost"
+        return f"{'wss' if self._tls else 'ws'}://{host}:{self.port}/ws/api/v2"
 
     def start(self, port: int = 0) -> None:
-        """Listen on `port`, 0 for any."""
+        """Listen on `port`, 0 for any, or on the `listener`."""
         self.port = port
         self._thread.start()
         self.port = self._started.result(timeout=10)
@@ -173,9 +176,8 @@ class FakeDeribit:
         self._loop.close()
 
     async def _serve(self) -> None:
-        self._server = await serve(
-            self._client, "localhost", self.port, ssl=self._tls, process_request=self._html
-        )
+        place = {"sock": self._listener} if self._listener else {"host": "localhost", "port": self.port}
+        self._server = await serve(self._client, **place, ssl=self._tls, process_request=self._html)
         self._started.set_result(next(iter(self._server.sockets)).getsockname()[1])
 
     async def _close(self) -> None:

@@ -17,7 +17,7 @@ _SECRET = re.compile(r"[A-Za-z0-9]{1,128}")
 _COPY = "copy the API key of your app at Kite Connect into the file or into the Secret"
 _RENEW = (
     "log in at Kite, exchange the request token for an access token, and write that into the file or into "
-    "the Secret; the generator takes it within a minute"
+    "the Secret; the generator reads it again every 30 s"
 )
 
 
