@@ -87,12 +87,15 @@ class Session:
         """Receive until the connection ends. Raises LiveError."""
         self.status.received_ts = self._now_ns()
         await self._apply(connection, self._exchange.opened(self._now_ns()))
+        ended: LiveError | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._receive(connection))
                 tasks.create_task(self._watch(connection))
         except* LiveError as errors:
-            raise _first(errors) from None
+            ended = _first(errors)
+        if ended is not None:  # raised here: before Python 3.11.4, `except*` wraps what is raised in it
+            raise ended
 
     async def _receive(self, connection: Connection) -> None:
         status, exchange = self.status, self._exchange
