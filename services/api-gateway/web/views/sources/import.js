@@ -102,6 +102,7 @@ export class Import {
   #drop(event) {
     if (this.element.hidden || !event.dataTransfer?.files.length) return;
     /** @type {HTMLDetailsElement} */ (this.element).open = true;
+    this.draw(); // a login may be newer than the last drawing
     if (!this.#allowed || this.#asking) return;
     this.#files.files = event.dataTransfer.files;
     this.#chosen();
