@@ -46,7 +46,9 @@ def test_each_view_has_a_key_and_tab_leads_into_it(desk: Desk, view: str) -> Non
     page = desk.chain("SPY")
     page.keyboard.press(str(1 + VIEWS.index(view)))
     expect(page.locator(f"#views [data-view={view}]")).to_have_attribute("aria-current", "page")
-    expect(page.locator(f".view-{view}").locator("summary, button, a, select, [tabindex='0']").first).to_be_visible()
+    expect(
+        page.locator(f".view-{view}").locator("summary, button, a, select, [tabindex='0']").first
+    ).to_be_visible()
     for _ in range(40):
         page.keyboard.press("Tab")
         if page.locator(f".view-{view} :focus").count():

@@ -11,10 +11,9 @@ import pytest
 import redis
 from devcluster.processes.stores import RedisServer
 from tests.support.contracts import example, validator
-from tests.support.tokens import USER, access_token
+from tests.support.tokens import USER, headers_of
 
 SCALE = "/api/feeds/nifty/scale"
-OPERATOR = {"Authorization": f"Bearer {access_token('deltastream-api', roles=['operator'])}"}
 
 
 @pytest.fixture
@@ -93,7 +92,7 @@ def test_an_operator_s_change_reaches_the_local_run_and_its_reply_comes_back(
     """The request follows its contract; the answer has the feed's new row and how long the change lasts."""
     reply = example("feeds-reply")
     with local_run(reply) as run:
-        got = client.post(SCALE, json={"replicas": 3, "mode": "Manual"}, headers=OPERATOR)
+        got = client.post(SCALE, json={"replicas": 3, "mode": "Manual"}, headers=headers_of("operator"))
     assert (got.status_code, got.json) == (200, {"feed": reply["feed"], "detail": reply["detail"]})
     validator("feeds-request").validate(run.request)
     asked = {name: run.request[name] for name in ("feed", "action", "replicas", "mode", "account")}
@@ -104,7 +103,7 @@ def test_an_operator_s_change_reaches_the_local_run_and_its_reply_comes_back(
 def test_pause_and_resume_need_no_body(client: Any, table: str, local_run: Any, action: str) -> None:
     """The request has neither mode nor replicas."""
     with local_run(example("feeds-reply")) as run:
-        got = client.post(f"/api/feeds/nifty/{action}", headers=OPERATOR)
+        got = client.post(f"/api/feeds/nifty/{action}", headers=headers_of("operator"))
     assert got.status_code == 200, got.text
     validator("feeds-request").validate(run.request)
     assert run.request["action"] == action
@@ -118,7 +117,7 @@ def test_a_refusal_of_the_local_run_is_passed_on(
     """The local run's text is the detail."""
     reply = {**example("feeds-reply", 2), "status": status}
     with local_run(reply):
-        got = client.post(SCALE, json={"replicas": 30}, headers=OPERATOR)
+        got = client.post(SCALE, json={"replicas": 30}, headers=headers_of("operator"))
     assert (got.status_code, got.json["code"], got.json["detail"]) == (status, code, reply["detail"])
 
 
@@ -170,7 +169,7 @@ def test_in_a_cluster_the_answer_is_the_command(
 )
 def test_bad_input_is_refused_with_one_message(client: Any, table: str, store: Any, body: Any) -> None:
     """Nothing reaches the local run."""
-    got = client.post(SCALE, json=body, headers=OPERATOR)
+    got = client.post(SCALE, json=body, headers=headers_of("operator"))
     assert (got.status_code, got.json["code"]) == (400, "bad_input")
     assert got.json["detail"]
     assert store.llen("feeds:requests") == 0
@@ -179,7 +178,7 @@ def test_bad_input_is_refused_with_one_message(client: Any, table: str, store: A
 @pytest.mark.parametrize("name", ["Nifty", "-a", "a" * 41, "a%2Fb", "a%0A"])
 def test_a_name_that_no_feed_can_have_is_refused(client: Any, table: str, store: Any, name: str) -> None:
     """The name goes into a command to copy, so it must be a DNS label."""
-    got = client.post(f"/api/feeds/{name}/pause", headers=OPERATOR)
+    got = client.post(f"/api/feeds/{name}/pause", headers=headers_of("operator"))
     assert got.status_code in (400, 404)
     assert store.llen("feeds:requests") == 0
 
@@ -188,7 +187,7 @@ def test_a_local_run_that_does_not_reply_is_a_timeout(client: Any, table: str, s
     """The request expires, so that a local run that continues later ignores it. The list is bounded."""
     for _ in range(25):
         store.rpush("feeds:requests", "{}")
-    got = client.post(SCALE, json={"replicas": 2}, headers=OPERATOR)
+    got = client.post(SCALE, json={"replicas": 2}, headers=headers_of("operator"))
     assert (got.status_code, got.json["code"]) == (504, "operator_timeout")
     assert store.llen("feeds:requests") == 20
     assert 0 < store.ttl("feeds:requests") <= 30
@@ -202,7 +201,9 @@ def test_redis_that_ends_during_a_change_is_an_answer(gateway: Any, tmp_path: An
             store.set("feeds:table", json.dumps(example("feeds-table")))
             answers: list[Any] = []
             asked = threading.Thread(
-                target=lambda: answers.append(client.post(SCALE, json={"replicas": 2}, headers=OPERATOR))
+                target=lambda: answers.append(
+                    client.post(SCALE, json={"replicas": 2}, headers=headers_of("operator"))
+                )
             )
             asked.start()
             assert store.blpop(["feeds:requests"], timeout=20)

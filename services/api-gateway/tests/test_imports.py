@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 import redis
 from tests.support.contracts import example, validator
-from tests.support.tokens import USER, access_token
+from tests.support.tokens import USER, headers_of
 
 from api_gateway.edge import MAX_IMPORT_BYTES
 
-OPERATOR = {"Authorization": f"Bearer {access_token('deltastream-api', roles=['operator'])}"}
 PATH = "/api/imports?feed=my-chain"
 
 
@@ -45,7 +44,7 @@ def test_files_are_stored_and_their_import_is_asked_for(local: Any, store: Any, 
     """The request follows its contract, and the answer has the first state."""
     stated = "as_of=2024-06-21T15:30:00%2B05:30&spot=23501.1&expiry=2024-06-27&products=NIFTY,M%26M"
     path = f"{PATH}&format=nse&{stated}"
-    got = local.post(path, data=form("a.csv", "b.csv"), headers=OPERATOR)
+    got = local.post(path, data=form("a.csv", "b.csv"), headers=headers_of("operator"))
     assert got.status_code == 202, got.text
     validator("import-state").validate(got.json)
     request = json.loads(store.lpop("imports:requests"))
@@ -61,12 +60,15 @@ def test_files_are_stored_and_their_import_is_asked_for(local: Any, store: Any, 
         "account": USER,
     }
     assert stored(tmp_path) == [f"{request['id']}/a.csv", f"{request['id']}/b.csv"]
-    assert local.get(f"/api/imports/{request['id']}", headers=OPERATOR).json == got.json
+    assert local.get(f"/api/imports/{request['id']}", headers=headers_of("operator")).json == got.json
 
 
 def test_what_is_not_stated_is_null(local: Any, store: Any) -> None:
     """An empty field of the page's form counts as absent."""
-    assert local.post(f"{PATH}&as_of=&products=", data=form("a.csv"), headers=OPERATOR).status_code == 202
+    assert (
+        local.post(f"{PATH}&as_of=&products=", data=form("a.csv"), headers=headers_of("operator")).status_code
+        == 202
+    )
     request = json.loads(store.lpop("imports:requests"))
     validator("import-request").validate(request)
     assert (request["format"], request["as_of"], request["products"]) == ("auto", None, [])
@@ -76,9 +78,9 @@ def test_what_is_not_stated_is_null(local: Any, store: Any) -> None:
 def test_the_state_is_shown_as_the_local_run_wrote_it(local: Any, store: Any, number: int) -> None:
     state = example("import-state", number)
     store.set(f"import:{state['id']}", json.dumps(state))
-    got = local.get(f"/api/imports/{state['id']}", headers=OPERATOR)
+    got = local.get(f"/api/imports/{state['id']}", headers=headers_of("operator"))
     assert (got.status_code, got.json) == (200, state)
-    got = local.get(f"/api/imports/{'ab' * 16}", headers=OPERATOR)
+    got = local.get(f"/api/imports/{'ab' * 16}", headers=headers_of("operator"))
     assert (got.status_code, got.json["code"]) == (404, "unknown_import")
 
 
@@ -93,7 +95,7 @@ def test_the_state_is_shown_as_the_local_run_wrote_it(local: Any, store: Any, nu
     ],
 )
 def test_names_of_files_are_made_harmless(local: Any, tmp_path: Path, given: str, kept: str) -> None:
-    got = local.post(PATH, data=form(given), headers=OPERATOR)
+    got = local.post(PATH, data=form(given), headers=headers_of("operator"))
     assert got.status_code == 202, got.text
     assert [name.partition("/")[2] for name in stored(tmp_path)] == [kept]
     assert not [path for path in tmp_path.iterdir() if path.name != "uploads"]
@@ -120,7 +122,7 @@ def test_names_of_files_are_made_harmless(local: Any, tmp_path: Path, given: str
 def test_a_bad_upload_is_refused_and_nothing_stays(
     local: Any, store: Any, tmp_path: Path, path: str, data: Any, status: int, text: str
 ) -> None:
-    got = local.post(path, data=data, headers=OPERATOR)
+    got = local.post(path, data=data, headers=headers_of("operator"))
     assert got.status_code == status, got.text
     if status != 202:
         assert text in got.json["detail"]
@@ -138,13 +140,13 @@ def test_only_an_operator_may_import(local: Any, user: Any, tmp_path: Path) -> N
 
 def test_without_redis_nothing_stays(gateway: Any, tmp_path: Path) -> None:
     local = gateway.client(import_folder=tmp_path / "uploads", redis_url="redis://127.0.0.1:1/0")
-    got = local.post(PATH, data=form("a.csv"), headers=OPERATOR)
+    got = local.post(PATH, data=form("a.csv"), headers=headers_of("operator"))
     assert (got.status_code, got.json["code"]) == (503, "feeds_unavailable")
     assert stored(tmp_path) == []
 
 
 def test_only_a_local_run_has_the_routes(client: Any) -> None:
     """A cluster's gateway has no folder to share."""
-    got = client.post(PATH, data=form("a.csv"), headers=OPERATOR)
+    got = client.post(PATH, data=form("a.csv"), headers=headers_of("operator"))
     assert got.status_code in (404, 415)
-    assert client.get(f"/api/imports/{'0f' * 16}", headers=OPERATOR).status_code == 404
+    assert client.get(f"/api/imports/{'0f' * 16}", headers=headers_of("operator")).status_code == 404

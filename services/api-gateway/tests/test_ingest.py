@@ -14,14 +14,13 @@ import pytest
 import redis
 from devcluster.processes.stores import RedisServer
 from tests.support.contracts import example, validator
-from tests.support.tokens import access_token
+from tests.support.tokens import headers_of
 
 from api_gateway import ingest
 from api_gateway.ingest_lines import MAX_LINES
 
 PATH = "/api/ingest/mine"
-WRITER = {"Authorization": f"Bearer {access_token('deltastream-api', roles=['ingest'])}"}
-NDJSON = {**WRITER, "Content-Type": "application/x-ndjson"}
+NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
 def now_ns() -> int:
@@ -67,7 +66,7 @@ def writer(gateway: Any, store: Any) -> Any:
 
 
 def push(client: Any, *messages: Any, path: str = PATH, **headers: str) -> Any:
-    return client.post(path, data=lines(*messages), headers={**NDJSON, **headers})
+    return client.post(path, data=lines(*messages), headers={**headers_of("ingest"), **NDJSON, **headers})
 
 
 def results(answer: Any) -> list[str]:
@@ -103,7 +102,7 @@ def test_a_line_becomes_an_entry_of_the_stream_unchanged(writer: Any, store: Any
 
 def test_an_array_is_taken_like_lines(writer: Any, store: Any) -> None:
     """A program that has JSON and not NDJSON needs no conversion. A line is then a place in the array."""
-    answer = writer.post(PATH, json=[tick(1), tick(2, price=-1), tick(3)], headers=WRITER)
+    answer = writer.post(PATH, json=[tick(1), tick(2, price=-1), tick(3)], headers=headers_of("ingest"))
     assert results(answer) == ["accepted", "refused", "accepted"]
     assert [json.loads(body)["mid"] for body in bodies(store)] == ["7:1", "7:3"]
 
@@ -194,11 +193,9 @@ def test_a_long_list_of_products_is_checked_by_the_enrichers_only(writer: Any, s
 def test_only_the_role_ingest_may_push(gateway: Any, store: Any, user: Any, anonymous: bool) -> None:
     """Neither anonymous reads nor another role include it."""
     client = gateway.client(anonymous_read=anonymous)
-    nobody = {"Content-Type": NDJSON["Content-Type"]}
-    assert client.post(PATH, data=lines(tick()), headers=nobody).status_code == 401
-    operator = {"Authorization": f"Bearer {access_token('deltastream-api', roles=['operator'])}"}
-    for headers in (user, operator):
-        got = client.post(PATH, data=lines(tick()), headers={**nobody, **headers})
+    assert client.post(PATH, data=lines(tick()), headers=NDJSON).status_code == 401
+    for headers in (user, headers_of("operator")):
+        got = client.post(PATH, data=lines(tick()), headers={**NDJSON, **headers})
         assert (got.status_code, got.json["code"]) == (403, "ingest_role_needed")
     assert store.exists("feed:mine") == 0
 
@@ -303,7 +300,7 @@ def test_a_body_that_is_no_list_of_messages_is_refused_as_a_whole(
     writer: Any, body: bytes, headers: dict[str, str], status: int, code: str
 ) -> None:
     """The detail says what to send."""
-    got = writer.post(PATH, data=body, headers={**NDJSON, **headers})
+    got = writer.post(PATH, data=body, headers={**headers_of("ingest"), **NDJSON, **headers})
     assert (got.status_code, got.json["code"]) == (status, code)
     assert got.json["detail"]
 
@@ -313,4 +310,4 @@ def test_pushes_have_a_limit_of_their_own(gateway: Any, store: Any, user: Any) -
     client = gateway.client(rate_limit_per_minute=1, ingest_rate_limit_per_minute=2)
     answers = [push(client, tick(seq)).status_code for seq in (1, 2, 3)]
     assert answers == [200, 200, 429]
-    assert client.get("/api/feeds", headers=WRITER).status_code == 200
+    assert client.get("/api/feeds", headers=headers_of("ingest")).status_code == 200

@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 import redis
 from tests.support.contracts import example, validator
-from tests.support.tokens import access_token
+from tests.support.tokens import headers_of
 
 REPLAY = "/api/feeds/nifty/replay"
 COMMAND = "feed:nifty:replay-command"
-OPERATOR = {"Authorization": f"Bearer {access_token('deltastream-api', roles=['operator'])}"}
 
 
 @pytest.fixture
@@ -59,13 +58,13 @@ def test_a_command_sets_only_what_it_names(client: Any, store: Any) -> None:
     """The hash follows its contract, and each seek is new."""
     report(store)
     for body in ({"paused": True}, {"speed_percent": 2500}, {"seek": "2024-06-20T13:00:00+05:30"}):
-        got = client.post(REPLAY, json=body, headers=OPERATOR)
+        got = client.post(REPLAY, json=body, headers=headers_of("operator"))
         assert (got.status_code, got.json["feed"]) == (202, "nifty"), got.text
     found = store.hgetall(COMMAND)
     validator("feed-replay-command").validate(found)
     assert (found["paused"], found["speed_percent"]) == ("true", "2500")
     assert found["seek"].startswith("1718868600000000000:")
-    client.post(REPLAY, json={"seek": "2024-06-20T07:30:00Z"}, headers=OPERATOR)
+    client.post(REPLAY, json={"seek": "2024-06-20T07:30:00Z"}, headers=headers_of("operator"))
     assert store.hget(COMMAND, "seek") != found["seek"]
 
 
@@ -75,7 +74,7 @@ def test_the_bounds_that_an_answer_shows_can_be_sought(client: Any, store: Any, 
     report(store, last_ts=last_ts)
     shown = client.get(REPLAY, headers=user).json
     for time_ in (shown["first"], shown["last"]):
-        assert client.post(REPLAY, json={"seek": time_}, headers=OPERATOR).status_code == 202
+        assert client.post(REPLAY, json={"seek": time_}, headers=headers_of("operator")).status_code == 202
     assert int(store.hget(COMMAND, "seek").partition(":")[0]) <= last_ts
 
 
@@ -101,7 +100,7 @@ def test_the_bounds_that_an_answer_shows_can_be_sought(client: Any, store: Any, 
 )
 def test_bad_input_names_the_field_and_changes_nothing(client: Any, store: Any, body: Any, text: str) -> None:
     report(store)
-    got = client.post(REPLAY, json=body, headers=OPERATOR)
+    got = client.post(REPLAY, json=body, headers=headers_of("operator"))
     assert (got.status_code, got.json["code"]) == (400, "bad_input"), got.text
     assert text in got.json["detail"]
     assert not store.exists(COMMAND)
@@ -118,7 +117,7 @@ def test_a_feed_that_replays_nothing_is_named_with_its_source(client: Any, store
     store.set("feeds:table", json.dumps(table))
     for got in (
         client.get(REPLAY, headers=user),
-        client.post(REPLAY, json={"paused": True}, headers=OPERATOR),
+        client.post(REPLAY, json={"paused": True}, headers=headers_of("operator")),
     ):
         assert (got.status_code, got.json["code"]) == (409, "feed_not_replay")
         assert "has the source deribit" in got.json["detail"]
