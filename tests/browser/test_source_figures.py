@@ -64,15 +64,20 @@ def test_only_contracts_with_both_volatilities_are_compared(page: Page) -> None:
 
     def leg(strike: float, ours: float | None, vendor: float | None) -> dict[str, Any]:
         difference = None if ours is None or vendor is None else ours - vendor
-        return {"strike": strike, "iv": ours, "vendor_iv": vendor, "vendor_iv_difference": difference}
+        made = {"strike": strike, "iv": ours, "vendor_iv": vendor, "vendor_iv_difference": difference}
+        return {**made, "iv_bid": None, "iv_ask": None if ours is None else ours + 0.001}
 
     calls = [leg(90, 0.6, 0.5), leg(100, 0.5, 0.5002), leg(110, None, 0.5), leg(120, 0.5, None)]
     puts = [leg(90, 0.5, 0.503), {"strike": 100, "iv": 0.5}]
+    calls[0]["iv_bid"] = 0.3  # a wide quote: the vendor's volatility lies inside
     code = """const pairs = m.pairsOf(a); const classes = m.distribution(pairs);
     return [m.vendorCount(a), pairs.length, m.spreadOf(pairs), classes,
-        m.worst(pairs, 1)[0].strike, m.spreadOf([])];"""
+        m.worst(pairs, 1)[0].strike, m.spreadOf([]), m.outside(pairs).map(({strike}) => strike)];"""
     chain = {"expiry": "2026-12-25", "calls": calls, "puts": puts}
-    vendor, pairs, spread, classes, worst, none = run(page, "../views/sources/comparison", code, chain)
+    vendor, pairs, spread, classes, worst, none, outside = run(
+        page, "../views/sources/comparison", code, chain
+    )
     assert (vendor, pairs, worst, none) == (4, 3, 90, None)
     assert spread == pytest.approx({"median": 0.3, "most": 10, "largest": 10})
     assert classes == [1, 0, 0, 1, 0, 0, 0, 1]
+    assert outside == [90], "only the put: no price up to its ask has the vendor's volatility"

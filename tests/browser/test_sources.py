@@ -139,13 +139,13 @@ def shown(desk: Desk) -> tuple[list[float], list[int], list[str]]:
 
 def said(desk: Desk) -> list[float]:
     """The numbers of the sentence about the comparison."""
-    words = desk.page.locator(".source-said").inner_text().replace(",", " ").replace(". ", " ").split()
+    words = desk.page.locator(".source-said").inner_text().replace(",", " ").replace(". ", " ").rstrip(".").split()
     numbers = [word for word in words if word.replace(".", "", 1).isdigit()]
     return [float(word) for word in numbers]
 
 
 def expected(chains: dict[str, dict[str, Any]]) -> tuple[list[float], list[int], list[str]]:
-    """What `shown` must be: compared, of how many, median, 95th percentile, largest."""
+    """What `shown` must be: compared, of how many, median, 95th percentile, largest, outside bid and ask."""
     legs = [leg for chain in chains.values() for leg in chain["calls"] + chain["puts"]]
     vendor = [leg for leg in legs if leg["vendor_iv"] is not None]
     both = sorted(
@@ -160,9 +160,13 @@ def expected(chains: dict[str, dict[str, Any]]) -> tuple[list[float], list[int],
     below = [sum(size < end for size in sizes) for end in (0.05, 0.1, 0.25, 0.5, 1, 2, 5, math.inf)]
     classes = [below[0], *(after - before for before, after in itertools.pairwise(below))]
     far = both[-1]
-    worst = [f"{far['iv'] * 100:.2f}", f"{far['vendor_iv'] * 100:.2f}"]
+    bounds = " to ".join(
+        "–" if far[name] is None else f"{far[name] * 100:.2f}" for name in ("iv_bid", "iv_ask")
+    )
+    worst = [f"{far['iv'] * 100:.2f}", bounds, f"{far['vendor_iv'] * 100:.2f}"]
     difference = f"{far['vendor_iv_difference'] * 100:+.2f}"
-    return [len(both), len(vendor), half, 95, most, largest], classes, [*worst, difference]
+    outside = sum(not (leg["iv_bid"] or 0) <= leg["vendor_iv"] <= (leg["iv_ask"] or math.inf) for leg in both)
+    return [len(both), len(vendor), half, 95, most, largest, outside], classes, [*worst, difference]
 
 
 def test_a_pushed_feed_says_how_to_push_and_what_came(desk: Desk) -> None:

@@ -4,8 +4,9 @@
 /** @typedef {import("../../app/types.d.ts").Row} Row */
 
 /**
- * A contract that has both volatilities, as decimals. `difference`: ours less the vendor's.
- * @typedef {{expiry: string, strike: number, side: "call" | "put", ours: number, vendor: number, difference: number}} Pair
+ * A contract that has both volatilities, as decimals. `difference`: ours less the vendor's. `bid` and `ask`: our
+ * volatilities of these prices, null if there is none.
+ * @typedef {{expiry: string, strike: number, side: "call" | "put", ours: number, bid: number | null, ask: number | null, vendor: number, difference: number}} Pair
  */
 
 /** The upper ends of the classes of the distribution, in vol points; the last class has none. */
@@ -14,8 +15,8 @@ export const ENDS = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, Infinity];
 /** @param {Chain} chain @returns {Pair[]} */
 export function pairsOf(chain) {
   return [...sided(chain.calls, "call"), ...sided(chain.puts, "put")].flatMap(({ row, side }) => {
-    const { strike, iv, vendor_iv: vendor, vendor_iv_difference: difference } = row;
-    return iv === null || vendor == null || difference == null ? [] : [{ expiry: chain.expiry, strike, side, ours: iv, vendor, difference }];
+    const { strike, iv, iv_bid: bid, iv_ask: ask, vendor_iv: vendor, vendor_iv_difference: difference } = row;
+    return iv === null || vendor == null || difference == null ? [] : [{ expiry: chain.expiry, strike, side, ours: iv, bid, ask, vendor, difference }];
   });
 }
 
@@ -41,6 +42,11 @@ export function distribution(pairs) {
 /** The pairs that are farthest apart, the farthest first. @param {Pair[]} pairs @param {number} most */
 export function worst(pairs, most) {
   return [...pairs].sort((one, other) => points(other) - points(one)).slice(0, most);
+}
+
+/** The pairs whose vendor's volatility no price between bid and ask has. The others may differ by the spread alone. @param {Pair[]} pairs */
+export function outside(pairs) {
+  return pairs.filter(({ bid, ask, vendor }) => (bid !== null && vendor < bid) || (ask !== null && vendor > ask));
 }
 
 /** The size of the difference in vol points. @param {Pair} pair */

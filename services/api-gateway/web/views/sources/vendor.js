@@ -4,7 +4,7 @@ import { Table } from "../../app/charts/table.js";
 import { h, write } from "../../app/dom.js";
 import { MISSING, duration } from "../../app/formats.js";
 import { Classes } from "./classes.js";
-import { distribution, pairsOf, spreadOf, vendorCount, worst } from "./comparison.js";
+import { distribution, outside, pairsOf, spreadOf, vendorCount, worst } from "./comparison.js";
 
 /** @typedef {import("../../app/types.d.ts").Chain} Chain */
 /** @typedef {import("../../app/types.d.ts").Feed} Feed */
@@ -26,7 +26,7 @@ export class Vendor {
   #said = h("p", { class: "source-said" });
   #classes;
   #expiries = new Table("By expiry", ["Expiry", "Compared", "Median", "95 %", "Largest", "At strike", "Chain's age"]);
-  #worst = new Table("Largest differences", ["Contract", "Ours, %", "Vendor's, %", "Difference, vol points"]);
+  #worst = new Table("Largest differences", ["Contract", "Ours, %", "Bid to ask, %", "Vendor's, %", "Difference, vol points"]);
   /** @type {Feed | null} */
   #feed = null;
   /** The products whose last chains have numbers of a vendor. @type {Set<string>} */
@@ -87,7 +87,7 @@ export class Vendor {
     const spread = spreadOf(pairs);
     if (!spread) return `The vendor gives ${formats.count(vendor)} contracts of ${product} a volatility, but none of them has one of ours.`;
     const many = `${formats.count(pairs.length)} of the ${formats.count(vendor)} contracts with a vendor's volatility have one of ours`;
-    return `${product}: ${many}. Half of them differ by at most ${this.#points(spread.median)}, 95 % by at most ${this.#points(spread.most)}, the largest by ${this.#points(spread.largest)} vol points.`;
+    return `${product}: ${many}. Half of them differ by at most ${this.#points(spread.median)}, 95 % by at most ${this.#points(spread.most)}, the largest by ${this.#points(spread.largest)} vol points. Vendor's volatilities outside ours of bid and ask: ${formats.count(outside(pairs).length)}.`;
   }
 
   /** @param {Chain[]} chains */
@@ -112,9 +112,14 @@ export class Vendor {
     this.#worst.set(
       worst(pairs, WORST).map((pair) => ({
         key: `${pair.expiry} ${pair.strike} ${pair.side}`,
-        cells: [`${formats.date(pair.expiry)} ${named(pair, formats)}`, formats.percent(pair.ours, 2), formats.percent(pair.vendor, 2), formats.signed(pair.difference * 100, 2)],
+        cells: [`${formats.date(pair.expiry)} ${named(pair, formats)}`, formats.percent(pair.ours, 2), this.#range(pair), formats.percent(pair.vendor, 2), formats.signed(pair.difference * 100, 2)],
       })),
     );
+  }
+
+  /** Our volatilities of bid and ask. @param {Pair} pair */
+  #range({ bid, ask }) {
+    return [bid, ask].map((iv) => (iv === null ? MISSING : this.#context.formats.percent(iv, 2))).join(" to ");
   }
 
   /** @param {number} value in vol points */
