@@ -139,7 +139,14 @@ def shown(desk: Desk) -> tuple[list[float], list[int], list[str]]:
 
 def said(desk: Desk) -> list[float]:
     """The numbers of the sentence about the comparison."""
-    words = desk.page.locator(".source-said").inner_text().replace(",", " ").replace(". ", " ").rstrip(".").split()
+    words = (
+        desk.page.locator(".source-said")
+        .inner_text()
+        .replace(",", " ")
+        .replace(". ", " ")
+        .rstrip(".")
+        .split()
+    )
     numbers = [word for word in words if word.replace(".", "", 1).isdigit()]
     return [float(word) for word in numbers]
 

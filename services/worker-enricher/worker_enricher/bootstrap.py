@@ -6,9 +6,7 @@ NB: the subscriber must not import NumPy or PyMongo: it needs neither, and they 
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import threading
 from collections.abc import Sequence
 
 import redis
@@ -19,6 +17,7 @@ from worker_enricher.adapters.redis_client import connect as redis_client
 from worker_enricher.adapters.stream import FeedStream
 from worker_enricher.chassis import log_setup
 from worker_enricher.chassis.health import Health
+from worker_enricher.chassis.stop_signals import stop_event
 from worker_enricher.config import Settings
 from worker_enricher.subscriber import Subscriber
 
@@ -60,9 +59,7 @@ class CeleryQueue:
 def run_subscriber(settings: Settings) -> None:
     """Run the subscriber until SIGTERM or SIGINT."""
     log_setup.configure("worker-enricher", VERSION, settings.log_level)
-    stop = threading.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, lambda *_: stop.set())
+    stop = stop_event()
     client, broker = redis_client(settings.redis_url), redis_client(settings.celery_broker_url)
     health = Health("worker-enricher", {"redis": client.ping}, stalled_after_s=_STALLED_AFTER_S)
     server = health.serve(settings.host, settings.port) if settings.port else None

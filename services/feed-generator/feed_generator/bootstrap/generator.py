@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable
 
@@ -17,6 +15,7 @@ from feed_generator.bootstrap.sources import source
 from feed_generator.buffer import Buffer
 from feed_generator.chassis import log_setup
 from feed_generator.chassis.health import Health
+from feed_generator.chassis.stop_signals import stop_event
 from feed_generator.config import Settings
 from feed_generator.domain.pressure import CONFLATE, PAUSE
 from feed_generator.live.market import LiveMarket
@@ -46,9 +45,7 @@ def run(settings: Settings) -> int:
         made: Source = market.source
     else:
         made = source(settings, time.time_ns(), lambda sentence: log.info("recording", note=sentence))
-    stop = threading.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, lambda *_: stop.set())
+    stop = stop_event()
     client = connect(settings.redis_url)
     health = Health("feed-generator", {"redis": client.ping}, stalled_after_s=_STALLED_AFTER_S)
     server = health.serve(settings.host, settings.port) if settings.port else None
