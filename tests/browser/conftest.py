@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from devcluster.processes.http_process import HttpProcess
 from devcluster.waiting import wait_until
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from tests.browser.desk import OPERATOR, Desk
 from tests.browser.gateways import guarded
@@ -61,6 +61,15 @@ def recording(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Ite
         wait_until(lambda: started.call("/api/feeds/day/replay")[0] == 200, "the replay reports")
         assert started.call("/api/auth/register", OPERATOR)[0] == 201
         yield started
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, system: LocalSystem) -> Iterator[Page]:
+    """An empty page of the gateway's origin, which may load its modules."""
+    made = browser.new_page(locale="en-US")
+    made.goto(system.url("/web/icon.svg"))
+    yield made
+    made.close()
 
 
 @pytest.fixture

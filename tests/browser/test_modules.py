@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
-
-from tests.support.local_system import LocalSystem
+from playwright.sync_api import Page
 
 pytestmark = pytest.mark.timeout(300)
 LIVE = {"state": "live", "since": 0, "retryAt": 0, "reason": "", "code": ""}
 WAITING = {**LIVE, "state": "waiting", "retryAt": 3500, "reason": "the connection ended"}
 CHAIN = {"replay": 0, "product": "NIFTY", "expiry": "2024-06-27", "years_to_expiry": 0.01}
-
-
-@pytest.fixture(scope="module")
-def page(browser: Browser, system: LocalSystem) -> Iterator[Page]:
-    """An empty page of the gateway's origin, which may load its modules."""
-    made = browser.new_page(locale="en-US")
-    made.goto(system.url("/web/icon.svg"))
-    yield made
-    made.close()
 
 
 def run(page: Page, module: str, code: str, argument: Any = None) -> Any:

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from tests.browser.test_modules import run
-from tests.support.local_system import LocalSystem
 
 pytestmark = pytest.mark.timeout(300)
 SECOND = 10**9
-
-
-@pytest.fixture(scope="module")
-def page(browser: Browser, system: LocalSystem) -> Iterator[Page]:
-    """An empty page of the gateway's origin, which may load its modules."""
-    made = browser.new_page(locale="en-US")
-    made.goto(system.url("/web/icon.svg"))
-    yield made
-    made.close()
 
 
 def answer(second: float, appended: int, *frames: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import redis
 from tests.support.contracts import example
 from tests.support.tokens import USER, access_token, jwks, subject_of
 from werkzeug.test import Client
@@ -225,6 +226,14 @@ def gateway(redis_url: str) -> Iterator[Gateway]:
 @pytest.fixture
 def client(gateway: Gateway) -> Client:
     return gateway.client()
+
+
+@pytest.fixture
+def store(redis_url: str) -> Iterator[Any]:
+    """The Redis of the gateway, with the table of a local run whose only feed is `nifty`."""
+    with redis.Redis.from_url(redis_url, decode_responses=True) as made:
+        made.set("feeds:table", json.dumps(example("feeds-table")))
+        yield made
 
 
 @pytest.fixture

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import redis
 from tests.support.contracts import example, validator
 
 PATH = "/api/feeds/nifty/dead-letters"
 BODY = "a body that no reader gets"
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Any]:
-    """The Redis of the gateway, with the table of a local run whose only feed is `nifty`."""
-    with redis.Redis.from_url(redis_url, decode_responses=True) as made:
-        made.set("feeds:table", json.dumps(example("feeds-table")))
-        yield made
 
 
 @pytest.fixture

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import redis
 from tests.support.contracts import example, validator
 from tests.support.tokens import headers_of
 
 REPLAY = "/api/feeds/nifty/replay"
 COMMAND = "feed:nifty:replay-command"
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Any]:
-    with redis.Redis.from_url(redis_url, decode_responses=True) as made:
-        made.set("feeds:table", json.dumps(example("feeds-table")))
-        yield made
 
 
 def report(store: Any, shard: int = 0, **changes: Any) -> None:
