@@ -17,6 +17,7 @@ def test_a_walk_without_a_mouse(desk: Desk) -> None:
     page = desk.chain("NIFTY")
     page.keyboard.press("/")
     page.keyboard.type("sp")
+    expect(page.get_by_role("option", name="SPY")).to_be_visible()  # once the products are read
     page.keyboard.press("Enter")
     expect(page.locator("#product")).to_have_text("SPY")
     expect(page.locator("tr.atm")).to_be_visible()

@@ -1,9 +1,10 @@
 // One feed: its numbers, the last minutes, its conditions, and the operator's decisions in its own words.
 
 import { attribute, h, write } from "../../app/dom.js";
-import { COLUMNS, products } from "./list.js";
+import { MARKS, products } from "../../app/feedlist.js";
+import { COLUMNS } from "./list.js";
 import { History, largest, pointsOf } from "./history.js";
-import { MARKS, levelOf } from "./state.js";
+import { levelOf } from "./state.js";
 
 /** @typedef {import("../../app/types.d.ts").Feed} Feed */
 /** @typedef {import("../../app/formats.js").Formats} Formats */

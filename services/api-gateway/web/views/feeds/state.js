@@ -19,8 +19,6 @@ const STATES = [
   ["Ready", "True", "good", "ready"],
 ];
 
-export const MARKS = { good: "●", warn: "◔", bad: "✕", quiet: "○" };
-
 /** @param {Condition[]} conditions @returns {{level: Level, word: string, why: string}} `why`: the operator's message */
 export function stateOf(conditions) {
   for (const [type, status, level, word] of STATES) {

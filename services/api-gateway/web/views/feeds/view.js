@@ -8,7 +8,7 @@ import { format } from "../../app/router.js";
 import { viewOf } from "../../app/view.js";
 import { Controls } from "./controls.js";
 import { Detail } from "./detail.js";
-import { List } from "./list.js";
+import { feedsList } from "./list.js";
 
 const KEYS = ["feeds", FEEDS_PATH, "route", "clock", "account"];
 
@@ -25,7 +25,7 @@ class FeedsView {
   constructor(element, context) {
     this.#context = context;
     const { formats, route } = context;
-    this.#list = new List(formats, (feed) => format({ ...route(), options: { feed } }));
+    this.#list = feedsList(formats, (feed) => format({ ...route(), options: { feed } }));
     this.#controls = new Controls(context);
     this.#detail = new Detail(formats, this.#controls.element);
     this.#body = h("div", { class: "feeds", hidden: true }, this.#list.element, this.#detail.element);

@@ -2,8 +2,9 @@
 
 import { attribute, h, write } from "../../app/dom.js";
 import { Table } from "../../app/charts/table.js";
+import { MARKS } from "../../app/feedlist.js";
 import { MISSING } from "../../app/formats.js";
-import { MARKS, connectionOf } from "./state.js";
+import { connectionOf } from "./state.js";
 
 /** @typedef {import("../../app/types.d.ts").Feed} Feed */
 /** @typedef {import("../../app/types.d.ts").FeedSource} FeedSource */

@@ -4,8 +4,6 @@
 /** @typedef {"good" | "warn" | "bad" | "quiet"} Level */
 /** @typedef {{level: Level, word: string, why: string}} State */
 
-export const MARKS = { good: "●", warn: "◔", bad: "✕", quiet: "○" };
-
 /** What a feed without a connection of its own does. */
 const UNCONNECTED = {
   synthetic: { word: "simulated", why: "A generator simulates the market: there is no connection." },

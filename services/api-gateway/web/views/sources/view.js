@@ -8,7 +8,7 @@ import { format } from "../../app/router.js";
 import { viewOf } from "../../app/view.js";
 import { Detail } from "./detail.js";
 import { Import } from "./import.js";
-import { List } from "./list.js";
+import { sourcesList } from "./list.js";
 
 const KEYS = new Set(["feeds", "route", "clock", "account"]);
 
@@ -25,7 +25,7 @@ class SourcesView {
   constructor(element, context) {
     this.#context = context;
     const { route } = context;
-    this.#list = new List(context.formats, (feed) => format({ ...route(), options: { feed } }));
+    this.#list = sourcesList(context.formats, (feed) => format({ ...route(), options: { feed } }));
     this.#detail = new Detail(context);
     this.#body = h("div", { class: "sources", hidden: true }, this.#list.element, this.#detail.element);
     this.#import = new Import(context, element);
