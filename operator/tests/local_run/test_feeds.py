@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deltastream_operator.domain.feed import (
-    ConfigMapRef,
     Deribit,
     Enricher,
     External,
     Feed,
     Generator,
-    Replay,
     Synthetic,
 )
 from deltastream_operator.errors import FeedError
@@ -63,47 +60,6 @@ def test_a_feed_needs_only_products_and_source() -> None:
     feeds, bad = resource.parse(SHORTEST, Path("x.yaml"))
     assert bad == []
     assert feeds == [Feed(name="a", products=("NIFTY",), source=Synthetic(), mode="Automatic")]
-
-
-def test_the_feed_in_the_readme_is_valid() -> None:
-    """Users copy it without changes."""
-    text = (REPO / "README.md").read_text().partition("```yaml\n")[2].partition("```")[0]
-    feeds, bad = resource.parse(textwrap.dedent(text), Path("README.md"))
-    assert ([feed.name for feed in feeds], bad) == (["mine"], [])
-
-
-SAMPLES = REPO / "k8s/samples"
-RECORDINGS = {
-    "recording-nifty-2024-06-21.yaml": "nifty_2024-06-21_close.csv",
-    "instead/recording-nifty-2024-06-20.yaml": "nifty_2024-06-20_expiry_day.csv",
-}
-
-
-def test_the_samples_are_valid_and_can_be_applied_together() -> None:
-    """`kubectl apply -f k8s/samples/` works: no two feeds share a product. All modes but Recommend appear."""
-    files = sorted(file for file in SAMPLES.glob("*.yaml") if file.name not in RECORDINGS)
-    feeds = {feed.name: feed for feed in resource.load(files)}
-    assert sorted(feeds) == ["deribit-btc", "external", "manual", "nifty-replay", "synthetic"]
-    assert {feed.mode for feed in feeds.values()} == {"Automatic", "External", "Manual"}
-    source = feeds["nifty-replay"].source
-    assert isinstance(source, Replay)
-    assert source.path == SAMPLES / "data/nifty_2024-06-21_close.csv"
-    assert (source.config_map, source.as_of) == (
-        ConfigMapRef(name="nifty-2024-06-21"),
-        "2024-06-21T15:30:00+05:30",
-    )
-    for name in ("nifty-expiry-day", "kite"):
-        assert [feed.name for feed in resource.load([SAMPLES / f"instead/{name}.yaml"])] == [name]
-
-
-@pytest.mark.parametrize(("file", "csv"), RECORDINGS.items())
-def test_a_samples_config_map_contains_the_recording(file: str, csv: str) -> None:
-    """A replay has the same results in a cluster and in a local run."""
-    config_map = yaml.safe_load((SAMPLES / file).read_text())
-    assert config_map["data"] == {"recording.csv": (SAMPLES / "data" / csv).read_text()}
-    folder = (SAMPLES / file).parent
-    readers = [reader.read_text() for reader in folder.glob("nifty-*.yaml")]
-    assert any(f"name: {config_map['metadata']['name']} " in text for text in readers)
 
 
 def test_several_documents_are_several_feeds() -> None:

@@ -18,6 +18,7 @@ import redis
 from devcluster.ports import free_port
 from devcluster.waiting import wait_until
 from pymongo import MongoClient
+from tests.support.batches import World
 from tests.support.contracts import example
 
 from worker_enricher.adapters.redis_client import connect as redis_client
@@ -122,3 +123,12 @@ def client(redis_url: str) -> redis.Redis:
 @pytest.fixture
 def stream(client: redis.Redis) -> FeedStream:
     return FeedStream(client, "f", dlq_max_entries=100, now_ns=lambda: 7)
+
+
+@pytest.fixture
+def world(redis_url: str, mongo_url: str) -> Iterator[World]:
+    """A runner with stores of its own."""
+    made = World(redis_url, mongo_url)
+    yield made
+    made.mongo.close()
+    made.client.close()
