@@ -1,7 +1,7 @@
 """Files as people have them, from the file to the enricher's numbers: they equal a count of the file itself.
 
 The expected numbers come from the files' text by code that shares nothing with the readers: put-call ratios
-as sums, max pain by trying every strike, and the forward by parity where call and put are closest.
+as sums, max pain by trying every strike, and the forward as the weighted mean of parity over all strikes.
 """
 
 from __future__ import annotations
@@ -135,14 +135,30 @@ def test_ratios_and_max_pain_of_a_file_equal_a_count_of_its_lines(product: str) 
 
 @pytest.mark.parametrize("product", CASES)
 def test_the_forward_of_a_file_is_that_of_parity(product: str) -> None:
-    """It lies within the quotes of the pair at the money, F = K + C - P."""
+    """F = K + (C - P) / D, averaged over all pairs with the inverse square of their spread as weight.
+
+    D is the slope of C - P over K by the same weights, or 1 if the pairs do not determine it.
+    """
     calls, puts = (
         {leg.strike: leg for leg in CASES[product][2]() if leg.is_call is side} for side in (True, False)
     )
-    strike = min(calls, key=lambda k: abs(calls[k].bid + calls[k].ask - puts[k].bid - puts[k].ask))
-    low = strike + calls[strike].bid - puts[strike].ask
-    high = strike + calls[strike].ask - puts[strike].bid
-    assert low <= enriched(product)["forward"] <= high
+    chain, weights, gaps = enriched(product), {}, {}
+    for strike in calls.keys() & puts.keys():
+        call, put = calls[strike], puts[strike]
+        if min(call.bid, put.bid) > 0:
+            gaps[strike] = (call.bid + call.ask - put.bid - put.ask) / 2
+            weights[strike] = (call.ask - call.bid + put.ask - put.bid) ** -2
+
+    def mean(value: Callable[[float], float]) -> float:
+        return sum(weights[strike] * value(strike) for strike in weights) / sum(weights.values())
+
+    middle, level = mean(lambda strike: strike), mean(lambda strike: gaps[strike])
+    covariance = mean(lambda strike: (strike - middle) * (gaps[strike] - level))
+    assumed = chain["forward_reason"] == "discount_assumed"
+    discount = 1.0 if assumed else -covariance / mean(lambda strike: (strike - middle) ** 2)
+    assert len(gaps) <= 17, "all pairs are near the money"
+    assert chain["discount"] == pytest.approx(discount, rel=1e-7)
+    assert chain["forward"] == pytest.approx(mean(lambda strike: strike + gaps[strike] / discount), rel=1e-7)
 
 
 def test_roots_of_one_date_stay_apart() -> None:
