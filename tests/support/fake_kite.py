@@ -44,7 +44,8 @@ class Client:
 class FakeKite:
     """The server. `token` is the access token that it accepts; `list_body` replaces the instrument list.
 
-    `ahead_s`: the server's clock minus the true one.
+    `ahead_s`: the server's clock minus the true one. `status`: what it answers to every request if it is not
+    200. `most_connections`: a further one is answered 429.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class FakeKite:
         self.market, self.token = market, "token1"
         self.list_body: bytes | None = None
         self.ahead_s = 0
+        self.status, self.most_connections = HTTPStatus.OK, 3
         self.requests: list[dict[str, Any]] = []
         self.connections = self.downloads = self.refusals = 0
         self.clients: list[Client] = []
@@ -130,6 +132,9 @@ class FakeKite:
     def answer(self, socket: ServerConnection, request: Request) -> Response | None:
         """Answer the list and refuse a wrong token; None continues the WebSocket handshake."""
         parts = urlsplit(request.path)
+        if self.status != HTTPStatus.OK:
+            self.refusals += 1
+            return socket.respond(self.status, "<html>of a proxy</html>")
         if parts.path == "/instruments":
             self.downloads += 1
             given = request.headers.get("Authorization", "")
@@ -144,6 +149,9 @@ class FakeKite:
         query = parse_qs(parts.query)
         if query.get("api_key") != [API_KEY] or query.get("access_token") != [self.token]:
             return self._refuse(socket)
+        if len(self.clients) >= self.most_connections:
+            self.refusals += 1
+            return socket.respond(HTTPStatus.TOO_MANY_REQUESTS, "")
         return None
 
     def _refuse(self, socket: ServerConnection) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -37,6 +38,32 @@ def test_what_came_before_the_end_is_received_although_nothing_can_be_sent() -> 
                 return received
 
     assert asyncio.run(converse()) == [b"request", b"tick"]
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "fix"),
+    [
+        (HTTPStatus.TOO_MANY_REQUESTS, "RateLimited", "use fewer feeds"),
+        (HTTPStatus.SERVICE_UNAVAILABLE, "ServerError", "wait for it"),
+        (HTTPStatus.NOT_FOUND, "BadAnswer", "check the url"),
+    ],
+)
+def test_a_handshake_that_is_refused_has_the_fix_of_its_status(
+    status: HTTPStatus, reason: str, fix: str
+) -> None:
+    """A limit and an outage are no reason to change the url."""
+
+    async def connect() -> None:
+        refuse = {"process_request": lambda socket, request: socket.respond(status, "no")}
+        async with serve(lambda socket: socket.wait_closed(), "localhost", 0, **refuse) as server:  # type: ignore[arg-type]
+            port = next(iter(server.sockets)).getsockname()[1]
+            async with websocket(f"ws://localhost:{port}/?access_token=secret"):
+                pass
+
+    with pytest.raises(Dropped, match=f"localhost:[0-9]+ answered {status.value}.*{fix}") as error:
+        asyncio.run(connect())
+    assert error.value.reason == reason
+    assert "secret" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -76,13 +76,24 @@ async def websocket(url: str, headers: Mapping[str, str] | None = None) -> Async
         await socket.close()
 
 
+def answered(host: str, status: int, problem: str) -> Dropped:
+    """Return the error of an HTTP status. `problem` is for one that is not about load or an outage."""
+    if status == 429:
+        return Dropped(
+            "RateLimited", f"{host} answered 429: it limits requests; use fewer feeds or generators"
+        )
+    if status >= 500:
+        return Dropped("ServerError", f"{host} answered {status}: it has a problem of its own; wait for it")
+    return Dropped("BadAnswer", f"{host} answered {status} {problem}")
+
+
 def _failed(error: Exception, host: str) -> LiveError:
     """Return the error of a handshake as one line."""
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
         if status in _REFUSED:
             return Unauthorized("Refused", f"{host} answered {status}: renew the credential of this source")
-        return Dropped("BadAnswer", f"{host} answered {status} instead of a WebSocket: check the url")
+        return answered(host, status, "instead of a WebSocket: check the url")
     if isinstance(error, ssl.SSLCertVerificationError):
         return Dropped(
             "BadCertificate",

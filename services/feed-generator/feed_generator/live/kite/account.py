@@ -15,10 +15,7 @@ from feed_generator.live.exchange import Unauthorized
 _SECRET = re.compile(r"[A-Za-z0-9]{1,128}")
 
 _COPY = "copy the API key of your app at Kite Connect into the file or into the Secret"
-_RENEW = (
-    "log in at Kite, exchange the request token for an access token, and write that into the file or into "
-    "the Secret; the generator reads it again every 30 s"
-)
+_RENEW = "log in at Kite and write a new access token into the file or into the Secret, read every 30 s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,9 @@ def read(api_key_file: str, access_token_file: str) -> Account:
 def refused(host: str) -> Unauthorized:
     """Return the error of credentials that `host` does not accept."""
     return Unauthorized(
-        "TokenExpired", f"{host} refuses the access token. A token ends each morning at about 06:00: {_RENEW}"
+        "TokenExpired",
+        f"{host} refuses the access token, which ends each morning at about 06:00: {_RENEW}. "
+        "If it is new: the API key must be of the same app, and the app must have market data",
     )
 
 

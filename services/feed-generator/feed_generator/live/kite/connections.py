@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from feed_generator.live.exchange import Misconfigured
+from feed_generator.live.exchange import Dropped, Misconfigured
 
 CONNECTIONS = 3
 INSTRUMENTS_A_CONNECTION = 3000
@@ -16,6 +16,15 @@ def allowed(index: int, count: int) -> int:
     All generators of a feed share one API key. A fourth generator gets none.
     """
     return len(range(index, CONNECTIONS, count))
+
+
+def too_many(host: str) -> Dropped:
+    """Return the error of a connection that `host` refuses because the API key has enough of them."""
+    return Dropped(
+        "TooManyConnections",
+        f"{host} answered 429: it allows an API key {CONNECTIONS} connections; end other programs and feeds "
+        "with this key, or give them keys of their own",
+    )
 
 
 def distribute(tokens: Sequence[int], connections: int) -> list[list[int]]:

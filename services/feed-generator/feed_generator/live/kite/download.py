@@ -17,6 +17,7 @@ from feed_generator.live.exchange import CHECK_NETWORK, Dropped, Misconfigured
 from feed_generator.live.kite import account, instruments
 from feed_generator.live.kite.account import Account
 from feed_generator.live.kite.instruments import Instruments
+from feed_generator.live.transport import answered
 
 _TIMEOUT = urllib3.Timeout(connect=4.0, read=8.0)
 _VERSION = {"X-Kite-Version": "3"}
@@ -48,7 +49,7 @@ def download(api_url: str, credentials: Account, wanted: Collection[str], now_ns
             if answer.status in _REFUSED:
                 raise account.refused(host)
             if answer.status != 200:
-                raise Dropped("BadAnswer", f"{host} answered {answer.status} to /instruments: check apiUrl")
+                raise answered(host, answer.status, "to /instruments: check apiUrl")
             _check_clock(host, answer.headers.get("Date"), now_ns)
             return instruments.read((line.decode() for line in _lines(answer)), wanted)
     except urllib3.exceptions.HTTPError as error:
