@@ -11,6 +11,7 @@ from tests.support.recorded_kite import FOLDER, needs_recordings
 from feed_generator.live.exchange import Misconfigured
 from feed_generator.live.kite.connections import allowed, distribute
 from feed_generator.live.kite.instruments import Contract, Instruments, read
+from feed_generator.live.kite.market import Market
 
 HEADER = (
     "instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,"
@@ -69,6 +70,20 @@ def test_a_stock_with_options_at_both_exchanges_is_read_from_nse() -> None:
     assert (only_bse.exchange, only_bse.spot_token) == ("BSE", 128083204)
 
 
+@pytest.mark.parametrize("product", ["M&M", "BAJAJ-AUTO", "360ONE"])
+def test_a_stock_may_have_signs_and_digits_in_its_name(product: str) -> None:
+    """Its options are of the stock that is named exactly so, not of one of its other series."""
+    rows = (
+        f"519937,2031,{product},A STOCK,0,,0,0.05,1,EQ,NSE,NSE",
+        f"519938,2031,{product}-BL,A STOCK,0,,0,0.05,1,EQ,NSE,NSE",
+        f"30000386,117189,{product}25NOV3600CE,{product},0,2025-11-25,3600,0.05,200,CE,NFO-OPT,NFO",
+    )
+    found = listed(*rows, wanted=[product]).products[product]
+    (listing,) = Market({product: (found.spot_token, found.contracts)}).listings()
+    assert found.spot_token == 519937
+    assert listing.contracts[0].symbol == f"{product}20251125C3600"
+
+
 def test_a_row_without_a_name_belongs_to_the_product_in_its_symbol() -> None:
     found = listed(UNNAMED, UNNAMED_50, wanted=["SENSEX"])
     assert [one.strike for one in found.products["SENSEX"].contracts] == [85000.0]
@@ -113,7 +128,7 @@ def test_a_wrong_row_of_another_product_does_not_matter() -> None:
             ["<!DOCTYPE html>", "<html>"],
             "not Kite's instrument list: no column instrument_token in ",
         ),
-        ([], "not Kite's instrument list"),
+        ([], "is empty. Kite makes it each morning"),
         ([HEADER], "is empty. Kite makes it each morning"),
         ([HEADER, "a" * 200_000], "not Kite's instrument list: line 2"),
     ],

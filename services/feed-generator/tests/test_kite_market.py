@@ -7,9 +7,10 @@ from struct import pack
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.support.kite_market import message
 
-from feed_generator.live.exchange import Dropped
+from feed_generator.live.exchange import BadFrame, Dropped
 from feed_generator.live.kite.frames import Level, Tick
 from feed_generator.live.kite.instruments import ZONE, Contract
 from feed_generator.live.kite.market import Market
@@ -79,7 +80,7 @@ def test_nothing_is_passed_on_while_the_markets_clock_is_far_from_ours(market: M
     """The market is closed, or this machine's clock is wrong. A worker would refuse the messages."""
     assert market.received(spot(time=NOW_S + off_s), NOW_NS) == []
     assert market.received(option(time=NOW_S + off_s), NOW_NS) == []
-    assert market.discarded.old_s == NOW_S + off_s
+    assert market.discarded.old == (1 if off_s < 0 else 2)
     assert len(market.received(spot(), NOW_NS)) == (1 if off_s > 0 else 2)
 
 
@@ -88,7 +89,9 @@ def test_the_same_state_and_an_earlier_one_are_dropped_and_counted(market: Marke
     assert len(market.received(option(), NOW_NS)) == 1
     assert market.received(option(), NOW_NS) == []
     assert market.received(option(last_price=1.0, time=NOW_S - 1), NOW_NS) == []
-    assert market.discarded.repeated == 2
+    market.received(spot(time=NOW_S + 1), NOW_NS)
+    assert market.received(option(), NOW_NS) == [], "the clock has gone on, but the state is the same"
+    assert market.discarded.repeated == 3
 
 
 def test_a_new_connection_gets_every_state_again(market: Market) -> None:
@@ -116,6 +119,17 @@ def test_a_new_connection_doubles_no_state_and_passes_none_of_the_old_one_on(mar
     assert market.discarded.repeated == 2
 
 
+def test_a_market_that_replaces_another_doubles_no_state(market: Market) -> None:
+    """A list with more strikes makes a new market, and every connection begins again."""
+    market.received(spot(), NOW_NS)
+    market.received(option(), NOW_NS)
+    call = Contract(CALL, "NIFTY", date(2025, 11, 25), 26000.0, True, 75, 0.05)
+    following = Market({"NIFTY": (SPOT, [call])}, market)
+    assert following.received(spot(), NOW_NS) == []
+    assert following.received(option(), NOW_NS) == []
+    assert len(following.received(option(last_price=2.0), NOW_NS)) == 1
+
+
 def test_a_quote_that_stands_is_passed_on_again_every_30_s(market: Market) -> None:
     """Its order book is still valid, so it must not become stale. A quote that changed needs no repeat."""
     market.received(spot(), NOW_NS)
@@ -131,19 +145,54 @@ def test_a_quote_that_stands_is_passed_on_again_every_30_s(market: Market) -> No
 
 
 def test_only_a_connection_that_delivers_says_that_its_quotes_stand(market: Market) -> None:
+    """One that is silent for 5 s ends: its network may be gone without a word."""
     ticker = Ticker(market, [CALL], "1 instrument")
     ticker.opened(NOW_NS)
     market.received(spot(), NOW_NS)
     market.received(option(), NOW_NS)
     later = NOW_NS + 30 * 10**9
     market.received(spot(time=NOW_S + 30), later)
-    assert ticker.waited(later).ticks == ()
+    with pytest.raises(Dropped, match="no market data and no heartbeat") as error:
+        ticker.waited(NOW_NS + 5 * 10**9)
+    assert error.value.reason == "Silent"
     ticker.received(b"\0", later)
-    assert len(ticker.waited(later).ticks) == 1
+    assert len(ticker.waited(later + 4 * 10**9).ticks) == 1
     other = Ticker(market, [PUT], "1 instrument")
     other.received(b"\0", later + 30 * 10**9)
     market.received(spot(time=NOW_S + 60), later + 30 * 10**9)
     assert list(other.waited(later + 30 * 10**9).ticks) == []
+
+
+def test_options_wait_while_the_connection_of_their_spot_does_not_deliver(market: Market) -> None:
+    """Another connection delivers, so the market's clock goes on. An old spot is not served as new."""
+    market.received(spot(), NOW_NS)
+    market.received(option(), NOW_NS)
+    market.standing([SPOT], NOW_NS)
+    later, much_later = NOW_S + 30, NOW_S + 31
+    assert len(market.received(option(last_price=2.0, time=later), later * 10**9)) == 1
+    assert market.received(option(last_price=3.0, time=much_later), much_later * 10**9) == []
+    assert market.standing([CALL, PUT], (NOW_S + 90) * 10**9) == []
+    _, quote = market.received(spot(26020.0, time=much_later + 1), (much_later + 1) * 10**9)
+    assert isinstance(quote, Quote)
+    assert (quote.last, quote.spot) == (3.0, 26020.0)
+
+
+def test_a_spot_that_does_not_change_stands_while_its_connection_delivers(market: Market) -> None:
+    market.received(spot(), NOW_NS)
+    later = NOW_S + 45
+    market.received(option(time=later - 15), (later - 15) * 10**9)
+    market.standing([SPOT], (later - 15) * 10**9)
+    assert len(market.received(option(last_price=2.0, time=later), later * 10**9)) == 1
+
+
+def test_the_newest_state_leaves_when_the_spot_comes_not_the_one_that_began_to_wait(market: Market) -> None:
+    market.received(spot(), NOW_NS)
+    late = NOW_S + 31
+    assert market.received(option(last_price=2.0, time=late), late * 10**9) == []
+    market.standing([SPOT], late * 10**9)
+    assert len(market.received(option(last_price=3.0, time=late), late * 10**9)) == 1
+    passed_on = market.received(spot(26020.0, time=late + 1), (late + 1) * 10**9)
+    assert [one.last for one in passed_on if isinstance(one, Quote)] == [3.0]
 
 
 def test_an_option_without_its_order_book_makes_no_quote(market: Market) -> None:
@@ -197,6 +246,27 @@ def test_a_connection_without_any_state_is_ready_with_a_heartbeat_after_5_s(mark
     ticker.received(b"\0", NOW_NS + 4 * 10**9)
     assert ticker.ready is None
     ticker.received(b"\0", NOW_NS + 5 * 10**9)
+    assert ticker.ready == "3 instruments; Kite sends no state of them"
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [
+        (NOW_S, "3 instruments"),
+        (NOW_S - 3600, "of 2025-11-24 09:00 in India, so nothing is passed on: the session is over, or "),
+        (0, "3 instruments; Kite sends no state of them"),
+    ],
+)
+def test_a_connection_without_a_session_says_why_nothing_comes(market: Market, time: int, said: str) -> None:
+    """Whoever tries it in the evening must not look for a fault. With the next session the line goes."""
+    ticker = Ticker(market, market.tokens, "3 instruments")
+    ticker.opened(NOW_NS)
+    if time:
+        ticker.received(message(pack(">I6iI", SPOT, *[2600000] * 6, time)), NOW_NS)
+    ticker.received(b"\0", NOW_NS + 5 * 10**9)
+    ticker.waited(NOW_NS + 5 * 10**9)
+    assert said in str(ticker.ready)
+    ticker.received(message(pack(">I6iI", SPOT, *[2600000] * 6, NOW_S + 6)), NOW_NS + 6 * 10**9)
     assert ticker.ready == "3 instruments"
 
 
@@ -210,3 +280,41 @@ def test_an_error_before_the_first_data_ends_the_connection_and_later_it_is_only
         ticker.received(error, NOW_NS)
     ticker.received(message(pack(">I6iI", SPOT, *[2600000] * 6, NOW_S)), NOW_NS)
     assert ticker.received(error, NOW_NS).ticks == ()
+
+
+def test_what_the_ticker_says_is_logged_once_and_not_without_end(market: Market) -> None:
+    """A server that repeats itself, or never stops, must not fill the disk."""
+    ticker = Ticker(market, market.tokens, "3 instruments")
+    ticker.opened(NOW_NS)
+    with capture_logs() as logs:
+        for count in range(100):
+            for _ in range(2):
+                ticker.received(b'{"type": "message", "data": "news %d"}' % count, NOW_NS)
+    assert [log["text"] for log in logs] == [f"news {count}" for count in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("frame", "refusal"),
+    [
+        (
+            message(pack(">I6iI", SPOT, *[2600000] * 6, NOW_S), bytes(200)),
+            "of a length that is not documented",
+        ),
+        (message(pack(">Ii", 258, 100)), "instruments that were not subscribed"),
+        (b"\0", ""),
+    ],
+)
+def test_what_cannot_be_used_of_a_message_is_said_and_the_rest_is_used(
+    market: Market, frame: bytes, refusal: str
+) -> None:
+    ticker = Ticker(market, market.tokens, "3 instruments")
+    ticker.opened(NOW_NS)
+    reaction = ticker.received(frame, NOW_NS)
+    assert reaction.refusal.endswith(refusal)
+    assert bool(reaction.refusal) == bool(refusal)
+    assert len(reaction.ticks) == (len(frame) > 200)
+
+
+def test_a_text_that_is_no_message_of_kite_is_refused(market: Market) -> None:
+    with pytest.raises(BadFrame, match="not JSON with a type"):
+        Ticker(market, market.tokens, "3 instruments").received(b"<html>", NOW_NS)

@@ -47,12 +47,13 @@ class BadFrame(Exception):
 class Reaction:
     """What one event leads to: frames to send, and ticks in the order in which they apply.
 
-    `repeated`: ticks that were not new and are dropped.
+    `repeated`: ticks that were not new and are dropped. `refusal`: why a part of the frame cannot be used.
     """
 
     send: Sequence[Frame] = ()
     ticks: Sequence[Tick] = ()
     repeated: int = 0
+    refusal: str = ""
 
 
 NOTHING = Reaction()
@@ -66,7 +67,7 @@ class Exchange(Protocol):
 
     @property
     def ready(self) -> str | None:
-        """One line that says what is subscribed, or None while anything asked for is not."""
+        """One line that says what is received, or None while anything asked for is not subscribed."""
 
     def opened(self, now_ns: int) -> Reaction:
         """Begin a new connection: forget what the last one had subscribed."""

@@ -109,6 +109,8 @@ class Session:
             except BadFrame as error:
                 self._refused(error)
                 continue
+            if reaction.refusal:
+                self._refused(BadFrame(reaction.refusal))
             await self._apply(connection, reaction)
 
     async def _watch(self, connection: Connection) -> None:
@@ -119,6 +121,8 @@ class Session:
             if now_ns - self.status.received_ts > _SILENCE_NS:
                 raise Dropped("Silent", f"no frame for {_SILENCE_NS // 10**9} s, not even a heartbeat")
             await self._apply(connection, self._exchange.waited(now_ns))
+            if self.status.connected and (message := self._exchange.ready):
+                self.status.receives(message)
 
     async def _apply(self, connection: Connection, reaction: Reaction) -> None:
         status = self.status

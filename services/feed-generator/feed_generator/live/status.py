@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from feed_generator.live.exchange import Dropped, LiveError, Unauthorized
 from feed_generator.live.ticks import Listing, Tick
 
+_MAX_MESSAGE = 400  # the contract feed-source allows no more
+
 
 @dataclass(slots=True)
 class Status:
@@ -15,7 +17,7 @@ class Status:
 
     Times are ns since the epoch, 0 = never. `repeated`: ticks that were not new. `refused`: frames that
     cannot be used; `refusal` says why of the first. `gaps`: how many times a subscribed connection ended, so
-    that ticks may be missing.
+    that ticks may be missing. `spare`: nothing is to be received over this connection at present.
     """
 
     connected: bool = False
@@ -34,11 +36,22 @@ class Status:
     gaps: int = 0
     reconnects: int = 0
     hopeless: bool = False  # only a person can help
+    spare: bool = False
+
+    def use(self, needed: bool) -> None:
+        """Begin or cease to need this connection. What it has counted stays."""
+        if self.spare == needed:
+            self.spare, self.hopeless = not needed, False
+            self._change(False, True, "Connecting", "the connection is not open yet", self.since_ts)
 
     def ready(self, message: str, now_ns: int) -> None:
         """Record that everything is subscribed; `message` says what."""
         self.hopeless = False
-        self._change(True, True, "Connected", message, now_ns)
+        self._change(True, True, "Connected", message[:_MAX_MESSAGE], now_ns)
+
+    def receives(self, message: str) -> None:
+        """Record what a connected source receives now."""
+        self.message = message[:_MAX_MESSAGE]
 
     def took(self, ticks: Sequence[Tick]) -> None:
         """Count ticks and keep the newest time of the exchange."""

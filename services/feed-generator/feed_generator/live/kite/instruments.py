@@ -11,11 +11,10 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from zoneinfo import ZoneInfo
 
 from feed_generator.live.exchange import Misconfigured
+from feed_generator.live.kite.schedule import ZONE
 
-ZONE = ZoneInfo("Asia/Kolkata")
 CLOSE = time(15, 30)
 """Options of NSE and BSE expire at the session's close."""
 
@@ -98,6 +97,8 @@ class _BadCell(Exception):
     pass
 
 
+_EMPTY = "Kite's instrument list is empty. Kite makes it each morning at 08:30: wait for it, or check apiUrl"
+
 _Contracts = dict[tuple[date, float, bool], Contract]
 
 
@@ -108,7 +109,9 @@ def read(lines: Iterable[str], wanted: Collection[str]) -> Instruments:
     """
     rows = csv.reader(lines)
     try:
-        header = next(rows, [])
+        header = next(rows, None)
+        if header is None:
+            raise Misconfigured("BadInstrumentList", _EMPTY)
         columns = {name.strip(): index for index, name in enumerate(header)}
         if lacking := [name for name in _NEEDED if name not in columns]:
             shown = ",".join(header)[:60]
@@ -147,10 +150,7 @@ def _read(rows: Iterable[list[str]], columns: Mapping[str, int], wanted: frozens
             found.skipped += 1
             found.first_skipped = found.first_skipped or f"line {line}, {bad}"
     if not count:
-        raise Misconfigured(
-            "BadInstrumentList",
-            "Kite's instrument list is empty. Kite makes it each morning at 08:30",
-        )
+        raise Misconfigured("BadInstrumentList", _EMPTY)
     for product in sorted(wanted):
         _choose(product, options, spots, found)
     return found

@@ -29,14 +29,12 @@ _CONFIRM_NS = 30 * _NS
 class Discarded:
     """Ticks that made no message, by reason.
 
-    `old`: of another day, or the market's clock is more than 240 s from ours; `old_s` is the newest time of
-    such a tick. `repeated`: the same state
+    `old`: of another day, or the market's clock is more than 240 s from ours. `repeated`: the same state
     again, or an earlier one. `partial`: an option without its order book, which Kite sends until the mode is
     set. `unknown`: of an instrument that nobody subscribed.
     """
 
     old: int = 0
-    old_s: int = 0
     repeated: int = 0
     partial: int = 0
     unknown: int = 0
@@ -45,15 +43,24 @@ class Discarded:
 class Market:
     """The newest spot price of each product, and which instrument is which contract."""
 
-    def __init__(self, chosen: Mapping[str, tuple[int, Sequence[instruments.Contract]]]) -> None:
-        """`chosen`: for each product the token of its spot and the contracts to receive."""
+    def __init__(
+        self,
+        chosen: Mapping[str, tuple[int, Sequence[instruments.Contract]]],
+        before: Market | None = None,
+    ) -> None:
+        """`chosen`: for each product the token of its spot and the contracts to receive.
+
+        `before`: the market that this one replaces; what it has passed on is not passed on again.
+        """
         self._spot_products = {token: product for product, (token, _) in chosen.items()}
         self._contracts = {one.token: _contract(one) for _, contracts in chosen.values() for one in contracts}
         self._spots: dict[str, float] = {}
-        self._waiting: dict[str, dict[int, frames.Tick]] = {}
+        self._spot_stood_ns: dict[str, int] = {}  # by product, on the market's clock
+        self._waiting: dict[str, dict[int, None]] = {}  # by product: tokens of options, in their order
         self._last: dict[int, frames.Tick] = {}
         self._passed_on: dict[int, int] = {}  # token -> event time of its last quote, oldest first
-        self._given: dict[int, Quote | Spot] = {}  # by token, also across connections
+        # By token, also across connections.
+        self._given: dict[int, Quote | Spot] = dict(before._given) if before else {}
         self._clock_s = 0
         self.discarded = Discarded()
 
@@ -63,9 +70,18 @@ class Market:
         return [*self._spot_products, *self._contracts]
 
     @property
+    def contracts(self) -> Mapping[int, Contract]:
+        """The contracts to receive, by token."""
+        return self._contracts
+
+    @property
     def clock_ns(self) -> int:
         """The newest time in any tick, in ns since the epoch; 0 before the first."""
         return self._clock_s * _NS
+
+    def is_open(self, now_ns: int) -> bool:
+        """Return whether the market's clock is near ours. Else there is no session, or a clock is wrong."""
+        return abs(now_ns - self.clock_ns) <= _OLD_NS
 
     def listings(self) -> list[Listing]:
         """Return the contracts of every product."""
@@ -103,25 +119,31 @@ class Market:
             self.discarded.partial += 1
             return []
         if tick.time * _NS > now_ns + _OLD_NS:  # it would move the market's clock, and nothing could follow
-            self._discard_old(tick)
+            self.discarded.old += 1
             return []
         self._last[tick.token] = tick
         self._clock_s = max(self._clock_s, tick.time)
         if product is not None:
             return self._spot(product, tick, now_ns)
         assert contract is not None  # noqa: S101
-        if contract.product not in self._spots:
-            self._waiting.setdefault(contract.product, {})[tick.token] = tick
+        if not self._has_spot(contract.product):
+            self._waiting.setdefault(contract.product, {})[tick.token] = None
             return []
         return self._quote(contract, tick, now_ns)
 
     def standing(self, tokens: Collection[int], now_ns: int) -> list[Tick]:
-        """Return again the quotes of those `tokens` that have not changed for 30 s of the market's clock."""
+        """Return again the quotes of those `tokens` that have not changed for 30 s of the market's clock.
+
+        The connection of `tokens` delivers, so their spots stand too.
+        """
+        for token, product in self._spot_products.items():
+            if token in tokens:
+                self._spot_stood_ns[product] = self.clock_ns
         found: list[Tick] = []
         for token, at_ns in list(self._passed_on.items()):
             if self.clock_ns - at_ns < _CONFIRM_NS:
                 break
-            if token in tokens and self._contracts[token].product in self._spots:
+            if token in tokens and self._has_spot(self._contracts[token].product):
                 del self._passed_on[token]
                 found += self._quote(self._contracts[token], self._last[token], now_ns)
         return found
@@ -129,21 +151,20 @@ class Market:
     def _spot(self, product: str, tick: frames.Tick, now_ns: int) -> list[Tick]:
         if tick.last_price <= 0 or not self._is_new(tick, now_ns):
             return []
-        self._spots[product] = tick.last_price
+        self._spots[product], self._spot_stood_ns[product] = tick.last_price, self.clock_ns
         found: list[Tick] = self._new(tick.token, Spot(product, self.clock_ns, tick.last_price))
-        for token, waiting in self._waiting.pop(product, {}).items():
-            found += self._quote(self._contracts[token], waiting, now_ns)
+        for token in self._waiting.pop(product, {}):
+            found += self._quote(self._contracts[token], self._last[token], now_ns)
         return found
 
-    def _is_new(self, tick: frames.Tick, now_ns: int) -> bool:
-        new = abs(now_ns - self.clock_ns) <= _OLD_NS and _day(tick.time) == _day(self._clock_s)
-        if not new:
-            self._discard_old(tick)
-        return new
+    def _has_spot(self, product: str) -> bool:
+        """Return whether a product's spot is known and its connection delivers, so that it is not old."""
+        return product in self._spots and self.clock_ns - self._spot_stood_ns[product] <= _CONFIRM_NS
 
-    def _discard_old(self, tick: frames.Tick) -> None:
-        self.discarded.old += 1
-        self.discarded.old_s = max(self.discarded.old_s, tick.time)
+    def _is_new(self, tick: frames.Tick, now_ns: int) -> bool:
+        new = self.is_open(now_ns) and _day(tick.time) == _day(self._clock_s)
+        self.discarded.old += not new
+        return new
 
     def _quote(self, contract: Contract, tick: frames.Tick, now_ns: int) -> list[Tick]:
         if not self._is_new(tick, now_ns):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 
-from feed_generator.live.exchange import NOTHING, Dropped, Reaction
+from feed_generator.live.exchange import NOTHING, BadFrame, Dropped, Reaction
 from feed_generator.live.kite import frames, texts
 from feed_generator.live.kite.market import Market
+from feed_generator.live.kite.schedule import ZONE
 from feed_generator.live.ticks import Listing, Tick
 
 _log = structlog.get_logger("kite")
@@ -17,8 +19,10 @@ _FIRST_OF_TEXT = 0x20
 """A binary message starts with the number of its packets, far below 0x2000. A text starts with "{"."""
 
 _QUIET_NS = 5_000_000_000
-_DELIVERS_NS = 5_000_000_000  # Kite sends at least a heartbeat every second
+_SILENCE_NS = 5_000_000_000
+"""Kite sends at least a heartbeat every two seconds. Its own clients give a connection up after 5 s too."""
 _CONFIRM_EVERY_NS = 1_000_000_000
+_LOGGED_TEXTS = 20
 
 
 class Ticker:
@@ -35,17 +39,21 @@ class Ticker:
         self._market, self._tokens, self._subscribed = market, frozenset(tokens), subscribed
         self._requests = texts.subscribe(tokens, "full")
         self._listings = listings
-        self._ready = self._said_old = False
+        self._ready, self._open = False, True
         self._opened_ns = self._received_ns = self._confirmed_ns = 0
+        self._logged: set[str] = set()
 
     @property
     def ready(self) -> str | None:
-        """What is subscribed, once this connection delivers."""
-        return self._subscribed if self._ready else None
+        """What is subscribed, once this connection delivers, and why nothing of it may be passed on."""
+        if not self._ready:
+            return None
+        return self._subscribed if self._open else f"{self._subscribed}; {self._closed()}"
 
     def opened(self, now_ns: int) -> Reaction:
         """Subscribe every instrument with its order book."""
-        self._ready, self._said_old, self._opened_ns = False, False, now_ns
+        self._ready = False
+        self._opened_ns = self._received_ns = now_ns
         self._market.forget(self._tokens)
         return Reaction(send=self._requests, ticks=self._listings)
 
@@ -57,29 +65,42 @@ class Ticker:
         self._received_ns = now_ns
         if now_ns - self._opened_ns >= _QUIET_NS or any(tick.mode == "full" for tick in decoded.ticks):
             self._ready = True
-        repeated, old = self._market.discarded.repeated, self._market.discarded.old
+        discarded = self._market.discarded
+        repeated, unknown = discarded.repeated, discarded.unknown
         found: list[Tick] = []
         for tick in decoded.ticks:
             found += self._market.received(tick, now_ns)
-        if self._market.discarded.old > old and not self._said_old:
-            self._said_old = True
-            behind_s = now_ns // 10**9 - self._market.discarded.old_s
-            _log.warning(
-                "kite_states_are_old", behind_s=behind_s, hint="no session now, or a wrong clock here"
-            )
-        return Reaction(ticks=found, repeated=self._market.discarded.repeated - repeated)
+        self._open = self._market.is_open(now_ns)
+        refusal = "Kite's ticker sends packets of a length that is not documented" if decoded.unknown else ""
+        if discarded.unknown > unknown:
+            refusal = "Kite's ticker sends instruments that were not subscribed"
+        return Reaction(ticks=found, repeated=discarded.repeated - repeated, refusal=refusal)
 
     def waited(self, now_ns: int) -> Reaction:
-        """Pass the standing quotes on again, once a second, while the connection delivers."""
-        delivers = now_ns - self._received_ns < _DELIVERS_NS
-        if not delivers or now_ns - self._confirmed_ns < _CONFIRM_EVERY_NS:
+        """Pass the standing quotes on again, once a second. Raises Dropped if the connection is silent."""
+        if now_ns - self._received_ns >= _SILENCE_NS:
+            raise Dropped("Silent", "no market data and no heartbeat from Kite's ticker for 5 s")
+        if now_ns - self._confirmed_ns < _CONFIRM_EVERY_NS:
             return NOTHING
-        self._confirmed_ns = now_ns
+        self._confirmed_ns, self._open = now_ns, self._market.is_open(now_ns)
         return Reaction(ticks=self._market.standing(self._tokens, now_ns))
+
+    def _closed(self) -> str:
+        newest_s = self._market.clock_ns // 10**9
+        if not newest_s:
+            return "Kite sends no state of them"
+        at = datetime.fromtimestamp(newest_s, ZONE)
+        return (
+            f"their newest state is of {at:%Y-%m-%d %H:%M} in India, so nothing is passed on: the session is "
+            "over, or this machine's clock is wrong"
+        )
 
     def _said(self, notice: texts.Notice) -> Reaction:
         if notice.kind == "error" and not self._ready:
             raise Dropped("SubscriptionRefused", f"Kite's ticker refuses the subscription: {notice.text}")
-        if notice.kind in ("error", "message", "unreadable"):
+        if notice.kind == "unreadable":
+            raise BadFrame("a text message of Kite's ticker is not JSON with a type")
+        if notice.text and notice.text not in self._logged and len(self._logged) < _LOGGED_TEXTS:
+            self._logged.add(notice.text)
             _log.warning("kite_says", kind=notice.kind, text=notice.text)
         return NOTHING
