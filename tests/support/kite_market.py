@@ -84,13 +84,21 @@ class KiteMarket:
         """Move the market on. Returns the instruments that changed, in order, each once."""
         return list(dict.fromkeys(t for _ in range(batches) for t in self._apply(self._take())))
 
+    def list_strike(self, product: str, expiry: str, strike: float) -> None:
+        """List one more strike, as the exchange does when the price has moved far."""
+        segment = _SEGMENTS[_SPOTS[product][3]]
+        for side in ("CALL", "PUT"):
+            token = (40_000 + len(self.keys)) * 256 + segment
+            self.states[token] = State(bid=1.0, ask=1.1, bid_size=75, ask_size=75)
+            self.keys[product, expiry, strike, side] = token
+
     def instruments(self) -> bytes:
         """Return the instrument list, with rows of other instruments and a quoted name."""
         rows = [HEADER, '738561,2885,RELIANCE,"RELIANCE INDUSTRIES, LTD",0,,0,0.05,1,EQ,NSE,NSE']
         for name in self.products:
             token, symbol, exchange, _ = _SPOTS[name]
             rows.append(f"{token},{token >> 8},{symbol},{symbol},0,,0,0,0,EQ,INDICES,{exchange}")
-        for (name, expiry, strike, side), token in self.keys.items():
+        for (name, expiry, strike, side), token in list(self.keys.items()):  # a test lists strikes meanwhile
             segment, kind = _SPOTS[name][3], f"{side[0]}E"
             terms = rules(name)
             lot = terms.lot_size(date.fromisoformat(expiry), terms.local_date(self.start_ns))

@@ -10,19 +10,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
+from http import HTTPStatus
 from pathlib import Path
+from struct import pack
 from typing import Any
 
 import pytest
 from tests.support import fake_kite
 from tests.support.fake_kite import API_KEY, FakeKite
-from tests.support.kite_market import HEADER, KiteMarket, message
+from tests.support.kite_market import HEADER, KiteMarket, State, message
 from tests.support.served import Served, resident_bytes
 from tests.support.tls import Certificates
 
-from feed_generator.live.kite import account
+from feed_generator.live.kite import account, schedule
 from feed_generator.live.kite.desk import Desk, Wanted
+from feed_generator.live.report import total
 from feed_generator.live.source import Inbox, LiveSource
+from feed_generator.live.status import Status
 
 PRODUCTS = ("NIFTY", "SENSEX")
 LEGS = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest", "previous_close")
@@ -38,7 +43,12 @@ class Runner:
     """A desk in a thread of its own, and what its source has sent so far."""
 
     def __init__(
-        self, kite: FakeKite, folder: Path, products: tuple[str, ...], longest_sleep_s: float = 0.05
+        self,
+        kite: FakeKite,
+        folder: Path,
+        products: tuple[str, ...],
+        longest_sleep_s: float = 0.05,
+        reading_s: float = 3600,
     ) -> None:
         self.kite, self.files = kite, (folder / "api-key", folder / "access-token")
         self.files[0].write_text(f"{API_KEY}\n")
@@ -51,7 +61,13 @@ class Runner:
             lambda: account.read(*map(str, self.files)),
             self.inbox.put,
             sleep=lambda seconds: asyncio.sleep(min(seconds, longest_sleep_s)),
+            seconds_to_reading=lambda now_ns: reading_s,
         )
+
+    @property
+    def statuses(self) -> list[Status]:
+        """The states of the connections that are needed."""
+        return [status for status in self.desk.statuses if not status.spare]
 
     def write_token(self, token: str) -> None:
         self.files[1].write_text(token)
@@ -63,12 +79,12 @@ class Runner:
         """Take messages until the condition holds. Fails after 20 s."""
         deadline = time.monotonic() + 20
         while not condition():
-            assert time.monotonic() < deadline, [status.message for status in self.desk.statuses]
+            assert time.monotonic() < deadline, [status.message for status in self.statuses]
             self.take()
             threading.Event().wait(0.005)
 
     def connected(self) -> bool:
-        return all(status.connected for status in self.desk.statuses)
+        return all(status.connected for status in self.statuses)
 
     def of_kind(self, kind: str) -> list[dict[str, Any]]:
         return [one for one in self.sent if one["kind"] == kind]
@@ -90,9 +106,9 @@ class Runner:
 
 @contextmanager
 def running(
-    kite: FakeKite, folder: Path, products: tuple[str, ...] = PRODUCTS, longest_sleep_s: float = 0.05
+    kite: FakeKite, folder: Path, products: tuple[str, ...] = PRODUCTS, **seconds: float
 ) -> Iterator[Runner]:
-    runner = Runner(kite, folder, products, longest_sleep_s)
+    runner = Runner(kite, folder, products, **seconds)
     loop = asyncio.new_event_loop()
     task = loop.create_task(runner.desk.run())
 
@@ -148,7 +164,9 @@ def test_every_instrument_of_the_nearest_expiries_is_subscribed_with_its_order_b
     wanted = [token for (product, expiry, _, _), token in market.keys.items() if expiry in expiries[product]]
     assert subscribed == dict.fromkeys([256265, 265, *wanted], "full")
     assert desk.kite.connections == 1
-    assert desk.desk.statuses[0].message == f"{len(subscribed)} instruments on 1 connections"
+    assert len(desk.statuses) == 1
+    assert total(desk.desk.statuses).connected, "connections that are not needed do not count"
+    assert desk.statuses[0].message == f"{len(subscribed)} instruments on 1 connection"
 
 
 def test_after_drops_and_half_frames_everything_is_subscribed_again_and_current(desk: Runner) -> None:
@@ -160,7 +178,7 @@ def test_after_drops_and_half_frames_everything_is_subscribed_again_and_current(
     desk.sent.clear()
     desk.kite.drop()
     desk.until(desk.received_everything)
-    (status,) = desk.desk.statuses
+    (status,) = desk.statuses
     assert (status.gaps, status.reconnects) == (11, 11)
 
 
@@ -170,7 +188,7 @@ def test_it_survives_a_thousand_drops_without_a_lost_or_doubled_state(tmp_path: 
     After each drop every contract's newest state comes, no state comes twice, no number is served as fresher
     than it is, and memory stays flat.
     """
-    market, served = KiteMarket(("NIFTY",), time.time_ns(), wing=2), Served()
+    market, served, overtaken = KiteMarket(("NIFTY",), time.time_ns(), wing=2), Served(), 77_777.05
     with (
         fake_kite.running(market) as kite,
         running(kite, tmp_path, ("NIFTY",), longest_sleep_s=0.005) as desk,
@@ -178,6 +196,7 @@ def test_it_survives_a_thousand_drops_without_a_lost_or_doubled_state(tmp_path: 
 
         def current() -> bool:
             served.take(desk.sent)
+            assert not [one for one in desk.sent if one.get("bid") == overtaken], "an earlier state is served"
             desk.sent.clear()
             wanted = {key: token for key, token in market.keys.items() if token in kite.subscribed}
             return len(wanted) == 20 and all(
@@ -186,11 +205,13 @@ def test_it_survives_a_thousand_drops_without_a_lost_or_doubled_state(tmp_path: 
             )
 
         desk.until(desk.connected)
-        (status,) = desk.desk.statuses
+        (status,) = desk.statuses
         for count in range(1, 1001):
             desk.until(current)
             token, repeated, now_s = market.tokens[1 + count % 20], status.repeated, int(time.time())
-            newest, earlier = (message(market.packet(token, "full", at)) for at in (now_s, now_s - 9))
+            newest = message(market.packet(token, "full", now_s))
+            state, market.states[token] = market.states[token], State(bid=overtaken, bid_size=75)
+            earlier, market.states[token] = message(market.packet(token, "full", now_s - 9)), state
             kite.say(newest, newest, earlier)
             desk.until(lambda repeated=repeated: status.repeated >= repeated + 2)
             (kite.cut if count % 2 else kite.drop)()
@@ -214,10 +235,11 @@ def test_repeated_damaged_and_foreign_messages_change_nothing(desk: Runner) -> N
     desk.until(desk.received_everything)
     count, market = len(desk.of_kind("option_quote")), desk.kite.market
     token = next(token for token in desk.kite.subscribed if token in market.states and token & 255 == 2)
-    (status,) = desk.desk.statuses
+    (status,) = desk.statuses
     desk.kite.say(b"\0\1\0\xb8short", '{"type": "order", "data": {"user_id": "AB1234"}}', "<html>")
     desk.kite.say(fake_kite.message(market.packet(token, "full", 1)))
-    desk.until(lambda: status.refused == 1 and status.repeated == 1)
+    desk.kite.say(message(market.packet(token, "full", 1), bytes(200)), message(pack(">Ii", 258, 100)))
+    desk.until(lambda: status.refused == 4 and status.repeated == 2)
     desk.take()
     assert len(desk.of_kind("option_quote")) == count
     assert status.connected
@@ -225,7 +247,7 @@ def test_repeated_damaged_and_foreign_messages_change_nothing(desk: Runner) -> N
 
 
 def test_an_expired_token_is_unauthorized_until_a_new_one_is_in_the_file(desk: Runner) -> None:
-    (status,) = desk.desk.statuses
+    (status,) = desk.statuses
     desk.kite.expire("token2")
     desk.until(lambda: not status.authorized and desk.kite.refusals >= 3)
     assert status.reason == "TokenExpired"
@@ -273,13 +295,89 @@ def test_a_list_that_cannot_be_used_is_said_and_asked_for_again(
 ) -> None:
     kite.list_body = body
     with running(kite, tmp_path) as runner:
-        (status,) = runner.desk.statuses
+        (status,) = runner.statuses
         runner.until(lambda: status.reason == reason and kite.downloads >= 2)
         assert problem in status.message
         assert not status.connected
         assert status.authorized
         kite.list_body = None
         runner.until(runner.connected)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (HTTPStatus.TOO_MANY_REQUESTS, "RateLimited"),
+        (HTTPStatus.BAD_GATEWAY, "ServerError"),
+        (HTTPStatus.NOT_FOUND, "BadAnswer"),
+    ],
+)
+def test_an_answer_without_a_list_is_said_by_its_kind(
+    kite: FakeKite, tmp_path: Path, answer: HTTPStatus, reason: str
+) -> None:
+    """Neither a limit nor an outage of Kite is a reason to change apiUrl."""
+    kite.status = answer
+    with running(kite, tmp_path) as runner:
+        (status,) = runner.statuses
+        runner.until(lambda: status.reason == reason and kite.refusals >= 2)
+        assert ("check apiUrl" in status.message) == (reason == "BadAnswer")
+        assert f"127.0.0.1:{kite.port} answered {answer.value}" in status.message
+        kite.status = HTTPStatus.OK
+        runner.until(runner.connected)
+
+
+def test_a_connection_too_many_names_the_limit_and_comes_when_one_is_free(
+    kite: FakeKite, tmp_path: Path
+) -> None:
+    """Another program or feed has the connections of this API key."""
+    kite.most_connections = 0
+    with running(kite, tmp_path) as runner:
+        (status,) = runner.statuses
+        runner.until(lambda: status.reason == "TooManyConnections" and kite.refusals >= 3)
+        assert "allows an API key 3 connections" in status.message
+        assert status.authorized
+        kite.most_connections = 3
+        runner.until(runner.connected)
+
+
+def test_strikes_that_are_listed_during_the_session_are_received(tmp_path: Path) -> None:
+    """NSE lists more strikes when the price has moved far. What came before is not sent again."""
+    market, served = KiteMarket(("NIFTY",), time.time_ns(), wing=2), Served()
+    with fake_kite.running(market) as kite, running(kite, tmp_path, ("NIFTY",), reading_s=0.1) as desk:
+        desk.until(lambda: desk.received_everything() and kite.downloads >= 3)
+        assert kite.connections == 1
+        (status,) = desk.statuses
+        count, expiry = len(kite.subscribed), min(expiry for _, expiry, _, _ in market.keys)
+        market.list_strike("NIFTY", expiry, 12_345.0)
+        desk.until(lambda: desk.connected() and len(kite.subscribed) == count + 2)
+        desk.until(lambda: any(12_345.0 in one["strikes"] for one in desk.of_kind("option_chain")))
+        desk.until(desk.received_everything)
+        desk.until(lambda: status.message == f"{count + 2} instruments on 1 connection")
+        served.take(desk.sent)
+        assert (served.doubled, status.gaps, kite.connections) == (0, 0, 2)
+        kite.list_body = market.instruments()[: -len("x,NFO-OPT,NFO") * 5]
+        downloads = kite.downloads
+        desk.until(lambda: kite.downloads >= downloads + 2)
+        assert len(kite.subscribed) == count + 2, "a list that lacks contracts is not trusted"
+
+
+def test_a_new_day_ends_the_connections_until_its_list_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the list of the day before a token may be another instrument's. No counter falls."""
+    market = KiteMarket(PRODUCTS, time.time_ns(), wing=200)
+    with fake_kite.running(market) as kite, running(kite, tmp_path, reading_s=0.1) as desk:
+        desk.until(lambda: len(desk.statuses) == 2 and desk.connected())
+        before = total(desk.desk.statuses)
+        kite.list_body = b"<html>"
+        monkeypatch.setattr(schedule, "day_of_list", lambda now_ns: date(2030, 1, 1))
+        desk.until(lambda: total(desk.desk.statuses).reason == "BadInstrumentList")
+        desk.until(lambda: not kite.clients)
+        assert len(desk.statuses) == 1
+        after = total(desk.desk.statuses)
+        assert (after.gaps, after.frames >= before.frames > 0) == (1, True)
+        kite.list_body = None
+        desk.until(lambda: len(desk.statuses) == 2 and desk.connected())
 
 
 @pytest.mark.parametrize(("ahead_s", "side"), [(300, "behind"), (-300, "ahead of")])
@@ -289,7 +387,7 @@ def test_a_clock_that_is_wrong_by_minutes_is_said(
     """Otherwise the source would look connected and every tick would look old."""
     kite.ahead_s = ahead_s
     with running(kite, tmp_path) as runner:
-        (status,) = runner.desk.statuses
+        (status,) = runner.statuses
         runner.until(lambda: status.reason == "ClockSkew")
         assert f" s {side} that of 127.0.0.1" in status.message
         kite.ahead_s = 0
@@ -305,7 +403,7 @@ def test_a_certificate_that_is_not_trusted_is_said_until_its_authority_is(
     served.load_cert_chain(files.both)
     market = KiteMarket(PRODUCTS, time.time_ns())
     with fake_kite.running(market, served) as kite, running(kite, tmp_path) as runner:
-        (status,) = runner.desk.statuses
+        (status,) = runner.statuses
         runner.until(lambda: status.reason == "BadCertificate")
         assert "check clock and apiUrl" in status.message
         monkeypatch.setenv("SSL_CERT_FILE", str(files.ca))
@@ -315,15 +413,18 @@ def test_a_certificate_that_is_not_trusted_is_said_until_its_authority_is(
 def test_a_product_that_kite_does_not_list_is_named_and_the_others_run(
     kite: FakeKite, tmp_path: Path
 ) -> None:
-    with running(kite, tmp_path, ("NIFTY", "NOSUCH")) as runner:
+    """A feed may have 500 products, so only the first missing ones are named."""
+    with running(kite, tmp_path, ("NIFTY", *(f"NOSUCH{number}" for number in range(9)))) as runner:
         runner.until(runner.connected)
-        assert "not received: NOSUCH: the instrument list has no options" in runner.desk.statuses[0].message
+        message = runner.statuses[0].message
+    assert "not received: NOSUCH0: the instrument list has no options" in message
+    assert message.endswith("NFO or BFO; and 7 more")
 
 
 def test_more_than_3000_instruments_use_a_second_connection(tmp_path: Path) -> None:
     market = KiteMarket(PRODUCTS, time.time_ns(), wing=200)
     with fake_kite.running(market) as kite, running(kite, tmp_path) as runner:
-        runner.until(lambda: len(runner.desk.statuses) == 2 and runner.connected())
+        runner.until(lambda: len(runner.statuses) == 2 and runner.connected())
         assert kite.connections == 2
         assert max(len(client.modes) for client in kite.clients) == 3000
         kite.advance(60)
@@ -338,7 +439,7 @@ def test_key_and_token_are_in_no_log_and_no_status(
     with running(kite, tmp_path) as runner:
         runner.until(runner.connected)
         kite.expire("token2")
-        (status,) = runner.desk.statuses
+        (status,) = runner.statuses
         runner.until(lambda: not status.authorized)
     ours = [record.getMessage() for record in caplog.records if "server" not in record.name]
     assert ours

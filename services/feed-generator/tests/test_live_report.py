@@ -64,6 +64,16 @@ def test_the_state_is_a_field_of_a_hash_that_expires(client: redis.Redis) -> Non
     assert (_metric("feed_source_frames_total") or 0) - before == 7
 
 
+def test_the_message_fits_the_contract_however_much_is_subscribed(client: redis.Redis) -> None:
+    status = Status()
+    status.ready("x" * 1000, NOW_NS)
+    reporter = Reporter(_market(status), client, feed="mine", shard=0, source="deribit", now_ns=Clock())
+    reporter.step()
+    validator("feed-source").validate(json.loads(client.hget("feed:mine:source", "0")))
+    status.receives("y" * 1000)
+    assert status.message == "y" * 400
+
+
 def test_an_outage_of_redis_does_not_end_the_generator() -> None:
     """The next report is a second later."""
     nobody = connect("redis://localhost:1/0")

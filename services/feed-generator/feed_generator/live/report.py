@@ -54,8 +54,12 @@ class SourceState(msgspec.Struct):
 
 
 def total(statuses: Sequence[Status]) -> Status:
-    """Return one status for several connections: counters add up, the first that is not well decides."""
-    worst = min(statuses, key=lambda status: (status.authorized, status.connected))
+    """Return one status for several connections: counters add up, the first that is not well decides.
+
+    A spare connection decides nothing, but its counters stay: a total must not fall.
+    """
+    used = [status for status in statuses if not status.spare]
+    worst = min(used, key=lambda status: (status.authorized, status.connected))
     numbers = ("frames", "frame_bytes", "ticks", "repeated", "refused", "gaps", "reconnects")
     sums = {name: sum(getattr(status, name) for status in statuses) for name in numbers}
     newest = max(status.newest_ts for status in statuses)
