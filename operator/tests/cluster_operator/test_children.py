@@ -89,10 +89,14 @@ def test_the_configmap_of_a_recording_is_mounted() -> None:
 
 
 def test_the_secret_of_kite_is_mounted_so_that_a_new_token_needs_no_restart() -> None:
-    """Variables of a running container never change, but files of a Secret do. Without it the pod starts."""
+    """Variables of a running container never change, but files of a Secret do. Without it the pod starts.
+
+    A feed may name any Secret of the namespace, so the pod gets these two keys of it and no other.
+    """
     body = manifest("generator", replace(a_feed(), source=Kite(secret="kite")))
     spec = body["spec"]["template"]["spec"]
-    secret = {"secretName": "kite", "optional": True, "defaultMode": 0o440}
+    items = [{"key": key, "path": key} for key in ("api-key", "access-token")]
+    secret = {"secretName": "kite", "optional": True, "defaultMode": 0o440, "items": items}
     assert spec["volumes"] == [{"name": "credentials", "secret": secret}]
     mount = {"name": "credentials", "mountPath": "/credentials", "readOnly": True}
     assert spec["containers"][0]["volumeMounts"] == [mount]

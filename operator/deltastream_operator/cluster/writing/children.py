@@ -17,6 +17,7 @@ from deltastream_operator.kubernetes import names
 
 RECORDINGS = "/recording"
 CREDENTIALS = "/credentials"
+_CREDENTIAL_FILES = {"KITE_API_KEY_FILE": "api-key", "KITE_ACCESS_TOKEN_FILE": "access-token"}
 
 
 def manifest(
@@ -128,13 +129,18 @@ def _volumes(feed: Feed) -> list[tuple[str, dict[str, Any]]]:
     """Return what a feed's generators read from files, with the folder of each.
 
     The credentials are optional for the kubelet: without them the generator starts and says what is missing.
-    Files of a Secret follow its changes, variables do not.
+    Files of a Secret follow its changes, variables do not. The pod gets no other key of the Secret.
     """
     volumes: list[tuple[str, dict[str, Any]]] = []
     if config_map := _config_map(feed):
         volumes.append((RECORDINGS, {"name": "recording", "configMap": {"name": config_map.name}}))
     if isinstance(feed.source, Kite) and feed.source.secret:
-        secret = {"secretName": feed.source.secret, "optional": True, "defaultMode": 0o440}
+        secret = {
+            "secretName": feed.source.secret,
+            "optional": True,
+            "defaultMode": 0o440,
+            "items": [{"key": key, "path": key} for key in _CREDENTIAL_FILES.values()],
+        }
         volumes.append((CREDENTIALS, {"name": "credentials", "secret": secret}))
     return volumes
 
@@ -146,8 +152,9 @@ def _variables(feed: Feed, component: Component, shards: int) -> list[dict[str, 
     values = environment(feed, component, shards=shards, recording=recording)
     variables: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
     if component == "generator" and isinstance(feed.source, Kite):
-        files = {"KITE_API_KEY_FILE": "api-key", "KITE_ACCESS_TOKEN_FILE": "access-token"}
-        variables += [{"name": name, "value": f"{CREDENTIALS}/{key}"} for name, key in files.items()]
+        variables += [
+            {"name": name, "value": f"{CREDENTIALS}/{key}"} for name, key in _CREDENTIAL_FILES.items()
+        ]
     if component == "generator":
         ordinal = {"fieldRef": {"fieldPath": "metadata.labels['apps.kubernetes.io/pod-index']"}}
         variables.append({"name": "SHARD_INDEX", "valueFrom": ordinal})
