@@ -143,9 +143,8 @@ class FakeKite:
             body = self.market.instruments() if self.list_body is None else self.list_body
             headers = Headers({"Content-Type": "text/csv", "Content-Encoding": "gzip"})
             headers["Date"] = formatdate(time.time() + self.ahead_s, usegmt=True)
-            packed = gzip.compress(body)
-            headers["Content-Length"] = str(len(packed))
-            return Response(HTTPStatus.OK, "OK", headers, packed)
+            headers["Transfer-Encoding"] = "chunked"  # so a server answers that compresses on the way
+            return Response(HTTPStatus.OK, "OK", headers, _chunked(gzip.compress(body)))
         query = parse_qs(parts.query)
         if query.get("api_key") != [API_KEY] or query.get("access_token") != [self.token]:
             return self._refuse(socket)
@@ -194,6 +193,11 @@ class FakeKite:
             while True:
                 await socket.send(b"\0")
                 await asyncio.sleep(_HEARTBEAT_S)
+
+
+def _chunked(body: bytes, size: int = 1000) -> bytes:
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (*pieces, b""))
 
 
 def _now_s() -> int:

@@ -6,7 +6,8 @@ The answer's `Date` shows whether this machine's clock is right: with a wrong on
 from __future__ import annotations
 
 import ssl
-from collections.abc import Collection, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -24,9 +25,17 @@ _VERSION = {"X-Kite-Version": "3"}
 _REFUSED = (401, 403)
 _BLOCK_BYTES, _MOST_BYTES, _MOST_LINE_BYTES = 1 << 16, 64 << 20, 1 << 16
 _MAX_SKEW_S = 120
+_WITHIN_S = 60
 
 
-def download(api_url: str, credentials: Account, wanted: Collection[str], now_ns: int) -> Instruments:
+def download(
+    api_url: str,
+    credentials: Account,
+    wanted: Collection[str],
+    now_ns: int,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> Instruments:
     """Return what the list of `api_url` says about the products `wanted`. Blocks for some seconds.
 
     Raises Unauthorized, Misconfigured or Dropped.
@@ -51,7 +60,7 @@ def download(api_url: str, credentials: Account, wanted: Collection[str], now_ns
             if answer.status != 200:
                 raise answered(host, answer.status, "to /instruments: check apiUrl")
             _check_clock(host, answer.headers.get("Date"), now_ns)
-            return instruments.read((line.decode() for line in _lines(answer)), wanted)
+            return instruments.read((line.decode() for line in _lines(host, answer, clock)), wanted)
     except urllib3.exceptions.HTTPError as error:
         if isinstance(cause := _cause(error), ssl.SSLCertVerificationError):
             problem = (
@@ -77,10 +86,13 @@ def _check_clock(host: str, date: str | None, now_ns: int) -> None:
         )
 
 
-def _lines(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """Yield the lines of an answer in bounded memory, whatever the server sends."""
-    size, rest = 0, b""
-    for block in answer.stream(_BLOCK_BYTES):
+def _lines(host: str, answer: urllib3.BaseHTTPResponse, clock: Callable[[], float]) -> Iterator[bytes]:
+    """Yield the lines of an answer in bounded memory and time, whatever the server sends."""
+    size, rest, deadline = 0, b"", clock() + _WITHIN_S
+    # `stream` would not decompress an answer in chunks, and would wait for a whole block of a slow one.
+    while block := answer.read1(_BLOCK_BYTES, decode_content=True):
+        if clock() > deadline:
+            raise Dropped("Timeout", f"{host} does not send its list within {_WITHIN_S} s: {CHECK_NETWORK}")
         size += len(block)
         *lines, rest = (rest + block).split(b"\n")
         yield from lines
