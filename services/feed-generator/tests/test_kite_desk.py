@@ -340,8 +340,14 @@ def test_a_connection_too_many_names_the_limit_and_comes_when_one_is_free(
         runner.until(runner.connected)
 
 
-def test_strikes_that_are_listed_during_the_session_are_received(tmp_path: Path) -> None:
-    """NSE lists more strikes when the price has moved far. What came before is not sent again."""
+def test_strikes_that_are_listed_during_the_session_are_received(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NSE lists more strikes when the price has moved far. What came before is not sent again.
+
+    A list that lacks contracts counts only before the exchange opens.
+    """
+    monkeypatch.setattr(schedule, "is_before_open", lambda now_ns: False)
     market, served = KiteMarket(("NIFTY",), time.time_ns(), wing=2), Served()
     with fake_kite.running(market) as kite, running(kite, tmp_path, ("NIFTY",), reading_s=0.1) as desk:
         desk.until(lambda: desk.received_everything() and kite.downloads >= 3)
@@ -359,6 +365,8 @@ def test_strikes_that_are_listed_during_the_session_are_received(tmp_path: Path)
         downloads = kite.downloads
         desk.until(lambda: kite.downloads >= downloads + 2)
         assert len(kite.subscribed) == count + 2, "a list that lacks contracts is not trusted"
+        monkeypatch.setattr(schedule, "is_before_open", lambda now_ns: True)
+        desk.until(lambda: desk.connected() and 2 < len(kite.subscribed) < count + 2)
 
 
 def test_a_new_day_ends_the_connections_until_its_list_is_there(

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 import pytest
 
-from feed_generator.live.kite.schedule import ZONE, day_of_list, seconds_to_reading
+from feed_generator.live.kite.schedule import ZONE, day_of_list, is_before_open, seconds_to_reading
 
 
 def ns(day: int, hour: int, minute: int, second: int = 0) -> int:
@@ -40,3 +40,8 @@ def test_a_list_is_of_yesterday_until_half_past_eight() -> None:
     assert day_of_list(ns(8, 8, 29, 59)) == date(2026, 10, 7)
     assert day_of_list(ns(8, 8, 30)) == date(2026, 10, 8)
     assert day_of_list(ns(9, 0, 0)) == date(2026, 10, 8)
+
+
+def test_a_list_may_be_late_until_the_exchange_opens() -> None:
+    times = [(8, 8, 29, 59), (8, 8, 30), (8, 9, 14, 59), (8, 9, 15)]
+    assert [is_before_open(ns(*one)) for one in times] == [False, True, True, False]

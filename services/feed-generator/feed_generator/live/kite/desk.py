@@ -85,7 +85,7 @@ class Desk:
             plan = await self._receive(plan) or await self._plan()
 
     async def _receive(self, plan: Plan) -> Plan | None:
-        """Receive until the list has more contracts. Return the new plan, or None if a new day begins."""
+        """Receive until another list is to be used. Return its plan, or None if a new day begins."""
         async with asyncio.TaskGroup() as tasks:
             sessions = [
                 tasks.create_task(self._session(plan, number).run()) for number in range(len(plan.shares))
@@ -96,7 +96,7 @@ class Desk:
         return following
 
     async def _following(self, plan: Plan) -> Plan | None:
-        """Wait for a list with more contracts. One that lacks some is not trusted before the next morning."""
+        """Wait for another list. While the exchange is open, one that lacks contracts is not trusted."""
         while True:
             await asyncio.sleep(self._seconds_to_reading(self._now_ns()))
             if schedule.day_of_list(self._now_ns()) != plan.day:
@@ -106,7 +106,8 @@ class Desk:
             except LiveError as error:
                 _log.warning("list_not_read_again", reason=error.reason, error=str(error))
                 continue
-            if found.market.contracts.items() > plan.market.contracts.items():
+            new, old = found.market.contracts.items(), plan.market.contracts.items()
+            if new > old or (new != old and schedule.is_before_open(self._now_ns())):
                 _log.info("instruments_changed", subscribed=found.subscribed)
                 return found
 

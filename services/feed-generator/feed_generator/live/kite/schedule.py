@@ -14,7 +14,7 @@ ZONE = ZoneInfo("Asia/Kolkata")
 
 _NEW_LIST = time(8, 30)
 _EVERY = timedelta(minutes=30)
-_LAST = time(15, 0)
+_OPEN, _LAST = time(9, 15), time(15, 0)
 _NS = 1_000_000_000
 
 
@@ -33,3 +33,8 @@ def day_of_list(now_ns: int) -> date:
     """Return the day whose list is in force. It changes at 08:30."""
     now = datetime.fromtimestamp(now_ns / _NS, ZONE)
     return now.date() - timedelta(days=now.time() < _NEW_LIST)
+
+
+def is_before_open(now_ns: int) -> bool:
+    """Return whether the list may still be late: Kite does not promise the minute at which it is made."""
+    return _NEW_LIST <= datetime.fromtimestamp(now_ns / _NS, ZONE).time() < _OPEN
