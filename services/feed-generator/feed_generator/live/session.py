@@ -34,6 +34,7 @@ _LONGEST_PAUSE_S = 4.0
 _SLOW_PAUSE_S = 30.0
 _STABLE_NS = 30_000_000_000
 _WATCH_EVERY_S = 0.1
+_SAY_EVERY_NS = 1_000_000_000
 _LOGGED_KINDS = 20
 # Deribit's heartbeat comes every 10 s, Kite's every second.
 _SILENCE_NS = 25_000_000_000
@@ -115,14 +116,16 @@ class Session:
 
     async def _watch(self, connection: Connection) -> None:
         """Do what the exchange's timers ask for, and end a connection that has become silent."""
+        said_ns = 0
         while True:
             await self._sleep(_WATCH_EVERY_S)
             now_ns = self._now_ns()
             if now_ns - self.status.received_ts > _SILENCE_NS:
                 raise Dropped("Silent", f"no frame for {_SILENCE_NS // 10**9} s, not even a heartbeat")
             await self._apply(connection, self._exchange.waited(now_ns))
-            if self.status.connected and (message := self._exchange.ready):
-                self.status.receives(message)
+            if now_ns >= said_ns + _SAY_EVERY_NS and self.status.connected and (line := self._exchange.ready):
+                self.status.receives(line)
+                said_ns = now_ns
 
     async def _apply(self, connection: Connection, reaction: Reaction) -> None:
         status = self.status
