@@ -1,7 +1,7 @@
 """The running systems that integration tests share.
 
-`system` has the default feeds and the feeds `load`, `roots` and `pushed`. `replays` replays recordings, `files` files:
-they are apart because a product has one feed.
+`system` has the default feeds and the feeds `load`, `roots` and `pushed`. `replays` replays recordings,
+`files` files: they are apart because a product has one feed.
 """
 
 from __future__ import annotations

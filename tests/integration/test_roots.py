@@ -1,4 +1,4 @@
-"""Roots that share the expiry date and the strikes stay apart in every place, from the stream to an export."""
+"""Roots that share expiry date and strikes stay apart in every place, from the stream to an export."""
 
 from __future__ import annotations
 
@@ -115,7 +115,14 @@ def quote(product: str, root: Root, day: date) -> dict[str, Any]:
     counts = dict.fromkeys(("bid_size", "ask_size", "volume", "open_interest", "last"), 1)
     call = {"symbol": f"{product}{day:%Y%m%d}C100", "strike": 100.0, "option_type": "CALL"}
     bid = float(root.interest) / 10
-    return {**contract(product, root, day), **counts, **call, "kind": "option_quote", "bid": bid, "ask": bid + 1}
+    return {
+        **contract(product, root, day),
+        **counts,
+        **call,
+        "kind": "option_quote",
+        "bid": bid,
+        "ask": bid + 1,
+    }
 
 
 def tick(product: str, root: Root) -> dict[str, Any]:
@@ -198,22 +205,34 @@ def test_the_room_of_a_root_gets_no_event_of_another(
     assert {one["total_call_oi"] for one in heard} == {ROOTS["ACME"].interest * len(STRIKES)}
 
 
+def refused(system: LocalSystem, mid: str) -> dict[str, Any]:
+    """Return the dead letter of a message, once there is one."""
+    with system.redis() as cache:
+        wait_until(lambda: mid in str(cache.xrevrange(f"dlq:{FEED}", count=10)), "the dead letter")
+    answer = system.get(f"/api/feeds/{FEED}/dead-letters")
+    return next(one for one in answer["letters"] if one["mid"] == mid)
+
+
 def test_a_second_series_under_one_name_is_refused(
     system: LocalSystem, program: Program, expiry: str
 ) -> None:
     """The dead letter says which series the name has, and the fix. The stored chains stay those of one."""
     wrong = ROOTS["XSPW"]
-    (mid,) = program.push(chain("XSP", wrong, date.fromisoformat(expiry)))
-
-    def letter() -> dict[str, Any]:
-        _, answer = system.call(f"/api/feeds/{FEED}/dead-letters")
-        return next((one for one in answer["letters"] if mid in json.dumps(one)), {})
-
-    wait_until(lambda: bool(letter()), "the dead letter")
-    assert letter()["reason"] == "inconsistent"
-    assert "give each root a product of its own" in letter()["detail"]
+    letter = refused(system, *program.push(chain("XSP", wrong, date.fromisoformat(expiry))))
+    assert letter["reason"] == "inconsistent"
+    assert "give each root a product of its own" in letter["detail"]
     found = system.get(f"/api/data/chain/XSP?expiry={expiry}")["chains"]
     assert {one["settlement_session"] for one in found} == {"open"}
+
+
+def test_a_contract_with_other_terms_than_the_feed_defines_is_refused(
+    system: LocalSystem, program: Program, expiry: str
+) -> None:
+    """The feed defines XSPW. Its chains above state the same terms; this one has another lot."""
+    wrong = chain("XSPW", ROOTS["XSPW"], date.fromisoformat(expiry)) | {"lot_size": 5}
+    letter = refused(system, *program.push(wrong))
+    assert letter["reason"] == "inconsistent"
+    assert letter["detail"] == "$.lot_size: 5, but the feed defines XSPW with 1 (spec.definitions)"
 
 
 def test_a_series_that_is_settled_in_the_morning_has_a_reason_after_the_open(
