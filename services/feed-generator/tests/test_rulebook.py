@@ -63,6 +63,10 @@ def test_every_product_has_rules_and_expiries_at_any_date(name: str) -> None:
         ("SENSEX", "2026-01-09", ["2026-01-14", "2026-01-22", "2026-01-29"]),  # an election on the 15th
         ("SENSEX", "2025-08-26", ["2025-08-26", "2025-09-04", "2025-09-11"]),  # Thursdays from 4 September
         ("SENSEX", "2023-05-08", ["2023-05-11", "2023-05-19", "2023-05-26"]),  # Thursdays, then Fridays
+        ("NIFTYNXT50", "2024-12-01", ["2024-12-27", "2025-01-30", "2025-02-27"]),  # Fridays, then Thursdays
+        ("BANKEX", "2023-10-10", ["2023-10-13", "2023-10-16", "2023-10-23"]),  # Fridays, then Mondays
+        ("BANKEX", "2024-11-12", ["2024-11-18", "2024-11-25", "2024-12-30"]),  # last weekly 18 November
+        ("BANKEX", "2025-08-01", ["2025-08-26", "2025-09-25", "2025-10-30"]),  # Tuesdays, then Thursdays
         ("SPX", "2025-11-24", ["2025-12-19", "2026-01-16", "2026-02-20"]),  # third Fridays
         ("SPX", "2025-04-01", ["2025-04-17", "2025-05-16", "2025-06-20"]),  # Good Friday: the Thursday
         ("SPX", "2027-06-01", ["2027-06-17", "2027-07-16", "2027-08-20"]),  # Juneteenth is on a Saturday
