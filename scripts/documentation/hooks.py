@@ -8,7 +8,7 @@ from collections.abc import Callable
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
-from scripts.documentation import crd, messages, metrics, rest, settings, socketio, values
+from scripts.documentation import crd, messages, metrics, rest, rulebook, settings, socketio, values
 from scripts.documentation.links import ROOT, rewritten
 from scripts.render_values import BEGIN, END
 
@@ -17,6 +17,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "reference/socketio.md": socketio.page,
     "reference/messages.md": messages.page,
     "reference/feed.md": crd.page,
+    "reference/rulebook.md": rulebook.page,
     "reference/values.md": values.page,
     "reference/settings.md": settings.page,
     "reference/metrics.md": metrics.page,

@@ -83,6 +83,7 @@ def test_a_sleep_makes_the_clock_forget(page: Page) -> None:
         ("f.clock('2024-06-21T20:00:00.000Z', f.exchange(1719604800000000000))", "16:00:00 ET"),
         ("f.clock('2024-12-20T21:00:00.000Z', f.exchange(1734728400000000000))", "16:00:00 ET"),
         ("f.clock('2024-06-21T13:30:00.000Z', f.exchange(1718976600000000000))", "09:30:00 ET"),
+        ("f.clock('2024-11-29T18:00:00.000Z', f.exchange(1732903200000000000))", "13:00:00 ET"),
         ("f.clock('2024-06-21T10:00:00.000Z', f.exchange(0))", "10:00:00 UTC"),
         ("f.count(2210.125)", "2,210.125"),
         ("f.change(-0.5)", "-0.5"),
@@ -99,6 +100,20 @@ def test_a_sleep_makes_the_clock_forget(page: Page) -> None:
 def test_formats(page: Page, code: str, text: str | int) -> None:
     """Grouping of the locale, decimals of the prices, the exchange's zone with its name."""
     assert run(page, "formats", f"const f = new m.Formats('en-US'); return {code};") == text
+
+
+def test_the_terms_of_a_chain_tell_two_series_of_a_date_apart(page: Page) -> None:
+    """SPX and SPXW expire on the same third Friday, one at the open and one at the close."""
+    code = """const { Formats } = await import('/web/app/formats.js');
+    return m.terms({ exercise: 'European', ...a }, new Formats('en-US'));"""
+    spx = {"expiry_ts": 1718976600 * 10**9, "settlement_session": "open", "multiplier": 100}
+    spxw = {"expiry_ts": 1719000000 * 10**9}
+    assert run(page, "words", code, spx) == (
+        "European. Expires Jun 21, 2024, 09:30:00 ET, settled by the open. Multiplier 100."
+    )
+    assert run(page, "words", code, spxw) == (
+        "European. Expires Jun 21, 2024, 16:00:00 ET, settled by the close."
+    )
 
 
 def test_a_link_keeps_everything(page: Page) -> None:

@@ -13,7 +13,7 @@ from tests.docs.pages import ROOT, anchors, commands, links, prose, written
 TROUBLE = (ROOT / "docs/troubleshooting.md").read_text()
 GENERATED = {
     f"docs/reference/{name}.md"
-    for name in ("rest", "socketio", "messages", "feed", "values", "settings", "metrics")
+    for name in ("rest", "socketio", "messages", "feed", "rulebook", "values", "settings", "metrics")
 }
 ADDED = re.compile(r"docs/(components/[a-z-]+|changelog|contributing|security)\.md")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from scripts.documentation import settings
+from scripts.documentation import rulebook, settings
 from scripts.render_values import Documented
 
 from tests.docs.pages import ROOT
@@ -88,6 +88,16 @@ def test_the_reference_has_every_message_and_field(site: Path) -> None:
         assert file.name.removesuffix(".schema.json") in text
         for field in json.loads(file.read_text()).get("properties", {}):
             assert field in text
+
+
+def test_the_reference_has_every_lot_and_expiry_rule_with_its_source(site: Path) -> None:
+    """A reader can check each row, and sees which ones nobody has checked."""
+    text = words(site, "reference/rulebook.html")
+    data = json.loads(rulebook.FILE.read_text())
+    for product in data["products"].values():
+        for row in (*product["lot_size"], *product["expiries"]):
+            assert re.search(rf"^{row['from']}$[^:]*?^{re.escape(row['by'])}$", text, re.MULTILINE), row
+    assert [source for source in data["sources"].values() if source["says"] not in text] == []
 
 
 def test_the_reference_has_every_value_of_the_chart(site: Path) -> None:

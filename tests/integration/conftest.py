@@ -1,7 +1,7 @@
 """The running systems that integration tests share.
 
-`system` has the default feeds and the feeds `load` and `pushed`. `replays` replays recordings, `files` files:
-they are apart because a product has one feed.
+`system` has the default feeds and the feeds `load`, `roots` and `pushed`. `replays` replays recordings,
+`files` files: they are apart because a product has one feed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ OPERATOR = "operator@example.com"
 @pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSystem]:
     """The system that `make run FEEDS=…` starts, after every feed has delivered. All tests here share it."""
-    feeds = f"{DEFAULT_FEEDS},{Path(__file__).with_name('load.yaml')},k8s/samples/instead/pushed.yaml"
+    ours = ",".join(str(Path(__file__).with_name(name)) for name in ("load.yaml", "roots.yaml"))
+    feeds = f"{DEFAULT_FEEDS},{ours},k8s/samples/instead/pushed.yaml"
     with running(tmp_path_factory.mktemp("system"), feeds) as started:
         status, _ = started.call("/api/auth/register", {"email": OPERATOR, "password": "test123"})
         assert status == 201

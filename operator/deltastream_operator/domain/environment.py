@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from deltastream_operator.domain.feed import (
     Component,
-    Definition,
     Deribit,
     External,
     Feed,
@@ -43,8 +42,10 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
     source = feed.source
     if component == "enricher":
         variables = {"FEED": feed.name, "CONCURRENCY": str(feed.enricher.concurrency_per_replica)}
-        # Only a program outside the product could write messages of a product that is not in the spec.
-        return variables | (products if isinstance(source, External) else {})
+        if not isinstance(source, External):
+            return variables
+        # Only a program outside the product could write messages of other products or with other terms.
+        return variables | products | _definitions(feed)
     variables = {"FEED": feed.name, **products, "SHARD_COUNT": str(shards)}
     if isinstance(source, External):
         # No generator runs. If one starts while a feed changes its source, it refuses this value and ends.
@@ -62,8 +63,7 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
             "REPLAY_LOOP": source.loop,
             "REPLAY_FORMAT": source.format,
         }
-        if feed.definitions:
-            variables["DEFINITIONS"] = _json(feed.definitions)
+        variables |= _definitions(feed)
         stated = {
             "REPLAY_AS_OF": source.as_of,
             "REPLAY_EXPIRY": source.expiry,
@@ -101,9 +101,13 @@ def _kite(source: Kite) -> dict[str, str]:
     }
 
 
-def _json(definitions: Sequence[Definition]) -> str:
-    """Return the definitions as JSON, with the names of the feed's spec."""
-    rows = [{key: value for key, value in asdict(one).items() if value is not None} for one in definitions]
+def _definitions(feed: Feed) -> dict[str, str]:
+    """Return the feed's definitions, if it has any, as JSON with the names of its spec."""
+    if not feed.definitions:
+        return {}
+    rows = [
+        {key: value for key, value in asdict(one).items() if value is not None} for one in feed.definitions
+    ]
     for row in rows:
         row["expiryTime"] = row.pop("expiry_time")
-    return json.dumps(rows, separators=(",", ":"))
+    return {"DEFINITIONS": json.dumps(rows, separators=(",", ":"))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from deltastream_operator.domain.environment import SPEC_FIELDS, environment
@@ -111,6 +112,14 @@ def test_an_enricher_of_an_external_feed_also_gets_its_products() -> None:
     """It refuses all others, because the writer is no part of the product."""
     expected = {"FEED": "a", "CONCURRENCY": "3", "PRODUCTS": "NIFTY,SPY"}
     assert variables(External(), "enricher") == expected
+
+
+def test_an_enricher_of_an_external_feed_gets_its_definitions() -> None:
+    """It refuses messages that state other terms. The messages of a replay follow the definitions already."""
+    defined = replace(feed(External()), definitions=(MINI,))
+    given = environment_of(defined, "enricher", index=0, replicas=1)
+    assert json.loads(given["DEFINITIONS"])[0]["product"] == MINI.product
+    assert "DEFINITIONS" not in variables(Replay(), "enricher")
 
 
 def test_a_generator_that_starts_while_a_feed_becomes_external_has_no_source_to_play() -> None:

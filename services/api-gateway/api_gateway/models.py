@@ -65,7 +65,7 @@ Time = Annotated[
 class ProductPath(BaseModel):
     product: str = documented(
         pattern=PRODUCT,
-        description="Product (underlying) symbol, upper case.",
+        description="Product: the root of its contracts, such as NIFTY, SPX or SPXW, upper case.",
         example="NIFTY",
     )
 

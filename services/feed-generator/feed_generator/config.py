@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, Json, ValidationInfo, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, ValidationInfo, field_validator
 
 from feed_generator.chassis import environment, redis_urls
-from feed_generator.domain.definitions import Definition
+from feed_generator.chassis.definitions import Definition, Definitions
 from feed_generator.sources.span import Span
 
 _SECRETS = ("REDIS_URL",)
@@ -35,7 +35,7 @@ class Settings(BaseModel):
         ),
     ]
     definitions: Annotated[
-        Json[list[Definition]],
+        Definitions,
         Field(
             description="Terms of a replay's products that the rulebook lacks: JSON, as in the feed's spec."
         ),
@@ -207,6 +207,9 @@ class Settings(BaseModel):
     def _used(cls, found: list[Definition], others: ValidationInfo) -> list[Definition]:
         if found and others.data.get("source") == "synthetic":
             raise ValueError("must be empty when SOURCE=synthetic, which makes products of the rulebook")
+        listed = [name.strip() for name in str(others.data.get("products", "")).split(",")]
+        if unlisted := sorted({one.product for one in found} - set(listed)):
+            raise ValueError(f"must define products of the feed, but PRODUCTS lacks {', '.join(unlisted)}")
         return found
 
     @field_validator("shard_index")

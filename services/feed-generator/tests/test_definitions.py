@@ -62,6 +62,8 @@ def test_a_definition_replaces_the_rulebooks_entry(tmp_path: Path) -> None:
         ({"DEFINITIONS": json.dumps([MINI | {"zone": "Mars"}])}, "0: zone: must be the name of a time zone"),
         ({"DEFINITIONS": json.dumps([MINI | {"lot": 0}])}, "0: lot: "),
         ({"DEFINITIONS": json.dumps([MINI | {"colour": 1}])}, "0: colour: "),
+        ({"DEFINITIONS": json.dumps([MINI, MINI])}, "only once, but MINI is defined twice"),
+        ({"DEFINITIONS": json.dumps([MINI | {"product": "MIDI"}])}, "but PRODUCTS lacks MIDI"),
         ({"SOURCE": "synthetic", "PRODUCTS": "NIFTY"}, "must be empty when SOURCE=synthetic"),
     ],
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -25,9 +26,9 @@ def test_the_rulebook_has_the_products_of_samples_and_readme() -> None:
 
 @pytest.mark.parametrize("name", products())
 def test_every_product_has_rules_and_expiries_at_any_date(name: str) -> None:
-    """From 2005 to 2030, lots, strike steps and ticks are positive, and expiries are trading days."""
+    """From 2024 to 2030, lots, strike steps and ticks are positive, and expiries are trading days."""
     rule = rules(name)
-    for year in range(2005, 2031):
+    for year in range(2024, 2031):
         day = date(year, 6, 15)
         contract = rule.contract(day)
         assert contract.strike_step > 0
@@ -48,20 +49,33 @@ def test_every_product_has_rules_and_expiries_at_any_date(name: str) -> None:
         ("NIFTY", "2025-10-14", ["2025-10-14", "2025-10-20", "2025-10-28"]),  # Diwali: the day before
         ("NIFTY", "2024-08-14", ["2024-08-14", "2024-08-22", "2024-08-29"]),  # Independence Day
         ("BANKNIFTY", "2023-09-01", ["2023-09-06", "2023-09-13", "2023-09-20"]),  # Wednesdays from 6 Sept.
+        ("BANKNIFTY", "2023-09-21", ["2023-09-28", "2023-10-04", "2023-10-11"]),  # none beside the monthly
+        ("BANKNIFTY", "2024-02-22", ["2024-02-29", "2024-03-06", "2024-03-13"]),
         ("BANKNIFTY", "2024-11-07", ["2024-11-13", "2024-11-27", "2024-12-24"]),  # last weekly 13 November
         ("BANKNIFTY", "2025-11-01", ["2025-11-25", "2025-12-30", "2026-01-27"]),  # last Tuesdays
         ("FINNIFTY", "2024-11-12", ["2024-11-12", "2024-11-19", "2024-11-26"]),  # last weekly 19 November
         ("FINNIFTY", "2024-11-20", ["2024-11-26", "2024-12-31", "2025-01-30"]),
+        ("MIDCPNIFTY", "2023-04-24", ["2023-04-25", "2023-05-03", "2023-05-10"]),  # Tuesdays, Wednesdays
+        ("MIDCPNIFTY", "2023-08-10", ["2023-08-16", "2023-08-21", "2023-08-28"]),  # then Mondays
+        ("FINNIFTY", "2021-10-10", ["2021-10-14", "2021-10-19", "2021-10-26"]),  # Thursdays, then Tuesdays
         ("MIDCPNIFTY", "2024-11-18", ["2024-11-18", "2024-11-25", "2024-12-30"]),  # last weekly 18 November
-        ("SENSEX", "2024-12-26", ["2024-12-27", "2025-01-07", "2025-01-14"]),  # Fridays, then Tuesdays
+        ("SENSEX", "2024-12-28", ["2025-01-03", "2025-01-07", "2025-01-14"]),  # Fridays, then Tuesdays
+        ("SENSEX", "2026-01-09", ["2026-01-14", "2026-01-22", "2026-01-29"]),  # an election on the 15th
         ("SENSEX", "2025-08-26", ["2025-08-26", "2025-09-04", "2025-09-11"]),  # Thursdays from 4 September
         ("SENSEX", "2023-05-08", ["2023-05-11", "2023-05-19", "2023-05-26"]),  # Thursdays, then Fridays
+        ("NIFTYNXT50", "2024-12-01", ["2024-12-27", "2025-01-30", "2025-02-27"]),  # Fridays, then Thursdays
+        ("BANKEX", "2023-10-10", ["2023-10-13", "2023-10-16", "2023-10-23"]),  # Fridays, then Mondays
+        ("BANKEX", "2024-11-12", ["2024-11-18", "2024-11-25", "2024-12-30"]),  # last weekly 18 November
+        ("BANKEX", "2025-08-01", ["2025-08-26", "2025-09-25", "2025-10-30"]),  # Tuesdays, then Thursdays
         ("SPX", "2025-11-24", ["2025-12-19", "2026-01-16", "2026-02-20"]),  # third Fridays
+        ("SPX", "2025-04-01", ["2025-04-17", "2025-05-16", "2025-06-20"]),  # Good Friday: the Thursday
+        ("SPX", "2027-06-01", ["2027-06-17", "2027-07-16", "2027-08-20"]),  # Juneteenth is on a Saturday
         ("SPXW", "2025-11-24", ["2025-11-24", "2025-11-25", "2025-11-26"]),  # every weekday
         ("SPXW", "2025-12-18", ["2025-12-18", "2025-12-19", "2025-12-22"]),  # also the third Friday
         ("SPY", "2025-11-26", ["2025-11-26", "2025-11-28", "2025-12-01"]),  # no expiry on Thanksgiving
         ("AAPL", "2025-11-24", ["2025-11-28", "2025-12-05", "2025-12-12"]),  # Fridays
-        ("TSLA", "2026-06-29", ["2026-07-02", "2026-07-10", "2026-07-17"]),  # 3 July 2026 is a holiday
+        ("TSLA", "2026-01-20", ["2026-01-23", "2026-01-30", "2026-02-02"]),  # Mondays and Wednesdays too
+        ("TSLA", "2026-07-01", ["2026-07-01", "2026-07-02", "2026-07-06"]),  # 3 July 2026 is a holiday
     ],
 )
 def test_expiries_are_those_of_the_exchanges(product: str, since: str, expected: list[str]) -> None:
@@ -83,41 +97,6 @@ def test_monthly_expiries_can_be_selected(product: str, since: str, expected: li
     assert [day.isoformat() for day in found] == expected
 
 
-@pytest.mark.parametrize(
-    ("product", "day", "lots"),
-    [
-        ("NIFTY", "2024-04-25", {"2024-05-02": 50, "2024-05-30": 50, "2024-06-27": 50}),
-        ("NIFTY", "2024-04-26", {"2024-05-02": 25, "2024-05-30": 25, "2024-06-27": 25}),
-        ("NIFTY", "2024-12-02", {"2024-12-19": 25, "2024-12-26": 25, "2025-01-02": 75, "2025-01-30": 25}),
-        ("NIFTY", "2024-12-26", {"2025-02-27": 75, "2025-03-27": 25, "2025-06-26": 25}),
-        ("NIFTY", "2024-12-27", {"2025-01-09": 75, "2025-01-30": 25, "2025-03-27": 75}),
-        ("NIFTY", "2025-11-03", {"2025-12-23": 75, "2025-12-30": 75, "2026-01-27": 65, "2026-03-30": 75}),
-        ("NIFTY", "2025-12-31", {"2026-01-06": 65, "2026-03-30": 65}),
-        ("BANKNIFTY", "2024-06-21", {"2024-06-26": 15}),
-        ("BANKNIFTY", "2025-01-02", {"2025-01-30": 15, "2025-02-27": 30, "2025-03-27": 30}),
-        ("BANKNIFTY", "2025-05-02", {"2025-05-29": 30, "2025-06-26": 30, "2025-07-31": 35, "2025-09-30": 35}),
-        ("BANKNIFTY", "2025-11-03", {"2025-12-30": 35, "2026-01-27": 30, "2026-03-30": 35}),
-        ("FINNIFTY", "2024-07-01", {"2024-07-02": 40, "2024-07-23": 40, "2024-07-30": 25, "2024-08-06": 25}),
-        ("FINNIFTY", "2024-12-02", {"2024-12-31": 25, "2025-01-30": 25, "2025-02-27": 65}),
-        ("FINNIFTY", "2025-11-03", {"2025-12-30": 65, "2026-01-27": 60}),
-        ("MIDCPNIFTY", "2024-07-01", {"2024-07-22": 75, "2024-07-29": 50, "2024-08-05": 50}),
-        ("MIDCPNIFTY", "2024-12-02", {"2025-01-30": 50, "2025-02-27": 120}),
-        ("MIDCPNIFTY", "2025-05-02", {"2025-06-26": 120, "2025-07-31": 140}),
-        ("MIDCPNIFTY", "2025-11-03", {"2025-12-30": 140, "2026-01-27": 120}),
-        ("SENSEX", "2025-01-02", {"2025-01-07": 20, "2025-01-28": 10, "2025-02-25": 20}),
-        ("AAPL", "2025-06-02", {"2025-06-06": 100}),
-    ],
-)
-def test_a_lot_belongs_to_the_contracts_series(product: str, day: str, lots: dict[str, int]) -> None:
-    """A revision leaves listed contracts alone until they expire, and long-dated ones until a day of theirs.
-
-    The expected lots are those of the tables that the circulars contain, by kind of series.
-    """
-    rule = rules(product)
-    found = {expiry: rule.lot_size(date.fromisoformat(expiry), date.fromisoformat(day)) for expiry in lots}
-    assert found == lots
-
-
 def test_a_series_settled_in_the_morning_expires_at_the_open() -> None:
     """SPX and SPXW expire on the same third Friday, six and a half hours apart."""
     friday = date(2024, 6, 21)
@@ -135,7 +114,10 @@ def test_expiry_times_follow_the_exchanges_wall_clock() -> None:
     def utc(*when: int) -> int:
         return int(datetime(*when, tzinfo=UTC).timestamp()) * 10**9  # type: ignore[misc]
 
-    nifty, spy = rules("NIFTY"), rules("SPY")
+    nifty, spy, spx = rules("NIFTY"), rules("SPY"), rules("SPX")
+    assert spx.expiry_ns(date(2025, 3, 21)) == utc(2025, 3, 21, 13, 30)  # summer time since 9 March
+    assert spx.expiry_ns(date(2025, 2, 21)) == utc(2025, 2, 21, 14, 30)
+    assert spx.expiry_ns(date(2025, 4, 17)) == utc(2025, 4, 17, 13, 30)
     assert nifty.expiry_ns(date(2024, 6, 27)) == utc(2024, 6, 27, 10)
     assert spy.expiry_ns(date(2025, 7, 18)) == utc(2025, 7, 18, 20)
     assert spy.expiry_ns(date(2025, 12, 19)) == utc(2025, 12, 19, 21)
@@ -150,6 +132,34 @@ def test_expiry_times_follow_the_exchanges_wall_clock() -> None:
     assert clock.fraction(utc(2024, 6, 27, 10)) is None
     assert clock.fraction(utc(2024, 6, 17, 6)) is None
     assert clock.day == date(2024, 6, 17)
+
+
+@pytest.mark.parametrize("day", ["2024-11-29", "2025-07-03", "2025-12-24", "2026-11-27"])
+def test_contracts_expire_at_an_early_close(day: str) -> None:
+    """The day after Thanksgiving and two eves end at 13:00 in New York. The open is as usual."""
+    spy, closes = rules("SPY"), date.fromisoformat(day)
+    local = datetime(closes.year, closes.month, closes.day, 13, tzinfo=ZoneInfo("America/New_York"))
+    assert spy.expiry_ns(closes) == int(local.timestamp()) * 10**9
+    opens, _ = spy.session_ns(closes)
+    assert spy.expiry_ns(closes) - opens == 3.5 * 3600 * 10**9
+
+
+def test_every_lot_and_expiry_rule_names_its_source() -> None:
+    """A row is of one of the sources, or it says that it is from memory. No source is left over."""
+    data = json.loads(RULEBOOK.read_text())
+    named = {
+        (what, row["by"])
+        for product in data["products"].values()
+        for what in ("lot_size", "expiries")
+        for row in product[what]
+    }
+    assert {by for _, by in named} - {"unchecked"} == set(data["sources"])
+    assert all(source["read"].startswith("http") for source in data["sources"].values())
+    revised = {name for name in data["products"] if data["products"][name]["currency"] == "INR"}
+    for name in revised:
+        since_2016 = [row for row in data["products"][name]["lot_size"] if row["from"] > "2016"]
+        assert since_2016
+        assert all(row["by"] != "unchecked" for row in since_2016)
 
 
 def test_an_unknown_product_is_reported_with_the_known_ones() -> None:
@@ -169,8 +179,8 @@ def test_every_unknown_product_is_named_at_once() -> None:
 
 def test_a_date_before_all_rules_is_refused() -> None:
     """The rulebook does not guess a lot size."""
-    with pytest.raises(UnknownProduct, match=r"^NIFTY: the rulebook has no lot_size for 1999-12-31$"):
-        rules("NIFTY").lot_size(date(2000, 1, 27), date(1999, 12, 31))
+    with pytest.raises(UnknownProduct, match=r"^NIFTY: .* no lot_size for 2009-12-31; define the product"):
+        rules("NIFTY").lot_size(date(2010, 1, 28), date(2009, 12, 31))
 
 
 @pytest.fixture
@@ -204,6 +214,8 @@ def _without(*path: str) -> Callable[[Any], None]:
         (lambda nifty: nifty.update(exchange="XXXX"), "'XXXX' is missing or unknown"),
         (lambda nifty: nifty["tick"][0].update({"from": "June"}), "Invalid isoformat string: 'June'"),
         (lambda nifty: nifty["lot_size"].reverse(), "dates must ascend"),
+        (lambda nifty: nifty["lot_size"][0].update(value=0), "lot_size: must be a whole number of at least"),
+        (lambda nifty: nifty["lot_size"][0].update(value=1.5), "whole number of at least 1: 1.5"),
         (lambda nifty: nifty["lot_size"][-1]["first"].update(daily="2026-01-01"), "first: has daily"),
         (lambda nifty: nifty.update(settlement="noon"), "settlement: must be open or close: 'noon'"),
         (lambda nifty: nifty["expiries"][0].update(weekly=["SOON"]), "SOON|not in tuple"),

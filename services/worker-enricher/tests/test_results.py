@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from prometheus_client import REGISTRY
@@ -86,6 +87,25 @@ def test_a_second_series_under_the_same_name_is_refused(world: World) -> None:
     world.runner().run(world.publish(first | other | {"mid": "4:1", "replay": 4_000_001}))
     cached = json.loads(world.client.get("latest:chain:NIFTY:2024-06-27"))
     assert (cached["mid"], cached["settlement_session"]) == ("4:1", "open")
+
+    world.runner().run(world.publish(first | {"mid": "3:6"}))
+    assert world.db["option_chains"].find_one({"mid": "3:6"}) is None, "an older epoch with the old terms"
+
+
+def test_two_programs_do_not_take_turns_under_one_name(world: World) -> None:
+    """The one that started later decides, also if both saw an empty cache, and the other ones are later."""
+    now = time.time_ns()
+    first = example("market-option_chain") | {"ts": now, "sent_ts": now, "replay": 0, "truth": None}
+    other = {"settlement_session": "open", "expiry_ts": first["expiry_ts"] - 6 * 3600 * 10**9}
+    ids = [
+        *world.publish(first | other | {"mid": "4:1"}),
+        *world.publish(first | {"mid": "3:1", "ts": now + 1}),
+    ]
+    slow = world.runner()
+    slow._guard._read = lambda _keys: {}  # it read the cache before the other one wrote
+    world.runner().run(ids[:1])
+    slow.run(ids[1:])
+    assert json.loads(world.client.get("latest:chain:NIFTY:2024-06-27"))["mid"] == "4:1"
 
 
 def test_the_cache_keeps_the_first_series_of_an_epoch(world: World) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from worker_enricher.chassis import environment, redis_urls
+from worker_enricher.chassis.definitions import Definitions
 
 _SECRETS = ("REDIS_URL", "MONGO_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")
 
@@ -34,6 +35,10 @@ class Settings(BaseModel):
         list[Annotated[str, Field(pattern="^[A-Z0-9&-]{1,20}$")]],
         BeforeValidator(_names),
         Field(description="Products of the feed, comma-separated; others are refused. Empty allows any."),
+    ] = []
+    definitions: Annotated[
+        Definitions,
+        Field(description="Terms that messages must state, by product: JSON, as in the feed's spec."),
     ] = []
     redis_url: Annotated[_RedisUrl, Field(description="Streams, cache, Pub/Sub (db 0).")]
     celery_broker_url: Annotated[_RedisUrl, Field(description="Celery's queue (db 1).")]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import NoReturn, TypeVar
 
@@ -23,9 +23,11 @@ from worker_enricher.adapters.mongo_sink import MongoSink
 from worker_enricher.adapters.outages import is_mongo_outage_code, is_redis_outage
 from worker_enricher.adapters.redis_sink import RedisSink
 from worker_enricher.adapters.stream import Entry, FeedStream
+from worker_enricher.chassis.definitions import Definition
 from worker_enricher.chassis.market_intake import read
 from worker_enricher.chassis.market_messages import Message
 from worker_enricher.chassis.market_refusal import RefusedError
+from worker_enricher.defined import DefinedProducts
 from worker_enricher.errors import StoreFullError
 from worker_enricher.forwards import expiries_needed
 from worker_enricher.pipeline import enrich
@@ -87,6 +89,7 @@ class BatchRunner:
         *,
         consumer: str,
         products: Collection[str] = frozenset(),
+        definitions: Iterable[Definition] = (),
         batch_entries: int = 256,
         stopping: Callable[[], bool],
         beat: Callable[[], None],
@@ -95,7 +98,7 @@ class BatchRunner:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._stream, self._mongo, self._cache = stream, mongo, cache
-        self._products = products
+        self._products, self._defined = products, DefinedProducts(definitions)
         self._consumer, self._batch_entries = consumer, batch_entries
         self._stopping, self._beat = stopping, beat
         self._now_ns, self._clock = now_ns, clock
@@ -215,6 +218,7 @@ class BatchRunner:
                 message = read(
                     entry.body, feed=self._stream.feed, arrived_ms=arrived_ms, products=self._products
                 )
+                self._defined.check(message)
                 valid.append((entry, message))
             except RefusedError as refusal:
                 self._refuse(entry, refusal, deliveries)

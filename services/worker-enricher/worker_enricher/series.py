@@ -2,8 +2,9 @@
 
 Symbols, cached chains and live events name a chain by product and expiry date. If a feed sent SPX and SPXW
 under one name, both would overwrite each other there. The index in the cache keeps the first series of an
-epoch (see set_if_newer.lua), and each worker refuses messages of another one. A new epoch may correct the
-terms of a contract.
+epoch (see set_if_newer.lua), and each worker refuses messages of another one. A newer epoch may correct the
+terms of a contract. From then on an older one may not state the old terms: two programs that push would
+otherwise take turns.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ class SeriesGuard:
         return {
             at: _refusal(key, ours, theirs)
             for at, key, ours in contracts
-            if (theirs := self._known.get(key)) and theirs.epoch == ours.epoch and theirs != ours
+            if (theirs := self._known.get(key))
+            and theirs.epoch >= ours.epoch
+            and theirs.series != ours.series
         }
 
 

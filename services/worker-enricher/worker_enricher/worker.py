@@ -102,6 +102,7 @@ def batch_runner(
         RedisSink(client),
         consumer=consumer_name("worker"),
         products=frozenset(settings.products),
+        definitions=settings.definitions,
         batch_entries=settings.batch_entries,
         stopping=stopping,
         beat=beat,

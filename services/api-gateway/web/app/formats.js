@@ -3,7 +3,7 @@
 /** Where the exchanges' options expire: the zone whose local time at the expiry is one of these (the messages have no zone). */
 const EXCHANGES = [
   { zone: "Asia/Kolkata", label: "IST", expire: ["15:30"] },
-  { zone: "America/New_York", label: "ET", expire: ["16:00", "09:30"] },
+  { zone: "America/New_York", label: "ET", expire: ["16:00", "09:30", "13:00"] },
 ];
 const UTC = { zone: "UTC", label: "UTC" };
 const MOST_DECIMALS = 4;

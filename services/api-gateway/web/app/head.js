@@ -4,7 +4,7 @@ import { prices } from "./chains.js";
 import { dataState } from "./datastate.js";
 import { attribute, h, write } from "./dom.js";
 import { MISSING, decimalsOf, duration } from "./formats.js";
-import { CHAIN_REASONS, FORWARD_REASONS, why } from "./words.js";
+import { CHAIN_REASONS, FORWARD_REASONS, terms, why } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Chain} Chain */
 /** @typedef {{text: string, tip?: string}} Shown a figure's text, and what it says on hover and focus */
@@ -138,7 +138,7 @@ function figures(chain, formats, decimals) {
     pcr: shown(chain.pcr_oi, ratio, why(CHAIN_REASONS, chain.pcr_oi_reason ?? "no_call_open_interest")),
     pcrVolume: shown(chain.pcr_volume, ratio, why(CHAIN_REASONS, chain.pcr_volume_reason ?? "no_call_volume")),
     pain: shown(chain.max_pain_strike, (value) => formats.number(value, decimalsOf([value])), why(CHAIN_REASONS, chain.max_pain_reason ?? "no_open_interest")),
-    left: { text: chain.years_to_expiry > 0 ? duration(chain.years_to_expiry * YEAR_MS) : "expired" },
+    left: { text: chain.years_to_expiry > 0 ? duration(chain.years_to_expiry * YEAR_MS) : "expired", tip: terms(chain, formats) },
   };
 }
 

@@ -44,6 +44,9 @@ export interface Chain {
   expiry: string;
   expiry_ts: number;
   exercise: string;
+  /** Whose price settles the contracts; absent: that of the close. */
+  settlement_session?: "open" | "close";
+  multiplier?: number;
   spot_price: number;
   lot_size: number;
   oi_unit: string;

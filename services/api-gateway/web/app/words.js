@@ -60,3 +60,15 @@ export const BUILDUPS = {
 export function why(words, reason) {
   return reason === null ? "unknown reason" : (words[reason] ?? reason);
 }
+
+/**
+ * What identifies a chain's contracts besides product and date.
+ * @param {import("./types.d.ts").Chain} chain @param {import("./formats.js").Formats} formats
+ */
+export function terms(chain, formats) {
+  const exchange = formats.exchange(chain.expiry_ts);
+  const ms = chain.expiry_ts / 1e6;
+  const price = chain.settlement_session === "open" ? "open" : "close";
+  const multiplier = chain.multiplier === undefined ? "" : ` Multiplier ${formats.count(chain.multiplier)}.`;
+  return `${chain.exercise}. Expires ${formats.day(ms, exchange)}, ${formats.clock(ms, exchange)}, settled by the ${price}.${multiplier}`;
+}

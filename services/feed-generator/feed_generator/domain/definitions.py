@@ -2,37 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
-from typing import Annotated, Literal
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
-
-from feed_generator.domain.terms import Session
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, OSError, ValueError):  # unknown; a folder's name; a path that leaves the data
-        raise ValueError("must be the name of a time zone such as Asia/Kolkata") from None
-    return name
-
-
-class Definition(BaseModel):
-    """One entry of the feed's `definitions`, by the names of the feed's spec."""
-
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, strict=True)
-
-    product: Annotated[str, Field(pattern="^[A-Z0-9&-]{1,20}$")]
-    exercise: Literal["European", "American"] = "European"
-    lot: Annotated[int, Field(ge=1, le=10**6)] = 1
-    multiplier: Annotated[float, Field(gt=0, le=1e9)] | None = None
-    tick: Annotated[float, Field(gt=0, le=1e9)] | None = None
-    expiry_time: Annotated[str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-    zone: Annotated[str, AfterValidator(_zone)]
-    settlement: Session = "close"
+from feed_generator.chassis.definitions import Definition
 
 
 class DefinedProduct:
@@ -45,17 +18,13 @@ class DefinedProduct:
         self.exercise: str = definition.exercise
         self.settlement_session = definition.settlement
         self.multiplier = definition.multiplier
+        self.expiry_ns = definition.expiry_ns
         self._lot, self._zone = definition.lot, ZoneInfo(definition.zone)
-        self._expires = time.fromisoformat(definition.expiry_time)
 
     def lot_size(self, expiry: date, day: date) -> int:
         """Return the lot, which is the same for all contracts."""
         del expiry, day
         return self._lot
-
-    def expiry_ns(self, expiry: date) -> int:
-        """Return the instant of expiry, in ns since the epoch."""
-        return int(datetime.combine(expiry, self._expires, self._zone).timestamp()) * 1_000_000_000
 
     def local_date(self, ts_ns: int) -> date:
         """Return the exchange's calendar date at `ts_ns`."""

@@ -41,7 +41,7 @@ def revisions(rows: Sequence[dict[str, Any]]) -> list[LotRevision]:
     found = [
         LotRevision(
             since=date.fromisoformat(row["from"]),
-            value=int(row["value"]),
+            value=_whole(row["value"]),
             first=_first(row["first"]) if "first" in row else None,
         )
         for row in rows
@@ -49,6 +49,12 @@ def revisions(rows: Sequence[dict[str, Any]]) -> list[LotRevision]:
     if [one.since for one in found] != sorted(one.since for one in found):
         raise ValueError("dates must ascend")
     return found
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"lot_size: must be a whole number of at least 1: {value}")
+    return value
 
 
 def _first(expiries: dict[Kind, str]) -> dict[Kind, date]:

@@ -29,16 +29,25 @@ _SCAN_DAYS = 400
 
 @dataclass(frozen=True, slots=True)
 class ExpiryRule:
-    """Weekdays (0 = Monday) of weekly expiries, and the nth weekday of the month (-1 = the last)."""
+    """Weekdays (0 = Monday) of weekly expiries, and the nth weekday of the month (-1 = the last).
+
+    `apart`: a week with a monthly expiry has no weekly one.
+    """
 
     since: date
     weekly: frozenset[int]
+    apart: bool
     monthly_nth: int
     monthly_weekday: int
 
     def nominal(self, day: date) -> bool:
         """Return whether `day` is an expiry, without regard to holidays."""
-        return day.weekday() in self.weekly or self.monthly(day)
+        if self.monthly(day):
+            return True
+        if day.weekday() not in self.weekly:
+            return False
+        in_its_week = timedelta(days=self.monthly_weekday - day.weekday())
+        return not (self.apart and self.monthly(day + in_its_week))
 
     def monthly(self, day: date) -> bool:
         """Return whether `day` is the month's monthly expiry, without regard to holidays."""
@@ -85,13 +94,19 @@ class ProductRules:
         self.multiplier: float | None = None
         self.rate = rate
         self.zone = ZoneInfo(exchange["timezone"])
-        self.opens, self.closes = time.fromisoformat(exchange["open"]), time.fromisoformat(exchange["close"])
+        self._opens = time.fromisoformat(exchange["open"])
+        self._closes = time.fromisoformat(exchange["close"])
+        self._early_closes = {
+            date.fromisoformat(day): time.fromisoformat(at)
+            for day, at in exchange.get("early_closes", {}).items()
+        }
         self.holidays = frozenset(map(date.fromisoformat, exchange["holidays"]))
         self.holidays_known_until = date.fromisoformat(exchange["holidays_known_until"])
         self._expiry_rules = [
             ExpiryRule(
                 since=date.fromisoformat(rule["from"]),
                 weekly=frozenset(map(_WEEKDAYS.index, rule["weekly"])),
+                apart=rule.get("not_in_monthly_week", False),
                 monthly_nth=rule["monthly"]["nth"],
                 monthly_weekday=_WEEKDAYS.index(rule["monthly"]["weekday"]),
             )
@@ -119,7 +134,10 @@ class ProductRules:
         """
         found = lots.lot(self._lots, expiry, self._kind(expiry), day)
         if found is None:
-            raise UnknownProduct(f"{self.name}: the rulebook has no lot_size for {day}")
+            raise UnknownProduct(
+                f"{self.name}: the rulebook has no lot_size for {day}; define the product in the feed "
+                "(DEFINITIONS)"
+            )
         return found
 
     def _kind(self, expiry: date) -> lots.Kind:
@@ -157,11 +175,13 @@ class ProductRules:
 
     def expiry_ns(self, expiry: date) -> int:
         """Return the instant of expiry in ns since the epoch: the open or the close of the session."""
-        return self._instant(expiry, self.opens if self.settlement_session == "open" else self.closes)
+        opens, closes = self.session_ns(expiry)
+        return opens if self.settlement_session == "open" else closes
 
     def session_ns(self, day: date) -> tuple[int, int]:
         """Return open and close of the session of `day`, in ns since the epoch."""
-        return self._instant(day, self.opens), self._instant(day, self.closes)
+        closes = self._early_closes.get(day, self._closes)
+        return self._instant(day, self._opens), self._instant(day, closes)
 
     def midnight_ns(self, day: date) -> int:
         """Return the start of `day` in the exchange's time zone, in ns since the epoch."""

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Cache a message unless the cache has a newer one of the same feed, or a chain of another series of the same
--- epoch. Returns 1 if it was written, else 0.
+-- Cache a message unless the cache has a newer one of the same feed, or a chain of another series whose epoch is
+-- not older. Returns 1 if it was written, else 0.
 -- KEYS: index:{P}, index:products, value key, and for chains the pcr key. ARGV: field, feed, order, index,
 -- value, pcr, ttl in seconds, number of expiries to keep, product, series. Orders are compared as strings,
 -- because a Lua number cannot represent nanoseconds exactly; characters 39 to 48 are the epoch.
@@ -9,7 +9,7 @@ if old and string.match(old, '"feed":"([^"]*)"') == ARGV[2] then
   local order = string.match(old, '"order":"([^"]*)"')
   if order >= ARGV[3] then return 0 end
   local series = string.match(old, '"series":"([^"]*)"')
-  if series and series ~= ARGV[10] and string.sub(order, 39, 48) == string.sub(ARGV[3], 39, 48) then
+  if series and series ~= ARGV[10] and string.sub(order, 39, 48) >= string.sub(ARGV[3], 39, 48) then
     return 0
   end
 end
