@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 
 from feed_generator.sources.formats.problems import BadCell
@@ -23,10 +23,10 @@ MOST_COUNTED = 10**15
 
 
 class Cells:
-    """The cells of one line by column."""
+    """The cells of one line by column. `zero` is told each column whose price is 0, because 0 means none."""
 
-    def __init__(self, cells: Mapping[str, str | None]) -> None:
-        self._cells = cells
+    def __init__(self, cells: Mapping[str, str | None], zero: Callable[[str], None] | None = None) -> None:
+        self._cells, self._zero = cells, zero
 
     def has(self, column: str) -> bool:
         """Return whether the cell has a value."""
@@ -91,7 +91,10 @@ class Cells:
 
     def price(self, column: str, *, unit: float = 1.0) -> float:
         """Return a price, multiplied by its `unit`; 0 if there is none."""
-        value = (self.decimal(column) or 0.0) * unit
+        stated = self.decimal(column)
+        if stated == 0 and self._zero:
+            self._zero(column)
+        value = (stated or 0.0) * unit
         if not 0 <= value <= _MOST:
             rule = "is no price: it must be 0 to 1e9, and 0 or an empty cell means none"
             raise BadCell(column, rule, self.text(column))

@@ -33,13 +33,13 @@ def read(path: str, lines: Iterable[str], told: Told, problems: Problems) -> Ite
     names = header(rows, NEEDED)
 
     def parse(place: Place, values: Sequence[str]) -> Iterator[Row]:
-        cells = cells_of(names, values)
+        cells = cells_of(names, values, place, problems)
         if cells.has("state") and cells.text("state") != "open":
             problems.note(place, "contracts that are not open are left out", shown=cells.text("state"))
             return
         yield _row(place, cells)
 
-    yield from parsed(path, rows, parse, problems)
+    yield from parsed(path, rows, names, parse, problems)
 
 
 def _row(place: Place, cells: Cells) -> Row:
