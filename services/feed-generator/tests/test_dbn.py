@@ -187,7 +187,7 @@ def test_files_of_other_datasets_and_damaged_ones_are_refused(load: Load, tmp_pa
     _pack(tmp_path / "cut.dbn.zst", [whole.read_bytes()])
     for path in (whole, tmp_path / "cut.dbn.zst"):
         path.write_bytes(path.read_bytes()[:-6])
-        with pytest.raises(BadRecording, match="cut off, so download it again|or damaged"):
+        with pytest.raises(BadRecording, match=r"cut off, so download it again|or damaged"):
             load(str(path), "AAPL")
     with pytest.raises(BadRecording, match=r"must be grouped by 1 ms or more \(REPLAY_GROUP_MILLIS\)"):
         load(str(_file(tmp_path / "ok.dbn", dbn.Schema.MBP_1)), "AAPL", group_ns=0)
@@ -197,7 +197,7 @@ def test_files_of_other_datasets_and_damaged_ones_are_refused(load: Load, tmp_pa
 def test_each_version_of_a_file_with_several_schemas_is_read(
     load: Load, tmp_path: Path, version: int
 ) -> None:
-    """What the live gateway sent is in one file: names of contracts, open interest, quotes, other messages."""
+    """What the live gateway sent is in one file: names of contracts, open interest, quotes and others."""
     own = {1: dbn.v1, 2: dbn.v2, 3: dbn.v3}[version]
     symbology = dbn.SType.RAW_SYMBOL
     shared: dict[str, Any] = {"publisher_id": OPRA, "ts_event": START}
