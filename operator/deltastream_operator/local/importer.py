@@ -1,8 +1,8 @@
 """Convert uploaded files to a recording, and run a feed that replays it until the local run ends.
 
 One import after another is converted in a thread, so that the supervision of the processes goes on. Nothing
-is half imported: the folder with the recording and its feed's file appears at once, or not at all. A feed whose
-products another feed has is not run, but its folder stays for the next local run.
+is half imported: the folder with the recording and its feed's file appears at once, or not at all. A feed
+whose products another feed has is not run, but its folder stays for the next local run.
 
 OUTAGE POLICY: without Redis no request arrives, and an import goes on without telling how far it is.
 """
@@ -113,8 +113,8 @@ class Importer:
             return
         if owned := self._owned(converted.feed.products):
             kept = (
-                f"products: another feed has them: {owned}; a product belongs to one feed. The recording is kept:"
-                f" stop this local run, and make run FEEDS={folder / FEED} replays it instead of these feeds"
+                f"products: another feed has them: {owned}; a product belongs to one feed. The recording is "
+                f"kept: stop this local run, and make run FEEDS={folder / FEED} replays it instead"
             )
             self._refuse(request, kept, report)
             return

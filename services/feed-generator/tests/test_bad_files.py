@@ -24,7 +24,8 @@ from feed_generator.sources.replay import Replay
 Load = Callable[..., Loaded]
 FILES = Path(__file__).with_name("files")
 YAHOO = (FILES / "yahoo_like.csv").read_text()
-NSE = (FILES / "option-chain-ED-NIFTY-27-Jun-2024.csv").read_text().replace(",", "", 1)
+NSE_NAME = "option-chain-ED-NIFTY-27-Jun-2024.csv"
+NSE = (FILES / NSE_NAME).read_text().replace(",", "", 1)
 UDIFF = b"TradDt,BizDt,Sgmt,FinInstrmTp,TckrSymb,XpryDt,StrkPric,OptnTp,ClsPric,OpnIntrst\n"
 _ODD = [b"-1", b"nan", b"1e400", b'"', b",", b"\n", b"\r", b"0", b"99999999999999999999", b"\xff"]
 TIME = datetime(2024, 2, 13, 21, 0, tzinfo=UTC)
@@ -104,6 +105,24 @@ def test_a_bad_cell_refuses_the_whole_file(
 ) -> None:
     """The message has the first place and the number of the others."""
     assert complaint in _refusal(load, tmp_path / "file.csv", YAHOO.replace(old, new).encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "complaint"),
+    [
+        (NSE_NAME, '"81,664"', "81.5", "column OI: must be a whole number: '81.5'"),
+        (NSE_NAME, '"81,664"', "9e14", "column OI: must be at most 1e15 after the lot of 25"),
+        ("deribit_rows.csv", "1589434896486", "1589434896", "column timestamp: must be milliseconds since"),
+    ],
+)  # fmt: skip
+def test_a_value_in_another_unit_is_refused(
+    load: Load, tmp_path: Path, name: str, old: str, new: str, complaint: str
+) -> None:
+    """A recording of half a lot, or of 1970, could not be replayed."""
+    path = tmp_path / name
+    path.write_text((FILES / name).read_text().replace(old, new))
+    with pytest.raises(BadRecording, match=complaint):
+        load(str(path), *PRODUCTS, as_of=None if name in STATE_THEIR_TIME else TIME)
 
 
 def test_a_price_of_0_means_none_and_is_said(load: Load, tmp_path: Path) -> None:

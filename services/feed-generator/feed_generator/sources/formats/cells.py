@@ -14,8 +14,8 @@ from datetime import date, datetime
 
 from feed_generator.sources.formats.problems import BadCell
 
-LAST_YEAR = 2099
-"""Times in the messages end there, and start in 1970."""
+FIRST_YEAR, LAST_YEAR = 1971, 2099
+"""Times of files lie there: one before it has another unit."""
 _NONE = frozenset({"", "-", "--", "nan", "none", "null", "n/a", "na"})
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d*)?", re.ASCII)
 _MOST = 1e9
@@ -116,15 +116,21 @@ class Cells:
             raise BadCell(column, "must be above 0, at most 1e9", self.text(column))
         return value
 
-    def amount(self, column: str, *, unit: int = 1) -> float | int:
-        """Return a size, a volume or an open interest, multiplied by its `unit`; 0 if there is none.
-
-        A whole number is an int.
-        """
-        value = (self.decimal(column) or 0.0) * unit
+    def amount(self, column: str) -> float | int:
+        """Return a size, a volume or an open interest; 0 if there is none. A whole number is an int."""
+        value = self.decimal(column) or 0.0
         if not 0 <= value <= MOST_COUNTED:
             raise BadCell(column, "must be 0 to 1e15", self.text(column))
         return int(value) if value.is_integer() else value
+
+    def whole(self, column: str, *, unit: int) -> int:
+        """Return an amount that has no parts, multiplied by its `unit`."""
+        value = self.amount(column)
+        if isinstance(value, float):
+            raise BadCell(column, "must be a whole number", self.text(column))
+        if value * unit > MOST_COUNTED:
+            raise BadCell(column, f"must be at most 1e15 after the lot of {unit}", self.text(column))
+        return value * unit
 
     def day(self, column: str) -> date:
         """Return a date YYYY-MM-DD."""
@@ -132,8 +138,9 @@ class Cells:
             value = date.fromisoformat(self.text(column))
         except ValueError:
             value = None
-        if value is None or not 1971 <= value.year <= LAST_YEAR:
-            raise BadCell(column, f"is not a date YYYY-MM-DD, 1971 to {LAST_YEAR}", self.text(column))
+        if value is None or not FIRST_YEAR <= value.year <= LAST_YEAR:
+            rule = f"is not a date YYYY-MM-DD, {FIRST_YEAR} to {LAST_YEAR}"
+            raise BadCell(column, rule, self.text(column))
         return value
 
     def instant(self, column: str) -> int:
@@ -142,8 +149,9 @@ class Cells:
             value = datetime.fromisoformat(self.text(column))
         except ValueError:
             value = None
-        if value is None or value.tzinfo is None or not 1971 <= value.year <= LAST_YEAR:
-            raise BadCell(column, f"is not RFC 3339 with a zone, 1971 to {LAST_YEAR}", self.text(column))
+        if value is None or value.tzinfo is None or not FIRST_YEAR <= value.year <= LAST_YEAR:
+            rule = f"is not RFC 3339 with a zone, {FIRST_YEAR} to {LAST_YEAR}"
+            raise BadCell(column, rule, self.text(column))
         return ns(value)
 
 
