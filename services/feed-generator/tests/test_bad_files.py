@@ -111,7 +111,7 @@ def test_a_bad_cell_refuses_the_whole_file(
     ("name", "old", "new", "complaint"),
     [
         (NSE_NAME, '"81,664"', "81.5", "column OI: must be a whole number: '81.5'"),
-        (NSE_NAME, '"81,664"', "9e14", "column OI: must be at most 1e15 after the lot of 25"),
+        (NSE_NAME, '"81,664"', "9e14", "column OI: must be at most 1e15 after the lot of 50"),
         ("deribit_rows.csv", "1589434896486", "1589434896", "column timestamp: must be milliseconds since"),
     ],
 )  # fmt: skip
