@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import date, datetime
+from typing import Any
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -21,11 +24,19 @@ def convert(screen: Screen, wanted: Wanted) -> Report:
         task = bar.add_task("import", total=None)
         for event in events:
             if "error" in event:
-                raise CommandError(worded(event["error"]))
+                raise CommandError(_refusal(event, wanted))
             if "report" in event:
                 return report(event["report"], wanted.out)
             bar.update(task, completed=event["read"], total=event["of"])
     raise CommandError("the importer ended without a report")
+
+
+def _refusal(event: Mapping[str, Any], wanted: Wanted) -> str:
+    text = worded(event["error"])
+    if "examples" not in event:
+        return text
+    program = os.environ.get("DELTASTREAM_COMMAND", "deltastream")
+    return f"{text}, for example: {wanted.completed(program, event['examples'])}"
 
 
 def _check(wanted: Wanted) -> None:

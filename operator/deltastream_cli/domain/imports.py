@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,9 +17,10 @@ OPTIONS = {
     "REPLAY_EXPIRY": "--expiry",
     "REPLAY_SPOT": "--spot",
     "REPLAY_GROUP_MILLIS": "--group-millis",
+    "DEFINITIONS": "spec.definitions",
 }
-"""The option for each setting that the importer names in brackets."""
-_SETTING = re.compile(r"(?<=\()[A-Z_]+(?=\))")
+"""The option for each setting that the importer names in brackets or first in an error."""
+_SETTING = re.compile(r"(?<=\()[A-Z_]+(?=\))|^[A-Z_]+(?=:)")
 _COLUMNS = (
     Column("problem", "problem"),
     Column("text", "first of its kind"),
@@ -42,6 +44,9 @@ class Wanted:
 
     def arguments(self) -> list[str]:
         """Return the importer's arguments. Files come last, behind `--`, whatever their names are."""
+        return [f"--out={self.out}", f"--format={self.format}", *self._options(), "--", *self.files]
+
+    def _options(self) -> list[str]:
         stated = {
             "--as-of": self.as_of,
             "--spot": self.spot,
@@ -49,8 +54,20 @@ class Wanted:
             "--group-millis": self.group_millis,
         }
         options = [f"{name}={value}" for name, value in stated.items() if value is not None]
-        products = [f"--product={name}" for name in self.products]
-        return [f"--out={self.out}", f"--format={self.format}", *options, *products, "--", *self.files]
+        return [*options, *(f"--product={name}" for name in self.products)]
+
+    def completed(self, program: str, examples: Mapping[str, str]) -> str:
+        """Return the command line of this import with a value for each thing that the files do not state."""
+        whole = replace(
+            self,
+            as_of=examples.get("as_of", self.as_of),
+            expiry=examples.get("expiry", self.expiry),
+            products=(examples["product"],) if "product" in examples else self.products,
+        )
+        form = [] if self.format == "auto" else [f"--format={self.format}"]
+        return shlex.join(
+            [program, "import", *form, *whole._options(), f"--out={self.out}", "--", *self.files]
+        )
 
 
 def worded(text: str) -> str:

@@ -16,14 +16,15 @@ FIELDS = {
     "REPLAY_AS_OF": "as_of",
     "REPLAY_EXPIRY": "expiry",
     "REPLAY_SPOT": "spot",
+    "DEFINITIONS": "spec.definitions",
 }
-"""The member of a request for each setting that the importer names in brackets."""
+"""The member of a request for each setting that the importer names in brackets or first in an error."""
 _ID = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 _PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")
 _AS_OF = re.compile(r"[0-9T:.+-]{16,40}Z?")
 _EXPIRY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_SETTING = re.compile(r"(?<=\()[A-Z_]+(?=\))")
+_SETTING = re.compile(r"(?<=\()[A-Z_]+(?=\))|^[A-Z_]+(?=:)")
 
 
 @dataclass(frozen=True, kw_only=True)

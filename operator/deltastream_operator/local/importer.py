@@ -1,7 +1,8 @@
 """Convert uploaded files to a recording, and run a feed that replays it until the local run ends.
 
 One import after another is converted in a thread, so that the supervision of the processes goes on. Nothing
-is half imported: the folder with the recording and its feed's file appears at once, or not at all.
+is half imported: the folder with the recording and its feed's file appears at once, or not at all. A feed
+whose products another feed has is not run, but its folder stays for the next local run.
 
 OUTAGE POLICY: without Redis no request arrives, and an import goes on without telling how far it is.
 """
@@ -103,28 +104,34 @@ class Importer:
         request, report = converted.request, converted.report
         folder = self._folder / request.feed
         try:
-            self._require_free(request.feed, converted.feed.products)
+            self._require_free(request.feed)
             shutil.rmtree(folder, ignore_errors=True)  # of a feed of an earlier local run
             converted.draft.rename(folder)
         except (Refused, OSError) as error:
             shutil.rmtree(converted.draft, ignore_errors=True)
             self._refuse(request, str(error), report)
             return
+        if owned := self._owned(converted.feed.products):
+            kept = (
+                f"products: another feed has them: {owned}; a product belongs to one feed. The recording is "
+                f"kept: stop this local run, and make run FEEDS={folder / FEED} replays it instead"
+            )
+            self._refuse(request, kept, report)
+            return
         self._run(_at(converted.feed, folder / RECORDING))
         again = f"the feed lasts until the local run ends; make run FEEDS={folder / FEED} replays it again"
         self._say(f"{request.feed}: imported by account {request.account}; {again}")
         self._tell(request, "running", again, report=report)
 
-    def _require_free(self, name: str, products: tuple[str, ...]) -> None:
+    def _require_free(self, name: str) -> None:
         if name in self._feeds:
             raise Refused(f"feed: {name} runs already; choose another name (feed)")
-        owners = {product: feed.name for feed in list(self._feeds.values()) for product in feed.products}
-        if taken := [product for product in products if product in owners]:
-            owned = ", ".join(f"{product} (feed {owners[product]})" for product in taken[:5])
-            raise Refused(
-                f"products: another feed has them: {owned}; a product belongs to one feed, so start the local"
-                " run without that feed, and import the files again"
-            )
+
+    def _owned(self, products: tuple[str, ...]) -> str:
+        """Return those of the products that running feeds have, with the feeds' names."""
+        owners = {product: feed.name for feed in self._feeds.values() for product in feed.products}
+        taken = [product for product in products if product in owners]
+        return ", ".join(f"{product} (feed {owners[product]})" for product in taken[:5])
 
     def _convert_all(self) -> None:
         while True:
@@ -140,14 +147,13 @@ class Importer:
                 shutil.rmtree(uploads, ignore_errors=True)
 
     def _convert(self, request: ImportRequest, uploads: Path) -> _Converted:
-        self._require_free(request.feed, request.products)
+        self._require_free(request.feed)
         draft = self._folder / f".{request.id}"
         draft.mkdir()
         try:
             report = shown(self._imported(request, uploads, draft / RECORDING), str(uploads))
             if report["refused"]:
                 raise Refused("the files have errors; nothing is imported", report)
-            self._require_free(request.feed, tuple(report["products"]))
             self._tell(request, "checking", "a generator checks the recording", report=report)
             return _Converted(request, self._checked(request, draft, report), draft, report)
         except BaseException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,6 +24,9 @@ ROOT = Path(__file__).parents[3]
 FILES = ROOT / "services/feed-generator/tests/files"
 NSE = "option-chain-ED-NIFTY-27-Jun-2024.csv"
 NSE_TIME, YAHOO_TIME = "2024-06-21T15:30:00+05:30", "2025-02-13T16:00:00-05:00"
+OWN = """expiry,strike,spot,side,ltp,bid,ask,bid_qty,ask_qty,vol,oi,prev_oi,close
+2024-06-27,23500,23501.5,C,100,99,101,25,25,25,25,25,100
+"""
 Run = Callable[..., Result]
 
 
@@ -97,6 +101,41 @@ def test_every_kind_of_problem_is_reported_at_once_and_nothing_is_written(run: R
     assert (done.exit_code, report["file"]) == (1, None)
     assert out.read_text() == "before"
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["bad.csv", "rec.csv"]
+
+
+@pytest.mark.parametrize("file", [NSE, "yahoo_like.csv", "own.csv"])
+def test_the_command_of_the_error_can_be_pasted(run: Run, tmp_path: Path, file: str) -> None:
+    """It has all that the file does not state at once: product, expiry and time; and the files' own names."""
+    path = tmp_path / "it's mine.csv"  # a name that needs quotes
+    out = tmp_path / "rec.csv"
+    content = (FILES / file).read_text() if file != "own.csv" else OWN
+    path.write_text(content)
+    done = run("import", str(path), "--out", str(out))
+    assert done.exit_code == 1
+    text, _, command = done.output.replace("\n", "").partition(", for example: ")
+    options = {"--product", "--expiry", "--as-of"}
+    asked = {"own.csv": options - {"--expiry"}, "yahoo_like.csv": {"--as-of"}}.get(file, options)
+    assert {option for option in options if f"({option})" in text} == asked
+    program, *arguments = shlex.split(command)
+    assert (program, out.exists()) == ("deltastream", False)
+    again = run(*arguments)
+    assert (again.exit_code, out.exists()) == (0, True), again.output
+
+
+def test_a_product_that_the_rulebook_lacks_is_said(run: Run, tmp_path: Path) -> None:
+    """A feed can replay its recording only with a definition; NSE's counts need the lot at once."""
+    path, out = tmp_path / "yahoo.csv", str(tmp_path / "rec.csv")
+    path.write_text((FILES / "yahoo_like.csv").read_text().replace("NVDA", "IBM"))
+    report = json.loads(run("import", str(path), "--out", out, "--as-of", YAHOO_TIME, "-o", "json").stdout)
+    rule = "the rulebook has no such product: the feed that replays the recording must define it"
+    assert [row["text"] for row in report["problems"]] == [f"{rule} (spec.definitions): 'IBM'"]
+    path = tmp_path / NSE.replace("NIFTY", "IDEA")
+    path.write_text((FILES / NSE).read_text())
+    done = run("import", str(path), "--out", out, "--as-of", NSE_TIME)
+    assert "--product: the rulebook has no 'IDEA'" in done.output
+    assert "or define it in the feed that replays the files (spec.definitions)" in done.output.replace(
+        "\n", " "
+    )
 
 
 @pytest.mark.parametrize(

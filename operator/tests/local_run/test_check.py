@@ -39,7 +39,7 @@ def test_a_replayed_product_without_rules_may_be_defined_in_the_feed(tmp_path: P
     """The message names the field for it."""
     text = refusal(replace(FEED, products=("MINI",), source=Replay(path=RECORDING, as_of=AS_OF)), tmp_path)
     assert text.startswith("desk: spec.products: the rulebook has no 'MINI'; it knows AAPL, ")
-    assert text.endswith("; or define it in the feed (spec.definitions)")
+    assert text.endswith("; or define it in the feed that replays the files (spec.definitions)")
 
 
 def test_for_a_recording_without_times_the_message_names_as_of(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from deltastream_operator.local import settings
 from deltastream_operator.local.importer import Importer
 from deltastream_operator.local.services import Services
 from deltastream_operator.local.state.home import Home
+from deltastream_operator.parsing import resource
 from deltastream_operator.redis_feeds import RedisFeeds
 
 CLOSE = ROOT / "k8s/samples/data/nifty_2024-06-21_close.csv"
@@ -139,14 +140,21 @@ def test_a_file_that_is_no_market_is_refused_in_one_line(run: Run, tmp_path: Pat
 
 
 def test_a_name_or_a_product_of_another_feed_is_refused(run: Run) -> None:
-    """A product belongs to one feed."""
+    """A product belongs to one feed, so the recording is kept for a local run of its own."""
     state = run.drop(CLOSE, feed="a", **TOLD)
     assert state["detail"] == "feed: a runs already; choose another name (feed)"
     run.drop(CLOSE, **TOLD)
     state = run.drop(CLOSE, feed="again", **TOLD)
     assert state["stage"] == "refused"
     assert "another feed has them: NIFTY (feed my-chain)" in state["detail"]
-    assert run.left() == ["my-chain"]
+    assert [feed.name for feed in run.added] == ["my-chain"]
+    path = run.home.imports / "again" / "feed.yaml"
+    assert f"make run FEEDS={path} replays it" in state["detail"]
+    ((feed,), problems) = resource.parse(path.read_text(), path)
+    assert (feed.name, feed.products, problems) == ("again", ("NIFTY",), [])
+    assert isinstance(feed.source, Replay)
+    assert feed.source.path == path.with_name("recording.csv")
+    assert run.left() == ["again", "my-chain"]
 
 
 @pytest.mark.parametrize(

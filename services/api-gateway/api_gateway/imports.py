@@ -7,6 +7,7 @@ OUTAGE POLICY: without Redis the answer is 503, and the files are removed.
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
@@ -16,7 +17,6 @@ from typing import Any
 
 import orjson
 from werkzeug.datastructures import FileStorage
-from werkzeug.utils import secure_filename
 
 from api_gateway.chassis.problems import BadInput
 from api_gateway.errors import ImportUnknown
@@ -26,6 +26,7 @@ EXTENSION = "deltastream.imports"
 MAX_FILES = 100
 _REQUESTS, _REQUESTS_MAX, _REQUESTS_TTL_S, _STATE_TTL_S = "imports:requests", 20, 60, 3600
 _NAME_MAX = 120
+_OTHERS = re.compile(r"[^A-Za-z0-9._&-]+")
 
 
 @dataclass
@@ -95,5 +96,8 @@ class Imports:
 
 
 def _safe(name: str) -> str:
-    """Return the name without folders and without characters that mean something to a shell or a system."""
-    return secure_filename(name)[-_NAME_MAX:].lstrip("._-")
+    """Return the name with `_` for what is no letter, digit, dot, hyphen or `&`, so that it is in no folder.
+
+    NSE puts the product into the name, and some products have an `&`.
+    """
+    return _OTHERS.sub("_", name)[-_NAME_MAX:].lstrip("._-&")

@@ -89,8 +89,9 @@ def test_the_state_is_shown_as_the_local_run_wrote_it(local: Any, store: Any, nu
     [
         ("../../etc/passwd.csv", "etc_passwd.csv"),
         ("..\\..\\x.csv", "x.csv"),
-        ("/root/.ssh/a b;rm.csv", "root_.ssh_a_brm.csv"),
+        ("/root/.ssh/a b;rm.csv", "root_.ssh_a_b_rm.csv"),
         ("option-chain-ED-NIFTY-27-Jun-2024_2024-06-21T093000.csv",) * 2,
+        ("option-chain-ED-M&M-27-Jun-2024 (1).csv", "option-chain-ED-M&M-27-Jun-2024_1_.csv"),
         (".hidden.csv", "hidden.csv"),
     ],
 )

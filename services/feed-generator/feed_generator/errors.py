@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class FeedError(Exception):
     """A setting or a file is wrong, so a restart does not help."""
@@ -26,3 +28,11 @@ class BadRecording(FeedError):
         at_column = "" if column == "-" else f", column {column}"
         super().__init__(f"{path}{at_line}{at_column}: {rule}")
         self.path, self.line, self.column, self.rule = path, line, column, rule
+
+
+class Unstated(BadRecording):
+    """A recording leaves something open. `examples`: a value that would do, by what is missing."""
+
+    def __init__(self, path: str, rule: str, examples: Mapping[str, str]) -> None:
+        super().__init__(path, 1, "-", rule)
+        self.examples = examples

@@ -2,7 +2,8 @@
 
 It needs the standard library only, so it also runs outside the services' environment. It prints one JSON
 object a line: `{"read": bytes, "of": bytes}` now and then, and `{"report": …}` or `{"error": text}` at the
-end. The recording appears under its name only if nothing of the files was refused.
+end. If the files leave something open, the error has `examples`: a value for each by the name of what to say.
+The recording appears under its name only if nothing of the files was refused.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from feed_generator.errors import BadRecording, FeedError
+from feed_generator.errors import BadRecording, FeedError, Unstated
 from feed_generator.sources import loading
 from feed_generator.sources.formats import writing
 from feed_generator.sources.formats.deltastream import UNIT
 from feed_generator.sources.formats.detect import FORMATS
 from feed_generator.sources.formats.problems import Problems
 from feed_generator.sources.formats.reading import Session
-from feed_generator.sources.formats.row import Told
+from feed_generator.sources.formats.row import Place, Told
 from feed_generator.sources.recording import Snapshot
 
 REFUSED = 1
@@ -50,6 +51,9 @@ def main(argv: Sequence[str]) -> int:
         with _removed_at_end(new):
             files = [path for name in given.files for path in loading.files_of(name)]
             report = _convert(files, given, told, new)
+    except Unstated as error:
+        _say({"error": str(error), "examples": error.examples})
+        return 2
     except FeedError as error:
         _say({"error": str(error)})
         return 2
@@ -92,6 +96,10 @@ def _convert(paths: Sequence[str], given: argparse.Namespace, told: Told, new: P
         raise BadRecording(str(new), 0, "-", f"cannot be written: {error.strerror}") from None
     if not counted.snapshots and not problems.refused:
         raise BadRecording(session.paths[0], 1, "-", "the file has no rows")
+    for product in sorted(counted.incomplete):
+        if loading.currency_of(product) is None:
+            kind = "the rulebook has no such product: the feed that replays the recording must define it"
+            problems.note(Place(session.paths[0], 1), f"{kind} (DEFINITIONS)", shown=product)
     if not problems.refused:
         new.replace(given.out)
     return {
@@ -116,11 +124,12 @@ def _convert(paths: Sequence[str], given: argparse.Namespace, told: Told, new: P
 
 
 class _Counted:
-    """What the snapshots hold."""
+    """What the snapshots hold. `incomplete`: products whose terms the files do not state."""
 
     def __init__(self) -> None:
         self.snapshots = self.chains = 0
         self.products, self.oi_units, self.price_units = set[str](), set[str](), set[str]()
+        self.incomplete = set[str]()
         self.first_ts: int | None = None
         self.last_ts: int | None = None
 
@@ -128,6 +137,8 @@ class _Counted:
         self.snapshots += 1
         self.chains += len(snapshot.chains)
         self.products.add(snapshot.product)
+        if loading.needs_terms(snapshot):
+            self.incomplete.add(snapshot.product)
         self.first_ts = snapshot.ts if self.first_ts is None else self.first_ts
         self.last_ts = snapshot.ts  # snapshots ascend
         for chain in snapshot.chains.values():

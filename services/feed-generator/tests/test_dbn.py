@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+import tracemalloc
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +14,7 @@ import pytest
 from tests.support.needs import lacking
 
 from feed_generator.errors import BadRecording
+from feed_generator.sources.formats import dbn as formats_dbn
 from feed_generator.sources.loading import Loaded
 
 dbn = pytest.importorskip("databento_dbn")
@@ -86,7 +89,12 @@ def test_a_schema_without_quotes_is_said(load: Load, recorded: Path, schema: str
         load(str(recorded / f"opra_{schema}.dbn.zst"), "AAPL", spot=245.5)
 
 
-def _file(path: Path, schema: Any, *records: Any, dataset: str = "OPRA.PILLAR") -> Path:
+def _file(path: Path, schema: Any, *records: Any, dataset: str = "OPRA.PILLAR", version: int = 3) -> Path:
+    path.write_bytes(_metadata(schema, dataset, version) + b"".join(bytes(record) for record in records))
+    return path
+
+
+def _metadata(schema: Any, dataset: str = "OPRA.PILLAR", version: int = 3) -> bytes:
     mappings = [
         SimpleNamespace(
             raw_symbol=symbol,
@@ -94,7 +102,7 @@ def _file(path: Path, schema: Any, *records: Any, dataset: str = "OPRA.PILLAR") 
                 SimpleNamespace(start_date=DAY.date(), end_date=date(2025, 2, 22), symbol=str(number))
             ],
         )
-        for symbol, number in NUMBERS.items()
+        for symbol, number in (NUMBERS if schema else {}).items()
     ]
     metadata = dbn.Metadata(
         dataset=dataset,
@@ -102,13 +110,13 @@ def _file(path: Path, schema: Any, *records: Any, dataset: str = "OPRA.PILLAR") 
         stype_in=dbn.SType.RAW_SYMBOL,
         stype_out=dbn.SType.INSTRUMENT_ID,
         schema=schema,
-        symbols=list(NUMBERS),
+        symbols=list(NUMBERS) if schema else [],
         partial=[],
         not_found=[],
         mappings=mappings,
+        version=version,
     )
-    path.write_bytes(metadata.encode() + b"".join(bytes(record) for record in records))
-    return path
+    return bytes(metadata.encode())
 
 
 def _quote(seconds: float, symbol: str, bid: float, ask: float, **fields: Any) -> Any:
@@ -175,5 +183,92 @@ def test_files_of_other_datasets_and_damaged_ones_are_refused(load: Load, tmp_pa
     (tmp_path / "bad.dbn.zst").write_bytes(b"\x28\xb5\x2f\xfdnothing")
     with pytest.raises(BadRecording, match="is no DBN file, or damaged"):
         load(str(tmp_path / "bad.dbn.zst"), "AAPL")
+    whole = _file(tmp_path / "cut.dbn", dbn.Schema.MBP_1, _quote(0, CALL, 1, 2), _quote(0, PUT, 1, 2))
+    _pack(tmp_path / "cut.dbn.zst", [whole.read_bytes()])
+    for path in (whole, tmp_path / "cut.dbn.zst"):
+        path.write_bytes(path.read_bytes()[:-6])
+        with pytest.raises(BadRecording, match=r"cut off, so download it again|or damaged"):
+            load(str(path), "AAPL")
     with pytest.raises(BadRecording, match=r"must be grouped by 1 ms or more \(REPLAY_GROUP_MILLIS\)"):
         load(str(_file(tmp_path / "ok.dbn", dbn.Schema.MBP_1)), "AAPL", group_ns=0)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_each_version_of_a_file_with_several_schemas_is_read(
+    load: Load, tmp_path: Path, version: int
+) -> None:
+    """What the live gateway sent is in one file: names of contracts, open interest, quotes and others."""
+    own = {1: dbn.v1, 2: dbn.v2, 3: dbn.v3}[version]
+    symbology = dbn.SType.RAW_SYMBOL
+    shared: dict[str, Any] = {"publisher_id": OPRA, "ts_event": START}
+    records = []
+    for symbol, number in NUMBERS.items():
+        records += [
+            own.SymbolMappingMsg(
+                **shared,
+                **({} if version == 1 else {"stype_in": symbology, "stype_out": symbology}),
+                instrument_id=number,
+                stype_in_symbol=symbol,
+                stype_out_symbol=symbol,
+                start_ts=START,
+                end_ts=dbn.UNDEF_TIMESTAMP,
+            ),
+            *(
+                own.StatMsg(
+                    **shared,
+                    instrument_id=number,
+                    ts_recv=START + 1,
+                    ts_ref=START,
+                    price=dbn.UNDEF_PRICE,
+                    quantity=quantity,
+                    stat_type=dbn.StatType.OPEN_INTEREST,
+                )
+                for quantity in (number, 2**31 - 1 if version < 3 else dbn.UNDEF_STAT_QUANTITY)
+            ),
+        ]
+    records += [
+        dbn.TradeMsg(
+            **shared,
+            instrument_id=101,
+            price=1,
+            size=1,
+            action=dbn.Action.TRADE,
+            side=dbn.Side.NONE,
+            depth=0,
+            ts_recv=START + 1,
+        )
+    ]
+    records += [_quote(0.5, CALL, 3.0, 3.2), _quote(0.6, PUT, 7.0, 7.2)]
+    loaded = load(str(_file(tmp_path / "live.dbn", None, *records, version=version)), "AAPL", group_ns=SECOND)
+    assert _legs(loaded) == [[(7.0, 0, 0), (3.0, 0, 0)]]
+    ((chain,),) = (snapshot.chains.values() for snapshot in loaded.snapshots)
+    assert [leg["open_interest"] for _, leg in sorted(chain.legs.items())] == [102, 101]
+    assert any("records of a schema that is not used are left out: 'mbp-0'" in note for note in loaded.notes)
+
+
+def test_a_file_that_unpacks_to_very_much_is_read_in_pieces(load: Load, tmp_path: Path) -> None:
+    """30 KB may unpack to a GB. What is unpacked at once is bounded, and metadata may not be endless."""
+    path = tmp_path / "bomb.dbn.zst"
+    quotes = bytes(_quote(0.5, CALL, 3.0, 3.2)) * 10_000
+    _pack(path, [_metadata(dbn.Schema.MBP_1), *[quotes] * 150])
+    assert path.stat().st_size < 1 << 16
+    tracemalloc.start()
+    records = sum(1 for _ in formats_dbn.records_of(str(path)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (records, peak < 64 << 20) == (1_500_001, True)
+    endless = b"DBN\x03" + (2**30).to_bytes(4, "little"), *[bytes(1 << 20)] * 40
+    _pack(tmp_path / "endless.dbn.zst", endless)
+    (tmp_path / "endless.dbn").write_bytes(b"".join(endless))
+    for name in ("endless.dbn.zst", "endless.dbn"):
+        with pytest.raises(BadRecording, match="its metadata have more than 16 MiB: download fewer symbols"):
+            load(str(tmp_path / name), "AAPL")
+
+
+def _pack(path: Path, pieces: Iterable[bytes]) -> None:
+    with subprocess.Popen(["zstd", "-q", "-o", str(path)], stdin=subprocess.PIPE) as zstd:
+        assert zstd.stdin
+        for piece in pieces:
+            zstd.stdin.write(piece)
+        zstd.stdin.close()
+    assert zstd.returncode == 0

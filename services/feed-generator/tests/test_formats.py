@@ -135,6 +135,82 @@ def test_the_name_of_the_zone_is_the_exchanges_clock(load: Load, tmp_path: Path)
     assert any("America/New_York's clock, though the file says EST" in note for note in loaded.notes)
 
 
+OLD_HEAD = """SPX (S&P 500 INDEX),4500.53,+23.09,
+Feb 04 2022 @ 16:15 ET,Bid,4498.5,Ask,4502.43,Size,1x1,Vol,0,"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "spot"),
+    [
+        ("February 4 2022, 4:15 PM EST", "4 February 2022 at 16:15 EST", 4500.5298),
+        ("February 4 2022, 4:15 PM EST", "February 4, 2022 at 3:15 PM CST", 4500.5298),
+        ("\n".join(CBOE.read_text().splitlines()[:3]), OLD_HEAD, None),
+    ],
+    ids=["day first", "today", "of 2019"],
+)
+def test_cboes_head_has_changed_over_the_years(
+    load: Load, tmp_path: Path, old: str, new: str, spot: float | None
+) -> None:
+    """The page writes the date as the browser does. Old downloads have other names and dates."""
+    text = CBOE.read_text().replace(old, new)
+    if spot is None:
+        text = text.replace("Volume,IV", "Vol,IV").replace("Open Interest", "Open Int")
+        text = text.replace("Fri Feb 18 2022", "02/18/2022")
+    path = tmp_path / "quotedata.csv"
+    path.write_text(text)
+    loaded = load(str(path), "SPX", "SPXW")
+    spx, _ = loaded.snapshots
+    assert spx.ts == int(datetime(2022, 2, 4, 21, 15, tzinfo=UTC).timestamp()) * 10**9
+    assert spx.spot == pytest.approx(spot or 4500.53, rel=0.002)
+    assert any("derived from put-call parity" in note for note in loaded.notes) == (spot is None)
+    assert len(spx.chains[date(2022, 2, 18)].legs) == 18
+
+
+def test_a_time_that_cboes_file_does_not_say_is_asked_for(load: Load, tmp_path: Path) -> None:
+    """Also if its zone may be that of any country."""
+    path = tmp_path / "quotedata.csv"
+    path.write_text(CBOE.read_text().replace("Date: February", "February the"))
+    with pytest.raises(BadRecording, match=r"does not state the time of its prices \(REPLAY_AS_OF\)"):
+        load(str(path), "SPX", "SPXW")
+    path.write_text(CBOE.read_text().replace("PM EST", "PM GMT"))
+    with pytest.raises(
+        BadRecording, match=r"line 3: the time zone GMT is none .*; state the time \(REPLAY_AS_OF\)"
+    ):
+        load(str(path), "SPX", "SPXW")
+    assert load(str(path), "SPX", "SPXW", as_of=YAHOO_TIME.replace(2022)).snapshots
+
+
+def test_contracts_that_expired_before_cboes_file_are_left_out(load: Load, tmp_path: Path) -> None:
+    """On a weekend a download still has Friday's contracts, beside those that live."""
+    head = CBOE.read_text().replace("February 4 2022, 4:15 PM", "February 20, 2022 at 10:15 AM")
+    row = CBOE.read_text().splitlines()[4]
+    row = row.replace("Fri Feb 18 2022", "Fri Mar 18 2022").replace("220218", "220318")
+    path = tmp_path / "quotedata.csv"
+    path.write_text(f"{head}{row}\n")
+    loaded = load(str(path), "SPX")
+    (snapshot,) = loaded.snapshots
+    assert list(snapshot.chains) == [date(2022, 3, 18)]
+    expected = "contracts that expired before the file's day are left out: 'Fri Feb 18 2022' (18 times)"
+    assert any(expected in note for note in loaded.notes)
+
+
+def test_two_files_of_yfinance_are_one_chain(load: Load, tmp_path: Path) -> None:
+    """It has calls and puts apart, times with their zone, and no spot."""
+    head = (
+        "contractSymbol,lastTradeDate,strike,lastPrice,bid,ask,change,percentChange,volume,openInterest,"
+        "impliedVolatility,inTheMoney,contractSize,currency"
+    )
+    for side, price in (("C", 11.8), ("P", 0.4)):
+        row = (
+            f"0,NVDA250221{side}00120000,2025-02-13 20:59:58+00:00,120.0,{price},{price - 0.1:.2f},"
+            f"{price + 0.1:.2f},0.0,0.0,,100,0.45,True,REGULAR,USD"
+        )
+        (tmp_path / f"{side}.csv").write_text(f",{head}\n{row}\n")
+    snapshot, chain = _only(load(str(tmp_path), "NVDA", as_of=YAHOO_TIME).snapshots)
+    assert chain.legs.keys() == {(120.0, True), (120.0, False)}
+    assert snapshot.spot == pytest.approx(120 + 11.8 - 0.4, abs=0.2)
+
+
 def test_yahoos_floats_and_empty_cells_are_counts(load: Load) -> None:
     """An empty volume is 0, 582.0 is 582, and a volatility of 1e-05 is none."""
     snapshot, chain = _only(load(str(YAHOO), "NVDA", as_of=YAHOO_TIME).snapshots)

@@ -60,11 +60,10 @@ def _replay(settings: Settings, path: str, ours: Collection[str], note: Callable
     for sentence in loaded.notes:
         note(sentence)
     span = settings.replay_span
-    found = [snapshot for snapshot in loaded.snapshots if snapshot.ts in span]
-    if not found:
-        raise span.misses(path, loaded.snapshots[0].ts, loaded.snapshots[-1].ts)
-    snapshots = [snapshot for snapshot in found if snapshot.product in ours]
-    if not snapshots:
+    if not any(snapshot.ts in span for snapshot in loaded.snapshots):
+        raise span.misses(path, loaded.first_ts, loaded.last_ts)
+    snapshots = loaded.chosen(lambda one: one.ts in span and one.product in ours)
+    if next(iter(snapshots), None) is None:
         return EmptySource()
     return Replay(
         feed=settings.feed,
@@ -73,7 +72,7 @@ def _replay(settings: Settings, path: str, ours: Collection[str], note: Callable
         speed_percent=settings.speed_percent,
         interval_ns=settings.replay_interval_millis * 1_000_000,
         forever=settings.replay_loop == "Forever",
-        span=(found[0].ts, found[-1].ts),
+        span=(max(loaded.first_ts, span.first_ns), min(loaded.last_ts, span.last_ns)),
     )
 
 

@@ -18,19 +18,29 @@ from feed_generator.sources.formats.reading import GROUP_NS, Session
 from feed_generator.sources.formats.row import Row, Told
 from feed_generator.sources.recording import Assembler, Carry, Snapshot
 
-MOST_ROWS = 200_000
-"""A replay keeps its whole recording in memory, about 2.3 KiB a row."""
+KEPT_ROWS = 200_000
+"""A replay keeps so many rows in memory, about 2.3 KiB a row. It reads a longer recording in each pass."""
 _WINDOW = 100_000
 _YEAR_NS = 365 * 86_400 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A recording in memory, and what the user has to know about it, one sentence each."""
+    """A checked recording. `notes`: what the user has to know about it, one sentence each.
 
-    snapshots: list[Snapshot]
+    `snapshots` is a list of at most KEPT_ROWS rows, or reads the files each time that it is iterated over.
+    """
+
+    snapshots: Iterable[Snapshot]
     format: Format
     notes: list[str]
+    first_ts: int
+    last_ts: int
+
+    def chosen(self, wanted: Callable[[Snapshot], bool]) -> Iterable[Snapshot]:
+        """Return some of the snapshots, as a list if they are in memory."""
+        found = _Chosen(self.snapshots, wanted)
+        return list(found) if isinstance(self.snapshots, list) else found
 
 
 def files_of(path: str) -> list[str]:
@@ -49,15 +59,62 @@ def files_of(path: str) -> list[str]:
 
 def load(path: str, wanted: Format | Literal["auto"], told: Told, terms: Mapping[str, Terms]) -> Loaded:
     """Return the recording of a file, or of a folder's files. Raises BadRecording or UnknownProduct."""
-    session, problems = Session(files_of(path), wanted, told), Problems()
-    assembler = assembler_of(session, told, terms, problems)
-    snapshots = list(assembler.snapshots(_few(in_order(session.rows(problems)))))
+    recording, problems = _Recording(Session(files_of(path), wanted, told), told, terms), Problems()
+    kept: list[Snapshot] | None = []
+    first: Snapshot | None = None
+    undefined = set[str]()
+    assembler = assembler_of(recording.session, told, terms, problems)
+    for last in assembler.snapshots(in_order(recording.watched(recording.session.rows(problems)))):
+        first = first or last
+        if needs_terms(last):
+            undefined.add(last.product)
+        if kept is not None and assembler.rows <= KEPT_ROWS:
+            kept.append(last)
+        else:
+            kept = None
     problems.raise_refusal()
-    if not snapshots:
+    if first is None:
         raise BadRecording(path, 1, "-", "the file has no rows")
-    for product in sorted(set(_need_terms(snapshots))):
+    for product in sorted(undefined):
         _known(product, terms)
-    return Loaded(snapshots, session.format, [problem.sentence for problem in problems])
+    notes = [problem.sentence for problem in problems]
+    snapshots = recording if kept is None else kept
+    return Loaded(snapshots, recording.session.format, notes, first.ts, last.ts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Those of some snapshots that are wanted, each time that it is iterated over."""
+
+    snapshots: Iterable[Snapshot]
+    wanted: Callable[[Snapshot], bool]
+
+    def __iter__(self) -> Iterator[Snapshot]:
+        return filter(self.wanted, self.snapshots)
+
+
+@dataclass(slots=True)
+class _Recording:
+    """Reads the snapshots of a session's files from the first one on, each time that it is iterated over."""
+
+    session: Session
+    told: Told
+    terms: Mapping[str, Terms]
+    ascending: bool = True
+
+    def watched(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield the rows of the first reading, and find out whether later ones need no window."""
+        newest = 0
+        for row in rows:
+            self.ascending = self.ascending and row.ts >= newest
+            newest = row.ts
+            yield row
+
+    def __iter__(self) -> Iterator[Snapshot]:
+        problems = Problems()  # those of the first reading are known
+        rows = self.session.rows(problems)
+        assembler = assembler_of(self.session, self.told, self.terms, problems)
+        return assembler.snapshots(rows if self.ascending else in_order(rows))
 
 
 def assembler_of(session: Session, told: Told, terms: Mapping[str, Terms], problems: Problems) -> Assembler:
@@ -93,7 +150,9 @@ def _known(product: str, terms: Mapping[str, Terms]) -> Terms:
     try:
         return rules(product)
     except UnknownProduct as unknown:
-        raise UnknownProduct(f"{unknown}; or define it in the feed (DEFINITIONS)") from None
+        raise UnknownProduct(
+            f"{unknown}; or define it in the feed that replays the files (DEFINITIONS)"
+        ) from None
 
 
 def currency_of(product: str) -> str | None:
@@ -102,10 +161,9 @@ def currency_of(product: str) -> str | None:
     return known[product].currency if known else None
 
 
-def _need_terms(snapshots: Iterable[Snapshot]) -> Iterator[str]:
-    for snapshot in snapshots:
-        if not all(chain.stated.complete for chain in snapshot.chains.values()):
-            yield snapshot.product
+def needs_terms(snapshot: Snapshot) -> bool:
+    """Return whether the files do not state all about the snapshot's contracts."""
+    return not all(chain.stated.complete for chain in snapshot.chains.values())
 
 
 def in_order(rows: Iterable[Row]) -> Iterator[Row]:
@@ -119,15 +177,3 @@ def in_order(rows: Iterable[Row]) -> Iterator[Row]:
             yield heapq.heappushpop(waiting, entry)[2]
     while waiting:
         yield heapq.heappop(waiting)[2]
-
-
-def _few(rows: Iterable[Row]) -> Iterator[Row]:
-    for number, row in enumerate(rows):
-        if number == MOST_ROWS:
-            raise BadRecording(
-                row.place.path,
-                row.place.line,
-                "-",
-                f"has more than {MOST_ROWS:,} rows, and a replay keeps all in memory: split the file by time",
-            )
-        yield row

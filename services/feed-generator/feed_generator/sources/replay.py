@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import UNSET
@@ -27,6 +27,8 @@ from feed_generator.sources.player import Instant, Player
 from feed_generator.sources.recording import Key, RecordedChain, Snapshot
 
 QUOTED_STRIKES = 10
+_LOOKED_AT = 50
+"""Snapshots that a search passes in one step, so that the liveness probe hears of each."""
 _UNIT = "shares"
 _EMPTY_LEG: Leg = dict.fromkeys(LEG_COLUMNS, 0)
 _QUOTED = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest")
@@ -46,8 +48,8 @@ _STATED = {
 class Replay(Player):
     """The `Player` of snapshots. A snapshot becomes a tick, a chain per expiry, and quotes near the money.
 
-    `terms` has the products whose files do not state all about their contracts. `span` has the first and last
-    event time of the whole feed; default: those of the snapshots.
+    `terms` has the products whose files do not state all about their contracts. Each pass iterates over
+    `snapshots`. `span` has the first and last event time of the whole feed; default: those of a list.
     """
 
     def __init__(
@@ -55,24 +57,34 @@ class Replay(Player):
         *,
         feed: str,
         terms: Mapping[str, Terms],
-        snapshots: Sequence[Snapshot],
+        snapshots: Iterable[Snapshot],
         speed_percent: int,
         interval_ns: int,
         forever: bool,
         span: tuple[int, int] | None = None,
     ) -> None:
-        self._feed, self._terms = feed, terms
-        # The bodies are the same in every pass, so they are made once.
-        instants = [Instant(snapshot.ts, self._messages(snapshot)) for snapshot in snapshots]
-        first_ts, last_ts = span or (instants[0].ts, instants[-1].ts)
+        self._feed, self._terms, self._snapshots = feed, terms, snapshots
+        # The bodies are the same in every pass, so those of a list are made once.
+        kept = list(map(self._instant, snapshots)) if isinstance(snapshots, list) else []
+        first_ts, last_ts = span or (kept[0].ts, kept[-1].ts)
         super().__init__(
-            lambda from_ns: (instant for instant in instants if instant.ts >= from_ns),
+            (lambda from_ns: (one for one in kept if one.ts >= from_ns)) if kept else self._read_again,
             first_ts=first_ts,
             last_ts=last_ts,
             speed_percent=speed_percent,
             interval_ns=interval_ns,
             forever=forever,
         )
+
+    def _read_again(self, from_ns: int) -> Iterator[Instant]:
+        for passed, snapshot in enumerate(self._snapshots, start=1):
+            if snapshot.ts >= from_ns:
+                yield self._instant(snapshot)
+            elif passed % _LOOKED_AT == 0:
+                yield Instant(snapshot.ts, ())
+
+    def _instant(self, snapshot: Snapshot) -> Instant:
+        return Instant(snapshot.ts, self._messages(snapshot))
 
     def _messages(self, snapshot: Snapshot) -> tuple[Message, ...]:
         name = snapshot.product

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 
 from feed_generator.sources.formats.problems import BadCell
 
-LAST_YEAR = 2099
-"""Times in the messages end there, and start in 1970."""
+FIRST_YEAR, LAST_YEAR = 1971, 2099
+"""Times of files lie there: one before it has another unit."""
 _NONE = frozenset({"", "-", "--", "nan", "none", "null", "n/a", "na"})
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d*)?", re.ASCII)
 _MOST = 1e9
@@ -23,10 +23,10 @@ MOST_COUNTED = 10**15
 
 
 class Cells:
-    """The cells of one line by column."""
+    """The cells of one line by column. `zero` is told each column whose price is 0, because 0 means none."""
 
-    def __init__(self, cells: Mapping[str, str | None]) -> None:
-        self._cells = cells
+    def __init__(self, cells: Mapping[str, str | None], zero: Callable[[str], None] | None = None) -> None:
+        self._cells, self._zero = cells, zero
 
     def has(self, column: str) -> bool:
         """Return whether the cell has a value."""
@@ -91,7 +91,10 @@ class Cells:
 
     def price(self, column: str, *, unit: float = 1.0) -> float:
         """Return a price, multiplied by its `unit`; 0 if there is none."""
-        value = (self.decimal(column) or 0.0) * unit
+        stated = self.decimal(column)
+        if stated == 0 and self._zero:
+            self._zero(column)
+        value = (stated or 0.0) * unit
         if not 0 <= value <= _MOST:
             rule = "is no price: it must be 0 to 1e9, and 0 or an empty cell means none"
             raise BadCell(column, rule, self.text(column))
@@ -113,15 +116,21 @@ class Cells:
             raise BadCell(column, "must be above 0, at most 1e9", self.text(column))
         return value
 
-    def amount(self, column: str, *, unit: int = 1) -> float | int:
-        """Return a size, a volume or an open interest, multiplied by its `unit`; 0 if there is none.
-
-        A whole number is an int.
-        """
-        value = (self.decimal(column) or 0.0) * unit
+    def amount(self, column: str) -> float | int:
+        """Return a size, a volume or an open interest; 0 if there is none. A whole number is an int."""
+        value = self.decimal(column) or 0.0
         if not 0 <= value <= MOST_COUNTED:
             raise BadCell(column, "must be 0 to 1e15", self.text(column))
         return int(value) if value.is_integer() else value
+
+    def whole(self, column: str, *, unit: int) -> int:
+        """Return an amount that has no parts, multiplied by its `unit`."""
+        value = self.amount(column)
+        if isinstance(value, float):
+            raise BadCell(column, "must be a whole number", self.text(column))
+        if value * unit > MOST_COUNTED:
+            raise BadCell(column, f"must be at most 1e15 after the lot of {unit}", self.text(column))
+        return value * unit
 
     def day(self, column: str) -> date:
         """Return a date YYYY-MM-DD."""
@@ -129,8 +138,9 @@ class Cells:
             value = date.fromisoformat(self.text(column))
         except ValueError:
             value = None
-        if value is None or not 1971 <= value.year <= LAST_YEAR:
-            raise BadCell(column, f"is not a date YYYY-MM-DD, 1971 to {LAST_YEAR}", self.text(column))
+        if value is None or not FIRST_YEAR <= value.year <= LAST_YEAR:
+            rule = f"is not a date YYYY-MM-DD, {FIRST_YEAR} to {LAST_YEAR}"
+            raise BadCell(column, rule, self.text(column))
         return value
 
     def instant(self, column: str) -> int:
@@ -139,8 +149,9 @@ class Cells:
             value = datetime.fromisoformat(self.text(column))
         except ValueError:
             value = None
-        if value is None or value.tzinfo is None or not 1971 <= value.year <= LAST_YEAR:
-            raise BadCell(column, f"is not RFC 3339 with a zone, 1971 to {LAST_YEAR}", self.text(column))
+        if value is None or value.tzinfo is None or not FIRST_YEAR <= value.year <= LAST_YEAR:
+            rule = f"is not RFC 3339 with a zone, {FIRST_YEAR} to {LAST_YEAR}"
+            raise BadCell(column, rule, self.text(column))
         return ns(value)
 
 

@@ -30,6 +30,10 @@ _QUOTES = frozenset({"cbbo-1s", "cbbo-1m", "cmbp-1", "mbp-1", "bbo-1s", "bbo-1m"
 _ZONE = ZoneInfo("America/New_York")
 _STATED = Stated(oi_unit="contracts")
 _CHUNK = 1 << 16
+_PACKED_CHUNK = 512
+"""4 packed bytes may unpack to 128 KiB, so a chunk of packed bytes gives at most 16 MiB at once."""
+_MOST_METADATA = 16 << 20
+"""About 100,000 contracts."""
 _LAST_NS = int(datetime(LAST_YEAR, 1, 1, tzinfo=UTC).timestamp()) * 10**9
 Record = Any
 """A record of databento-dbn: its classes have no common type."""
@@ -60,23 +64,52 @@ def read(
     yield from book.close()
 
 
+def records_of(path: str, progress: Callable[[int], None] | None = None) -> Generator[Record]:
+    """Yield the metadata and the records of a file, in bounded memory. Raises BadRecording."""
+    import databento_dbn as dbn
+
+    with text.opened(path) as file:
+        packed = text.peeked(file).startswith(text.ZSTD_MAGIC)
+        compression: Any = dbn.Compression.ZSTD if packed else dbn.Compression.NONE
+        decoder = dbn.DBNDecoder(compression=compression)
+        begun, told = False, 0
+        try:
+            while chunk := file.read(_PACKED_CHUNK if packed else _CHUNK):
+                decoder.write(chunk)
+                records = decoder.decode()
+                begun = begun or bool(records)
+                if not begun and len(decoder.buffer()) > _MOST_METADATA:
+                    mib = _MOST_METADATA >> 20
+                    rule = f"its metadata have more than {mib} MiB: download fewer symbols at once"
+                    raise BadRecording(path, 0, "-", rule)
+                yield from records
+                if progress and file.tell() >= told + _CHUNK:
+                    progress(file.tell() - told)
+                    told = file.tell()
+            if begun and decoder.buffer():
+                raise BadRecording(path, 0, "-", "ends within a record: it is cut off, so download it again")
+            if progress:
+                progress(file.tell() - told)
+        except (dbn.DBNError, RuntimeError) as error:  # the second: not a zstd frame
+            raise BadRecording(path, 0, "-", f"is no DBN file, or damaged: {error}") from None
+
+
 class _File:
     """One file: its schema, and how its records change the book."""
 
     def __init__(
         self, path: str, book: OptionBook, problems: Problems, progress: Callable[[int], None] | None
     ) -> None:
-        self._path, self._book, self._problems, self._progress = path, book, problems, progress
-        self._stream = self._decoded()
+        self._path, self._book, self._problems = path, book, problems
+        self._stream = records_of(path, progress)
         self._metadata: Record = next(self._stream, None)
         if self._metadata is None:
             raise BadRecording(path, 0, "-", "is no DBN file, or damaged: it has no metadata")
         if self._metadata.dataset != DATASET:
             its = self._metadata.dataset
             raise BadRecording(path, 0, "-", f"is of {its}, and only {DATASET} can be read")
-        self._schema = str(self._metadata.schema)
-        if self._schema not in _ORDER:
-            problems.note(Place(path, 0), "a schema is not used", shown=self._schema)
+        schema = self._metadata.schema
+        self._schema = None if schema is None else str(schema)
 
     def definitions(self) -> Iterator[Entry]:
         """Yield the contracts that the metadata define, in order of their first day.
@@ -94,33 +127,21 @@ class _File:
         yield from sorted(found, key=itemgetter(0))
 
     def records(self) -> Iterator[Entry]:
-        """Yield the records of a schema that is used."""
-        order = _ORDER.get(self._schema)
-        if order is None:
+        """Yield the records of schemas that are used. What the live gateway sent has several in one file."""
+        if self._schema is not None and self._schema not in _ORDER:
+            self._problems.note(Place(self._path, 0), _NOT_USED, shown=self._schema)
             self._stream.close()
             return
         for number, record in enumerate(self._stream, start=1):
-            ts = getattr(record, "ts_recv", 0)  # messages of the live gateway have none
-            if not 0 < ts < _LAST_NS:
-                self._problems.note(Place(self._path, number), "a record without a time is left out")
-                continue
-            yield ts, order, partial(self._apply, record, ts, Place(self._path, number))
-
-    def _decoded(self) -> Generator[Record]:
-        import databento_dbn as dbn
-
-        with text.opened(self._path) as file:
-            packed = text.peeked(file).startswith(text.ZSTD_MAGIC)
-            compression: Any = dbn.Compression.ZSTD if packed else dbn.Compression.NONE
-            decoder = dbn.DBNDecoder(compression=compression)
-            try:
-                while chunk := file.read(_CHUNK):
-                    decoder.write(chunk)
-                    yield from decoder.decode()
-                    if self._progress:
-                        self._progress(len(chunk))
-            except (dbn.DBNError, RuntimeError) as error:  # the second: not a zstd frame
-                raise BadRecording(self._path, 0, "-", f"is no DBN file, or damaged: {error}") from None
+            place = Place(self._path, number)
+            schema = self._schema or _schema_of(record)
+            ts = getattr(record, "ts_recv", None) or record.ts_event  # a symbol mapping has only the second
+            if schema not in _ORDER:
+                self._problems.note(place, _NOT_USED, shown=schema)
+            elif not 0 < ts < _LAST_NS:
+                self._problems.note(place, "a record without a time is left out")
+            else:
+                yield ts, _ORDER[schema], partial(self._apply, schema, record, ts, place)
 
     def _define(self, number: int, symbol: str, place: Place) -> None:
         contract = osi.parse(symbol)
@@ -129,15 +150,17 @@ class _File:
         else:
             self._book.define(number, contract)
 
-    def _apply(self, record: Record, ts: int, place: Place) -> None:
+    def _apply(self, schema: str, record: Record, ts: int, place: Place) -> None:
         """Change the book by a record."""
         number = record.instrument_id
-        if self._schema == "definition":
+        if schema == "definition":
             self._define(number, record.raw_symbol, place)
+        elif schema == _MAPPING:
+            self._define(number, record.stype_out_symbol, place)
         elif not self._book.knows(number):
             kind = "a record of a contract without definition is left out"
             self._problems.note(place, kind, shown=str(number))
-        elif self._schema == "statistics":
+        elif schema == "statistics":
             self._statistic(record, place)
         else:
             self._quote(record, ts, place)
@@ -171,7 +194,15 @@ class _File:
         self._book.quote(number, ts, place, **values)
 
 
-_ORDER = {"definition": 0, "statistics": 1, **dict.fromkeys(_QUOTES, 2)}
+_MAPPING = "symbol-mapping"
+_ORDER = {"definition": 0, _MAPPING: 0, "statistics": 1, **dict.fromkeys(_QUOTES, 2)}
+_NOT_USED = "records of a schema that is not used are left out"
+
+
+def _schema_of(record: Record) -> str:
+    """Return the schema of a record in a file of several."""
+    name = str(record.rtype)
+    return "definition" if name == "instrument-def" else name
 
 
 def _price(scaled: int) -> float:

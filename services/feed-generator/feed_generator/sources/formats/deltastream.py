@@ -45,16 +45,18 @@ def read(path: str, lines: Iterable[str], told: Told, problems: Problems) -> Ite
     """Yield the rows of a file in the product's own format. Raises NotReadable or NotStated."""
     rows = records(lines)
     names = header(rows, NEEDED)
-    if "timestamp" not in names and told.as_of is None:
-        raise NotStated(["as_of"])
-    if "product" not in names and len(told.products) != 1:
-        raise NotStated(["product"])
+    missing = {
+        "product": "product" not in names and len(told.products) != 1,
+        "as_of": "timestamp" not in names and told.as_of is None,
+    }
+    if any(missing.values()):
+        raise NotStated(name for name, lacks in missing.items() if lacks)
     terms = _TermsOfRows([name for name in TERMS if name in names])
 
     def parse(place: Place, values: Sequence[str]) -> Iterator[Row]:
-        yield _row(place, cells_of(names, values), terms, told)
+        yield _row(place, cells_of(names, values, place, problems), terms, told)
 
-    yield from parsed(path, rows, parse, problems)
+    yield from parsed(path, rows, names, parse, problems)
 
 
 class _TermsOfRows:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from feed_generator.sources.formats.cells import LAST_YEAR, Cells
+from feed_generator.sources.formats.cells import FIRST_YEAR, LAST_YEAR, Cells
 from feed_generator.sources.formats.problems import BadCell, Problems
 from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Stated, Told, vendor_values
 from feed_generator.sources.formats.table import cells_of, header, parsed, records
@@ -23,7 +23,9 @@ NEEDED = (
     "best_ask_amount",
 )  # fmt: skip
 _SIDES = {"call": True, "put": False, "C": True, "P": False}
-_LAST_MS = int(datetime(LAST_YEAR, 1, 1, tzinfo=UTC).timestamp() * 1000)
+_FIRST_MS, _LAST_MS = (
+    int(datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1000) for year in (FIRST_YEAR, LAST_YEAR)
+)
 
 
 def read(path: str, lines: Iterable[str], told: Told, problems: Problems) -> Iterator[Row]:
@@ -33,13 +35,13 @@ def read(path: str, lines: Iterable[str], told: Told, problems: Problems) -> Ite
     names = header(rows, NEEDED)
 
     def parse(place: Place, values: Sequence[str]) -> Iterator[Row]:
-        cells = cells_of(names, values)
+        cells = cells_of(names, values, place, problems)
         if cells.has("state") and cells.text("state") != "open":
             problems.note(place, "contracts that are not open are left out", shown=cells.text("state"))
             return
         yield _row(place, cells)
 
-    yield from parsed(path, rows, parse, problems)
+    yield from parsed(path, rows, names, parse, problems)
 
 
 def _row(place: Place, cells: Cells) -> Row:
@@ -90,6 +92,7 @@ def _vendor(cells: Cells, forward: float) -> dict[str, float]:
 
 def _instant(cells: Cells, column: str) -> int:
     ms = cells.count(column)
-    if not 0 < ms < _LAST_MS:
-        raise BadCell(column, f"must be milliseconds since 1970, before {LAST_YEAR}", cells.text(column))
+    if not _FIRST_MS <= ms < _LAST_MS:
+        rule = f"must be milliseconds since 1970, {FIRST_YEAR} to {LAST_YEAR - 1}"
+        raise BadCell(column, rule, cells.text(column))
     return ms * 1_000_000

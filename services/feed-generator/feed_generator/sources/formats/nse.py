@@ -16,9 +16,10 @@ from pathlib import PurePath
 from zoneinfo import ZoneInfo
 
 from feed_generator.sources.formats.cells import MOST_COUNTED, Cells, ns
-from feed_generator.sources.formats.problems import BadCell, NotReadable, NotStated, Problems
+from feed_generator.sources.formats.problems import NotReadable, NotStated, Problems
 from feed_generator.sources.formats.row import Leg, Place, Row, Stated, Told
-from feed_generator.sources.formats.table import Records, parsed, records, refused_cells
+from feed_generator.sources.formats.table import Records, parsed, records
+from feed_generator.sources.formats.two_sided import Header
 
 COLUMNS = ("OI", "CHNG IN OI", "VOLUME", "IV", "LTP", "CHNG", "BID QTY", "BID", "ASK", "ASK QTY")
 _ALIASES = {
@@ -47,35 +48,24 @@ class _File:
 def read(path: str, lines: Iterable[str], told: Told, problems: Problems) -> Iterator[Row]:
     """Yield the rows of one downloaded chain. Raises NotReadable, NotStated or UnknownProduct."""
     rows = records(lines)
-    names, middle = _names(rows)
+    header = _header(rows)
     file = _file(path, told)
 
     def parse(place: Place, values: Sequence[str]) -> Iterator[Row]:
-        if any(values[len(names) :]):
-            raise BadCell(
-                "-", "has more cells than the header: a number with `,` needs quotes", str(len(values))
-            )
-        strike = Cells({"STRIKE": values[middle] if len(values) > middle else None}).positive("STRIKE")
-        for is_call in (True, False):
-            half = slice(0, middle) if is_call else slice(middle + 1, len(names))
-            cells = Cells(dict(zip(names[half], values[half], strict=False)))
-            with refused_cells(place, problems):  # a bad call does not hide its put
-                yield _row(place, cells, file, strike, is_call, told, problems)
+        def make(strike: float, is_call: bool, cells: Cells) -> Row:
+            return _row(place, cells, file, strike, is_call, told, problems)
 
-    yield from parsed(path, rows, parse, problems)
+        yield from header.rows(place, values, make, problems)
+
+    yield from parsed(path, rows, header.names, parse, problems)
 
 
-def _names(rows: Records) -> tuple[list[str], int]:
-    """Return the header's names, and where the strike is among them. Lines above the header are a banner."""
+def _header(rows: Records) -> Header:
+    """Return the header. Lines above it are a banner."""
     for line, values in rows:
         names = [_ALIASES.get(name, name) for name in (value.strip().upper() for value in values)]
         if "STRIKE" in names:
-            for column in COLUMNS:
-                if names.count(column) != 2:
-                    raise NotReadable(
-                        "must be in the header for calls and for puts", line=line, column=column
-                    )
-            return names, names.index("STRIKE")
+            return Header.of(names, "STRIKE", COLUMNS, line)
     raise NotReadable("has no header with STRIKE")
 
 
@@ -129,10 +119,10 @@ def _row(
         "bid": cells.price("BID"),
         "ask": cells.price("ASK"),
         "last": last,
-        "bid_size": cells.amount("BID QTY"),
-        "ask_size": cells.amount("ASK QTY"),
-        "volume": cells.amount("VOLUME", unit=file.lot),
-        "open_interest": cells.amount("OI", unit=file.lot),
+        "bid_size": cells.whole("BID QTY", unit=1),
+        "ask_size": cells.whole("ASK QTY", unit=1),
+        "volume": cells.whole("VOLUME", unit=file.lot),
+        "open_interest": cells.whole("OI", unit=file.lot),
         "previous_close": max(0.0, close),
         "previous_open_interest": min(max(0, int(before)) * file.lot, MOST_COUNTED),
     }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from itertools import islice
 from typing import BinaryIO, Literal
 
 from feed_generator.errors import BadRecording
-from feed_generator.sources.formats import cboe, dbn, deltastream, deribit, nse, text, yahoo
+from feed_generator.sources.formats import asking, cboe, dbn, deltastream, deribit, nse, text, yahoo
 from feed_generator.sources.formats.detect import Format, of_text
-from feed_generator.sources.formats.problems import WHAT_TO_STATE, NotReadable, NotStated, Problems
+from feed_generator.sources.formats.problems import NotReadable, NotStated, Problems
 from feed_generator.sources.formats.row import Row, Told
 
 Reader = Callable[[str, Iterable[str], Told, Problems], Iterator[Row]]
@@ -23,6 +23,7 @@ _READERS: dict[Format, Reader] = {
 GROUP_NS: dict[Format, int] = {"deribit": deribit.GROUP_NS}
 """How long a snapshot lasts by format, in ns; 0 for the others, whose rows of one snapshot have one time."""
 _ROWS_A_REPORT = 5_000
+_PRODUCT = re.compile(r"[A-Z0-9&-]{1,20}")
 
 
 class Session:
@@ -42,7 +43,7 @@ class Session:
         self.paths = list(paths) if alone else sorted(paths, key=self._first_time)
 
     def _first_time(self, path: str) -> tuple[int, str]:
-        rows = self._of_file(path, Problems(), None)
+        rows = self._of_file(path, self._told)
         first = next(rows, None)
         rows.close()
         return (first.ts if first else 0), path
@@ -53,31 +54,44 @@ class Session:
         `progress` is called now and then with the bytes that were read since its last call. Raises
         BadRecording or UnknownProduct.
         """
-        known = self._told.products
+        fitting = set[str]()
         if self.format == "dbn":
             streams = [dbn.read(self.paths, self._told, problems, progress)]
         else:
-            streams = [self._of_file(path, problems, progress) for path in self.paths]
+            streams = [self._of_file(path, self._told, problems, progress) for path in self.paths]
         for rows in streams:
             for row in rows:
-                if known and row.product not in known:
-                    text = f"is {row.product!r:.40}, but the feed lists {', '.join(known)}: add it (PRODUCTS)"
-                    problems.refuse(
-                        row.place, "product", f"is no product of the feed: {row.product:.40}", text=text
-                    )
-                else:
+                if row.product in fitting or self._fits(row, problems):
+                    fitting.add(row.product)
                     yield row
 
+    def _fits(self, row: Row, problems: Problems) -> bool:
+        """Return whether a feed can have the product and, if it lists products, has it."""
+        product, listed = row.product, self._told.products
+        if not _PRODUCT.fullmatch(product):
+            rule = "is no name of a product: it must be 1 to 20 of A-Z, 0-9, & and -"
+            problems.refuse(row.place, "product", rule, shown=product)
+        elif listed and product not in listed:
+            text = f"is {product!r}, but the feed lists {', '.join(listed)}: add it (PRODUCTS)"
+            problems.refuse(row.place, "product", f"is no product of the feed: {product}", text=text)
+        else:
+            return True
+        return False
+
     def _of_file(
-        self, path: str, problems: Problems, progress: Callable[[int], None] | None
+        self,
+        path: str,
+        told: Told,
+        problems: Problems | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> Generator[Row]:
         try:
             with text.opened(path) as file:
-                rows = self._decoded(path, file, problems)
+                rows = self._decoded(path, file, told, Problems() if problems is None else problems)
                 done = 0
-                while block := list(islice(rows, _ROWS_A_REPORT)):
-                    yield from block
-                    if progress:
+                for number, row in enumerate(rows, start=1):
+                    yield row
+                    if progress and number % _ROWS_A_REPORT == 0:
                         progress(file.tell() - done)
                         done = file.tell()
                 if progress:
@@ -85,14 +99,13 @@ class Session:
         except NotReadable as error:
             raise BadRecording(path, error.line, error.column, error.rule) from None
         except NotStated as error:
-            asked = [f"{what} ({name})" for what, name in (WHAT_TO_STATE[each] for each in error.names)]
-            raise BadRecording(
-                path, 1, "-", f"does not state {' and '.join(asked)}; set it beside the file"
+            raise asking.unstated(
+                path, error.names, self._told, lambda told: self._of_file(path, told)
             ) from None
 
-    def _decoded(self, path: str, file: BinaryIO, problems: Problems) -> Iterator[Row]:
+    def _decoded(self, path: str, file: BinaryIO, told: Told, problems: Problems) -> Iterator[Row]:
         text.check(text.peeked(file))
-        return _READERS[self.format](path, text.lines_of(file), self._told, problems)
+        return _READERS[self.format](path, text.lines_of(file), told, problems)
 
 
 def _format(path: str) -> Format:

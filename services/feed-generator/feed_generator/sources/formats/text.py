@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,11 +15,13 @@ from feed_generator.sources.formats.problems import NotReadable
 
 HEAD_BYTES = 16_384
 _LINE_BYTES = 1 << 20
+_LOOKED_AT = 8
 _MARK = b"\xef\xbb\xbf"
 DBN_MAGIC = b"DBN"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _UTF16 = "is in UTF-16, not UTF-8: save it as `CSV UTF-8`, or run `iconv -f UTF-16 -t UTF-8 FILE > NEW`"
 _PADDED = "has bytes of 0 instead of text, so the download is not complete: download it again"
+_JSON = re.compile(rb"\s*[{\[]")
 _REFUSED: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xfe", _UTF16),
     (b"\xfe\xff", _UTF16),
@@ -40,6 +44,9 @@ _WEB_PAGE = re.compile(rb"\s*<(!doctype|html|head|body|\?xml|script|!--)", re.IG
 def opened(path: str) -> Iterator[BinaryIO]:
     """Open a file for reading. Raises BadRecording if that fails then or later."""
     try:
+        # A pipe without a writer would block for ever.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise BadRecording(path, 0, "-", "is no file: name a file, or a folder of files")
         with Path(path).open("rb") as file:
             yield file
     except OSError as error:
@@ -73,11 +80,16 @@ def check(head: bytes) -> None:
         raise NotReadable(
             "is a web page, no CSV: the site refused the download; open it in a browser and save again"
         )
+    if _JSON.match(head.removeprefix(_MARK)):
+        raise NotReadable(
+            "is JSON, as an exchange's API answers: only CSV files can be read; download the CSV"
+        )
+    lines = [line for line in head.splitlines()[:_LOOKED_AT] if line.strip()]
     for separator, name in ((b";", "';'"), (b"\t", "a tab")):
-        lines = [line for line in head.splitlines()[:8] if line.strip()]
-        if lines and all(
-            line.count(separator) >= 4 and line.count(b",") <= line.count(separator) for line in lines
-        ):
+        split = [
+            line for line in lines if line.count(separator) >= 4 and line.count(b",") <= line.count(separator)
+        ]
+        if len(split) > len(lines) // 2:  # the lines above a table may be short
             raise NotReadable(
                 f"has {name} between its cells: save it with ',' between them and '.' in numbers"
             )

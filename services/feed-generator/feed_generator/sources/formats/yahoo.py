@@ -33,9 +33,9 @@ def read(path: str, lines: Iterable[str], told: Told, problems: Problems) -> Ite
     ts = ns(told.as_of)
 
     def parse(place: Place, values: Sequence[str]) -> Iterator[Row]:
-        yield _row(place, cells_of(names, values), ts, told)
+        yield _row(place, cells_of(names, values, place, problems), ts, told)
 
-    yield from parsed(path, rows, parse, problems)
+    yield from parsed(path, rows, names, parse, problems)
 
 
 def _row(place: Place, cells: Cells, ts: int, told: Told) -> Row:
