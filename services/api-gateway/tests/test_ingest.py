@@ -178,11 +178,14 @@ def test_of_many_simultaneous_pushes_some_are_sent_away(
     assert results(push(writer, tick(99))) == ["accepted"]
 
 
-def test_of_simultaneous_retries_one_appends(writer: Any, store: Any) -> None:
-    """A client whose call timed out may send it again while the first one is still being served."""
+def test_of_simultaneous_retries_one_appends(gateway: Any, store: Any) -> None:
+    """A call that timed out may be sent again, to another gateway, while the first is still being served."""
     batch = [tick(seq) for seq in range(1, 601)]
+    gateways = [gateway.client(), gateway.client()]
     with ThreadPoolExecutor(ingest.AT_A_TIME) as pool:
-        answers = list(pool.map(lambda _: push(writer, *batch).json, range(ingest.AT_A_TIME)))
+        answers = list(
+            pool.map(lambda number: push(gateways[number % 2], *batch).json, range(ingest.AT_A_TIME))
+        )
     assert sum(answer["accepted"] for answer in answers) == 600
     assert sum(answer["repeated"] for answer in answers) == (ingest.AT_A_TIME - 1) * 600
     assert sorted(json.loads(body)["mid"] for body in bodies(store)) == sorted(one["mid"] for one in batch)
