@@ -58,13 +58,26 @@ class Gateway:
             return json.load(answer)
 
 
-def arriving() -> Iterator[list[dict[str, Any]]]:
-    """Yield what has arrived on standard input, so that requests grow with the rate of the messages."""
+def arriving() -> Iterator[list[bytes]]:
+    """Yield the lines that have arrived on standard input, so that requests grow with the messages' rate."""
     rest = b""
     while piece := os.read(sys.stdin.fileno(), 1 << 18):
         *lines, rest = (rest + piece).split(b"\n")
-        if messages := [json.loads(line) for line in lines if line.strip()]:
-            yield messages
+        yield lines
+    yield [rest]  # the last line may have no newline
+
+
+def parsed(lines: list[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield the message of each line. A line that is no JSON object is printed and left out."""
+    for line in filter(bytes.strip, lines):
+        try:
+            message = json.loads(line)
+        except ValueError:
+            message = None
+        if isinstance(message, dict):
+            yield message
+        else:
+            print(f"no JSON object: {line[:60]!r}", file=sys.stderr)
 
 
 def main() -> None:
@@ -74,13 +87,19 @@ def main() -> None:
     )
     # No mid may ever be used twice, also not by a second program that starts in the same second.
     epoch, sequence = int(time.time()), secrets.randbelow(10**9) * 10**6
-    for messages in arriving():
+    for lines in arriving():
+        messages = list(parsed(lines))
+        if not messages:
+            continue
         for message in messages:
             sequence += 1
             message |= {"feed": feed, "mid": f"{epoch}:{sequence}", "sent_ts": time.time_ns()}
             message.setdefault("replay", 0)
             message.setdefault("truth", None)
-        answer = gateway.push(feed, messages)
+        try:
+            answer = gateway.push(feed, messages)
+        except urllib.error.HTTPError as error:
+            sys.exit(f"{error.code}: {json.load(error)['detail']}")
         print(f"accepted {answer['accepted']}, repeated {answer['repeated']}, refused {answer['refused']}")
         for line in answer["lines"]:
             if line["result"] == "refused":

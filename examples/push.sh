@@ -9,9 +9,11 @@ FEED=${FEED:-mine}
 PRODUCT=${PRODUCT:-SPY}
 PRICE=${PRICE:-601.25}
 
+# Other users of this machine see the arguments of programs, so curl reads the password and the token from files.
 if [[ -z ${TOKEN:-} ]]; then
+  escaped=${PASSWORD//\\/\\\\} escaped=${escaped//\"/\\\"}
   answer=$(curl --fail-with-body --silent --show-error --header "Content-Type: application/json" \
-    --data "{\"email\":\"$EMAIL\",\"password\":\"$PASSWORD\"}" "$BASE_URL/api/auth/login") ||
+    --data-binary @<(printf '{"email":"%s","password":"%s"}' "$EMAIL" "$escaped") "$BASE_URL/api/auth/login") ||
     { echo "$answer" >&2; exit 1; }
   TOKEN=$(sed -E 's/.*"token": ?"([^"]+)".*/\1/' <<<"$answer")
 fi
@@ -21,7 +23,7 @@ tick="{\"kind\":\"underlying\",\"mid\":\"$(date +%s):$((10#${now: -9} + 1))\",\"
 \"sent_ts\":$now,\"replay\":0,\"price\":$PRICE,\"truth\":null}"
 for _ in first again; do
   curl --fail-with-body --silent --show-error --retry 10 --retry-connrefused \
-    --header "Authorization: Bearer $TOKEN" --header "Content-Type: application/x-ndjson" \
+    --header @<(printf 'Authorization: Bearer %s' "$TOKEN") --header "Content-Type: application/x-ndjson" \
     --data-binary "$tick" "$BASE_URL/api/ingest/$FEED"
   echo
 done

@@ -102,6 +102,7 @@ def running(home: Path) -> Iterator[tuple[str, str, Any, psutil.Process]]:
         table = json.loads((EXAMPLES / "feeds-table.json").read_text())
         row = {**table["feeds"][0], "name": "bench", "source": "external"}
         store.set("feeds:table", json.dumps({**table, "feeds": [row]}))
+        store.hset("feeds:external", "bench", json.dumps({"products": row["products"]}))
         gateway = services["api-gateway"]
         account = call(f"{gateway.url}/api/auth/register", json.dumps(ACCOUNT).encode())
         (worker,) = psutil.Process(gateway.process.pid).children()

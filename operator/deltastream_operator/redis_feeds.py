@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import redis
@@ -11,6 +11,7 @@ from redis.retry import Retry
 
 TABLE = "feeds:table"  # the key and the channel
 TABLE_TTL_S = 30
+EXTERNAL = "feeds:external"
 REQUESTS = "feeds:requests"
 REPLY_TTL_S = 30
 IMPORTS = "imports:requests"
@@ -20,7 +21,7 @@ _TIMEOUT_S = 1.0
 
 
 class RedisFeeds:
-    """The keys of contract `feeds-table` and, in a local run, of `feeds-request` and `feeds-reply`.
+    """The keys of contracts `feeds-table` and `feeds-external` and, in a local run, of the requests.
 
     `url` names database 0. Each call raises redis.RedisError in an outage.
     """
@@ -38,11 +39,19 @@ class RedisFeeds:
         if keys := [f"feed:{feed}:replay-command" for feed in feeds]:
             self._redis.delete(*keys)
 
-    def publish(self, table: bytes) -> None:
-        """Store the table for 30 s, and send it to all who listen."""
+    def publish(self, table: bytes, external: Mapping[str, str]) -> None:
+        """Store the table for 30 s, and send it to all who listen. `external` replaces the external feeds.
+
+        The external feeds have no TTL: their programs may push while the operator is away.
+        """
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.set(TABLE, table, ex=TABLE_TTL_S)
             pipe.publish(TABLE, table)
+            pipe.execute()
+        with self._redis.pipeline() as pipe:
+            pipe.delete(EXTERNAL)
+            if external:
+                pipe.hset(EXTERNAL, mapping=external)
             pipe.execute()
 
     def take_requests(self) -> list[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -60,20 +61,21 @@ def test_generator_subscriber_and_worker_have_every_right_they_need(
 
 
 def test_the_operator_may_publish_the_feeds_table_and_the_services_may_read_it(server: ChartRedis) -> None:
-    """The key and the channel of the table are the only ones that the operator writes."""
+    """The table with its channel and the external feeds are all that the operator writes."""
     with redis.Redis.from_url(server.url()) as services, services.pubsub() as listener:
         listener.subscribe("feeds:table")
         assert listener.get_message(timeout=5)
-        RedisFeeds(server.operator_url).publish(b"{}")
+        RedisFeeds(server.operator_url).publish(b"{}", {"mine": "{}"})
         assert (listener.get_message(timeout=5) or {})["data"] == services.get("feeds:table") == b"{}"
+        assert services.hgetall("feeds:external") == {b"mine": b"{}"}
 
 
 def test_the_gateway_may_append_what_is_pushed(server: ChartRedis) -> None:
     """The script of POST /api/ingest/{feed} needs no right that the services lack."""
-    keys = ["feed:b", "feed:b:mids", "feed:b:mids:older"]
+    keys = ["feed:b", "feed:b:pushed", "feed:b:pushed:older"]
     with redis.Redis.from_url(server.url()) as services:
         for full, appended in ((1, 1), (10, 0)):
-            message = ["7:1", "underlying", "{}"]
+            message = ["7:1", "0", "underlying", "{}"]
             assert services.eval(APPEND_NEW.read_text(), 3, *keys, full, 60, "", *message) == [appended]
 
 
@@ -81,6 +83,30 @@ def test_the_writer_of_an_external_feed_may_only_append_to_its_stream(server: Ch
     """Redis refuses every other command, and every other key."""
     with redis.Redis.from_url(server.url()) as services:
         assert refused(server.writer_url("mine"), "mine", services) > 300
+
+
+@pytest.mark.parametrize("fields", [1, 100])
+def test_an_entry_takes_a_bounded_part_of_the_memory(server: ChartRedis, fields: int) -> None:
+    """Redis reads a command as a whole before it refuses it, and by default up to 512 MiB for each field."""
+    piece = b"x" * ((16 << 20) + 1 if fields == 1 else 4 << 20)
+    command = [b"*%d\r\n" % (2 * fields + 3)]
+    for word in (b"XADD", b"feed:mine", b"*", *[b"f", piece] * fields):
+        command += [b"$%d\r\n" % len(word), word, b"\r\n"]
+    with redis.Redis.from_url(server.url()) as services:
+        limit, entries = services.info("memory")["maxmemory"], services.xlen("feed:mine")
+        writer = redis.Redis.from_url(server.writer_url("mine")).connection_pool.get_connection()
+        try:
+            with pytest.raises(redis.ConnectionError):
+                _answer(writer, command)
+        finally:
+            writer.disconnect()
+        assert services.info("memory")["used_memory_peak"] < limit
+        assert services.xlen("feed:mine") == entries
+
+
+def _answer(connection: Any, command: list[bytes]) -> Any:
+    connection.send_packed_command(command)
+    return connection.read_response()
 
 
 FORBIDDEN = {
@@ -105,6 +131,8 @@ FORBIDDEN = {
         "GET latest:underlying:NIFTY",
         "PUBLISH market:underlying x",
         "SET feed:a x",
+        "SET feeds:external x",
+        "HSET feeds:table x x",
         "SET latest:underlying:NIFTY x",
         "SUBSCRIBE feeds:table",
         "SUBSCRIBE market:underlying",

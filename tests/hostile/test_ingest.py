@@ -51,6 +51,7 @@ def writer(
         table = example("feeds-table")
         row = {**table["feeds"][0], "name": "mine", "source": "external", "products": ["SPY"]}
         store.set("feeds:table", json.dumps({**table, "feeds": [row]}))
+        store.hset("feeds:external", "mine", json.dumps({"products": row["products"]}))
         gateway = services["api-gateway"]
         body = json.dumps(ACCOUNT).encode()
         made = answer(gateway.port, post("/api/auth/register", f"Content-Length: {len(body)}", body=body))
@@ -76,7 +77,9 @@ def test_a_body_over_1_mib_is_refused_before_it_is_read(writer: Writer) -> None:
             post(PATH, bearer, "Expect: 100-continue", "Content-Length: 99999999"),
             chunked(PATH, b"200000\r\n" + b"x" * (MIB + 1)),
         ):
-            assert answer(writer.gateway.port, data).status == 413
+            got = answer(writer.gateway.port, data)
+            assert got.status == 413
+            assert f"longer than {MIB} bytes" in json.loads(got.body)["detail"]
 
 
 def test_half_bodies_take_bounded_memory_and_others_are_served(writer: Writer) -> None:

@@ -43,11 +43,13 @@ def chain() -> dict[str, Any]:
     return {**made, "expiry_ts": settles}
 
 
-def push(system: LocalSystem, *messages: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-    """Run the Python example with these messages on its standard input."""
+def push(
+    system: LocalSystem, *messages: dict[str, Any] | str, feed: str = FEED
+) -> subprocess.CompletedProcess[str]:
+    """Run the Python example with these messages on its standard input. The last line has no newline."""
     return subprocess.run(
-        [sys.executable, ROOT / "examples/push.py", FEED],
-        input="".join(f"{json.dumps(message)}\n" for message in messages),
+        [sys.executable, ROOT / "examples/push.py", feed],
+        input="\n".join(one if isinstance(one, str) else json.dumps(one) for one in messages),
         env=environment(system),
         capture_output=True,
         text=True,
@@ -72,10 +74,11 @@ def test_the_curl_example_is_accepted_once(system: LocalSystem) -> None:
 
 def test_the_python_example_s_messages_become_analytics(system: LocalSystem) -> None:
     """A chain gets its forward and its volatilities. A wrong line is named, and the others are accepted."""
-    done = push(system, tick(23501.1), chain(), {**tick(1.0), "price": "x"})
+    done = push(system, {**tick(1.0), "price": "x"}, "[1]", "{", tick(23501.1), chain())
     assert done.returncode == 0, done.stderr
     assert sum(int(line.split()[1].rstrip(",")) for line in done.stdout.splitlines()) == 2, done.stdout
     assert "$.price" in done.stderr
+    assert done.stderr.count("no JSON object") == 2, done.stderr
     path = f"/api/data/chain/{PRODUCT}?limit=1"
     wait_until(lambda: (system.call(path)[1] or {}).get("chains"), "the chain is stored")
     stored = system.get(path)["chains"][0]
@@ -84,6 +87,13 @@ def test_the_python_example_s_messages_become_analytics(system: LocalSystem) -> 
     assert stored["forward"] == pytest.approx(23465, rel=0.01)
     assert stored["pcr_oi"] == pytest.approx(puts / calls)
     assert any(leg["iv"] for leg in stored["calls"])
+
+
+def test_the_python_example_says_why_a_request_is_refused(system: LocalSystem) -> None:
+    """The gateway's sentence instead of a traceback."""
+    done = push(system, tick(1.0), feed="no-such-feed")
+    assert (done.returncode, done.stderr.splitlines()) == (1, [done.stderr.strip()])
+    assert done.stderr.startswith("404: no feed no-such-feed")
 
 
 def test_an_external_feed_has_enrichers_only(system: LocalSystem) -> None:

@@ -17,7 +17,7 @@ def refused(url: str, feed: str, every: Any) -> int:
 
     `every` is a client that may list the commands. Fails if a command is not refused for lack of the right.
     """
-    own, others = f"feed:{feed}", (f"feed:{feed}2", f"feed:{feed}:mids", f"dlq:{feed}", "feed:", "x")
+    own, others = f"feed:{feed}", (f"feed:{feed}2", f"feed:{feed}:pushed", f"dlq:{feed}", "feed:", "x")
     commands = list(_commands(every.command().values()))
     commands += [["xadd", stream, "*", "body", "{}"] for stream in others]
     with redis.Redis.from_url(url) as writer:

@@ -56,7 +56,8 @@ class FeedsPublisher:
 
     async def _write(self, readings: Mapping[str, Reading]) -> None:
         try:
-            await asyncio.to_thread(self._store.publish, self._text(readings))
+            entries = self._entries(readings)
+            await asyncio.to_thread(self._store.publish, self._text(entries), feeds_table.external(entries))
         except Exception as error:  # of any kind: the table must not disturb the loop
             if not self._failed:
                 log.warning("feeds_table_not_written", error=f"{type(error).__name__}: {error}")
@@ -64,9 +65,8 @@ class FeedsPublisher:
         else:
             self._failed = False
 
-    def _text(self, readings: Mapping[str, Reading]) -> bytes:
-        now = datetime.fromtimestamp(self._clock.time(), UTC)
-        entries = [
+    def _entries(self, readings: Mapping[str, Reading]) -> list[Entry]:
+        return [
             Entry(
                 name=name,
                 feed=known.feed,
@@ -75,6 +75,9 @@ class FeedsPublisher:
             )
             for name, known in self._table.feeds.items()
         ]
+
+    def _text(self, entries: list[Entry]) -> bytes:
+        now = datetime.fromtimestamp(self._clock.time(), UTC)
         self._history.add(entries, now)
         table = feeds_table.build(
             entries, self._history, now=now, authority="cluster", namespace=self._namespace

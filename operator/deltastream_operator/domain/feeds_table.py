@@ -1,11 +1,13 @@
 """Build the feeds table: what the operator knows and decided about every feed, for people and programs.
 
 The local run and the controller build the same table (contract `feeds-table`) from a feed's spec, its status
-and its load.
+and its load. Beside it they write the external feeds (contract `feeds-external`), in which the API gateway
+looks up a feed by its name.
 """
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -105,6 +107,15 @@ def build(
         "namespace": namespace,
         "feeds": [row(entry, history.of(entry.name)) for entry in known[:FEEDS_MAX]],
         "omitted": max(0, len(known) - FEEDS_MAX),
+    }
+
+
+def external(entries: Iterable[Entry]) -> dict[str, str]:
+    """Return all external feeds: by name, the JSON with all products."""
+    return {
+        entry.name: json.dumps({"products": list(entry.feed.products)})
+        for entry in entries
+        if entry.feed and isinstance(entry.feed.source, External)
     }
 
 

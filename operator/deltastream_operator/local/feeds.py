@@ -128,7 +128,7 @@ class Feeds:
         table = feeds_table.build(entries, self._history, now=now, authority="local")
         if self._answers:
             with self._redis_may_be_away():  # the gateway reports requests without a reply
-                self._store.publish(_json(table))
+                self._store.publish(_json(table), feeds_table.external(entries))
                 self._reply_to_accepted(entries)
         self._accepted.clear()
         self._scaling.carry_out(decisions)

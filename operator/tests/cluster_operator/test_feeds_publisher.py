@@ -65,6 +65,23 @@ def test_the_table_in_redis_has_every_feed_with_status_and_load(clock: Any, redi
     assert shown["feeds"][0]["history"]["enrichers"] == [2]
 
 
+def test_every_external_feed_is_written_by_its_name_with_all_products(clock: Any, redis_url: str) -> None:
+    """Rule: the limits of the table are none for the programs that push, and no other feed is among them."""
+    names = [f"feed-{number:03}" for number in range(201)]
+    products = [f"P{number}" for number in range(101)]
+    table = a_table(*names, source={"external": {}}, products=products)
+    publish(publisher(table, RedisFeeds(redis_url), clock), {})
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        written = {name: json.loads(text) for name, text in client.hgetall("feeds:external").items()}
+        assert sorted(written) == names
+        for one in written.values():
+            validator("feeds-external").validate(one)
+            assert one["products"] == products
+        assert client.ttl("feeds:external") == -1, "programs may push while the operator is away"
+        publish(publisher(a_table("a"), RedisFeeds(redis_url), clock), {})
+        assert client.exists("feeds:external") == 0
+
+
 def test_without_a_feed_the_table_is_empty(clock: Any, redis_url: str) -> None:
     """Rule: no feeds is an answer; a missing table says that there is no operator."""
     publish(publisher(Table(), RedisFeeds(redis_url), clock), {})
@@ -78,7 +95,7 @@ class Store:
     def __init__(self, error: Exception | None = None) -> None:
         self.calls, self.error, self.free = 0, error, threading.Event()
 
-    def publish(self, _table: bytes) -> None:
+    def publish(self, _table: bytes, _external: Mapping[str, str]) -> None:
         self.calls += 1
         if self.error:
             raise self.error

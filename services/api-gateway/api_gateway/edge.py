@@ -51,7 +51,8 @@ def install(app: Flask, *, cors_origins: Collection[str], hosts: Collection[str]
         elif request.blueprint == "imports" and request.method == "POST":
             if request.mimetype != FORM:
                 raise WrongMediaType(f"send the files as {FORM}, each in a part named file")
-        elif request.get_data():  # 413 if the body is too long, with or without a Content-Length
+        # 413 if the body is too long, with or without a Content-Length
+        elif request.get_data() and request.url_rule:  # else the answer is 404 or 405
             request.get_json()  # 400 or 415 if the body is not JSON
 
     def check_ingest() -> None:

@@ -2,8 +2,8 @@
 
 A retry is harmless: Redis keeps the newest mids of the feed, and a document's `_id` is derived from the mid.
 
-OUTAGE POLICY: without Redis the answer is 503. While no operator publishes the feeds table, the last one that
-this process has read is used.
+OUTAGE POLICY: without Redis the answer is 503. While no operator publishes the external feeds, those that it
+published last take messages.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import redis
@@ -23,34 +23,42 @@ from redis.retry import Retry
 from api_gateway import metrics
 from api_gateway.errors import BackPressure, FeedNotExternal, FeedsUnavailable, FeedUnknown, StreamUnavailable
 from api_gateway.feeds import Feeds
-from api_gateway.ingest_lines import Refused, Valid, checked, split
+from api_gateway.ingest_lines import Refused, Valid, checked, other_message, split
 
 EXTENSION = "deltastream.ingest"
 MAX_BODY_BYTES = 1 << 20
+EXTERNAL = "feeds:external"
+"""The hash of the external feeds that the operator writes (contract `feeds-external`)."""
 REMEMBERED = 32_768
 """At least so many of the newest mids of a feed are known, and at most twice as many: about 4 MiB."""
 _REMEMBERED_S = 3600
-_TABLE_S = 1.0
+AT_A_TIME = 4
+"""Requests that are read at the same time, of the 16 that the gateway serves. Further ones are refused: each
+takes the processor for up to 0.2 s, and reads of other clients must not wait for many of them."""
 _AT_ONCE = 256
 """Messages per call of the script, which occupies Redis for one to five milliseconds."""
 MEMORY_LIMIT = 0.8
 """Share of Redis' maxmemory at which the product's own generators pause too."""
 _RETRY_S = 2
+_REPEATED, _OTHER = 0, -1  # the script's answers for a message whose mid is known
 _GROUP = b"enricher"
 _APPEND = (Path(__file__).with_name("lua") / "append_new.lua").read_text()
+
+
+class _External(msgspec.Struct):
+    products: frozenset[str]
 
 
 class _Row(msgspec.Struct):
     name: str
     source: str | None
-    products: list[str]
-    product_count: int
 
 
 class _Table(msgspec.Struct):
     feeds: list[_Row]
 
 
+_external = msgspec.json.Decoder(_External)
 _table = msgspec.json.Decoder(_Table)  # reads only these members, and skips the long histories
 
 
@@ -62,13 +70,10 @@ class Ingest:
     feeds: Feeds
     high_water: int
     clock: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
-    _rows: dict[str, _Row] = field(default_factory=dict)
-    _read_at: float = float("-inf")
-    _reading: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._append = self.client.register_script(_APPEND)
+        self._turns = threading.BoundedSemaphore(AT_A_TIME)
 
     def take(self, feed: str, body: bytes, content_type: str, traceparent: str) -> dict[str, Any]:
         """Append the messages of a request's body, and return the result of each.
@@ -76,65 +81,61 @@ class Ingest:
         Raises BadInput, FeedUnknown, FeedNotExternal, FeedsUnavailable, BackPressure or StreamUnavailable.
         After the last two some messages may be appended already.
         """
-        row = self._row(feed)
-        self._check_pressure(feed)
-        # A long list of products is cut off in the table; then only the enrichers know whether to refuse one.
-        products = frozenset(row.products) if row.product_count == len(row.products) else frozenset[str]()
+        if not self._turns.acquire(blocking=False):
+            raise BackPressure(
+                f"the gateway reads {AT_A_TIME} other pushes now; wait as Retry-After says, and send the same"
+                " messages again",
+                1,
+            )
+        try:
+            return self._take(feed, body, content_type, traceparent)
+        finally:
+            self._turns.release()
+
+    def _take(self, feed: str, body: bytes, content_type: str, traceparent: str) -> dict[str, Any]:
+        products = self._ready(feed)
         arrived_ms = int(self.clock() * 1000)
         results = list(
             checked(split(body, content_type), feed=feed, products=products, arrived_ms=arrived_ms)
         )
-        valid = [one for one in results if isinstance(one, Valid)]
-        appended: list[int] = []
-        for at in range(0, len(valid), _AT_ONCE):
-            appended += self._appended(feed, valid[at : at + _AT_ONCE], traceparent)
-        repeated = {one.line for one, new in zip(valid, appended, strict=True) if not new}
-        lines = [_line(one, repeated) for one in results]
+        valid = [(at, one) for at, one in enumerate(results) if isinstance(one, Valid)]
+        repeated = set()
+        for first in range(0, len(valid), _AT_ONCE):
+            part = valid[first : first + _AT_ONCE]
+            appended = self._appended(feed, [one for _, one in part], traceparent)
+            for (at, one), outcome in zip(part, appended, strict=True):
+                if outcome == _REPEATED:
+                    repeated.add(at)
+                elif outcome == _OTHER:
+                    results[at] = other_message(one)
+        lines = [_line(one, at in repeated) for at, one in enumerate(results)]
         counts = {
-            "accepted": len(valid) - len(repeated),
-            "repeated": len(repeated),
-            "refused": len(results) - len(valid),
+            name: sum(line["result"] == name for line in lines)
+            for name in ("accepted", "repeated", "refused")
         }
         for result, count in counts.items():
             metrics.INGESTED.labels(result).inc(count)
         return {"feed": feed, **counts, "lines": lines}
 
-    def _row(self, feed: str) -> _Row:
-        """Return the feed's row of the table. Raises FeedUnknown, FeedNotExternal or FeedsUnavailable."""
-        row = self._known().get(feed)
-        if row is None:
-            raise FeedUnknown(f"no feed {feed}: /api/feeds lists the feeds")
-        if row.source != "external":
-            raise FeedNotExternal(
-                f"the feed {feed} has the source {row.source or '(its spec cannot be read)'}: only a feed"
-                " with spec.source.external takes messages; push to such a feed, or change the source"
-            )
-        return row
+    def _ready(self, feed: str) -> frozenset[str]:
+        """Return the products of an external feed that can take messages now.
 
-    def _known(self) -> dict[str, _Row]:
-        with self._reading:
-            if self.monotonic() - self._read_at >= _TABLE_S:
-                try:
-                    table = _table.decode(self.feeds.table())
-                    self._rows = {row.name: row for row in table.feeds}
-                except FeedsUnavailable:
-                    if not self._rows:
-                        raise
-                self._read_at = self.monotonic()
-            return self._rows
-
-    def _check_pressure(self, feed: str) -> None:
-        """Raise BackPressure if the feed's backlog or Redis' memory has reached its limit."""
+        Raises FeedUnknown, FeedNotExternal, FeedsUnavailable, BackPressure or StreamUnavailable.
+        """
         with self.client.pipeline(transaction=False) as pipe:
+            pipe.hget(EXTERNAL, feed)
             pipe.xlen(f"feed:{feed}")
             pipe.xinfo_groups(f"feed:{feed}")
             pipe.info("memory")
             try:
-                length, groups, memory = pipe.execute(raise_on_error=False)
+                external, length, groups, memory = pipe.execute(raise_on_error=False)
             except redis.RedisError as error:
                 raise _unavailable(error) from error
-        if isinstance(length, redis.RedisError):
-            raise _unavailable(length) from length
+        for answer in (external, length):
+            if isinstance(answer, redis.RedisError):
+                raise _unavailable(answer) from answer
+        if external is None:
+            self._refuse(feed)
         backlog = _backlog(length, groups)
         if backlog >= self.high_water:
             raise BackPressure(
@@ -144,10 +145,27 @@ class Ingest:
             )
         if _memory_share(memory) >= MEMORY_LIMIT:
             raise _full()
+        return _external.decode(external).products
+
+    def _refuse(self, feed: str) -> NoReturn:
+        """Say why the feed takes no messages. Raises FeedUnknown, FeedNotExternal or FeedsUnavailable."""
+        row = next((row for row in _table.decode(self.feeds.table()).feeds if row.name == feed), None)
+        if row is None:
+            raise FeedUnknown(f"no feed {feed} takes messages: /api/feeds lists the feeds")
+        if row.source == "external":
+            raise FeedsUnavailable(
+                f"the operator has not written the feed {feed} to {EXTERNAL} in Redis: try again; if it still"
+                " has not, give the operator's Redis user the rights (~feeds:external +del +hset)"
+            )
+        raise FeedNotExternal(
+            f"the feed {feed} has the source {row.source or '(its spec cannot be read)'}: only a feed"
+            " with spec.source.external takes messages; push to such a feed, or change the source"
+        )
 
     def _appended(self, feed: str, messages: Sequence[Valid], traceparent: str) -> list[int]:
-        keys = [f"feed:{feed}", f"feed:{feed}:mids", f"feed:{feed}:mids:older"]
-        given = [part for one in messages for part in (one.mid, one.kind, one.body)]
+        """Return 1 for each message that was appended, else _REPEATED or _OTHER."""
+        keys = [f"feed:{feed}", f"feed:{feed}:pushed", f"feed:{feed}:pushed:older"]
+        given = [part for one in messages for part in (one.mid, one.fingerprint, one.kind, one.body)]
         try:
             found: list[int] = self._append(keys, [REMEMBERED, _REMEMBERED_S, traceparent, *given])
         except redis.OutOfMemoryError:
@@ -166,8 +184,8 @@ def connect(redis_url: str, feeds: Feeds, high_water: int) -> Ingest:
 
 def _backlog(length: int, groups: Any) -> int:
     """Return the entries that are not processed: undelivered plus unacknowledged, or all without a group."""
-    if isinstance(groups, redis.RedisError):  # no stream yet
-        return 0
+    if isinstance(groups, redis.RedisError):  # there is no stream, or the right to read its groups is missing
+        return length
     group = next((one for one in groups if one["name"] == _GROUP), None)
     # Redis cannot compute the lag after entries were deleted from the middle of the stream.
     if group is None or group["lag"] is None:
@@ -192,16 +210,20 @@ def _full() -> BackPressure:
 
 
 def _unavailable(error: redis.RedisError) -> StreamUnavailable:
+    if "last possible ID" in str(error):
+        return StreamUnavailable(
+            "the stream of the feed has reached its last id, because a program gave an entry that id: once"
+            " its entries are processed, delete the stream in Redis"
+        )
     return StreamUnavailable(
         f"Redis does not answer ({type(error).__name__}): send the same messages again; those that were"
         " appended already are answered as repeated"
     )
 
 
-def _line(result: Valid | Refused, repeated: set[int]) -> dict[str, Any]:
+def _line(result: Valid | Refused, repeated: bool) -> dict[str, Any]:
     if isinstance(result, Valid):
-        outcome = "repeated" if result.line in repeated else "accepted"
-        return {"line": result.line, "mid": result.mid, "result": outcome}
+        return {"line": result.line, "mid": result.mid, "result": "repeated" if repeated else "accepted"}
     return {
         "line": result.line,
         "mid": result.mid,

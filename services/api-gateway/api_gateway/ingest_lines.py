@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from zlib import crc32
 
 import msgspec
 
@@ -22,14 +24,17 @@ _array = msgspec.json.Decoder(list[msgspec.Raw])
 _PLACES = (re.compile(r" - at `\$\.?([^`]*)`\Z"), re.compile(r"^\$\.([\w.\[\]]+): "))
 _MEMBER = re.compile(r"^Object (?:missing required|contains unknown) field `([^`]*)`")
 _MID = re.compile(rb'"mid"\s*:\s*"([0-9]{1,10}:[0-9]{1,15})"')
+_SENT = re.compile(rb'"sent_ts"\s*:\s*[0-9]+')
 _FIXES: dict[Reason, str] = {
     "too_large": "split the chain by expiry",
     "not_json": "send one JSON object for each message, in UTF-8",
     "not_finite": "send a finite number, or 0 where the contract says that 0 means none",
     "schema": "give the field as the contract of this kind says",
     "inconsistent": "correct the field, or the one that it contradicts",
-    "clock_skew": "give the time of the event in ns since the Unix epoch, and check this machine's clock",
+    "clock_skew": "give the time of the event in ns since the Unix epoch, and check this machine's clock;"
+    " a message can be sent again for five minutes after its event",
 }
+_NO_OBJECT = f"send one JSON object for each message; an array needs Content-Type: {JSON}"
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,13 @@ class Valid:
     mid: str
     kind: str
     body: bytes
+
+    @property
+    def fingerprint(self) -> bytes:
+        """The same for a message that is sent again, also with a new `sent_ts`, and else hardly ever."""
+        sent = _SENT.search(self.body)
+        start, end = sent.span() if sent else (0, 0)
+        return crc32(self.body[end:], crc32(self.body[:start])).to_bytes(4)
 
 
 @dataclass(frozen=True)
@@ -57,8 +69,10 @@ class Refused:
 def split(body: bytes, content_type: str) -> list[tuple[int, bytes]]:
     """Return the messages of a body, still as JSON text, each with its line. Empty lines are skipped.
 
-    `content_type` is NDJSON, one message a line, or JSON, an array of messages. Raises BadInput.
+    `content_type` is NDJSON, one message a line, or JSON, an array of messages. The byte order mark that some
+    programs write at the beginning of UTF-8 is skipped. Raises BadInput.
     """
+    body = body.removeprefix(BOM_UTF8)
     if content_type == NDJSON:
         if body.rstrip().count(b"\n") >= MAX_LINES:
             raise _too_many()
@@ -66,9 +80,9 @@ def split(body: bytes, content_type: str) -> list[tuple[int, bytes]]:
     else:
         try:
             found = [(at, bytes(raw)) for at, raw in enumerate(_array.decode(body), start=1)]
-        except (msgspec.DecodeError, RecursionError):
-            rule = f"must be a JSON array of messages; for one message a line send Content-Type: {NDJSON}"
-            raise BadInput(("body", rule)) from None
+        except (msgspec.DecodeError, RecursionError) as error:  # whose texts repeat nothing of the body
+            rule = "must be a JSON array of messages; for one message a line send Content-Type:"
+            raise BadInput(("body", f"{rule} {NDJSON} ({error})")) from None
     if not found:
         raise BadInput(("body", "must have at least one message"))
     if len(found) > MAX_LINES:
@@ -102,13 +116,26 @@ def _kind(message: Message) -> str:
 
 def _refused(line: int, text: bytes, refusal: RefusedError) -> Refused:
     mid = _MID.search(text, 0, 4096)
+    no_object = refusal.detail.startswith("Expected `object`, got") and " - at " not in refusal.detail
     return Refused(
         line,
         mid[1].decode() if mid else None,
         refusal.reason,
         _field(refusal.detail),
         refusal.detail,
-        _FIXES[refusal.reason],
+        _NO_OBJECT if no_object else _FIXES[refusal.reason],
+    )
+
+
+def other_message(valid: Valid) -> Refused:
+    """Return the refusal of a message whose mid belongs to another message of the feed."""
+    return Refused(
+        valid.line,
+        valid.mid,
+        "inconsistent",
+        "mid",
+        "$.mid: the feed has another message with this mid",
+        "give each message a mid of its own, and send a message again as it was",
     )
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event, Semaphore
 from typing import Any
 
 import pytest
@@ -46,17 +47,18 @@ def lines(*messages: Any) -> bytes:
     return b"\n".join(one if isinstance(one, bytes) else json.dumps(one).encode() for one in messages)
 
 
-def feeds_table(**row: Any) -> str:
-    """A feeds table with the external feed `mine` of SPY, and the replay `nifty`."""
+def publish(store: Any) -> None:
+    """Write what the operator writes of the external feed `mine` of SPY, and of the replay `nifty`."""
     table = example("feeds-table")
-    mine = {**table["feeds"][0], "name": "mine", "source": "external", "products": ["SPY"], **row}
-    return json.dumps({**table, "feeds": [table["feeds"][0], mine]})
+    mine = {**table["feeds"][0], "name": "mine", "source": "external", "products": ["SPY"]}
+    store.set("feeds:table", json.dumps({**table, "feeds": [table["feeds"][0], mine]}))
+    store.hset("feeds:external", "mine", json.dumps({"products": ["SPY"]}))
 
 
 @pytest.fixture
 def store(redis_url: str) -> Iterator[Any]:
     with redis.Redis.from_url(redis_url) as made:
-        made.set("feeds:table", feeds_table())
+        publish(made)
         yield made
 
 
@@ -109,31 +111,95 @@ def test_an_array_is_taken_like_lines(writer: Any, store: Any) -> None:
 
 def test_a_message_is_accepted_once_however_often_it_is_sent(writer: Any, store: Any) -> None:
     """Also when the enrichers have stored it and deleted it from the stream, and within one request."""
-    assert results(push(writer, tick(1), tick(2), tick(1))) == ["accepted", "accepted", "repeated"]
+    first, second = tick(1), tick(2)
+    assert results(push(writer, first, second, first)) == ["accepted", "accepted", "repeated"]
     store.xtrim("feed:mine", maxlen=0)
-    assert results(push(writer, tick(1), tick(2), tick(3))) == ["repeated", "repeated", "accepted"]
+    assert results(push(writer, first, second, tick(3))) == ["repeated", "repeated", "accepted"]
     assert [json.loads(body)["mid"] for body in bodies(store)] == ["7:3"]
 
 
-def test_of_simultaneous_retries_one_appends(writer: Any, store: Any) -> None:
-    """A client whose call timed out may send it again while the first one is still being served."""
+def test_another_message_with_a_known_mid_is_refused(writer: Any, store: Any) -> None:
+    """As `repeated` it would be lost without a word. A retry may have a new sent_ts."""
+    first = tick(1, price=600.0)
+    other = {**first, "price": 601.0}
+    answer = push(writer, first, other, {**first, "sent_ts": first["sent_ts"] + 1})
+    assert results(answer) == ["accepted", "refused", "repeated"]
+    line = answer.json["lines"][1]
+    assert (line["mid"], line["reason"], line["field"]) == ("7:1", "inconsistent", "mid")
+    assert answer.json["refused"] == 1
+    assert results(push(writer, other)) == ["refused"]
+    assert len(bodies(store)) == 1
+
+
+def test_each_feed_has_mids_of_its_own(writer: Any, store: Any) -> None:
+    """Two programs that number their messages alike do not meet."""
+    store.hset("feeds:external", "second", json.dumps({"products": ["SPY"]}))
+    assert results(push(writer, tick(1))) == ["accepted"]
+    assert results(push(writer, tick(1, feed="second"), path="/api/ingest/second")) == ["accepted"]
+
+
+def test_a_message_that_redis_cannot_append_is_not_remembered(writer: Any, store: Any) -> None:
+    """A program beside Redis may give an entry the last id of all. A retry is then no repetition."""
+    store.xadd("feed:mine", {"body": "{}"}, id="18446744073709551615-18446744073709551615")
+    for _ in range(2):
+        got = push(writer, tick(1))
+        assert (got.status_code, got.json["code"]) == (503, "stream_unavailable")
+        assert "last id" in got.json["detail"]
+    store.delete("feed:mine")
+    assert results(push(writer, tick(1))) == ["accepted"]
+
+
+def test_of_many_simultaneous_pushes_some_are_sent_away(
+    writer: Any, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One program with many connections would else keep every thread of the gateway busy."""
+    read, reading, free = ingest.checked, Semaphore(0), Event()
+
+    def slowly(*given: Any, **named: Any) -> Any:
+        reading.release()
+        assert free.wait(30)
+        return read(*given, **named)
+
+    monkeypatch.setattr(ingest, "checked", slowly)
+    with ThreadPoolExecutor(ingest.AT_A_TIME) as pool:
+        served = [pool.submit(push, writer, tick(seq)) for seq in range(1, ingest.AT_A_TIME + 1)]
+        try:
+            for _ in served:
+                assert reading.acquire(timeout=30)
+            got = push(writer, tick(99))
+            assert (got.status_code, got.json["code"], got.headers["Retry-After"]) == (
+                429,
+                "back_pressure",
+                "1",
+            )
+        finally:
+            free.set()
+        assert [results(one.result()) for one in served] == [["accepted"]] * ingest.AT_A_TIME
+    assert results(push(writer, tick(99))) == ["accepted"]
+
+
+def test_of_simultaneous_retries_one_appends(gateway: Any, store: Any) -> None:
+    """A call that timed out may be sent again, to another gateway, while the first is still being served."""
     batch = [tick(seq) for seq in range(1, 601)]
-    with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda _: push(writer, *batch).json, range(6)))
+    gateways = [gateway.client(), gateway.client()]
+    with ThreadPoolExecutor(ingest.AT_A_TIME) as pool:
+        answers = list(
+            pool.map(lambda number: push(gateways[number % 2], *batch).json, range(ingest.AT_A_TIME))
+        )
     assert sum(answer["accepted"] for answer in answers) == 600
-    assert sum(answer["repeated"] for answer in answers) == 5 * 600
+    assert sum(answer["repeated"] for answer in answers) == (ingest.AT_A_TIME - 1) * 600
     assert sorted(json.loads(body)["mid"] for body in bodies(store)) == sorted(one["mid"] for one in batch)
 
 
 def test_the_remembered_mids_are_bounded_and_the_newest_are_known(writer: Any, store: Any) -> None:
     """At least as many of the newest mids as a full set has are known, and at most twice as many are kept."""
     append = store.register_script((Path(ingest.__file__).with_name("lua") / "append_new.lua").read_text())
-    keys = ["feed:mine", "feed:mine:mids", "feed:mine:mids:older"]
+    keys = ["feed:mine", "feed:mine:pushed", "feed:mine:pushed:older"]
     for seq in range(1, 36):
-        assert append(keys, [10, 60, "", f"7:{seq}", "underlying", b"{}"]) == [1]
-    kept = store.scard(keys[1]) + store.scard(keys[2])
+        assert append(keys, [10, 60, "", f"7:{seq}", "0", "underlying", b"{}"]) == [1]
+    kept = store.hlen(keys[1]) + store.hlen(keys[2])
     assert 10 <= kept < 20
-    newest = [part for seq in range(26, 36) for part in (f"7:{seq}", "underlying", b"{}")]
+    newest = [part for seq in range(26, 36) for part in (f"7:{seq}", "0", "underlying", b"{}")]
     assert append(keys, [10, 60, "", *newest]) == [0] * 10
     assert 0 < store.ttl(keys[1]) <= 60
     assert 0 < store.ttl(keys[2]) <= 60
@@ -183,10 +249,24 @@ def test_a_refusal_repeats_nothing_of_the_message_but_its_mid(writer: Any) -> No
     assert "hunter2" not in answer.text
 
 
-def test_a_long_list_of_products_is_checked_by_the_enrichers_only(writer: Any, store: Any) -> None:
-    """The table has only the first 100 products of a feed."""
-    store.set("feeds:table", feeds_table(product_count=101))
-    assert results(push(writer, tick(product="QQQ"))) == ["accepted"]
+def test_a_feed_is_looked_up_by_its_name(writer: Any, store: Any) -> None:
+    """The feeds table has 200 feeds and 100 products of each; neither limits a program."""
+    table = example("feeds-table")
+    store.set("feeds:table", json.dumps({**table, "omitted": 1}))
+    products = [f"P{number}" for number in range(101)]
+    store.hset("feeds:external", "the-201st", json.dumps({"products": products}))
+    tick_of = [tick(seq, feed="the-201st", product=name) for seq, name in enumerate(("P100", "P101"), 1)]
+    answer = push(writer, *tick_of, path="/api/ingest/the-201st")
+    assert results(answer) == ["accepted", "refused"]
+    assert answer.json["lines"][1]["field"] == "product"
+
+
+def test_a_feed_that_the_operator_may_not_write_is_503(writer: Any, store: Any) -> None:
+    """An operator with an older ACL publishes the table only."""
+    store.delete("feeds:external")
+    got = push(writer, tick())
+    assert (got.status_code, got.json["code"]) == (503, "feeds_unavailable")
+    assert "feeds:external" in got.json["detail"]
 
 
 @pytest.mark.parametrize("anonymous", [False, True])
@@ -213,16 +293,11 @@ def test_a_feed_that_takes_no_messages_is_named(
     assert store.exists(f"feed:{feed}") == 0
 
 
-def test_an_operator_that_is_away_does_not_stop_the_market(
-    gateway: Any, store: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The last table counts. A gateway that has never read one cannot know the feed."""
-    monkeypatch.setattr(ingest, "_TABLE_S", 0)
-    client = gateway.client()
-    assert results(push(client, tick(1))) == ["accepted"]
+def test_an_operator_that_is_away_does_not_stop_the_market(gateway: Any, store: Any) -> None:
+    """The external feeds have no TTL. Of a feed that is not among them nothing is known."""
     store.delete("feeds:table")
-    assert results(push(client, tick(2))) == ["accepted"]
-    got = push(gateway.client(), tick(3))
+    assert results(push(gateway.client(), tick(1))) == ["accepted"]
+    got = push(gateway.client(), tick(1, feed="other"), path="/api/ingest/other")
     assert (got.status_code, got.json["code"]) == (503, "feeds_unavailable")
 
 
@@ -243,9 +318,10 @@ def test_a_backlog_at_the_high_water_mark_is_429_until_it_is_processed(gateway: 
 def test_a_redis_that_is_nearly_or_quite_full_is_429(gateway: Any, tmp_path: Path, share: float) -> None:
     """All feeds share the memory. With `noeviction` a full Redis refuses the script as a whole."""
     with RedisServer(tmp_path / "redis") as own, redis.Redis.from_url(own.url()) as store:
-        store.set("feeds:table", feeds_table())
+        publish(store)
         client = gateway.client(redis_url=own.url())
-        assert results(push(client, tick(1))) == ["accepted"]
+        first = tick(1)
+        assert results(push(client, first)) == ["accepted"]
         used = store.info("memory")["used_memory"]
         store.config_set("maxmemory-policy", "noeviction")
         store.config_set("maxmemory", int(used / share))
@@ -253,13 +329,13 @@ def test_a_redis_that_is_nearly_or_quite_full_is_429(gateway: Any, tmp_path: Pat
         assert (got.status_code, got.json["code"]) == (429, "back_pressure")
         assert int(got.headers["Retry-After"]) > 0
         store.config_set("maxmemory", 0)
-        assert results(push(client, tick(1), tick(2))) == ["repeated", "accepted"]
+        assert results(push(client, first, tick(2))) == ["repeated", "accepted"]
 
 
 def test_a_redis_that_is_gone_is_503_and_a_retry_is_harmless(gateway: Any, tmp_path: Path) -> None:
     """The answer says so, because some messages may have been appended."""
     with RedisServer(tmp_path / "redis") as own, redis.Redis.from_url(own.url()) as store:
-        store.set("feeds:table", feeds_table())
+        publish(store)
         client = gateway.client(redis_url=own.url())
         assert results(push(client, tick(1))) == ["accepted"]
         own.kill()
@@ -273,7 +349,7 @@ def test_a_body_has_at_most_1_mib_and_only_on_this_route(writer: Any, user: Any,
     """Other routes keep their limit of 64 KiB."""
     room = ingest.MAX_BODY_BYTES - len(lines(tick()))
     assert results(push(writer, lines(tick()) + b" " * room)) == ["accepted"]
-    got = push(writer, lines(tick()) + b" " * (room + 1))
+    got = push(writer, lines(tick(2)) + b" " * (room + 1))
     assert (got.status_code, got.json["code"]) == (413, "body_too_large")
     large = {"email": "x" * (64 << 10)}
     assert writer.post("/api/auth/login", json=large).status_code == 413
@@ -303,6 +379,12 @@ def test_a_body_that_is_no_list_of_messages_is_refused_as_a_whole(
     got = writer.post(PATH, data=body, headers={**headers_of("ingest"), **NDJSON, **headers})
     assert (got.status_code, got.json["code"]) == (status, code)
     assert got.json["detail"]
+
+
+@pytest.mark.parametrize("path", ["/api/ingest", "/api/ingest/", f"{PATH}/"])
+def test_a_wrong_path_is_404_and_not_a_wrong_type(writer: Any, path: str) -> None:
+    """The type is right, so an answer about the type would mislead."""
+    assert push(writer, tick(1), path=path).status_code == 404
 
 
 def test_pushes_have_a_limit_of_their_own(gateway: Any, store: Any, user: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ def test_any_body_is_split_or_refused_as_a_whole(body: bytes, content_type: str)
         return
     assert [one.line for one in results(found)] == [line for line, _ in found]
     if content_type == NDJSON:
+        body = body.removeprefix(BOM_UTF8)
         assert found == [(at, one.strip()) for at, one in enumerate(body.split(b"\n"), 1) if one.strip()]
 
 
@@ -91,3 +93,36 @@ def test_a_column_of_a_chain_is_named_with_its_place() -> None:
     (one,) = results([(1, json.dumps(chain).encode())])
     assert isinstance(one, Refused)
     assert (one.field or "").startswith("calls.bid[")
+
+
+@pytest.mark.parametrize("content_type", [NDJSON, JSON])
+def test_a_byte_order_mark_is_skipped(content_type: str) -> None:
+    """Programs on Windows write one at the beginning of UTF-8."""
+    text = json.dumps(TICK).encode()
+    body = text if content_type == NDJSON else b"[" + text + b"]"
+    assert split(BOM_UTF8 + body, content_type) == split(body, content_type) == [(1, text)]
+
+
+def test_an_array_that_is_no_json_names_the_place() -> None:
+    """It may have thousands of messages."""
+    with pytest.raises(BadInput, match=r"byte 5\)"):
+        split(b"[{}, NaN]", JSON)
+
+
+def test_an_array_among_lines_is_told_its_type() -> None:
+    """The mistake is the header, and not the message."""
+    (one,) = results([(1, json.dumps([TICK]).encode())])
+    assert isinstance(one, Refused)
+    assert (one.reason, one.field) == ("schema", None)
+    assert JSON in one.fix
+
+
+@given(st.sampled_from(KINDS), st.integers(0, 10**18))
+def test_a_fingerprint_follows_every_field_but_sent_ts(message: dict[str, Any], sent_ts: int) -> None:
+    """A program may take the present time for each attempt."""
+
+    def fingerprint(**changes: Any) -> bytes:
+        return Valid(1, "7:1", "", json.dumps({**message, **changes}).encode()).fingerprint
+
+    assert fingerprint(sent_ts=sent_ts) == fingerprint()
+    assert fingerprint(ts=message["ts"] + 1) != fingerprint()

@@ -9,7 +9,7 @@ import pytest
 from devcluster.processes.stores import RedisServer
 from devcluster.waiting import wait_until
 from pymongo.errors import AutoReconnect
-from tests.support.batches import FEED, MARKET, World, tick
+from tests.support.batches import FEED, MARKET, NOW_NS, World, tick
 from tests.support.contracts import example, validator
 
 from worker_enricher.adapters.mongo_sink import MongoSink
@@ -184,6 +184,17 @@ def test_a_bad_message_becomes_a_dead_letter_and_its_neighbours_are_stored(world
         ("schema", "3:2"),
         ("not_json", None),
     ]
+
+
+def test_an_entry_with_an_id_from_the_future_refuses_none_of_the_later_ones(world: World) -> None:
+    """A program that appends by itself chooses its ids, and Redis continues from the highest one."""
+    live = {"replay": 0, "ts": NOW_NS, "sent_ts": NOW_NS, "truth": None}
+    late = {"ts": NOW_NS - 3600 * 10**9}
+    world.client.xadd(f"feed:{FEED}", {"body": b"{}"}, id="9999999999999-1")
+    world.runner().run(world.publish(tick(1) | live, tick(2) | live | late))
+    assert [one["mid"] for one in world.db["underlying_ticks"].find()] == ["3:1"]
+    reasons = [json.loads(fields[b"letter"])["reason"] for _, fields in world.client.xrange(f"dlq:{FEED}")]
+    assert reasons == ["schema", "clock_skew"]
 
 
 def test_an_entry_deleted_from_the_stream_does_not_stop_its_batch(world: World) -> None:

@@ -214,7 +214,8 @@ class BatchRunner:
                 self._settled.add(entry.id)
                 continue
             try:
-                arrived_ms = None if entry.readmitted else entry.arrived_ms
+                now_ms = self._now_ns() // 1_000_000
+                arrived_ms = None if entry.readmitted else entry.arrived_ms(now_ms)
                 message = read(
                     entry.body, feed=self._stream.feed, arrived_ms=arrived_ms, products=self._products
                 )

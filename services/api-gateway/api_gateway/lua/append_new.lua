@@ -1,24 +1,30 @@
 #!lua
 -- Append messages to a feed's stream, except those whose mid is among the newest that were appended.
--- The mids are in two sets of which the newer one replaces the older one when it is full.
+-- The mids are in two hashes of which the newer one replaces the older one when it is full. The value of a mid is the
+-- fingerprint of its message.
 -- KEYS: the stream, the newer mids, the older mids.
--- ARGV: members of a full set, seconds to keep the sets, traceparent, then mid, kind and body of each message.
--- Returns 1 for each appended message and 0 for each repeated one.
+-- ARGV: mids of a full hash, seconds to keep the hashes, traceparent, then mid, fingerprint, kind and body of each
+-- message. Returns for each message 1 if it was appended, 0 if it is repeated, and -1 if another message has its mid.
 local stream, newer, older = KEYS[1], KEYS[2], KEYS[3]
 local full, kept_s, traceparent = tonumber(ARGV[1]), ARGV[2], ARGV[3]
-local appended = {}
-for at = 4, #ARGV, 3 do
-  local mid = ARGV[at]
-  if redis.call('SISMEMBER', older, mid) == 1 or redis.call('SADD', newer, mid) == 0 then
-    appended[#appended + 1] = 0
+local results = {}
+for at = 4, #ARGV, 4 do
+  local mid, fingerprint = ARGV[at], ARGV[at + 1]
+  local known = redis.call('HGET', newer, mid) or redis.call('HGET', older, mid)
+  if not known then
+    -- First the message: if Redis cannot append it, the script ends here, and a retry must not find its mid.
+    redis.call('XADD', stream, '*', 'kind', ARGV[at + 2], 'body', ARGV[at + 3], 'traceparent', traceparent)
+    redis.call('HSET', newer, mid, fingerprint)
+    results[#results + 1] = 1
+  elseif known == fingerprint then
+    results[#results + 1] = 0
   else
-    redis.call('XADD', stream, '*', 'kind', ARGV[at + 1], 'body', ARGV[at + 2], 'traceparent', traceparent)
-    appended[#appended + 1] = 1
+    results[#results + 1] = -1
   end
 end
-if redis.call('SCARD', newer) >= full then
+if redis.call('HLEN', newer) >= full then
   redis.call('RENAME', newer, older)
 end
 redis.call('EXPIRE', newer, kept_s)
 redis.call('EXPIRE', older, kept_s)
-return appended
+return results

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask
-from waitress.utilities import BadRequest, Error
+from waitress.utilities import BadRequest, Error, RequestEntityTooLarge
 
 from .log_setup import bind_request
 
@@ -95,6 +95,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     """Refuses requests that two parsers could interpret differently, to prevent request smuggling."""
 
     adj: Any
+    error: Any
     body_rcv: Any
     completed: bool
     path = ""  # waitress logs the path if the client of a malformed request disconnects early
@@ -103,6 +104,11 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         """Parse as waitress does. An exception in its helpers means that the request is malformed."""
         try:
             taken = int(super().received(data))
+            if isinstance(self.error, RequestEntityTooLarge):  # waitress' text counts one byte more
+                limit = self.adj.max_request_body_size - 1
+                self.error = RequestEntityTooLarge(
+                    f"the body is longer than {limit} bytes; send a shorter one"
+                )
             if self.completed:  # refused, or without a body: there is nothing to send 100 Continue for
                 self.expect_continue = False
             return taken

@@ -25,6 +25,7 @@ DROPPED = Counter(
 
 # Maximum number of entries per read. If entries suddenly grow to the maximum of 1 MiB, one read takes 64 MiB.
 _READ_AT_ONCE = 64
+_MAX_AHEAD_MS = 3_600_000  # the clocks of Redis and of this machine may differ by less
 # A reader asks every second. With twelve thousand messages a second this keeps 60,000 of them.
 KEPT_FOR_READERS_MS = 5000
 
@@ -38,10 +39,14 @@ class Entry:
     readmitted: bool = False
     """Whether the entry was replayed from the dead letters, and so may be late."""
 
-    @property
-    def arrived_ms(self) -> int:
-        """When Redis received the entry, in milliseconds since the epoch."""
-        return int(self.id.partition("-")[0])
+    def arrived_ms(self, now_ms: int) -> int:
+        """Return when Redis received the entry, in milliseconds since the epoch, as `now_ms` is.
+
+        A program that appends by itself may give an entry an id from the future, and all later ids follow it.
+        So an id that is over an hour ahead says nothing, and the present time counts.
+        """
+        stated_ms = int(self.id.partition("-")[0])
+        return stated_ms if stated_ms - now_ms < _MAX_AHEAD_MS else now_ms
 
 
 @dataclass(frozen=True, slots=True)

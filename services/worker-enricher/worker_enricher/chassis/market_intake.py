@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -14,6 +15,7 @@ from .market_refusal import RefusedError
 
 MAX_BODY_BYTES = 1 << 20
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+_NOT_FINITE = re.compile(rb"[\[:,]\s*-?(NaN|nan|Infinity|inf)\b")
 _plain_quotes: dict[tuple[type, bool], int] = {}
 
 
@@ -36,7 +38,7 @@ def read(
     except msgspec.ValidationError as error:
         raise RefusedError("schema", str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        if any(word in body for word in (b"NaN", b"Infinity", b"nan", b"inf")):
+        if _NOT_FINITE.search(body):
             raise RefusedError("not_finite", "NaN and Infinity are not JSON numbers") from None
         raise RefusedError("not_json", str(error)) from None
     if _repeats(message, body):
