@@ -53,3 +53,9 @@ def shown(document: dict[str, Any]) -> dict[str, Any]:
         return value.hex() if isinstance(value, bytes) else value
 
     return {name: show(value) for name, value in document.items()}
+
+
+def sent(kind: str) -> dict[str, Any]:
+    """Return the example of a market message without the members that each producer writes anew."""
+    message = example(f"market-{kind}")
+    return {name: value for name, value in message.items() if name not in ("sent_ts", "replay")}

@@ -7,6 +7,7 @@ nor repeats a message. A message that comes twice is kept once, because `mid` is
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +21,7 @@ from deltastream_cli.errors import CommandError, UsageError
 Order = Literal["stream", "time"]
 _MID = re.compile(r"([1-9][0-9]{0,9}):([1-9][0-9]{0,14})")
 _MOST_PASSES = 10**16
+_MOST_REASONS, _OTHER = 50, "other reasons"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS message (
   place INTEGER PRIMARY KEY, feed TEXT, epoch INTEGER, seq INTEGER, pass INTEGER, ts INTEGER, body TEXT,
@@ -41,11 +43,17 @@ class MessageSpool:
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         database.executescript(_TABLES)
-        self.refused: dict[str, int] = self._state("refused") or {}
+        self.refused: dict[str, int] = {}
         """How many messages did not fit the format, by the member and the rule."""
         self._spans: dict[tuple[str, int], tuple[int, int]] = {}  # first and last number of each producer
         self._total = 0
-        for feed, epoch, first, last, count in database.execute(_SPANS):
+        self.count()
+
+    def count(self) -> None:
+        """Count what is kept. Ctrl-C may have come between keeping a page and counting it."""
+        self.refused = self._state("refused") or {}
+        self._spans, self._total = {}, 0
+        for feed, epoch, first, last, count in self._database.execute(_SPANS):
             self._spans[feed, epoch] = first, last
             self._total += count
 
@@ -97,7 +105,10 @@ class MessageSpool:
                 fits = row(message)
                 epoch, seq = _numbers(fits["mid"])
             except BadMessage as error:
-                self.refused[str(error)] = self.refused.get(str(error), 0) + 1
+                reason = str(error)
+                if len(self.refused) >= _MOST_REASONS and reason not in self.refused:
+                    reason = _OTHER
+                self.refused[reason] = self.refused.get(reason, 0) + 1
                 continue
             first, last = self._spans.get((fits["feed"], epoch), (seq, seq))
             self._spans[fits["feed"], epoch] = min(first, seq), max(last, seq)
@@ -134,11 +145,20 @@ def opened(file: Path) -> Iterator[MessageSpool]:
         raise UsageError(f"{file} exists already: remove it, or name another file")
     part = part_of(file)
     try:
+        os.close(os.open(part, os.O_RDWR | os.O_CREAT, 0o644))  # SQLite does not say why it cannot
+    except OSError as error:
+        raise CommandError(f"{part} cannot be written: {error.strerror}") from None
+    empty = False
+    try:
         database = sqlite3.connect(part, timeout=0)
         try:
             database.execute("PRAGMA locking_mode = EXCLUSIVE")
             database.execute("BEGIN EXCLUSIVE").connection.commit()
-            yield MessageSpool(database)
+            spool = MessageSpool(database)
+            try:
+                yield spool
+            finally:
+                empty = spool.request is None
         finally:
             database.close()
     except sqlite3.Error as error:
@@ -148,9 +168,18 @@ def opened(file: Path) -> Iterator[MessageSpool]:
             raise UsageError(
                 f"{part} is not an unfinished recording: remove it, or name another file"
             ) from None
-        raise CommandError(f"{part} cannot be written: {error}") from None
+        raise CommandError(f"{part} cannot be written: {error}; {kept(file)}") from None
+    finally:
+        if empty:
+            discard(file)
+
+
+def kept(file: Path) -> str:
+    """Return what happens to the messages of an unfinished recording after an error."""
+    return f"the messages so far are kept in {part_of(file)}: the same command continues"
 
 
 def discard(file: Path) -> None:
-    """Remove the unfinished recording."""
+    """Remove the unfinished recording. SQLite leaves a journal after a kill."""
     part_of(file).unlink(missing_ok=True)
+    part_of(file).with_name(part_of(file).name + "-journal").unlink(missing_ok=True)

@@ -11,7 +11,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from deltastream_cli.domain.recording import COLUMNS, VERSION, Column, Contents, Row
+from deltastream_cli.domain.recording import (
+    COLUMNS,
+    VERSION,
+    BadMessage,
+    Column,
+    Contents,
+    Row,
+    checked,
+    described,
+    message,
+)
 from deltastream_cli.errors import CommandError, UsageError
 
 KEY = b"deltastream.recording"
@@ -62,6 +72,7 @@ def write(path: Path, rows: Iterable[Row], metadata: Mapping[str, Any]) -> Conte
 class Reader:
     """A recording: `metadata`, and its rows in their order.
 
+    Columns that this release does not know are left out, and optional ones that the file lacks are null.
     Raises UsageError if the file is not a recording of this version, and CommandError if it is damaged.
     """
 
@@ -69,42 +80,113 @@ class Reader:
         import pyarrow
         from pyarrow import parquet
 
+        self._path = path
         try:
             self._file = parquet.ParquetFile(path)
         except FileNotFoundError:
-            raise UsageError(f"{path}: there is no such file") from None
+            raise UsageError(f"{path}: there is no such file{_unfinished(path)}") from None
         except (OSError, pyarrow.ArrowException) as error:
-            raise UsageError(f"{path}: is not a Parquet file: {error}") from None
-        found = (self._file.metadata.metadata or {}).get(KEY)
-        if found is None:
-            raise UsageError(
-                f"{path}: is Parquet, but not a recording: `deltastream record` or "
-                "`deltastream export --as-recording` writes one"
-            )
-        self._path = path
-        self.metadata: dict[str, Any] = json.loads(found)
-        if self.metadata["version"] != VERSION:
-            raise UsageError(
-                f"{path}: has version {self.metadata['version']} of the format, this release reads {VERSION}"
-            )
+            raise UsageError(f"{path}: is not a whole Parquet file: {error}") from None
+        self.metadata = self._metadata((self._file.metadata.metadata or {}).get(KEY))
+        self._columns = self._known_columns()
 
     def __len__(self) -> int:
         return int(self._file.metadata.num_rows)
 
+    def contents(self) -> Contents:
+        """Return what the file holds. It is counted, because somebody may have taken out rows."""
+        contents = Contents.none()
+        for number, row in enumerate(self._rows(["kind", "feed", "product", "ts"]), start=1):
+            try:
+                contents.count(row)
+            except (KeyError, TypeError):
+                raise self._bad(number, "kind, feed, product, ts: must have a value of the format") from None
+        return contents
+
     def rows(self) -> Iterator[Row]:
         """Yield the rows. Times are in ns since the epoch."""
-        import pyarrow
+        return self._rows(self._columns)
 
-        whole = pyarrow.schema([_as_read(field) for field in schema()])
-        try:
-            for batch in self._file.iter_batches(batch_size=_BATCH_ROWS):
-                yield from pyarrow.Table.from_batches([batch]).cast(whole).to_pylist()
-        except (OSError, ValueError) as error:
-            raise CommandError(f"{self._path}: is damaged: {error}") from None
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """Yield the messages. Raises CommandError for a row that is none: name, row and rule."""
+        for number, row in enumerate(self.rows(), start=1):
+            try:
+                yield checked(message(row))
+            except BadMessage as error:
+                raise self._bad(number, str(error)) from None
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _bad(self, number: int, rule: str) -> CommandError:
+        return CommandError(f"{self._path}, row {number}: {rule}")
+
+    def _metadata(self, text: bytes | None) -> dict[str, Any]:
+        if text is None:
+            raise UsageError(
+                f"{self._path}: is Parquet, but not a recording: `deltastream record` or "
+                "`deltastream export --as-recording` writes one"
+            )
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or "version" not in found:
+            raise UsageError(f"{self._path}: {KEY.decode()}: must be a JSON object with a version")
+        if found["version"] != VERSION:
+            raise UsageError(
+                f"{self._path}: has version {found['version']} of the format, this release reads {VERSION}"
+            )
+        return found
+
+    def _known_columns(self) -> list[str]:
+        """Return the paths of the columns to read. Raises UsageError for a missing one or another type."""
+        has = dict(_leaves(self._file.schema_arrow))
+        for path, type_ in _leaves(schema()):
+            if path in has and not _alike(has[path], type_):
+                raise UsageError(f"{self._path}: column {path}: must be {type_}, not {has[path]}")
+        for path, column in described():
+            if not (column.parts or column.optional or path in has):
+                raise UsageError(f"{self._path}: column {path}: is missing")
+        return [path for path, _ in _leaves(schema()) if path in has]
+
+    def _rows(self, columns: list[str]) -> Iterator[Row]:
+        import pyarrow
+
+        try:
+            for batch in self._file.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
+                as_read = pyarrow.schema([_as_read(field) for field in batch.schema])
+                yield from pyarrow.Table.from_batches([batch]).cast(as_read).to_pylist()
+        except (OSError, ValueError) as error:
+            raise CommandError(f"{self._path}: is damaged: {error}") from None
+
+
+def _unfinished(path: Path) -> str:
+    part = path.with_name(path.name + ".part")
+    return f", but the unfinished {part}: the command that wrote it ends it" if part.exists() else ""
+
+
+def _leaves(fields: Iterable[Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield path and type of every column that has values, such as `calls.bid`."""
+    import pyarrow
+
+    for field in fields:
+        if pyarrow.types.is_struct(field.type):
+            yield from _leaves(field.type, f"{path}{field.name}.")
+        else:
+            yield f"{path}{field.name}", field.type
+
+
+def _alike(given: Any, ours: Any) -> bool:
+    """Return whether values of the type `given` are those of `ours`. Libraries have several types of text."""
+    import pyarrow
+
+    kinds = pyarrow.types
+    if kinds.is_list(ours):
+        lists = kinds.is_list(given) or kinds.is_large_list(given)
+        return bool(lists and given.value_type == ours.value_type)
+    return bool(given == ours or (kinds.is_string(ours) and kinds.is_large_string(given)))
 
 
 def _field(column: Column) -> Any:

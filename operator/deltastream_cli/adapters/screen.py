@@ -43,11 +43,11 @@ class Screen:
 
     def line(self, text: str) -> None:
         """Print one line of plain text to standard output, whole even in a narrow terminal."""
-        print(text, flush=True)
+        print(printable(text), flush=True)
 
     def note(self, text: str) -> None:
         """Print one line to standard error: progress and remarks."""
-        self.err.print(Text(text))
+        self.err.print(Text(printable(text)))
 
     def rendered(self, report: Report) -> RenderableType:
         """Return a report for rich: facts, table and notes."""
@@ -55,7 +55,7 @@ class Screen:
         parts += [_facts(report, min(self.out.width, _FACTS_WIDTH))] if report.facts else []
         if report.columns:
             parts += self._table(report)
-        return Group(*parts, *(Text(note) for note in report.notes))
+        return Group(*parts, *(Text(printable(note)) for note in report.notes))
 
     def _table(self, report: Report) -> list[RenderableType]:
         for at in sorted({column.drop for column in report.columns} | {0}, reverse=True):
@@ -71,6 +71,11 @@ class Screen:
     def _fits(self, table: Table) -> bool:
         unbounded = self.out.options.update_width(_UNBOUNDED)
         return self.out.measure(table, options=unbounded).maximum <= self.out.width
+
+
+def printable(text: str) -> str:
+    """Return a text without control characters: a feed may hold any, and a terminal obeys them."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else "\ufffd" for one in text)
 
 
 class _Reasons:
@@ -99,7 +104,10 @@ def _drawn(report: Report, shown: Iterable[int], reasons: _Reasons) -> Table:
             words = report.text(cell, report.columns[number].kind)
             missing = reasons.mark(cell.reason) if cell.value is None and cell.reason else ""
             texts.append(
-                Text(f"{'' if missing else words}{missing}", style="dim" if cell.value is None else "")
+                Text(
+                    printable(f"{'' if missing else words}{missing}"),
+                    style="dim" if cell.value is None else "",
+                )
             )
         table.add_row(*texts, style="bold reverse" if at == report.marked else "")
     return table
@@ -117,7 +125,7 @@ def _facts(report: Report, width: int) -> Text:
             lines.append(line)
             line = ""
         line += ("   " if line else "") + said
-    return Text("\n".join([*lines, line]))
+    return Text("\n".join(map(printable, [*lines, line])))
 
 
 def _fact(report: Report, fact: Fact) -> str:

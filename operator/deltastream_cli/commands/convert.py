@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from deltastream_cli.adapters import message_file, recording_file
 from deltastream_cli.adapters.screen import Screen
 from deltastream_cli.commands.recordings import bar, counts
-from deltastream_cli.domain.recording import Contents, message
 from deltastream_cli.domain.reports import Report
+from deltastream_cli.errors import UsageError
 
 
 def convert(screen: Screen, recording: Path, target: Path) -> Report:
     """Write the messages of `recording` to `target` and return the counts. Raises a CommandError."""
     recording_file.check()
-    reader = recording_file.Reader(recording)
-    contents = Contents.from_json(reader.metadata)
-    with bar(screen) as progress:
-        task = progress.add_task(f"writes {target}", total=len(reader))
+    with closing(recording_file.Reader(recording)) as reader, bar(screen) as progress:
+        contents = reader.contents()
+        if not contents.total:
+            raise UsageError(f"{recording}: has no messages, so there is nothing to replay")
+        task = progress.add_task(f"writes {target}", total=contents.total)
 
         def messages() -> Iterator[dict[str, Any]]:
-            for row in reader.rows():
-                yield message(row)
+            for message in reader.messages():
+                yield message
                 progress.advance(task)
 
         message_file.write(target, messages(), contents)
-    reader.close()
-    return counts(contents, {}, target, {})
+    report = counts(contents, {}, target, {})
+    if reader.metadata.get("messages") != contents.messages:
+        note = "the metadata count other messages: somebody has changed the recording"
+        report = replace(report, notes=[note])
+    return report

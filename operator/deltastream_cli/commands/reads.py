@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
 
 from deltastream_cli.adapters.gateway import Gateway
 from deltastream_cli.domain import chains
 from deltastream_cli.domain import feeds as feeds_table
 from deltastream_cli.domain.reports import Cell, Column, Fact, Report
-from deltastream_cli.errors import NotFound, Unavailable
+from deltastream_cli.errors import CommandError, NotFound, Unavailable
 
 
 def status(gateway: Gateway) -> Report:
@@ -46,24 +48,41 @@ def feeds(gateway: Gateway) -> Report:
 
 def chain(gateway: Gateway, product: str, expiry: str | None, strikes: int) -> Report:
     """Return the newest chain of an expiry; without one, of the nearest expiry that is not over."""
-    found = gateway.get("/api/data/chain/{}", product, limit=1, expiry=expiry or _nearest(gateway, product))
-    if not found["chains"]:
+    found = _newest(gateway, product, expiry or _nearest(gateway, product))
+    if not found:
         expiries = gateway.get("/api/data/expiries/{}", product)["expiries"]
         raise NotFound(
             f"{product} has no chain of {expiry}; stored are: {', '.join(expiries) or _none(gateway)}"
         )
-    return chains.chain(found["chains"][0], strikes=strikes)
+    return chains.chain(found[0], strikes=strikes)
 
 
 def _nearest(gateway: Gateway, product: str) -> str:
     expiries: list[str] = gateway.get("/api/data/expiries/{}", product)["expiries"]
     if not expiries:
         raise NotFound(f"{product} has no chains; {_none(gateway)}")
-    newest = gateway.get("/api/data/chain/{}", product, limit=1)["chains"][0]
+    newest = _newest(gateway, product, None)[0]
     today = (
         datetime.fromisoformat(newest["timestamp"]).date().isoformat()
     )  # of the data: it may be a recording
     return next((expiry for expiry in expiries if expiry >= today), expiries[-1])
+
+
+def _newest(gateway: Gateway, product: str, expiry: str | None) -> list[dict[str, Any]]:
+    """Return the newest chain, if there is one.
+
+    Stored chains are sorted by event time. A replay that went back, or began another pass, has stored later
+    ones than those that it plays. So of a replay it is the newest chain at its position.
+    """
+    path = "/api/data/chain/{}"
+    found: list[dict[str, Any]] = gateway.get(path, product, limit=1, expiry=expiry)["chains"]
+    if found and found[0]["replay"]:
+        with suppress(CommandError):  # the replay is stopped or removed: what it left is all there is
+            at = datetime.fromisoformat(gateway.get("/api/feeds/{}/replay", found[0]["feed"])["position"])
+            # The position is shown in microseconds, and the chain's time has nanoseconds.
+            end = (at + timedelta(microseconds=1)).isoformat()
+            found = gateway.get(path, product, limit=1, expiry=expiry, end=end)["chains"] or found
+    return found
 
 
 def _none(gateway: Gateway) -> str:

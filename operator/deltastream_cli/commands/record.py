@@ -12,11 +12,13 @@ from deltastream_cli.adapters import message_spool, recording_file
 from deltastream_cli.adapters.gateway import Answer, Gateway
 from deltastream_cli.adapters.message_spool import MessageSpool
 from deltastream_cli.adapters.screen import Screen
-from deltastream_cli.commands.recordings import continued, finished
+from deltastream_cli.commands.recordings import continued, finished, missing
+from deltastream_cli.domain.following import Place
 from deltastream_cli.domain.reports import Report
 from deltastream_cli.errors import RateLimited, Unavailable
 
 _POLL_S = 0.5  # the enrichers keep processed entries for five seconds while somebody reads
+_UNREADABLE = None  # the gateway counts a body that is not JSON, and leaves it out
 _PATH = "/api/feeds/{}/messages"
 
 
@@ -42,7 +44,11 @@ def record(
             _follow(reader, spool, request, screen, count, sleep)
         except KeyboardInterrupt:
             screen.note("ends the recording")
-        report = finished(spool, file, screen, source="stream", order="stream")
+        try:
+            report = finished(spool, file, screen, source="stream", order="stream")
+        except KeyboardInterrupt:
+            screen.note(f"interrupted: the same command continues, and writes {file} at the next Ctrl-C")
+            raise
     message_spool.discard(file)
     return report
 
@@ -77,14 +83,15 @@ def _follow(
     sleep: Callable[[float], None],
 ) -> None:
     kept = len(spool)
-    place = spool.position or reader.after(None, patient=False)["next"]
+    place = Place(**spool.position) if spool.position else Place.end(reader.after(None, patient=False))
     with _bar(screen) as bar:
         task = bar.add_task("records", total=None, counts="waits for messages")
         while count is None or kept < count:
-            answer = reader.after(place, patient=True)
-            place = answer["next"]
-            kept += spool.append(answer["messages"], request, place)
-            bar.update(task, counts=f"{kept:,} messages, {spool.missing:,} missing")
+            answer = reader.after(place.after, patient=True)
+            place = place.behind(answer)
+            page = [*answer["messages"], *[_UNREADABLE] * answer["unreadable"]]
+            kept += spool.append(page, request, place.as_json())
+            bar.update(task, counts=f"{kept:,} messages, {missing(spool):,} missing")
             if not answer["more"]:
                 sleep(_POLL_S)
 

@@ -12,10 +12,11 @@ from deltastream_cli.adapters import message_spool, recording_file
 from deltastream_cli.adapters.message_spool import MessageSpool, Order
 from deltastream_cli.adapters.screen import Screen
 from deltastream_cli.domain import figures
+from deltastream_cli.domain.following import Place
 from deltastream_cli.domain.recording import KINDS, Contents, Row
 from deltastream_cli.domain.reports import Cell, Fact, Report
 from deltastream_cli.domain.times import instant
-from deltastream_cli.errors import NotFound, UsageError
+from deltastream_cli.errors import CommandError, NotFound, UsageError
 
 _TITLES = {"underlying": "ticks", "option_quote": "quotes", "option_chain": "chains"}
 
@@ -42,13 +43,14 @@ def finished(spool: MessageSpool, file: Path, screen: Screen, *, source: str, or
 
     Raises NotFound without any message, and CommandError if the file cannot be written. The spool stays.
     """
-    total, missing = len(spool), spool.missing
+    spool.count()
+    total = len(spool)
     if not total:
         message_spool.discard(file)
         raise NotFound(f"there was no message: {file} is not written")
     metadata: dict[str, Any] = {"source": source, "refused": sum(spool.refused.values())}
     if source == "stream":
-        metadata["missing"] = missing
+        metadata["missing"] = missing(spool)
     with bar(screen) as progress:
         task = progress.add_task(f"writes {file}", total=total)
 
@@ -57,8 +59,20 @@ def finished(spool: MessageSpool, file: Path, screen: Screen, *, source: str, or
                 yield row
                 progress.advance(task)
 
-        contents = recording_file.write(file, rows(), metadata)
+        try:
+            contents = recording_file.write(file, rows(), metadata)
+        except CommandError as error:
+            raise CommandError(f"{error}; {message_spool.kept(file)}") from None
     return counts(contents, metadata, file, spool.refused)
+
+
+def missing(spool: MessageSpool) -> int:
+    """Return how many messages the recorder knows it missed.
+
+    Both counts are lower bounds. The numbers of a producer tell nothing before its first and behind its last
+    message here, and the stream tells nothing about entries that Redis has lost.
+    """
+    return max(spool.missing, Place(**spool.position).removed if spool.position else 0)
 
 
 def counts(contents: Contents, metadata: Mapping[str, Any], file: Path, refused: Mapping[str, int]) -> Report:

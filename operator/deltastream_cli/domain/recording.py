@@ -6,7 +6,9 @@ null. docs/recording-format.md describes the format; a test compares it with `CO
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
@@ -17,6 +19,7 @@ Type = Literal["text", "whole", "number", "count", "time", "date"]
 """`count` is a number that is written as a whole number if it is one. `time` is in ns since the epoch."""
 Row = dict[str, Any]
 _LATEST_NS = 4_102_444_800_000_000_000
+_NAME = re.compile("[A-Za-z0-9_]{1,40}")
 _MOST = 10**18  # no number of the contracts is larger
 
 
@@ -116,11 +119,10 @@ class Contents:
         """Return the contents of an empty recording."""
         return cls(set(), set(), _LATEST_NS, 0, dict.fromkeys(KINDS, 0))
 
-    @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Contents:
-        """Return the contents that `as_json` wrote."""
-        first, last = found["first_ts"], found["last_ts"]
-        return cls(set(found["feeds"]), set(found["products"]), first, last, dict(found["messages"]))
+    @property
+    def total(self) -> int:
+        """Number of messages."""
+        return sum(self.messages.values())
 
     def count(self, message: Mapping[str, Any]) -> None:
         """Take a message or its row into account."""
@@ -137,7 +139,9 @@ class Contents:
 
 def row(message: object) -> Row:
     """Return a message of the stream as a row of the recording. Raises BadMessage."""
-    if not isinstance(message, dict) or message.get("kind") not in KINDS:
+    if not isinstance(message, dict):
+        raise BadMessage("a message: must be a JSON object")
+    if message.get("kind") not in KINDS:
         raise BadMessage(f"kind: must be one of {', '.join(KINDS)}")
     kind = message["kind"]
     given = {name: value for name, value in message.items() if name not in _OF_SENDING}
@@ -154,14 +158,23 @@ def row(message: object) -> Row:
 
 
 def message(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the message of a row: a member that is optional and null is left out."""
+    """Return the message of a row: a member that is optional and null is left out.
+
+    `checked` says whether it fits the format: somebody else may have written the row.
+    """
     kind = row["kind"]
     found = _members(row, COLUMNS, kind)
     if row["truth"] is None:
         return found | {"truth": None}
-    if kind == "option_chain":
+    if kind == "option_chain" and "ivs" in found["truth"]:
         found["truth"]["iv"] = found["truth"].pop("ivs")
     return found
+
+
+def checked(message: dict[str, Any]) -> dict[str, Any]:
+    """Return the message. Raises BadMessage if it does not fit the format."""
+    row(message)
+    return message
 
 
 def _structure(
@@ -174,7 +187,8 @@ def _structure(
     allowed = {column.name for column in columns if kind in column.kinds}
     for name in given:
         if name not in allowed:
-            raise BadMessage(f"{path}{name}: is not in version {VERSION} of the format")
+            shown = name if _NAME.fullmatch(name) else ascii(name[:20])
+            raise BadMessage(f"{path}{shown}: is not in version {VERSION} of the format")
     found: Row = {}
     for column in columns:
         value = given.get(column.name)
@@ -218,17 +232,17 @@ def _one(value: Any, type_: Type, path: str) -> Any:
 
 
 def _day(text: str, path: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise BadMessage(f"{path}: must be a date YYYY-MM-DD") from None
+    with suppress(ValueError):
+        if (day := date.fromisoformat(text)).isoformat() == text:  # Python also reads 20240627
+            return day
+    raise BadMessage(f"{path}: must be a date YYYY-MM-DD")
 
 
 def _members(row: Mapping[str, Any], columns: tuple[Column, ...], kind: str) -> dict[str, Any]:
     return {
         column.name: _member(row[column.name], column, kind)
         for column in columns
-        if kind in column.kinds and row[column.name] is not None
+        if kind in column.kinds and row.get(column.name) is not None
     }
 
 
@@ -243,7 +257,7 @@ def _member(value: Any, column: Column, kind: str) -> Any:
 
 
 def _whole(value: float) -> float:
-    return int(value) if value == int(value) else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def described(columns: tuple[Column, ...] = COLUMNS, path: str = "") -> Iterator[tuple[str, Column]]:

@@ -106,7 +106,8 @@ class Definition:
     """The contract terms of a product that the rulebook does not have.
 
     `expiry_time` is the time of day in `zone` at which its contracts expire. `multiplier` is the number of
-    units of the underlying per contract, `tick` the smallest price step; None: not stated.
+    units of the underlying per contract, `tick` the smallest price step, which a replay of
+    files compares quotes with; None: not stated.
     """
 
     product: str

@@ -54,3 +54,24 @@ def test_a_file_is_never_replaced_and_another_one_is_no_recording(run: Run, reco
         assert ended.exit_code == 2
         assert said in ended.stderr
         assert len(ended.stderr.splitlines()) == 1
+
+
+def test_what_somebody_took_out_of_a_recording_is_not_promised(
+    run: Run, recording: Path, tmp_path: Path
+) -> None:
+    """The first line counts what the file has, so a feed is not refused for products that are gone."""
+    from pyarrow import parquet
+
+    about = parquet.read_metadata(recording).metadata
+    rows = [row(example("market-underlying") | {"product": name, "ts": 10**18}) for name in ("SPY", "QQQ")]
+    recording_file.write(tmp_path / "two.parquet", rows, {})
+    part = parquet.read_table(tmp_path / "two.parquet").slice(1).replace_schema_metadata(about)
+    parquet.write_table(part, recording)
+    ended = run("convert", "day.parquet", "day.messages.gz")
+    assert "somebody has changed the recording" in ended.stdout
+    header = json.loads(gzip.decompress((tmp_path / "day.messages.gz").read_bytes()).splitlines()[0])
+    assert (header["products"], header["first_ts"], sum(header["messages"].values())) == (["QQQ"], 10**18, 1)
+    parquet.write_table(part.slice(0, 0), recording)
+    ended = run("convert", "day.parquet", "empty.messages.gz")
+    assert ended.exit_code == 2
+    assert "day.parquet: has no messages" in ended.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.contracts import example
+from tests.support.contracts import example, sent
 from typer.testing import Result
 
 from deltastream_cli.adapters.recording_file import Reader
@@ -28,11 +28,6 @@ def document(collection: str) -> dict[str, Any]:
             rows = zip(*columns.values(), strict=True)
             found[side] = [dict(zip(columns, row, strict=True)) for row in rows]
     return found
-
-
-def sent(kind: str) -> dict[str, Any]:
-    message = example(f"market-{kind}")
-    return {name: value for name, value in message.items() if name not in ("sent_ts", "replay")}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.contracts import example, validator
+from tests.support.contracts import sent, validator
 
 from deltastream_cli.adapters import recording_file
 from deltastream_cli.domain import recording
@@ -32,12 +32,6 @@ OPTIONAL: dict[str, dict[str, Any]] = {
     },
     "option_chain": {"settlement_session": "close", "price_unit": "USD", "vendor_forward": 23_470.5},
 }
-
-
-def sent(kind: str) -> dict[str, Any]:
-    """Return a message without the members that each producer writes anew."""
-    message = example(f"market-{kind}")
-    return {name: value for name, value in message.items() if name not in ("sent_ts", "replay")}
 
 
 def with_truth(kind: str) -> dict[str, Any]:
@@ -103,6 +97,8 @@ def test_every_member_of_the_messages_has_a_column(kind: str) -> None:
         ({"expiry": "June"}, "expiry: must be a date"),
         ({"calls": []}, "calls: must be an object"),
         ({"lot_size": True}, "lot_size: must be a number"),
+        ({"expiry": "20240627"}, "expiry: must be a date"),
+        ({"\x1b[31m": 1}, r"'\\x1b\[31m': is not in version 1"),
     ],
 )
 def test_a_message_that_does_not_fit_is_refused_by_name(change: dict[str, Any], said: str) -> None:
@@ -130,10 +126,16 @@ def test_a_file_that_is_no_recording_is_refused(tmp_path: Path) -> None:
     recording_file.write(cut, [recording.row(sent("underlying"))], {})
     cut.write_bytes(cut.read_bytes()[:-9])
     assert "there is no such file" in refused(tmp_path / "absent")
-    assert "is not a Parquet file" in refused(text)
-    assert "is not a Parquet file" in refused(cut)
+    assert "is not a whole Parquet file" in refused(text)
+    assert "is not a whole Parquet file" in refused(cut)
     assert "not a recording" in refused(other)
     assert "has version 2 of the format, this release reads 1" in refused(newer)
+    for about in (b"{", b"[]", b"{}"):
+        parquet.write_table(table.replace_schema_metadata({recording_file.KEY: about}), other)
+        assert "deltastream.recording: must be a JSON object with a version" in refused(other)
+    part = tmp_path / "absent.part"
+    part.touch()
+    assert "the unfinished" in refused(tmp_path / "absent")
 
 
 def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -117,6 +117,33 @@ def test_a_missing_volatility_names_its_reason(run: Run, prepared: Any) -> None:
     assert (found["forward"], found["forward_reason"]) == (23465.65, "discount assumed")
 
 
+@pytest.mark.parametrize(
+    ("replay", "at", "shown"),
+    [
+        (3_000_002, "2024-06-21T09:00:00.000001Z", "early"),  # it went back
+        (3_000_002, None, "late"),  # it is stopped: what it left is all there is
+        (0, "2024-06-21T09:00:00.000001Z", "late"),  # not a replay
+    ],
+)
+def test_the_newest_chain_of_a_replay_is_that_at_its_position(
+    run: Callable[..., Result], prepared: Any, replay: int, at: str | None, shown: str
+) -> None:
+    """Stored chains are sorted by event time, and a replay may have gone back behind them."""
+
+    def answer(query: dict[str, str]) -> Any:
+        early = query.get("end", "") == "2024-06-21T09:00:00.000002+00:00"
+        document = golden_chain() | {"replay": replay, "feed": "again"}
+        return 200, {"chains": [document | {"max_pain_strike": 1.0 if early else 2.0}]}
+
+    prepared.routes["/api/data/chain/NIFTY"] = answer
+    prepared.routes["/api/data/expiries/NIFTY"] = 200, {"expiries": ["2024-06-27"]}
+    stopped = 409, {"detail": "no generator has reported"}
+    prepared.routes["/api/feeds/again/replay"] = (200, {"position": at}) if at else stopped
+    for expiry in ([], ["2024-06-27"]):
+        found = json.loads(run("chain", "NIFTY", *expiry, "-o", "json").stdout)
+        assert found["max_pain_strike"] == (1.0 if shown == "early" else 2.0)
+
+
 @pytest.mark.parametrize(("strikes", "shown"), [(0, 2), (1, 2), (5, 2)])
 def test_the_strikes_around_the_money_are_shown(strikes: int, shown: int) -> None:
     """0 shows all strikes."""

@@ -115,6 +115,11 @@ class FeedMessages(Open):
     unreadable: int = documented(description="Number of bodies that are not JSON; left out.", example=0)
     next: str = documented(description="`after` of the next request.", example="1718963999000-0")
     more: bool = documented(description="More messages wait: ask again at once.")
+    appended: int = documented(
+        description="Messages that the stream has taken so far. If it grew by more than a reader got, the"
+        " others were removed before it read them.",
+        example=21034,
+    )
 
 
 class SourceReport(Open):

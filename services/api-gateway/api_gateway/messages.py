@@ -33,15 +33,16 @@ class Messages:
     def of(self, feed: str, after: str | None) -> bytes:
         """Return the messages behind the entry `after`; without it none, but where to begin.
 
-        A body that is not JSON is left out and counted. Raises FeedsUnavailable or FeedUnknown.
+        A body that is not JSON is left out and counted. A reader that got fewer entries than `appended` grew
+        by missed some: they were removed before it read them. Raises FeedsUnavailable or FeedUnknown.
         """
         arguments = (after or "", READ_BYTES, READ_ENTRIES, KEPT_MS)
         keys = (f"feed:{feed}", f"feed:{feed}:readers")
         found = asked(lambda: self.reading.eval(_SCRIPT, 2, *keys, *arguments))
         if not found:
             self.feeds.require_known(feed)
-            found = [(after or "0-0").encode(), 0]
-        last, more, *bodies = found
+            found = [(after or "0-0").encode(), 0, 0]
+        last, more, appended, *bodies = found
         messages = [body for body in bodies if _is_json(body)]
         return orjson.dumps(
             {
@@ -50,6 +51,7 @@ class Messages:
                 "unreadable": len(bodies) - len(messages),
                 "next": last.decode(),
                 "more": bool(more),
+                "appended": appended,
             }
         )
 

@@ -140,7 +140,10 @@ def _bound(what: str) -> Any:
 class _Range(Query):
     start: Time | None = _bound("Earliest event time, inclusive")
     end: Time | None = _bound("Latest event time, inclusive")
-    order: Literal["newest", "oldest"] = documented("newest", description="Which come first.")
+    order: Literal["newest", "oldest"] = documented(
+        "newest",
+        description="Which come first, by event time. A replay that went back has stored later ones already.",
+    )
 
 
 class _Pages(_Range):

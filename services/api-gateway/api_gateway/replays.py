@@ -83,6 +83,11 @@ class Replays:
             "the generators obey within a second; it lasts until the local run ends: the next start reads the"
             " feed's file again"
         )
+        if "seek" in given:
+            detail += (
+                ". Stored data stay sorted by event time: /api/data/chain/PRODUCT?end=TIME leaves out what is"
+                " later in the recording"
+            )
         return orjson.dumps({"feed": feed, "detail": detail})
 
     def _states(self, feed: str) -> list[_State]:

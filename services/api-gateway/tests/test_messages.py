@@ -25,7 +25,14 @@ def test_a_reader_gets_every_message_behind_its_place(
     """It begins at the end of the stream, so it gets only what comes later, once and in order."""
     newest = [add() for _ in range(3)][-1]
     start = client.get(PATH, headers=user).json
-    assert start == {"feed": "nifty", "messages": [], "unreadable": 0, "next": newest, "more": False}
+    assert start == {
+        "feed": "nifty",
+        "messages": [],
+        "unreadable": 0,
+        "next": newest,
+        "more": False,
+        "appended": 3,
+    }
     bodies = [json.dumps(json.loads(TICK) | {"mid": f"1:{number}"}) for number in range(1, 41)]
     last = [add(body) for body in bodies][-1]
     answer = client.get(f"{PATH}?after={newest}", headers=user).json
@@ -66,10 +73,23 @@ def test_a_read_asks_the_enrichers_to_keep_entries(client: Any, user: Any, store
     assert 0 < store.pttl("feed:nifty:readers") <= 5000
 
 
+def test_a_reader_can_count_what_was_removed_before_it_read(
+    client: Any, user: Any, store: Any, add: Any
+) -> None:
+    """A producer that starts again begins a new count, so the numbers of the messages cannot tell it."""
+    place = add()
+    start = client.get(PATH, headers=user).json["appended"]
+    for _ in range(5):
+        newest = add()
+    store.xtrim("feed:nifty", minid=newest, approximate=False)
+    answer = client.get(f"{PATH}?after={place}", headers=user).json
+    assert (len(answer["messages"]), answer["appended"] - start) == (1, 5)
+
+
 def test_a_feed_without_messages_can_be_waited_for(client: Any, user: Any, store: Any) -> None:
     """The stream appears with the first message; an unknown feed is not found."""
     start = client.get(PATH, headers=user).json
-    assert (start["messages"], start["next"]) == ([], "0-0")
+    assert (start["messages"], start["next"], start["appended"]) == ([], "0-0", 0)
     got = client.get("/api/feeds/nifftty/messages", headers=user)
     assert (got.status_code, got.json["code"]) == (404, "unknown_feed")
 

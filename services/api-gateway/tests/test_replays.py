@@ -55,6 +55,7 @@ def test_a_command_sets_only_what_it_names(client: Any, store: Any) -> None:
     validator("feed-replay-command").validate(found)
     assert (found["paused"], found["speed_percent"]) == ("true", "2500")
     assert found["seek"].startswith("1718868600000000000:")
+    assert "?end=TIME" in got.json["detail"]
     client.post(REPLAY, json={"seek": "2024-06-20T07:30:00Z"}, headers=headers_of("operator"))
     assert store.hget(COMMAND, "seek") != found["seek"]
 

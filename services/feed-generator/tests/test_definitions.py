@@ -55,6 +55,27 @@ def test_a_definition_replaces_the_rulebooks_entry(tmp_path: Path) -> None:
     assert {message["lot_size"] for message in found if "lot_size" in message} == {5}
 
 
+def test_quotes_that_are_no_multiples_of_the_tick_are_noted(tmp_path: Path) -> None:
+    """The prices stay: they may be right and the definition wrong."""
+
+    def notes(**terms: float) -> list[str]:
+        said: list[str] = []
+        environ = settings(tmp_path, DEFINITIONS=json.dumps([MINI | terms]))
+        sources.source(config.load(environ), 0, said.append)
+        return [note for note in said if "tick" in note]
+
+    bids, asks = notes(tick=0.3), notes(tick=4.0)
+    assert len(bids) == len(asks) == 1
+    assert "column bid: is no multiple of the tick 0.3" in bids[0]
+    assert "'4' (4 times)" in bids[0]
+    assert "column ask: is no multiple of the tick 4" in asks[0]
+    for tick in (0.05, 0.1, 0.01, 1e-7):
+        assert notes(tick=tick) == []
+    assert notes() == []
+    (chain,) = [one for one in messages(settings(tmp_path)) if one["kind"] == "option_chain"]
+    assert chain["calls"]["bid"] == [4, 4]
+
+
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [

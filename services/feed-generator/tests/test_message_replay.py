@@ -17,7 +17,7 @@ from feed_generator.domain.pressure import CONFLATE
 from feed_generator.errors import BadRecording
 from feed_generator.publisher import Publisher
 from feed_generator.sources.base import EmptySource, Source
-from feed_generator.sources.message_replay import MessageReplay
+from feed_generator.sources.message_replay import _LOOKED_AT, MessageReplay
 
 SECOND = 10**9
 START = 1_718_866_800 * SECOND  # 2024-06-20T07:00:00Z
@@ -202,3 +202,35 @@ def test_back_pressure_pauses_a_replay_and_drops_nothing(
     bench.run(20)
     assert len(bench.stream.got) == 100
     assert (counted("feed_quotes_dropped_total"), counted("feed_quotes_conflated_total")) == (0, 0)
+
+
+@pytest.mark.parametrize("settings", [{}, {"replay_to": "2024-06-20T07:00:00Z"}])
+def test_a_long_part_that_is_not_replayed_takes_many_steps(tmp_path: Path, settings: dict[str, str]) -> None:
+    """Of other products, or behind `to`. The publisher goes on meanwhile, and the market keeps its time."""
+    others = [tick(1, "SPY") for _ in range(3 * _LOOKED_AT)]
+    made = replay(written(tmp_path / "day", [tick(0), *others, tick(2)]), **settings)
+    assert isinstance(made, MessageReplay)
+    assert len(made.advance().messages) == 1
+    steps = 0
+    while made.due_ns() == steps + 1:
+        assert made.advance().messages == ()
+        steps += 1
+        made.step(steps)
+    assert steps == 2
+    assert made.due_ns() == (1 if settings else 2) * SECOND
+    assert made.advance().pass_number == (2 if settings else 1)
+
+
+def test_a_sought_time_is_due_when_it_is_found(tmp_path: Path) -> None:
+    """The time that the search takes is not made up for by a burst of messages."""
+    ticks = [tick(at / 1000) for at in range(3 * _LOOKED_AT)]
+    made = replay(written(tmp_path / "day", ticks))
+    assert isinstance(made, MessageReplay)
+    made.seek(ticks[-1]["ts"])
+    now = 0
+    while len(made.advance().messages) == 0:
+        now += SECOND
+        made.step(now)
+    assert now >= 3 * SECOND
+    made.step(now)
+    assert made.due_ns() == now + SECOND  # the next pass, after the interval

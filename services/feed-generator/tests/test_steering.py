@@ -45,13 +45,19 @@ def _snapshots(count: int, forever: bool) -> Player:
 
 
 def _messages(count: int, forever: bool) -> Player:
-    def read() -> Iterator[Recorded]:
+    def read(from_ns: int) -> Iterator[Recorded]:
+        del from_ns  # as with a file that has no index
         for one in _instants(count):
             yield Recorded("underlying", "NIFTY", one.ts, one.messages[0].body)
 
-    span = (START, START + (count - 1) * SECOND)
     return MessageReplay(
-        feed="day", read=read, span=span, speed_percent=100, interval_ns=SECOND, forever=forever
+        feed="day",
+        read=read,
+        wanted=lambda one: one.ts >= START,
+        span=(START, START + (count - 1) * SECOND),
+        speed_percent=100,
+        interval_ns=SECOND,
+        forever=forever,
     )
 
 

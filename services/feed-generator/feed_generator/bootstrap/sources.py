@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 
 from feed_generator.config import Settings
 from feed_generator.domain.definitions import DefinedProduct
@@ -85,16 +85,17 @@ def _message_replay(
         raise BadRecording(path, 1, "products", rule)
     span = settings.replay_span
 
-    def read(products: Collection[str]) -> Iterator[message_file.Recorded]:
-        return (one for one in message_file.read(path) if one.ts in span and one.product in products)
-
-    if next(read(settings.product_list), None) is None:
+    products = frozenset(settings.product_list)
+    found = message_file.read(path, span)
+    if not any(one.ts in span and one.product in products for one in found):
         raise span.misses(path, header.first_ts, header.last_ts)
     if not ours:
         return EmptySource()
+    mine = frozenset(ours)
     return MessageReplay(
         feed=settings.feed,
-        read=lambda: read(ours),
+        read=lambda from_ns: message_file.read(path, span, from_ns),
+        wanted=lambda one: one.ts in span and one.product in mine,
         span=(max(header.first_ts, span.first_ns), min(header.last_ts, span.last_ns)),
         speed_percent=settings.speed_percent,
         interval_ns=settings.replay_interval_millis * 1_000_000,

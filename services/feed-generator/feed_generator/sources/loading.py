@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
+from feed_generator.domain.definitions import DefinedProduct
 from feed_generator.domain.rulebook import ProductRules, known_rules, rules
 from feed_generator.domain.terms import Terms
 from feed_generator.errors import BadRecording, UnknownProduct
@@ -64,7 +65,8 @@ def load(path: str, wanted: Format | Literal["auto"], told: Told, terms: Mapping
     first: Snapshot | None = None
     undefined = set[str]()
     assembler = assembler_of(recording.session, told, terms, problems)
-    for last in assembler.snapshots(in_order(recording.watched(recording.session.rows(problems)))):
+    rows = _compared_with_ticks(recording.watched(recording.session.rows(problems)), terms, problems)
+    for last in assembler.snapshots(in_order(rows)):
         first = first or last
         if needs_terms(last):
             undefined.add(last.product)
@@ -177,3 +179,18 @@ def in_order(rows: Iterable[Row]) -> Iterator[Row]:
             yield heapq.heappushpop(waiting, entry)[2]
     while waiting:
         yield heapq.heappop(waiting)[2]
+
+
+def _compared_with_ticks(
+    rows: Iterable[Row], terms: Mapping[str, Terms], problems: Problems
+) -> Iterator[Row]:
+    """Yield the rows, and note quotes that are no multiples of the tick that the feed defines."""
+    defined = {name: its for name, its in terms.items() if isinstance(its, DefinedProduct)}
+    for row in rows:
+        its = defined.get(row.product)
+        for column in ("bid", "ask") if its else ():
+            if its and not its.on_grid(row.leg[column]):
+                rule = f"is no multiple of the tick {its.tick:g}"
+                hint = "check the unit of the prices, or the definition"
+                problems.note(row.place, f"{rule}: {hint}", column=column, shown=f"{row.leg[column]:g}")
+        yield row

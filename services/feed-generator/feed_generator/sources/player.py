@@ -11,7 +11,7 @@ from feed_generator.sources.base import Batch
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """The messages of one event time. Without messages: the search for the first instant goes on."""
+    """The messages of one event time. Without messages: the search for the next instant goes on."""
 
     ts: int
     messages: tuple[Message, ...]
@@ -40,9 +40,9 @@ class Player:
         self.paused, self.speed_percent = False, speed_percent
         self.pass_number = 1
         self._now_ns = self._due_ns = 0
-        self._between_passes = self._searching = False
         self._instants = read(0)
-        self._next = next(self._instants, None)
+        self._before: Instant | None = None  # the last one of this pass
+        self._next, self._searching = self._look()
         self.position_ts = first_ts if self._next is None else self._next.ts
 
     @property
@@ -59,15 +59,10 @@ class Player:
     def advance(self) -> Batch:
         """Return the messages of the next instant."""
         instant, number = self._next, self.pass_number
-        if instant is None or self._searching:
+        if instant is None:
             return Batch((), number)
-        self.position_ts = instant.ts
-        self._next = next(self._instants, None)
-        if self._next is None:
-            self._end_pass()
-        else:
-            self._due_ns += max(0, self._next.ts - instant.ts) * 100 // self.speed_percent
-            self._between_passes = False
+        self.position_ts, self._before = instant.ts, instant
+        self._go_on()
         return Batch(instant.messages, number)
 
     def skip(self, gap_ns: int) -> None:
@@ -81,30 +76,39 @@ class Player:
         self._now_ns = now_ns
         if not self._searching:
             return
-        self._next = next(self._instants, None)
-        if self._next is None:
-            self._searching = False
-            self._end_pass()
-        elif self._next.messages:
-            self._searching, self.position_ts = False, self._next.ts
+        if self._before is None:
+            self._due_ns = max(self._due_ns, now_ns)  # a pass begins when its first instant is found
+        self._go_on()
+        if self._before is None and self._next is not None:
+            self.position_ts = self._next.ts
 
     def pace(self, *, paused: bool, speed_percent: int) -> None:
         """Pause or play, and set the speed. The rest of the wait for the next instant scales with it."""
-        if not self._between_passes:
+        if self._before is not None:  # the interval between passes does not scale
             left_ns = max(0, self._due_ns - self._now_ns)
             self._due_ns += left_ns * self.speed_percent // speed_percent - left_ns
         self.paused, self.speed_percent = paused, speed_percent
 
     def seek(self, ts: int) -> None:
-        """Begin a new pass with the first instant at or after an event time. It is due at once."""
-        self.pass_number += 1
-        self._due_ns, self._between_passes = self._now_ns, False
-        self._instants, self._next, self._searching = self._read(ts), None, True
+        """Begin a new pass with the first instant at or after an event time. It is due when it is found."""
+        self._begin_pass(ts, self._now_ns)
 
-    def _end_pass(self) -> None:
-        if self._forever:
-            self.pass_number += 1
-            self._due_ns += self._interval_ns
-            self._between_passes = True
-            self._instants = self._read(0)
-            self._next = next(self._instants, None)
+    def _look(self) -> tuple[Instant | None, bool]:
+        """Return the next instant that has messages, if it is found, and whether the search goes on."""
+        found = next(self._instants, None)
+        searching = found is not None and not found.messages
+        return (None if searching else found), searching
+
+    def _go_on(self) -> None:
+        """Look for the next instant of this pass, or of the next one behind its end."""
+        self._next, self._searching = self._look()
+        if self._next is not None and self._before is not None:
+            self._due_ns += max(0, self._next.ts - self._before.ts) * 100 // self.speed_percent
+        if self.ended and self._forever:
+            self._begin_pass(0, self._due_ns + self._interval_ns)
+            self._next, self._searching = self._look()
+
+    def _begin_pass(self, from_ns: int, due_ns: int) -> None:
+        self.pass_number += 1
+        self._due_ns, self._before = due_ns, None
+        self._instants, self._next, self._searching = self._read(from_ns), None, True

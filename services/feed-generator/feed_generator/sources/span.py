@@ -25,10 +25,17 @@ class Span:
     def __contains__(self, ts: int) -> bool:
         return self.first_ns <= ts <= self.last_ns
 
+    def meets(self, first_ns: int, last_ns: int) -> bool:
+        """Return whether a time from `first_ns` to `last_ns` is in this span."""
+        return first_ns <= self.last_ns and last_ns >= self.first_ns
+
     def misses(self, path: str, first_ns: int, last_ns: int) -> BadRecording:
         """Return the error of a recording from `first_ns` to `last_ns` that has nothing in this span."""
         held = f"it goes from {_text(first_ns)} to {_text(last_ns)}"
         return BadRecording(path, 0, "-", f"has nothing to replay between the given times (from, to); {held}")
+
+
+EVERYTHING = Span(0, _OPEN_NS)
 
 
 def _ns(instant: datetime) -> int:
