@@ -9,7 +9,16 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from feed_generator.live.exchange import NOTHING, Connection, Dropped, Frame, Reaction
+from feed_generator.live.exchange import (
+    NOTHING,
+    Connection,
+    Dropped,
+    Frame,
+    LiveError,
+    Misconfigured,
+    Reaction,
+    Unauthorized,
+)
 from feed_generator.live.session import Session
 from feed_generator.live.status import Status
 from feed_generator.live.transport import websocket
@@ -78,6 +87,82 @@ def test_a_url_that_cannot_be_used_is_one_line_without_its_secret(url: str) -> N
     with pytest.raises(Dropped) as caught:
         asyncio.run(connect())
     assert "secret" not in str(caught.value)
+
+
+def _handshake(status: int, *, keyless: bool) -> LiveError:
+    """Return the error of a handshake that is answered by `status`."""
+
+    async def connect() -> None:
+        def answer(socket: ServerConnection, request: object) -> object:
+            return socket.respond(status, "<html>")
+
+        async with serve(_wait_closed, "localhost", 0, process_request=answer) as server:  # type: ignore[arg-type]
+            port = next(iter(server.sockets)).getsockname()[1]
+            async with websocket(f"ws://localhost:{port}", keyless=keyless):
+                pass
+
+    with pytest.raises(LiveError) as caught:
+        asyncio.run(connect())
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("status", "keyless", "kind", "reason", "fix"),
+    [
+        (403, False, Unauthorized, "Refused", "renew the credential"),
+        (403, True, Misconfigured, "Blocked", "refuses this machine's address or country"),
+        (429, True, Dropped, "RateLimited", "too many connections or requests share this address"),
+        (503, True, Dropped, "Unavailable", "it is down or in maintenance"),
+        (404, True, Dropped, "BadAnswer", "check the url"),
+    ],
+)
+def test_a_refused_handshake_says_what_its_status_means(
+    status: int, keyless: bool, kind: type[LiveError], reason: str, fix: str
+) -> None:
+    """A source without a key has no credential to renew, and an exchange in maintenance no wrong url."""
+    error = _handshake(status, keyless=keyless)
+    assert (type(error), error.reason) == (kind, reason)
+    assert f"answered {status}" in str(error)
+    assert fix in str(error)
+
+
+async def _wait_closed(socket: ServerConnection) -> None:
+    await socket.wait_closed()
+
+
+def test_a_frame_beyond_the_limit_ends_the_connection_and_says_so() -> None:
+    """It is not read to its end: memory stays bounded."""
+
+    async def huge(socket: ServerConnection) -> None:
+        await socket.send(b"x" * (16 * 2**20 + 1))
+        await socket.wait_closed()
+
+    async def receive() -> None:
+        async with serve(huge, "localhost", 0, compression=None) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            async with websocket(f"ws://localhost:{port}") as connection:
+                await connection.receive()
+
+    with pytest.raises(Dropped, match=r"localhost:\d+ sent a frame of more than 16 MiB"):
+        asyncio.run(receive())
+
+
+def test_a_server_that_accepts_and_says_nothing_is_a_timeout() -> None:
+    """The library waits for 4 s, and the test's patience is longer."""
+
+    async def connect() -> None:
+        async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(mute, "localhost", 0)
+        async with server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            async with asyncio.timeout(30), websocket(f"ws://localhost:{port}"):
+                pass
+
+    with pytest.raises(Dropped, match="did not answer within 4 s: check network and proxy"):
+        asyncio.run(connect())
 
 
 class Subscribed:

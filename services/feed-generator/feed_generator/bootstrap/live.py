@@ -36,7 +36,7 @@ def _deribit(settings: Settings, ours: Sequence[str]) -> LiveMarket:
     )
     return live_market(
         settings.feed,
-        [(exchange, lambda: websocket(settings.deribit_url))] if ours else [],
+        [(exchange, lambda: websocket(settings.deribit_url, keyless=True))] if ours else [],
         chain_interval_millis=settings.deribit_chain_interval_millis,
     )
 
