@@ -125,6 +125,26 @@ def test_a_new_listing_removes_what_it_does_not_name() -> None:
     assert market.poll(Listing("BTC", []), quote(one, 2)) == []
 
 
+def test_a_quote_belongs_to_the_listing_before_it() -> None:
+    """A new listing does not overtake quotes: those of the old one are messages, later ones are dropped."""
+    market, one, two = Market(), contract(), contract(110)
+    messages = market.poll(
+        Listing("BTC", [one, two]),
+        quote(one),
+        quote(two),
+        Listing("BTC", [two]),
+        quote(one, 1),
+        quote(two, 1),
+    )
+    assert [(message["strike"], message["ts"] - NOW_NS) for message in messages] == [
+        (100, 0),
+        (110, 0),
+        (110, MS),
+    ]
+    (chain,) = market.chains(Listing("BTC", [one, two]), quote(two, 2))
+    assert chain["calls"]["bid"] == [0, 1]
+
+
 def test_an_older_quote_does_not_replace_a_newer_one() -> None:
     """Two connections may deliver in any order."""
     market, one = Market(), contract()
@@ -141,4 +161,5 @@ def test_the_inbox_is_bounded_and_never_loses_a_listing(count: int) -> None:
     messages = market.poll()
     assert len(messages) == 10
     assert market.inbox.lost == count - 10
+    assert market.inbox.take() == []
     assert messages[-1]["ts"] == NOW_NS + (count - 1) * MS

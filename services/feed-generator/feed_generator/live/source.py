@@ -8,7 +8,8 @@ oldest ticks are lost and counted, because a newer quote of a contract replaces 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from threading import Lock
 
 from feed_generator.live.chains import Chains
 from feed_generator.live.ticks import Listing, Quote, Spot, Tick
@@ -20,29 +21,32 @@ INBOX_TICKS = 50_000
 
 
 class Inbox:
-    """Ticks on their way from the sessions' thread to the publisher's. Both ends are safe without a lock."""
+    """Ticks on their way from the sessions' thread to the publisher's, in their order."""
 
     def __init__(self, limit: int = INBOX_TICKS) -> None:
-        self._limit = limit
-        self._listings: dict[str, Listing] = {}  # by product: a newer one replaces an older one
-        self._ticks: deque[Quote | Spot] = deque(maxlen=limit)
+        self._limit, self._lock = limit, Lock()
+        self._listings: dict[str, Listing] = {}  # by product: beyond the limit, and older than all ticks
+        self._ticks: deque[Tick] = deque()
         self.lost = 0
 
     def put(self, ticks: Sequence[Tick]) -> None:
-        """Add ticks. Beyond the limit the oldest are lost, but never a listing."""
-        for tick in ticks:
-            if isinstance(tick, Listing):
-                self._listings[tick.product] = tick
-            else:
-                self.lost += len(self._ticks) == self._limit
-                self._ticks.append(tick)
+        """Add ticks. Beyond the limit the oldest are lost, but never a product's last listing."""
+        with self._lock:
+            self._ticks.extend(ticks)
+            while len(self._ticks) > self._limit:
+                oldest = self._ticks.popleft()
+                if isinstance(oldest, Listing):
+                    self._listings[oldest.product] = oldest
+                else:
+                    self.lost += 1
 
-    def take(self) -> Iterator[Tick]:
-        """Remove and yield what is there now, listings first."""
-        while self._listings:
-            yield self._listings.popitem()[1]
-        for _ in range(len(self._ticks)):
-            yield self._ticks.popleft()
+    def take(self) -> Sequence[Tick]:
+        """Remove and return what is there now."""
+        with self._lock:
+            taken = [*self._listings.values(), *self._ticks]
+            self._listings.clear()
+            self._ticks.clear()
+        return taken
 
 
 class LiveSource:
