@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+from structlog.testing import capture_logs
 from websockets.asyncio.server import ServerConnection, serve
 
 from feed_generator.live.exchange import (
@@ -221,6 +222,27 @@ def test_an_exchange_that_ends_every_subscribed_connection_is_called_ever_more_s
     """Only a connection that lasted makes the next pause the shortest one."""
     assert _pauses([1] * 8) == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 4, 4]
     assert _pauses([1, 1, 60, 1]) == [0.1, 0.2, 0.1, 0.2]
+
+
+def test_an_outage_is_one_warning_however_long_it_lasts() -> None:
+    """A reason that changes is a new one. Every attempt is still logged at DEBUG."""
+    left = ["down", "down", "down", "maintenance", "maintenance"]
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[Connection]:
+        if not left:
+            raise asyncio.CancelledError
+        raise Dropped("Unreachable", left.pop(0))
+        yield  # this makes it a generator
+
+    async def sleep(seconds: float) -> None:
+        del seconds
+
+    session = Session(Subscribed(), connect, lambda _: None, Status(), sleep=sleep)
+    with capture_logs() as logs, suppress(asyncio.CancelledError):
+        asyncio.run(session.run())
+    assert [line["log_level"] for line in logs] == ["warning", "debug", "debug", "warning", "debug"]
+    assert [line["error"] for line in logs if line["log_level"] == "warning"] == ["down", "maintenance"]
 
 
 def test_a_reader_that_sees_a_new_state_sees_what_belongs_to_it() -> None:
