@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
@@ -102,10 +102,8 @@ class FakeDeribit:
         """See `tick`."""
         self.market.move(currency)
         for client in list(self.clients):
-            try:
+            with suppress(ConnectionClosed):
                 await self._send_ticks(client, currency, count)
-            except ConnectionClosed:
-                continue
 
     async def _send_ticks(self, client: Client, currency: str, count: int | None) -> None:
         now_ms = self._exchange_ms()
@@ -195,13 +193,9 @@ class FakeDeribit:
         self.sent.append(client.sent)
         beats = asyncio.create_task(self._beat(client))
         try:
-            async for text in socket:
-                if error := rules.unreadable(str(text)):
-                    await self._say(client, {"jsonrpc": "2.0", "error": error, **self._times()})
-                else:
-                    await self._answer(client, json.loads(text))
-        except ConnectionClosed:
-            pass
+            with suppress(ConnectionClosed):
+                async for text in socket:
+                    await self._read(client, str(text))
         finally:
             beats.cancel()
             if client in self.clients:
@@ -209,17 +203,24 @@ class FakeDeribit:
 
     async def _beat(self, client: Client) -> None:
         """Send heartbeats and test requests. A client that answers none of two is disconnected."""
-        while True:
-            await asyncio.sleep((client.heartbeat_s or 1) / self._scale)
-            if not client.heartbeat_s or self.faults.silent:
-                continue
-            if client.unanswered > 1:
-                await client.socket.close(1008, "no answer to test_request")
-                return
-            for kind in ("heartbeat", "test_request"):
-                frame = {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": kind}}
-                await client.socket.send(json.dumps(frame))
-            client.unanswered += 1
+        with suppress(ConnectionClosed):
+            while True:
+                await asyncio.sleep((client.heartbeat_s or 1) / self._scale)
+                if not client.heartbeat_s or self.faults.silent:
+                    continue
+                if client.unanswered > 1:
+                    await client.socket.close(1008, "no answer to test_request")
+                    return
+                for kind in ("heartbeat", "test_request"):
+                    frame = {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": kind}}
+                    await client.socket.send(json.dumps(frame))
+                client.unanswered += 1
+
+    async def _read(self, client: Client, text: str) -> None:
+        if error := rules.unreadable(text):
+            await self._say(client, {"jsonrpc": "2.0", "error": error, **self._times()})
+        else:
+            await self._answer(client, json.loads(text))
 
     async def _answer(self, client: Client, request: dict[str, Any]) -> None:
         method, params = request["method"], request.get("params", {})
