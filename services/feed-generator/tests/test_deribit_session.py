@@ -21,8 +21,9 @@ from tests.support.served import Served, resident_bytes
 from tests.support.tls import Certificates
 
 from feed_generator.live.deribit.exchange import Deribit
+from feed_generator.live.inbox import Inbox
 from feed_generator.live.session import Session
-from feed_generator.live.source import Inbox, LiveSource
+from feed_generator.live.source import LiveSource
 from feed_generator.live.status import Status
 from feed_generator.live.thread import SessionThread
 from feed_generator.live.transport import websocket
@@ -87,7 +88,7 @@ class Client:
         sleep: Callable[[float], Awaitable[None]] = scaled_sleep,
     ) -> None:
         self.status, self.inbox = Status(), Inbox()
-        self.source = LiveSource("deribit-btc", self.inbox, chain_interval_millis=100)
+        self.source = LiveSource("deribit-btc", self.inbox.take, chain_interval_millis=100)
         self.pauses: list[float] = []
         self._slept = sleep
         exchange = Deribit(products, currencies or products, expiries=expiries, strikes_per_side=strikes)

@@ -20,9 +20,10 @@ from tests.support.kite_market import HEADER, KiteMarket, message
 from tests.support.served import Served, resident_bytes
 from tests.support.tls import Certificates
 
+from feed_generator.live.inbox import Inbox
 from feed_generator.live.kite import account
 from feed_generator.live.kite.desk import Desk, Wanted
-from feed_generator.live.source import Inbox, LiveSource
+from feed_generator.live.source import LiveSource
 
 PRODUCTS = ("NIFTY", "SENSEX")
 LEGS = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest", "previous_close")
@@ -44,7 +45,7 @@ class Runner:
         self.files[0].write_text(f"{API_KEY}\n")
         self.write_token(kite.token)
         self.inbox = Inbox()
-        self.source = LiveSource("nse", self.inbox, chain_interval_millis=20)
+        self.source = LiveSource("nse", self.inbox.take, chain_interval_millis=20)
         self.sent: list[dict[str, Any]] = []
         self.desk = Desk(
             Wanted(products=products, expiries=2, connections=3, url=kite.url, api_url=kite.api_url),

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from feed_generator.live.source import POLL_NS, Inbox, LiveSource
+from feed_generator.live.inbox import Inbox
+from feed_generator.live.source import POLL_NS, LiveSource
 from feed_generator.live.ticks import Contract, Listing, Quote, Spot, Tick
 
 MS = 1_000_000
@@ -50,7 +51,7 @@ class Market:
 
     def __init__(self, limit: int = 1000) -> None:
         self.inbox = Inbox(limit)
-        self.source = LiveSource("mine", self.inbox, chain_interval_millis=40)
+        self.source = LiveSource("mine", self.inbox.take, chain_interval_millis=40)
 
     def poll(self, *ticks: Tick) -> list[dict[str, Any]]:
         self.inbox.put(ticks)

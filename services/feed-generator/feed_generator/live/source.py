@@ -1,15 +1,11 @@
 """The `Source` of a live market: it turns the ticks of its sessions into messages for the publisher.
 
-The sessions run in another thread and fill the inbox. The publisher's thread empties it every 20 ms, so one
-round trip to Redis carries many quotes. The inbox is bounded: while the publisher waits for a full Redis, the
-oldest ticks are lost and counted, because a newer quote of a contract replaces an older one.
+It takes the ticks from the inbox every 20 ms, so one round trip to Redis carries many quotes.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
-from threading import Lock
+from collections.abc import Callable, Sequence
 
 from feed_generator.live.chains import Chains
 from feed_generator.live.ticks import Listing, Quote, Spot, Tick
@@ -17,43 +13,16 @@ from feed_generator.messages import Message, OptionQuote, Underlying, option_quo
 from feed_generator.sources.base import Batch
 
 POLL_NS = 20_000_000
-INBOX_TICKS = 50_000
-
-
-class Inbox:
-    """Ticks on their way from the sessions' thread to the publisher's, in their order."""
-
-    def __init__(self, limit: int = INBOX_TICKS) -> None:
-        self._limit, self._lock = limit, Lock()
-        self._listings: dict[str, Listing] = {}  # by product: beyond the limit, and older than all ticks
-        self._ticks: deque[Tick] = deque()
-        self.lost = 0
-
-    def put(self, ticks: Sequence[Tick]) -> None:
-        """Add ticks. Beyond the limit the oldest are lost, but never a product's last listing."""
-        with self._lock:
-            self._ticks.extend(ticks)
-            while len(self._ticks) > self._limit:
-                oldest = self._ticks.popleft()
-                if isinstance(oldest, Listing):
-                    self._listings[oldest.product] = oldest
-                else:
-                    self.lost += 1
-
-    def take(self) -> Sequence[Tick]:
-        """Remove and return what is there now."""
-        with self._lock:
-            taken = [*self._listings.values(), *self._ticks]
-            self._listings.clear()
-            self._ticks.clear()
-        return taken
 
 
 class LiveSource:
-    """A `Source`. `chain_interval_millis`: time between two chains of an expiry, at most one in 20 ms."""
+    """A `Source`. `take` removes and returns the ticks that have come.
 
-    def __init__(self, feed: str, inbox: Inbox, *, chain_interval_millis: int) -> None:
-        self._feed, self._inbox, self._chains = feed, inbox, Chains(feed)
+    `chain_interval_millis`: time between two chains of an expiry, at most one in 20 ms.
+    """
+
+    def __init__(self, feed: str, take: Callable[[], Sequence[Tick]], *, chain_interval_millis: int) -> None:
+        self._feed, self._take, self._chains = feed, take, Chains(feed)
         self._polls_a_chain = max(1, round(chain_interval_millis * 1_000_000 / POLL_NS))
         self._polls = 0
 
@@ -64,7 +33,7 @@ class LiveSource:
     def advance(self) -> Batch:
         """Return a message for each tick and, once an interval, the chains that changed."""
         self._polls += 1
-        messages = [message for tick in self._inbox.take() if (message := self._message(tick))]
+        messages = [message for tick in self._take() if (message := self._message(tick))]
         if self._polls % self._polls_a_chain == 0:
             messages.extend(self._chains.changed())
         return Batch(tuple(messages))
