@@ -151,6 +151,17 @@ def test_a_ticker_is_taken_once_and_never_out_of_order(talk: Talk) -> None:
     assert reaction.repeated == 1
 
 
+def test_a_price_of_an_index_is_taken_once(talk: Talk) -> None:
+    """After a reconnect the exchange sends the last price again; the strikes are selected around it."""
+    name = "deribit_price_index.btc_usd"
+    for ms, taken in ((5, 1), (5, 0), (4, 0), (6, 1)):
+        reaction = talk.notify(name, talk.market.index("btc_usd", NOW_MS + ms))
+        assert (len(reaction.ticks), reaction.repeated) == (taken, 1 - taken)
+    talk.take(talk.protocol.opened(talk.now_ns))
+    reaction = talk.notify(name, talk.market.index("btc_usd", NOW_MS + 6))
+    assert ([type(tick) for tick in reaction.ticks], reaction.repeated) == ([Listing], 1)
+
+
 def test_a_ticker_of_an_instrument_that_was_not_asked_for_is_ignored(talk: Talk) -> None:
     """It may come before the exchange has read an unsubscribe request."""
     data = {**talk.market.ticker(next(iter(talk.market.options)), NOW_MS), "instrument_name": "BTC-X"}
