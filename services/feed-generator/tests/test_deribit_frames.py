@@ -170,7 +170,7 @@ def test_a_linear_contract_keeps_its_prices_and_names_its_currency() -> None:
     quote = market.quote(_contract(), _data(best_bid_price=4.2), in_coin=False)
     assert (quote.contract.product, quote.contract.symbol) == ("SOL-USDC", "SOL-USDC20261225C150")
     assert (quote.contract.price_unit, quote.contract.settlement_currency) == ("USDC", "USDC")
-    assert (quote.contract.lot_size, quote.bid) == (10, 4.2)
+    assert (quote.contract.lot_size, quote.contract.multiplier, quote.bid) == (10, 10, 4.2)
 
 
 def test_futures_and_inactive_options_are_no_contracts() -> None:

@@ -220,6 +220,37 @@ def test_an_exchange_that_ends_every_subscribed_connection_is_called_ever_more_s
     assert _pauses([1, 1, 60, 1]) == [0.1, 0.2, 0.1, 0.2]
 
 
+@pytest.mark.parametrize(
+    ("error", "jitter", "pauses"),
+    [
+        (Dropped("Dropped", "ended"), 0.0, [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2, 2]),
+        (Dropped("Dropped", "ended"), 0.5, [0.075, 0.15, 0.3, 0.6, 1.2, 2.4, 3, 3]),
+        (Misconfigured("ClockSkew", "set the clock"), 0.5, [30] * 8),
+        (Unauthorized("Refused", "renew it"), 0.5, [30] * 8),
+    ],
+)
+def test_a_pause_has_jitter_and_is_long_if_only_a_person_can_help(
+    error: LiveError, jitter: float, pauses: Sequence[float]
+) -> None:
+    """Many clients do not come back at once, and none asks for what cannot work every few seconds."""
+    slept: list[float] = []
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[Connection]:
+        if len(slept) == len(pauses):
+            raise asyncio.CancelledError
+        raise error
+        yield  # this makes it a generator
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    session = Session(Subscribed(), connect, lambda _: None, Status(), sleep=sleep, jitter=lambda: jitter)
+    with suppress(asyncio.CancelledError):
+        asyncio.run(session.run())
+    assert slept == pytest.approx(pauses)
+
+
 def test_an_outage_is_one_warning_however_long_it_lasts() -> None:
     """A reason that changes is a new one. Every attempt is still logged at DEBUG."""
     left = ["down", "down", "down", "maintenance", "maintenance"]
