@@ -239,6 +239,34 @@ def test_subscriptions_go_out_in_pieces_and_within_the_burst() -> None:
     assert subscriptions.complete
 
 
+def test_a_new_connection_does_not_bring_new_credits() -> None:
+    """The exchange counts by address, so a burst is not repeated after each drop."""
+    subscriptions = Subscriptions()
+    for _ in range(2):
+        subscriptions.reset()
+        subscriptions.want(f"ticker.{number}" for number in range(800))
+        while subscriptions.next(SECOND_NS * 1000):
+            pass
+        assert subscriptions.next(SECOND_NS * 1000) is None
+    subscriptions.reset()
+    subscriptions.want(["ticker.A"])
+    assert subscriptions.next(SECOND_NS * 1000) is None
+    assert subscriptions.next(SECOND_NS * 1001) is not None
+
+
+def test_a_channel_that_is_not_wanted_any_more_is_unsubscribed() -> None:
+    """Otherwise a spot that moves for days would leave more and more subscriptions."""
+    subscriptions = Subscriptions()
+    subscriptions.want(["ticker.A", "ticker.B"])
+    piece = subscriptions.next(SECOND_NS * 1000)
+    assert piece is not None
+    subscriptions.answered(piece, piece.channels)
+    subscriptions.want(["ticker.B"])
+    assert subscriptions.next(SECOND_NS * 1001) == ("public/unsubscribe", ("ticker.A",))
+    assert subscriptions.next(SECOND_NS * 1002) is None
+    assert subscriptions.complete
+
+
 def test_a_channel_that_the_exchange_does_not_have_is_not_asked_for_again() -> None:
     """A delisted instrument keeps nothing from being ready."""
     subscriptions = Subscriptions()
