@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from feed_generator.live.deribit import market
-from feed_generator.live.deribit.frames import Data, decode, instruments
+from feed_generator.live.deribit.frames import Data, Greeks, decode, instruments
 from feed_generator.live.exchange import BadFrame, Dropped
 from feed_generator.live.ticks import Contract, Quote
 from feed_generator.messages import Vendor
@@ -170,7 +170,7 @@ def test_a_linear_contract_keeps_its_prices_and_names_its_currency() -> None:
     quote = market.quote(_contract(), _data(best_bid_price=4.2), in_coin=False)
     assert (quote.contract.product, quote.contract.symbol) == ("SOL-USDC", "SOL-USDC20261225C150")
     assert (quote.contract.price_unit, quote.contract.settlement_currency) == ("USDC", "USDC")
-    assert (quote.contract.lot_size, quote.bid) == (10, 4.2)
+    assert (quote.contract.lot_size, quote.contract.multiplier, quote.bid) == (10, 10, 4.2)
 
 
 def test_futures_and_inactive_options_are_no_contracts() -> None:
@@ -181,12 +181,43 @@ def test_futures_and_inactive_options_are_no_contracts() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("best_bid_price", -1.0), ("best_ask_amount", -0.1), ("last_price", 1e300), ("mark_iv", -5.0)],
+    [
+        ("best_bid_price", -1.0),
+        ("best_ask_amount", -0.1),
+        ("last_price", 1e300),
+        ("last_price", 1e8),  # in coin, so above 1e9 in USD
+        ("mark_iv", -5.0),
+    ],
 )
 def test_a_number_that_no_market_has_is_refused_with_its_field(field: str, value: float) -> None:
     """A negative or huge number drops the quote and names the field."""
     with pytest.raises(BadFrame, match=field):
         market.quote(_contract(), _data(**{field: value}), in_coin=True)
+
+
+def test_prices_in_coin_without_an_underlying_price_are_refused() -> None:
+    """The index would be the wrong factor, and no forward of the exchange."""
+    with pytest.raises(BadFrame, match="no underlying_price: its prices in coin have no value in USD"):
+        market.quote(_contract(), _data(underlying_price=None), in_coin=True)
+    quote = market.quote(_contract(), _data(underlying_price=None), in_coin=False)
+    assert isinstance(quote.vendor, Vendor)
+    assert (quote.bid, quote.vendor.forward) == (0.05, UNSET)
+
+
+@pytest.mark.parametrize("state", ["halted", "locked", "settlement", "inactive", "delivered"])
+def test_an_order_book_that_is_not_open_has_no_bid_and_ask(state: str) -> None:
+    """Nobody can trade there, so no volatility may come from its prices."""
+    data = _data(state=state, best_bid_amount=2.0, best_ask_amount=3.0, last_price=0.05, mark_iv=60.0)
+    quote = market.quote(_contract(), data, in_coin=True)
+    assert (quote.bid, quote.ask, quote.bid_size, quote.ask_size) == (0, 0, 0, 0)
+    assert (quote.last, quote.vendor) == (0.05 * 60_500, Vendor(iv=0.6, forward=60_500.0))
+
+
+def test_a_greek_that_is_null_or_impossible_is_left_out() -> None:
+    """One such number must not refuse the chain of its expiry."""
+    greeks = Greeks(delta=0.5, gamma=None, vega=1e300, theta=-1.5)
+    quote = market.quote(_contract(), _data(greeks=greeks), in_coin=True)
+    assert quote.vendor == Vendor(delta=0.5, theta=-1.5, forward=60_500.0)
 
 
 def test_a_price_of_zero_means_none() -> None:

@@ -87,6 +87,30 @@ def test_a_connection_begins_with_heartbeat_and_instruments() -> None:
     assert talk.protocol.ready is None
 
 
+def test_a_connection_soon_after_the_last_one_uses_its_list(talk: Talk) -> None:
+    """The exchange allows one list a second. The strikes of the last connection stay, too."""
+    talk.market.spots["BTC"] = 60_001.0
+    talk.take(talk.protocol.opened(talk.now_ns))
+    assert [request["method"] for request in talk.asked] == ["public/set_heartbeat", "public/subscribe"]
+    assert talk.protocol.ready is None
+    talk.answer_all()
+    assert talk.protocol.ready == "6 contracts of BTC"
+    assert {one.strike for one in _listings(talk)[-1].contracts} == {59_000, 60_000, 61_000}
+
+
+def test_a_connection_asks_again_for_a_list_that_did_not_come_or_is_old() -> None:
+    """A list is used for five minutes."""
+    talk = Talk()
+    for pass_s in (0, 1, 301):
+        talk.now_ns += pass_s * SECOND_NS
+        talk.asked.clear()
+        talk.take(talk.protocol.opened(talk.now_ns))
+        assert talk.asked[1]["method"] == "public/get_instruments"
+        if pass_s:
+            talk.answer_all()
+            assert talk.protocol.ready
+
+
 def test_the_listing_comes_before_the_first_tick(talk: Talk) -> None:
     """The source knows a chain's contracts before a quote of them."""
     assert [type(tick) for tick in talk.ticks] == [Listing, Spot]
@@ -125,6 +149,17 @@ def test_a_ticker_is_taken_once_and_never_out_of_order(talk: Talk) -> None:
     talk.answer_all()
     reaction = talk.notify(f"ticker.{name}.100ms", talk.market.ticker(name, NOW_MS + 6))
     assert reaction.repeated == 1
+
+
+def test_a_price_of_an_index_is_taken_once(talk: Talk) -> None:
+    """After a reconnect the exchange sends the last price again; the strikes are selected around it."""
+    name = "deribit_price_index.btc_usd"
+    for ms, taken in ((5, 1), (5, 0), (4, 0), (6, 1)):
+        reaction = talk.notify(name, talk.market.index("btc_usd", NOW_MS + ms))
+        assert (len(reaction.ticks), reaction.repeated) == (taken, 1 - taken)
+    talk.take(talk.protocol.opened(talk.now_ns))
+    reaction = talk.notify(name, talk.market.index("btc_usd", NOW_MS + 6))
+    assert ([type(tick) for tick in reaction.ticks], reaction.repeated) == ([Listing], 1)
 
 
 def test_a_ticker_of_an_instrument_that_was_not_asked_for_is_ignored(talk: Talk) -> None:
@@ -167,10 +202,24 @@ def test_a_new_connection_has_its_own_time_for_a_price(talk: Talk) -> None:
     assert talk.protocol.ready == "4 contracts of BTC"
 
 
-def test_too_many_requests_end_the_connection_with_the_exchanges_words(talk: Talk) -> None:
-    """The session connects again after a pause, when credits have come back."""
-    with pytest.raises(Dropped, match=r"too_many_requests \(10028\)"):
-        talk.say(id=99, error={"code": 10028, "message": "too_many_requests"})
+@pytest.mark.parametrize(
+    ("code", "said", "reason"),
+    [
+        (10028, "too_many_requests", "RateLimited"),
+        (10066, "too_many_concurrent_requests", "RateLimited"),
+        (11051, "system_maintenance", "Unavailable"),
+        (13888, "timed_out", "Unavailable"),
+        (-32600, "request entity too large", "BadAnswer"),
+    ],
+)
+@pytest.mark.parametrize("number", [{"id": 99}, {}])
+def test_an_error_ends_the_connection_with_the_exchanges_words(
+    talk: Talk, number: dict[str, int], code: int, said: str, reason: str
+) -> None:
+    """At once, also if its answer has no id, as for a request that the exchange cannot read."""
+    with pytest.raises(Dropped, match=rf"the exchange answered {said} \({code}\)") as caught:
+        talk.say(**number, error={"code": code, "message": said})
+    assert caught.value.reason == reason
 
 
 def test_subscriptions_go_out_in_pieces_and_within_the_burst() -> None:
@@ -187,6 +236,34 @@ def test_subscriptions_go_out_in_pieces_and_within_the_burst() -> None:
     for piece in pieces:
         assert piece is not None
         subscriptions.answered(piece, piece.channels)
+    assert subscriptions.complete
+
+
+def test_a_new_connection_does_not_bring_new_credits() -> None:
+    """The exchange counts by address, so a burst is not repeated after each drop."""
+    subscriptions = Subscriptions()
+    for _ in range(2):
+        subscriptions.reset()
+        subscriptions.want(f"ticker.{number}" for number in range(800))
+        while subscriptions.next(SECOND_NS * 1000):
+            pass
+        assert subscriptions.next(SECOND_NS * 1000) is None
+    subscriptions.reset()
+    subscriptions.want(["ticker.A"])
+    assert subscriptions.next(SECOND_NS * 1000) is None
+    assert subscriptions.next(SECOND_NS * 1001) is not None
+
+
+def test_a_channel_that_is_not_wanted_any_more_is_unsubscribed() -> None:
+    """Otherwise a spot that moves for days would leave more and more subscriptions."""
+    subscriptions = Subscriptions()
+    subscriptions.want(["ticker.A", "ticker.B"])
+    piece = subscriptions.next(SECOND_NS * 1000)
+    assert piece is not None
+    subscriptions.answered(piece, piece.channels)
+    subscriptions.want(["ticker.B"])
+    assert subscriptions.next(SECOND_NS * 1001) == ("public/unsubscribe", ("ticker.A",))
+    assert subscriptions.next(SECOND_NS * 1002) is None
     assert subscriptions.complete
 
 

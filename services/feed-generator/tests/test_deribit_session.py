@@ -21,8 +21,9 @@ from tests.support.served import Served, resident_bytes
 from tests.support.tls import Certificates
 
 from feed_generator.live.deribit.exchange import Deribit
+from feed_generator.live.inbox import Inbox
 from feed_generator.live.session import Session
-from feed_generator.live.source import Inbox, LiveSource
+from feed_generator.live.source import LiveSource
 from feed_generator.live.status import Status
 from feed_generator.live.thread import SessionThread
 from feed_generator.live.transport import websocket
@@ -80,16 +81,17 @@ class Client:
         url: str,
         *,
         products: tuple[str, ...] = ("BTC",),
+        currencies: tuple[str, ...] = (),
         expiries: int = 2,
         strikes: int = 3,
         clock: Callable[[], int] = now_ns,
         sleep: Callable[[float], Awaitable[None]] = scaled_sleep,
     ) -> None:
         self.status, self.inbox = Status(), Inbox()
-        self.source = LiveSource("deribit-btc", self.inbox, chain_interval_millis=100)
+        self.source = LiveSource("deribit-btc", self.inbox.take, chain_interval_millis=100)
         self.pauses: list[float] = []
         self._slept = sleep
-        exchange = Deribit(products, products, expiries=expiries, strikes_per_side=strikes)
+        exchange = Deribit(products, currencies or products, expiries=expiries, strikes_per_side=strikes)
         session = Session(
             exchange, lambda: websocket(url), self.inbox.put, self.status, now_ns=clock, sleep=self._sleep
         )
@@ -193,9 +195,37 @@ def test_its_messages_are_as_the_contracts_say(exchange: FakeDeribit) -> None:
     assert (quote["price_unit"], quote["settlement_currency"], quote["multiplier"]) == ("USD", "BTC", 1)
     assert quote["vendor"].keys() == {"iv", "delta", "gamma", "vega", "theta", "forward"}
     assert chain["strikes"] == [57_000, 58_000, 59_000, 60_000, 61_000, 62_000]
-    assert chain["vendor_forward"] == quote["vendor"]["forward"]
+    newest = (chain["expiry_ts"], chain["ts"])
+    forwards = {
+        one["vendor"]["forward"] for one in client.quotes() if (one["expiry_ts"], one["ts"]) == newest
+    }
+    assert chain["vendor_forward"] in forwards
     assert all(iv > 0.5 for iv in chain["calls"]["vendor_iv"])
     assert all(age >= 0 for age in chain["puts"]["quote_age_ms"])
+
+
+def test_options_in_usdc_are_listed_under_it_and_keep_their_prices(exchange: FakeDeribit) -> None:
+    """Their products are named like their instruments, their strikes may be fractional."""
+    currencies = ("BTC", "USDC")
+    with Client(exchange.url, products=("BTC", "SOL-USDC", "XRP-USDC"), currencies=currencies) as client:
+        client.wait_connected()
+        wait_until(lambda: len(client.quotes()) == 72, client.status.reason)
+        for _ in range(6):
+            client.drain()
+    assert client.status.message == "72 contracts of BTC, SOL-USDC, XRP-USDC"
+    asks = {}
+    for one in client.messages:
+        stamped = {**one, "mid": "1:1", "sent_ts": one["ts"], "replay": 0}
+        validator(f"market-{one['kind']}").validate(stamped)
+        if one["kind"] == "option_quote" and one["option_type"] == "CALL":
+            asks[one["product"], one["strike"], one["expiry"]] = one["ask"] / one["spot_price"]
+        if one["kind"] == "option_chain" and one["product"] == "XRP-USDC":
+            assert one["strikes"] == [0.57, 0.58, 0.59, 0.6, 0.61, 0.62]
+            assert (one["price_unit"], one["settlement_currency"]) == ("USDC", "USDC")
+            assert (one["multiplier"], one["oi_unit"]) == (1000, "shares")
+    expiry = min(expiry for _, _, expiry in asks)
+    at_the_money = [asks["BTC", 60_000, expiry], asks["SOL-USDC", 150, expiry], asks["XRP-USDC", 0.6, expiry]]
+    assert max(at_the_money) < 1.05 * min(at_the_money), "the fake market has the same smile for all"
 
 
 def test_it_survives_a_thousand_disconnects_without_a_lost_or_doubled_tick() -> None:
@@ -319,7 +349,9 @@ def test_what_a_person_must_mend_is_said_in_one_line(exchange: FakeDeribit, reas
         message = client.status.message
     assert "\n" not in message
     expected = {
-        "NoInstruments": "the exchange lists no options of BTC: check products and source.deribit.currencies",
+        "NoInstruments": "the exchange lists no options of BTC: check products and "
+        "source.deribit.currencies; options on other coins than BTC and ETH are named like SOL-USDC, "
+        "under the currency USDC",
         "ClockSkew": "s behind the exchange's: synchronise it",
         "NotJson": "check the url",
     }
@@ -331,6 +363,32 @@ def test_a_currency_that_nobody_trades_does_not_stop_the_others(exchange: FakeDe
     with Client(exchange.url, products=("BTC", "DOGE")) as client:
         client.wait_connected()
         assert client.status.message == "24 contracts of BTC; the exchange lists no options of DOGE"
+
+
+def test_an_index_without_a_price_does_not_stop_the_other_products(exchange: FakeDeribit) -> None:
+    """The exchange may lock one index; the status says which."""
+    exchange.faults.unpriced = "eth_usd"
+    with Client(exchange.url, products=("BTC", "ETH")) as client:
+        client.wait_connected()
+        assert client.status.message == "24 contracts of BTC; it gives no price of eth_usd"
+        exchange.faults.unpriced = ""
+        exchange.tick("ETH")
+        wait_until(lambda: "ETH" in {one["product"] for one in client.quotes()}, client.status.reason)
+
+
+def test_maintenance_is_named_and_the_session_connects_when_it_is_over(exchange: FakeDeribit) -> None:
+    """While it lasts the exchange is called at most every 2 to 4 s."""
+    exchange.faults.refuses = {"public/get_instruments": (11051, "system_maintenance")}
+    with Client(exchange.url) as client:
+        client.wait_reason("Unavailable")
+        assert client.status.message == (
+            "the exchange answered system_maintenance (11051): it is busy or in maintenance; "
+            "see its status page"
+        )
+        wait_until(lambda: len(client.pauses) > 8, client.status.reason)
+        assert client.pauses[-1] >= 2
+        exchange.faults.refuses = {}
+        client.wait_connected()
 
 
 def test_a_delisted_instrument_is_named_and_the_others_are_served(exchange: FakeDeribit) -> None:
@@ -364,7 +422,7 @@ def test_bad_numbers_are_dropped_and_counted_one_by_one(exchange: FakeDeribit) -
 
 def test_html_in_the_handshake_is_a_bad_answer_with_the_fix(exchange: FakeDeribit) -> None:
     """A proxy or a wrong url."""
-    exchange.faults.answers_html = True
+    exchange.faults.handshake = 200
     with Client(exchange.url) as client:
         client.wait_reason("BadAnswer")
     assert client.status.message.endswith("answered 200 instead of a WebSocket: check the url")

@@ -23,10 +23,11 @@ from tests.support.kite_market import HEADER, KiteMarket, State, message
 from tests.support.served import Served, resident_bytes
 from tests.support.tls import Certificates
 
+from feed_generator.live.inbox import Inbox
 from feed_generator.live.kite import account, schedule
 from feed_generator.live.kite.desk import Desk, Wanted
 from feed_generator.live.report import total
-from feed_generator.live.source import Inbox, LiveSource
+from feed_generator.live.source import LiveSource
 from feed_generator.live.status import Status
 
 PRODUCTS = ("NIFTY", "SENSEX")
@@ -54,7 +55,7 @@ class Runner:
         self.files[0].write_text(f"{API_KEY}\n")
         self.write_token(kite.token)
         self.inbox = Inbox()
-        self.source = LiveSource("nse", self.inbox, chain_interval_millis=20)
+        self.source = LiveSource("nse", self.inbox.take, chain_interval_millis=20)
         self.sent: list[dict[str, Any]] = []
         self.desk = Desk(
             Wanted(products=products, expiries=2, connections=3, url=kite.url, api_url=kite.api_url),
@@ -308,7 +309,7 @@ def test_a_list_that_cannot_be_used_is_said_and_asked_for_again(
     ("answer", "reason"),
     [
         (HTTPStatus.TOO_MANY_REQUESTS, "RateLimited"),
-        (HTTPStatus.BAD_GATEWAY, "ServerError"),
+        (HTTPStatus.BAD_GATEWAY, "Unavailable"),
         (HTTPStatus.NOT_FOUND, "BadAnswer"),
     ],
 )

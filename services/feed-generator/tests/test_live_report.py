@@ -15,6 +15,7 @@ from feed_generator.live.exchange import Dropped, Unauthorized
 from feed_generator.live.market import LiveMarket, live_market
 from feed_generator.live.report import LIVES_S, Reporter, total
 from feed_generator.live.status import Status
+from feed_generator.live.ticks import Spot
 
 SECOND = 10**9
 NOW_NS = 1_795_600_000 * SECOND
@@ -72,6 +73,23 @@ def test_the_message_fits_the_contract_however_much_is_subscribed(client: redis.
     validator("feed-source").validate(json.loads(client.hget("feed:mine:source", "0")))
     status.receives("y" * 1000)
     assert status.message == "y" * 400
+
+
+def test_the_age_is_that_of_the_newest_tick_and_grows_without_one(client: redis.Redis) -> None:
+    """An alert watches it; gaps and reconnects are counted beside it."""
+    status, clock = Status(), Clock()
+    reporter = Reporter(_market(status), client, feed="mine", shard=0, source="deribit", now_ns=clock)
+    gaps = _metric("feed_source_gaps_total") or 0
+    status.ready("4 contracts of BTC", NOW_NS)
+    status.took([Spot("BTC", NOW_NS - 2 * SECOND, 60_000)])
+    reporter.step()
+    assert _metric("feed_source_age_seconds") == 2
+    status.ended(Dropped("Dropped", "ended"), NOW_NS)
+    clock.now_ns += 60 * SECOND
+    reporter.step()
+    assert _metric("feed_source_age_seconds") == 62
+    assert (_metric("feed_source_gaps_total") or 0) - gaps == 1
+    assert _metric("feed_source_connected") == 0
 
 
 def test_an_outage_of_redis_does_not_end_the_generator() -> None:

@@ -5,12 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from http import HTTPStatus
 
 import pytest
+from structlog.testing import capture_logs
 from websockets.asyncio.server import ServerConnection, serve
 
-from feed_generator.live.exchange import NOTHING, Connection, Dropped, Frame, Reaction
+from feed_generator.live.exchange import (
+    NOTHING,
+    Connection,
+    Dropped,
+    Frame,
+    LiveError,
+    Misconfigured,
+    Reaction,
+    Unauthorized,
+)
 from feed_generator.live.session import Session
 from feed_generator.live.status import Status
 from feed_generator.live.transport import websocket
@@ -38,32 +47,6 @@ def test_what_came_before_the_end_is_received_although_nothing_can_be_sent() -> 
                 return received
 
     assert asyncio.run(converse()) == [b"request", b"tick"]
-
-
-@pytest.mark.parametrize(
-    ("status", "reason", "fix"),
-    [
-        (HTTPStatus.TOO_MANY_REQUESTS, "RateLimited", "use fewer feeds"),
-        (HTTPStatus.SERVICE_UNAVAILABLE, "ServerError", "wait for it"),
-        (HTTPStatus.NOT_FOUND, "BadAnswer", "check the url"),
-    ],
-)
-def test_a_handshake_that_is_refused_has_the_fix_of_its_status(
-    status: HTTPStatus, reason: str, fix: str
-) -> None:
-    """A limit and an outage are no reason to change the url."""
-
-    async def connect() -> None:
-        refuse = {"process_request": lambda socket, request: socket.respond(status, "no")}
-        async with serve(lambda socket: socket.wait_closed(), "localhost", 0, **refuse) as server:  # type: ignore[arg-type]
-            port = next(iter(server.sockets)).getsockname()[1]
-            async with websocket(f"ws://localhost:{port}/?access_token=secret"):
-                pass
-
-    with pytest.raises(Dropped, match=f"localhost:[0-9]+ answered {status.value}.*{fix}") as error:
-        asyncio.run(connect())
-    assert error.value.reason == reason
-    assert "secret" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +88,79 @@ def test_a_url_that_cannot_be_used_is_one_line_without_its_secret(url: str) -> N
     with pytest.raises(Dropped) as caught:
         asyncio.run(connect())
     assert "secret" not in str(caught.value)
+
+
+def _handshake(status: int, *, keyless: bool) -> LiveError:
+    """Return the error of a handshake that is answered by `status`."""
+
+    async def connect() -> None:
+        def answer(socket: ServerConnection, request: object) -> object:
+            return socket.respond(status, "<html>")
+
+        async with serve(_wait_closed, "localhost", 0, process_request=answer) as server:  # type: ignore[arg-type]
+            port = next(iter(server.sockets)).getsockname()[1]
+            async with websocket(f"ws://localhost:{port}/?access_token=secret", keyless=keyless):
+                pass
+
+    with pytest.raises(LiveError) as caught:
+        asyncio.run(connect())
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("status", "keyless", "kind", "reason", "fix"),
+    [
+        (403, False, Unauthorized, "Refused", "renew the credential"),
+        (403, True, Misconfigured, "Blocked", "refuses this machine's address or country"),
+        (429, True, Dropped, "RateLimited", "too many connections or requests share this address"),
+        (503, True, Dropped, "Unavailable", "it is down or in maintenance"),
+        (404, True, Dropped, "BadAnswer", "check the url"),
+    ],
+)
+def test_a_refused_handshake_says_what_its_status_means(
+    status: int, keyless: bool, kind: type[LiveError], reason: str, fix: str
+) -> None:
+    """A source without a key has no credential to renew, and an exchange in maintenance no wrong url."""
+    error = _handshake(status, keyless=keyless)
+    assert (type(error), error.reason) == (kind, reason)
+    assert f"answered {status}" in str(error)
+    assert fix in str(error)
+    assert "secret" not in str(error)
+
+
+async def _wait_closed(socket: ServerConnection) -> None:
+    await socket.wait_closed()
+
+
+def test_a_frame_beyond_the_limit_ends_the_connection_and_says_so() -> None:
+    """It is not read to its end: memory stays bounded."""
+
+    async def huge(socket: ServerConnection) -> None:
+        await socket.send(b"x" * (16 * 2**20 + 1))
+        await socket.wait_closed()
+
+    async def receive() -> None:
+        async with serve(huge, "localhost", 0, compression=None) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            async with websocket(f"ws://localhost:{port}") as connection:
+                await connection.receive()
+
+    with pytest.raises(Dropped, match=r"localhost:\d+ sent a frame of more than 16 MiB"):
+        asyncio.run(receive())
+
+
+def test_a_server_that_accepts_and_says_nothing_is_a_timeout() -> None:
+    """The library waits for 4 s, and the test's patience is longer."""
+
+    async def connect() -> None:
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "localhost", 0)
+        async with server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            async with asyncio.timeout(30), websocket(f"ws://localhost:{port}"):
+                pass
+
+    with pytest.raises(Dropped, match="did not answer within 4 s: check network and proxy"):
+        asyncio.run(connect())
 
 
 class Subscribed:
@@ -163,6 +219,58 @@ def test_an_exchange_that_ends_every_subscribed_connection_is_called_ever_more_s
     """Only a connection that lasted makes the next pause the shortest one."""
     assert _pauses([1] * 8) == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 4, 4]
     assert _pauses([1, 1, 60, 1]) == [0.1, 0.2, 0.1, 0.2]
+
+
+@pytest.mark.parametrize(
+    ("error", "jitter", "pauses"),
+    [
+        (Dropped("Dropped", "ended"), 0.0, [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2, 2]),
+        (Dropped("Dropped", "ended"), 0.5, [0.075, 0.15, 0.3, 0.6, 1.2, 2.4, 3, 3]),
+        (Misconfigured("ClockSkew", "set the clock"), 0.5, [30] * 8),
+        (Unauthorized("Refused", "renew it"), 0.5, [30] * 8),
+    ],
+)
+def test_a_pause_has_jitter_and_is_long_if_only_a_person_can_help(
+    error: LiveError, jitter: float, pauses: Sequence[float]
+) -> None:
+    """Many clients do not come back at once, and none asks for what cannot work every few seconds."""
+    slept: list[float] = []
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[Connection]:
+        if len(slept) == len(pauses):
+            raise asyncio.CancelledError
+        raise error
+        yield  # this makes it a generator
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    session = Session(Subscribed(), connect, lambda _: None, Status(), sleep=sleep, jitter=lambda: jitter)
+    with suppress(asyncio.CancelledError):
+        asyncio.run(session.run())
+    assert slept == pytest.approx(pauses)
+
+
+def test_an_outage_is_one_warning_however_long_it_lasts() -> None:
+    """A reason that changes is a new one. Every attempt is still logged at DEBUG."""
+    left = ["down", "down", "down", "maintenance", "maintenance"]
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[Connection]:
+        if not left:
+            raise asyncio.CancelledError
+        raise Dropped("Unreachable", left.pop(0))
+        yield  # this makes it a generator
+
+    async def sleep(seconds: float) -> None:
+        del seconds
+
+    session = Session(Subscribed(), connect, lambda _: None, Status(), sleep=sleep)
+    with capture_logs() as logs, suppress(asyncio.CancelledError):
+        asyncio.run(session.run())
+    assert [line["log_level"] for line in logs] == ["warning", "debug", "debug", "warning", "debug"]
+    assert [line["error"] for line in logs if line["log_level"] == "warning"] == ["down", "maintenance"]
 
 
 def test_a_reader_that_sees_a_new_state_sees_what_belongs_to_it() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from feed_generator.live.source import POLL_NS, Inbox, LiveSource
+from feed_generator.live.inbox import Inbox
+from feed_generator.live.source import POLL_NS, LiveSource
 from feed_generator.live.ticks import Contract, Listing, Quote, Spot, Tick
 
 MS = 1_000_000
@@ -50,7 +51,7 @@ class Market:
 
     def __init__(self, limit: int = 1000) -> None:
         self.inbox = Inbox(limit)
-        self.source = LiveSource("mine", self.inbox, chain_interval_millis=40)
+        self.source = LiveSource("mine", self.inbox.take, chain_interval_millis=40)
 
     def poll(self, *ticks: Tick) -> list[dict[str, Any]]:
         self.inbox.put(ticks)
@@ -125,6 +126,26 @@ def test_a_new_listing_removes_what_it_does_not_name() -> None:
     assert market.poll(Listing("BTC", []), quote(one, 2)) == []
 
 
+def test_a_quote_belongs_to_the_listing_before_it() -> None:
+    """A new listing does not overtake quotes: those of the old one are messages, later ones are dropped."""
+    market, one, two = Market(), contract(), contract(110)
+    messages = market.poll(
+        Listing("BTC", [one, two]),
+        quote(one),
+        quote(two),
+        Listing("BTC", [two]),
+        quote(one, 1),
+        quote(two, 1),
+    )
+    assert [(message["strike"], message["ts"] - NOW_NS) for message in messages] == [
+        (100, 0),
+        (110, 0),
+        (110, MS),
+    ]
+    (chain,) = market.chains(Listing("BTC", [one, two]), quote(two, 2))
+    assert chain["calls"]["bid"] == [0, 1]
+
+
 def test_an_older_quote_does_not_replace_a_newer_one() -> None:
     """Two connections may deliver in any order."""
     market, one = Market(), contract()
@@ -141,4 +162,5 @@ def test_the_inbox_is_bounded_and_never_loses_a_listing(count: int) -> None:
     messages = market.poll()
     assert len(messages) == 10
     assert market.inbox.lost == count - 10
+    assert market.inbox.take() == []
     assert messages[-1]["ts"] == NOW_NS + (count - 1) * MS

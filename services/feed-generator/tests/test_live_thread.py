@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import warnings
 from typing import cast
 
 import pytest
@@ -48,6 +50,17 @@ def test_it_ends_at_once_also_right_after_its_start(started: bool) -> None:
     thread.stop()
     assert _alive() == []
     assert thread.failure is None
+
+
+def test_a_thread_that_never_starts_leaves_nothing_open() -> None:
+    """A market that is built and not run has no event loop to close."""
+    thread = SessionThread([cast(Session, Waits())])
+    thread.stop()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        del thread
+        gc.collect()
+    assert [str(one.message) for one in caught if "loop" in str(one.message)] == []
 
 
 def test_a_defect_ends_all_sessions_and_is_kept() -> None:

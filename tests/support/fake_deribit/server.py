@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
@@ -22,26 +22,11 @@ from typing import Any, TypeVar
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.fake_deribit.market import Market
+from tests.support.fake_deribit import rules
+from tests.support.fake_deribit.faults import Faults
+from tests.support.fake_deribit.market import Market, index_name
 
 _T = TypeVar("_T")
-_SUBSCRIBE_CREDITS, _MAX_CREDITS, _CREDITS_A_SECOND = 3_000, 30_000, 10_000
-_MAX_CHANNELS = 500
-
-
-@dataclass
-class Faults:
-    """What the exchange does wrong. Shares are of the tickers sent."""
-
-    repeated: float = 0.0
-    reordered: float = 0.0
-    garbled: float = 0.0  # a JSON text that ends in the middle
-    silent: bool = False  # the connection stays open and nothing comes
-    answers_html: bool = False
-    no_instruments: bool = False
-    delisted: str = ""  # an instrument that is in the list and cannot be subscribed
-    ahead_ms: int = 0  # the exchange's clock minus the true one
-    edit: Callable[[dict[str, Any]], None] | None = None  # changes a ticker's data
 
 
 @dataclass(eq=False)
@@ -72,7 +57,7 @@ class FakeDeribit:
     ) -> None:
         self.market, self.faults = market, Faults()
         self._now_ms, self._scale, self._tls, self._limited = now_ms, scale, tls, limited
-        self._credits, self._credits_ms = float(_MAX_CREDITS), now_ms()
+        self._credits = rules.Credits()
         self.clients: list[Client] = []
         self.sent: list[list[tuple[str, int]]] = []  # of each connection so far
         self.requests: list[str] = []
@@ -117,10 +102,8 @@ class FakeDeribit:
         """See `tick`."""
         self.market.move(currency)
         for client in list(self.clients):
-            try:
+            with suppress(ConnectionClosed):
                 await self._send_ticks(client, currency, count)
-            except ConnectionClosed:
-                continue
 
     async def _send_ticks(self, client: Client, currency: str, count: int | None) -> None:
         now_ms = self._exchange_ms()
@@ -133,8 +116,12 @@ class FakeDeribit:
 
     async def send_index(self, client: Client, currency: str) -> None:
         """Send the price of a currency's index to a client that has subscribed it."""
-        index = f"{currency.lower()}_usd"
+        index = index_name(currency)
         if f"deribit_price_index.{index}" in client.channels:
+            await self._send_index(client, index)
+
+    async def _send_index(self, client: Client, index: str) -> None:
+        if index != self.faults.unpriced:
             data = self.market.index(index, self._exchange_ms())
             await self._notify(client, f"deribit_price_index.{index}", data)
 
@@ -177,16 +164,18 @@ class FakeDeribit:
 
     async def _serve(self) -> None:
         place = {"sock": self._listener} if self._listener else {"host": "localhost", "port": self.port}
-        self._server = await serve(self._client, **place, ssl=self._tls, process_request=self._html)
+        self._server = await serve(self._client, **place, ssl=self._tls, process_request=self._handshake)
         self._started.set_result(next(iter(self._server.sockets)).getsockname()[1])
 
     async def _close(self) -> None:
         self._server.close()
         await self._server.wait_closed()
 
-    async def _html(self, socket: ServerConnection, request: object) -> Any:
+    async def _handshake(self, socket: ServerConnection, request: object) -> Any:
         del request
-        return socket.respond(200, "<html>maintenance</html>") if self.faults.answers_html else None
+        too_many = self._limited and len(self.clients) >= rules.CONNECTIONS
+        status = self.faults.handshake or (429 if too_many else 0)
+        return socket.respond(status, "<html>maintenance</html>") if status else None
 
     async def _disconnect(self, how: str) -> None:
         for client in list(self.clients):
@@ -204,10 +193,9 @@ class FakeDeribit:
         self.sent.append(client.sent)
         beats = asyncio.create_task(self._beat(client))
         try:
-            async for text in socket:
-                await self._answer(client, json.loads(text))
-        except ConnectionClosed:
-            pass
+            with suppress(ConnectionClosed):
+                async for text in socket:
+                    await self._read(client, str(text))
         finally:
             beats.cancel()
             if client in self.clients:
@@ -215,24 +203,35 @@ class FakeDeribit:
 
     async def _beat(self, client: Client) -> None:
         """Send heartbeats and test requests. A client that answers none of two is disconnected."""
-        while True:
-            await asyncio.sleep((client.heartbeat_s or 1) / self._scale)
-            if not client.heartbeat_s or self.faults.silent:
-                continue
-            if client.unanswered > 1:
-                await client.socket.close(1008, "no answer to test_request")
-                return
-            for kind in ("heartbeat", "test_request"):
-                frame = {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": kind}}
-                await client.socket.send(json.dumps(frame))
-            client.unanswered += 1
+        with suppress(ConnectionClosed):
+            while True:
+                await asyncio.sleep((client.heartbeat_s or 1) / self._scale)
+                if not client.heartbeat_s or self.faults.silent:
+                    continue
+                if client.unanswered > 1:
+                    await client.socket.close(1008, "no answer to test_request")
+                    return
+                for kind in ("heartbeat", "test_request"):
+                    frame = {"jsonrpc": "2.0", "method": "heartbeat", "params": {"type": kind}}
+                    await client.socket.send(json.dumps(frame))
+                client.unanswered += 1
+
+    async def _read(self, client: Client, text: str) -> None:
+        if error := rules.unreadable(text):
+            await self._say(client, {"jsonrpc": "2.0", "error": error, **self._times()})
+        else:
+            await self._answer(client, json.loads(text))
 
     async def _answer(self, client: Client, request: dict[str, Any]) -> None:
         method, params = request["method"], request.get("params", {})
         self.requests.append(method)
-        if method.endswith("subscribe") and not self._pay():
+        if self._limited and not self._credits.pay(method, self._now_ms()):
             await self._reply(client, request, error={"code": 10028, "message": "too_many_requests"})
             await client.socket.close(1008, "too many requests")
+        elif refused := self.faults.refuses.get(method):
+            await self._reply(client, request, error={"code": refused[0], "message": refused[1]})
+        elif error := rules.problem(request):
+            await self._reply(client, request, error=error)
         elif method == "public/set_heartbeat":
             client.heartbeat_s = params["interval"]
             await self._reply(client, request, "ok")
@@ -241,7 +240,8 @@ class FakeDeribit:
             self.tests_answered += 1
             await self._reply(client, request, {"version": "1.2.26"})
         elif method == "public/get_instruments":
-            await self._instruments(client, request, params["currency"])
+            listed = self.market.instruments(params["currency"], params.get("kind"))
+            await self._reply(client, request, [] if self.faults.no_instruments else listed)
         elif method == "public/subscribe":
             await self._subscribe(client, request, params["channels"])
         elif method == "public/unsubscribe":
@@ -250,18 +250,7 @@ class FakeDeribit:
         else:
             await self._reply(client, request, error={"code": -32601, "message": "Method not found"})
 
-    async def _instruments(self, client: Client, request: dict[str, Any], currency: str) -> None:
-        if currency not in self.market.spots:
-            error = {"code": -32602, "message": "Invalid params", "data": {"param": "currency"}}
-            await self._reply(client, request, error=error)
-            return
-        listed = [] if self.faults.no_instruments else self.market.instruments(currency)
-        await self._reply(client, request, listed)
-
     async def _subscribe(self, client: Client, request: dict[str, Any], channels: list[str]) -> None:
-        if len(channels) > _MAX_CHANNELS:
-            await self._reply(client, request, error={"code": -32602, "message": "Invalid params"})
-            return
         known = [channel for channel in channels if self._knows(channel)]
         client.channels.update(known)
         await self._reply(client, request, known)
@@ -270,33 +259,29 @@ class FakeDeribit:
             if channel.startswith("ticker."):
                 await self._send_ticker(client, channel, now_ms)
             else:
-                await self._notify(client, channel, self.market.index(channel.split(".")[1], now_ms))
+                await self._send_index(client, channel.split(".")[1])
 
     def _knows(self, channel: str) -> bool:
         kind, name, *rest = channel.split(".")
         if kind == "deribit_price_index":
-            return name.partition("_")[0].upper() in self.market.spots
+            return name in map(index_name, self.market.spots)
         return (
             kind == "ticker"
             and name in self.market.options.keys() - {self.faults.delisted}
             and rest == ["100ms"]
         )
 
-    def _pay(self) -> bool:
-        now_ms = self._now_ms()
-        earned = (now_ms - self._credits_ms) * _CREDITS_A_SECOND / 1000
-        self._credits, self._credits_ms = min(_MAX_CREDITS, self._credits + earned), now_ms
-        if self._limited and self._credits < _SUBSCRIBE_CREDITS:
-            return False
-        self._credits -= _SUBSCRIBE_CREDITS
-        return True
-
     async def _reply(
         self, client: Client, request: dict[str, Any], result: object = None, *, error: object = None
     ) -> None:
         outcome = {"error": error} if error else {"result": result}
+        await self._say(client, {"jsonrpc": "2.0", "id": request.get("id"), **outcome, **self._times()})
+
+    def _times(self) -> dict[str, int]:
         us = self._exchange_ms() * 1000
-        frame = {"jsonrpc": "2.0", "id": request["id"], **outcome, "usIn": us, "usOut": us, "usDiff": 0}
+        return {"usIn": us, "usOut": us, "usDiff": 0}
+
+    async def _say(self, client: Client, frame: dict[str, Any]) -> None:
         if not self.faults.silent:
             await client.socket.send(json.dumps(frame))
 

@@ -10,10 +10,11 @@ from feed_generator.errors import FeedError
 from feed_generator.live.check import SourceCheck, check
 from feed_generator.live.deribit.exchange import Deribit
 from feed_generator.live.deribit.market import belongs
+from feed_generator.live.inbox import Inbox
 from feed_generator.live.kite import account, connections
 from feed_generator.live.kite.desk import Desk, Wanted
 from feed_generator.live.market import LiveMarket, live_market
-from feed_generator.live.source import Inbox, LiveSource
+from feed_generator.live.source import LiveSource
 from feed_generator.live.thread import SessionThread
 from feed_generator.live.transport import websocket
 
@@ -36,7 +37,7 @@ def _deribit(settings: Settings, ours: Sequence[str]) -> LiveMarket:
     )
     return live_market(
         settings.feed,
-        [(exchange, lambda: websocket(settings.deribit_url))] if ours else [],
+        [(exchange, lambda: websocket(settings.deribit_url, keyless=True))] if ours else [],
         chain_interval_millis=settings.deribit_chain_interval_millis,
     )
 
@@ -52,7 +53,7 @@ def _kite(settings: Settings, ours: Sequence[str]) -> LiveMarket:
     )
     inbox = Inbox()
     desk = Desk(wanted, lambda: account.read(*files), inbox.put)
-    source = LiveSource(settings.feed, inbox, chain_interval_millis=settings.kite_chain_interval_millis)
+    source = LiveSource(settings.feed, inbox.take, chain_interval_millis=settings.kite_chain_interval_millis)
     return LiveMarket(source, inbox, desk.statuses if ours else (), SessionThread([desk]))
 
 

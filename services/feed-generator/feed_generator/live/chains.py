@@ -18,7 +18,7 @@ class Chains:
 
     def __init__(self, feed: str) -> None:
         self._feed = feed
-        self._listed: dict[_Key, list[Contract]] = {}
+        self._listed: dict[_Key, dict[str, Contract]] = {}  # by symbol
         self._quotes: dict[str, Quote] = {}
         self._changed: set[_Key] = set()
 
@@ -26,18 +26,17 @@ class Chains:
         """Replace a product's contracts. Contracts that are no longer listed leave their chains."""
         kept = {contract.symbol for contract in listing.contracts}
         for key in [key for key in self._listed if key[0] == listing.product]:
-            for contract in self._listed.pop(key):
-                if contract.symbol not in kept:
-                    self._quotes.pop(contract.symbol, None)
+            for symbol in self._listed.pop(key).keys() - kept:
+                self._quotes.pop(symbol, None)
         for contract in listing.contracts:
-            self._listed.setdefault(_key(contract), []).append(contract)
+            self._listed.setdefault(_key(contract), {})[contract.symbol] = contract
         self._changed &= self._listed.keys()
 
     def quote(self, quote: Quote) -> bool:
         """Take a quote. Returns False if its contract is not listed or the quote is older than the last."""
         symbol, key = quote.contract.symbol, _key(quote.contract)
         last = self._quotes.get(symbol)
-        if key not in self._listed or (last is not None and quote.ts < last.ts):
+        if symbol not in self._listed.get(key, ()) or (last is not None and quote.ts < last.ts):
             return False
         self._quotes[symbol] = quote
         self._changed.add(key)
@@ -46,7 +45,7 @@ class Chains:
     def changed(self) -> Iterator[Message]:
         """Yield the chain of every expiry that has had a quote since the last call."""
         for key in sorted(self._changed):
-            yield self._chain(self._listed[key])
+            yield self._chain(tuple(self._listed[key].values()))
         self._changed.clear()
 
     def _chain(self, contracts: Sequence[Contract]) -> Message:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from feed_generator.live.exchange import Connect, Exchange
+from feed_generator.live.inbox import Inbox
 from feed_generator.live.session import Session
-from feed_generator.live.source import Inbox, LiveSource
+from feed_generator.live.source import LiveSource
 from feed_generator.live.status import Status
 from feed_generator.live.thread import SessionThread
 
@@ -35,5 +36,5 @@ def live_market(
         Session(exchange, connect, inbox.put, status)
         for (exchange, connect), status in zip(connections, statuses, strict=True)
     ]
-    source = LiveSource(feed, inbox, chain_interval_millis=chain_interval_millis)
+    source = LiveSource(feed, inbox.take, chain_interval_millis=chain_interval_millis)
     return LiveMarket(source, inbox, statuses, SessionThread(sessions))

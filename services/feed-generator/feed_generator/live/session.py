@@ -72,8 +72,10 @@ class Session:
                 now_ns = self._now_ns()
                 if self.status.connected and now_ns - self.status.since_ts >= _STABLE_NS:
                     self._failures = 0
+                repeated = not self.status.connected and self.status.message == str(error)
                 self.status.ended(error, now_ns)
-                _log.warning("source_disconnected", reason=error.reason, error=str(error))
+                say = _log.debug if repeated else _log.warning  # an outage of hours must not fill the log
+                say("source_disconnected", reason=error.reason, error=str(error))
                 await self._sleep(self._pause_s(error))
                 self.status.reconnects += 1
 

@@ -1,14 +1,11 @@
 """The `Source` of a live market: it turns the ticks of its sessions into messages for the publisher.
 
-The sessions run in another thread and fill the inbox. The publisher's thread empties it every 20 ms, so one
-round trip to Redis carries many quotes. The inbox is bounded: while the publisher waits for a full Redis, the
-oldest ticks are lost and counted, because a newer quote of a contract replaces an older one.
+It takes the ticks from the inbox every 20 ms, so one round trip to Redis carries many quotes.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from feed_generator.live.chains import Chains
 from feed_generator.live.ticks import Listing, Quote, Spot, Tick
@@ -16,40 +13,16 @@ from feed_generator.messages import Message, OptionQuote, Underlying, option_quo
 from feed_generator.sources.base import Batch
 
 POLL_NS = 20_000_000
-INBOX_TICKS = 50_000
-
-
-class Inbox:
-    """Ticks on their way from the sessions' thread to the publisher's. Both ends are safe without a lock."""
-
-    def __init__(self, limit: int = INBOX_TICKS) -> None:
-        self._limit = limit
-        self._listings: dict[str, Listing] = {}  # by product: a newer one replaces an older one
-        self._ticks: deque[Quote | Spot] = deque(maxlen=limit)
-        self.lost = 0
-
-    def put(self, ticks: Sequence[Tick]) -> None:
-        """Add ticks. Beyond the limit the oldest are lost, but never a listing."""
-        for tick in ticks:
-            if isinstance(tick, Listing):
-                self._listings[tick.product] = tick
-            else:
-                self.lost += len(self._ticks) == self._limit
-                self._ticks.append(tick)
-
-    def take(self) -> Iterator[Tick]:
-        """Remove and yield what is there now, listings first."""
-        while self._listings:
-            yield self._listings.popitem()[1]
-        for _ in range(len(self._ticks)):
-            yield self._ticks.popleft()
 
 
 class LiveSource:
-    """A `Source`. `chain_interval_millis`: time between two chains of an expiry, at most one in 20 ms."""
+    """A `Source`. `take` removes and returns the ticks that have come.
 
-    def __init__(self, feed: str, inbox: Inbox, *, chain_interval_millis: int) -> None:
-        self._feed, self._inbox, self._chains = feed, inbox, Chains(feed)
+    `chain_interval_millis`: time between two chains of an expiry, at most one in 20 ms.
+    """
+
+    def __init__(self, feed: str, take: Callable[[], Sequence[Tick]], *, chain_interval_millis: int) -> None:
+        self._feed, self._take, self._chains = feed, take, Chains(feed)
         self._polls_a_chain = max(1, round(chain_interval_millis * 1_000_000 / POLL_NS))
         self._polls = 0
 
@@ -60,7 +33,7 @@ class LiveSource:
     def advance(self) -> Batch:
         """Return a message for each tick and, once an interval, the chains that changed."""
         self._polls += 1
-        messages = [message for tick in self._inbox.take() if (message := self._message(tick))]
+        messages = [message for tick in self._take() if (message := self._message(tick))]
         if self._polls % self._polls_a_chain == 0:
             messages.extend(self._chains.changed())
         return Batch(tuple(messages))

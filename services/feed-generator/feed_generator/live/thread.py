@@ -22,7 +22,7 @@ class SessionThread:
 
     def __init__(self, sessions: Sequence[Runs]) -> None:
         self._sessions = sessions
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._main: asyncio.Task[None] | None = None
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="live", daemon=True)
@@ -30,10 +30,13 @@ class SessionThread:
 
     def start(self) -> None:
         """Begin to connect."""
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
 
     def stop(self) -> None:
         """Close the connections and wait for the end of the thread, for at most 5 s."""
+        if self._loop is None:
+            return
         with contextlib.suppress(RuntimeError):  # the loop has ended by itself
             self._loop.call_soon_threadsafe(self._cancel)
         self._thread.join(_END_S)
@@ -44,6 +47,7 @@ class SessionThread:
             self._main.cancel()
 
     def _run(self) -> None:
+        assert self._loop is not None  # noqa: S101
         try:
             self._loop.run_until_complete(self._serve())
         except asyncio.CancelledError:

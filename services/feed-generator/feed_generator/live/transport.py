@@ -18,8 +18,17 @@ from websockets.exceptions import (
     InvalidURI,
     ProxyError,
 )
+from websockets.frames import CloseCode
 
-from feed_generator.live.exchange import CHECK_NETWORK, Connection, Dropped, Frame, LiveError, Unauthorized
+from feed_generator.live.exchange import (
+    CHECK_NETWORK,
+    Connection,
+    Dropped,
+    Frame,
+    LiveError,
+    Misconfigured,
+    Unauthorized,
+)
 
 _OPEN_TIMEOUT_S = 4
 _CLOSE_TIMEOUT_S = 1
@@ -27,6 +36,8 @@ _CLOSE_TIMEOUT_S = 1
 _MAX_FRAME_BYTES = 16 * 1024 * 1024
 _MAX_QUEUED_FRAMES = 1024
 _REFUSED = (401, 403)
+_TOO_MANY_REQUESTS = 429
+_SERVER_ERROR = 500
 # At DEBUG the library logs the request of the handshake, whose URL may hold a key and a token.
 _library = logging.getLogger("feed_generator.live.websockets")
 _library.setLevel(logging.INFO)
@@ -46,16 +57,17 @@ class _WebSocket:
         try:
             return await self._socket.recv(decode=False)
         except ConnectionClosed as error:
-            close = error.rcvd or error.sent
-            how = f": {close}" if close else ""
-            raise Dropped("Dropped", f"{self._host} ended the connection{how}") from None
+            raise Dropped("Dropped", _ended(error, self._host)) from None
 
 
 @asynccontextmanager
-async def websocket(url: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[Connection]:
+async def websocket(
+    url: str, headers: Mapping[str, str] | None = None, *, keyless: bool = False
+) -> AsyncIterator[Connection]:
     """Open a connection to `url` (ws: or wss:). Errors show only its host: the rest may hold a secret.
 
-    Raises Unauthorized if the handshake is answered by 401 or 403, and Dropped if it fails otherwise.
+    If the handshake is answered by 401 or 403, it raises Unauthorized, or Misconfigured if the exchange needs
+    no key (`keyless`). It raises Dropped if the handshake fails otherwise.
     """
     host = urlsplit(url).netloc.rpartition("@")[2]
     try:
@@ -69,7 +81,7 @@ async def websocket(url: str, headers: Mapping[str, str] | None = None) -> Async
             max_queue=_MAX_QUEUED_FRAMES,
         )
     except Exception as error:  # the library raises OSError, TimeoutError, ValueError and errors of its own
-        raise _failed(error, host) from None
+        raise _failed(error, host, keyless=keyless) from None
     try:
         yield _WebSocket(socket, host)
     finally:
@@ -78,22 +90,40 @@ async def websocket(url: str, headers: Mapping[str, str] | None = None) -> Async
 
 def answered(host: str, status: int, problem: str) -> Dropped:
     """Return the error of an HTTP status. `problem` is for one that is not about load or an outage."""
-    if status == 429:
-        return Dropped(
-            "RateLimited", f"{host} answered 429: it limits requests; use fewer feeds or generators"
+    says = f"{host} answered {status}"
+    if status == _TOO_MANY_REQUESTS:
+        return Dropped("RateLimited", f"{says}: too many connections or requests share this address")
+    if status >= _SERVER_ERROR:
+        return Dropped("Unavailable", f"{says}: it is down or in maintenance; see its status page")
+    return Dropped("BadAnswer", f"{says} {problem}")
+
+
+def _ended(error: ConnectionClosed, host: str) -> str:
+    """Return in one line who ended a connection, and why."""
+    if error.sent and not error.rcvd_then_sent:  # the library ended it
+        if error.sent.code == CloseCode.MESSAGE_TOO_BIG:
+            return f"{host} sent a frame of more than {_MAX_FRAME_BYTES // 2**20} MiB: check the url"
+        return f"the connection to {host} had to be ended: {error.sent}"
+    return f"{host} ended the connection" + (f": {error.rcvd}" if error.rcvd else "")
+
+
+def _refused(status: int, host: str, *, keyless: bool) -> LiveError:
+    """Return the error of a handshake that is answered by another status than 101."""
+    if status in _REFUSED and keyless:
+        return Misconfigured(
+            "Blocked",
+            f"{host} answered {status}, although it needs no key: "
+            "it or a proxy refuses this machine's address or country",
         )
-    if status >= 500:
-        return Dropped("ServerError", f"{host} answered {status}: it has a problem of its own; wait for it")
-    return Dropped("BadAnswer", f"{host} answered {status} {problem}")
+    if status in _REFUSED:
+        return Unauthorized("Refused", f"{host} answered {status}: renew the credential of this source")
+    return answered(host, status, "instead of a WebSocket: check the url")
 
 
-def _failed(error: Exception, host: str) -> LiveError:
+def _failed(error: Exception, host: str, *, keyless: bool) -> LiveError:
     """Return the error of a handshake as one line."""
     if isinstance(error, InvalidStatus):
-        status = error.response.status_code
-        if status in _REFUSED:
-            return Unauthorized("Refused", f"{host} answered {status}: renew the credential of this source")
-        return answered(host, status, "instead of a WebSocket: check the url")
+        return _refused(error.response.status_code, host, keyless=keyless)
     if isinstance(error, ssl.SSLCertVerificationError):
         return Dropped(
             "BadCertificate",

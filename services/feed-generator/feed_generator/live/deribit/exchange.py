@@ -3,16 +3,18 @@
 Order on a connection: set the heartbeat; ask for the instruments of each currency; subscribe the price
 indices; once an index has a price, select the contracts around it and subscribe their tickers. Every five
 minutes it asks for the instruments again, and every five seconds the selection follows the spot.
+
+A new connection uses a list that is younger than five minutes: the exchange allows one `get_instruments` a
+second, and a list of 1 MB would delay the first ticker after a drop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from feed_generator.live.deribit import market
+from feed_generator.live.deribit import checks, market
 from feed_generator.live.deribit.frames import (
     Data,
-    Error,
     Frame,
     Instrument,
     channels,
@@ -30,11 +32,6 @@ _REFRESH_NS = 300 * 10**9
 _SELECT_EVERY_NS = 5 * 10**9
 _ANSWER_WITHIN_S = 10
 _ANSWER_WITHIN_NS = _ANSWER_WITHIN_S * 10**9
-# The enrichers refuse a message whose event time is 300 s from their clock.
-_MAX_SKEW_NS = 120 * 10**9
-_MAX_AGE_NS = 240 * 10**9
-_TOO_MANY_REQUESTS = 10028
-_INVALID_PARAMS = -32602
 _NS_PER_MS = 1_000_000
 
 
@@ -55,37 +52,46 @@ class Deribit:
         self._in_coin: dict[str, bool] = {}
         self._spot: dict[str, float] = {}
         self._selected: dict[str, dict[str, Contract]] = {}
+        self._kept: dict[str, set[str]] = {}  # by product: symbols of the last selection, on any connection
         self._contracts: dict[str, Contract] = {}  # by the exchange's name: all that are selected
         self._newest: dict[str, int] = {}  # by the exchange's name or index: time of the newest tick, ms
+        self._unpriced: list[str] = []  # products without a price in time: the others go on
         self._answered: set[str] = set()
         self._priced_by = self._refresh_at = self._select_at = 0
 
     @property
     def ready(self) -> str | None:
         """One line that says what is subscribed, or None while anything asked for is not."""
-        if len(self._selected) < len(self._index) or not self._subscriptions.complete:
+        waits = self._index.keys() - self._selected.keys() - set(self._unpriced)
+        if waits or not self._subscriptions.complete:
             return None
         missing = [name for name in self._products if name not in self._index]
         unknown = sorted(name for name in self._contracts if _ticker_of(name) in self._subscriptions.unknown)
-        line = f"{len(self._contracts) - len(unknown)} contracts of {', '.join(sorted(self._index))}"
+        line = f"{len(self._contracts) - len(unknown)} contracts of {', '.join(sorted(self._selected))}"
         if missing:
             line += f"; the exchange lists no options of {', '.join(missing)}"
+        if self._unpriced:
+            line += f"; it gives no price of {', '.join(self._index[name] for name in self._unpriced)}"
         if unknown:
             line += f"; it lists but does not know {len(unknown)}, such as {unknown[0]}"
         return line
 
     def opened(self, now_ns: int) -> Reaction:
         """Begin a new connection: forget what the last one had subscribed."""
+        if not self._answered.issuperset(self._currencies):
+            self._refresh_at = 0  # the connection ended before the list came
         self._asked.clear()
         self._asked_at.clear()
-        self._answered.clear()
         self._subscriptions.reset()
         self._spot.clear()
         self._selected.clear()
         self._contracts.clear()
-        self._priced_by = now_ns + _ANSWER_WITHIN_NS
+        self._await_prices(now_ns)
         heartbeat = self._request("public/set_heartbeat", {"interval": HEARTBEAT_S})
-        return Reaction([heartbeat, *self._ask_instruments(now_ns)])
+        if now_ns >= self._refresh_at:
+            return Reaction([heartbeat, *self._ask_instruments(now_ns)])
+        self._want()
+        return Reaction([heartbeat, *self._subscribe(now_ns)])
 
     def received(self, frame: bytes, now_ns: int) -> Reaction:
         """Decode a frame. Raises BadFrame and LiveError."""
@@ -96,7 +102,7 @@ class Deribit:
         if decoded.method == "heartbeat" and params is not None:
             answer = params.type == "test_request"
             return Reaction([self._request("public/test", {})]) if answer else NOTHING
-        if decoded.id is not None:
+        if decoded.id is not None or decoded.error is not None:  # a request that it cannot read has no id
             return self._answer(decoded, now_ns)
         return NOTHING
 
@@ -114,13 +120,18 @@ class Deribit:
             ticks = [listing for name in self._spot for listing in self._select(name, now_ns)]
         return Reaction([*send, *self._subscribe(now_ns)], ticks)
 
+    def _await_prices(self, now_ns: int) -> None:
+        self._unpriced, self._priced_by = [], now_ns + _ANSWER_WITHIN_NS
+
     def _check_prices(self) -> None:
-        """Raise Dropped if a product has no spot: its contracts cannot be selected."""
-        missing = [index for name, index in self._index.items() if name not in self._spot]
-        if missing:
-            raise Dropped(
-                "NoAnswer", f"the exchange gave no price of {missing[0]} within {_ANSWER_WITHIN_S} s"
-            )
+        """Note the products that have no spot, so that their contracts cannot be selected.
+
+        Raises Dropped if no product has one.
+        """
+        self._unpriced = [name for name in self._index if name not in self._spot]
+        if self._unpriced and not self._spot:
+            index = self._index[self._unpriced[0]]
+            raise Dropped("NoAnswer", f"the exchange gave no price of {index} within {_ANSWER_WITHIN_S} s")
 
     def _request(self, method: str, params: dict[str, object]) -> str:
         self._number += 1
@@ -128,6 +139,7 @@ class Deribit:
 
     def _ask_instruments(self, now_ns: int) -> list[str]:
         self._refresh_at = now_ns + _REFRESH_NS
+        self._answered.clear()
         frames = []
         for currency in self._currencies:
             params = {"currency": currency, "kind": "option", "expired": False}
@@ -146,9 +158,9 @@ class Deribit:
         asked = self._asked.pop(frame.id or 0, None)
         self._asked_at.pop(frame.id or 0, None)
         if frame.error is not None:
-            _check_error(frame.error, asked)
+            checks.check_error(frame.error, asked)
         if frame.usOut is not None:
-            _check_clock(frame.usOut * 1000, now_ns)
+            checks.check_clock(frame.usOut * 1000, now_ns)
         if isinstance(asked, str):
             self._list(asked, [] if frame.error else instruments(frame.result), now_ns)
         elif isinstance(asked, Piece):
@@ -167,7 +179,7 @@ class Deribit:
                 self._in_coin[name] = market.inverse(instrument)
         for name in self._products:
             if name not in found and market.belongs(name, currency):
-                for known in (self._listed, self._index, self._spot, self._selected):
+                for known in (self._listed, self._index, self._spot, self._selected, self._kept):
                     known.pop(name, None)
         self._contracts = {name: one for each in self._selected.values() for name, one in each.items()}
         self._listed.update(found)
@@ -176,13 +188,15 @@ class Deribit:
         self._newest = {name: ms for name, ms in self._newest.items() if name in known_names}
         self._answered.add(currency)
         if not self._listed and self._answered.issuperset(self._currencies):
+            self._refresh_at = 0
             raise Misconfigured(
                 "NoInstruments",
                 f"the exchange lists no options of {', '.join(self._products)}: "
-                "check products and source.deribit.currencies",
+                "check products and source.deribit.currencies; options on other coins than BTC and ETH are "
+                "named like SOL-USDC, under the currency USDC",
             )
         self._select_at = now_ns
-        self._priced_by = now_ns + _ANSWER_WITHIN_NS
+        self._await_prices(now_ns)
         self._want()
 
     def _want(self) -> None:
@@ -193,19 +207,19 @@ class Deribit:
     def _select(self, product: str, now_ns: int) -> list[Listing]:
         """Return the product's new listing, or an empty list if its selection stays the same."""
         names = {contract.symbol: name for name, contract in self._listed[product].items()}
-        before = self._selected.get(product, {})
         chosen = select(
             self._listed[product].values(),
             spot=self._spot[product],
             now_ns=now_ns,
             expiries=self._expiries,
             strikes_per_side=self._strikes_per_side,
-            kept={contract.symbol for contract in before.values()},
+            kept=self._kept.get(product, ()),
         )
         selected = {names[contract.symbol]: contract for contract in chosen}
-        if product in self._selected and selected.keys() == before.keys():
+        if product in self._selected and selected.keys() == self._selected[product].keys():
             return []
         self._selected[product] = selected
+        self._kept[product] = {contract.symbol for contract in chosen}
         self._contracts = {name: one for each in self._selected.values() for name, one in each.items()}
         self._want()
         return [Listing(product, tuple(chosen))]
@@ -224,7 +238,7 @@ class Deribit:
             return NOTHING
         if data.timestamp <= self._newest.get(name, 0):
             return Reaction(repeated=1)
-        _check_time("ticker", data, now_ns)
+        checks.check_time("ticker", data, now_ns)
         quote = market.quote(contract, data, in_coin=self._in_coin[contract.product])
         self._newest[name] = data.timestamp
         return Reaction(ticks=(quote,))
@@ -234,7 +248,7 @@ class Deribit:
         price = data.price or 0
         if not 0 < price <= market.MAX_PRICE:
             raise BadFrame("a price index is not positive: it is dropped")
-        _check_time("price index", data, now_ns)
+        checks.check_time("price index", data, now_ns)
         ticks: list[Tick] = []
         for name in products:
             first = name not in self._spot
@@ -249,29 +263,3 @@ class Deribit:
 
 def _ticker_of(name: str) -> str:
     return f"ticker.{name}.100ms"
-
-
-def _check_error(error: Error, asked: str | Piece | None) -> None:
-    """Raise Dropped unless the session can go on without what was asked for."""
-    said = f"{error.message or 'an error'} ({error.code})"
-    if error.code == _TOO_MANY_REQUESTS:
-        raise Dropped("RateLimited", f"the exchange answered {said}: too many clients share this address")
-    if isinstance(asked, Piece):
-        raise Dropped("BadAnswer", f"the exchange answered {said} to {asked.method}")
-    if error.code != _INVALID_PARAMS:  # which means that it does not know the currency
-        raise Dropped("BadAnswer", f"the exchange answered {said}")
-
-
-def _check_time(what: str, data: Data, now_ns: int) -> None:
-    """Raise BadFrame for a time that is far from ours. One far ahead would make all that follow look old."""
-    if abs(now_ns - data.timestamp * _NS_PER_MS) > _MAX_AGE_NS:
-        raise BadFrame(f"the time of a {what} is more than {_MAX_AGE_NS // 10**9} s from ours: it is dropped")
-
-
-def _check_clock(exchange_ns: int, now_ns: int) -> None:
-    skew_s = (now_ns - exchange_ns) / 1e9
-    if abs(now_ns - exchange_ns) > _MAX_SKEW_NS:
-        side = "ahead of" if skew_s > 0 else "behind"
-        raise Misconfigured(
-            "ClockSkew", f"this machine's clock is {abs(skew_s):.0f} s {side} the exchange's: synchronise it"
-        )

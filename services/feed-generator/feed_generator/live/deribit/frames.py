@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from feed_generator.live.exchange import BadFrame, Dropped
 
@@ -17,10 +16,10 @@ from feed_generator.live.exchange import BadFrame, Dropped
 class Greeks(msgspec.Struct, gc=False):
     """The exchange's Greeks in USD: vega per percentage point, theta per day."""
 
-    delta: float | UnsetType = UNSET
-    gamma: float | UnsetType = UNSET
-    vega: float | UnsetType = UNSET
-    theta: float | UnsetType = UNSET
+    delta: float | None = None
+    gamma: float | None = None
+    vega: float | None = None
+    theta: float | None = None
 
 
 class Stats(msgspec.Struct, gc=False):
@@ -30,10 +29,15 @@ class Stats(msgspec.Struct, gc=False):
 
 
 class Data(msgspec.Struct, gc=False):
-    """The data of a `ticker` or a `deribit_price_index`. `timestamp` is in ms, `mark_iv` in percent."""
+    """The data of a `ticker` or a `deribit_price_index`. `timestamp` is in ms, `mark_iv` in percent.
+
+    `state`: that of the order book. Only in "open" can anybody trade; others are "halted", "locked",
+    "settlement", "inactive" and "delivered".
+    """
 
     timestamp: int = 0
     instrument_name: str = ""
+    state: str = "open"
     index_name: str = ""
     price: float | None = None
     underlying_price: float | None = None

@@ -10,9 +10,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from math import isfinite
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
-from feed_generator.live.deribit.frames import Data, Instrument
+from feed_generator.live.deribit.frames import Data, Greeks, Instrument
 from feed_generator.live.exchange import BadFrame
 from feed_generator.live.ticks import Contract, Quote
 from feed_generator.messages import Vendor, symbol
@@ -21,6 +21,7 @@ _NS_PER_MS = 1_000_000
 MAX_PRICE = 1e9
 _LAST_MS = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
 _MAX_SIZE = 1e15
+_MAX_GREEK = 1e9
 
 
 def product(instrument: Instrument) -> str:
@@ -72,37 +73,60 @@ def contract(instrument: Instrument) -> Contract | None:
 
 
 def quote(of: Contract, data: Data, *, in_coin: bool) -> Quote:
-    """Return the quote of a ticker. `in_coin`: its prices are in the coin. Raises BadFrame."""
+    """Return the quote of a ticker. `in_coin`: its prices are in the coin. Raises BadFrame.
+
+    While the order book is not open, nobody can trade at its bid and ask: the quote then has none.
+    """
     spot = _number("index_price", data.index_price)
-    forward = _number("underlying_price", data.underlying_price) or spot
+    forward = _number("underlying_price", data.underlying_price)
     if not spot:
         raise BadFrame("a ticker has no index_price: the quote has no spot")
+    if in_coin and not forward:
+        raise BadFrame("a ticker has no underlying_price: its prices in coin have no value in USD")
     unit = forward if in_coin else 1.0
-    greeks = data.greeks
+    is_open = data.state == "open"
     return Quote(
         contract=of,
         ts=data.timestamp * _NS_PER_MS,
         spot=spot,
-        bid=_number("best_bid_price", data.best_bid_price) * unit,
-        ask=_number("best_ask_price", data.best_ask_price) * unit,
-        last=_number("last_price", data.last_price) * unit,
-        bid_size=_number("best_bid_amount", data.best_bid_amount, _MAX_SIZE),
-        ask_size=_number("best_ask_amount", data.best_ask_amount, _MAX_SIZE),
+        bid=_price("best_bid_price", data.best_bid_price, unit) * is_open,
+        ask=_price("best_ask_price", data.best_ask_price, unit) * is_open,
+        last=_price("last_price", data.last_price, unit),
+        bid_size=_number("best_bid_amount", data.best_bid_amount, _MAX_SIZE) * is_open,
+        ask_size=_number("best_ask_amount", data.best_ask_amount, _MAX_SIZE) * is_open,
         volume=_number("stats.volume", data.stats.volume, _MAX_SIZE) if data.stats else 0,
         open_interest=_number("open_interest", data.open_interest, _MAX_SIZE),
-        vendor=Vendor(
-            iv=_number("mark_iv", data.mark_iv) / 100 or UNSET,
-            delta=greeks.delta if greeks else UNSET,
-            gamma=greeks.gamma if greeks else UNSET,
-            vega=greeks.vega if greeks else UNSET,
-            theta=greeks.theta if greeks else UNSET,
-            forward=forward,
-        ),
+        vendor=_vendor(data, forward),
     )
+
+
+def _vendor(data: Data, forward: float) -> Vendor:
+    """Return what the exchange says itself. Values that it does not say, or that cannot be, are left out."""
+    greeks = data.greeks or Greeks()
+    return Vendor(
+        iv=_number("mark_iv", data.mark_iv) / 100 or UNSET,
+        delta=_greek(greeks.delta),
+        gamma=_greek(greeks.gamma),
+        vega=_greek(greeks.vega),
+        theta=_greek(greeks.theta),
+        forward=forward or UNSET,
+    )
+
+
+def _greek(value: float | None) -> float | UnsetType:
+    return UNSET if value is None or not abs(value) <= _MAX_GREEK else value
 
 
 def _price_unit(instrument: Instrument) -> str:
     return (instrument.counter_currency or "USD") if inverse(instrument) else instrument.quote_currency
+
+
+def _price(field: str, value: float | None, unit: float) -> float:
+    """Return the value times the price of its unit. Raises BadFrame."""
+    price = _number(field, value) * unit
+    if price > MAX_PRICE:
+        raise BadFrame(f"a ticker's {field} is above {MAX_PRICE:g} in USD: the quote is dropped")
+    return price
 
 
 def _number(field: str, value: float | None, most: float = MAX_PRICE) -> float:
