@@ -47,6 +47,11 @@ export interface Chain {
   spot_price: number;
   lot_size: number;
   oi_unit: string;
+  /** Currency of the prices, and of what the contract pays; absent if the source states none. */
+  price_unit?: string;
+  settlement_currency?: string;
+  /** Whose price settles the contract; absent: that of the close. */
+  settlement_session?: "open" | "close";
   years_to_expiry: number;
   forward: number | null;
   forward_reason: string | null;

@@ -1,6 +1,7 @@
 // The table of the chain. It writes only the cells whose fields have changed, and never changes a column's width.
 
 import { h } from "../../app/dom.js";
+import { decimalsOf } from "../../app/formats.js";
 import { tipOf } from "../../app/tips.js";
 import { ordered } from "./columns.js";
 
@@ -142,7 +143,7 @@ export class Ladder {
   /** @param {number[]} strikes @param {string[]} outwards @param {Look} look */
   #build(strikes, outwards, look) {
     const [calls, puts] = [ordered(outwards, "calls"), ordered(outwards, "puts")];
-    const decimals = strikes.some((strike) => !Number.isInteger(strike)) ? 2 : 0;
+    const decimals = decimalsOf(strikes);
     this.#lines = strikes.map((strike, index) => {
       const left = calls.map((column) => this.#cell(column, "calls", index));
       const right = puts.map((column) => this.#cell(column, "puts", index));
@@ -199,7 +200,7 @@ function within([first, last], index) {
 
 /** Whether the same row looks the same in both. @param {Look} one @param {Look} other */
 function alike(one, other) {
-  return one.decimals === other.decimals && JSON.stringify(one.scales) === JSON.stringify(other.scales);
+  return one.decimals === other.decimals && one.unit === other.unit && JSON.stringify(one.scales) === JSON.stringify(other.scales);
 }
 
 /** @param {Column} column */

@@ -46,7 +46,7 @@ export const AXES = {
     step: null,
     of: ({ strike }) => strike,
     at: (price) => price,
-    text: (value, formats) => formats.number(value, Number.isInteger(value) ? 0 : 2),
+    text: (value, formats) => formats.count(value),
   },
   moneyness: {
     label: "Log-moneyness",
