@@ -51,7 +51,7 @@ export function failed(what, failure, now) {
   return { id, title: `Cannot load ${what}`, text: `${sentence(failure.detail)}${again}${request}` };
 }
 
-/** @param {string} text */
-function sentence(text) {
+/** @param {string} text @returns {string} with a full stop at its end */
+export function sentence(text) {
   return text.endsWith(".") ? text : `${text}.`;
 }
