@@ -35,7 +35,7 @@ export class FeedList {
     const heads = columns.map(({ id, label, meaning }) => h("th", { scope: "col", title: meaning, class: `c-${id}` }, label));
     const head = h("tr", {}, h("th", { scope: "col" }, "Feed"), h("th", { scope: "col" }, kind.state), ...heads);
     const table = h("table", {}, h("caption", { class: "visually-hidden" }, kind.caption), h("thead", {}, head), this.#body);
-    this.element = h("div", { class: kind.element, tabindex: "0", role: "region", "aria-label": kind.label }, table);
+    this.element = h("div", { class: `feed-list ${kind.element}`, tabindex: "0", role: "region", "aria-label": kind.label }, table);
   }
 
   /** @param {Feed[]} feeds @param {string} chosen @param {number} now epoch seconds of the table, for drawings */
