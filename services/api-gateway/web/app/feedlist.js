@@ -9,11 +9,7 @@ import { MISSING } from "./formats.js";
 /** @typedef {{element: HTMLElement | SVGElement, draw: (feed: Feed, now: number) => void}} Drawing */
 /** @typedef {{link: HTMLElement, mark: HTMLElement, word: HTMLElement, cells: HTMLElement[], drawing: Drawing | null, row: HTMLElement}} Line */
 /** @typedef {{id: string, label: string, meaning: string, text: (feed: Feed, formats: Formats) => string}} Column */
-/**
- * `caption` names the table, `label` its region, `element` is the region's class, and `state` the heading of the states.
- * `drawn`: a last column with a drawing of each feed.
- * @typedef {{caption: string, label: string, element: string, state: string, stateOf: (feed: Feed) => {level: Level, word: string, why: string}, columns: Column[], drawn?: {id: string, label: string, meaning: string, make: () => Drawing}}} Kind
- */
+/** @typedef {import("./types.d.ts").FeedListKind} Kind */
 
 export const MARKS = { good: "●", warn: "◔", bad: "✕", quiet: "○" };
 

@@ -12,13 +12,7 @@ export const TABLE_TTL_MS = 30_000;
 /** Without live messages the page asks again after so long. */
 const ASK_MS = 5_000;
 
-/**
- * @typedef {object} Known
- * @property {FeedsTable | null} table
- * @property {number | null} ageMs null while the table or the server's time is unknown
- * @property {boolean} stale whether the operator has stopped to write, or the page to hear of it
- * @property {import("./types.d.ts").Failure | null} error why the REST gateway gave no table, if the page asked
- */
+/** @typedef {import("./types.d.ts").KnownFeeds} Known */
 
 /** The table of the room `feeds`, or while that is silent that of REST. @param {import("./types.d.ts").Context} context @returns {Known} */
 export function feedsTable({ store, clock, load }) {

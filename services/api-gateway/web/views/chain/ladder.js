@@ -11,21 +11,9 @@ import { ordered } from "./columns.js";
 /** @typedef {import("./columns.js").Look} Look */
 /** @typedef {"calls" | "puts"} Side */
 
-/**
- * @typedef {object} Cell
- * @property {HTMLElement} element
- * @property {Text} text
- * @property {Column} column
- * @property {Side} side
- * @property {number} flashed the drawing that last made it flash
- */
+/** @typedef {import("../../app/types.d.ts").LadderCell} Cell */
 
-/**
- * @typedef {object} Line a row of the table
- * @property {HTMLElement} element
- * @property {Cell[]} cells
- * @property {{calls: Row, puts: Row, look: Look} | null} shown what its cells show
- */
+/** @typedef {import("../../app/types.d.ts").LadderLine} Line */
 
 /** Rows out of sight are written in turn, so that each is at most so many drawings old. */
 const TURNS = 10;

@@ -22,14 +22,7 @@ const SIDES = { otm: "Out of the money", calls: "Calls", puts: "Puts" };
 const AXIS_LABELS = Object.fromEntries(Object.entries(AXES).map(([name, { label }]) => [name, label]));
 const STRIKES = { near: "Near strikes", all: "All strikes" };
 
-/**
- * What the reader has chosen.
- * @typedef {object} Options
- * @property {string} show
- * @property {string} x
- * @property {Side} side
- * @property {string} strikes
- */
+/** @typedef {import("../../app/types.d.ts").SmileOptions} Options */
 
 class SmileView {
   #context;

@@ -1,4 +1,4 @@
-// The files of an import before they are sent: a name for their feed, and why the page does not take them.
+// The files of an import before they are sent: dropped on a view, a name for their feed, and why they are not taken.
 
 const MAX_BYTES = 32 * 1024 * 1024;
 const MAX_FILES = 100;
@@ -24,4 +24,26 @@ export async function notTaken(files) {
     if (!read) return `${file.name} cannot be read: it is a folder, or it has changed since it was chosen. Choose the files again.`;
   }
   return "";
+}
+
+/**
+ * Take the files that are dropped anywhere on `view`; meanwhile `target` has the class `over`.
+ * @param {HTMLElement} view
+ * @param {HTMLElement} target hidden: nothing is taken
+ * @param {(files: FileList) => void} dropped
+ * @returns {() => void} removes all listeners
+ */
+export function installDrop(view, target, dropped) {
+  const ending = new AbortController();
+  /** @param {DragEvent} event */
+  const drag = (event) => {
+    if (target.hidden || !event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault(); // else the browser opens the file in the page's place
+    target.classList.toggle("over", event.type === "dragenter" || event.type === "dragover");
+    if (event.type === "drop") dropped(event.dataTransfer.files);
+  };
+  for (const name of /** @type {const} */ (["dragenter", "dragover", "dragleave", "drop"])) {
+    view.addEventListener(name, drag, { signal: ending.signal });
+  }
+  return () => ending.abort();
 }

@@ -4,8 +4,7 @@ import { attribute, h, write } from "../../app/dom.js";
 import { feedsTable } from "../../app/feeds.js";
 import { sentence } from "../../app/notice.js";
 import { rule } from "../feeds/controls.js";
-import { installDrop } from "./drop.js";
-import { nameOf, notTaken } from "./files.js";
+import { installDrop, nameOf, notTaken } from "./files.js";
 import { Report } from "./report.js";
 
 /** @typedef {import("../../app/types.d.ts").ImportState} ImportState */
