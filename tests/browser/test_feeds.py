@@ -78,7 +78,7 @@ def test_the_live_table_changes_the_page_without_a_reload(desk: Desk) -> None:
     """The page listens to the room `feeds`, also while REST is silent. The rows stay the same elements."""
     desk.page.route("**/api/feeds", lambda route: route.abort())
     page = desk.open("feeds")
-    expect(page.locator(".table-state")).to_contain_text("2 feeds of this local run. Table written")
+    expect(page.locator(".feeds-state")).to_contain_text("2 feeds of this local run. Table written")
     page.evaluate("window.kept = document.querySelector('.list tbody tr')")
     points = "document.querySelector('.list .steps').getAttribute('d')"
     before = page.evaluate(points)
@@ -90,7 +90,7 @@ def test_the_live_table_changes_the_page_without_a_reload(desk: Desk) -> None:
 def test_a_feed_is_chosen_by_its_link(desk: Desk) -> None:
     """With the keyboard too; an unknown name says so."""
     page = desk.open("feeds?feed=gone")
-    expect(page.locator(".table-state")).to_contain_text("There is no feed gone here: browser is shown.")
+    expect(page.locator(".feeds-state")).to_contain_text("There is no feed gone here: browser is shown.")
     link = page.locator("[data-feed=nifty-replay]")
     link.focus()
     page.keyboard.press("Enter")
@@ -169,7 +169,7 @@ def test_in_a_cluster_the_page_shows_the_command(desk: Desk) -> None:
     desk.page.route("**/api/feeds", answer(200, table))
     desk.page.route("**/api/feeds/*/scale", answer(409, problem))
     page = desk.open("feeds")
-    expect(page.locator(".table-state")).to_contain_text(f"of the namespace {table['namespace']}")
+    expect(page.locator(".feeds-state")).to_contain_text(f"of the namespace {table['namespace']}")
     expect(page.locator(".rule")).to_contain_text("its DeltaStreamFeed decides. Log in")
     desk.login()
     expect(page.locator(".detail h2")).to_have_text(name)
@@ -186,8 +186,8 @@ def test_an_old_table_is_stale_and_says_so(desk: Desk) -> None:
     without_live_table(desk)
     desk.page.route("**/api/feeds", answer(200, {**example("feeds-table"), "updated_at": old}))
     page = desk.open("feeds")
-    expect(page.locator(".table-state")).to_contain_text("Stale: the operator's table is 1 min")
-    expect(page.locator(".feeds")).to_have_class("feeds stale")
+    expect(page.locator(".feeds-state")).to_contain_text("Stale: the operator's table is 1 min")
+    expect(page.locator(".feeds")).to_have_class(re.compile(r"\bstale\b"))
 
 
 def test_no_table_is_not_an_empty_one(desk: Desk) -> None:

@@ -95,6 +95,8 @@ def test_a_sleep_makes_the_clock_forget(page: Page) -> None:
         ("m.decimalsOf([23501.1, 0.05, 8473.85])", 2),
         ("m.decimalsOf([100, 250])", 0),
         ("m.decimalsOf([1 / 3])", 4),
+        ("m.decimalsOf([0.0475, 1 / 3], 2)", 2),
+        ("m.decimalsOf([0.0475], 2)", 4),
     ],
 )
 def test_formats(page: Page, code: str, text: str | int) -> None:
@@ -158,9 +160,17 @@ def test_what_is_shown_if_the_link_does_not_say(
         (LIVE, CHAIN, 210, "live", "live, 0.2 s"),
         (LIVE, {**CHAIN, "replay": 3}, 210, "recording", "recording of 21 Jun 2024, 0.2 s"),
         (LIVE, CHAIN, 14_000, "stale", "stale for 14 s"),
+        (LIVE, {**CHAIN, "replay": 3}, 14_000, "stale", "recording of 21 Jun 2024, stale for 14 s"),
         (LIVE, None, None, "waiting", "waiting for the first chain"),
         (LIVE, CHAIN, None, "connecting", "age not known yet"),
         (WAITING, CHAIN, 4_000, "disconnected", "disconnected, data 4.0 s old, next try in 3 s"),
+        (
+            WAITING,
+            {**CHAIN, "replay": 3},
+            4_000,
+            "disconnected",
+            "disconnected, recording of 21 Jun 2024, 4.0 s old, next try in 3 s",
+        ),
         ({**LIVE, "state": "connecting"}, None, None, "connecting", "connecting"),
         ({**LIVE, "state": "refused"}, CHAIN, 10, "refused", "login needed"),
     ],
@@ -304,3 +314,21 @@ def test_the_rate_is_of_the_last_seconds(page: Page) -> None:
         }
         return [found[0], found[10], found[30]];"""
     assert run(page, "../views/quality/measures", code) == [None, 0, 7]
+
+
+@pytest.mark.parametrize(
+    ("condition", "level", "word"),
+    [
+        ({"type": "SourceConnected", "status": "True"}, "good", "ready"),
+        ({"type": "SourceConnected", "status": "False"}, "bad", "not connected"),
+        ({"type": "SourceConnected", "status": "Unknown"}, "quiet", "ready"),
+        ({"type": "SourceAuthorized", "status": "False"}, "bad", "source refused"),
+    ],
+)
+def test_a_feed_is_not_ready_without_its_source(
+    page: Page, condition: dict[str, str], level: str, word: str
+) -> None:
+    """Its pods may all serve: nothing comes."""
+    ready = {"type": "Ready", "status": "True", "message": "all replicas serve"}
+    code = "return [m.levelOf(a[0]), m.stateOf(a.map(one => ({message: '', ...one}))).word];"
+    assert run(page, "../views/feeds/state", code, [condition, ready]) == [level, word]

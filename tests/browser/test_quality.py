@@ -48,7 +48,7 @@ def test_missing_volatilities_and_arbitrage_agree_with_rest(desk: Desk) -> None:
         assert counts[name][1:3] == [f"{chain['arbitrage'][kind]:,}" for kind in kinds]
     assert counts["Crossed"][1] == f"{chain['arbitrage']['crossed']:,}"
     assert counts["Parity"][2] == f"{chain['arbitrage']['parity_executable']:,}"
-    expect(page.get_by_text("The feed nifty-replay is a recording")).to_be_visible()
+    expect(page.get_by_text("The market of the feed nifty-replay is not simulated here")).to_be_visible()
 
 
 def true_chain() -> dict[str, Any]:

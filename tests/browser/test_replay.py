@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from devcluster.waiting import wait_until
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.desk import Desk
 from tests.browser.recordings import FIRST, LAST
+from tests.support.chromium import cut_live_connection
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -91,3 +92,98 @@ def test_a_refused_command_says_the_rule(replaying: Desk) -> None:
     expect(page.locator(".replay-result")).to_have_text("Not done: seek: must be from A to B.")
     replaying.forgive("400")
     assert position(replaying) < LAST + timedelta(seconds=1)
+
+
+def test_the_keyboard_steers_without_losing_its_place(replaying: Desk) -> None:
+    """A button that asks keeps the focus. The track goes once to where the arrows stop."""
+    page = opened(replaying)
+    button = page.locator(".replay-controls button").first
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".replay-said")).to_contain_text("Paused: ")
+    expect(button).to_be_focused()
+    asked: list[Any] = []
+    page.on(
+        "request", lambda request: asked.append(request.post_data_json) if request.method == "POST" else 0
+    )
+    track = page.get_by_role("slider")
+    track.press("Home")
+    for _ in range(30):
+        track.press("ArrowRight")
+    expect(page.locator(".replay-result")).to_have_text("Done: goes to 2024-06-21 09:30:30 UTC.")
+    expect(track).to_be_focused()
+    assert asked == [{"seek": "2024-06-21T09:30:30.000Z"}]
+    expect(page.locator(".replay-said")).to_contain_text("Paused: 2024-06-21 09:30:30 UTC")
+    button.click()
+    expect(page.locator(".replay-said")).to_contain_text("Playing")
+
+
+def test_the_newest_of_several_commands_counts(replaying: Desk) -> None:
+    """An arrow key in the list of speeds chooses the next one; the page asks for one at a time."""
+    page = opened(replaying)
+    asked: list[Any] = []
+
+    def answer(route: Route) -> None:
+        if route.request.method != "POST":
+            return route.fallback()
+        asked.append(route.request.post_data_json)
+        if len(asked) == 1:
+            held.append(route)
+            return None
+        return route.fulfill(status=202, json={"feed": "day", "detail": "the generators obey"})
+
+    held: list[Route] = []
+    page.route("**/api/feeds/day/replay", answer)
+    speed = page.get_by_role("combobox", name="Speed")
+    for choice in ("2×", "5×", "10×"):
+        speed.select_option(choice)
+    expect(page.locator(".replay-result")).to_have_text("Asking …")
+    held[0].fulfill(status=202, json={"feed": "day", "detail": "the generators obey"})
+    expect(page.locator(".replay-result")).to_have_text("Done: plays at 10×.")
+    assert asked == [{"speed_percent": 200}, {"speed_percent": 1000}]
+
+
+def test_a_replay_that_has_ended_plays_again(replaying: Desk) -> None:
+    """A pause would change nothing."""
+    page = opened(replaying)
+    ended = {**state(replaying), "ended": True}
+    asked: list[Any] = []
+
+    def answer(route: Route) -> None:
+        if route.request.method == "POST":
+            asked.append(route.request.post_data_json)
+            route.fulfill(status=202, json={"feed": "day", "detail": "the generators obey"})
+        else:
+            route.fulfill(json=ended)
+
+    page.route("**/api/feeds/day/replay", answer)
+    page.get_by_role("button", name="Play again").click()
+    expect(page.locator(".replay-result")).to_have_text("Done: plays from the beginning.")
+    assert asked == [{"paused": False, "seek": "2024-06-21T09:30:00.000000Z"}]
+
+
+def test_what_is_known_stays_while_the_gateway_cannot_be_asked(replaying: Desk) -> None:
+    """The controls must not come and go."""
+    page = opened(replaying)
+    page.route("**/api/feeds/day/replay", lambda route: route.abort())
+    expect(page.locator(".replay-said")).to_contain_text(
+        "It is not known where the replay is: the gateway cannot"
+    )
+    expect(page.locator(".replay-controls")).to_be_visible()
+    replaying.forgive("/api/feeds/day/replay")
+
+
+def test_a_replay_without_a_generator_is_not_asked_for(replaying: Desk) -> None:
+    """The browser would log each refusal as an error, for as long as the feed is paused."""
+    table = replaying.system.get("/api/feeds")
+    table["feeds"][0]["generator"]["ready"] = 0
+    cut_live_connection(replaying.page)
+    replaying.page.route("**/api/feeds", lambda route: route.fulfill(json=table))
+    asked: list[str] = []
+    replaying.page.on("request", lambda request: asked.append(request.url))
+    page = replaying.open("sources?feed=day")
+    expect(page.locator(".replay-said")).to_have_text(
+        "No generator of this replay runs, so nothing is played."
+    )
+    expect(page.get_by_role("slider")).to_be_hidden()
+    assert not [url for url in asked if url.endswith("/replay")]

@@ -96,6 +96,8 @@ def test_several_expiries_at_once_and_all_in_the_link(desk: Desk) -> None:
 def test_the_numbers_follow_the_market(desk: Desk) -> None:
     """Cells change in place; the rows stay the same elements."""
     page = desk.open("smile/SPY?show=table")
+    expiries = page.get_by_role("group", name="Expiries")
+    expect(expiries.get_by_role("checkbox", checked=True)).to_have_count(2)  # the second chain adds its rows
     before = table(page, CAPTION)
     page.evaluate("window.kept = document.querySelector('.numbers tbody tr')")
     first = next(iter(before.values()))

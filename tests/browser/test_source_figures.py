@@ -42,10 +42,30 @@ def test_a_counter_that_started_again_has_no_rate(page: Page) -> None:
     assert rate(page, answer(0, 50, 1))["messages"] is None
 
 
+def test_rates_begin_again_after_the_servers_clock_was_set_back(page: Page) -> None:
+    """An hour of silence would follow otherwise. The clocks of two gateways may differ by a little."""
+    assert rate(page, answer(3600, 900), answer(0, 1000), answer(5, 1050))["messages"] == 10
+    assert rate(page, answer(10, 900), answer(9, 890), answer(15, 950))["messages"] == 10
+
+
 def test_an_unknown_rate_is_a_gap_of_the_line(page: Page) -> None:
     points = [{"at": 1000 * at, "value": value} for at, value in enumerate([1, 2, None, 2, 0])]
     drawn = run(page, "../views/sources/trend", "return m.path(a, 2);", points)
     assert [part.count("L") for part in drawn.split("M")[1:]] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("file", "taken", "name"),
+    [
+        ("My SPY chain.csv", [], "my-spy-chain"),
+        ("option-chain.csv", ["option-chain", "option-chain-2"], "option-chain-3"),
+        ("a" * 50 + ".csv", ["a" * 40], "a" * 38 + "-2"),
+        ("данные.csv", [], ""),
+    ],
+)
+def test_a_new_feed_has_the_name_of_its_file(page: Page, file: str, taken: list[str], name: str) -> None:
+    """No other feed has it; a name without a letter that is allowed is left to the reader."""
+    assert run(page, "../views/sources/files", "return m.nameOf(...a);", [file, taken]) == name
 
 
 def test_only_contracts_with_both_volatilities_are_compared(page: Page) -> None:

@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import os
+import re
 import statistics
 import time
 from collections.abc import Iterator
@@ -174,6 +175,50 @@ def expected(chains: dict[str, dict[str, Any]]) -> tuple[list[float], list[int],
     difference = f"{far['vendor_iv_difference'] * 100:+.2f}"
     outside = sum(not (leg["iv_bid"] or 0) <= leg["vendor_iv"] <= (leg["iv_ask"] or math.inf) for leg in both)
     return [len(both), len(vendor), half, 95, most, largest, outside], classes, [*worst, difference]
+
+
+def test_a_rate_is_not_shown_for_longer_than_it_is_true(desk: Desk) -> None:
+    """While the gateway does not say what the feed receives, the ages count and the rates are unknown."""
+    page = desk.open("sources?feed=deribit")
+    rate = page.locator("[data-figure-of-source=messages]")
+    expect(rate).to_have_text(re.compile("[1-9]"))
+    page.route("**/api/feeds/deribit/source", lambda route: route.abort())
+    expect(page.locator(".source-warning:visible")).to_contain_text("What the feed receives is not known")
+    expect(rate).to_have_text("–")
+    desk.wait("parseFloat(document.querySelector('[data-figure-of-source=age]').textContent) > 9")
+    desk.forgive("/api/feeds/deribit/source")
+
+
+def test_an_old_chain_mutes_no_feed(desk: Desk) -> None:
+    """The feeds have an age of their own; the shown product may be another feed's."""
+    page = desk.open("sources?feed=deribit")
+    expect(page.locator(".source-detail h2")).to_have_text("deribit")
+    page.evaluate("document.body.dataset.state = 'stale'")
+    colours = """() => ["main", ".source-detail h2", "header"].map(
+        name => getComputedStyle(document.querySelector(name)).color)"""
+    muted, shown, text = page.evaluate(colours)
+    assert shown == text != muted
+
+
+def test_the_reasons_of_a_connection_can_be_read_whole(desk: Desk, live: Live) -> None:
+    """The condition's message is not cut, and is not said twice."""
+    page = desk.open("sources?feed=deribit")
+    cells = table(page, "Conditions")["SourceConnected"]
+    assert cells[4] == "as above"
+    region = page.get_by_role("region", name="Conditions")
+    assert region.evaluate("region => region.scrollWidth <= region.clientWidth")
+
+
+def test_the_head_names_the_currency_and_what_the_contract_pays(desk: Desk) -> None:
+    """Prices in USD of contracts that pay in BTC."""
+    page = desk.chain("BTC")
+    expect(page.locator("#currency")).to_have_text("USD")
+    page.locator("[data-figure=left]").hover()
+    expect(page.locator("#tip")).to_contain_text(re.compile(r"08:00:00 UTC, .* It pays in BTC\."))
+    strike = desk.system.get("/api/data/chain/BTC?limit=1")["chains"][0]["atm_strike"]
+    desk.cell(strike, "calls", "ask").hover()
+    expect(page.locator("#tip")).to_contain_text(" BTC")
+    expect(desk.cell(strike, "calls", "last")).to_have_text(re.compile(r"^[0-9,]+\.[0-9]{2}$"))
 
 
 def test_a_pushed_feed_says_how_to_push_and_what_came(desk: Desk) -> None:

@@ -58,7 +58,7 @@ def load(folder: Path) -> dict[str, Asset]:
     return {
         path.relative_to(folder).as_posix(): asset(_TYPES[path.suffix], path.read_bytes())
         for path in sorted(folder.rglob("*"))
-        if path.suffix in _TYPES and not path.name.endswith(".d.ts")
+        if path.suffix in _TYPES and not path.name.endswith(".d.ts") and path.name != "manifest.json"
     }
 
 

@@ -106,7 +106,7 @@ class Steering:
         try:
             changed = self._obey(self._client.hmget(f"feed:{self._feed}:replay-command", _FIELDS))
             if changed or now >= self._report_at:
-                self._report_at = now + REPORT_NS
+                self._report_at = now + (LOOK_NS if changed else REPORT_NS)  # a seek has soon found its place
                 self._report()
         except redis.RedisError:
             self._look_at = now + REPORT_NS  # each call may block until its timeout

@@ -174,6 +174,15 @@ def test_a_seek_while_paused_moves_the_position_only(desk: Desk) -> None:
     assert desk.run(1.5)[:2] == [40, 41]
 
 
+def test_the_place_that_a_seek_found_is_reported_at_the_next_look(desk: Desk) -> None:
+    """Else a reader would see the new pass with the old place for a second."""
+    desk.command(paused="true")
+    desk.run(1.5)
+    desk.command(seek=f"{START + 40 * SECOND}:00000001")
+    desk.run(0.5)
+    assert desk.state()["position_ts"] == START + 40 * SECOND
+
+
 def test_the_same_seek_is_obeyed_once(desk: Desk) -> None:
     """A later change of the speed does not seek again."""
     desk.command(seek=f"{START + 60 * SECOND}:00000001")

@@ -1,11 +1,49 @@
 // What several views read from a chain.
 
+import { decimalsOf } from "./formats.js";
+
 /** @typedef {import("./types.d.ts").Chain} Chain */
 
-/** @param {Chain} chain @returns {Iterable<number>} its quoted prices */
-export function* prices(chain) {
-  yield chain.spot_price;
-  for (const rows of [chain.calls, chain.puts]) for (const { bid, ask, last } of rows) yield* [bid, ask, last];
+/** A price of the underlying has so many figures, if it is not a multiple of a tick. */
+const FIGURES = 6;
+const FEWEST_DECIMALS = 2;
+
+/**
+ * The decimals of the options' prices: those of their tick. Prices that a source converts from another currency have
+ * none: then those of the underlying.
+ * @param {Chain} chain
+ */
+export function quoteDecimals({ spot_price: spot, calls, puts }) {
+  const prices = [calls, puts].flatMap((rows) => rows.flatMap(({ bid, ask, last }) => [bid, ask, last]));
+  return decimalsOf(prices, reasonable(spot));
+}
+
+/** The decimals of spot, forward and sums of prices: an index has more than anybody trades. @param {Chain} chain */
+export function spotDecimals(chain) {
+  const { spot_price: spot } = chain;
+  return Math.max(quoteDecimals(chain), underlyingDecimals([spot]));
+}
+
+/** The same without a chain. @param {number[]} prices of the underlying */
+export function underlyingDecimals(prices) {
+  return Math.min(decimalsOf(prices), reasonable(prices[0] ?? 0));
+}
+
+/** @param {Chain} chain */
+export function strikeDecimals({ strikes }) {
+  return decimalsOf(strikes);
+}
+
+/** What sizes, volumes and open interest count. Options on coins state what they settle in: they have no shares. @param {Chain} chain */
+export function unitOf({ oi_unit: unit, price_unit: quoted, settlement_currency: settled }) {
+  if (unit !== "shares" || !quoted || !settled) return unit;
+  return settled === quoted ? "units" : settled;
+}
+
+/** @param {number} price of the underlying @returns {number} decimals */
+function reasonable(price) {
+  const whole = Math.max(0, Math.floor(Math.log10(Math.max(price, 1e-9))) + 1);
+  return Math.max(FEWEST_DECIMALS, FIGURES - whole);
 }
 
 /** How many expected moves from the forward a strike is `near`. */

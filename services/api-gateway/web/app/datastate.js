@@ -18,24 +18,26 @@ export const STALE_MS = 10_000;
  */
 export function dataState({ connection, chain, ageMs, day, now }) {
   const age = ageMs === null ? "" : duration(ageMs);
+  const recorded = chain && chain.replay > 0 ? `recording of ${day}` : ""; // whatever else: these are not today's prices
   if (connection.state === "refused") {
     return { name: "refused", text: "login needed", detail: connection.reason };
   }
   if (connection.state === "waiting") {
     const next = `next try in ${Math.ceil(Math.max(0, connection.retryAt - now) / 1000)} s`;
-    const old = chain && age ? `, data ${age} old` : "";
+    const old = chain && age ? `, ${recorded ? `${recorded}, ` : "data "}${age} old` : "";
     return { name: "disconnected", text: `disconnected${old}, ${next}`, detail: connection.reason };
   }
   if (chain && ageMs !== null && ageMs > STALE_MS) {
-    return { name: "stale", text: `stale for ${age}`, detail: "No new chain has arrived since then." };
+    const ended = recorded ? " The replay pauses, has ended, or plays slowly: the view Sources says which." : "";
+    return { name: "stale", text: `${recorded ? `${recorded}, ` : ""}stale for ${age}`, detail: `No new chain has arrived since then.${ended}` };
   }
   if (connection.state === "connecting") return { name: "connecting", text: "connecting", detail: "" };
   if (chain && ageMs === null) {
     return { name: "connecting", text: "age not known yet", detail: "This computer slept or its clock was set: the page asks for the time." };
   }
   if (!chain) return { name: "waiting", text: "waiting for the first chain", detail: "" };
-  if (chain.replay > 0) {
-    return { name: "recording", text: `recording of ${day}, ${age}`, detail: "These are not today's prices." };
+  if (recorded) {
+    return { name: "recording", text: `${recorded}, ${age}`, detail: "These are not today's prices." };
   }
   return { name: "live", text: `live, ${age}`, detail: "" };
 }

@@ -9,11 +9,7 @@ import { MISSING } from "./formats.js";
 /** @typedef {{element: HTMLElement | SVGElement, draw: (feed: Feed, now: number) => void}} Drawing */
 /** @typedef {{link: HTMLElement, mark: HTMLElement, word: HTMLElement, cells: HTMLElement[], drawing: Drawing | null, row: HTMLElement}} Line */
 /** @typedef {{id: string, label: string, meaning: string, text: (feed: Feed, formats: Formats) => string}} Column */
-/**
- * `caption` names the table, `label` its region, `element` is the region's class, and `state` the heading of the states.
- * `drawn`: a last column with a drawing of each feed.
- * @typedef {{caption: string, label: string, element: string, state: string, stateOf: (feed: Feed) => {level: Level, word: string, why: string}, columns: Column[], drawn?: {id: string, label: string, meaning: string, make: () => Drawing}}} Kind
- */
+/** @typedef {import("./types.d.ts").FeedListKind} Kind */
 
 export const MARKS = { good: "●", warn: "◔", bad: "✕", quiet: "○" };
 
@@ -35,7 +31,7 @@ export class FeedList {
     const heads = columns.map(({ id, label, meaning }) => h("th", { scope: "col", title: meaning, class: `c-${id}` }, label));
     const head = h("tr", {}, h("th", { scope: "col" }, "Feed"), h("th", { scope: "col" }, kind.state), ...heads);
     const table = h("table", {}, h("caption", { class: "visually-hidden" }, kind.caption), h("thead", {}, head), this.#body);
-    this.element = h("div", { class: kind.element, tabindex: "0", role: "region", "aria-label": kind.label }, table);
+    this.element = h("div", { class: `feed-list ${kind.element}`, tabindex: "0", role: "region", "aria-label": kind.label }, table);
   }
 
   /** @param {Feed[]} feeds @param {string} chosen @param {number} now epoch seconds of the table, for drawings */

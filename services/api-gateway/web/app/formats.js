@@ -122,11 +122,15 @@ export function duration(ms) {
 /**
  * The decimals that the prices need: those of the product's tick, as far as the prices show it.
  * @param {Iterable<number>} prices
+ * @param {number} otherwise if they need more than four
  */
-export function decimalsOf(prices) {
+export function decimalsOf(prices, otherwise = MOST_DECIMALS) {
   let decimals = 0;
   for (const price of prices) {
-    while (decimals < MOST_DECIMALS && !isWhole(price * 10 ** decimals)) decimals += 1;
+    while (!isWhole(price * 10 ** decimals)) {
+      if (decimals === MOST_DECIMALS) return Math.min(otherwise, MOST_DECIMALS);
+      decimals += 1;
+    }
   }
   return decimals;
 }

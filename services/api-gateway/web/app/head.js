@@ -1,9 +1,9 @@
 // The line above every view: product, expiry, spot, the chain's figures and the state of the data in words.
 
-import { prices } from "./chains.js";
+import { spotDecimals } from "./chains.js";
 import { dataState } from "./datastate.js";
 import { attribute, h, write } from "./dom.js";
-import { MISSING, decimalsOf, duration } from "./formats.js";
+import { MISSING, duration } from "./formats.js";
 import { CHAIN_REASONS, FORWARD_REASONS, terms, why } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Chain} Chain */
@@ -46,9 +46,10 @@ export class Head {
     const { product, expiry } = selection();
     /** @type {Chain | undefined} */
     const chain = store.get(`chain:${product}:${expiry}`);
-    const decimals = chain ? decimalsOf(prices(chain)) : 2;
+    const decimals = chain ? spotDecimals(chain) : 2;
     if (change.has("route") || change.has(`chain:${product}:${expiry}`)) {
       write(byId("product"), product || MISSING);
+      write(byId("currency"), chain?.price_unit ?? "");
       write(byId("expiry"), expiry ? this.#context.formats.date(expiry) : MISSING);
       this.#figures(chain, decimals);
     }
@@ -133,13 +134,22 @@ function figures(chain, formats, decimals) {
       ? { text: `assumed ${formats.count(chain.discount ?? 1)}`, tip: FORWARD_REASONS.discount_assumed }
       : shown(chain.discount, ratio, noForward),
     iv: shown(chain.atm_iv, (value) => `${formats.percent(value, 2)} %`, "No volatility at the strikes next to the forward."),
-    straddle: shown(chain.atm_straddle_price, price, "Call or put at the at-the-money strike has no mid."),
+    straddle: shown(chain.atm_straddle_price, price, "Call or put at the at-the-money strike has no usable mid: a side is missing, they cross, or the quote is older than a minute."),
     move: shown(chain.expected_move, (value) => `± ${price(value)}`, "It needs the forward and the ATM volatility."),
     pcr: shown(chain.pcr_oi, ratio, why(CHAIN_REASONS, chain.pcr_oi_reason ?? "no_call_open_interest")),
     pcrVolume: shown(chain.pcr_volume, ratio, why(CHAIN_REASONS, chain.pcr_volume_reason ?? "no_call_volume")),
-    pain: shown(chain.max_pain_strike, (value) => formats.number(value, decimalsOf([value])), why(CHAIN_REASONS, chain.max_pain_reason ?? "no_open_interest")),
-    left: { text: chain.years_to_expiry > 0 ? duration(chain.years_to_expiry * YEAR_MS) : "expired", tip: terms(chain, formats) },
+    pain: shown(chain.max_pain_strike, (value) => formats.count(value), why(CHAIN_REASONS, chain.max_pain_reason ?? "no_open_interest")),
+    left: left(chain, formats),
   };
+}
+
+/**
+ * The time to the expiry. Contracts that settle at the open expire hours before others of the same date.
+ * @param {Chain} chain @param {import("./formats.js").Formats} formats @returns {Shown}
+ */
+function left(chain, formats) {
+  const time = chain.years_to_expiry > 0 ? duration(chain.years_to_expiry * YEAR_MS) : "expired";
+  return { text: chain.settlement_session === "open" ? `${time}, at the open` : time, tip: terms(chain, formats) };
 }
 
 /** @param {string} id @returns {HTMLElement} */

@@ -9,16 +9,7 @@ const LONGEST_WAIT_MS = 15_000;
 /** Codes after which the next attempt needs another token. */
 const NEEDS_LOGIN = new Set(["unauthorized", "token_expired"]);
 
-/**
- * @typedef {object} Needs
- * @property {string} origin of the gateway: `ws://host:port`
- * @property {() => Promise<string | null>} token a valid access token, or null without a login
- * @property {() => Promise<void>} renew refresh the token that was refused
- * @property {import("./store.js").Store} store
- * @property {import("./clock.js").Clock} clock
- * @property {import("./stream.js").Stream} stream
- * @property {import("./ticks.js").Ticks} ticks
- */
+/** @typedef {import("./types.d.ts").LiveNeeds} Needs */
 
 export class Live {
   #needs;

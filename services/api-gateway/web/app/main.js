@@ -19,6 +19,7 @@ import { Stage } from "./stage.js";
 import { Store } from "./store.js";
 import { Stream } from "./stream.js";
 import { Subject } from "./subject.js";
+import { installStrays } from "./strays.js";
 import { colour, installTheme } from "./theme.js";
 import { Ticks } from "./ticks.js";
 import { installTips } from "./tips.js";
@@ -74,6 +75,7 @@ let shown = { product: "", expiry: "" };
 let asking = false;
 
 store.set("connection", { state: "connecting", since: clock.monotonic(), retryAt: 0, reason: "", code: "" });
+installStrays();
 installTips();
 installTheme(byId("theme"), () => pulse.mark("theme"));
 installShell();

@@ -4,14 +4,7 @@ import { h } from "./dom.js";
 
 /** @typedef {import("./types.d.ts").Failure} Failure */
 
-/**
- * @typedef {object} Notice
- * @property {string} id notices with the same id are the same: only their text is written again
- * @property {string} title
- * @property {string} text
- * @property {{label: string, run: () => void}[]} [actions]
- * @property {() => Node} [extra] made once, such as the form to log in
- */
+/** @typedef {import("./types.d.ts").PageNotice} Notice */
 
 /** Show a notice in the element, or nothing. @param {HTMLElement} element @param {Notice | null} notice */
 export function show(element, notice) {
@@ -51,7 +44,7 @@ export function failed(what, failure, now) {
   return { id, title: `Cannot load ${what}`, text: `${sentence(failure.detail)}${again}${request}` };
 }
 
-/** @param {string} text */
-function sentence(text) {
+/** @param {string} text @returns {string} with a full stop at its end */
+export function sentence(text) {
   return text.endsWith(".") ? text : `${text}.`;
 }

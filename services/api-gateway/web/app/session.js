@@ -6,13 +6,7 @@
 /** The token is refreshed when this part of its life is left. */
 const LEFT = 0.2;
 
-/**
- * @typedef {object} Tokens
- * @property {string} access
- * @property {string} refresh
- * @property {number} renewAt monotonic ms
- * @property {number} endsAt monotonic ms
- */
+/** @typedef {import("./types.d.ts").SessionTokens} Tokens */
 
 export class Session {
   /** Whether the gateway ended the last session: it refused to refresh the tokens. */

@@ -12,15 +12,7 @@ const UNKNOWN_PRODUCT_MS = 3_000;
 const EXPIRIES_MS = 60_000;
 const MOST_ACTIONS = 12;
 
-/**
- * @typedef {object} Needs
- * @property {import("./store.js").Store} store
- * @property {import("./resources.js").Resources} resources
- * @property {import("./clock.js").Clock} clock
- * @property {import("./formats.js").Formats} formats
- * @property {() => import("./types.d.ts").Route} route
- * @property {(part: Partial<import("./types.d.ts").Route>) => void} go
- */
+/** @typedef {import("./types.d.ts").SubjectNeeds} Needs */
 
 export class Subject {
   #needs;

@@ -50,6 +50,9 @@ export interface Chain {
   spot_price: number;
   lot_size: number;
   oi_unit: string;
+  /** Currency of the prices, and of what the contract pays; absent if the source states none. */
+  price_unit?: string;
+  settlement_currency?: string;
   years_to_expiry: number;
   forward: number | null;
   forward_reason: string | null;
@@ -341,4 +344,169 @@ export interface ViewEntry {
   /** What the view cannot do without: the page says in its place what is missing. */
   needs: "chain" | "product" | "nothing";
   load(): Promise<{ default: View }>;
+}
+
+/** What the connection to the Socket.IO gateway needs. */
+export interface LiveNeeds {
+  /** Of the gateway: `ws://host:port`. */
+  origin: string;
+  /** A valid access token, or null without a login. */
+  token: () => Promise<string | null>;
+  /** Refresh the token that was refused. */
+  renew: () => Promise<void>;
+  store: Store;
+  clock: Clock;
+  stream: Stream;
+  ticks: Ticks;
+}
+
+/** What finding out the shown product and expiry needs. */
+export interface SubjectNeeds {
+  store: Store;
+  resources: import("./resources.js").Resources;
+  clock: Clock;
+  formats: Formats;
+  route: () => Route;
+  go: (part: Partial<Route>) => void;
+}
+
+/** What was computed from the quotes, less the generator's truth. */
+export interface TruthErrors {
+  /** Per share. */
+  forward: number | null;
+  discount: number | null;
+  /** Contracts with a volatility. */
+  contracts: number;
+  /** Mean difference of volatilities, a year. */
+  bias: number | null;
+  /** Median of the absolute differences. */
+  typical: number | null;
+  /** Largest absolute difference. */
+  largest: number | null;
+  /** Contracts whose true volatility is in the quoted range. */
+  within: number;
+  /** Contracts with a quoted range. */
+  ranged: number;
+}
+
+/** The operator's table as the page knows it. */
+export interface KnownFeeds {
+  table: FeedsTable | null;
+  /** Null while the table or the server's time is unknown. */
+  ageMs: number | null;
+  /** Whether the operator has stopped to write, or the page to hear of it. */
+  stale: boolean;
+  /** Why the REST gateway gave no table, if the page asked. */
+  error: Failure | null;
+}
+
+/** What all cells of a ladder have in common. */
+export interface LadderLook {
+  formats: Formats;
+  /** Of the options' prices. */
+  decimals: number;
+  /** Of sizes, volumes and open interest. */
+  unit: string;
+  /** The value of a full bar. */
+  scales: Record<"volume" | "open_interest" | "open_interest_change", number>;
+}
+
+/** A column of a ladder. */
+export interface LadderColumn {
+  id: string;
+  label: string;
+  meaning: string;
+  /** A cell is written only if one of them has changed. */
+  fields: (keyof Row)[];
+  text: (row: Row, look: LadderLook) => string;
+  tip: (row: Row, look: LadderLook) => string;
+  /** Custom properties of the cell. */
+  style?: (row: Row, look: LadderLook) => Record<string, string>;
+}
+
+/** A quoted volatility of the smile. `low` and `high`: of bid and ask; `reason`: why there is no volatility. */
+export interface SmileQuote {
+  strike: number;
+  type: "call" | "put";
+  iv: number | null;
+  low: number | null;
+  high: number | null;
+  delta: number | null;
+  reason: string | null;
+}
+
+/** A horizontal axis of the smile. */
+export interface SmileAxis {
+  label: string;
+  /** Null: the strikes' own. */
+  step: number | null;
+  /** Of the value of a quote; ascending with the strike. */
+  of: (quote: SmileQuote, chain: Chain) => number | null;
+  /** The value of a price of the underlying. */
+  at: (price: number, chain: Chain) => number | null;
+  text: (value: number, formats: Formats) => string;
+}
+
+/** A cell of a ladder. `flashed`: the drawing that last made it flash. */
+export interface LadderCell {
+  element: HTMLElement;
+  text: Text;
+  column: LadderColumn;
+  side: "calls" | "puts";
+  flashed: number;
+}
+
+/** A row of a ladder. `shown`: what its cells show. */
+export interface LadderLine {
+  element: HTMLElement;
+  cells: LadderCell[];
+  shown: { calls: Row; puts: Row; look: LadderLook } | null;
+}
+
+/** How candles are drawn. */
+export interface CandleLook {
+  /** Product and window; another one makes another chart. */
+  subject: string;
+  exchange: import("./formats.js").Exchange;
+  /** Of the product's prices. */
+  decimals: number;
+}
+
+/** What the page says in place of a view. Notices with the same id are the same: only their text is written again. */
+export interface PageNotice {
+  id: string;
+  title: string;
+  text: string;
+  actions?: { label: string; run: () => void }[];
+  /** Made once, such as the form to log in. */
+  extra?: () => Node;
+}
+
+/** The tokens of a session. Times are monotonic ms. */
+export interface SessionTokens {
+  access: string;
+  refresh: string;
+  renewAt: number;
+  endsAt: number;
+}
+
+/** What the reader of the smile has chosen. */
+export interface SmileOptions {
+  show: string;
+  x: string;
+  side: "otm" | "calls" | "puts";
+  strikes: string;
+}
+
+/** A table of feeds: `caption` names it, `label` its region, `element` is the region's class. */
+export interface FeedListKind {
+  caption: string;
+  label: string;
+  element: string;
+  /** Heading of the states. */
+  state: string;
+  stateOf: (feed: Feed) => { level: import("./feedlist.js").Level; word: string; why: string };
+  columns: import("./feedlist.js").Column[];
+  /** A last column with a drawing of each feed. */
+  drawn?: { id: string; label: string; meaning: string; make: () => import("./feedlist.js").Drawing };
 }

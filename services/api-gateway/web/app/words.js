@@ -70,5 +70,6 @@ export function terms(chain, formats) {
   const ms = chain.expiry_ts / 1e6;
   const price = chain.settlement_session === "open" ? "open" : "close";
   const multiplier = chain.multiplier === undefined ? "" : ` Multiplier ${formats.count(chain.multiplier)}.`;
-  return `${chain.exercise}. Expires ${formats.day(ms, exchange)}, ${formats.clock(ms, exchange)}, settled by the ${price}.${multiplier}`;
+  const pays = chain.settlement_currency ? ` It pays in ${chain.settlement_currency}.` : "";
+  return `${chain.exercise}. Expires ${formats.day(ms, exchange)}, ${formats.clock(ms, exchange)}, settled by the ${price}.${multiplier}${pays}`;
 }

@@ -4,7 +4,7 @@
 // between them (Chart.span).
 
 const MOST_POSITIONS = 4000;
-const SCALE = 1000; // values are compared in thousandths
+const SCALE = 10_000; // values are compared in ten-thousandths
 const WEIGHTS = /** @type {const} */ ([[100, 8], [50, 7], [25, 6], [10, 5], [5, 4], [2, 3], [1, 2]]);
 
 /** The largest step of which all values are multiples, but at most 4000 steps. @param {number[]} values in any order */
@@ -27,7 +27,7 @@ export function place(values, step) {
 
 /** The positions that a chart shows: with some room, and round, so that they rarely change. @param {number} first @param {number} last */
 export function spanOf(first, last) {
-  const room = Math.max(1, (last - first) / 50);
+  const room = Math.max(1, (last - first) / 20); // the label of an outer strike needs it too
   const round = last - first > 100 ? 10 : 1;
   return { first: Math.floor((first - room) / round) * round, last: Math.ceil((last + room) / round) * round };
 }

@@ -5,25 +5,9 @@ import { BUILDUPS, IV_REASONS, why } from "../../app/words.js";
 
 /** @typedef {import("../../app/types.d.ts").Row} Row */
 
-/**
- * What all cells of a chain have in common.
- * @typedef {object} Look
- * @property {import("../../app/formats.js").Formats} formats
- * @property {number} decimals of the product's prices
- * @property {string} unit of sizes, volumes and open interest
- * @property {Record<"volume" | "open_interest" | "open_interest_change", number>} scales the value of a full bar
- */
+/** @typedef {import("../../app/types.d.ts").LadderLook} Look */
 
-/**
- * @typedef {object} Column
- * @property {string} id
- * @property {string} label
- * @property {string} meaning
- * @property {(keyof Row)[]} fields a cell is written only if one of them has changed
- * @property {(row: Row, look: Look) => string} text
- * @property {(row: Row, look: Look) => string} tip
- * @property {(row: Row, look: Look) => Record<string, string>} [style] custom properties of the cell
- */
+/** @typedef {import("../../app/types.d.ts").LadderColumn} Column */
 
 /** The width of a volatility cell, in volatility: its bar shows the quoted range on this scale. */
 const IV_WIDTH = 0.02;

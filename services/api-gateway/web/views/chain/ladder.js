@@ -1,6 +1,7 @@
 // The table of the chain. It writes only the cells whose fields have changed, and never changes a column's width.
 
 import { h } from "../../app/dom.js";
+import { decimalsOf } from "../../app/formats.js";
 import { tipOf } from "../../app/tips.js";
 import { ordered } from "./columns.js";
 
@@ -10,21 +11,9 @@ import { ordered } from "./columns.js";
 /** @typedef {import("./columns.js").Look} Look */
 /** @typedef {"calls" | "puts"} Side */
 
-/**
- * @typedef {object} Cell
- * @property {HTMLElement} element
- * @property {Text} text
- * @property {Column} column
- * @property {Side} side
- * @property {number} flashed the drawing that last made it flash
- */
+/** @typedef {import("../../app/types.d.ts").LadderCell} Cell */
 
-/**
- * @typedef {object} Line a row of the table
- * @property {HTMLElement} element
- * @property {Cell[]} cells
- * @property {{calls: Row, puts: Row, look: Look} | null} shown what its cells show
- */
+/** @typedef {import("../../app/types.d.ts").LadderLine} Line */
 
 /** Rows out of sight are written in turn, so that each is at most so many drawings old. */
 const TURNS = 10;
@@ -142,7 +131,7 @@ export class Ladder {
   /** @param {number[]} strikes @param {string[]} outwards @param {Look} look */
   #build(strikes, outwards, look) {
     const [calls, puts] = [ordered(outwards, "calls"), ordered(outwards, "puts")];
-    const decimals = strikes.some((strike) => !Number.isInteger(strike)) ? 2 : 0;
+    const decimals = decimalsOf(strikes);
     this.#lines = strikes.map((strike, index) => {
       const left = calls.map((column) => this.#cell(column, "calls", index));
       const right = puts.map((column) => this.#cell(column, "puts", index));
@@ -199,7 +188,7 @@ function within([first, last], index) {
 
 /** Whether the same row looks the same in both. @param {Look} one @param {Look} other */
 function alike(one, other) {
-  return one.decimals === other.decimals && JSON.stringify(one.scales) === JSON.stringify(other.scales);
+  return one.decimals === other.decimals && one.unit === other.unit && JSON.stringify(one.scales) === JSON.stringify(other.scales);
 }
 
 /** @param {Column} column */

@@ -1,8 +1,7 @@
 // The chain as a live ladder by strike: calls left, strike in the middle, puts right.
 
-import { prices } from "../../app/chains.js";
+import { quoteDecimals, unitOf } from "../../app/chains.js";
 import { h } from "../../app/dom.js";
-import { decimalsOf } from "../../app/formats.js";
 import { installGrid } from "../../app/grid.js";
 import { COLUMNS, DEFAULT, NARROW, OF_VENDOR, WIDE, scaleOf } from "./columns.js";
 import { Ladder } from "./ladder.js";
@@ -90,8 +89,8 @@ class ChainView {
     const scale = (field) => scaleOf(Math.max(...rows.map((row) => Math.abs(row[field]))));
     return {
       formats: this.#context.formats,
-      decimals: decimalsOf(prices(chain)),
-      unit: chain.oi_unit,
+      decimals: quoteDecimals(chain),
+      unit: unitOf(chain),
       scales: {
         volume: scale("volume"),
         open_interest: scale("open_interest"),

@@ -13,8 +13,8 @@ export class Controls {
   element;
   #context;
   #rule = h("p", { class: "rule" });
-  #pause = button("Pause", () => this.#ask("pause"));
-  #resume = button("Resume", () => this.#ask("resume"));
+  /** Pauses or resumes: one button, which keeps the focus. */
+  #turn = button("Pause", () => this.#ask(this.#paused ? "resume" : "pause"));
   #mode = /** @type {HTMLSelectElement} */ (h("select", { name: "mode", onchange: () => this.#enable() }, ...MODES.map((mode) => h("option", {}, mode))));
   #replicas = /** @type {HTMLInputElement} */ (h("input", { name: "replicas", type: "number", min: "0", max: "1000", required: true }));
   #apply = /** @type {HTMLButtonElement} */ (h("button", { type: "submit" }, "Apply"));
@@ -25,13 +25,14 @@ export class Controls {
   #feed = "";
   #asking = false;
   #allowed = false;
+  #paused = false;
 
   /** @param {Context} context */
   constructor(context) {
     this.#context = context;
     const fields = [h("label", {}, "Mode ", this.#mode), h("label", {}, "Enrichers ", this.#replicas), this.#apply];
     const form = h("form", { onsubmit: (/** @type {Event} */ event) => this.#submit(event) }, ...fields);
-    this.element = h("div", { class: "controls" }, h("h3", {}, "Change the feed"), this.#rule, h("p", { class: "buttons" }, this.#pause, this.#resume), form, this.#result, this.#instead);
+    this.element = h("div", { class: "controls" }, h("h3", {}, "Change the feed"), this.#rule, h("p", { class: "buttons" }, this.#turn), form, this.#result, this.#instead);
   }
 
   /** @param {Feed} feed @param {"local" | "cluster"} authority */
@@ -40,12 +41,11 @@ export class Controls {
     const cluster = authority === "cluster";
     this.#allowed = account !== null && (cluster || account.roles.includes("operator"));
     write(this.#rule, rule(cluster, account));
-    for (const element of [this.#pause, this.#resume, this.#apply]) element.hidden = !this.#allowed;
+    for (const element of [this.#turn, this.#apply]) element.hidden = !this.#allowed;
     const form = /** @type {HTMLElement} */ (this.#apply.closest("form"));
     form.hidden = !this.#allowed;
-    const paused = feed.conditions.some(({ type, status }) => type === "Paused" && status === "True");
-    this.#pause.hidden ||= paused;
-    this.#resume.hidden ||= !paused;
+    this.#paused = feed.conditions.some(({ type, status }) => type === "Paused" && status === "True");
+    write(this.#turn, this.#paused ? "Resume" : "Pause");
     write(this.#apply, cluster ? "Show the command" : "Apply");
     if (feed.name !== this.#feed) this.#start(feed);
     this.#enable();
@@ -62,7 +62,7 @@ export class Controls {
   #enable() {
     this.#replicas.disabled = !GIVEN.has(this.#mode.value);
     attribute(this.#replicas, "title", this.#replicas.disabled ? `In mode ${this.#mode.value} the operator decides the number` : null);
-    for (const one of [this.#pause, this.#resume, this.#apply]) one.disabled = this.#asking;
+    for (const one of [this.#turn, this.#apply]) attribute(one, "aria-disabled", this.#asking ? "true" : null); // a disabled one would lose the focus
   }
 
   /** @param {Event} event */
@@ -74,6 +74,7 @@ export class Controls {
 
   /** @param {string} action @param {object} [body] */
   async #ask(action, body) {
+    if (this.#asking) return;
     const feed = this.#feed;
     this.#asking = true;
     this.#enable();

@@ -38,7 +38,7 @@ export class Detail {
     const table = h("table", {}, h("caption", {}, "Conditions"), h("thead", {}, h("tr", {}, ...heads)), this.#conditions);
     this.element = h(
       "div",
-      { class: "detail", tabindex: "0", role: "region", "aria-label": "The chosen feed" },
+      { class: "feed-detail detail", tabindex: "0", role: "region", "aria-label": "The chosen feed" },
       h("div", {}, this.#title, this.#products, this.#numbers, this.#load, h("h3", {}, "Lag against enrichers"), this.#history.element, this.#scale, controls),
       h("div", {}, h("h3", {}, "Last decisions"), this.#decisions, h("div", { class: "conditions", tabindex: "0", role: "region", "aria-label": "Conditions" }, table)),
     );

@@ -4,7 +4,7 @@
 /** @typedef {"good" | "warn" | "bad" | "quiet"} Level */
 
 /** Types whose status True is good; of all others False is. */
-const WANTED = new Set(["Ready", "SpecValid", "MetricsAvailable"]);
+const WANTED = new Set(["Ready", "SpecValid", "MetricsAvailable", "SourceConnected", "SourceAuthorized"]);
 
 /** The first that applies is what the list shows. @type {[string, Condition["status"], Level, string][]} */
 const STATES = [
@@ -13,6 +13,8 @@ const STATES = [
   ["Paused", "True", "warn", "paused"],
   ["Ready", "False", "bad", "not ready"],
   ["ReplicasContested", "True", "warn", "contested"],
+  ["SourceAuthorized", "False", "bad", "source refused"],
+  ["SourceConnected", "False", "bad", "not connected"],
   ["MetricsAvailable", "False", "warn", "load unknown"],
   ["Reconciling", "True", "warn", "changing"],
   ["ScalingLimited", "True", "warn", "at its limit"],
@@ -32,5 +34,5 @@ export function stateOf(conditions) {
 export function levelOf({ type, status }) {
   if (status === "Unknown") return "quiet";
   if ((status === "True") === WANTED.has(type)) return "good";
-  return type === "Ready" || type === "SpecValid" || type === "Stalled" ? "bad" : "warn";
+  return type === "Ready" || type === "SpecValid" || type === "Stalled" || type.startsWith("Source") ? "bad" : "warn";
 }

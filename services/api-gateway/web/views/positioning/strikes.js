@@ -1,13 +1,12 @@
 // The charts of open interest and of its change, by strike: calls beside puts.
 
-import { prices } from "../../app/chains.js";
+import { spotDecimals, unitOf } from "../../app/chains.js";
 import { Chart } from "../../app/charts/chart.js";
 import { Pairs } from "../../app/charts/pairs.js";
 import { Points } from "../../app/charts/points.js";
 import { PositionScale, place, stepOf } from "../../app/charts/positions.js";
 import { Slot } from "../../app/charts/slot.js";
 import { Verticals } from "../../app/charts/verticals.js";
-import { decimalsOf } from "../../app/formats.js";
 
 /** @typedef {import("../../app/types.d.ts").Chain} Chain */
 
@@ -62,7 +61,7 @@ export class StrikesChart {
   /** @param {number} step @returns {Chart} */
   #build(step) {
     const { formats } = this.#context;
-    const scale = new PositionScale((position) => formats.number(position * step, decimalsOf([position * step])));
+    const scale = new PositionScale((position) => formats.count(position * step));
     const chart = new Chart(this.#context, "Open interest and its change by strike", scale);
     const { api } = chart;
     const count = { type: "custom", minMove: 1, formatter: (/** @type {number} */ value) => formats.compact(value) };
@@ -78,15 +77,17 @@ export class StrikesChart {
   /** @param {Chain} chain @param {number} step */
   #lines(chain, step) {
     const { formats, colour } = this.#context;
-    const decimals = decimalsOf(prices(chain));
+    const decimals = spotDecimals(chain);
     const marked = /** @type {const} */ ([
-      ["Spot", chain.spot_price, "text", decimals, true],
-      ["Forward", chain.forward, "accent", decimals, false],
-      ["Max pain", chain.max_pain_strike, "warn", decimalsOf([chain.max_pain_strike ?? 0]), false],
+      ["Spot", chain.spot_price, "text", true],
+      ["Forward", chain.forward, "accent", false],
+      ["Max pain", chain.max_pain_strike, "warn", false],
     ]);
-    return marked.flatMap(([name, price, token, digits, dashed]) =>
-      price === null ? [] : [{ x: price / step, text: `${name} ${formats.number(price, digits)}`, colour: colour(token), dashed }],
-    );
+    return marked.flatMap(([name, price, token, dashed]) => {
+      if (price === null) return [];
+      const text = token === "warn" ? formats.count(price) : formats.number(price, decimals); // a strike is exact
+      return [{ x: price / step, text: `${name} ${text}`, colour: colour(token), dashed }];
+    });
   }
 
   /** @param {Chart} chart @param {Chain} chain @param {{call: import("../../app/types.d.ts").Row, put: import("../../app/types.d.ts").Row}[]} rows @param {number[]} positions */
@@ -100,7 +101,7 @@ export class StrikesChart {
     const say = (x) => {
       const { call, put } = rows[positions.indexOf(x)];
       return [
-        { text: `Strike ${formats.number(call.strike, decimalsOf([call.strike]))}` },
+        { text: `Strike ${formats.count(call.strike)}` },
         { text: told("calls", call), token: "calls" },
         { text: told("puts", put), token: "puts" },
       ];
@@ -108,7 +109,7 @@ export class StrikesChart {
     const summary = [
       { text: `■ Calls ${formats.count(chain.total_call_oi)}`, token: "calls" },
       { text: `■ Puts ${formats.count(chain.total_put_oi)}`, token: "puts" },
-      { text: `${chain.oi_unit}; below: change since the previous close` },
+      { text: `${unitOf(chain)}; below: change since the previous close` },
     ];
     chart.stops(stops, start, say, summary);
   }

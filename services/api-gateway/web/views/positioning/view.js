@@ -1,12 +1,12 @@
 // The positioning: open interest and its change by strike, and the put/call ratios over time.
 
-import { isNear } from "../../app/chains.js";
+import { isNear, strikeDecimals } from "../../app/chains.js";
 import { credit } from "../../app/charts/chart.js";
 import { Option } from "../../app/charts/choices.js";
 import { Table } from "../../app/charts/table.js";
 import { Continuity } from "../../app/continuity.js";
 import { h, write } from "../../app/dom.js";
-import { MISSING, decimalsOf } from "../../app/formats.js";
+import { MISSING } from "../../app/formats.js";
 import { failed } from "../../app/notice.js";
 import { viewOf } from "../../app/view.js";
 import { CHAIN_REASONS, why } from "../../app/words.js";
@@ -103,14 +103,14 @@ class PositioningView {
       this.#history.draw(ratios, exchange, `${this.#subject} ${this.#known !== null}`, note);
     }
     const pain = chain.max_pain_strike;
-    const text = pain === null ? why(CHAIN_REASONS, chain.max_pain_reason ?? "no_open_interest") : `Max pain ${formats.number(pain, decimalsOf([pain]))}.`;
+    const text = pain === null ? why(CHAIN_REASONS, chain.max_pain_reason ?? "no_open_interest") : `Max pain ${formats.count(pain)}.`;
     write(this.#note, note ? `${text} History of the ratios: ${note}` : text);
   }
 
   /** @param {Chain} chain */
   #strikeLines(chain) {
     const { formats } = this.#context;
-    const decimals = decimalsOf(chain.calls.map(({ strike }) => strike));
+    const decimals = strikeDecimals(chain);
     return chain.calls.map((call, at) => ({
       key: String(call.strike),
       cells: [

@@ -11,12 +11,7 @@ import { Times } from "../../app/charts/times.js";
 const SHOWN_AT_FIRST = 120;
 const WIDEST_PX = 24;
 
-/**
- * @typedef {object} Look
- * @property {string} subject product and window; another one makes another chart
- * @property {import("../../app/formats.js").Exchange} exchange
- * @property {number} decimals of the product's prices
- */
+/** @typedef {import("../../app/types.d.ts").CandleLook} Look */
 
 export class CandleChart {
   #context;

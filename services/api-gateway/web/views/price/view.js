@@ -1,12 +1,11 @@
 // The price: candles of the underlying from the history, continued live.
 
-import { prices } from "../../app/chains.js";
+import { spotDecimals, underlyingDecimals } from "../../app/chains.js";
 import { credit } from "../../app/charts/chart.js";
 import { Option } from "../../app/charts/choices.js";
 import { Table } from "../../app/charts/table.js";
 import { Continuity } from "../../app/continuity.js";
 import { h, write } from "../../app/dom.js";
-import { decimalsOf } from "../../app/formats.js";
 import { failed } from "../../app/notice.js";
 import { viewOf } from "../../app/view.js";
 import { continued, stored } from "./candles.js";
@@ -83,7 +82,7 @@ class PriceView {
   #look(product, minutes, candles) {
     const { formats, store, selection } = this.#context;
     const chain = store.get(`chain:${product}:${selection().expiry}`);
-    const needed = decimalsOf(chain ? prices(chain) : candles.flatMap(({ open, close }) => [open, close]));
+    const needed = chain ? spotDecimals(chain) : underlyingDecimals(candles.flatMap(({ open, close }) => [open, close]));
     const decimals = Math.max(needed, this.#decimals.get(product) ?? 0);
     this.#decimals.set(product, decimals);
     return { subject: `${product} ${minutes}`, exchange: formats.exchange(chain?.expiry_ts ?? 0), decimals };
@@ -95,7 +94,7 @@ class PriceView {
     const { label, zone } = look.exchange;
     this.#charts.hidden = table;
     this.#table.element.hidden = !table;
-    write(this.#note, note || `Times in ${label} (${zone}). A rising candle is hollow.`);
+    write(this.#note, note || `Times in ${label === zone ? label : `${label} (${zone})`}. A rising candle is hollow.`);
     if (!candles.length) return;
     if (table) this.#table.set(this.#lines(candles, look));
     else this.#chart.draw(candles, look);

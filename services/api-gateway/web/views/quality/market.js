@@ -81,7 +81,7 @@ export class Market {
   #drawTruth(chain) {
     const { formats } = this.#context;
     const errors = errorsAgainstTruth(chain);
-    if (!errors) return this.#noTruth(`The feed ${chain.feed} is a recording, so the true values are not known.`);
+    if (!errors) return this.#noTruth(`The market of the feed ${chain.feed} is not simulated here, so the true values are not known.`);
     /** @param {string} id @param {number | null} value @param {number} decimals @param {string} unit */
     const figure = (id, value, decimals, unit) => this.#truth.figure(id, value === null ? MISSING : `${formats.signed(value, decimals)}${unit}`);
     figure("forward", errors.forward, 4, "");

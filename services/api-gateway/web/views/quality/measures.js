@@ -59,17 +59,7 @@ export function withoutVolatility(chains) {
   return { contracts, missing, reasons };
 }
 
-/**
- * @typedef {object} Errors what was computed from the quotes, less the generator's truth
- * @property {number | null} forward per share
- * @property {number | null} discount
- * @property {number} contracts with a volatility
- * @property {number | null} bias mean difference of volatilities, a year
- * @property {number | null} typical median of the absolute differences
- * @property {number | null} largest absolute difference
- * @property {number} within contracts whose true volatility is in the quoted range
- * @property {number} ranged contracts with a quoted range
- */
+/** @typedef {import("../../app/types.d.ts").TruthErrors} Errors */
 
 /** @param {Chain} chain @returns {Errors | null} null without a truth */
 export function errorsAgainstTruth({ truth, forward, discount, calls, puts }) {

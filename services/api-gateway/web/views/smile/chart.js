@@ -1,13 +1,13 @@
 // The chart of the quoted volatilities against strike, log-moneyness or delta.
 
-import { isNear, prices } from "../../app/chains.js";
+import { isNear, spotDecimals } from "../../app/chains.js";
 import { Chart } from "../../app/charts/chart.js";
 import { Points } from "../../app/charts/points.js";
 import { PositionScale, place, stepOf } from "../../app/charts/positions.js";
 import { Ranges, SHAPES } from "../../app/charts/ranges.js";
 import { Slot } from "../../app/charts/slot.js";
 import { Verticals } from "../../app/charts/verticals.js";
-import { MISSING, decimalsOf } from "../../app/formats.js";
+import { MISSING } from "../../app/formats.js";
 import { IV_REASONS, why } from "../../app/words.js";
 import { AXES, quotes } from "./quotes.js";
 
@@ -91,7 +91,7 @@ export class SmileChart {
   /** The forwards and the spot. @param {Chain[]} chains @param {import("./quotes.js").Axis} axis */
   #lines(chains, axis) {
     const { formats, colour } = this.#context;
-    const decimals = decimalsOf(prices(chains[0]));
+    const decimals = spotDecimals(chains[0]);
     /** @type {import("../../app/charts/verticals.js").Vertical[]} */
     const lines = [];
     /** @param {number | null} price @param {Chain} chain @param {string} name @param {string} token @param {boolean} dashed */
@@ -121,7 +121,7 @@ export class SmileChart {
         const quote = at.get(x);
         if (!quote) return [];
         const { strike, type, iv, low, high, delta, reason } = quote;
-        const name = `${SHAPES[index]} ${formats.date(chain.expiry)} ${formats.number(strike, decimalsOf([strike]))} ${type}`;
+        const name = `${SHAPES[index]} ${formats.date(chain.expiry)} ${formats.count(strike)} ${type}`;
         const text =
           iv === null
             ? `no volatility, ${why(IV_REASONS, reason)}`

@@ -5,16 +5,7 @@ import { centre } from "../../app/chains.js";
 /** @typedef {import("../../app/types.d.ts").Chain} Chain */
 /** @typedef {"otm" | "calls" | "puts"} Side */
 
-/**
- * @typedef {object} Quote
- * @property {number} strike
- * @property {"call" | "put"} type
- * @property {number | null} iv
- * @property {number | null} low the volatility of the bid
- * @property {number | null} high the volatility of the ask
- * @property {number | null} delta
- * @property {string | null} reason why there is no volatility
- */
+/** @typedef {import("../../app/types.d.ts").SmileQuote} Quote */
 
 /**
  * One quote per strike, ascending.
@@ -30,14 +21,7 @@ export function quotes(chain, side) {
   });
 }
 
-/**
- * @typedef {object} Axis
- * @property {string} label
- * @property {number | null} step null: the strikes' own
- * @property {(quote: Quote, chain: Chain) => number | null} of the value of a quote; ascending with the strike
- * @property {(price: number, chain: Chain) => number | null} at the value of a price of the underlying
- * @property {(value: number, formats: import("../../app/formats.js").Formats) => string} text
- */
+/** @typedef {import("../../app/types.d.ts").SmileAxis} Axis */
 
 /** @type {Record<string, Axis>} */
 export const AXES = {
@@ -46,7 +30,7 @@ export const AXES = {
     step: null,
     of: ({ strike }) => strike,
     at: (price) => price,
-    text: (value, formats) => formats.number(value, Number.isInteger(value) ? 0 : 2),
+    text: (value, formats) => formats.count(value),
   },
   moneyness: {
     label: "Log-moneyness",

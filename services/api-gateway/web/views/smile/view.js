@@ -1,11 +1,12 @@
 // The smile: the quoted volatilities of one or several expiries, their term structure, and the surface of all expiries.
 
+import { strikeDecimals } from "../../app/chains.js";
 import { credit } from "../../app/charts/chart.js";
 import { Choices, Option } from "../../app/charts/choices.js";
 import { SHAPES } from "../../app/charts/ranges.js";
 import { Table } from "../../app/charts/table.js";
 import { h, write } from "../../app/dom.js";
-import { MISSING, decimalsOf } from "../../app/formats.js";
+import { MISSING } from "../../app/formats.js";
 import { viewOf } from "../../app/view.js";
 import { IV_REASONS, why } from "../../app/words.js";
 import { AXES, quotes } from "./quotes.js";
@@ -21,14 +22,7 @@ const SIDES = { otm: "Out of the money", calls: "Calls", puts: "Puts" };
 const AXIS_LABELS = Object.fromEntries(Object.entries(AXES).map(([name, { label }]) => [name, label]));
 const STRIKES = { near: "Near strikes", all: "All strikes" };
 
-/**
- * What the reader has chosen.
- * @typedef {object} Options
- * @property {string} show
- * @property {string} x
- * @property {Side} side
- * @property {string} strikes
- */
+/** @typedef {import("../../app/types.d.ts").SmileOptions} Options */
 
 class SmileView {
   #context;
@@ -136,7 +130,7 @@ class SmileView {
     /** @param {number | null} value */
     const percent = (value) => (value === null ? MISSING : formats.percent(value, 2));
     return chains.flatMap((chain) => {
-      const decimals = decimalsOf(chain.calls.map(({ strike }) => strike));
+      const decimals = strikeDecimals(chain);
       return quotes(chain, options.side).map(({ strike, type, iv, low, high, delta, reason }) => ({
         key: `${chain.expiry} ${strike}`,
         cells: [

@@ -43,7 +43,7 @@ export class Connection {
     write(this.#since, since ? ` since ${this.#when(since / 1e6)}` : "");
     this.#table(this.#generators, reports.length < 2 ? [] : reports.map((one) => ({ key: String(one.shard), cells: [String(one.shard), yes(one.connected), yes(one.authorized), one.reason, this.#when(one.since_ts / 1e6), one.message] })));
     const conditions = feed.conditions.filter(({ type }) => type.startsWith("Source"));
-    this.#table(this.#conditions, conditions.map((one) => ({ key: one.type, cells: [one.type, one.status, one.reason, this.#when(Date.parse(one.last_transition)), one.message] })));
+    this.#table(this.#conditions, conditions.map((one) => ({ key: one.type, cells: [one.type, one.status, one.reason, this.#when(Date.parse(one.last_transition)), one.message === why ? "as above" : one.message] })));
     this.#drawPush(feed);
   }
 

@@ -29,7 +29,7 @@ export class Detail {
     this.#received = new Received(context);
     this.#replay = new Replay(context);
     this.#vendor = new Vendor(context);
-    const label = { class: "source-detail", tabindex: "0", role: "region", "aria-label": "The chosen source" };
+    const label = { class: "feed-detail source-detail", tabindex: "0", role: "region", "aria-label": "The chosen source" };
     this.element = h("div", label, h("div", {}, this.#title, this.#origin, this.#failure, this.#connection.element, this.#replay.element, this.#received.element), this.#vendor.element);
   }
 
@@ -44,5 +44,9 @@ export class Detail {
     this.#received.draw(feed.name, data, isLive(feed));
     this.#replay.draw(feed, authority);
     this.#vendor.draw(feed);
+  }
+
+  unmount() {
+    this.#replay.unmount();
   }
 }

@@ -1,52 +1,62 @@
 // Import files in a local run: by dropping or choosing them, with what they do not say, and the report of what was found.
 
 import { attribute, h, write } from "../../app/dom.js";
+import { feedsTable } from "../../app/feeds.js";
+import { sentence } from "../../app/notice.js";
 import { rule } from "../feeds/controls.js";
+import { installDrop, nameOf, notTaken } from "./files.js";
 import { Report } from "./report.js";
 
 /** @typedef {import("../../app/types.d.ts").ImportState} ImportState */
+/** @typedef {import("../../app/types.d.ts").Failure} Failure */
 
 const ASK_MS = 900; // the clock ticks each second
-const MAX_BYTES = 32 * 1024 * 1024;
 const FORMATS = ["auto", "nse", "cboe", "yahoo", "deribit", "dbn", "deltastream"];
-/** What files may not say. @type {{id: string, label: string, hint: string, type: string}[]} */
+/** What files may not say. @type {{id: string, label: string, attributes: Record<string, string>}[]} */
 const FIELDS = [
-  { id: "as_of", label: "Time of the prices, with zone", hint: "2024-06-21T15:30:00+05:30", type: "text" },
-  { id: "expiry", label: "Expiry", hint: "2024-06-27", type: "text" },
-  { id: "spot", label: "Spot", hint: "23501.1", type: "text" },
-  { id: "products", label: "Products", hint: "NIFTY", type: "text" },
+  { id: "as_of", label: "Time of the prices, with zone", attributes: { placeholder: "2024-06-21T15:30:00+05:30", pattern: "\\d{4}-\\d{2}-\\d{2}[T ]\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,6})?)?(Z|[+\\-]\\d{2}:?\\d{2})", title: "date, time and zone, such as 2024-06-21T15:30:00+05:30" } },
+  { id: "expiry", label: "Expiry", attributes: { type: "date" } },
+  { id: "spot", label: "Spot", attributes: { placeholder: "23501.1", inputmode: "decimal" } },
+  { id: "products", label: "Products", attributes: { placeholder: "NIFTY" } },
 ];
+/** The store's key of the import that runs: another view may be shown meanwhile. */
+const RUNNING = "import";
 
 export class Import {
   element;
   #context;
-  #files = /** @type {HTMLInputElement} */ (h("input", { type: "file", multiple: true, required: true, onchange: () => this.#chosen() }));
-  #feed = /** @type {HTMLInputElement} */ (h("input", { name: "feed", required: true, maxlength: "40", pattern: "[a-z0-9]([a-z0-9\\-]*[a-z0-9])?", title: "small letters, digits and hyphens" }));
+  #files = input({ type: "file", multiple: true, required: true, onchange: () => this.#chosen() });
+  #feed = input({ name: "feed", required: true, maxlength: "40", pattern: "[a-z0-9]([a-z0-9\\-]*[a-z0-9])?", title: "small letters, digits and hyphens" });
   #format = /** @type {HTMLSelectElement} */ (h("select", { name: "format" }, ...FORMATS.map((format) => h("option", {}, format))));
-  /** @type {Map<string, HTMLInputElement>} */
-  #fields = new Map();
-  #submit = /** @type {HTMLButtonElement} */ (h("button", { type: "submit" }, "Import"));
+  /** The fields that a refusal may name. @type {Map<string, HTMLInputElement>} */
+  #fields = new Map([["feed", this.#feed]]);
+  #submit = h("button", { type: "submit" }, "Import");
   #form;
   #rule = h("p", { class: "import-rule" });
-  #said = h("p", { class: "import-said", role: "status" });
+  #said = h("p", { class: "import-said", id: "import-said", role: "status" });
+  #busy = h("p", { class: "import-said", role: "status" });
   #progress = /** @type {HTMLProgressElement} */ (h("progress", { "aria-label": "Progress of the import", hidden: true }));
   #report = new Report();
+  #removeDrop;
   #allowed = false;
-  #asking = false;
-  #id = "";
+  #sending = false;
+  /** The names of the files that were sent last. */
+  #sent = "";
 
   /** @param {import("../../app/types.d.ts").Context} context @param {HTMLElement} view the files may be dropped anywhere on it */
   constructor(context, view) {
     this.#context = context;
-    for (const { id, hint, type } of FIELDS) this.#fields.set(id, /** @type {HTMLInputElement} */ (h("input", { name: id, type, placeholder: hint, oninput: () => this.#mark("") })));
-    const stated = FIELDS.map(({ id, label }) => h("label", {}, label, /** @type {HTMLInputElement} */ (this.#fields.get(id))));
-    const given = [h("label", {}, "Files", this.#files), h("label", {}, "Name of the new feed", this.#feed), h("label", {}, "Format", this.#format)];
+    const stated = FIELDS.map(({ id, label, attributes }) => {
+      const field = input({ name: id, autocomplete: "off", ...attributes, oninput: () => this.#mark("") });
+      this.#fields.set(id, field);
+      return labelled(label, field);
+    });
+    const given = [labelled("Files", this.#files), labelled("Name of the new feed", this.#feed), labelled("Format", this.#format)];
     const unsaid = h("fieldset", {}, h("legend", {}, "Only what the files do not say"), ...stated);
-    this.#form = h("form", { onsubmit: (/** @type {Event} */ event) => this.#send(event) }, ...given, unsaid, this.#submit);
-    this.element = h("details", { class: "import" }, h("summary", {}, "Import files"), h("p", { class: "import-rule" }, "Drop files here, or choose them: one, or several of one day, at most 32 MiB. They become a recording, and a new feed replays it."), this.#rule, this.#form, this.#said, this.#progress, this.#report.element);
-    for (const name of ["dragenter", "dragover"]) view.addEventListener(name, (event) => this.#drag(/** @type {DragEvent} */ (event), true));
-    for (const name of ["dragleave", "drop"]) view.addEventListener(name, (event) => this.#drag(/** @type {DragEvent} */ (event), false));
-    view.addEventListener("drop", (event) => this.#drop(event));
+    const listeners = { onsubmit: (/** @type {Event} */ event) => this.#send(event), onreset: () => this.#clear() };
+    this.#form = /** @type {HTMLFormElement} */ (h("form", listeners, ...given, unsaid, this.#submit, h("button", { type: "reset" }, "Clear")));
+    this.element = h("details", { class: "import", open: this.#runs() }, h("summary", {}, "Import files"), h("p", { class: "import-rule" }, "Drop files here, or choose them: one, or several of one day, at most 32 MiB. They become a recording, and a new feed replays it."), this.#rule, this.#form, this.#said, this.#busy, this.#progress, this.#report.element);
+    this.#removeDrop = installDrop(view, this.element, (files) => this.#drop(files));
   }
 
   draw() {
@@ -55,90 +65,128 @@ export class Import {
     this.#allowed = account !== null && account.roles.includes("operator");
     write(this.#rule, this.#allowed ? "The feed lasts until the local run ends; its recording stays." : rule(false, account));
     this.#form.hidden = !this.#allowed;
-    this.#submit.disabled = this.#asking;
-    if (this.#id) this.#follow();
+    attribute(this.#submit, "aria-disabled", this.#runs() ? "true" : null); // a disabled button would lose the focus
+    if (this.#context.store.get(RUNNING)) this.#follow();
+  }
+
+  unmount() {
+    this.#removeDrop();
+  }
+
+  #runs() {
+    return this.#sending || Boolean(this.#context.store.get(RUNNING));
   }
 
   /** Ask how far the import is until it ends. */
   #follow() {
-    const { data, error } = this.#context.load(`/api/imports/${this.#id}`, ASK_MS);
-    if (error) return this.#say(`How far the import is is not known: ${error.detail}.`, true);
+    const { data, error } = this.#context.load(`/api/imports/${this.#context.store.get(RUNNING)}`, ASK_MS);
     if (data) this.#write(data);
+    if (!error) return;
+    const lost = error.retryAt === null; // the gateway does not know it any more
+    this.#say(`It is not known how far the import is: ${sentence(error.detail)}`, true);
+    if (lost) this.#end();
   }
 
   /** @param {ImportState} state */
   #write({ feed, stage, read, of, detail, report }) {
     const ended = stage === "running" || stage === "refused";
     const doing = { waiting: "Waiting", converting: "Converting", checking: "Checking", running: `Done: the feed ${feed} replays the recording`, refused: "Not imported" };
-    this.#say(`${doing[stage]}: ${detail}.`, stage === "refused");
+    this.#say(`${doing[stage]}: ${sentence(detail)}`, stage === "refused");
     this.#progress.hidden = ended;
     if (of) Object.assign(this.#progress, { value: read, max: of });
     else this.#progress.removeAttribute("value");
     this.#report.draw(report);
     if (!ended) return;
-    this.#said.scrollIntoView({ block: "nearest" });
-    this.#id = "";
-    this.#asking = false;
-    this.#submit.disabled = false;
+    this.#end();
     if (stage === "running") this.#context.go({ options: { feed } });
     else this.#mark(`${detail} ${report?.problems.filter(({ refused }) => refused).map(({ text }) => text).join(" ") ?? ""}`);
   }
 
-  /** Mark the fields that a refusal names in brackets, and go to the first. @param {string} refusal */
+  /** Another import may begin. */
+  #end() {
+    this.#context.store.delete(RUNNING);
+    this.#progress.hidden = true;
+    attribute(this.#submit, "aria-disabled", null);
+    write(this.#busy, "");
+    this.#said.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Mark the fields that a refusal names, as `(spot)` or `spot: …`, and go to the first. @param {string} refusal */
   #mark(refusal) {
-    const named = [...this.#fields].filter(([id]) => refusal.includes(`(${id})`)).map(([, field]) => field);
-    for (const field of this.#fields.values()) attribute(field, "aria-invalid", named.includes(field) ? "true" : null);
+    const named = [...this.#fields].filter(([id]) => new RegExp(`\\(${id}\\)|(^|; )${id}:`).test(refusal)).map(([, field]) => field);
+    for (const field of this.#fields.values()) {
+      const wrong = named.includes(field);
+      attribute(field, "aria-invalid", wrong ? "true" : null);
+      attribute(field, "aria-describedby", wrong ? this.#said.id : null);
+    }
     named[0]?.focus();
   }
 
-  /** @param {DragEvent} event @param {boolean} over */
-  #drag(event, over) {
-    if (this.element.hidden || !event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault(); // else the browser opens the file in the page's place
-    this.element.classList.toggle("over", over);
-  }
-
-  /** @param {DragEvent} event */
-  #drop(event) {
-    if (this.element.hidden || !event.dataTransfer?.files.length) return;
+  /** @param {FileList} files */
+  #drop(files) {
+    if (this.element.hidden) return;
     /** @type {HTMLDetailsElement} */ (this.element).open = true;
     this.draw(); // a login may be newer than the last drawing
-    if (!this.#allowed || this.#asking) return;
-    this.#files.files = event.dataTransfer.files;
+    if (!this.#allowed) return;
+    if (this.#runs()) return write(this.#busy, "One import at a time: drop these files again when it has ended.");
+    this.#files.files = files;
     this.#chosen();
-    /** @type {HTMLFormElement} */ (this.#form).requestSubmit();
+    this.#form.requestSubmit();
   }
 
-  /** A name for the feed, from that of the first file. */
+  /** What was stated for other files may be wrong for these. */
   #chosen() {
-    const name = this.#files.files?.[0]?.name ?? "";
-    const words = name.replace(/\.[a-z]+$/i, "").toLowerCase().replace(/[^a-z0-9]+/g, "-");
-    this.#feed.value = words.replace(/^-+/, "").slice(0, 40).replace(/-+$/, "");
+    if (this.#sent && this.#sent !== this.#names()) for (const { id } of FIELDS) /** @type {HTMLInputElement} */ (this.#fields.get(id)).value = "";
+    this.#sent = "";
+    const taken = feedsTable(this.#context).table?.feeds.map(({ name }) => name) ?? [];
+    this.#feed.value = nameOf(this.#files.files?.[0]?.name ?? "", taken);
     this.#mark("");
+  }
+
+  #names() {
+    return [...(this.#files.files ?? [])].map(({ name }) => name).join("\n");
   }
 
   /** @param {Event} event */
   async #send(event) {
     event.preventDefault();
+    if (this.#runs()) return;
     const files = [...(this.#files.files ?? [])];
-    const bytes = files.reduce((sum, { size }) => sum + size, 0);
     this.#report.draw(null);
-    if (bytes > MAX_BYTES) return this.#say(`The files have ${(bytes / 1024 / 1024).toFixed(1)} MiB, and the page takes at most 32 MiB: use bin/deltastream import, which has no such limit.`, true);
+    this.#sent = this.#names();
+    this.#sending = true;
+    const refusal = await notTaken(files);
+    if (refusal) this.#say(`Not imported: ${refusal}`, true);
+    else await this.#post(files);
+    this.#sending = false;
+  }
+
+  /** @param {File[]} files */
+  async #post(files) {
     const form = new FormData();
     for (const file of files) form.append("file", file);
     const query = new URLSearchParams({ feed: this.#feed.value, format: this.#format.value });
-    for (const [id, field] of this.#fields) if (field.value.trim()) query.set(id, id === "products" ? field.value.toUpperCase().replaceAll(" ", "") : field.value.trim());
-    this.#asking = true;
-    this.#submit.disabled = true;
+    for (const { id } of FIELDS) {
+      const value = this.#fields.get(id)?.value.trim() ?? "";
+      if (value) query.set(id, id === "products" ? value.toUpperCase().replaceAll(" ", "") : value);
+    }
+    attribute(this.#submit, "aria-disabled", "true");
     this.#say("Sending …");
     await this.#context.post(`/api/imports?${query}`, form).then(
-      (/** @type {ImportState} */ { id }) => (this.#id = id),
-      (/** @type {import("../../app/types.d.ts").Failure} */ { detail }) => {
-        this.#asking = false;
-        this.#submit.disabled = false;
-        this.#say(`Not imported: ${detail}.`, true);
+      (/** @type {ImportState} */ { id }) => this.#context.store.set(RUNNING, id),
+      (/** @type {Failure} */ { detail }) => {
+        this.#say(`Not imported: ${sentence(detail)}`, true);
+        this.#end();
+        this.#mark(detail);
       },
     );
+  }
+
+  #clear() {
+    this.#mark("");
+    if (this.#runs()) return;
+    this.#say("");
+    this.#report.draw(null);
   }
 
   /** @param {string} said @param {boolean} failed */
@@ -146,4 +194,14 @@ export class Import {
     write(this.#said, said);
     attribute(this.#said, "data-failed", failed ? "true" : null);
   }
+}
+
+/** @param {string} text @param {HTMLElement} field */
+function labelled(text, field) {
+  return h("label", {}, h("span", {}, text), field);
+}
+
+/** @param {Parameters<typeof h>[1]} attributes */
+function input(attributes) {
+  return /** @type {HTMLInputElement} */ (h("input", attributes));
 }

@@ -7,9 +7,11 @@
 
 const KEPT_MS = 300_000;
 const WINDOW_MS = 10_000;
+/** The server's clock was set if it goes back by more; the clocks of several gateways differ by less. */
+const SET_BACK_MS = 5_000;
 
 /** @type {Rate} */
-const UNKNOWN = { messages: null, frames: null, bytes: null };
+export const UNKNOWN = { messages: null, frames: null, bytes: null };
 
 export class Rates {
   /** @type {FeedSource[]} */
@@ -19,9 +21,11 @@ export class Rates {
 
   /** Keep an answer, if it is a new one. @param {FeedSource} answer */
   add(answer) {
+    const at = answer.ts / 1e6;
+    const newest = this.#answers.at(-1);
+    if (newest && newest.ts / 1e6 - at > SET_BACK_MS) [this.#answers, this.#points] = [[], []];
     const last = this.#answers.at(-1);
     if (last && answer.ts <= last.ts) return;
-    const at = answer.ts / 1e6;
     if (last) this.#points.push({ at, ...rateOf(last, answer) });
     this.#answers.push(answer);
     this.#answers = this.#answers.filter(({ ts }) => ts / 1e6 > at - WINDOW_MS - 3_000);

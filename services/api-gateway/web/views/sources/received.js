@@ -2,12 +2,14 @@
 
 import { h, write } from "../../app/dom.js";
 import { MISSING, duration } from "../../app/formats.js";
-import { Rates } from "./rates.js";
+import { Rates, UNKNOWN } from "./rates.js";
 import { Trend } from "./trend.js";
 
 /** @typedef {import("../../app/types.d.ts").FeedSource} FeedSource */
 /** @typedef {import("./rates.js").Point} Point */
 
+/** An answer of the gateway tells the rates for so long. */
+const CURRENT_MS = 10_000;
 /** Clocks of two machines may differ so much without a word. */
 const SKEW_MS = 1_000;
 /** @type {["messages" | "frames" | "bytes", string][]} */
@@ -60,14 +62,14 @@ export class Received {
     for (const { id, trend } of this.#trends) trend.element.hidden = id !== "messages" && !live;
     const rates = this.#ratesOf(feed);
     if (source) rates.add(source);
-    this.#drawRates(rates);
+    this.#drawRates(rates, (this.#age(source?.ts ?? 0) ?? Infinity) < CURRENT_MS);
     this.#drawCounters(source);
     this.#drawAges(source);
   }
 
-  /** @param {Rates} rates */
-  #drawRates(rates) {
-    const now = rates.now();
+  /** @param {Rates} rates @param {boolean} current whether the gateway has answered just now */
+  #drawRates(rates, current) {
+    const now = current ? rates.now() : UNKNOWN;
     for (const [id] of TRENDS) this.#write(id, this.#rate(id, now[id]));
     for (const { id, trend } of this.#trends) {
       const points = rates.points().map((point) => ({ at: point.at, value: point[id] }));
@@ -88,15 +90,18 @@ export class Received {
 
   /** An exchange's clock that is ahead must not make the age negative: it is said instead. @param {FeedSource | null} source */
   #drawAges(source) {
-    const now = this.#context.clock.now();
-    /** @param {number} ns @returns {number | null} ms */
-    const age = (ns) => (ns && now !== null ? now - ns / 1e6 : null);
-    const message = age(source?.appended_ts ?? 0);
-    const tick = age(Math.max(0, ...(source?.generators ?? []).map(({ newest_ts: newest }) => newest)));
+    const message = this.#age(source?.appended_ts ?? 0);
+    const tick = this.#age(Math.max(0, ...(source?.generators ?? []).map(({ newest_ts: newest }) => newest)));
     this.#write("age", message === null ? MISSING : duration(Math.max(0, message)));
     this.#write("newest", tick === null ? MISSING : duration(Math.max(0, tick)));
     this.#skew.hidden = tick === null || tick > -SKEW_MS;
     write(this.#skew, this.#skew.hidden ? "" : `The newest tick is dated ${duration(-Number(tick))} ahead of this system's clock: one of the two clocks is wrong. Set this system's clock by NTP.`);
+  }
+
+  /** @param {number} ns since 1970; 0: never @returns {number | null} ms; null if it is not known */
+  #age(ns) {
+    const now = this.#context.clock.now();
+    return ns && now !== null ? now - ns / 1e6 : null;
   }
 
   /** @param {"messages" | "frames" | "bytes"} id @param {number | null} value per second */

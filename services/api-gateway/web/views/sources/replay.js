@@ -5,8 +5,13 @@ import { rule } from "../feeds/controls.js";
 
 /** @typedef {import("../../app/types.d.ts").Feed} Feed */
 /** @typedef {import("../../app/types.d.ts").ReplayState} ReplayState */
+/** @typedef {{paused?: boolean, speed_percent?: number, seek?: string}} Command */
 
 const ASK_MS = 900; // the clock ticks each second
+/** After a refusal, such as that no generator reports: the browser logs each one as an error. */
+const ASK_AGAIN_MS = 5_000;
+/** Each arrow key moves the track: the replay goes where the reader stops. */
+const SETTLED_MS = 400;
 const SPEEDS = [10, 25, 50, 100, 200, 500, 1_000, 5_000, 10_000, 100_000];
 
 export class Replay {
@@ -27,6 +32,9 @@ export class Replay {
   /** @type {ReplayState | null} */
   #state = null;
   #asking = false;
+  /** What the reader has asked for meanwhile. @type {Command | null} */
+  #next = null;
+  #settling = 0;
   /** The pass after which the track follows the replay again; -1 while the reader moves it, 0 always. */
   #heldIn = 0;
 
@@ -34,7 +42,7 @@ export class Replay {
   constructor(context) {
     this.#context = context;
     this.#track.addEventListener("input", () => this.#aim());
-    this.#track.addEventListener("change", () => this.#seek(Number(this.#track.value)));
+    this.#track.addEventListener("change", () => this.#settle());
     const form = h("form", { onsubmit: (/** @type {Event} */ event) => this.#submit(event) }, h("label", {}, "Go to (UTC) ", this.#time), this.#go);
     this.#controls = h("div", { class: "replay-controls" }, this.#play, h("label", {}, "Speed ", this.#speed), form);
     const track = h("div", { class: "replay-track" }, this.#track, h("p", {}, this.#first, this.#last));
@@ -46,15 +54,35 @@ export class Replay {
     this.element.hidden = feed.source !== "replay";
     if (this.element.hidden) return;
     if (feed.name !== this.#feed) this.#begin(feed.name);
-    const { data, error } = this.#context.load(`/api/feeds/${encodeURIComponent(feed.name)}/replay`, ASK_MS);
-    this.#state = error ? null : data;
+    const why = this.#load(feed);
     const account = this.#context.store.get("account") ?? null;
     const allowed = authority === "local" && account !== null && account.roles.includes("operator");
     this.#controls.hidden = !allowed || !this.#state;
-    this.#track.disabled = this.#controls.hidden || this.#asking;
+    this.#track.hidden = !this.#state;
+    this.#track.disabled = this.#controls.hidden;
     write(this.#rule, authority === "local" ? rule(false, account) : "In a cluster the DeltaStreamFeed decides how a recording plays.");
-    if (!this.#state) return write(this.#said, error ? `Where the replay is is not known: ${error.detail}.` : "");
-    this.#write(this.#state);
+    if (this.#state) this.#write(this.#state);
+    else for (const bound of [this.#first, this.#last]) write(bound, "");
+    if (why) write(this.#said, why);
+  }
+
+  /** Ask where the replay is. @param {Feed} feed @returns {string} why it is not known; empty if it is */
+  #load({ name, generator }) {
+    if (!generator.ready) {
+      this.#state = null;
+      return "No generator of this replay runs, so nothing is played.";
+    }
+    const { load, store } = this.#context;
+    const path = `/api/feeds/${encodeURIComponent(name)}/replay`;
+    const { data, error } = load(path, store.get(path)?.error ? ASK_AGAIN_MS : ASK_MS);
+    // What is known stays while the gateway cannot be asked.
+    this.#state = error && error.retryAt === null ? null : data;
+    if (!error) return data ? "" : "Asking the gateway …";
+    return `It is not known where the replay is: ${error.detail}.`;
+  }
+
+  unmount() {
+    clearTimeout(this.#settling);
   }
 
   /** @param {string} feed */
@@ -62,6 +90,8 @@ export class Replay {
     this.#feed = feed;
     this.#state = null;
     this.#heldIn = 0;
+    this.#next = null;
+    clearTimeout(this.#settling);
     this.#time.value = "";
     this.#say("");
   }
@@ -70,10 +100,9 @@ export class Replay {
   #write({ paused, ended, speed_percent: percent, position, first, last, pass_number: pass }) {
     const doing = ended ? "Ended" : paused ? "Paused" : `Playing at ${speed(percent)}`;
     write(this.#said, `${doing}: ${text(position)}, pass ${pass}`);
-    write(this.#play, paused ? "Play" : "Pause");
+    write(this.#play, ended ? "Play again" : paused ? "Play" : "Pause");
     write(this.#first, text(first));
     write(this.#last, text(last));
-    for (const one of [this.#play, this.#speed, this.#go]) one.disabled = this.#asking;
     if (document.activeElement !== this.#speed) this.#drawSpeed(percent);
     attribute(this.#track, "min", String(Math.floor(Date.parse(first) / 1000) * 1000));
     attribute(this.#track, "max", String(Math.ceil(Date.parse(last) / 1000) * 1000));
@@ -96,7 +125,9 @@ export class Replay {
   }
 
   #toggle() {
-    if (this.#state) this.#ask({ paused: !this.#state.paused });
+    if (!this.#state) return;
+    const { ended, first, paused } = this.#state;
+    this.#ask(ended ? { paused: false, seek: first } : { paused: !paused });
   }
 
   /** The reader moves the track: say where it would go. */
@@ -105,6 +136,12 @@ export class Replay {
     const aimed = text(new Date(Number(this.#track.value)).toISOString());
     attribute(this.#track, "aria-valuetext", aimed);
     this.#say(`Go to ${aimed}`);
+  }
+
+  /** The reader has moved the track: go there, unless another move follows. */
+  #settle() {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.#seek(Number(this.#track.value)), SETTLED_MS);
   }
 
   /** @param {Event} event */
@@ -123,8 +160,12 @@ export class Replay {
     this.#ask({ seek: inSecond(first) && time < Date.parse(first) ? first : inSecond(last) && time > Date.parse(last) ? last : new Date(time).toISOString() });
   }
 
-  /** @param {{paused?: boolean, speed_percent?: number, seek?: string}} command */
+  /** @param {Command} command */
   async #ask(command) {
+    if (this.#asking) {
+      this.#next = { ...this.#next, ...command }; // a disabled button would lose the keyboard's focus
+      return;
+    }
     const feed = this.#feed;
     this.#asking = true;
     this.#say("Asking …");
@@ -136,6 +177,9 @@ export class Replay {
     if (feed !== this.#feed) return;
     if (failure) this.#heldIn = 0;
     this.#say(failure || `Done: ${worded(command)}.`, failure !== "");
+    const next = this.#next;
+    this.#next = null;
+    if (next) this.#ask(next);
   }
 
   /** @param {string} said @param {boolean} failed */
@@ -145,8 +189,9 @@ export class Replay {
   }
 }
 
-/** @param {{paused?: boolean, speed_percent?: number, seek?: string}} command */
+/** @param {Command} command */
 function worded({ paused, speed_percent: percent, seek }) {
+  if (seek && paused === false) return "plays from the beginning";
   if (seek) return `goes to ${text(seek)}`;
   if (percent) return `plays at ${speed(percent)}`;
   return paused ? "pauses" : "plays";

@@ -72,6 +72,11 @@ class Row:
     age_ns: int = 0
 
 
+def counted(volume: float, open_interest: float) -> Leg:
+    """The counts of a file that does not state the previous open interest: then no change is shown."""
+    return {"volume": volume, "open_interest": open_interest, "previous_open_interest": open_interest}
+
+
 def vendor_values(**values: float | None) -> dict[str, float]:
     """Return the vendor's values of a contract without those that it lacks, such as a volatility of 0."""
     found = {name: value for name, value in values.items() if value is not None}
