@@ -318,7 +318,7 @@ def test_a_status_is_stored_whole_and_shown(stored: ApiServer) -> None:
     feed = a_feed(min_replicas=1, max_replicas=3)
     decision = decide(feed, load(lag=1_000_000), Current(enricher=1), NOON)
     selector = "deltastream.dev/feed=a"
-    wrote = status.build({}, decision, serving(1, 2), generation=1, selector=selector)
+    wrote = status.build({}, decision, serving(1, 2), source="synthetic", generation=1, selector=selector)
     code, answer = stored.request(
         "PATCH", f"{FEEDS}/a/status?fieldValidation=Strict", {"status": wrote}, "application/merge-patch+json"
     )
