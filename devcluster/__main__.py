@@ -48,11 +48,11 @@ def current_cluster() -> Cluster:
 
 
 def up() -> None:
-    """Install the release, apply the self-contained sample feeds and forward ports to both gateways."""
+    """Install the release, apply the demo feeds and forward ports to both gateways."""
     cluster = release.namespace(current_cluster(), release.NAME)
     ports = end_forwards() or {name: free_port() for name in release.GATEWAYS}
     release.install(cluster, *release.for_page(ports))
-    cluster.kubectl("apply", f"--filename={release.SAMPLES}", f"--selector={release.SELF_CONTAINED}")
+    cluster.kubectl("apply", f"--filename={release.SAMPLES / 'demo'}")
     FORWARDS.parent.mkdir(parents=True, exist_ok=True)
     with (cache() / "forwards.log").open("wb") as log:
         command = [sys.executable, "-m", "devcluster", "forward", json.dumps(ports)]

@@ -99,9 +99,7 @@ class Reconciler:
         held, source = self._held(feed, decision, body), _source(feed, reading, facts)
         facts = replace(facts, held=held, source=source)
         kind = SOURCES[type(feed.source)]
-        built = status.build(
-            previous, decision, facts, source=kind, generation=generation, selector=selector
-        )
+        built = status.build(previous, decision, facts, source=kind, generation=generation, selector=selector)
         if await self._write_status(body, previous, built):
             self._announce(body, status.changes(previous, decision), facts, previous)
         self.metrics.show(name, decision, facts)

@@ -1,4 +1,4 @@
-"""Find the changes of live sources that people should hear of: an Event in a cluster, a line in a local run."""
+"""Find the changes of live sources to tell: by an Event in a cluster, by a line in a local run."""
 
 from __future__ import annotations
 

@@ -18,7 +18,6 @@ from feed_generator.chassis.health import Health
 from feed_generator.chassis.stop_signals import stop_event
 from feed_generator.config import Settings
 from feed_generator.domain.pressure import CONFLATE, PAUSE
-from feed_generator.live.market import LiveMarket
 from feed_generator.live.report import Reporter
 from feed_generator.publisher import Publisher
 from feed_generator.sources.base import Source
