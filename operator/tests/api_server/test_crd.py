@@ -142,6 +142,7 @@ REFUSED: list[tuple[str, object, str]] = [
     ("spec.source", {"replay": {"configMapRef": {"name": "X"}}}, "configMapRef.name"),
     ("spec.source", {"replay": {"configMapRef": {"name": "x", "key": "a/b"}}}, "configMapRef.key"),
     ("spec.definitions", [DEFINED], "definitions"),  # with a synthetic source
+    ("spec", {"products": ["SPY"], "source": {"external": {}}, "definitions": [DEFINED]}, "definitions"),
     ("spec.definitions", [], "definitions"),
     ("spec.definitions", [{**DEFINED, "lot": 0}], "lot"),
     ("spec.definitions", [{**DEFINED, "multiplier": 0}], "multiplier"),
@@ -250,7 +251,7 @@ def test_server_and_file_parser_read_a_valid_feed_alike(
 
 
 def test_the_default_mode_is_automatic(crd_server: ApiServer) -> None:
-    """The server stores the default in the feed, and `kubectl explain` shows it from the OpenAPI schema."""
+    """The server stores the default in the feed, and the OpenAPI schema has it."""
     accepted, stored = ask_server(crd_server, feed_with("spec.mode", REMOVED))
     assert accepted, stored
     assert json.loads(stored)["spec"]["mode"] == "Automatic"
@@ -260,7 +261,7 @@ def test_the_default_mode_is_automatic(crd_server: ApiServer) -> None:
 
 
 def test_every_field_is_explained() -> None:
-    """Each field has a description for `kubectl explain`, and each value has a bound."""
+    """Each field has a description for `kubectl explain`, which shows no defaults, and each value has a bound."""
     schema = yaml.safe_load(CRD.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     for path, node in nodes("", schema):
         if path == ".metadata":
@@ -268,6 +269,8 @@ def test_every_field_is_explained() -> None:
         assert node.get("description", "").endswith((".", ": Stalled.")), path
         if not path.startswith(".spec"):  # only the operator writes the status, and it limits the sizes
             continue
+        default = node.get("default", {})
+        assert isinstance(default, dict) or f" Default {default}." in node["description"], path
         kind = node["type"]
         bounds = {"string": "maxLength", "integer": "maximum", "number": "maximum", "array": "maxItems"}
         bound = bounds.get(kind)
