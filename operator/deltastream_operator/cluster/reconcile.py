@@ -96,7 +96,7 @@ class Reconciler:
         decision = decide(feed, reading, current, now)
         trouble, failure = await self._apply(feed, decision, body)
         facts = await self._facts(body, trouble)
-        held, source = self._held(feed, decision, body), _source(feed, reading, facts)
+        held, source = self._held(feed, decision, body), _source(feed, decision, facts)
         facts = replace(facts, held=held, source=source)
         kind = SOURCES[type(feed.source)]
         built = status.build(previous, decision, facts, source=kind, generation=generation, selector=selector)
@@ -202,6 +202,6 @@ class Reconciler:
             self.events.report(name, change.type, text, warning=change.status == "False")
 
 
-def _source(feed: Feed, reading: Reading, facts: Facts) -> SourceState | None:
-    state = source_of(feed, reading, facts.generator)
+def _source(feed: Feed, decision: Decision, facts: Facts) -> SourceState | None:
+    state = source_of(feed, decision.reading, decision.generator.requested, facts.generator)
     return in_a_cluster(feed, state) if state else None

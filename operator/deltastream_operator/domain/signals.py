@@ -49,15 +49,16 @@ WAITING = Unknown(reason="FirstReading", message="rates need a second reading")
 Reading = Signals | Unknown
 
 
-def source_of(feed: Feed, reading: Reading, generators: Observed) -> SourceState | None:
+def source_of(feed: Feed, reading: Reading, wanted: int, seen: Observed) -> SourceState | None:
     """Return the state of the feed's live source, or None if its source is not live.
 
-    While generators of an earlier template run, their connections say nothing about the present spec.
+    `wanted` is the number of generators that should run, `seen` those that do. While generators of an
+    earlier template run, their connections say nothing about the present spec.
     """
     if not is_live(feed):
         return None
     if isinstance(reading, Unknown):
         return unknown(reading.reason, reading.message)
-    if generators.updated != generators.replicas:
+    if seen.updated != seen.replicas:
         return REPLACED
-    return together(feed, reading.reports, generators.replicas)
+    return together(feed, reading.reports, wanted)

@@ -139,7 +139,9 @@ class Feeds:
         """Keep the status that a DeltaStreamFeed in a cluster would have."""
         previous = self._statuses.get(feed.name, {})
         facts = self._seen(feed)
-        facts = replace(facts, source=source_of(feed, decision.reading, facts.generator))
+        facts = replace(
+            facts, source=source_of(feed, decision.reading, decision.generator.requested, facts.generator)
+        )
         for change in self._news.of(feed.name, facts.source, previous.get("conditions", [])):
             self._say(f"{feed.name}: {change.type} {change.status}: {change.reason}: {change.message}")
         kind = SOURCES[type(feed.source)]

@@ -261,7 +261,7 @@ def test_the_default_mode_is_automatic(crd_server: ApiServer) -> None:
 
 
 def test_every_field_is_explained() -> None:
-    """Each field has a description for `kubectl explain`, which shows no defaults, and each value has a bound."""
+    """Each field has a description, with the default, for `kubectl explain`, and each value has a bound."""
     schema = yaml.safe_load(CRD.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     for path, node in nodes("", schema):
         if path == ".metadata":
@@ -330,8 +330,9 @@ def test_a_status_is_stored_whole_and_shown(stored: ApiServer) -> None:
     scale = stored.request("GET", f"{FEEDS}/a/scale")[1]
     assert (scale["spec"], scale["status"]) == ({"replicas": 1}, {"replicas": 2, "selector": selector})
     head, row = stored.kubectl("get", "dsf", "a", "-o", "wide").stdout.splitlines()
-    assert head.split() == ["NAME", "MODE", "GENERATORS", "ENRICHERS", "DESIRED", "READY", "REASON", "AGE"]
-    assert row.split()[:7] == ["a", "Manual", "1", "2", "3", "False", "BacklogCatchUp"]
+    columns = "NAME MODE SOURCE GENERATORS ENRICHERS DESIRED READY CONNECTED REASON AGE"
+    assert head.split() == columns.split()
+    assert row.split()[:8] == ["a", "Manual", "synthetic", "1", "2", "3", "False", "BacklogCatchUp"]
     assert stored.kubectl("get", "deltastream").stdout.splitlines()[0].split()[0] == "NAME"
 
 

@@ -90,11 +90,11 @@ def test_a_generator_that_has_just_started_is_neither_connected_nor_in_trouble()
 def test_nothing_is_known_while_generators_of_an_earlier_spec_run() -> None:
     """`kubectl wait` after an edit must not end by the connection that the edit replaces."""
     reading = replace(IDLE, reports=fresh({"0": _report()}, NOW_S))
-    assert source_of(LIVE, reading, Observed(replicas=1, ready=1, updated=0)) == REPLACED
-    assert source_of(LIVE, reading, Observed(replicas=1, ready=0, updated=1)) == CONNECTED
-    unread = source_of(LIVE, WAITING, Observed(replicas=1, ready=1, updated=1))
+    assert source_of(LIVE, reading, 1, Observed(replicas=1, ready=1, updated=0)) == REPLACED
+    assert source_of(LIVE, reading, 1, Observed(replicas=1, ready=0, updated=1)) == CONNECTED
+    unread = source_of(LIVE, WAITING, 1, Observed(replicas=1, ready=1, updated=1))
     assert (unread.connected, unread.reason) == (None, "FirstReading") if unread else False
-    assert source_of(a_feed(), reading, Observed(replicas=1, ready=1, updated=1)) is None
+    assert source_of(a_feed(), reading, 1, Observed(replicas=1, ready=1, updated=1)) is None
 
 
 @pytest.mark.parametrize(
