@@ -26,7 +26,7 @@ from devcluster.node.paths import NodePaths
 from devcluster.node.ready import archives
 from devcluster.node.ready import up as node_up
 from devcluster.ports import free_port, is_free
-from devcluster.terminal import say
+from devcluster.terminal import interrupted, say
 from devcluster.tools import helm, kubectl
 from devcluster.waiting import wait_until
 
@@ -165,6 +165,8 @@ def main(argv: list[str]) -> int:
     except (Refused, NodeError, ImageError) as error:
         print(f"{command}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return interrupted(command)
     return 0
 
 
