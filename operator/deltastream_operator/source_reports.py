@@ -34,7 +34,7 @@ def fresh(fields: Mapping[str, str], now_s: float) -> dict[int, Report]:
 def _state(report: Mapping[str, object]) -> SourceState:
     reason, message = str(report["reason"]), str(report["message"])[:_TEXT_MAX]
     if reason == _STARTING:
-        return unknown(reason, message)
+        return unknown(reason=reason, message=message)
     return SourceState(
         connected=bool(report["connected"]),
         authorized=bool(report["authorized"]),

@@ -58,7 +58,7 @@ def source_of(feed: Feed, reading: Reading, wanted: int, seen: Observed) -> Sour
     if not is_live(feed):
         return None
     if isinstance(reading, Unknown):
-        return unknown(reading.reason, reading.message)
+        return unknown(reason=reading.reason, message=reading.message)
     if seen.updated != seen.replicas:
         return REPLACED
     return together(feed, reading.reports, wanted)

@@ -29,14 +29,14 @@ class Report:
     state: SourceState
 
 
-def unknown(reason: str, message: str) -> SourceState:
+def unknown(*, reason: str, message: str) -> SourceState:
     """Return a state that is not known, with the reason."""
     return SourceState(connected=None, authorized=None, reason=reason, message=message)
 
 
-SILENT = unknown("NoReport", "no generator has reported its connection in the last 15 s")
-NOBODY = unknown("NoReport", "the feed has no generators, so nothing connects")
-REPLACED = unknown("ReplicasMoving", "the generators are being replaced")
+SILENT = unknown(reason="NoReport", message="no generator has reported its connection in the last 15 s")
+NOBODY = unknown(reason="NoReport", message="the feed has no generators, so nothing connects")
+REPLACED = unknown(reason="ReplicasMoving", message="the generators are being replaced")
 
 
 def is_live(feed: Feed) -> bool:
