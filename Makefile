@@ -12,7 +12,7 @@ SERVICES := $(wildcard services/*/requirements.txt)
 RUN_LOCKS := $(SERVICES) operator/requirements.txt requirements/stores.txt
 export DELTASTREAM_HOME ?= $(CURDIR)/.local
 export PYTHONPATH := operator
-FEEDS ?= k8s/samples/nifty-replay.yaml,k8s/samples/synthetic.yaml
+FEEDS ?= k8s/samples/demo/nifty-replay.yaml,k8s/samples/demo/synthetic.yaml
 
 CLUSTER := PYTHONPATH=. $(BIN)/python -m devcluster
 NODE := $(CLUSTER).node

@@ -26,7 +26,7 @@ from devcluster.node.paths import NodePaths
 from devcluster.node.ready import archives
 from devcluster.node.ready import up as node_up
 from devcluster.ports import free_port, is_free
-from devcluster.terminal import say
+from devcluster.terminal import interrupted, say
 from devcluster.tools import helm, kubectl
 from devcluster.waiting import wait_until
 
@@ -48,11 +48,11 @@ def current_cluster() -> Cluster:
 
 
 def up() -> None:
-    """Install the release, apply the self-contained sample feeds and forward ports to both gateways."""
+    """Install the release, apply the demo feeds and forward ports to both gateways."""
     cluster = release.namespace(current_cluster(), release.NAME)
     ports = end_forwards() or {name: free_port() for name in release.GATEWAYS}
     release.install(cluster, *release.for_page(ports))
-    cluster.kubectl("apply", f"--filename={release.SAMPLES}", f"--selector={release.SELF_CONTAINED}")
+    cluster.kubectl("apply", f"--filename={release.SAMPLES / 'demo'}")
     FORWARDS.parent.mkdir(parents=True, exist_ok=True)
     with (cache() / "forwards.log").open("wb") as log:
         command = [sys.executable, "-m", "devcluster", "forward", json.dumps(ports)]
@@ -165,6 +165,8 @@ def main(argv: list[str]) -> int:
     except (Refused, NodeError, ImageError) as error:
         print(f"{command}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return interrupted(command)
     return 0
 
 

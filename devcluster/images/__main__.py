@@ -9,7 +9,7 @@ from pathlib import Path
 from devcluster.images import build, host
 from devcluster.images.catalogue import chart_version
 from devcluster.images.errors import ImageError
-from devcluster.terminal import say
+from devcluster.terminal import interrupted, say
 
 
 def main(argv: list[str]) -> int:
@@ -31,6 +31,8 @@ def main(argv: list[str]) -> int:
     except ImageError as error:
         print(f"images: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return interrupted("images")
     return 0
 
 

@@ -11,7 +11,7 @@ from devcluster.node.errors import NodeError
 from devcluster.node.machine import Machine, build
 from devcluster.node.paths import NodePaths
 from devcluster.node.ready import archives, up
-from devcluster.terminal import say
+from devcluster.terminal import interrupted, say
 
 
 def main(argv: list[str]) -> int:
@@ -48,6 +48,8 @@ def main(argv: list[str]) -> int:
     except NodeError as error:
         print(f"node: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return interrupted("node")
     return 0
 
 

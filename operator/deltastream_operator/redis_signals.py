@@ -18,9 +18,9 @@ from redis.retry import Retry
 
 from deltastream_operator.domain.capacity import service_seconds
 from deltastream_operator.domain.signals import WAITING, Reading, Signals, Unknown
-from deltastream_operator.domain.source import SourceState
+from deltastream_operator.domain.source import Report
 from deltastream_operator.ports import Clock
-from deltastream_operator.source_reports import source_state
+from deltastream_operator.source_reports import fresh
 
 GROUP = "enricher"
 WINDOW_S = 10.0  # long enough that one batch more or less does not look like a trend
@@ -43,7 +43,7 @@ class _Raw:
     entries: int
     batches: int
     busy_us: int
-    source: SourceState
+    reports: Mapping[int, Report]
 
 
 class _UnreadableError(Exception):
@@ -183,7 +183,7 @@ class RedisSignals:
             arrivals_per_second=(raw.added - first.added) / (now - then),
             service_seconds=self._service.get(feed),
             redis_memory=self._memory,
-            source=raw.source,
+            reports=raw.reports,
         )
 
 
@@ -219,7 +219,7 @@ def _raw(feed: str, answers: Sequence[Any], now_s: float) -> _Raw:
         entries=entries,
         batches=batches,
         busy_us=busy_us,
-        source=source_state(_checked(f"feed:{feed}:source", answers[3]) or {}, now_s),
+        reports=fresh(_checked(f"feed:{feed}:source", answers[3]) or {}, now_s),
     )
 
 

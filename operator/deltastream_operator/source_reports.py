@@ -4,36 +4,40 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from deltastream_operator.domain.source import SourceState, together
+from deltastream_operator.domain.source import Report, SourceState, unknown
 
 LIVES_S = 15.0
 _TEXT_MAX = 400
 _REASON = re.compile(r"[A-Z][A-Za-z]{0,39}")
+# A generator that has just started has neither a connection nor a reason to report trouble.
+_STARTING = "Connecting"
 
 
-def source_state(reports: Mapping[str, str], now_s: float) -> SourceState:
-    """Return the state of a feed from the fields of its hash. An outdated or malformed report does not count.
+def fresh(fields: Mapping[str, str], now_s: float) -> dict[int, Report]:
+    """Return the reports by shard from the fields of a feed's hash, without outdated and malformed ones.
 
     `now_s`: seconds since the Unix epoch.
     """
-    return together(_states(reports, now_s))
-
-
-def _states(reports: Mapping[str, str], now_s: float) -> Iterator[SourceState]:
-    for text in reports.values():
+    found = {}
+    for field, text in fields.items():
         try:
             report = json.loads(text)
-            if now_s - report["ts"] / 1e9 > LIVES_S:
-                continue
-            if not _REASON.fullmatch(report["reason"]):
-                continue
-            yield SourceState(
-                connected=bool(report["connected"]),
-                authorized=bool(report["authorized"]),
-                reason=report["reason"],
-                message=str(report["message"])[:_TEXT_MAX],
-            )
-        except (ValueError, TypeError, KeyError):
+            if now_s - report["ts"] / 1e9 <= LIVES_S and _REASON.fullmatch(report["reason"]):
+                found[int(field)] = Report(kind=str(report["source"]), state=_state(report))
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             continue
+    return found
+
+
+def _state(report: Mapping[str, object]) -> SourceState:
+    reason, message = str(report["reason"]), str(report["message"])[:_TEXT_MAX]
+    if reason == _STARTING:
+        return unknown(reason=reason, message=message)
+    return SourceState(
+        connected=bool(report["connected"]),
+        authorized=bool(report["authorized"]),
+        reason=reason,
+        message=message,
+    )

@@ -13,6 +13,7 @@ from tests.chart.render import (
     COMPONENT,
     Object,
     Pod,
+    Refused,
     ci,
     ends,
     has_token,
@@ -208,3 +209,43 @@ def test_only_the_generators_of_a_live_feed_may_call_its_exchange() -> None:
         }
     ]
     assert not [each for each in kind(objects(template()), "NetworkPolicy") if "-source-" in name(each)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "www.deribit.com",
+        "203.0.113.10",
+        "300.0.113.0/24",
+        "203.0.113.0/33",
+        "010.0.0.0/8",
+        "2001:db8::1",
+        "2001:db8::/129",
+        "1:2:3/64",
+        "1::2::3/64",
+    ],
+)
+def test_addresses_of_an_exchange_that_are_no_cidr_are_refused_with_what_to_write(wrong: str) -> None:
+    """The API server would refuse them in the middle of an upgrade, and a host name is what people have."""
+    values = {"deribit-btc": [{"cidrs": ["203.0.113.0/24", wrong], "port": 443}]}
+    with pytest.raises(
+        Refused, match=r"networkPolicy\.sources\.deribit-btc\.cidrs: .*getent ahosts"
+    ) as refused:
+        template(f"--set-json=networkPolicy.sources={json.dumps(values)}")
+    assert str(refused.value).count(f'"{wrong}"') == 1
+
+
+def test_an_exchange_may_have_addresses_of_both_families() -> None:
+    """Every form of an IPv6 address is accepted."""
+    cidrs = [
+        "0.0.0.0/0",
+        "255.255.255.255/32",
+        "::/0",
+        "2001:db8::10/128",
+        "1:2:3:4:5:6:7:8/128",
+        "fe80::/10",
+    ]
+    values = {"kite": [{"cidrs": cidrs, "port": 443}]}
+    rendered = objects(template(f"--set-json=networkPolicy.sources={json.dumps(values)}"))
+    (policy,) = [each for each in kind(rendered, "NetworkPolicy") if name(each).endswith("source-kite")]
+    assert [peer["ipBlock"]["cidr"] for peer in policy["spec"]["egress"][0]["to"]] == cidrs

@@ -193,6 +193,15 @@ def test_the_schema_lists_every_alert_that_can_be_left_out() -> None:
     assert schema["properties"]["alerts"]["properties"]["without"]["items"]["enum"] == sorted(ALERTS)
 
 
+def test_the_metrics_of_each_alert_are_on_a_dashboard() -> None:
+    """Somebody whom an alert wakes looks there first. Prometheus has a page of its own for `up`."""
+    alerted, shown = set[str](), set[str]()
+    for asked in questions():
+        names = {re.sub("_(bucket|count)$", "", selector.metric) for selector in asked.selectors()}
+        (alerted if asked.where in ALERTS else shown).update(names)
+    assert alerted - shown == {"up"}
+
+
 def test_dashboards_reach_grafana_unchanged() -> None:
     boards = _boards(_rendered(ALL))
     texts = [text for each in boards for text in each["data"].values()]

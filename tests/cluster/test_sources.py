@@ -4,99 +4,29 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.error
-import urllib.request
-import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import yaml
 from devcluster.kube import Cluster
 from devcluster.node.machine import Machine
-from devcluster.release import NAME, SAMPLES, install
+from devcluster.release import NAME
 from devcluster.waiting import wait_until
 
 from tests.cluster.connecting import reaches
-from tests.cluster.feeds import applied, condition, feed, pods, ready
-from tests.cluster.outside import HOSTS, outside
-from tests.support import fake_kite
-from tests.support.fake_deribit import server as fake_deribit
-from tests.support.fake_deribit.market import Market
-from tests.support.fake_deribit.server import FakeDeribit
-from tests.support.fake_deribit.ticking import ticking
-from tests.support.fake_kite import API_KEY, FakeKite
-from tests.support.kite_market import KiteMarket
+from tests.cluster.exchanges import KITE, Sources, account_at_kite, call, exchanges, refresh, register, sample
+from tests.cluster.feeds import applied, condition, feed, patch, pods, ready, status
+from tests.cluster.outside import HOSTS
+from tests.support.fake_kite import API_KEY
 
 pytestmark = pytest.mark.timeout(600)
-GATEWAY = f"svc/{NAME}-api-gateway"
-DERIBIT, KITE = "deribit-btc", "kite"
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The exchanges, and a release whose values open both, each for its own feed."""
-
-    system: Cluster
-    deribit: FakeDeribit
-    kite: FakeKite
-    neighbour_port: int
-    """Of another host of the same network. No policy opens it."""
-    gateway: int
-    desk: dict[str, str]
-    """The account that the values allow to push."""
-
-
-def call(port: int, path: str, body: Any = None, token: str = "") -> tuple[int, dict[str, Any]]:
-    """Return status and JSON of a GET, or of a POST if there is a body."""
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, headers)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
-
-
-def register(port: int) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return a new account, and its session."""
-    account = {"email": f"{uuid.uuid4().hex}@example.com", "password": "correct horse battery"}
-    status, session = call(port, "/api/auth/register", account)
-    assert status == 201, session
-    return account, session
 
 
 @pytest.fixture(scope="module")
 def sources(system: Cluster, machine: Machine) -> Iterator[Sources]:
-    """The exchanges run, and the release is upgraded once for all tests. Afterwards it is restored."""
-    now_ns = time.time_ns()
-    with ExitStack() as stack:
-        network = stack.enter_context(outside(machine))
-        exchange = FakeDeribit(Market(now_ns // 1_000_000), listener=network.listen(HOSTS[0]))
-        stack.enter_context(fake_deribit.running(exchange))
-        stack.enter_context(ticking(exchange, "BTC"))
-        market = KiteMarket(("NIFTY", "BANKNIFTY", "SENSEX"), now_ns)
-        kite = stack.enter_context(fake_kite.running(market, listener=network.listen(HOSTS[0])))
-        neighbour = stack.enter_context(network.listen(HOSTS[1], exchange.port))
-        with system.forward(GATEWAY, 8000) as port:
-            desk, session = register(port)
-        opened = {
-            DERIBIT: [{"cidrs": [f"{HOSTS[0]}/32"], "port": exchange.port}],
-            KITE: [{"cidrs": [f"{HOSTS[0]}/32"], "port": kite.port}],
-        }
-        install(
-            system,
-            f"--set-json=networkPolicy.sources={json.dumps(opened)}",
-            # Not --set, which reads an id of digits as a number.
-            f'--set-json=auth.ingestAccounts=["{session["user"]["id"]}"]',
-            within="180s",
-        )
-        gateway = stack.enter_context(system.forward(GATEWAY, 8000))
-        yield Sources(system, exchange, kite, neighbour.getsockname()[1], gateway, desk)
-    install(system, within="180s")
+    """The release is upgraded once for all tests."""
+    with exchanges(system, machine) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -110,13 +40,6 @@ def token(sources: Sources) -> str:
     return str(session["token"])
 
 
-def sample(file: str, source: str, **changes: str) -> dict[str, Any]:
-    """A sample feed with changes of its source, such as the fake exchange's URL."""
-    body: dict[str, Any] = yaml.safe_load((SAMPLES / file).read_text())
-    body["spec"]["source"][source] |= changes
-    return body
-
-
 @pytest.fixture(scope="module")
 def deribit_feed(sources: Sources) -> Iterator[str]:
     """The sample of Deribit, which asks the fake exchange."""
@@ -125,28 +48,18 @@ def deribit_feed(sources: Sources) -> Iterator[str]:
         yield name
 
 
-@contextmanager
-def account_at_kite(system: Cluster, token: str) -> Iterator[None]:
-    """A Secret with the credentials of Kite for the duration of a block."""
-    values = {"api-key": API_KEY, "access-token": token}
-    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": KITE}, "stringData": values}
-    system.apply(json.dumps(body))
-    try:
-        yield
-    finally:
-        system.kubectl("delete", "secret", KITE, "--ignore-not-found")
-
-
 @pytest.fixture(scope="module")
 def kite_feed(sources: Sources) -> Iterator[str]:
-    """The sample of Kite, which asks the fake Kite."""
-    urls = {"url": sources.kite.url, "apiUrl": sources.kite.api_url}
-    with (
-        account_at_kite(sources.system, sources.kite.token),
-        applied(sources.system, sample("instead/kite.yaml", "kite", **urls)) as name,
-    ):
-        ready(sources.system, name)
-        yield name
+    """The sample of Kite, which asks the fake Kite. It is applied before its Secret exists."""
+    system, urls = sources.system, {"url": sources.kite.url, "apiUrl": sources.kite.api_url}
+    with applied(system, sample("instead/kite.yaml", "kite", **urls)) as name:
+        ready(system, name)
+        wait_until(lambda: condition(system, name, "SourceAuthorized").get("status") == "False", "no token")
+        lacking = condition(system, name, "SourceAuthorized")
+        assert (lacking["reason"], "api-key" in lacking["message"]) == ("NoToken", True)
+        with account_at_kite(system, sources.kite.token):
+            refresh(system, name)
+            yield name
 
 
 def is_true(system: Cluster, name: str, *kinds: str) -> bool:
@@ -202,22 +115,81 @@ def test_a_new_access_token_in_the_secret_reaches_a_generator_whose_token_has_en
 ) -> None:
     """Until then the condition says what to do. The pod waits and does not restart."""
     system, (before,) = sources.system, pods(sources.system, kite_feed, "feed-generator")
-    wait_until(lambda: is_true(system, kite_feed, "SourceConnected", "SourceAuthorized"), "it is connected")
+    connected = ("SourceConnected", "SourceAuthorized")
+    wait_until(lambda: is_true(system, kite_feed, *connected), "it is connected", 150)
     sources.kite.expire("token2")
     wait_until(lambda: condition(system, kite_feed, "SourceAuthorized")["status"] == "False", "it is refused")
     refused = condition(system, kite_feed, "SourceAuthorized")
     assert refused["reason"] == "TokenExpired"
     assert "log in at Kite" in refused["message"]
     system.kubectl("patch", "secret", KITE, "--patch", json.dumps({"stringData": {"access-token": "token2"}}))
-    # The kubelet looks at a pod's Secrets every 60 to 90 s, and when the pod changes.
-    system.kubectl("annotate", "pod", before["metadata"]["name"], "tests/looked-at=now")
-    connected = ("SourceConnected", "SourceAuthorized")
+    refresh(system, kite_feed)
     wait_until(lambda: is_true(system, kite_feed, *connected), "it is connected again", 150)
     (after,) = pods(system, kite_feed, "feed-generator")
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
     (container,) = after["status"]["containerStatuses"]
     assert container["restartCount"] == 0, container["lastState"]
     assert is_true(system, kite_feed, "Ready")
+
+
+def test_a_feed_that_no_value_lets_out_says_which_value_opens_its_exchange(sources: Sources) -> None:
+    """A denied connection looks like a dead exchange. The feed serves nothing, and is Ready to do so."""
+    system, body = sources.system, sample("deribit-btc.yaml", "deribit", url=sources.deribit.url)
+    body["metadata"]["name"] = "closed"
+    body["spec"] |= {
+        "products": ["ETH"],
+        "source": {"deribit": {"currencies": ["ETH"], "url": sources.deribit.url}},
+    }
+    with applied(system, body) as name:
+        wait_until(lambda: condition(system, name, "SourceConnected").get("status") == "False", "it waits")
+        waits = condition(system, name, "SourceConnected")
+        assert waits["reason"] in ("Timeout", "Unreachable")
+        assert "networkPolicy.sources.closed " in waits["message"]
+
+
+def test_an_exchange_that_answers_a_page_and_comes_back_is_two_events(
+    sources: Sources, deribit_feed: str
+) -> None:
+    """`kubectl wait` follows the condition, and `kubectl get` shows source and connection."""
+    system, arguments = sources.system, (f"dsf/{deribit_feed}", "--timeout=60s")
+    system.kubectl("wait", *arguments, "--for=condition=SourceConnected")
+    before = condition(system, deribit_feed, "SourceConnected")
+    sources.deribit.faults.answers_html = True
+    sources.deribit.disconnect()
+    system.kubectl("wait", *arguments, "--for=condition=SourceConnected=False")
+    wait_until(
+        lambda: condition(system, deribit_feed, "SourceConnected")["reason"] == "BadAnswer", "the page"
+    )
+    down = condition(system, deribit_feed, "SourceConnected")
+    assert down["lastTransitionTime"] > before["lastTransitionTime"]
+    assert is_true(system, deribit_feed, "SourceAuthorized", "Ready")
+    head, row = system.kubectl("get", "dsf", deribit_feed).splitlines()
+    shown = dict(zip(head.split(), row.split(), strict=True))
+    assert (shown["SOURCE"], shown["READY"], shown["CONNECTED"]) == ("deribit", "True", "False")
+    sources.deribit.faults.answers_html = False
+    system.kubectl("wait", *arguments, "--for=condition=SourceConnected")
+
+    about = f"--field-selector=involvedObject.name={deribit_feed},reason=SourceConnected"
+    wait_until(
+        lambda: {one["type"] for one in system.items("events", about)} == {"Warning", "Normal"}, "both"
+    )
+
+
+def test_no_credential_is_in_the_pods_the_status_the_events_or_the_logs(
+    sources: Sources, kite_feed: str
+) -> None:
+    """They are in the Secret and in the files of the pod only."""
+    system, selector = sources.system, f"--selector=deltastream.dev/feed={kite_feed}"
+    texts = [
+        system.kubectl(
+            "get", "dsf,pods,statefulsets,deployments,events,controllerrevisions", "--output=json"
+        ),
+        system.kubectl("logs", selector, "--all-containers", "--tail=-1", "--prefix"),
+        system.kubectl("logs", f"deployment/{NAME}-operator"),
+    ]
+    assert "source_disconnected" in texts[1]
+    for secret in (API_KEY, sources.kite.token):
+        assert not any(secret in text for text in texts), secret
 
 
 def test_an_account_in_the_values_may_push_and_no_other(sources: Sources, token: str) -> None:
@@ -243,6 +215,24 @@ def test_an_account_in_the_values_may_push_and_no_other(sources: Sources, token:
         wait_until(
             lambda: bool(call(sources.gateway, stored, token=token)[1].get("ticks")), "it is stored", 60
         )
+
+
+def test_a_feed_that_gets_another_kind_of_source_keeps_nothing_of_its_exchange(
+    sources: Sources, deribit_feed: str
+) -> None:
+    """Neither conditions nor variables nor reports are left. It is the last test of this feed."""
+    system, source = sources.system, {"deribit": None, "synthetic": {}}
+    patch(system, deribit_feed, {"products": ["QQQ"], "source": source})
+    ready(system, deribit_feed)
+    found = status(system, deribit_feed)
+    assert found["source"] == "synthetic"
+    assert not [one for one in found["conditions"] if one["type"].startswith("Source")]
+    (pod,) = pods(system, deribit_feed, "feed-generator")
+    (container,) = pod["spec"]["containers"]
+    variables = {one["name"]: one.get("value") for one in container["env"]}
+    assert variables["SOURCE"] == "synthetic"
+    assert not [one for one in variables if one.startswith("DERIBIT")]
+    assert sources.deribit.clients == []
 
 
 def tick(name: str, product: str) -> dict[str, Any]:

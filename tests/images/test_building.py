@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import tarfile
@@ -182,3 +183,29 @@ def test_without_root_or_an_engine_the_error_names_the_fix(monkeypatch: pytest.M
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(ImageError, match="install the package buildah"):
         host.need("buildah", "buildah", lambda _text: None)
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "part"),
+    [
+        ("devcluster.__main__", ["up"], "up"),
+        ("devcluster.node.__main__", ["build"], "build"),
+        ("devcluster.images.__main__", ["build"], "build.with_available_builder"),
+    ],
+)
+def test_ctrl_c_ends_a_long_build_with_one_line(
+    module: str,
+    arguments: list[str],
+    part: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The first `make up` takes long, and its user must not think that it crashed."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"{module}.{part}", interrupted)
+    assert importlib.import_module(module).main(arguments) == 130
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "interrupted" in line

@@ -54,7 +54,12 @@ def wrote(
 ) -> dict[str, Any]:
     """Return the status that the operator writes after the status `previous`."""
     return status.build(
-        previous or {}, decision, facts, generation=generation, selector="deltastream.dev/feed=a"
+        previous or {},
+        decision,
+        facts,
+        source="synthetic",
+        generation=generation,
+        selector="deltastream.dev/feed=a",
     )
 
 

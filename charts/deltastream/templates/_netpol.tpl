@@ -19,6 +19,14 @@ Takes {root, component, name, hooks?}.
 {{- include "deltastream.metadata" (dict "root" .root "component" .component "name" .name "annotations" $annotations) -}}
 {{- end -}}
 
+{{/* "true" if the text is a range of IPv4 or IPv6 addresses in CIDR notation. */}}
+{{- define "deltastream.isBlock" -}}
+{{- $byte := "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])" -}}
+{{- $v4 := printf "^(%s[.]){3}%s/([12]?[0-9]|3[0-2])$" $byte $byte -}}
+{{- $v6 := "^(([0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|([0-9a-fA-F]{1,4}(:[0-9a-fA-F]{1,4}){0,6})?::([0-9a-fA-F]{1,4}(:[0-9a-fA-F]{1,4}){0,6})?)/([1-9]?[0-9]|1[01][0-9]|12[0-8])$" -}}
+{{- if or (regexMatch $v4 .) (regexMatch $v6 .) }}true{{ end -}}
+{{- end -}}
+
 {{/* Addresses outside the release, as peers of a policy. Takes {cidr, cidrs}. */}}
 {{- define "deltastream.blocks" -}}
 {{- range without (prepend (.cidrs | default list) (.cidr | default "")) "" }}

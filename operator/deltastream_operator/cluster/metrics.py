@@ -52,11 +52,9 @@ class Metrics:
         """Set the replicas of a feed."""
         for component in COMPONENTS:
             choice, ready = decision.of(component), facts.of(component).ready
-            # A recommendation and a pause leave the workload unchanged.
-            requested = choice.before or 0 if choice.target is None else choice.target
-            if self._has_changed(feed, component, choice.desired, requested, ready):
+            if self._has_changed(feed, component, choice.desired, choice.requested, ready):
                 self._desired.labels(feed, component).set(choice.desired)
-                self._requested.labels(feed, component).set(requested)
+                self._requested.labels(feed, component).set(choice.requested)
                 self._ready.labels(feed, component).set(ready)
 
     def show_undecided(self, feed: str, current: Current, facts: Facts) -> None:

@@ -15,11 +15,13 @@ from deltastream_operator.cluster.watching.table import Table
 from deltastream_operator.cluster.writing import merge
 from deltastream_operator.cluster.writing.events import Events
 from deltastream_operator.cluster.writing.workloads import Workloads, is_contest, is_transient
-from deltastream_operator.domain import conditions, products, status
+from deltastream_operator.domain import products, status
 from deltastream_operator.domain.decide import Choice, Current, Decision, decide
-from deltastream_operator.domain.feed import COMPONENTS, Feed
+from deltastream_operator.domain.feed import COMPONENTS, SOURCES, Feed
 from deltastream_operator.domain.observed import Facts, Problem
 from deltastream_operator.domain.signals import WAITING, Reading, source_of
+from deltastream_operator.domain.source import SourceState, in_a_cluster
+from deltastream_operator.domain.source_news import SourceNews
 from deltastream_operator.kubernetes import names
 from deltastream_operator.kubernetes.api import Api, ApiError
 
@@ -39,10 +41,12 @@ class Reconciler:
     metrics: Metrics
     namespace: str
     _written: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _news: SourceNews = field(default_factory=SourceNews)
 
     def forget(self, uids: set[str]) -> None:
         """Drop the state of all feeds but those with these uids."""
         self._written = {uid: written for uid, written in self._written.items() if uid in uids}
+        self._news.forget(uids)
         self.workloads.forget()
 
     def status_of(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -91,15 +95,13 @@ class Reconciler:
             return  # after a restart the last status stays valid until the second reading
         decision = decide(feed, reading, current, now)
         trouble, failure = await self._apply(feed, decision, body)
-        facts = replace(
-            await self._facts(body, trouble),
-            held=self._held(feed, decision, body),
-            source=source_of(feed, reading),
-        )
-        built = status.build(previous, decision, facts, generation=generation, selector=selector)
-        news = status.changes(previous, decision)
+        facts = await self._facts(body, trouble)
+        held, source = self._held(feed, decision, body), _source(feed, decision, facts)
+        facts = replace(facts, held=held, source=source)
+        kind = SOURCES[type(feed.source)]
+        built = status.build(previous, decision, facts, source=kind, generation=generation, selector=selector)
         if await self._write_status(body, previous, built):
-            self._announce(name, news, facts, previous)
+            self._announce(body, status.changes(previous, decision), facts, previous)
         self.metrics.show(name, decision, facts)
         if failure:
             raise failure  # the status reports it; the caller retries with back-off
@@ -183,15 +185,23 @@ class Reconciler:
         self._written[metadata["uid"]] = built
         return True
 
-    def _announce(self, name: str, news: list[Choice], facts: Facts, previous: Mapping[str, Any]) -> None:
-        for choice in news:
+    def _announce(
+        self, body: Mapping[str, Any], choices: list[Choice], facts: Facts, previous: Mapping[str, Any]
+    ) -> None:
+        name, uid, old = body["metadata"]["name"], body["metadata"]["uid"], previous.get("conditions", [])
+        for choice in choices:
             self.metrics.decisions.labels(choice.reason).inc()
             log.info("decided", feed=name, component=choice.component, text=choice.text())
             self.events.report(name, choice.reason, choice.text())
-        before = {condition["type"]: condition["status"] for condition in previous.get("conditions", [])}
+        before = {condition["type"]: condition["status"] for condition in old}
         for kind, problem in (("Stalled", facts.stalled), ("ReplicasContested", facts.contested)):
             if problem and before.get(kind) != "True":
                 self.events.report(name, kind, problem.message, warning=True)
-        for change in conditions.source_changes(facts, before):
+        for change in self._news.of(uid, facts.source, old):
             text = f"{change.reason}: {change.message}"
             self.events.report(name, change.type, text, warning=change.status == "False")
+
+
+def _source(feed: Feed, decision: Decision, facts: Facts) -> SourceState | None:
+    state = source_of(feed, decision.reading, decision.generator.requested, facts.generator)
+    return in_a_cluster(feed, state) if state else None

@@ -22,7 +22,7 @@ from deltastream_operator.domain.source import SourceState
 Status = Literal["True", "False", "Unknown"]
 MESSAGE_MAX = 1024
 _FULL = "RedisNearlyFull"
-_OF_LIVE_SOURCES = ("SourceConnected", "SourceAuthorized")
+OF_LIVE_SOURCES = ("SourceConnected", "SourceAuthorized")
 _STATUS: Mapping[bool | None, Status] = {True: "True", False: "False", None: "Unknown"}
 # Shares of Redis' maxmemory at which RedisNearlyFull is set and cleared. Both are below 0.8: generators pause
 # and resume around 0.8 (feed_generator.domain.pressure), so the condition would change with each pause. With
@@ -63,7 +63,7 @@ def merge(
                 "message": condition.message[:MESSAGE_MAX],
             }
         )
-    return merged + [dict(row) for kind, row in before.items() if kind not in _OF_LIVE_SOURCES]
+    return merged + [dict(row) for kind, row in before.items() if kind not in OF_LIVE_SOURCES]
 
 
 def stamp(moment: datetime) -> str:
@@ -99,7 +99,7 @@ def of(
         Condition(type="SpecValid", status="True", reason="SpecRead", message="the spec is valid"),
         _metrics(decision, old),
         _limited(decision),
-        *_source(facts.source),
+        *of_source(facts.source),
         _trouble("Paused", paused, "NotPaused", "no annotation pauses the feed"),
         _trouble("ReplicasContested", facts.contested, "SoleOwner", "no other manager owns the replicas"),
         _trouble("Stalled", facts.stalled, "NotStalled", "nothing blocks progress"),
@@ -107,7 +107,7 @@ def of(
     ]
 
 
-def _source(state: SourceState | None) -> list[Condition]:
+def of_source(state: SourceState | None) -> list[Condition]:
     """Return the conditions of a live source. Without one there are none."""
     if state is None:
         return []
@@ -120,20 +120,6 @@ def _source(state: SourceState | None) -> list[Condition]:
             reason="Authorized" if state.authorized else state.reason,
             message="the exchange refuses no credential" if state.authorized else state.message,
         ),
-    ]
-
-
-def source_changes(facts: Facts, before: Mapping[str, object]) -> list[Condition]:
-    """Return the conditions of a live source whose status is not the one in `before` (by type).
-
-    The first True is no news: a connection that was never down.
-    """
-    return [
-        one
-        for one in _source(facts.source)
-        if one.status != "Unknown"
-        and before.get(one.type) != one.status
-        and (one.status == "False" or before.get(one.type) == "False")
     ]
 
 

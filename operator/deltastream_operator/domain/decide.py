@@ -47,6 +47,11 @@ class Choice:
     limited_by: Limit | None = None
     steps: tuple[str, ...] = ()
 
+    @property
+    def requested(self) -> int:
+        """Return the replicas that the workload is to have: a recommendation and a pause change nothing."""
+        return self.before or 0 if self.target is None else self.target
+
     def text(self) -> str:
         """Return one line for a status or an Event: from, to, reason and the sentence of every stage."""
         before = "none" if self.before is None else str(self.before)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
@@ -99,6 +100,14 @@ class Kite:
 
 
 Source = Synthetic | Replay | External | Deribit | Kite
+SOURCES: Mapping[type[Source], str] = {
+    Synthetic: "synthetic",
+    Replay: "replay",
+    External: "external",
+    Deribit: "deribit",
+    Kite: "kite",
+}
+"""The field of `spec.source` that gives each kind of source."""
 
 
 @dataclass(frozen=True, kw_only=True)

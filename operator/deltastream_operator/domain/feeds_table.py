@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 
 from deltastream_operator.domain.feed import (
     COMPONENTS,
+    SOURCES,
     Component,
     ConfigMapRef,
     Deribit,
-    External,
     Feed,
     Kite,
     Replay,
@@ -36,13 +36,6 @@ Authority = Literal["local", "cluster"]
 FEEDS_MAX, PRODUCTS_MAX, CONDITIONS_MAX, DECISIONS_MAX, POINTS_MAX = 200, 100, 16, 5, 60
 POINT_S = 10
 _TEXT_MAX, _LOAD_REASON_MAX, _ORIGIN_MAX = 1024, 600, 300
-_SOURCES = {
-    Synthetic: "synthetic",
-    Replay: "replay",
-    External: "external",
-    Deribit: "deribit",
-    Kite: "kite",
-}
 _DECISION = ("time", "component", "from", "to", "reason", "message")
 
 
@@ -126,7 +119,7 @@ def row(entry: Entry, points: list[Point]) -> dict[str, Any]:
     return {
         "name": entry.name,
         "mode": feed.mode if feed else None,
-        "source": _SOURCES[type(feed.source)] if feed else None,
+        "source": SOURCES[type(feed.source)] if feed else None,
         "origin": _origin(feed.source)[:_ORIGIN_MAX] if feed else "",
         "products": list(products[:PRODUCTS_MAX]),
         "product_count": len(products),

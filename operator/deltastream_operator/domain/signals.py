@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from deltastream_operator.domain.feed import Feed
-from deltastream_operator.domain.source import SILENT, SourceState, is_live
+from deltastream_operator.domain.observed import Observed
+from deltastream_operator.domain.source import REPLACED, Report, SourceState, is_live, together, unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +27,8 @@ class Signals:
     """Worker time of an entry in a full batch, in seconds; None before the first batch."""
     redis_memory: float | None = None
     """Share of Redis' `maxmemory` in use, 0 to 1; None without a limit or without the right to ask."""
-    source: SourceState = SILENT
-    """The state of a live source, as the generators report it."""
+    reports: Mapping[int, Report] = field(default_factory=dict)
+    """What the generators of a live source report, by shard."""
 
     @property
     def backlog(self) -> int:
@@ -47,10 +49,16 @@ WAITING = Unknown(reason="FirstReading", message="rates need a second reading")
 Reading = Signals | Unknown
 
 
-def source_of(feed: Feed, reading: Reading) -> SourceState | None:
-    """Return the state of the feed's live source, or None if its source is not live."""
+def source_of(feed: Feed, reading: Reading, wanted: int, seen: Observed) -> SourceState | None:
+    """Return the state of the feed's live source, or None if its source is not live.
+
+    `wanted` is the number of generators that should run, `seen` those that do. While generators of an
+    earlier template run, their connections say nothing about the present spec.
+    """
     if not is_live(feed):
         return None
     if isinstance(reading, Unknown):
-        return SourceState(connected=None, authorized=None, reason=reading.reason, message=reading.message)
-    return reading.source
+        return unknown(reason=reading.reason, message=reading.message)
+    if seen.updated != seen.replicas:
+        return REPLACED
+    return together(feed, reading.reports, wanted)

@@ -34,14 +34,20 @@ def changes(previous: Mapping[str, Any], decision: Decision) -> list[Choice]:
 
 
 def build(
-    previous: Mapping[str, Any], decision: Decision, facts: Facts, *, generation: int, selector: str
+    previous: Mapping[str, Any],
+    decision: Decision,
+    facts: Facts,
+    *,
+    source: str,
+    generation: int,
+    selector: str,
 ) -> dict[str, Any]:
     """Return the status that follows `previous`; it is equal to `previous` if nothing changed."""
     kept = list(previous.get("decisions") or [])
     news = {choice.component: choice for choice in changes(previous, decision)}
     decisions = (kept + [_record(choice, decision) for choice in news.values()])[-DECISIONS_KEPT:]
     old = list(previous.get("conditions") or [])
-    built: dict[str, Any] = {"observedGeneration": generation}
+    built: dict[str, Any] = {"observedGeneration": generation, "source": source}
     for component in COMPONENTS:
         seen = facts.of(component)
         built[component] = {

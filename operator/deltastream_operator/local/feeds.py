@@ -15,13 +15,14 @@ from typing import Any
 
 import redis
 
-from deltastream_operator.domain import conditions, feeds_table, status
+from deltastream_operator.domain import feeds_table, status
 from deltastream_operator.domain.change import ACTIONS, Change, RefusedChange, changed, summary
 from deltastream_operator.domain.decide import Decision
-from deltastream_operator.domain.feed import MODES, Feed
+from deltastream_operator.domain.feed import MODES, SOURCES, Feed
 from deltastream_operator.domain.feeds_table import Entry, History
 from deltastream_operator.domain.observed import Facts
 from deltastream_operator.domain.signals import WAITING, Reading, source_of
+from deltastream_operator.domain.source_news import SourceNews
 from deltastream_operator.local.scaling import Scaling
 from deltastream_operator.redis_feeds import RedisFeeds
 
@@ -81,6 +82,7 @@ class Feeds:
         self._scaling, self._store, self._seen, self._say, self._now = scaling, store, seen, say, now
         self._history = History()
         self._statuses: dict[str, dict[str, Any]] = {}
+        self._news = SourceNews()
         self._accepted: dict[str, str] = {}  # request id -> name of the feed that it changed
         self._answers = True  # whether Redis answered the last call: each further one would block too
         for feed in scaling.feeds.values():
@@ -136,11 +138,15 @@ class Feeds:
     def _note(self, feed: Feed, decision: Decision) -> None:
         """Keep the status that a DeltaStreamFeed in a cluster would have."""
         previous = self._statuses.get(feed.name, {})
-        facts = replace(self._seen(feed), source=source_of(feed, decision.reading))
-        before = {condition["type"]: condition["status"] for condition in previous.get("conditions", [])}
-        for change in conditions.source_changes(facts, before):
+        facts = self._seen(feed)
+        facts = replace(
+            facts, source=source_of(feed, decision.reading, decision.generator.requested, facts.generator)
+        )
+        for change in self._news.of(feed.name, facts.source, previous.get("conditions", [])):
             self._say(f"{feed.name}: {change.type} {change.status}: {change.reason}: {change.message}")
-        self._statuses[feed.name] = status.build(previous, decision, facts, generation=1, selector="")
+        kind = SOURCES[type(feed.source)]
+        built = status.build(previous, decision, facts, source=kind, generation=1, selector="")
+        self._statuses[feed.name] = built
 
     def _change(self, request: Request) -> None:
         feed = self._scaling.feeds.get(request.feed)

@@ -142,6 +142,7 @@ REFUSED: list[tuple[str, object, str]] = [
     ("spec.source", {"replay": {"configMapRef": {"name": "X"}}}, "configMapRef.name"),
     ("spec.source", {"replay": {"configMapRef": {"name": "x", "key": "a/b"}}}, "configMapRef.key"),
     ("spec.definitions", [DEFINED], "definitions"),  # with a synthetic source
+    ("spec", {"products": ["SPY"], "source": {"external": {}}, "definitions": [DEFINED]}, "definitions"),
     ("spec.definitions", [], "definitions"),
     ("spec.definitions", [{**DEFINED, "lot": 0}], "lot"),
     ("spec.definitions", [{**DEFINED, "multiplier": 0}], "multiplier"),
@@ -250,7 +251,7 @@ def test_server_and_file_parser_read_a_valid_feed_alike(
 
 
 def test_the_default_mode_is_automatic(crd_server: ApiServer) -> None:
-    """The server stores the default in the feed, and `kubectl explain` shows it from the OpenAPI schema."""
+    """The server stores the default in the feed, and the OpenAPI schema has it."""
     accepted, stored = ask_server(crd_server, feed_with("spec.mode", REMOVED))
     assert accepted, stored
     assert json.loads(stored)["spec"]["mode"] == "Automatic"
@@ -260,7 +261,7 @@ def test_the_default_mode_is_automatic(crd_server: ApiServer) -> None:
 
 
 def test_every_field_is_explained() -> None:
-    """Each field has a description for `kubectl explain`, and each value has a bound."""
+    """Each field has a description, with the default, for `kubectl explain`, and each value has a bound."""
     schema = yaml.safe_load(CRD.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     for path, node in nodes("", schema):
         if path == ".metadata":
@@ -268,6 +269,8 @@ def test_every_field_is_explained() -> None:
         assert node.get("description", "").endswith((".", ": Stalled.")), path
         if not path.startswith(".spec"):  # only the operator writes the status, and it limits the sizes
             continue
+        default = node.get("default", {})
+        assert isinstance(default, dict) or f" Default {default}." in node["description"], path
         kind = node["type"]
         bounds = {"string": "maxLength", "integer": "maximum", "number": "maximum", "array": "maxItems"}
         bound = bounds.get(kind)
@@ -318,7 +321,7 @@ def test_a_status_is_stored_whole_and_shown(stored: ApiServer) -> None:
     feed = a_feed(min_replicas=1, max_replicas=3)
     decision = decide(feed, load(lag=1_000_000), Current(enricher=1), NOON)
     selector = "deltastream.dev/feed=a"
-    wrote = status.build({}, decision, serving(1, 2), generation=1, selector=selector)
+    wrote = status.build({}, decision, serving(1, 2), source="synthetic", generation=1, selector=selector)
     code, answer = stored.request(
         "PATCH", f"{FEEDS}/a/status?fieldValidation=Strict", {"status": wrote}, "application/merge-patch+json"
     )
@@ -327,8 +330,9 @@ def test_a_status_is_stored_whole_and_shown(stored: ApiServer) -> None:
     scale = stored.request("GET", f"{FEEDS}/a/scale")[1]
     assert (scale["spec"], scale["status"]) == ({"replicas": 1}, {"replicas": 2, "selector": selector})
     head, row = stored.kubectl("get", "dsf", "a", "-o", "wide").stdout.splitlines()
-    assert head.split() == ["NAME", "MODE", "GENERATORS", "ENRICHERS", "DESIRED", "READY", "REASON", "AGE"]
-    assert row.split()[:7] == ["a", "Manual", "1", "2", "3", "False", "BacklogCatchUp"]
+    columns = "NAME MODE SOURCE GENERATORS ENRICHERS DESIRED READY CONNECTED REASON AGE"
+    assert head.split() == columns.split()
+    assert row.split()[:8] == ["a", "Manual", "synthetic", "1", "2", "3", "False", "BacklogCatchUp"]
     assert stored.kubectl("get", "deltastream").stdout.splitlines()[0].split()[0] == "NAME"
 
 
@@ -345,21 +349,9 @@ def test_a_refused_status_is_stored_whole(stored: ApiServer) -> None:
 
 
 def test_the_server_accepts_all_samples(crd_server: ApiServer) -> None:
-    """The README applies `k8s/samples/`. `k8s/samples/instead/` has the alternatives to it."""
-    for folder in ("k8s/samples/", "k8s/samples/instead/"):
+    """The README and `make up` apply `k8s/samples/demo/`. The other folders have alternatives to it."""
+    for folder in ("k8s/samples/demo/", "k8s/samples/", "k8s/samples/instead/"):
         done = crd_server.kubectl(
             "apply", "--dry-run=server", "--validate=strict", "-f", str(CRD.parents[2] / folder)
         )
         assert done.returncode == 0, done.stderr
-
-
-def test_the_selector_of_the_readme_leaves_out_the_samples_that_need_the_internet(
-    crd_server: ApiServer,
-) -> None:
-    """`make up` applies the folder with the same selector: most clusters let no pod out."""
-    folder = str(CRD.parents[2] / "k8s/samples/")
-    options = ("--dry-run=server", "--output=name", "--selector=deltastream.dev/needs!=internet")
-    done = crd_server.kubectl("apply", *options, "-f", folder)
-    assert done.returncode == 0, done.stderr
-    names = {line.partition("/")[2] for line in done.stdout.splitlines()}
-    assert names == {"external", "manual", "nifty-2024-06-21", "nifty-replay", "synthetic"}

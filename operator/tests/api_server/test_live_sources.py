@@ -33,7 +33,8 @@ def test_the_connection_of_a_live_source_is_a_condition_and_its_changes_are_even
     with redis.Redis.from_url(redis_url) as client:
 
         def report(number: int) -> None:
-            body: dict[str, Any] = {**example("feed-source", number), "ts": time.time_ns()}
+            own: dict[str, Any] = {"source": "deribit", "ts": time.time_ns()}
+            body = {**example("feed-source", number), **own}
             client.hset("feed:a:source", "0", json.dumps(body))
 
         def shows(number: int, *expected: tuple[str, str]) -> bool:

@@ -14,7 +14,7 @@ from tests.support.contracts import example, validator
 from tests.support.feeds import IDLE, NOON, a_feed, load, serving
 
 from deltastream_operator.domain.feed import Component, Feed, Kite, Source
-from deltastream_operator.domain.source import SourceState
+from deltastream_operator.domain.source import Report, SourceState
 from deltastream_operator.local.feeds import Feeds
 from deltastream_operator.local.scaling import Scaling
 from deltastream_operator.redis_feeds import RedisFeeds
@@ -182,7 +182,7 @@ def test_an_ended_token_is_a_condition_in_the_table_and_is_said_once(redis_url: 
     run = Run(redis_url, Kite())
     ended = SourceState(connected=False, authorized=False, reason="TokenExpired", message="log in at Kite")
     for _ in range(2):
-        run.feeds.tick({"a": replace(IDLE, source=ended)})
+        run.feeds.tick({"a": replace(IDLE, reports={0: Report(kind="kite", state=ended)})})
     (row,) = json.loads(client.get("feeds:table"))["feeds"]
     found = {one["type"]: one for one in row["conditions"]}
     assert (row["source"], found["SourceAuthorized"]["status"]) == ("kite", "False")

@@ -14,7 +14,6 @@ from tests.support.contracts import example
 
 from deltastream_operator.cluster.signal_reader import READ_MAX_S
 from deltastream_operator.domain.signals import Reading, Signals, Unknown
-from deltastream_operator.domain.source import SILENT
 from deltastream_operator.redis_signals import RedisSignals
 
 FEED, STREAM = "nifty", "feed:nifty"
@@ -241,10 +240,10 @@ def test_the_state_of_a_live_source_is_read_with_the_load(
 ) -> None:
     """Each generator has a field. A key of another type makes only this feed unknown."""
     _read(signals, clock)
-    assert _known(_read(signals, clock)).source == SILENT
+    assert _known(_read(signals, clock)).reports == {}
     report = {**example("feed-source"), "ts": int(clock.time() * 1e9)}
     client.hset(f"{STREAM}:source", "0", json.dumps(report))
-    seen = _known(_read(signals, clock)).source
+    seen = _known(_read(signals, clock)).reports[0].state
     assert (seen.connected, seen.reason, seen.message) == (True, "Connected", "240 contracts of BTC")
     client.set(f"{STREAM}:source", "text")
     wrong = _read(signals, clock)

@@ -92,13 +92,23 @@ def test_the_age_is_that_of_the_newest_tick_and_grows_without_one(client: redis.
     assert _metric("feed_source_connected") == 0
 
 
+def test_a_generator_that_ends_in_order_leaves_only_the_reports_of_the_others(client: redis.Redis) -> None:
+    """After a change of the feed nobody takes its connections for those of the next generator."""
+    for shard in (0, 1):
+        reporter = Reporter(_market(Status()), client, feed="mine", shard=shard, source="deribit")
+        reporter.step()
+    reporter.withdraw()
+    assert list(client.hgetall("feed:mine:source")) == [b"0"]
+
+
 def test_an_outage_of_redis_does_not_end_the_generator() -> None:
-    """The next report is a second later."""
+    """The next report is a second later. A generator that ends is not kept either."""
     nobody = connect("redis://localhost:1/0")
     reporter = Reporter(_market(Status()), nobody, feed="mine", shard=0, source="deribit", now_ns=Clock())
     before = REGISTRY.get_sample_value("feed_redis_errors_total") or 0
     reporter.step()
     assert REGISTRY.get_sample_value("feed_redis_errors_total") == before + 1
+    reporter.withdraw()
 
 
 def test_a_defect_in_a_session_ends_the_generator() -> None:

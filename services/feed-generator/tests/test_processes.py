@@ -248,6 +248,7 @@ def test_a_deribit_source_publishes_what_the_exchange_sends(generator: Generator
         assert 'feed_source_connected{source="deribit"} 1.0' in generator.get("/metrics")[1]
         process.terminate()
         assert process.wait(30) == 0
+    assert _source_state(generator.client) == b""  # its connections must not count for 15 s more
     messages = generator.messages("deribit-btc")
     for message in messages:
         validator(f"market-{message['kind']}").validate(message)

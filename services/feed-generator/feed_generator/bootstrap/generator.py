@@ -18,7 +18,6 @@ from feed_generator.chassis.health import Health
 from feed_generator.chassis.stop_signals import stop_event
 from feed_generator.config import Settings
 from feed_generator.domain.pressure import CONFLATE, PAUSE
-from feed_generator.live.market import LiveMarket
 from feed_generator.live.report import Reporter
 from feed_generator.publisher import Publisher
 from feed_generator.sources.base import Source
@@ -49,10 +48,18 @@ def run(settings: Settings) -> int:
     client = connect(settings.redis_url)
     health = Health("feed-generator", {"redis": client.ping}, stalled_after_s=_STALLED_AFTER_S)
     server = health.serve(settings.host, settings.port) if settings.port else None
-    beat = health.beat
+    reporter = None
     if market and market.statuses:
-        beat = _reporting(health, market, client, settings)
+        reporter = Reporter(
+            market, client, feed=settings.feed, shard=settings.shard_index, source=settings.source
+        )
         market.thread.start()
+
+    def beat() -> None:
+        health.beat()
+        if reporter:
+            reporter.step()
+
     Publisher(
         made,
         RedisStream(client, settings.feed),
@@ -64,8 +71,9 @@ def run(settings: Settings) -> int:
         # A live market drops quotes when the enrichers lag. A recording can wait.
         pause_at=CONFLATE if isinstance(made, MessageReplay) else PAUSE,
     ).run()
-    if market and market.statuses:
+    if market and reporter:
         market.thread.stop()
+        reporter.withdraw()
     if server:
         server.shutdown()
     return 0
@@ -76,18 +84,3 @@ def _steering(made: Source, client: redis.Redis, settings: Settings) -> Callable
     if not isinstance(made, Player):
         return lambda _: None
     return Steering(made, client, feed=settings.feed, shard=settings.shard_index).step
-
-
-def _reporting(
-    health: Health, market: LiveMarket, client: redis.Redis, settings: Settings
-) -> Callable[[], None]:
-    """Return the publisher's beat: it also reports the state of the live source."""
-    reporter = Reporter(
-        market, client, feed=settings.feed, shard=settings.shard_index, source=settings.source
-    )
-
-    def beat() -> None:
-        health.beat()
-        reporter.step()
-
-    return beat

@@ -11,9 +11,7 @@ from feed_generator.live.ticks import Tick
 
 Frame = str | bytes
 _MAX_REASON = 300
-CHECK_NETWORK = (
-    "check this machine's internet access and proxy (HTTPS_PROXY); in a cluster also networkPolicy.sources"
-)
+CHECK_NETWORK = "check this machine's internet access and proxy (HTTPS_PROXY)"
 """The fix of an exchange that cannot be reached."""
 
 

@@ -2,13 +2,14 @@
 
 The hash `feed:{feed}:source` has a field for each shard, with the JSON of the contract feed-source. The key
 lives for 15 s after the last report. A reader ignores a field whose `ts` is older, so a dead generator has no
-state.
+state. A generator that ends in order removes its field.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import fields
 
 import msgspec
@@ -104,6 +105,11 @@ class Reporter:
                 pipe.execute()
         except redis.RedisError:  # the publisher logs outages of Redis
             metrics.REDIS_ERRORS.inc()
+
+    def withdraw(self) -> None:
+        """Remove the report, because the generator ends: its connections must not count for 15 s more."""
+        with suppress(redis.RedisError):
+            self._client.hdel(f"feed:{self._feed}:source", str(self._shard))
 
     def state(self, now_ns: int) -> SourceState:
         """Return the state of all connections as one."""
