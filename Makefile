@@ -12,7 +12,7 @@ SERVICES := $(wildcard services/*/requirements.txt)
 RUN_LOCKS := $(SERVICES) operator/requirements.txt requirements/stores.txt
 export DELTASTREAM_HOME ?= $(CURDIR)/.local
 export PYTHONPATH := operator
-FEEDS ?= k8s/samples/demo/nifty-replay.yaml,k8s/samples/demo/synthetic.yaml
+FEEDS ?= k8s/samples/nifty-replay.yaml,k8s/samples/synthetic.yaml
 
 CLUSTER := PYTHONPATH=. $(BIN)/python -m devcluster
 NODE := $(CLUSTER).node
@@ -173,7 +173,7 @@ node-up: build ## start a one-node Kubernetes in its own Linux namespaces; print
 	@$(NODE) up
 
 node-down: build ## stop the one-node Kubernetes and everything on it
-	@$(NODE) down
+	@$(CLUSTER) node-down
 
 node-shell: build ## open a shell on the node
 	@$(NODE) shell

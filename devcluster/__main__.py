@@ -48,11 +48,11 @@ def current_cluster() -> Cluster:
 
 
 def up() -> None:
-    """Install the release, apply the demo feeds and forward ports to both gateways."""
+    """Install the release, apply the self-contained sample feeds and forward ports to both gateways."""
     cluster = release.namespace(current_cluster(), release.NAME)
     ports = end_forwards() or {name: free_port() for name in release.GATEWAYS}
     release.install(cluster, *release.for_page(ports))
-    cluster.kubectl("apply", f"--filename={release.SAMPLES / 'demo'}")
+    cluster.kubectl("apply", f"--filename={release.SAMPLES}", f"--selector={release.SELF_CONTAINED}")
     FORWARDS.parent.mkdir(parents=True, exist_ok=True)
     with (cache() / "forwards.log").open("wb") as log:
         command = [sys.executable, "-m", "devcluster", "forward", json.dumps(ports)]
@@ -63,7 +63,7 @@ def up() -> None:
     say(f"page            http://127.0.0.1:{ports['api-gateway']}   (create an account; REST: /api/docs)")
     say(f"live            http://127.0.0.1:{ports['socket-gateway']}   (Socket.IO)")
     say(f"kubectl         export KUBECONFIG={cluster.kubeconfig}; kubectl -n {release.NAME} get dsf")
-    say("stop            make down")
+    say("stop            make down   (make node-down also stops the node)")
 
 
 def prepare() -> None:
@@ -141,7 +141,7 @@ def down() -> None:
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m devcluster")
     parser.add_argument(
-        "command", choices=("prepare", "up", "down", "smoke", "forward", "kind-up", "kind-down")
+        "command", choices=("prepare", "up", "down", "smoke", "forward", "node-down", "kind-up", "kind-down")
     )
     parser.add_argument("ports", nargs="?", type=json.loads, default={}, help="of forward, as JSON")
     arguments = parser.parse_args(argv)
@@ -158,9 +158,13 @@ def main(argv: list[str]) -> int:
                 forward(arguments.ports)
             case "smoke":
                 say(release.smoke(current_cluster().within(release.NAME)))
+            case "node-down":
+                end_forwards()
+                Machine(NodePaths("default")).down()
             case "kind-up":
                 kind.up(say)
             case "kind-down":
+                end_forwards()
                 kind.down()
     except (Refused, NodeError, ImageError) as error:
         print(f"{command}: {error}", file=sys.stderr)

@@ -11,6 +11,8 @@ from devcluster.kube import Cluster, Refused
 ROOT = Path(__file__).resolve().parents[1]
 CHART = ROOT / "charts" / "deltastream"
 SAMPLES = ROOT / "k8s" / "samples"
+SELF_CONTAINED = "deltastream.dev/needs!=internet"
+"""Selects the samples that no exchange is needed for."""
 NAME = "deltastream"
 GATEWAYS = {"api-gateway": 8000, "socket-gateway": 8002}
 

@@ -16,7 +16,7 @@ from tests.browser.recordings import write_feed
 from tests.support import chromium
 from tests.support.local_system import LocalSystem, running
 
-FEEDS = f"k8s/samples/demo/nifty-replay.yaml,{Path(__file__).with_name('live.yaml')}"
+FEEDS = f"k8s/samples/nifty-replay.yaml,{Path(__file__).with_name('live.yaml')}"
 
 
 @pytest.fixture(scope="package")

@@ -33,9 +33,9 @@ ELSEWHERE = {
     "helm install deltastream charts/deltastream --namespace deltastream --create-namespace --wait"
     " --set image.registry=registry.example.com": ("tests/cluster/conftest.py", "install(made"),
     "helm test deltastream --namespace deltastream": ("tests/cluster/test_install.py", "smoke(system)"),
-    "kubectl --namespace deltastream apply -f k8s/samples/demo/": (
+    "kubectl --namespace deltastream apply -f k8s/samples/ --selector 'deltastream.dev/needs!=internet'": (
         "operator/tests/api_server/test_crd.py",
-        '"k8s/samples/demo/"',
+        '"--selector=deltastream.dev/needs!=internet"',
     ),
     "kubectl --namespace deltastream get dsf": ("tests/cluster/test_feeds.py", '"get", "dsf", name'),
     "kubectl --namespace deltastream annotate dsf synthetic deltastream.dev/paused=true": (

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _RUN = ROOT / ".venv-run/bin/python"  # used by `make run`; absent in a handmade environment
 PYTHON = str(_RUN) if _RUN.exists() else sys.executable
 PORTS = ("API_GATEWAY", "AUTH", "SOCKET_GATEWAY", "STORAGE", "ANALYTICS", "LOGGING")
-DEFAULT_FEEDS = "k8s/samples/demo/nifty-replay.yaml,k8s/samples/demo/synthetic.yaml"
+DEFAULT_FEEDS = "k8s/samples/nifty-replay.yaml,k8s/samples/synthetic.yaml"
 
 
 class LocalSystem:

@@ -349,9 +349,21 @@ def test_a_refused_status_is_stored_whole(stored: ApiServer) -> None:
 
 
 def test_the_server_accepts_all_samples(crd_server: ApiServer) -> None:
-    """The README and `make up` apply `k8s/samples/demo/`. The other folders have alternatives to it."""
-    for folder in ("k8s/samples/demo/", "k8s/samples/", "k8s/samples/instead/"):
+    """The README applies `k8s/samples/`. `k8s/samples/instead/` has the alternatives to it."""
+    for folder in ("k8s/samples/", "k8s/samples/instead/"):
         done = crd_server.kubectl(
             "apply", "--dry-run=server", "--validate=strict", "-f", str(CRD.parents[2] / folder)
         )
         assert done.returncode == 0, done.stderr
+
+
+def test_the_selector_of_the_readme_leaves_out_the_samples_that_need_the_internet(
+    crd_server: ApiServer,
+) -> None:
+    """`make up` applies the folder with the same selector: most clusters let no pod out."""
+    folder = str(CRD.parents[2] / "k8s/samples/")
+    options = ("--dry-run=server", "--output=name", "--selector=deltastream.dev/needs!=internet")
+    done = crd_server.kubectl("apply", *options, "-f", folder)
+    assert done.returncode == 0, done.stderr
+    names = {line.partition("/")[2] for line in done.stdout.splitlines()}
+    assert names == {"external", "manual", "nifty-2024-06-21", "nifty-replay", "synthetic"}

@@ -12,13 +12,12 @@ from deltastream_operator.domain.feed import (
     ConfigMapRef,
     Replay,
 )
-from deltastream_operator.domain.source import is_live
 from deltastream_operator.parsing import resource
 
 REPO = Path(__file__).resolve().parents[3]
 SAMPLES = REPO / "k8s/samples"
 RECORDINGS = {
-    "demo/recording-nifty-2024-06-21.yaml": "nifty_2024-06-21_close.csv",
+    "recording-nifty-2024-06-21.yaml": "nifty_2024-06-21_close.csv",
     "instead/recording-nifty-2024-06-20.yaml": "nifty_2024-06-20_expiry_day.csv",
 }
 
@@ -31,15 +30,10 @@ def test_the_feed_in_the_readme_is_valid() -> None:
 
 
 def test_the_samples_are_valid_and_can_be_applied_together() -> None:
-    """`kubectl apply -f k8s/samples/demo/` works: no two feeds share a product, and none needs an exchange.
-
-    All modes but Recommend appear. The sample of Deribit can be added.
-    """
-    files = sorted(file for file in SAMPLES.glob("demo/*.yaml") if f"demo/{file.name}" not in RECORDINGS)
+    """`kubectl apply -f k8s/samples/` works: no two feeds share a product. All modes but Recommend appear."""
+    files = sorted(file for file in SAMPLES.glob("*.yaml") if file.name not in RECORDINGS)
     feeds = {feed.name: feed for feed in resource.load(files)}
-    assert sorted(feeds) == ["external", "manual", "nifty-replay", "synthetic"]
-    assert not any(is_live(feed) for feed in feeds.values())
-    resource.load([*files, SAMPLES / "deribit-btc.yaml"])
+    assert sorted(feeds) == ["deribit-btc", "external", "manual", "nifty-replay", "synthetic"]
     assert {feed.mode for feed in feeds.values()} == {"Automatic", "External", "Manual"}
     source = feeds["nifty-replay"].source
     assert isinstance(source, Replay)
