@@ -22,6 +22,7 @@ from deltastream_operator.domain.feed import (
     Component,
     ConfigMapRef,
     Deribit,
+    External,
     Feed,
     Kite,
     Replay,
