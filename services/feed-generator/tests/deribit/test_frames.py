@@ -18,7 +18,7 @@ from feed_generator.live.exchange import BadFrame, Dropped
 from feed_generator.live.ticks import Contract, Quote
 from feed_generator.messages import Vendor
 
-RECORDED = Path(__file__).parents[4] / "shared/data/markets/deribit"
+RECORDED = Path(__file__).parents[5] / "shared/data/markets/deribit"
 YEAR_NS = 365 * 86_400 * 10**9
 MARK_IV_DECIMAL = 0.01  # points: the exchange rounds mark_iv to it
 
