@@ -12,9 +12,10 @@ from tests.chart.render import CHART, name, objects, pods, template
 
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 LABEL = st.sampled_from(["a", "1", ""])
-# Not drawn: templates/00-validate.yaml reports contradictions between these, and the CRD validates feeds.
+# Not drawn: templates/00-validate.yaml reports contradictions between these and wrong addresses, and the CRD
+# validates feeds.
 APART = {"enabled", "externalRedis", "externalMongodb", "extraObjects", "feeds", "global", "affinity"}
-APART |= {"parentRefs", "writers", "extraEnv", "extraVolumes", "extraVolumeMounts"}
+APART |= {"parentRefs", "sources", "writers", "extraEnv", "extraVolumes", "extraVolumeMounts"}
 
 
 def _drawn(node: dict[str, Any]) -> st.SearchStrategy[Any]:
