@@ -11,7 +11,7 @@ from deltastream_operator.domain.source import Report, SourceState, unknown
 LIVES_S = 15.0
 _TEXT_MAX = 400
 _REASON = re.compile(r"[A-Z][A-Za-z]{0,39}")
-# A generator that has just started has neither a connection nor a reason to report trouble.
+# A generator that has just started is not connected yet, which is no fault: its state is unknown.
 _STARTING = "Connecting"
 
 

@@ -16,7 +16,7 @@ OPERATOR = {"email": "operator@example.com", "password": "test123"}
 
 
 _TOKENS_KEPT_S = 240
-"""They live for ten minutes."""
+"""Tokens expire after ten minutes."""
 _kept: dict[tuple[int, str], tuple[float, Any]] = {}
 
 

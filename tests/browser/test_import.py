@@ -221,7 +221,7 @@ def test_a_drop_during_an_import_is_refused_in_words(replaying: Desk, tmp_path: 
 
 
 def test_an_import_that_the_gateway_forgot_ends(replaying: Desk, tmp_path: Path) -> None:
-    """It must not block the next one."""
+    """A forgotten import must not block the next one."""
     page = opened(replaying)
     state = {
         "id": "0f" * 16,

@@ -1,7 +1,7 @@
 """Writes the file of messages that a feed replays: compressed JSON lines, which need no library to read.
 
-The file is gzip in members of about 1 MiB of text. The header of each member says how long it is, how many
-lines it has, and from when to when its messages go. So a replay finds a time without reading all before it.
+The file is gzip in members of about 1 MiB of text. The header of each member has its length, its number of
+lines and the span of its event times, so a replay finds a time without reading everything before it.
 docs/recording-format.md describes it.
 """
 
@@ -20,9 +20,8 @@ from deltastream_cli.errors import CommandError, UsageError
 FORMAT, VERSION = "deltastream-messages", 1
 _LEVEL = 6
 _MEMBER_BYTES = _MOST_LINE_BYTES = 1 << 20
-_HEAD = struct.Struct(
-    "<4sIBBH2sHQQQQ"
-)  # gzip's header with the extra field DS: bytes, lines, first and last ts
+# gzip's header with the extra field DS: bytes, lines, first and last ts.
+_HEAD = struct.Struct("<4sIBBH2sHQQQQ")
 _TAIL = struct.Struct("<II")
 
 
@@ -48,7 +47,7 @@ def write(path: Path, messages: Iterable[Mapping[str, Any]], contents: Contents)
         new.unlink(missing_ok=True)
 
 
-_OF_FEED = frozenset({"feed", "mid"})  # those of the feed that replays it
+_OF_FEED = frozenset({"feed", "mid"})  # the feed that replays the file sets its own
 
 
 def _members(messages: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:

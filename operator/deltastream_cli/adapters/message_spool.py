@@ -145,7 +145,7 @@ def opened(file: Path) -> Iterator[MessageSpool]:
         raise UsageError(f"{file} exists already: remove it, or name another file")
     part = part_of(file)
     try:
-        os.close(os.open(part, os.O_RDWR | os.O_CREAT, 0o644))  # SQLite does not say why it cannot
+        os.close(os.open(part, os.O_RDWR | os.O_CREAT, 0o644))  # SQLite gives no reason
     except OSError as error:
         raise CommandError(f"{part} cannot be written: {error.strerror}") from None
     empty = False
@@ -175,11 +175,11 @@ def opened(file: Path) -> Iterator[MessageSpool]:
 
 
 def kept(file: Path) -> str:
-    """Return what happens to the messages of an unfinished recording after an error."""
+    """Return the sentence that says where the messages are kept after an error."""
     return f"the messages so far are kept in {part_of(file)}: the same command continues"
 
 
 def discard(file: Path) -> None:
-    """Remove the unfinished recording. SQLite leaves a journal after a kill."""
+    """Remove the unfinished recording, and the journal that SQLite leaves after a kill."""
     part_of(file).unlink(missing_ok=True)
     part_of(file).with_name(part_of(file).name + "-journal").unlink(missing_ok=True)

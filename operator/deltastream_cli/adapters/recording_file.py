@@ -94,7 +94,7 @@ class Reader:
         return int(self._file.metadata.num_rows)
 
     def contents(self) -> Contents:
-        """Return what the file holds. It is counted, because somebody may have taken out rows."""
+        """Count what the file holds: somebody may have removed rows, so the metadata may be outdated."""
         contents = Contents.none()
         for number, row in enumerate(self._rows(["kind", "feed", "product", "ts"]), start=1):
             try:
@@ -179,7 +179,7 @@ def _leaves(fields: Iterable[Any], path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _alike(given: Any, ours: Any) -> bool:
-    """Return whether values of the type `given` are those of `ours`. Libraries have several types of text."""
+    """Return whether the types are equal. Libraries write text as several types, which count as one."""
     import pyarrow
 
     kinds = pyarrow.types

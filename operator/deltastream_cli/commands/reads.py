@@ -62,22 +62,21 @@ def _nearest(gateway: Gateway, product: str) -> str:
     if not expiries:
         raise NotFound(f"{product} has no chains; {_none(gateway)}")
     newest = _newest(gateway, product, None)[0]
-    today = (
-        datetime.fromisoformat(newest["timestamp"]).date().isoformat()
-    )  # of the data: it may be a recording
+    # The day of the data, which may be a recording.
+    today = datetime.fromisoformat(newest["timestamp"]).date().isoformat()
     return next((expiry for expiry in expiries if expiry >= today), expiries[-1])
 
 
 def _newest(gateway: Gateway, product: str, expiry: str | None) -> list[dict[str, Any]]:
     """Return the newest chain, if there is one.
 
-    Stored chains are sorted by event time. A replay that went back, or began another pass, has stored later
-    ones than those that it plays. So of a replay it is the newest chain at its position.
+    Stored chains are sorted by event time. A replay that went back, or began another pass, has already stored
+    later chains. For a replay this is therefore the newest chain up to its position.
     """
     path = "/api/data/chain/{}"
     found: list[dict[str, Any]] = gateway.get(path, product, limit=1, expiry=expiry)["chains"]
     if found and found[0]["replay"]:
-        with suppress(CommandError):  # the replay is stopped or removed: what it left is all there is
+        with suppress(CommandError):  # the replay is stopped or removed: use what it has stored
             at = datetime.fromisoformat(gateway.get("/api/feeds/{}/replay", found[0]["feed"])["position"])
             # The position is shown in microseconds, and the chain's time has nanoseconds.
             end = (at + timedelta(microseconds=1)).isoformat()

@@ -26,7 +26,7 @@ class Place:
     def behind(self, answer: Mapping[str, Any]) -> Place:
         """Return the place behind the messages of an answer.
 
-        Only the last answer of several tells what is missing. If Redis has lost entries, the number falls.
+        Only the last of several answers shows what is missing. If Redis has lost entries, `number` falls.
         """
         number = self.number + len(answer["messages"]) + answer["unreadable"]
         if answer["more"]:

@@ -57,7 +57,7 @@ class Wanted:
         return [*options, *(f"--product={name}" for name in self.products)]
 
     def completed(self, program: str, examples: Mapping[str, str]) -> str:
-        """Return the command line of this import with a value for each thing that the files do not state."""
+        """Return the command line of this import, with `examples` for what the files do not state."""
         whole = replace(
             self,
             as_of=examples.get("as_of", self.as_of),

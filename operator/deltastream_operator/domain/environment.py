@@ -44,7 +44,7 @@ def environment(feed: Feed, component: Component, *, shards: int, recording: str
         variables = {"FEED": feed.name, "CONCURRENCY": str(feed.enricher.concurrency_per_replica)}
         if not isinstance(source, External):
             return variables
-        # Only a program outside the product could write messages of other products or with other terms.
+        # Only an external program can send other products or terms: our generators follow the spec.
         return variables | products | _definitions(feed)
     variables = {"FEED": feed.name, **products, "SHARD_COUNT": str(shards)}
     if isinstance(source, External):

@@ -52,7 +52,7 @@ Reading = Signals | Unknown
 def source_of(feed: Feed, reading: Reading, wanted: int, seen: Observed) -> SourceState | None:
     """Return the state of the feed's live source, or None if its source is not live.
 
-    `wanted` is the number of generators that should run, `seen` those that do. While generators of an
+    `wanted` is the number of generators that should run, `seen` counts those that do. While generators of an
     earlier template run, their connections say nothing about the present spec.
     """
     if not is_live(feed):

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from deltastream_operator.domain.feed import SOURCES, Deribit, Feed, Kite
 
-# A network policy that lets no pod out makes the generator report one of these.
+# A generator reports one of these if a network policy denies its connection.
 _PERHAPS_DENIED = frozenset({"Unreachable", "Timeout"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceState:
-    """What one generator, or all of a feed, know of their connections. None: not known."""
+    """The state of the connections of one generator, or of all generators of a feed. None: not known."""
 
     connected: bool | None
     authorized: bool | None

@@ -1,4 +1,4 @@
-"""Find the changes of live sources to tell: by an Event in a cluster, by a line in a local run."""
+"""Find the changes of live sources to report: as Events in a cluster, as lines in a local run."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from deltastream_operator.domain.source import SourceState
 
 
 class SourceNews:
-    """Keeps what was last known of each feed's source, by a key that the caller chooses.
+    """Keeps the last known state of each feed's source, by a key that the caller chooses.
 
-    A condition that becomes Unknown changes nothing that is known: a connection that comes back after its
-    generator was replaced is news only if it was down before.
+    Unknown does not replace the last known status. So a connection that comes back after its generator was
+    replaced is news only if it was down before.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class SourceNews:
     def of(
         self, key: str, state: SourceState | None, previous: Sequence[Mapping[str, Any]]
     ) -> list[Condition]:
-        """Return the conditions of a source that are news. The first True is none.
+        """Return the conditions of a source that are news. A first True is not.
 
         `previous` are the conditions of the last status. They say what is known after a restart.
         """

@@ -66,7 +66,7 @@ def test_the_table_in_redis_has_every_feed_with_status_and_load(clock: Any, redi
 
 
 def test_every_external_feed_is_written_by_its_name_with_all_products(clock: Any, redis_url: str) -> None:
-    """Rule: the limits of the table are none for the programs that push, and no other feed is among them."""
+    """The table's limits do not apply to pushes, and only external feeds are written."""
     names = [f"feed-{number:03}" for number in range(201)]
     products = [f"P{number}" for number in range(101)]
     table = a_table(*names, source={"external": {}}, products=products)

@@ -52,7 +52,7 @@ def install(app: Flask, *, cors_origins: Collection[str], hosts: Collection[str]
             if request.mimetype != FORM:
                 raise WrongMediaType(f"send the files as {FORM}, each in a part named file")
         # 413 if the body is too long, with or without a Content-Length
-        elif request.get_data() and request.url_rule:  # else the answer is 404 or 405
+        elif request.get_data() and request.url_rule:  # without a rule the answer is 404 or 405
             request.get_json()  # 400 or 415 if the body is not JSON
 
     def check_ingest() -> None:

@@ -96,8 +96,8 @@ class Imports:
 
 
 def _safe(name: str) -> str:
-    """Return the name with `_` for what is no letter, digit, dot, hyphen or `&`, so that it is in no folder.
+    """Return the name with `_` for other characters than letters, digits, dots, hyphens and `&`.
 
-    NSE puts the product into the name, and some products have an `&`.
+    So it cannot name a folder. NSE puts the product into the name, and some products have an `&`.
     """
     return _OTHERS.sub("_", name)[-_NAME_MAX:].lstrip("._-&")

@@ -33,8 +33,8 @@ REMEMBERED = 32_768
 """At least so many of the newest mids of a feed are known, and at most twice as many: about 4 MiB."""
 _REMEMBERED_S = 3600
 AT_A_TIME = 4
-"""Requests that are read at the same time, of the 16 that the gateway serves. Further ones are refused: each
-takes the processor for up to 0.2 s, and reads of other clients must not wait for many of them."""
+"""Pushes that are processed at the same time, of the 16 requests that the gateway serves. Further ones are
+refused: each takes the processor for up to 0.2 s, and other clients must not wait for many of them."""
 _AT_ONCE = 256
 """Messages per call of the script, which occupies Redis for one to five milliseconds."""
 MEMORY_LIMIT = 0.8

@@ -20,7 +20,7 @@ class Ingested(Open):
     feed: str = documented(description="Name of the feed.", example="mine")
     accepted: int = documented(description="Number of messages that were appended to the feed.", example=2)
     repeated: int = documented(
-        description="Number of messages whose mid was appended before; they are not appended again.",
+        description="Number of messages that were accepted before; they are not appended again.",
         example=0,
     )
     refused: int = documented(description="Number of messages that break a rule.", example=0)

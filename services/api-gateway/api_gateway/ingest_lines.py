@@ -48,7 +48,7 @@ class Valid:
 
     @property
     def fingerprint(self) -> bytes:
-        """The same for a message that is sent again, also with a new `sent_ts`, and else hardly ever."""
+        """A checksum of the message without `sent_ts`, which a program may renew when it sends again."""
         sent = _SENT.search(self.body)
         start, end = sent.span() if sent else (0, 0)
         return crc32(self.body[end:], crc32(self.body[:start])).to_bytes(4)
@@ -80,7 +80,7 @@ def split(body: bytes, content_type: str) -> list[tuple[int, bytes]]:
     else:
         try:
             found = [(at, bytes(raw)) for at, raw in enumerate(_array.decode(body), start=1)]
-        except (msgspec.DecodeError, RecursionError) as error:  # whose texts repeat nothing of the body
+        except (msgspec.DecodeError, RecursionError) as error:  # their texts quote nothing of the body
             rule = "must be a JSON array of messages; for one message a line send Content-Type:"
             raise BadInput(("body", f"{rule} {NDJSON} ({error})")) from None
     if not found:
@@ -99,7 +99,7 @@ def checked(
 ) -> Iterator[Valid | Refused]:
     """Yield each message with the result of the checks that the enrichers make too.
 
-    `products` are those of the feed; empty if they are not all known. `arrived_ms` is the present time.
+    `products` are those of the feed; empty allows any. `arrived_ms` is the present time.
     """
     for line, text in texts:
         try:

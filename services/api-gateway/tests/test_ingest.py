@@ -119,7 +119,7 @@ def test_a_message_is_accepted_once_however_often_it_is_sent(writer: Any, store:
 
 
 def test_another_message_with_a_known_mid_is_refused(writer: Any, store: Any) -> None:
-    """As `repeated` it would be lost without a word. A retry may have a new sent_ts."""
+    """Answered as `repeated` it would be lost unnoticed. A retry may have a new sent_ts."""
     first = tick(1, price=600.0)
     other = {**first, "price": 601.0}
     answer = push(writer, first, other, {**first, "sent_ts": first["sent_ts"] + 1})
@@ -132,7 +132,7 @@ def test_another_message_with_a_known_mid_is_refused(writer: Any, store: Any) ->
 
 
 def test_each_feed_has_mids_of_its_own(writer: Any, store: Any) -> None:
-    """Two programs that number their messages alike do not meet."""
+    """Two programs of different feeds may use the same numbers."""
     store.hset("feeds:external", "second", json.dumps({"products": ["SPY"]}))
     assert results(push(writer, tick(1))) == ["accepted"]
     assert results(push(writer, tick(1, feed="second"), path="/api/ingest/second")) == ["accepted"]
@@ -152,7 +152,7 @@ def test_a_message_that_redis_cannot_append_is_not_remembered(writer: Any, store
 def test_of_many_simultaneous_pushes_some_are_sent_away(
     writer: Any, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One program with many connections would else keep every thread of the gateway busy."""
+    """Otherwise one program with many connections would keep every thread of the gateway busy."""
     read, reading, free = ingest.checked, Semaphore(0), Event()
 
     def slowly(*given: Any, **named: Any) -> Any:
@@ -250,7 +250,7 @@ def test_a_refusal_repeats_nothing_of_the_message_but_its_mid(writer: Any) -> No
 
 
 def test_a_feed_is_looked_up_by_its_name(writer: Any, store: Any) -> None:
-    """The feeds table has 200 feeds and 100 products of each; neither limits a program."""
+    """The limits of the feeds table, 200 feeds and 100 products of each, do not apply to pushes."""
     table = example("feeds-table")
     store.set("feeds:table", json.dumps({**table, "omitted": 1}))
     products = [f"P{number}" for number in range(101)]
@@ -294,7 +294,7 @@ def test_a_feed_that_takes_no_messages_is_named(
 
 
 def test_an_operator_that_is_away_does_not_stop_the_market(gateway: Any, store: Any) -> None:
-    """The external feeds have no TTL. Of a feed that is not among them nothing is known."""
+    """The external feeds have no TTL. A push to any other feed is 503, because nothing is known of it."""
     store.delete("feeds:table")
     assert results(push(gateway.client(), tick(1))) == ["accepted"]
     got = push(gateway.client(), tick(1, feed="other"), path="/api/ingest/other")

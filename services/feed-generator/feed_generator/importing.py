@@ -2,7 +2,7 @@
 
 It needs the standard library only, so it also runs outside the services' environment. It prints one JSON
 object a line: `{"read": bytes, "of": bytes}` now and then, and `{"report": …}` or `{"error": text}` at the
-end. If the files leave something open, the error has `examples`: a value for each by the name of what to say.
+end. If the files leave something open, the error has `examples`: a value by the name of each thing to state.
 The recording appears under its name only if nothing of the files was refused.
 """
 

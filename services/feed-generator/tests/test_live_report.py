@@ -93,7 +93,7 @@ def test_the_age_is_that_of_the_newest_tick_and_grows_without_one(client: redis.
 
 
 def test_a_generator_that_ends_in_order_leaves_only_the_reports_of_the_others(client: redis.Redis) -> None:
-    """After a change of the feed nobody takes its connections for those of the next generator."""
+    """After a change of the feed its connections must not count as those of the next generator."""
     for shard in (0, 1):
         reporter = Reporter(_market(Status()), client, feed="mine", shard=shard, source="deribit")
         reporter.step()

@@ -93,7 +93,7 @@ def test_a_second_series_under_the_same_name_is_refused(world: World) -> None:
 
 
 def test_two_programs_do_not_take_turns_under_one_name(world: World) -> None:
-    """The one that started later decides, also if both saw an empty cache, and the other ones are later."""
+    """The later epoch decides, even if both saw an empty cache and the other's messages are newer."""
     now = time.time_ns()
     first = example("market-option_chain") | {"ts": now, "sent_ts": now, "replay": 0, "truth": None}
     other = {"settlement_session": "open", "expiry_ts": first["expiry_ts"] - 6 * 3600 * 10**9}

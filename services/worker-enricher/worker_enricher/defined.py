@@ -1,7 +1,7 @@
 """Compare the contract terms of a message with the feed's definition of its product.
 
 A program outside the product writes the messages of an external feed. If the feed defines a product, a
-message that states other terms is refused: a wrong lot or expiry would make wrong numbers silently.
+message that states other terms is refused: a wrong lot or expiry would give wrong numbers without an error.
 """
 
 from __future__ import annotations

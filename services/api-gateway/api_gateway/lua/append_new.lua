@@ -12,7 +12,7 @@ for at = 4, #ARGV, 4 do
   local mid, fingerprint = ARGV[at], ARGV[at + 1]
   local known = redis.call('HGET', newer, mid) or redis.call('HGET', older, mid)
   if not known then
-    -- First the message: if Redis cannot append it, the script ends here, and a retry must not find its mid.
+    -- Append before remembering the mid: if Redis cannot append, the script ends here, and a retry must not find it.
     redis.call('XADD', stream, '*', 'kind', ARGV[at + 2], 'body', ARGV[at + 3], 'traceparent', traceparent)
     redis.call('HSET', newer, mid, fingerprint)
     results[#results + 1] = 1

@@ -4,13 +4,13 @@ import { decimalsOf } from "./formats.js";
 
 /** @typedef {import("./types.d.ts").Chain} Chain */
 
-/** A price of the underlying has so many figures, if it is not a multiple of a tick. */
+/** Significant figures of a price of the underlying that is not a multiple of a tick. */
 const FIGURES = 6;
 const FEWEST_DECIMALS = 2;
 
 /**
  * The decimals of the options' prices: those of their tick. Prices that a source converts from another currency have
- * none: then those of the underlying.
+ * no tick, so they get the decimals of the underlying.
  * @param {Chain} chain
  */
 export function quoteDecimals({ spot_price: spot, calls, puts }) {
@@ -18,13 +18,13 @@ export function quoteDecimals({ spot_price: spot, calls, puts }) {
   return decimalsOf(prices, reasonable(spot));
 }
 
-/** The decimals of spot, forward and sums of prices: an index has more than anybody trades. @param {Chain} chain */
+/** The decimals of spot, forward and sums of prices. An index may have more decimals than its options. @param {Chain} chain */
 export function spotDecimals(chain) {
   const { spot_price: spot } = chain;
   return Math.max(quoteDecimals(chain), underlyingDecimals([spot]));
 }
 
-/** The same without a chain. @param {number[]} prices of the underlying */
+/** The decimals of prices of the underlying, without a chain. @param {number[]} prices of the underlying */
 export function underlyingDecimals(prices) {
   return Math.min(decimalsOf(prices), reasonable(prices[0] ?? 0));
 }
@@ -34,7 +34,7 @@ export function strikeDecimals({ strikes }) {
   return decimalsOf(strikes);
 }
 
-/** What sizes, volumes and open interest count. Options on coins state what they settle in: they have no shares. @param {Chain} chain */
+/** What sizes, volumes and open interest count. For options on coins it is what they settle in, because they have no shares. @param {Chain} chain */
 export function unitOf({ oi_unit: unit, price_unit: quoted, settlement_currency: settled }) {
   if (unit !== "shares" || !quoted || !settled) return unit;
   return settled === quoted ? "units" : settled;

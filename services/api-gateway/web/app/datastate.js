@@ -18,7 +18,7 @@ export const STALE_MS = 10_000;
  */
 export function dataState({ connection, chain, ageMs, day, now }) {
   const age = ageMs === null ? "" : duration(ageMs);
-  const recorded = chain && chain.replay > 0 ? `recording of ${day}` : ""; // whatever else: these are not today's prices
+  const recorded = chain && chain.replay > 0 ? `recording of ${day}` : ""; // in every state: these are not today's prices
   if (connection.state === "refused") {
     return { name: "refused", text: "login needed", detail: connection.reason };
   }

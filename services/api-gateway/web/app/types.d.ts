@@ -394,7 +394,7 @@ export interface KnownFeeds {
   table: FeedsTable | null;
   /** Null while the table or the server's time is unknown. */
   ageMs: number | null;
-  /** Whether the operator has stopped to write, or the page to hear of it. */
+  /** Whether the table is too old: the operator has stopped writing it, or the page no longer receives it. */
   stale: boolean;
   /** Why the REST gateway gave no table, if the page asked. */
   error: Failure | null;

@@ -31,7 +31,7 @@ _SCAN_DAYS = 400
 class ExpiryRule:
     """Weekdays (0 = Monday) of weekly expiries, and the nth weekday of the month (-1 = the last).
 
-    `apart`: a week with a monthly expiry has no weekly one.
+    `apart`: a week with a monthly expiry has no weekly expiry.
     """
 
     since: date

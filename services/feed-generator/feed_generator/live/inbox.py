@@ -1,6 +1,6 @@
 """The ticks between the sessions' thread, which fills the inbox, and the publisher's, which empties it.
 
-The inbox is bounded: while the publisher waits for a full Redis, the oldest ticks are lost and counted,
+The inbox is bounded. While the publisher waits for a full Redis, the oldest ticks are lost and counted,
 because a newer quote of a contract replaces an older one.
 """
 
@@ -20,7 +20,7 @@ class Inbox:
 
     def __init__(self, limit: int = INBOX_TICKS) -> None:
         self._limit, self._lock = limit, Lock()
-        self._listings: dict[str, Listing] = {}  # by product: beyond the limit, and older than all ticks
+        self._listings: dict[str, Listing] = {}  # by product; all older than the ticks
         self._ticks: deque[Tick] = deque()
         self.lost = 0
 

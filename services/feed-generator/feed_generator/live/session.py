@@ -36,7 +36,7 @@ _STABLE_NS = 30_000_000_000
 _WATCH_EVERY_S = 0.1
 _SAY_EVERY_NS = 1_000_000_000
 _LOGGED_KINDS = 20
-# Deribit's heartbeat comes every 10 s, Kite's every second.
+# Deribit's heartbeat comes every 10 s. Kite's ticker has a shorter limit of its own.
 _SILENCE_NS = 25_000_000_000
 
 

@@ -39,7 +39,7 @@ class Status:
     spare: bool = False
 
     def use(self, needed: bool) -> None:
-        """Begin or cease to need this connection. What it has counted stays."""
+        """Mark the connection as needed or spare. Its counters stay."""
         if self.spare == needed:
             self.spare, self.hopeless = not needed, False
             self._change(False, True, "Connecting", "the connection is not open yet", self.since_ts)

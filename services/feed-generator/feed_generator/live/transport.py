@@ -89,7 +89,7 @@ async def websocket(
 
 
 def answered(host: str, status: int, problem: str) -> Dropped:
-    """Return the error of an HTTP status. `problem` is for one that is not about load or an outage."""
+    """Return the error of an HTTP status. `problem` is the text for one without a text of its own."""
     says = f"{host} answered {status}"
     if status == _TOO_MANY_REQUESTS:
         return Dropped("RateLimited", f"{says}: too many connections or requests share this address")

@@ -27,7 +27,7 @@ _YEAR_NS = 365 * 86_400 * 10**9
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A checked recording. `notes`: what the user has to know about it, one sentence each.
+    """A checked recording. `notes`: remarks for the user, one sentence each.
 
     `snapshots` is a list of at most KEPT_ROWS rows, or reads the files each time that it is iterated over.
     """
@@ -105,7 +105,7 @@ class _Recording:
     ascending: bool = True
 
     def watched(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Yield the rows of the first reading, and find out whether later ones need no window."""
+        """Yield the rows of the first reading, and note whether they ascend: others need a window again."""
         newest = 0
         for row in rows:
             self.ascending = self.ascending and row.ts >= newest
@@ -164,7 +164,7 @@ def currency_of(product: str) -> str | None:
 
 
 def needs_terms(snapshot: Snapshot) -> bool:
-    """Return whether the files do not state all about the snapshot's contracts."""
+    """Return whether the files leave out terms of the snapshot's contracts."""
     return not all(chain.stated.complete for chain in snapshot.chains.values())
 
 

@@ -24,10 +24,8 @@ from feed_generator.sources.span import EVERYTHING, Span
 
 FORMAT, VERSION = "deltastream-messages", 1
 _GZIP = b"\x1f\x8b"
-_INDEXED, _MARK = (
-    _GZIP + b"\x08\x04",
-    b"\x24\x00DS\x20\x00",
-)  # gzip with an extra field of 36 bytes: DS has 32
+# A gzip header with an extra field of 36 bytes: the subfield DS and its 32 bytes.
+_INDEXED, _MARK = _GZIP + b"\x08\x04", b"\x24\x00DS\x20\x00"
 _MEMBER = struct.Struct("<4s6s6sQQQQ")
 _MAX_LINE_BYTES, _MAX_MEMBER_BYTES = 1 << 20, 16 << 20
 _MAX_NS = 4_102_444_800_000_000_000
@@ -88,7 +86,7 @@ def header_of(path: str) -> Header | None:
 def read(path: str, span: Span = EVERYTHING, from_ns: int = 0) -> Iterator[Recorded]:
     """Yield the messages of the file, at least those in `span`, from the first one at or after `from_ns` on.
 
-    It passes over the members of a file that have none of them. Raises BadRecording at a bad line, or where
+    It skips the members of a file that have none of them. Raises BadRecording at a bad line, or where
     the file is cut off.
     """
     number = 1

@@ -9,7 +9,7 @@ from feed_generator.sources.message_file import Recorded
 from feed_generator.sources.player import Instant, Player
 
 _LOOKED_AT = 20_000
-"""Messages that a search passes in one step. The liveness probe hears of each step. No batch has more."""
+"""Most messages that one step reads, so that the liveness probe hears of a long search. No batch has more."""
 
 
 class MessageReplay(Player):
@@ -17,7 +17,7 @@ class MessageReplay(Player):
 
     No message can be conflated or dropped, so a replay at any speed gives what was recorded. `read` yields
     at least all messages from the first one at or after an event time on, `wanted` chooses among them. A seek
-    plays from the first message at or after the time on.
+    starts with the first message at or after the time.
     """
 
     def __init__(

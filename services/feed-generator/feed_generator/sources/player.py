@@ -77,7 +77,7 @@ class Player:
         if not self._searching:
             return
         if self._before is None:
-            self._due_ns = max(self._due_ns, now_ns)  # a pass begins when its first instant is found
+            self._due_ns = max(self._due_ns, now_ns)  # the pass begins when its first instant is found
         self._go_on()
         if self._before is None and self._next is not None:
             self.position_ts = self._next.ts

@@ -196,7 +196,7 @@ def test_a_number_that_no_market_has_is_refused_with_its_field(field: str, value
 
 
 def test_prices_in_coin_without_an_underlying_price_are_refused() -> None:
-    """The index would be the wrong factor, and no forward of the exchange."""
+    """The index is not the exchange's forward, so it would convert them wrongly."""
     with pytest.raises(BadFrame, match="no underlying_price: its prices in coin have no value in USD"):
         market.quote(_contract(), _data(underlying_price=None), in_coin=True)
     quote = market.quote(_contract(), _data(underlying_price=None), in_coin=False)

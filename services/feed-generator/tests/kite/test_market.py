@@ -145,7 +145,7 @@ def test_a_quote_that_stands_is_passed_on_again_every_30_s(market: Market) -> No
 
 
 def test_only_a_connection_that_delivers_says_that_its_quotes_stand(market: Market) -> None:
-    """One that is silent for 5 s ends: its network may be gone without a word."""
+    """A connection that is silent for 5 s ends: its network may have failed without closing it."""
     ticker = Ticker(market, [CALL], "1 instrument")
     ticker.opened(NOW_NS)
     market.received(spot(), NOW_NS)
@@ -258,7 +258,7 @@ def test_a_connection_without_any_state_is_ready_with_a_heartbeat_after_5_s(mark
     ],
 )
 def test_a_connection_without_a_session_says_why_nothing_comes(market: Market, time: int, said: str) -> None:
-    """Whoever tries it in the evening must not look for a fault. With the next session the line goes."""
+    """Somebody who tries it in the evening must not look for a fault. The line goes with the next session."""
     ticker = Ticker(market, market.tokens, "3 instruments")
     ticker.opened(NOW_NS)
     if time:

@@ -40,10 +40,10 @@ class Entry:
     """Whether the entry was replayed from the dead letters, and so may be late."""
 
     def arrived_ms(self, now_ms: int) -> int:
-        """Return when Redis received the entry, in milliseconds since the epoch, as `now_ms` is.
+        """Return when Redis received the entry, in ms since the epoch. `now_ms` is the present time.
 
         A program that appends by itself may give an entry an id from the future, and all later ids follow it.
-        So an id that is over an hour ahead says nothing, and the present time counts.
+        So for an id that is more than an hour ahead, the present time is used.
         """
         stated_ms = int(self.id.partition("-")[0])
         return stated_ms if stated_ms - now_ms < _MAX_AHEAD_MS else now_ms

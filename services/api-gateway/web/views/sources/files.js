@@ -1,4 +1,4 @@
-// The files of an import before they are sent: dropped on a view, a name for their feed, and why they are not taken.
+// The files of an import before they are sent: how they are dropped, the name of their feed, and why they are refused.
 
 const MAX_BYTES = 32 * 1024 * 1024;
 const MAX_FILES = 100;
@@ -38,7 +38,7 @@ export function installDrop(view, target, dropped) {
   /** @param {DragEvent} event */
   const drag = (event) => {
     if (target.hidden || !event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault(); // else the browser opens the file in the page's place
+    event.preventDefault(); // otherwise the browser opens the file in the page's place
     target.classList.toggle("over", event.type === "dragenter" || event.type === "dragover");
     if (event.type === "drop") dropped(event.dataTransfer.files);
   };

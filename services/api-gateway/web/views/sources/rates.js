@@ -7,7 +7,7 @@
 
 const KEPT_MS = 300_000;
 const WINDOW_MS = 10_000;
-/** The server's clock was set if it goes back by more; the clocks of several gateways differ by less. */
+/** If the time goes back by more, the server's clock was set. The clocks of several gateways differ by less. */
 const SET_BACK_MS = 5_000;
 
 /** @type {Rate} */

@@ -8,9 +8,9 @@ import { Trend } from "./trend.js";
 /** @typedef {import("../../app/types.d.ts").FeedSource} FeedSource */
 /** @typedef {import("./rates.js").Point} Point */
 
-/** An answer of the gateway tells the rates for so long. */
+/** The rates are unknown if the gateway's last answer is older. */
 const CURRENT_MS = 10_000;
-/** Clocks of two machines may differ so much without a word. */
+/** A larger difference between the clocks of two machines is shown. */
 const SKEW_MS = 1_000;
 /** @type {["messages" | "frames" | "bytes", string][]} */
 const TRENDS = [["messages", "Messages/s"], ["frames", "Frames/s"], ["bytes", "Bytes/s"]];

@@ -35,13 +35,13 @@ def check_error(error: Error, asked: str | Piece | None) -> None:
 
 
 def check_time(what: str, data: Data, now_ns: int) -> None:
-    """Raise BadFrame for a time that is far from ours. One far ahead would make all that follow look old."""
+    """Raise BadFrame for a time that is far from ours. After one far ahead, all later ones would look old."""
     if abs(now_ns - data.timestamp * _NS_PER_MS) > _MAX_AGE_NS:
         raise BadFrame(f"the time of a {what} is more than {_MAX_AGE_NS // 10**9} s from ours: it is dropped")
 
 
 def check_clock(exchange_ns: int, now_ns: int) -> None:
-    """Raise Misconfigured if our clock is so far from the exchange's that the enrichers would refuse all."""
+    """Raise Misconfigured if our clock is too far from the exchange's: the enrichers would refuse all."""
     skew_s = (now_ns - exchange_ns) / 1e9
     if abs(now_ns - exchange_ns) > _MAX_SKEW_NS:
         side = "ahead of" if skew_s > 0 else "behind"

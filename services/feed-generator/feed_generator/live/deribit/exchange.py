@@ -79,7 +79,7 @@ class Deribit:
     def opened(self, now_ns: int) -> Reaction:
         """Begin a new connection: forget what the last one had subscribed."""
         if not self._answered.issuperset(self._currencies):
-            self._refresh_at = 0  # the connection ended before the list came
+            self._refresh_at = 0  # the last connection ended before its list came
         self._asked.clear()
         self._asked_at.clear()
         self._subscriptions.reset()
@@ -102,7 +102,7 @@ class Deribit:
         if decoded.method == "heartbeat" and params is not None:
             answer = params.type == "test_request"
             return Reaction([self._request("public/test", {})]) if answer else NOTHING
-        if decoded.id is not None or decoded.error is not None:  # a request that it cannot read has no id
+        if decoded.id is not None or decoded.error is not None:  # an unreadable request has no id
             return self._answer(decoded, now_ns)
         return NOTHING
 

@@ -101,7 +101,7 @@ def quote(of: Contract, data: Data, *, in_coin: bool) -> Quote:
 
 
 def _vendor(data: Data, forward: float) -> Vendor:
-    """Return what the exchange says itself. Values that it does not say, or that cannot be, are left out."""
+    """Return the exchange's own values. Those that are missing or impossible are left out."""
     greeks = data.greeks or Greeks()
     return Vendor(
         iv=_number("mark_iv", data.mark_iv) / 100 or UNSET,

@@ -1,8 +1,8 @@
 """Run a generator's part of Kite: read the list, and keep one session for each connection that it needs.
 
 The list is read again while the exchange is open. If it has new strikes, all connections are opened again
-with them. When the list of a new day is due, the connections end before it is read: with the list of the day
-before, a token could mean another instrument.
+with them. When the list of a new day is due, the connections end before it is read, because a token of the
+day before may belong to another instrument.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Desk:
         self._now_ns, self._sleep, self._jitter = now_ns, sleep, jitter
         self._seconds_to_reading = seconds_to_reading
         self.statuses = [Status(spare=number > 0) for number in range(max(1, wanted.connections))]
-        """The states of the connections. Those that the list does not need are spare."""
+        """The states of all connections. Those without instruments are spare."""
 
     async def run(self) -> None:
         """Receive for ever. Ends only by cancellation."""
@@ -85,7 +85,7 @@ class Desk:
             plan = await self._receive(plan) or await self._plan()
 
     async def _receive(self, plan: Plan) -> Plan | None:
-        """Receive until another list is to be used. Return its plan, or None if a new day begins."""
+        """Receive until the list changes. Return the plan of the new list, or None if a new day begins."""
         async with asyncio.TaskGroup() as tasks:
             sessions = [
                 tasks.create_task(self._session(plan, number).run()) for number in range(len(plan.shares))
@@ -96,7 +96,7 @@ class Desk:
         return following
 
     async def _following(self, plan: Plan) -> Plan | None:
-        """Wait for another list. While the exchange is open, one that lacks contracts is not trusted."""
+        """Wait for a list with other contracts. While the exchange is open, it must lack none."""
         while True:
             await asyncio.sleep(self._seconds_to_reading(self._now_ns()))
             if schedule.day_of_list(self._now_ns()) != plan.day:

@@ -1,4 +1,4 @@
-"""Say when Kite's instrument list has to be read again.
+"""Compute when Kite's instrument list is read again.
 
 Kite makes a new list each morning at about 08:30 in India, and an instrument token may belong to another
 instrument from then on. During the session it adds the strikes that the exchange lists when the price has
@@ -36,5 +36,5 @@ def day_of_list(now_ns: int) -> date:
 
 
 def is_before_open(now_ns: int) -> bool:
-    """Return whether the list may still be late: Kite does not promise the minute at which it is made."""
+    """Return whether the new list may still be missing: Kite promises no minute for it."""
     return _NEW_LIST <= datetime.fromtimestamp(now_ns / _NS, ZONE).time() < _OPEN

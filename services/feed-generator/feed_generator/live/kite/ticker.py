@@ -20,7 +20,7 @@ _FIRST_OF_TEXT = 0x20
 
 _QUIET_NS = 5_000_000_000
 _SILENCE_NS = 5_000_000_000
-"""Kite sends at least a heartbeat every two seconds. Its own clients give a connection up after 5 s too."""
+"""Kite sends at least a heartbeat every two seconds. Its own clients also give a connection up after 5 s."""
 _CONFIRM_EVERY_NS = 1_000_000_000
 _LOGGED_TEXTS = 20
 
@@ -45,7 +45,7 @@ class Ticker:
 
     @property
     def ready(self) -> str | None:
-        """What is subscribed, once this connection delivers, and why nothing of it may be passed on."""
+        """What is subscribed, once this connection delivers. While nothing is passed on, also the reason."""
         if not self._ready:
             return None
         return self._subscribed if self._open else f"{self._subscribed}; {self._closed()}"

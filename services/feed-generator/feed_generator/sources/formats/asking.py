@@ -1,4 +1,4 @@
-"""Ask for what a file does not state: all of it at once, with a value for each that would do."""
+"""Make the error that names everything a file does not state, with an example for each."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def unstated(
 ) -> Unstated:
     """Return the error that asks for `names`, keys of WHAT_TO_STATE. `read` reads the file with more told.
 
-    The example of a time is that of the file's last change, which for a download is the time of its prices.
-    If the first contract of the file has expired by then, it is the day of the expiry.
+    The example of a time is the file's last change: for a download that is about the time of its prices. If
+    the first contract of the file has expired by then, the example is on the day of its expiry.
     """
     asked = [f"{what} ({setting})" for what, setting in map(WHAT_TO_STATE.__getitem__, names)]
     changed = datetime.fromtimestamp(int(os.path.getmtime(path)), UTC)

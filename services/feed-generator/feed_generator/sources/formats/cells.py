@@ -15,7 +15,7 @@ from datetime import date, datetime
 from feed_generator.sources.formats.problems import BadCell
 
 FIRST_YEAR, LAST_YEAR = 1971, 2099
-"""Times of files lie there: one before it has another unit."""
+"""Years of the times in files. A time before them has another unit."""
 _NONE = frozenset({"", "-", "--", "nan", "none", "null", "n/a", "na"})
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d*)?", re.ASCII)
 _MOST = 1e9
@@ -23,7 +23,7 @@ MOST_COUNTED = 10**15
 
 
 class Cells:
-    """The cells of one line by column. `zero` is told each column whose price is 0, because 0 means none."""
+    """The cells of one line by column. `zero` is called with each column whose price is 0: it means none."""
 
     def __init__(self, cells: Mapping[str, str | None], zero: Callable[[str], None] | None = None) -> None:
         self._cells, self._zero = cells, zero

@@ -73,7 +73,7 @@ class Row:
 
 
 def counted(volume: float, open_interest: float) -> Leg:
-    """The counts of a file that does not state the previous open interest: then no change is shown."""
+    """Return the counts of a file without the previous open interest: its change is then 0."""
     return {"volume": volume, "open_interest": open_interest, "previous_open_interest": open_interest}
 
 

@@ -55,7 +55,7 @@ def header(rows: Records, needed: Iterable[str]) -> list[str]:
 
 
 def cells_of(names: Sequence[str], values: Sequence[str], place: Place, problems: Problems) -> Cells:
-    """Return a row's cells by the header's names, or those of a part of both. Prices of 0 are noted."""
+    """Return cells by the header's names, for a row or a part of it. Prices of 0 are noted."""
     return Cells(
         dict(zip(names, values, strict=False)), lambda column: problems.note(place, _ZERO, column=column)
     )
