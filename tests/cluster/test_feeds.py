@@ -53,8 +53,9 @@ def test_a_feed_is_shown_with_its_mode_and_replicas(system: Cluster) -> None:
     with applied(system, feed("shown")) as name:
         ready(system, name)
         header, line = system.kubectl("get", "dsf", name).strip().splitlines()
-        assert header.split() == ["NAME", "MODE", "GENERATORS", "ENRICHERS", "DESIRED", "READY", "AGE"]
-        assert line.split()[:6] == [name, "Manual", "1", "1", "1", "True"]
+        counts = ["GENERATORS", "ENRICHERS", "DESIRED"]
+        assert header.split() == ["NAME", "MODE", "SOURCE", *counts, "READY", "CONNECTED", "AGE"]
+        assert line.split()[:7] == [name, "Manual", "synthetic", "1", "1", "1", "True"]
         assert "REASON" in system.kubectl("get", "dsf", name, "--output=wide").splitlines()[0]
         assert name in system.kubectl("get", "deltastream")
 
