@@ -154,11 +154,11 @@ def test_an_exchange_that_answers_a_page_and_comes_back_is_two_events(
     system, arguments = sources.system, (f"dsf/{deribit_feed}", "--timeout=60s")
     system.kubectl("wait", *arguments, "--for=condition=SourceConnected")
     before = condition(system, deribit_feed, "SourceConnected")
-    sources.deribit.faults.answers_html = True
+    sources.deribit.faults.handshake = 503
     sources.deribit.disconnect()
     system.kubectl("wait", *arguments, "--for=condition=SourceConnected=False")
     wait_until(
-        lambda: condition(system, deribit_feed, "SourceConnected")["reason"] == "BadAnswer", "the page"
+        lambda: condition(system, deribit_feed, "SourceConnected")["reason"] == "Unavailable", "the page"
     )
     down = condition(system, deribit_feed, "SourceConnected")
     assert down["lastTransitionTime"] > before["lastTransitionTime"]
@@ -166,7 +166,7 @@ def test_an_exchange_that_answers_a_page_and_comes_back_is_two_events(
     head, row = system.kubectl("get", "dsf", deribit_feed).splitlines()
     shown = dict(zip(head.split(), row.split(), strict=True))
     assert (shown["SOURCE"], shown["READY"], shown["CONNECTED"]) == ("deribit", "True", "False")
-    sources.deribit.faults.answers_html = False
+    sources.deribit.faults.handshake = 0
     system.kubectl("wait", *arguments, "--for=condition=SourceConnected")
 
     about = f"--field-selector=involvedObject.name={deribit_feed},reason=SourceConnected"

@@ -10,7 +10,8 @@ def test_the_sample_shows_the_exchanges_market_with_our_numbers_beside_its_own(
 ) -> None:
     """`make run FEEDS=k8s/samples/deribit-btc.yaml`: from frames to REST, also after a drop."""
     chain, state = deribit_session.chain, deribit_session.state
-    assert (chain["price_unit"], chain["settlement_currency"], len(chain["calls"])) == ("USD", "BTC", 30)
+    assert (chain["price_unit"], chain["settlement_currency"]) == ("USD", "BTC")
+    assert len(chain["calls"]) in (30, 31), "a strike that the spot has passed stays for one step"
     assert abs(chain["forward"] / chain["vendor_forward"] - 1) < 0.005
     near = [
         leg for leg in chain["calls"] if abs(leg["strike"] / chain["spot_price"] - 1) < 0.05 and leg["iv"]

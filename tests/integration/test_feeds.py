@@ -41,10 +41,11 @@ def enrichers(system: LocalSystem) -> int:
 
 def test_every_feed_has_a_row_with_its_load_and_decisions(system: LocalSystem) -> None:
     """The table appears by itself and is at most a few seconds old."""
+    wait_until(lambda: system.call("/api/feeds")[0] == 200, "the table is there", 60)
     wait_until(lambda: row(system)["service_seconds"] is not None, "the load is known", 60)
     table = system.get("/api/feeds")
     assert table["authority"] == "local"
-    assert [one["name"] for one in table["feeds"]] == ["load", "nifty-replay", "pushed", "synthetic"]
+    assert [one["name"] for one in table["feeds"]] == ["load", "nifty-replay", "pushed", "roots", "synthetic"]
     for feed in table["feeds"]:
         assert feed["generator"]["desired"] == (feed["source"] != "external")
         assert feed["load_reason"] is None

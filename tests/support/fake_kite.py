@@ -45,7 +45,7 @@ class FakeKite:
     """The server. `token` is the access token that it accepts; `list_body` replaces the instrument list.
 
     `ahead_s`: the server's clock minus the true one. `status`: what it answers to every request if it is not
-    200. `most_connections`: a further one is answered 429.
+    200. `most_connections`: a further one is answered 429. The list does not come while `listing` is cleared.
     """
 
     def __init__(
@@ -53,6 +53,8 @@ class FakeKite:
     ) -> None:
         self.market, self.token = market, "token1"
         self.list_body: bytes | None = None
+        self.listing = threading.Event()
+        self.listing.set()
         self.ahead_s = 0
         self.status, self.most_connections = HTTPStatus.OK, 3
         self.requests: list[dict[str, Any]] = []
@@ -129,7 +131,7 @@ class FakeKite:
         while any(client in self.clients for client in ended):
             await asyncio.sleep(0.001)
 
-    def answer(self, socket: ServerConnection, request: Request) -> Response | None:
+    async def answer(self, socket: ServerConnection, request: Request) -> Response | None:
         """Answer the list and refuse a wrong token; None continues the WebSocket handshake."""
         parts = urlsplit(request.path)
         if self.status != HTTPStatus.OK:
@@ -137,6 +139,8 @@ class FakeKite:
             return socket.respond(self.status, "<html>of a proxy</html>")
         if parts.path == "/instruments":
             self.downloads += 1
+            while not self.listing.is_set():
+                await asyncio.sleep(0.005)
             given = request.headers.get("Authorization", "")
             if given != f"token {API_KEY}:{self.token}":
                 return self._refuse(socket)

@@ -10,7 +10,10 @@ import redis
 from prometheus_client import REGISTRY
 from tests.support.contracts import validator
 
+from feed_generator import config
 from feed_generator.adapters.redis_stream import connect
+from feed_generator.bootstrap.live import live
+from feed_generator.domain.shards import products_of
 from feed_generator.live.exchange import Dropped, Unauthorized
 from feed_generator.live.market import LiveMarket, live_market
 from feed_generator.live.report import LIVES_S, Reporter, total
@@ -99,6 +102,28 @@ def test_a_generator_that_ends_in_order_leaves_only_the_reports_of_the_others(cl
         reporter.step()
     reporter.withdraw()
     assert list(client.hgetall("feed:mine:source")) == [b"0"]
+
+
+def test_a_shard_without_products_reports_that_it_is_well(client: redis.Redis, redis_url: str) -> None:
+    """The operator expects a report of every generator, and a feed is connected if all of them are."""
+    given = {
+        "FEED": "mine",
+        "SOURCE": "deribit",
+        "REDIS_URL": redis_url,
+        "SHARD_INDEX": "1",
+        "SHARD_COUNT": "2",
+    }
+    settings = config.load(given | {"PRODUCTS": "ETH,SOL-USDC", "DERIBIT_CURRENCIES": "ETH,USDC"})
+    assert products_of(settings.product_list, index=1, count=2) == []
+    market = live(settings)
+    assert market is not None
+    market.thread.start()
+    Reporter(market, client, feed="mine", shard=1, source="deribit").step()
+    market.thread.stop()
+    state = json.loads(client.hget("feed:mine:source", "1"))
+    validator("feed-source").validate(state)
+    assert (state["connected"], state["authorized"]) == (True, True)
+    assert market.thread.failure is None
 
 
 def test_an_outage_of_redis_does_not_end_the_generator() -> None:

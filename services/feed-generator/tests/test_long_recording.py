@@ -11,7 +11,9 @@ import pytest
 
 from feed_generator.domain.rulebook import known_rules
 from feed_generator.sources import loading
+from feed_generator.sources.formats.row import Told
 from feed_generator.sources.loading import Loaded
+from feed_generator.sources.recording import Snapshot
 from feed_generator.sources.replay import Replay
 
 Load = Callable[..., Loaded]
@@ -33,11 +35,14 @@ def _day(path: Path, snapshots: int, *, descending: bool = False) -> Path:
     return path
 
 
-def _replay(loaded: Loaded, *, forever: bool = False) -> Replay:
+def _replay(
+    loaded: Loaded, *, forever: bool = False, wanted: Callable[[Snapshot], bool] = lambda _: True
+) -> Replay:
     return Replay(
         feed="nifty-replay",
         terms=known_rules(["NIFTY"]),
         snapshots=loaded.snapshots,
+        wanted=wanted,
         speed_percent=100,
         interval_ns=SECOND,
         forever=forever,
@@ -79,6 +84,36 @@ def test_a_seek_in_a_long_recording_looks_at_a_part_of_the_file_in_a_step(
     assert steps == 180 // 50 + 1
     assert replay.position_ts == loaded.first_ts + 180 * SECOND
     assert len(_bodies(replay, 200)) == 20 * 4  # a tick, a chain and two quotes
+
+
+def test_a_part_that_is_not_replayed_is_looked_at_in_steps_too(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before `from`, behind `to`, and the products of other generators."""
+    monkeypatch.setattr(loading, "KEPT_ROWS", 10)
+    loaded = load(str(_day(tmp_path / "day.csv", 200)))
+    begin = loaded.first_ts + 180 * SECOND
+    replay = _replay(loaded, wanted=lambda one: one.ts >= begin)
+    steps = 0
+    while replay.due_ns() == steps + 1:
+        steps += 1
+        replay.step(steps)
+    assert steps == 180 // 50  # the first part is read at the start
+    assert replay.position_ts == begin
+    assert len(_bodies(replay, 200)) == 20 * 4
+
+
+def test_each_reading_of_a_long_recording_beats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the liveness probe would end the generator while it reads."""
+    monkeypatch.setattr(loading, "KEPT_ROWS", 10)
+    monkeypatch.setattr(loading, "_BEAT_ROWS", 100)
+    path, beats = str(_day(tmp_path / "day.csv", 200)), []
+    terms = known_rules(["NIFTY"])
+    told = Told(products=("NIFTY",), lots=loading.lots_of(terms))
+    loaded = loading.load(path, "auto", told, terms, lambda: beats.append(1))
+    assert len(beats) == 4  # two rows a snapshot
+    assert len(list(loaded.snapshots)) == 200
+    assert len(beats) == 8
 
 
 def test_memory_does_not_grow_with_a_recording(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from prometheus_client import REGISTRY
-from tests.support.batches import FEED, MARKET, World, tick
+from tests.support.batches import FEED, MARKET, NOW_NS, World, tick
 from tests.support.contracts import example, shown, validator
 
 
@@ -94,7 +93,7 @@ def test_a_second_series_under_the_same_name_is_refused(world: World) -> None:
 
 def test_two_programs_do_not_take_turns_under_one_name(world: World) -> None:
     """The later epoch decides, even if both saw an empty cache and the other's messages are newer."""
-    now = time.time_ns()
+    now = NOW_NS
     first = example("market-option_chain") | {"ts": now, "sent_ts": now, "replay": 0, "truth": None}
     other = {"settlement_session": "open", "expiry_ts": first["expiry_ts"] - 6 * 3600 * 10**9}
     ids = [
@@ -106,6 +105,19 @@ def test_two_programs_do_not_take_turns_under_one_name(world: World) -> None:
     world.runner().run(ids[:1])
     slow.run(ids[1:])
     assert json.loads(world.client.get("latest:chain:NIFTY:2024-06-27"))["mid"] == "4:1"
+
+
+def test_another_feed_that_had_the_product_decides_nothing(world: World) -> None:
+    """A generator's epoch is the time. The epochs of a program that follows it may be smaller."""
+    first = example("market-option_chain") | {"mid": "3:1"}
+    world.runner().run(world.publish(first))
+    index = json.loads(world.client.hget("index:NIFTY", "chain:2024-06-27"))
+    order = index["order"][:38] + "9999999999" + index["order"][48:]
+    before = index | {"feed": "before", "order": order, "series": "another"}
+    world.client.hset("index:NIFTY", "chain:2024-06-27", json.dumps(before, separators=(",", ":")))
+    world.runner().run(world.publish(first | {"mid": "3:2"}))
+    assert world.db["option_chains"].find_one({"mid": "3:2"}) is not None
+    assert json.loads(world.client.get("latest:chain:NIFTY:2024-06-27"))["mid"] == "3:2"
 
 
 def test_the_cache_keeps_the_first_series_of_an_epoch(world: World) -> None:

@@ -115,7 +115,7 @@ class BatchRunner:
         # Entries that an attempt of this batch refused or found deleted. The next attempt skips them.
         self._settled: set[str] = set()
         self._refusals = Sparse(time.monotonic)
-        self._guard = SeriesGuard(cache.series)
+        self._guard = SeriesGuard(partial(cache.series, stream.feed))
         self._forwards: dict[tuple[str, str], Forward] = {}
 
     def run_new(self) -> None:

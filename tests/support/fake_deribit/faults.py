@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass
+@dataclass(slots=True)
 class Faults:
     """What the exchange does wrong. Shares are of the tickers sent."""
 

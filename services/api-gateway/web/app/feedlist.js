@@ -4,11 +4,8 @@ import { attribute, h, write } from "./dom.js";
 import { MISSING } from "./formats.js";
 
 /** @typedef {import("./types.d.ts").Feed} Feed */
-/** @typedef {import("./formats.js").Formats} Formats */
 /** @typedef {"good" | "warn" | "bad" | "quiet"} Level */
-/** @typedef {{element: HTMLElement | SVGElement, draw: (feed: Feed, now: number) => void}} Drawing */
-/** @typedef {{link: HTMLElement, mark: HTMLElement, word: HTMLElement, cells: HTMLElement[], drawing: Drawing | null, row: HTMLElement}} Line */
-/** @typedef {{id: string, label: string, meaning: string, text: (feed: Feed, formats: Formats) => string}} Column */
+/** @typedef {import("./types.d.ts").FeedLine} Line */
 /** @typedef {import("./types.d.ts").FeedListKind} Kind */
 
 export const MARKS = { good: "●", warn: "◔", bad: "✕", quiet: "○" };
@@ -22,7 +19,7 @@ export class FeedList {
   /** @type {Map<string, Line>} */
   #lines = new Map();
 
-  /** @param {Formats} formats @param {(feed: string) => string} href the link that chooses a feed @param {Kind} kind */
+  /** @param {import("./formats.js").Formats} formats @param {(feed: string) => string} href the link that chooses a feed @param {Kind} kind */
   constructor(formats, href, kind) {
     this.#formats = formats;
     this.#href = href;

@@ -498,6 +498,29 @@ export interface SmileOptions {
   strikes: string;
 }
 
+/** What a row of feeds draws in its last column. */
+export interface FeedDrawing {
+  element: HTMLElement | SVGElement;
+  draw: (feed: Feed, now: number) => void;
+}
+
+/** The elements of a feed's row. */
+export interface FeedLine {
+  link: HTMLElement;
+  mark: HTMLElement;
+  word: HTMLElement;
+  cells: HTMLElement[];
+  drawing: FeedDrawing | null;
+  row: HTMLElement;
+}
+
+export interface FeedColumn {
+  id: string;
+  label: string;
+  meaning: string;
+  text: (feed: Feed, formats: Formats) => string;
+}
+
 /** A table of feeds: `caption` names it, `label` its region, `element` is the region's class. */
 export interface FeedListKind {
   caption: string;
@@ -506,7 +529,22 @@ export interface FeedListKind {
   /** Heading of the states. */
   state: string;
   stateOf: (feed: Feed) => { level: import("./feedlist.js").Level; word: string; why: string };
-  columns: import("./feedlist.js").Column[];
+  columns: FeedColumn[];
   /** A last column with a drawing of each feed. */
-  drawn?: { id: string; label: string; meaning: string; make: () => import("./feedlist.js").Drawing };
+  drawn?: { id: string; label: string; meaning: string; make: () => FeedDrawing };
+}
+
+/**
+ * A contract that has both volatilities, as decimals. `difference`: ours less the vendor's. `bid` and `ask`: our
+ * volatilities of these prices, null if there is none.
+ */
+export interface VolatilityPair {
+  expiry: string;
+  strike: number;
+  side: "call" | "put";
+  ours: number;
+  bid: number | null;
+  ask: number | null;
+  vendor: number;
+  difference: number;
 }

@@ -40,16 +40,18 @@ def run(settings: Settings) -> int:
     log_setup.configure("feed-generator", VERSION, settings.log_level)
     log = structlog.get_logger("feed-generator")
     market = live(settings)
-    if market:
-        made: Source = market.source
-    else:
-        made = source(settings, time.time_ns(), lambda sentence: log.info("recording", note=sentence))
-    stop = stop_event()
     client = connect(settings.redis_url)
     health = Health("feed-generator", {"redis": client.ping}, stalled_after_s=_STALLED_AFTER_S)
     server = health.serve(settings.host, settings.port) if settings.port else None
+    if market:
+        made: Source = market.source
+    else:  # after the probes are served, because a long recording takes minutes to check
+        made = source(
+            settings, time.time_ns(), lambda sentence: log.info("recording", note=sentence), health.beat
+        )
+    stop = stop_event()
     reporter = None
-    if market and market.statuses:
+    if market:
         reporter = Reporter(
             market, client, feed=settings.feed, shard=settings.shard_index, source=settings.source
         )

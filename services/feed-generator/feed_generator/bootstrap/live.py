@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from feed_generator.config import Settings
 from feed_generator.domain.shards import products_of
@@ -15,16 +17,27 @@ from feed_generator.live.kite import account, connections
 from feed_generator.live.kite.desk import Desk, Wanted
 from feed_generator.live.market import LiveMarket, live_market
 from feed_generator.live.source import LiveSource
+from feed_generator.live.status import Status
 from feed_generator.live.thread import SessionThread
 from feed_generator.live.transport import websocket
 
 
 def live(settings: Settings) -> LiveMarket | None:
     """Return the live market of this shard's products, not started; None if the source is not live."""
+    if settings.source not in ("deribit", "kite"):
+        return None
     ours = products_of(settings.product_list, index=settings.shard_index, count=settings.shard_count)
-    if settings.source == "deribit":
-        return _deribit(settings, ours)
-    return _kite(settings, ours) if settings.source == "kite" else None
+    if not ours:
+        return _idle(settings)
+    return _deribit(settings, ours) if settings.source == "deribit" else _kite(settings, ours)
+
+
+def _idle(settings: Settings) -> LiveMarket:
+    """Return the market of a shard without products. It is well, so that the feed is: nothing misses it."""
+    market = live_market(settings.feed, [], chain_interval_millis=1000)
+    status = Status()
+    status.ready("this generator has no product of the feed", time.time_ns())
+    return replace(market, statuses=[status])
 
 
 def _deribit(settings: Settings, ours: Sequence[str]) -> LiveMarket:
@@ -37,7 +50,7 @@ def _deribit(settings: Settings, ours: Sequence[str]) -> LiveMarket:
     )
     return live_market(
         settings.feed,
-        [(exchange, lambda: websocket(settings.deribit_url, keyless=True))] if ours else [],
+        [(exchange, lambda: websocket(settings.deribit_url, keyless=True))],
         chain_interval_millis=settings.deribit_chain_interval_millis,
     )
 
@@ -54,12 +67,12 @@ def _kite(settings: Settings, ours: Sequence[str]) -> LiveMarket:
     inbox = Inbox()
     desk = Desk(wanted, lambda: account.read(*files), inbox.put)
     source = LiveSource(settings.feed, inbox.take, chain_interval_millis=settings.kite_chain_interval_millis)
-    return LiveMarket(source, inbox, desk.statuses if ours else (), SessionThread([desk]))
+    return LiveMarket(source, inbox, desk.statuses, SessionThread([desk]))
 
 
 def check_source(settings: Settings, seconds: float) -> SourceCheck:
     """Connect to the live source and count what comes for some seconds. Raises FeedError if there is none."""
     market = live(settings)
-    if market is None or not market.statuses:
+    if market is None:
         raise FeedError(f"SOURCE={settings.source}: is no live source, so there is nothing to connect to")
     return check(market, feed=settings.feed, source=settings.source, seconds=seconds)

@@ -14,15 +14,19 @@ from feed_generator.sources import loading, message_file
 from feed_generator.sources.base import EmptySource, Source
 from feed_generator.sources.formats.row import Told
 from feed_generator.sources.message_replay import MessageReplay
+from feed_generator.sources.recording import Snapshot
 from feed_generator.sources.replay import Replay
 from feed_generator.sources.synthetic import SyntheticMarket
 
 
-def source(settings: Settings, start_ns: int, note: Callable[[str], None]) -> Source:
+def source(
+    settings: Settings, start_ns: int, note: Callable[[str], None], beat: Callable[[], None] = lambda: None
+) -> Source:
     """Return the source for this shard's products.
 
     `start_ns` is the first event time of a synthetic market, in ns since the epoch. `note` gets each sentence
-    that the user has to know about a recording. Raises FeedError.
+    that the user has to know about a recording. `beat` is called while a long recording is read. Raises
+    FeedError.
     """
     ours = products_of(settings.product_list, index=settings.shard_index, count=settings.shard_count)
     if settings.source == "replay":
@@ -30,7 +34,7 @@ def source(settings: Settings, start_ns: int, note: Callable[[str], None]) -> So
         header = message_file.header_of(path)
         if header is not None:
             return _message_replay(settings, path, header, ours)
-        return _replay(settings, path, ours, note)
+        return _replay(settings, path, ours, note, beat)
     known = all_rules(settings.product_list)
     if not ours:
         return EmptySource()
@@ -45,7 +49,13 @@ def source(settings: Settings, start_ns: int, note: Callable[[str], None]) -> So
     )
 
 
-def _replay(settings: Settings, path: str, ours: Collection[str], note: Callable[[str], None]) -> Source:
+def _replay(
+    settings: Settings,
+    path: str,
+    ours: Collection[str],
+    note: Callable[[str], None],
+    beat: Callable[[], None],
+) -> Source:
     defined = {one.product: DefinedProduct(one) for one in settings.definitions}
     terms: dict[str, Terms] = {**known_rules(settings.product_list), **defined}
     told = Told(
@@ -56,19 +66,23 @@ def _replay(settings: Settings, path: str, ours: Collection[str], note: Callable
         group_ns=None if settings.replay_group_millis is None else settings.replay_group_millis * 1_000_000,
         lots=loading.lots_of(terms),
     )
-    loaded = loading.load(path, settings.replay_format, told, terms)
+    loaded = loading.load(path, settings.replay_format, told, terms, beat)
     for sentence in loaded.notes:
         note(sentence)
     span = settings.replay_span
     if not any(snapshot.ts in span for snapshot in loaded.snapshots):
         raise span.misses(path, loaded.first_ts, loaded.last_ts)
-    snapshots = loaded.chosen(lambda one: one.ts in span and one.product in ours)
-    if next(iter(snapshots), None) is None:
+
+    def wanted(one: Snapshot) -> bool:
+        return one.ts in span and one.product in ours
+
+    if not any(map(wanted, loaded.snapshots)):
         return EmptySource()
     return Replay(
         feed=settings.feed,
         terms=terms,
-        snapshots=snapshots,
+        snapshots=loaded.snapshots,
+        wanted=wanted,
         speed_percent=settings.speed_percent,
         interval_ns=settings.replay_interval_millis * 1_000_000,
         forever=settings.replay_loop == "Forever",

@@ -22,13 +22,6 @@ class DefinedProduct:
         self.tick = definition.tick
         self._lot, self._zone = definition.lot, ZoneInfo(definition.zone)
 
-    def on_grid(self, price: float) -> bool:
-        """Return whether a price is a multiple of the tick. True if the definition states no tick."""
-        if self.tick is None:
-            return True
-        off = abs(price - round(price / self.tick) * self.tick)
-        return off <= 1e-6 * self.tick + 1e-12 * price  # prices are floats
-
     def lot_size(self, expiry: date, day: date) -> int:
         """Return the lot, which is the same for all contracts."""
         del expiry, day

@@ -92,6 +92,7 @@ class ProductRules:
         self.oi_unit: str = data["oi_unit"]
         self.settlement_session: Session = _session(data.get("settlement", "close"))
         self.multiplier: float | None = None
+        self.tick: float | None = None  # those of `contract` depend on the day and the price
         self.rate = rate
         self.zone = ZoneInfo(exchange["timezone"])
         self._opens = time.fromisoformat(exchange["open"])

@@ -18,6 +18,8 @@ class Terms(Protocol):
     """Whose price settles the contracts: that of the open or that of the close."""
     multiplier: float | None
     """Units of the underlying per contract; None: not stated."""
+    tick: float | None
+    """The step of prices that a feed's definition states; None: not stated."""
 
     def lot_size(self, expiry: date, day: date) -> int:
         """Return the lot of the contracts that expire on `expiry`, on the trading day `day`."""

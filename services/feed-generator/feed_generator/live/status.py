@@ -44,6 +44,12 @@ class Status:
             self.spare, self.hopeless = not needed, False
             self._change(False, True, "Connecting", "the connection is not open yet", self.since_ts)
 
+    def replaced(self, now_ns: int) -> None:
+        """Record that we ended the connection, if there was one, to open another."""
+        if self.connected:
+            self.gaps += 1
+            self._change(False, True, "Connecting", "the next connection is not open yet", now_ns)
+
     def ready(self, message: str, now_ns: int) -> None:
         """Record that everything is subscribed; `message` says what."""
         self.hopeless = False

@@ -9,7 +9,6 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from feed_generator.domain.definitions import DefinedProduct
 from feed_generator.domain.rulebook import ProductRules, known_rules, rules
 from feed_generator.domain.terms import Terms
 from feed_generator.errors import BadRecording, UnknownProduct
@@ -22,6 +21,7 @@ from feed_generator.sources.recording import Assembler, Carry, Snapshot
 KEPT_ROWS = 200_000
 """A replay keeps so many rows in memory, about 2.3 KiB a row. It reads a longer recording in each pass."""
 _WINDOW = 100_000
+_BEAT_ROWS = 5_000
 _YEAR_NS = 365 * 86_400 * 10**9
 
 
@@ -38,11 +38,6 @@ class Loaded:
     first_ts: int
     last_ts: int
 
-    def chosen(self, wanted: Callable[[Snapshot], bool]) -> Iterable[Snapshot]:
-        """Return some of the snapshots, as a list if they are in memory."""
-        found = _Chosen(self.snapshots, wanted)
-        return list(found) if isinstance(self.snapshots, list) else found
-
 
 def files_of(path: str) -> list[str]:
     """Return the files of a recording: the path itself, or the files in the folder, which are one session.
@@ -58,14 +53,23 @@ def files_of(path: str) -> list[str]:
     return files
 
 
-def load(path: str, wanted: Format | Literal["auto"], told: Told, terms: Mapping[str, Terms]) -> Loaded:
-    """Return the recording of a file, or of a folder's files. Raises BadRecording or UnknownProduct."""
-    recording, problems = _Recording(Session(files_of(path), wanted, told), told, terms), Problems()
+def load(
+    path: str,
+    wanted: Format | Literal["auto"],
+    told: Told,
+    terms: Mapping[str, Terms],
+    beat: Callable[[], None] = lambda: None,
+) -> Loaded:
+    """Return the recording of a file, or of a folder's files. Raises BadRecording or UnknownProduct.
+
+    `beat` is called every few thousand rows, in each reading: a long file takes longer than a probe waits.
+    """
+    recording, problems = _Recording(Session(files_of(path), wanted, told), told, terms, beat), Problems()
     kept: list[Snapshot] | None = []
     first: Snapshot | None = None
     undefined = set[str]()
     assembler = assembler_of(recording.session, told, terms, problems)
-    rows = _compared_with_ticks(recording.watched(recording.session.rows(problems)), terms, problems)
+    rows = _compared_with_ticks(recording.watched(problems), terms, problems)
     for last in assembler.snapshots(in_order(rows)):
         first = first or last
         if needs_terms(last):
@@ -84,17 +88,6 @@ def load(path: str, wanted: Format | Literal["auto"], told: Told, terms: Mapping
     return Loaded(snapshots, recording.session.format, notes, first.ts, last.ts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    """Those of some snapshots that are wanted, each time that it is iterated over."""
-
-    snapshots: Iterable[Snapshot]
-    wanted: Callable[[Snapshot], bool]
-
-    def __iter__(self) -> Iterator[Snapshot]:
-        return filter(self.wanted, self.snapshots)
-
-
 @dataclass(slots=True)
 class _Recording:
     """Reads the snapshots of a session's files from the first one on, each time that it is iterated over."""
@@ -102,21 +95,28 @@ class _Recording:
     session: Session
     told: Told
     terms: Mapping[str, Terms]
+    beat: Callable[[], None]
     ascending: bool = True
 
-    def watched(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def watched(self, problems: Problems) -> Iterator[Row]:
         """Yield the rows of the first reading, and note whether they ascend: others need a window again."""
         newest = 0
-        for row in rows:
+        for row in self._rows(problems):
             self.ascending = self.ascending and row.ts >= newest
             newest = row.ts
             yield row
 
     def __iter__(self) -> Iterator[Snapshot]:
         problems = Problems()  # those of the first reading are known
-        rows = self.session.rows(problems)
+        rows = self._rows(problems)
         assembler = assembler_of(self.session, self.told, self.terms, problems)
         return assembler.snapshots(rows if self.ascending else in_order(rows))
+
+    def _rows(self, problems: Problems) -> Iterator[Row]:
+        for number, row in enumerate(self.session.rows(problems)):
+            if number % _BEAT_ROWS == 0:
+                self.beat()
+            yield row
 
 
 def assembler_of(session: Session, told: Told, terms: Mapping[str, Terms], problems: Problems) -> Assembler:
@@ -185,12 +185,17 @@ def _compared_with_ticks(
     rows: Iterable[Row], terms: Mapping[str, Terms], problems: Problems
 ) -> Iterator[Row]:
     """Yield the rows, and note quotes that are no multiples of the tick that the feed defines."""
-    defined = {name: its for name, its in terms.items() if isinstance(its, DefinedProduct)}
+    ticks = {name: its.tick for name, its in terms.items() if its.tick is not None}
     for row in rows:
-        its = defined.get(row.product)
-        for column in ("bid", "ask") if its else ():
-            if its and not its.on_grid(row.leg[column]):
-                rule = f"is no multiple of the tick {its.tick:g}"
+        tick = ticks.get(row.product)
+        for column in ("bid", "ask") if tick else ():
+            if tick and not _is_multiple(row.leg[column], tick):
+                rule = f"is no multiple of the tick {tick:g}"
                 hint = "check the unit of the prices, or the definition"
                 problems.note(row.place, f"{rule}: {hint}", column=column, shown=f"{row.leg[column]:g}")
         yield row
+
+
+def _is_multiple(price: float, tick: float) -> bool:
+    off = abs(price - round(price / tick) * tick)
+    return off <= 1e-6 * tick + 1e-12 * price  # prices are floats

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import UNSET
@@ -28,7 +28,7 @@ from feed_generator.sources.recording import Key, RecordedChain, Snapshot
 
 QUOTED_STRIKES = 10
 _LOOKED_AT = 50
-"""Snapshots that a search passes in one step, so that the liveness probe hears of each."""
+"""Snapshots that one step reads at most, so that a search and the products of others block nothing."""
 _UNIT = "shares"
 _EMPTY_LEG: Leg = dict.fromkeys(LEG_COLUMNS, 0)
 _QUOTED = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest")
@@ -49,7 +49,8 @@ class Replay(Player):
     """The `Player` of snapshots. A snapshot becomes a tick, a chain per expiry, and quotes near the money.
 
     `terms` has the products whose files do not state all about their contracts. Each pass iterates over
-    `snapshots`. `span` has the first and last event time of the whole feed; default: those of a list.
+    `snapshots`, and `wanted` chooses among them. `span` has the first and last event time of the whole feed;
+    default: those of a list.
     """
 
     def __init__(
@@ -58,14 +59,15 @@ class Replay(Player):
         feed: str,
         terms: Mapping[str, Terms],
         snapshots: Iterable[Snapshot],
+        wanted: Callable[[Snapshot], bool] = lambda _: True,
         speed_percent: int,
         interval_ns: int,
         forever: bool,
         span: tuple[int, int] | None = None,
     ) -> None:
-        self._feed, self._terms, self._snapshots = feed, terms, snapshots
+        self._feed, self._terms, self._snapshots, self._wanted = feed, terms, snapshots, wanted
         # The bodies are the same in every pass, so those of a list are made once.
-        kept = list(map(self._instant, snapshots)) if isinstance(snapshots, list) else []
+        kept = list(map(self._instant, filter(wanted, snapshots))) if isinstance(snapshots, list) else []
         first_ts, last_ts = span or (kept[0].ts, kept[-1].ts)
         super().__init__(
             (lambda from_ns: (one for one in kept if one.ts >= from_ns)) if kept else self._read_again,
@@ -78,7 +80,7 @@ class Replay(Player):
 
     def _read_again(self, from_ns: int) -> Iterator[Instant]:
         for passed, snapshot in enumerate(self._snapshots, start=1):
-            if snapshot.ts >= from_ns:
+            if snapshot.ts >= from_ns and self._wanted(snapshot):
                 yield self._instant(snapshot)
             elif passed % _LOOKED_AT == 0:
                 yield Instant(snapshot.ts, ())

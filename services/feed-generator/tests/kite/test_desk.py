@@ -151,7 +151,7 @@ def test_strikes_that_are_listed_during_the_session_are_received(
         desk.until(desk.received_everything)
         desk.until(lambda: status.message == f"{count + 2} instruments on 1 connection")
         served.take(desk.sent)
-        assert (served.doubled, status.gaps, kite.connections) == (0, 0, 2)
+        assert (served.doubled, status.gaps, kite.connections) == (0, 1, 2)
         kite.list_body = market.instruments()[: -len("x,NFO-OPT,NFO") * 5]
         downloads = kite.downloads
         desk.until(lambda: kite.downloads >= downloads + 2)
@@ -170,11 +170,15 @@ def test_a_new_day_ends_the_connections_until_its_list_is_there(
         before = total(desk.desk.statuses)
         kite.list_body = b"<html>"
         monkeypatch.setattr(schedule, "day_of_list", lambda now_ns: date(2030, 1, 1))
+        kite.listing.clear()  # the list of the day does not come
+        desk.until(lambda: total(desk.desk.statuses).reason == "Connecting")
+        assert not any(status.connected for status in desk.desk.statuses)
+        kite.listing.set()
         desk.until(lambda: total(desk.desk.statuses).reason == "BadInstrumentList")
         desk.until(lambda: not kite.clients)
         assert len(desk.statuses) == 1
         after = total(desk.desk.statuses)
-        assert (after.gaps, after.frames >= before.frames > 0) == (1, True)
+        assert (after.gaps, after.frames >= before.frames > 0) == (2, True)
         kite.list_body = None
         desk.until(lambda: len(desk.statuses) == 2 and desk.connected())
 

@@ -33,6 +33,7 @@ class _Index(msgspec.Struct):
     spot_price: float | None
     forward: float | None
     discount: float | None
+    feed: str = ""
     order: str = ""
     series: str | None = None
 
@@ -108,12 +109,15 @@ class RedisSink:
             if index.forward and index.discount and index.spot_price
         }
 
-    def series(self, wanted: Sequence[Key]) -> dict[Key, Known]:
-        """Return the series of the cached chains. Keys without a cached chain are missing."""
+    def series(self, feed: str, wanted: Sequence[Key]) -> dict[Key, Known]:
+        """Return the series of a feed's cached chains. Keys without one are missing.
+
+        Chains of a feed that had the product before say nothing about this feed's epochs.
+        """
         return {
             key: Known(epoch_of(index.order), index.series)
             for key, index in self._index(wanted)
-            if index.series
+            if index.series and index.feed == feed
         }
 
     def _index(self, wanted: Sequence[Key]) -> Iterator[tuple[Key, _Index]]:

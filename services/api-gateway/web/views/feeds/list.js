@@ -8,7 +8,7 @@ import { stateOf } from "./state.js";
 /** @typedef {import("../../app/types.d.ts").Feed} Feed */
 /** @typedef {import("../../app/formats.js").Formats} Formats */
 
-/** @type {import("../../app/feedlist.js").Column[]} */
+/** @type {import("../../app/types.d.ts").FeedColumn[]} */
 export const COLUMNS = [
   { id: "mode", label: "Mode", meaning: "Who decides the number of enrichers", text: ({ mode }) => mode ?? MISSING },
   { id: "source", label: "Source", meaning: "Where the messages come from", text: ({ source }) => source ?? MISSING },

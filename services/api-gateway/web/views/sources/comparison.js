@@ -2,12 +2,7 @@
 
 /** @typedef {import("../../app/types.d.ts").Chain} Chain */
 /** @typedef {import("../../app/types.d.ts").Row} Row */
-
-/**
- * A contract that has both volatilities, as decimals. `difference`: ours less the vendor's. `bid` and `ask`: our
- * volatilities of these prices, null if there is none.
- * @typedef {{expiry: string, strike: number, side: "call" | "put", ours: number, bid: number | null, ask: number | null, vendor: number, difference: number}} Pair
- */
+/** @typedef {import("../../app/types.d.ts").VolatilityPair} Pair */
 
 /** The upper ends of the classes of the distribution, in vol points; the last class has none. */
 export const ENDS = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, Infinity];

@@ -6,7 +6,7 @@ import { connectionOf } from "./state.js";
 
 /** @typedef {import("../../app/formats.js").Formats} Formats */
 
-/** @type {import("../../app/feedlist.js").Column[]} */
+/** @type {import("../../app/types.d.ts").FeedColumn[]} */
 const COLUMNS = [
   { id: "source", label: "Source", meaning: "Kind of the source", text: ({ source }) => source ?? MISSING },
   { id: "products", label: "Products", meaning: "Underlyings", text: (feed) => products(feed, 3) },

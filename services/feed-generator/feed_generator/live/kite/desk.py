@@ -93,6 +93,8 @@ class Desk:
             following = await self._following(plan)
             for session in sessions:
                 session.cancel()
+        for status in self.statuses:
+            status.replaced(self._now_ns())
         return following
 
     async def _following(self, plan: Plan) -> Plan | None:
