@@ -39,7 +39,10 @@ PRODUCTS = {
 COLLECTIONS = ("underlying_ticks", "option_quotes", "option_chains")
 STRIKES = 21
 DEFAULT_RATE = 60
-YEAR_NS = 365 * 86_400 * 10**9
+DAY_NS = 86_400 * 10**9
+YEAR_NS = 365 * DAY_NS
+EXPIRES_NS = 10 * 3600 * 10**9
+"""Time of the day at which all contracts expire."""
 Body = dict[str, Any]
 
 
@@ -67,13 +70,14 @@ class Tape:
         return {**head, "ts": self._now_ns, "sent_ts": 0, "replay": 0}
 
     def _chain(self, product: str, spot: float, step: float) -> Body:
-        years = self._random.choice((3, 10, 17)) / 365
+        # At a fixed time of the day: every tape has the same series, because a date has one.
+        expiry_ns = (self._now_ns // DAY_NS + self._random.choice((3, 10, 17))) * DAY_NS + EXPIRES_NS
+        years = (expiry_ns - self._now_ns) / YEAR_NS
         forward = spot * math.exp(0.06 * years)
         middle = round(spot / step) * step
         strikes = [middle + step * (n - STRIKES // 2) for n in range(STRIKES)]
         calls = [self._leg(forward, k, years, 1) for k in strikes]
         puts = [self._leg(forward, k, years, -1) for k in strikes]
-        expiry_ns = self._now_ns + int(years * YEAR_NS)
         return {
             **self._head("option_chain", product),
             "expiry": time.strftime("%Y-%m-%d", time.gmtime(expiry_ns // 10**9)),
