@@ -66,7 +66,6 @@ def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         feeds.write_text(text.replace("wss://exchange.example", exchange.url))
         with running(folder / "home", str(feeds)) as system:
             token = system.call("/api/auth/register", OPERATOR)[1]["token"]
-            wait_until(lambda: system.call("/api/feeds")[0] == 200, "the gateway knows the feeds")
             status, answer = system.call("/api/ingest/pushed", pushed(), token)
             assert (status, answer.get("accepted")) == (200, PUSHED), answer
             products = ["BTC", "DESK", "ETH"]

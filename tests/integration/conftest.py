@@ -27,6 +27,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSystem]:
     ours = ",".join(str(Path(__file__).with_name(name)) for name in ("load.yaml", "roots.yaml"))
     feeds = f"{DEFAULT_FEEDS},{ours},k8s/samples/instead/pushed.yaml"
     with running(tmp_path_factory.mktemp("system"), feeds) as started:
+        assert started.call("/api/feeds")[0] == 200  # as soon as the system says that it is ready
         status, _ = started.call("/api/auth/register", {"email": OPERATOR, "password": "test123"})
         assert status == 201
         wait_until(lambda: len(known(started)) == 12, "all products are stored")

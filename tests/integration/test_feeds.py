@@ -40,8 +40,7 @@ def enrichers(system: LocalSystem) -> int:
 
 
 def test_every_feed_has_a_row_with_its_load_and_decisions(system: LocalSystem) -> None:
-    """The table appears by itself and is at most a few seconds old."""
-    wait_until(lambda: system.call("/api/feeds")[0] == 200, "the table is there", 60)
+    """The table is at most a few seconds old."""
     wait_until(lambda: row(system)["service_seconds"] is not None, "the load is known", 60)
     table = system.get("/api/feeds")
     assert table["authority"] == "local"

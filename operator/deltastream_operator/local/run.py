@@ -135,7 +135,6 @@ class Local:
         self._scaling.start()
         self._wait_ready(probed)
         self._wait_for("the whole system", net.answers(self._ports.of("api-gateway"), "/readyz"))
-        self._announce()
 
     def _forget_replay_commands(self) -> None:
         """Begin as the feeds' files say: a command of the page lasts until the local run ends."""
@@ -210,7 +209,10 @@ class Local:
         importer = Importer(
             self._services, RedisFeeds(url), feeds=self._scaling.feeds, run=feeds.add, say=self._screen.say
         )
-        due = decide_at = bound_at = 0.0
+        feeds.tick(signals.read(list(self._scaling.feeds)))
+        self._announce()  # only now: the gateway knows the feeds from the table that the tick publishes
+        due = bound_at = 0.0
+        decide_at = time.monotonic() + DECIDE_S
         while True:
             self._step(0.2)
             if time.monotonic() >= bound_at:  # also in an outage of Redis, when every process logs errors
