@@ -48,9 +48,9 @@ def access_token(
     return jwt.encode({**claims, "iss": issuer}, key, algorithm="EdDSA", headers={"kid": "k1"})
 
 
-def headers_of(role: str) -> dict[str, str]:
+def headers_of(role: str, subject: str = USER) -> dict[str, str]:
     """Return the headers of a user with this role, for ten minutes: a test makes them when it needs them."""
-    return {"Authorization": f"Bearer {access_token('deltastream-api', roles=[role])}"}
+    return {"Authorization": f"Bearer {access_token('deltastream-api', subject, roles=[role])}"}
 
 
 def subject_of(authorization: str, audience: str) -> str | None:
