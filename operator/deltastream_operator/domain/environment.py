@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 
 from deltastream_operator.domain.feed import (
     Component,
@@ -105,9 +104,5 @@ def _definitions(feed: Feed) -> dict[str, str]:
     """Return the feed's definitions, if it has any, as JSON with the names of its spec."""
     if not feed.definitions:
         return {}
-    rows = [
-        {key: value for key, value in asdict(one).items() if value is not None} for one in feed.definitions
-    ]
-    for row in rows:
-        row["expiryTime"] = row.pop("expiry_time")
+    rows = [one.spec() for one in feed.definitions]
     return {"DEFINITIONS": json.dumps(rows, separators=(",", ":"))}

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from deltastream_operator.domain.pause import NOT_PAUSED, PauseRequest
 
@@ -127,6 +127,11 @@ class Definition:
     expiry_time: str
     zone: str
     settlement: str
+
+    def spec(self) -> dict[str, Any]:
+        """Return what is stated, by the names of the feed's spec."""
+        stated = {name: value for name, value in asdict(self).items() if value is not None}
+        return {"expiryTime" if name == "expiry_time" else name: value for name, value in stated.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

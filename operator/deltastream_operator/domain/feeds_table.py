@@ -105,12 +105,17 @@ def build(
 
 
 def external(entries: Iterable[Entry]) -> dict[str, str]:
-    """Return all external feeds: by name, the JSON with all products."""
+    """Return all external feeds: by name, the JSON with all products and definitions."""
     return {
-        entry.name: json.dumps({"products": list(entry.feed.products)})
+        entry.name: json.dumps(_external(entry.feed))
         for entry in entries
         if entry.feed and isinstance(entry.feed.source, External)
     }
+
+
+def _external(feed: Feed) -> dict[str, Any]:
+    definitions = [one.spec() for one in feed.definitions]
+    return {"products": list(feed.products), **({"definitions": definitions} if definitions else {})}
 
 
 def row(entry: Entry, points: list[Point]) -> dict[str, Any]:
