@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import redis
@@ -39,19 +39,22 @@ class RedisFeeds:
         if keys := [f"feed:{feed}:replay-command" for feed in feeds]:
             self._redis.delete(*keys)
 
-    def publish(self, table: bytes, external: Mapping[str, str]) -> None:
+    def publish(self, table: bytes, external: Mapping[str, str], unreadable: Sequence[str] = ()) -> None:
         """Store the table for 30 s, and send it to all who listen. `external` replaces the external feeds.
 
-        The external feeds have no TTL: their programs may push while the operator is away.
+        The feeds `unreadable` stay as they are. The external feeds have no TTL: their programs may push while
+        the operator is away.
         """
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.set(TABLE, table, ex=TABLE_TTL_S)
             pipe.publish(TABLE, table)
             pipe.execute()
+        before = self._redis.hmget(EXTERNAL, unreadable) if unreadable else []
+        kept = {name: text for name, text in zip(unreadable, before, strict=True) if text is not None}
         with self._redis.pipeline() as pipe:
             pipe.delete(EXTERNAL)
-            if external:
-                pipe.hset(EXTERNAL, mapping=external)
+            if given := {**external, **kept}:
+                pipe.hset(EXTERNAL, mapping=given)
             pipe.execute()
 
     def take_requests(self) -> list[bytes]:

@@ -57,7 +57,11 @@ class FeedsPublisher:
     async def _write(self, readings: Mapping[str, Reading]) -> None:
         try:
             entries = self._entries(readings)
-            await asyncio.to_thread(self._store.publish, self._text(entries), feeds_table.external(entries))
+            # The pods of a feed whose new spec cannot be read keep running, so its programs may push.
+            unreadable = [entry.name for entry in entries if entry.feed is None]
+            await asyncio.to_thread(
+                self._store.publish, self._text(entries), feeds_table.external(entries), unreadable
+            )
         except Exception as error:  # of any kind: the table must not disturb the loop
             if not self._failed:
                 log.warning("feeds_table_not_written", error=f"{type(error).__name__}: {error}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from tests.support.feeds import IDLE, decided, load, serving, wrote
 
 from deltastream_operator.cluster.feeds_publisher import FeedsPublisher
 from deltastream_operator.cluster.watching.table import Body, Table
+from deltastream_operator.domain.environment import environment
 from deltastream_operator.domain.signals import Reading
 from deltastream_operator.redis_feeds import RedisFeeds
 
@@ -82,6 +83,47 @@ def test_every_external_feed_is_written_by_its_name_with_all_products(clock: Any
         assert client.exists("feeds:external") == 0
 
 
+DEFINED = {"product": "XSPW", "multiplier": 100, "expiryTime": "16:00", "zone": "America/New_York"}
+
+
+def test_the_gateway_gets_the_definitions_that_the_enrichers_get(clock: Any, redis_url: str) -> None:
+    """Both refuse the same terms. A definition that changes is written with the next table."""
+    with redis.Redis.from_url(redis_url) as client:
+        for lot in (1, 5):
+            table = a_table(
+                "roots",
+                source={"external": {}},
+                products=["SPY", "XSPW"],
+                definitions=[{**DEFINED, "lot": lot}],
+            )
+            publish(publisher(table, RedisFeeds(redis_url), clock), {})
+            written = json.loads(client.hget("feeds:external", "roots") or "")
+            validator("feeds-external").validate(written)
+            feed = table.feeds["roots"].feed
+            assert feed
+            variables = environment(feed, "enricher", shards=0, recording="")
+            assert written["definitions"] == json.loads(variables["DEFINITIONS"])
+            assert written["definitions"][0]["lot"] == lot
+
+
+def test_a_feed_whose_new_spec_cannot_be_read_takes_pushes_as_before(clock: Any, redis_url: str) -> None:
+    """Its enrichers keep running with the last valid spec. That holds for an operator that restarts, too."""
+    spec: dict[str, Any] = {"source": {"external": {}}, "products": ["XSPW"]}
+    with redis.Redis.from_url(redis_url) as client:
+        publish(publisher(a_table("a", "b", **spec), RedisFeeds(redis_url), clock), {})
+        before = client.hgetall("feeds:external")
+        table = a_table("a", "b", **spec, definitions=[{**DEFINED, "zone": "Mars/Base"}])
+        assert table.feeds["a"].feed is None
+        for _ in range(2):
+            publish(publisher(table, RedisFeeds(redis_url), clock), {})
+            assert client.hgetall("feeds:external") == before
+        del table.feeds["b"]
+        publish(publisher(table, RedisFeeds(redis_url), clock), {})
+        assert list(client.hgetall("feeds:external")) == [b"a"]
+        publish(publisher(a_table("a"), RedisFeeds(redis_url), clock), {})
+        assert client.exists("feeds:external") == 0
+
+
 def test_without_a_feed_the_table_is_empty(clock: Any, redis_url: str) -> None:
     """Rule: no feeds is an answer; a missing table says that there is no operator."""
     publish(publisher(Table(), RedisFeeds(redis_url), clock), {})
@@ -95,7 +137,7 @@ class Store:
     def __init__(self, error: Exception | None = None) -> None:
         self.calls, self.error, self.free = 0, error, threading.Event()
 
-    def publish(self, _table: bytes, _external: Mapping[str, str]) -> None:
+    def publish(self, _table: bytes, _external: Mapping[str, str], _unreadable: Sequence[str]) -> None:
         self.calls += 1
         if self.error:
             raise self.error
