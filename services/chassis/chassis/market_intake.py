@@ -45,19 +45,27 @@ def read(
         json.loads(body, object_pairs_hook=_members)
     if message.feed != feed:
         raise RefusedError("inconsistent", f"$.feed: is {message.feed}, but the stream's feed is {feed}")
-    if products and message.product not in products:
-        raise RefusedError(
-            "inconsistent", f"$.product: {message.product} is not in spec.products of the feed"
-        )
     if message.replay:
         check_replay(message.mid, message.replay)
     if isinstance(message, OptionChain):
         check_chain(message)
     elif isinstance(message, OptionQuote):
         check_quote(message)
+    check_arrival(message, arrived_ms=arrived_ms, products=products)
+    return message
+
+
+def check_arrival(message: Message, *, arrived_ms: int | None, products: Collection[str]) -> None:
+    """Check what depends on the feed and on the time: `read` does so with the same arguments.
+
+    Raises RefusedError.
+    """
+    if products and message.product not in products:
+        raise RefusedError(
+            "inconsistent", f"$.product: {message.product} is not in spec.products of the feed"
+        )
     if arrived_ms is not None:
         _check_clock(message, arrived_ms * 1_000_000)
-    return message
 
 
 def _check_clock(message: Message, arrived_ns: int) -> None:

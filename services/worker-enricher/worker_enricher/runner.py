@@ -27,7 +27,7 @@ from worker_enricher.chassis.definitions import Definition
 from worker_enricher.chassis.market_intake import read
 from worker_enricher.chassis.market_messages import Message
 from worker_enricher.chassis.market_refusal import RefusedError
-from worker_enricher.defined import DefinedProducts
+from worker_enricher.chassis.market_terms import DefinedProducts
 from worker_enricher.errors import StoreFullError
 from worker_enricher.forwards import expiries_needed
 from worker_enricher.pipeline import enrich

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from tests.support.contracts import example
 
-from worker_enricher.chassis.definitions import Definition
-from worker_enricher.chassis.market_intake import read
-from worker_enricher.chassis.market_messages import Message
-from worker_enricher.chassis.market_refusal import RefusedError
-from worker_enricher.defined import DefinedProducts
+from chassis.definitions import Definition
+from chassis.market_intake import read
+from chassis.market_messages import Message
+from chassis.market_refusal import RefusedError
+from chassis.market_terms import DefinedProducts
 
 NIFTY = {"product": "NIFTY", "lot": 25, "expiryTime": "15:30", "zone": "Asia/Kolkata"}
 
