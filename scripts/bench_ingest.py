@@ -29,6 +29,8 @@ from scripts.live_market import STRIKES, wide
 EXAMPLES = SERVICES / "contracts" / "examples"
 BODY_BYTES = 1_000_000
 ACCOUNT = {"email": "bench@example.com", "password": "a-long-password"}
+DEFINITION = {"product": "NIFTY", "lot": 25, "expiryTime": "15:30", "zone": "Asia/Kolkata"}
+"""The terms that the contracts' examples state, which the gateway compares."""
 _mids = itertools.count(1)
 
 
@@ -102,7 +104,8 @@ def running(home: Path) -> Iterator[tuple[str, str, Any, psutil.Process]]:
         table = json.loads((EXAMPLES / "feeds-table.json").read_text())
         row = {**table["feeds"][0], "name": "bench", "source": "external"}
         store.set("feeds:table", json.dumps({**table, "feeds": [row]}))
-        store.hset("feeds:external", "bench", json.dumps({"products": row["products"]}))
+        external = {"products": row["products"], "definitions": [DEFINITION]}
+        store.hset("feeds:external", "bench", json.dumps(external))
         gateway = services["api-gateway"]
         account = call(f"{gateway.url}/api/auth/register", json.dumps(ACCOUNT).encode())
         (worker,) = psutil.Process(gateway.process.pid).children()

@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import redis
 import socketio
 from devcluster.waiting import wait_until
 
@@ -71,14 +72,20 @@ class Program:
 
     def push(self, *messages: dict[str, Any]) -> list[str]:
         """Push messages and return their mids. Fails the test if one is refused."""
-        mids = []
+        answers = self.send(*messages)
+        assert {line["result"] for line in answers} == {"accepted"}, answers
+        return [line["mid"] for line in answers]
+
+    def send(self, *messages: dict[str, Any]) -> list[dict[str, Any]]:
+        """Push messages, each with a mid of its own, and return the line of each in the answer."""
         for message in messages:
             self._number += 1
-            mids.append(f"{self._epoch}:{self._number}")
-            message |= {"mid": mids[-1], "feed": FEED, "sent_ts": time.time_ns(), "replay": 0, "truth": None}
+            mid = f"{self._epoch}:{self._number}"
+            message |= {"mid": mid, "feed": FEED, "sent_ts": time.time_ns(), "replay": 0, "truth": None}
         status, answer = self._system.call(f"/api/ingest/{FEED}", list(messages), self._token)
-        assert (status, answer["accepted"]) == (200, len(messages)), answer
-        return mids
+        assert status == 200, answer
+        lines: list[dict[str, Any]] = answer["lines"]
+        return lines
 
 
 def contract(product: str, root: Root, day: date) -> dict[str, Any]:
@@ -228,11 +235,18 @@ def test_a_second_series_under_one_name_is_refused(
 def test_a_contract_with_other_terms_than_the_feed_defines_is_refused(
     system: LocalSystem, program: Program, expiry: str
 ) -> None:
-    """The feed defines XSPW. Its chains above state the same terms; this one has another lot."""
+    """The feed defines XSPW. Its chains above state the same terms; this one has another lot.
+
+    The gateway and the enrichers say the same. The enrichers check what a program appends beside the gateway.
+    """
     wrong = chain("XSPW", ROOTS["XSPW"], date.fromisoformat(expiry)) | {"lot_size": 5}
-    letter = refused(system, *program.push(wrong))
-    assert letter["reason"] == "inconsistent"
-    assert letter["detail"] == "$.lot_size: 5, but the feed defines XSPW with 1 (spec.definitions)"
+    detail = "$.lot_size: 5, but the feed defines XSPW with 1 (spec.definitions)"
+    (line,) = program.send(wrong)
+    assert (line["result"], line["field"], line["detail"]) == ("refused", "lot_size", detail)
+    with redis.Redis.from_url(system.secret(f"writer-{FEED}_redis_url")) as writer:
+        writer.xadd(f"feed:{FEED}", {"body": json.dumps(wrong)})
+    letter = refused(system, wrong["mid"])
+    assert (letter["reason"], letter["detail"]) == ("inconsistent", detail)
 
 
 def test_a_series_that_is_settled_in_the_morning_has_a_reason_after_the_open(

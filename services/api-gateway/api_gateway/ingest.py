@@ -13,53 +13,34 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import msgspec
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from api_gateway import metrics
-from api_gateway.errors import BackPressure, FeedNotExternal, FeedsUnavailable, FeedUnknown, StreamUnavailable
+from api_gateway import external_feeds, metrics
+from api_gateway.errors import BackPressure, StreamUnavailable
+from api_gateway.external_feeds import EXTERNAL, ExternalFeed
 from api_gateway.feeds import Feeds
 from api_gateway.ingest_lines import Refused, Valid, checked, other_message, split
 
 EXTENSION = "deltastream.ingest"
 MAX_BODY_BYTES = 1 << 20
-EXTERNAL = "feeds:external"
-"""The hash of the external feeds that the operator writes (contract `feeds-external`)."""
-REMEMBERED = 32_768
-"""At least so many of the newest mids of a feed are known, and at most twice as many: about 4 MiB."""
-_REMEMBERED_S = 3600
 AT_A_TIME = 4
 """Pushes that are processed at the same time, of the 16 requests that the gateway serves. Further ones are
 refused: each takes the processor for up to 0.2 s, and other clients must not wait for many of them."""
+REMEMBERED = 32_768
+"""At least so many of the newest mids of a feed are known, and at most twice as many: about 4 MiB."""
+_REMEMBERED_S = 3600
 _AT_ONCE = 256
 """Messages per call of the script, which occupies Redis for one to five milliseconds."""
 MEMORY_LIMIT = 0.8
 """Share of Redis' maxmemory at which the product's own generators pause too."""
 _RETRY_S = 2
-_REPEATED, _OTHER = 0, -1  # the script's answers for a message whose mid is known
+_REPEATED, _OTHER, _UNKNOWN = 0, -1, -2  # the script's answers for a message that it does not append
 _GROUP = b"enricher"
 _APPEND = (Path(__file__).with_name("lua") / "append_new.lua").read_text()
-
-
-class _External(msgspec.Struct):
-    products: frozenset[str]
-
-
-class _Row(msgspec.Struct):
-    name: str
-    source: str | None
-
-
-class _Table(msgspec.Struct):
-    feeds: list[_Row]
-
-
-_external = msgspec.json.Decoder(_External)
-_table = msgspec.json.Decoder(_Table)  # reads only these members, and skips the long histories
 
 
 @dataclass
@@ -93,10 +74,10 @@ class Ingest:
             self._turns.release()
 
     def _take(self, feed: str, body: bytes, content_type: str, traceparent: str) -> dict[str, Any]:
-        products = self._ready(feed)
+        external = self._ready(feed)
         arrived_ms = int(self.clock() * 1000)
         results = list(
-            checked(split(body, content_type), feed=feed, products=products, arrived_ms=arrived_ms)
+            checked(split(body, content_type), feed=feed, external=external, arrived_ms=arrived_ms)
         )
         valid = [(at, one) for at, one in enumerate(results) if isinstance(one, Valid)]
         repeated = set()
@@ -108,6 +89,8 @@ class Ingest:
                     repeated.add(at)
                 elif outcome == _OTHER:
                     results[at] = other_message(one)
+                elif outcome == _UNKNOWN and one.unless_known:
+                    results[at] = one.unless_known
         lines = [_line(one, at in repeated) for at, one in enumerate(results)]
         counts = {
             name: sum(line["result"] == name for line in lines)
@@ -117,8 +100,8 @@ class Ingest:
             metrics.INGESTED.labels(result).inc(count)
         return {"feed": feed, **counts, "lines": lines}
 
-    def _ready(self, feed: str) -> frozenset[str]:
-        """Return the products of an external feed that can take messages now.
+    def _ready(self, feed: str) -> ExternalFeed:
+        """Return the external feed, which can take messages now.
 
         Raises FeedUnknown, FeedNotExternal, FeedsUnavailable, BackPressure or StreamUnavailable.
         """
@@ -135,7 +118,7 @@ class Ingest:
             if isinstance(answer, redis.RedisError):
                 raise _unavailable(answer) from answer
         if external is None:
-            self._refuse(feed)
+            external_feeds.refuse(feed, self.feeds.table())
         backlog = _backlog(length, groups)
         if backlog >= self.high_water:
             raise BackPressure(
@@ -145,27 +128,16 @@ class Ingest:
             )
         if _memory_share(memory) >= MEMORY_LIMIT:
             raise _full()
-        return _external.decode(external).products
-
-    def _refuse(self, feed: str) -> NoReturn:
-        """Say why the feed takes no messages. Raises FeedUnknown, FeedNotExternal or FeedsUnavailable."""
-        row = next((row for row in _table.decode(self.feeds.table()).feeds if row.name == feed), None)
-        if row is None:
-            raise FeedUnknown(f"no feed {feed} takes messages: /api/feeds lists the feeds")
-        if row.source == "external":
-            raise FeedsUnavailable(
-                f"the operator has not written the feed {feed} to {EXTERNAL} in Redis: try again; if it still"
-                " has not, give the operator's Redis user the rights (~feeds:external +del +hset)"
-            )
-        raise FeedNotExternal(
-            f"the feed {feed} has the source {row.source or '(its spec cannot be read)'}: only a feed"
-            " with spec.source.external takes messages; push to such a feed, or change the source"
-        )
+        return external_feeds.read(external)
 
     def _appended(self, feed: str, messages: Sequence[Valid], traceparent: str) -> list[int]:
-        """Return 1 for each message that was appended, else _REPEATED or _OTHER."""
+        """Return 1 for each message that was appended, else _REPEATED, _OTHER or _UNKNOWN."""
         keys = [f"feed:{feed}", f"feed:{feed}:pushed", f"feed:{feed}:pushed:older"]
-        given = [part for one in messages for part in (one.mid, one.fingerprint, one.kind, one.body)]
+        given = [
+            part
+            for one in messages
+            for part in (one.mid, one.fingerprint, one.kind, b"" if one.unless_known else one.body)
+        ]
         try:
             found: list[int] = self._append(keys, [REMEMBERED, _REMEMBERED_S, traceparent, *given])
         except redis.OutOfMemoryError:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from zlib import crc32
 
 import msgspec
 
-from api_gateway.chassis.market_intake import read
+from api_gateway.chassis.market_intake import check_arrival, read
 from api_gateway.chassis.market_messages import Message
 from api_gateway.chassis.market_refusal import Reason, RefusedError
 from api_gateway.chassis.problems import BadInput
+from api_gateway.external_feeds import ExternalFeed
 
 MAX_LINES = 10_000
 """Maximum number of lines of a body. A valid message has over 110 bytes, so a body of 1 MiB has fewer."""
@@ -32,30 +32,13 @@ _FIXES: dict[Reason, str] = {
     "schema": "give the field as the contract of this kind says",
     "inconsistent": "correct the field, or the one that it contradicts",
     "clock_skew": "give the time of the event in ns since the Unix epoch, and check this machine's clock;"
-    " a message can be sent again for five minutes after its event",
+    " push a message within five minutes of its event",
 }
+_OTHER_TERMS = "send the terms that the feed defines, or correct spec.definitions of the feed"
 _NO_OBJECT = f"send one JSON object for each message; an array needs Content-Type: {JSON}"
 
 
-@dataclass(frozen=True)
-class Valid:
-    """A message that the enrichers accept. `line` is its line, or its place in the array, from 1."""
-
-    line: int
-    mid: str
-    kind: str
-    body: bytes
-
-    @property
-    def fingerprint(self) -> bytes:
-        """A checksum of the message without `sent_ts`, which a program may renew when it sends again."""
-        sent = _SENT.search(self.body)
-        start, end = sent.span() if sent else (0, 0)
-        return crc32(self.body[end:], crc32(self.body[:start])).to_bytes(4)
-
-
-@dataclass(frozen=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """A message that is not appended: its field, if one is to blame, the rule and the fix."""
 
     line: int
@@ -64,6 +47,27 @@ class Refused:
     field: str | None
     detail: str
     fix: str
+
+
+class Valid(msgspec.Struct, frozen=True):
+    """A message that follows its contract. `line` is its line, or its place in the array, from 1.
+
+    `unless_known` is what the feed or the clock has against it now. It does not apply to a message that was
+    accepted before, when nothing was against it: a retry may come late.
+    """
+
+    line: int
+    mid: str
+    kind: str
+    body: bytes
+    unless_known: Refused | None = None
+
+    @property
+    def fingerprint(self) -> bytes:
+        """A checksum of the message without `sent_ts`, which a program may renew when it sends again."""
+        sent = _SENT.search(self.body)
+        start, end = sent.span() if sent else (0, 0)
+        return crc32(self.body[end:], crc32(self.body[:start])).to_bytes(4)
 
 
 def split(body: bytes, content_type: str) -> list[tuple[int, bytes]]:
@@ -95,26 +99,42 @@ def _too_many() -> BadInput:
 
 
 def checked(
-    texts: list[tuple[int, bytes]], *, feed: str, products: Collection[str], arrived_ms: int
+    texts: list[tuple[int, bytes]], *, feed: str, external: ExternalFeed, arrived_ms: int
 ) -> Iterator[Valid | Refused]:
     """Yield each message with the result of the checks that the enrichers make too.
 
-    `products` are those of the feed; empty allows any. `arrived_ms` is the present time.
+    `arrived_ms` is the present time.
     """
     for line, text in texts:
         try:
-            message = read(text, feed=feed, arrived_ms=arrived_ms, products=products)
+            message = read(text, feed=feed, arrived_ms=None)
         except RefusedError as refusal:
             yield _refused(line, text, refusal)
         else:
-            yield Valid(line, message.mid, _kind(message), text)
+            against = _against(line, text, message, external, arrived_ms)
+            yield Valid(line, message.mid, _kind(message), text, against)
+
+
+def _against(
+    line: int, text: bytes, message: Message, external: ExternalFeed, arrived_ms: int
+) -> Refused | None:
+    """Return the refusal for the feed's products, its definitions or the time, if there is one."""
+    try:
+        check_arrival(message, arrived_ms=arrived_ms, products=external.products)
+    except RefusedError as refusal:
+        return _refused(line, text, refusal)
+    try:
+        external.defined.check(message)
+    except RefusedError as refusal:
+        return _refused(line, text, refusal, _OTHER_TERMS)
+    return None
 
 
 def _kind(message: Message) -> str:
     return str(message.__struct_config__.tag)
 
 
-def _refused(line: int, text: bytes, refusal: RefusedError) -> Refused:
+def _refused(line: int, text: bytes, refusal: RefusedError, fix: str | None = None) -> Refused:
     mid = _MID.search(text, 0, 4096)
     no_object = refusal.detail.startswith("Expected `object`, got") and " - at " not in refusal.detail
     return Refused(
@@ -123,7 +143,7 @@ def _refused(line: int, text: bytes, refusal: RefusedError) -> Refused:
         refusal.reason,
         _field(refusal.detail),
         refusal.detail,
-        _NO_OBJECT if no_object else _FIXES[refusal.reason],
+        fix or (_NO_OBJECT if no_object else _FIXES[refusal.reason]),
     )
 
 

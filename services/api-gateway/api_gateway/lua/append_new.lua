@@ -4,14 +4,17 @@
 -- fingerprint of its message.
 -- KEYS: the stream, the newer mids, the older mids.
 -- ARGV: mids of a full hash, seconds to keep the hashes, traceparent, then mid, fingerprint, kind and body of each
--- message. Returns for each message 1 if it was appended, 0 if it is repeated, and -1 if another message has its mid.
+-- message. A message without a body is only looked up. Returns for each message 1 if it was appended, 0 if it is
+-- repeated, -1 if another message has its mid, and -2 if it was only looked up and its mid is not known.
 local stream, newer, older = KEYS[1], KEYS[2], KEYS[3]
 local full, kept_s, traceparent = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local results = {}
 for at = 4, #ARGV, 4 do
   local mid, fingerprint = ARGV[at], ARGV[at + 1]
   local known = redis.call('HGET', newer, mid) or redis.call('HGET', older, mid)
-  if not known then
+  if not known and ARGV[at + 3] == '' then
+    results[#results + 1] = -2
+  elseif not known then
     -- Append before remembering the mid: if Redis cannot append, the script ends here, and a retry must not find it.
     redis.call('XADD', stream, '*', 'kind', ARGV[at + 2], 'body', ARGV[at + 3], 'traceparent', traceparent)
     redis.call('HSET', newer, mid, fingerprint)

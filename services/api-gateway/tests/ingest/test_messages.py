@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.support.contracts import validator
-from tests.support.pushes import NDJSON, PATH, bodies, chain, lines, push, quote, results, tick
+from tests.support.pushes import NDJSON, PATH, bodies, chain, lines, now_ns, push, quote, results, tick
 from tests.support.tokens import headers_of
 
 from api_gateway import ingest
@@ -39,24 +39,22 @@ def test_an_array_is_taken_like_lines(writer: Any, store: Any) -> None:
     assert [json.loads(body)["mid"] for body in bodies(store)] == ["7:1", "7:3"]
 
 
-def without(name: str) -> bytes:
-    return lines({key: value for key, value in tick().items() if key != name})
-
-
-REFUSED: list[tuple[dict[str, Any] | Callable[[], bytes], str, str | None]] = [
-    ({"price": "x"}, "schema", "price"),
-    ({"price": 0}, "schema", "price"),
-    ({"colour": "red"}, "schema", "colour"),
-    (lambda: without("ts"), "schema", "ts"),
-    ({"truth": {"volatility": "x"}}, "schema", "truth.volatility"),
-    ({"kind": "weather"}, "schema", "kind"),
-    ({"mid": "0:1"}, "schema", "mid"),
-    ({"feed": "nifty"}, "inconsistent", "feed"),
-    ({"product": "NIFTY"}, "inconsistent", "product"),
-    ({"ts": 10**18}, "clock_skew", "ts"),
-    ({"replay": 1}, "inconsistent", "replay"),
-    (lambda: lines(tick())[:-1] + b', "price": 2}', "inconsistent", "price"),
-    (lambda: lines(tick()).replace(b"51234.55", b"NaN"), "not_finite", None),
+REFUSED: list[tuple[Callable[[], Any], str, str | None]] = [
+    (lambda: tick(3, price="x"), "schema", "price"),
+    (lambda: tick(3, price=0), "schema", "price"),
+    (lambda: tick(3, colour="red"), "schema", "colour"),
+    (lambda: {name: value for name, value in tick(3).items() if name != "ts"}, "schema", "ts"),
+    (lambda: tick(3, truth={"volatility": "x"}), "schema", "truth.volatility"),
+    (lambda: tick(3, kind="weather"), "schema", "kind"),
+    (lambda: tick(3, mid="0:1"), "schema", "mid"),
+    (lambda: tick(3, feed="nifty"), "inconsistent", "feed"),
+    (lambda: tick(3, product="NIFTY"), "inconsistent", "product"),
+    (lambda: tick(3, ts=now_ns() - 3600 * 10**9), "clock_skew", "ts"),
+    (lambda: tick(3, ts=now_ns() + 3600 * 10**9), "clock_skew", "ts"),
+    (lambda: tick(3, sent_ts=now_ns() + 3600 * 10**9), "inconsistent", "sent_ts"),
+    (lambda: tick(3, replay=1), "inconsistent", "replay"),
+    (lambda: lines(tick(3))[:-1] + b', "price": 2}', "inconsistent", "price"),
+    (lambda: lines(tick(3)).replace(b"51234.55", b"NaN"), "not_finite", None),
     (lambda: b"{", "not_json", None),
     (lambda: b"\xff", "not_json", None),
     (lambda: b"[" * 100_000, "schema", None),
@@ -65,13 +63,12 @@ REFUSED: list[tuple[dict[str, Any] | Callable[[], bytes], str, str | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "reason", "field"), REFUSED, ids=range(len(REFUSED)))
+@pytest.mark.parametrize(("message", "reason", "field"), REFUSED, ids=range(len(REFUSED)))
 def test_a_message_that_breaks_a_rule_is_refused_alone(
-    writer: Any, store: Any, change: Any, reason: str, field: str | None
+    writer: Any, store: Any, message: Callable[[], Any], reason: str, field: str | None
 ) -> None:
     """The line names field, rule and fix. The others of the request are appended."""
-    message = tick(3, **change) if isinstance(change, dict) else change()
-    answer = push(writer, tick(1), b"", message, tick(2))
+    answer = push(writer, tick(1), b"", message(), tick(2))
     assert results(answer) == ["accepted", "refused", "accepted"]
     line = answer.json["lines"][1]
     assert (line["line"], line["reason"], line["field"]) == (3, reason, field)

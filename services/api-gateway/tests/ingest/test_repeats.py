@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.support.pushes import bodies, push, results, tick
 
 from api_gateway import ingest
+
+
+class Clock:
+    """The gateway's clock, for pushes only: tokens keep the real time."""
+
+    ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead_s
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made, connect = Clock(), ingest.connect
+
+    def with_clock(*given: Any) -> ingest.Ingest:
+        taken = connect(*given)
+        taken.clock = made
+        return taken
+
+    monkeypatch.setattr(ingest, "connect", with_clock)
+    return made
 
 
 def test_a_message_is_accepted_once_however_often_it_is_sent(writer: Any, store: Any) -> None:
@@ -34,6 +58,38 @@ def test_another_message_with_a_known_mid_is_refused(writer: Any, store: Any) ->
     assert len(bodies(store)) == 1
 
 
+def test_a_message_that_is_sent_again_after_an_outage_is_repeated(
+    clock: Clock, writer: Any, store: Any
+) -> None:
+    """Its event is too old by then. Only a mid that is not remembered is compared with the clock."""
+    sent = [tick(seq) for seq in range(1, 4)]
+    assert results(push(writer, *sent[:2])) == ["accepted"] * 2
+    clock.ahead_s = 301
+    answer = push(writer, *sent, {**sent[1], "price": 601.0}, sent[2])
+    assert results(answer) == ["repeated", "repeated", "refused", "refused", "refused"]
+    assert [(line["reason"], line["field"]) for line in answer.json["lines"][2:]] == [
+        ("clock_skew", "ts"),
+        ("inconsistent", "mid"),
+        ("clock_skew", "ts"),
+    ]
+    assert (answer.json["repeated"], answer.json["refused"]) == (2, 3)
+    assert [json.loads(body)["mid"] for body in bodies(store)] == ["7:1", "7:2"]
+
+
+def test_a_late_message_is_repeated_only_while_its_mid_is_remembered(
+    clock: Clock, writer: Any, store: Any
+) -> None:
+    """An hour after the last push into the feed the mids expire."""
+    sent = tick(1)
+    assert results(push(writer, sent)) == ["accepted"]
+    assert 3590 < store.ttl("feed:mine:pushed") <= 3600
+    clock.ahead_s = 301
+    assert results(push(writer, sent)) == ["repeated"]
+    store.delete("feed:mine:pushed")
+    for _ in range(2):  # a refusal does not remember the mid
+        assert results(push(writer, sent)) == ["refused"]
+
+
 def test_each_feed_has_mids_of_its_own(writer: Any, store: Any) -> None:
     """Two programs of different feeds may use the same numbers."""
     store.hset("feeds:external", "second", json.dumps({"products": ["SPY"]}))
@@ -55,13 +111,11 @@ def test_a_message_that_redis_cannot_append_is_not_remembered(writer: Any, store
 def test_of_simultaneous_retries_one_appends(gateway: Any, store: Any) -> None:
     """A call that timed out may be sent again, to another gateway, while the first is still being served."""
     batch = [tick(seq) for seq in range(1, 601)]
-    gateways = [gateway.client(), gateway.client()]
-    with ThreadPoolExecutor(ingest.AT_A_TIME) as pool:
-        answers = list(
-            pool.map(lambda number: push(gateways[number % 2], *batch).json, range(ingest.AT_A_TIME))
-        )
+    gateways = [gateway.client() for _ in range(4)]
+    with ThreadPoolExecutor(len(gateways)) as pool:
+        answers = list(pool.map(lambda client: push(client, *batch).json, gateways))
     assert sum(answer["accepted"] for answer in answers) == 600
-    assert sum(answer["repeated"] for answer in answers) == (ingest.AT_A_TIME - 1) * 600
+    assert sum(answer["repeated"] for answer in answers) == (len(gateways) - 1) * 600
     assert sorted(json.loads(body)["mid"] for body in bodies(store)) == sorted(one["mid"] for one in batch)
 
 
