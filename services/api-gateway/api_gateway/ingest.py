@@ -8,7 +8,6 @@ published last take messages.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,12 +23,10 @@ from api_gateway.errors import BackPressure, StreamUnavailable
 from api_gateway.external_feeds import EXTERNAL, ExternalFeed
 from api_gateway.feeds import Feeds
 from api_gateway.ingest_lines import Refused, Valid, checked, other_message, split
+from api_gateway.ingest_turns import Turns
 
 EXTENSION = "deltastream.ingest"
 MAX_BODY_BYTES = 1 << 20
-AT_A_TIME = 4
-"""Pushes that are processed at the same time, of the 16 requests that the gateway serves. Further ones are
-refused: each takes the processor for up to 0.2 s, and other clients must not wait for many of them."""
 REMEMBERED = 32_768
 """At least so many of the newest mids of a feed are known, and at most twice as many: about 4 MiB."""
 _REMEMBERED_S = 3600
@@ -54,24 +51,18 @@ class Ingest:
 
     def __post_init__(self) -> None:
         self._append = self.client.register_script(_APPEND)
-        self._turns = threading.BoundedSemaphore(AT_A_TIME)
+        self._turns = Turns()
 
-    def take(self, feed: str, body: bytes, content_type: str, traceparent: str) -> dict[str, Any]:
-        """Append the messages of a request's body, and return the result of each.
+    def take(
+        self, feed: str, account: str, body: bytes, content_type: str, traceparent: str
+    ) -> dict[str, Any]:
+        """Append the messages of an account's request, and return the result of each.
 
         Raises BadInput, FeedUnknown, FeedNotExternal, FeedsUnavailable, BackPressure or StreamUnavailable.
         After the last two some messages may be appended already.
         """
-        if not self._turns.acquire(blocking=False):
-            raise BackPressure(
-                f"the gateway reads {AT_A_TIME} other pushes now; wait as Retry-After says, and send the same"
-                " messages again",
-                1,
-            )
-        try:
+        with self._turns.of(account):
             return self._take(feed, body, content_type, traceparent)
-        finally:
-            self._turns.release()
 
     def _take(self, feed: str, body: bytes, content_type: str, traceparent: str) -> dict[str, Any]:
         external = self._ready(feed)

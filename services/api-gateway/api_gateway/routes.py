@@ -263,7 +263,8 @@ def push(path: models.FeedPath) -> Response:
     identity.require_ingest()
     taken: Ingest = current_app.extensions[INGEST]
     traceparent = request.environ["deltastream.traceparent"]
-    return json_answer(orjson.dumps(taken.take(path.feed, request.get_data(), request.mimetype, traceparent)))
+    answer = taken.take(path.feed, identity.account(), request.get_data(), request.mimetype, traceparent)
+    return json_answer(orjson.dumps(answer))
 
 
 def _change(feed: str, action: str, given: dict[str, Any]) -> Response:

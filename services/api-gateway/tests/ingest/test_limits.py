@@ -13,36 +13,66 @@ from devcluster.processes.stores import RedisServer
 from tests.support.pushes import publish, push, results, tick
 from tests.support.tokens import headers_of
 
-from api_gateway import ingest
+from api_gateway import ingest, ingest_turns
 
 
-def test_of_many_simultaneous_pushes_some_are_sent_away(
+class Held:
+    """Pushes that the gateway has begun to process and does not finish before `free` is set."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._reading, self.free = Semaphore(0), Event()
+        read = ingest.checked
+
+        def slowly(*given: Any, **named: Any) -> Any:
+            self._reading.release()
+            assert self.free.wait(30)
+            return read(*given, **named)
+
+        monkeypatch.setattr(ingest, "checked", slowly)
+
+    def begun(self, count: int) -> None:
+        """Wait until so many more pushes are being processed."""
+        for _ in range(count):
+            assert self._reading.acquire(timeout=30)
+
+
+def sent_away(answer: Any) -> bool:
+    """Return whether a push was refused because others are being processed."""
+    if answer.status_code == 200:
+        return False
+    assert (answer.status_code, answer.json["code"]) == (429, "back_pressure")
+    assert answer.headers["Retry-After"] == "1"
+    assert "pushes" in answer.json["detail"]
+    return True
+
+
+def test_an_account_with_slow_pushes_leaves_room_for_others(
     writer: Any, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise one program with many connections would keep every thread of the gateway busy."""
-    read, reading, free = ingest.checked, Semaphore(0), Event()
-
-    def slowly(*given: Any, **named: Any) -> Any:
-        reading.release()
-        assert free.wait(30)
-        return read(*given, **named)
-
-    monkeypatch.setattr(ingest, "checked", slowly)
-    with ThreadPoolExecutor(ingest.AT_A_TIME) as pool:
-        served = [pool.submit(push, writer, tick(seq)) for seq in range(1, ingest.AT_A_TIME + 1)]
+    """One program with many connections must neither keep every thread busy nor starve another account."""
+    held, (greedy, other) = Held(monkeypatch), (headers_of("ingest", name * 32) for name in "ab")
+    with ThreadPoolExecutor(4) as pool:
         try:
-            for _ in served:
-                assert reading.acquire(timeout=30)
-            got = push(writer, tick(99))
-            assert (got.status_code, got.json["code"], got.headers["Retry-After"]) == (
-                429,
-                "back_pressure",
-                "1",
-            )
+            served = [pool.submit(push, writer, tick(seq), **greedy) for seq in (1, 2)]
+            held.begun(2)
+            assert sent_away(push(writer, tick(3), **greedy))
+            assert "2 of this account" in push(writer, tick(3), **greedy).json["detail"]
+            served.append(pool.submit(push, writer, tick(4), **other))
+            held.begun(1)
+            assert sent_away(push(writer, tick(3), **greedy))
         finally:
-            free.set()
-        assert [results(one.result()) for one in served] == [["accepted"]] * ingest.AT_A_TIME
-    assert results(push(writer, tick(99))) == ["accepted"]
+            held.free.set()
+        assert [results(one.result()) for one in served] == [["accepted"]] * 3
+    assert results(push(writer, tick(3), **greedy)) == ["accepted"]
+
+
+def test_a_push_that_fails_gives_its_turn_back(gateway: Any, store: Any) -> None:
+    """Also one that was refused as a whole. Otherwise the account would be refused for ever."""
+    client = gateway.client()
+    for _ in range(ingest_turns.AT_A_TIME + 1):
+        assert push(client, b"").status_code == 400
+        assert push(client, tick(), path="/api/ingest/other").status_code == 404
+    assert results(push(client, tick())) == ["accepted"]
 
 
 def test_a_backlog_at_the_high_water_mark_is_429_until_it_is_processed(gateway: Any, store: Any) -> None:
