@@ -77,52 +77,31 @@ def test_a_list_that_cannot_be_used_is_said_and_asked_for_again(
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("fault", "value", "reason", "said", "refusals"),
     [
-        (HTTPStatus.TOO_MANY_REQUESTS, "RateLimited"),
-        (HTTPStatus.BAD_GATEWAY, "Unavailable"),
-        (HTTPStatus.NOT_FOUND, "BadAnswer"),
+        ("status", HTTPStatus.TOO_MANY_REQUESTS, "RateLimited", "127.0.0.1:{port} answered 429", 2),
+        ("status", HTTPStatus.BAD_GATEWAY, "Unavailable", "127.0.0.1:{port} answered 502", 2),
+        ("status", HTTPStatus.NOT_FOUND, "BadAnswer", "127.0.0.1:{port} answered 404", 2),
+        # Another program or feed has the connections of this API key.
+        ("most_connections", 0, "TooManyConnections", "allows an API key 3 connections", 3),
+        # With a wrong clock the source would look connected, and every tick would look old.
+        ("ahead_s", 300, "ClockSkew", " s behind that of 127.0.0.1", 0),
+        ("ahead_s", -300, "ClockSkew", " s ahead of that of 127.0.0.1", 0),
     ],
 )
-def test_an_answer_without_a_list_is_said_by_its_kind(
-    kite: FakeKite, tmp_path: Path, answer: HTTPStatus, reason: str
+def test_a_problem_is_named_by_its_kind_until_it_ends(
+    kite: FakeKite, tmp_path: Path, fault: str, value: int, reason: str, said: str, refusals: int
 ) -> None:
-    """Neither a limit nor an outage of Kite is a reason to change apiUrl."""
-    kite.status = answer
+    """Of these, only an answer that Kite does not give is a reason to change apiUrl."""
+    usual = getattr(kite, fault)
+    setattr(kite, fault, value)
     with running(kite, tmp_path) as runner:
         (status,) = runner.statuses
-        runner.until(lambda: status.reason == reason and kite.refusals >= 2)
+        runner.until(lambda: status.reason == reason and kite.refusals >= refusals)
+        assert said.format(port=kite.port) in status.message
         assert ("check apiUrl" in status.message) == (reason == "BadAnswer")
-        assert f"127.0.0.1:{kite.port} answered {answer.value}" in status.message
-        kite.status = HTTPStatus.OK
-        runner.until(runner.connected)
-
-
-def test_a_connection_too_many_names_the_limit_and_comes_when_one_is_free(
-    kite: FakeKite, tmp_path: Path
-) -> None:
-    """Another program or feed has the connections of this API key."""
-    kite.most_connections = 0
-    with running(kite, tmp_path) as runner:
-        (status,) = runner.statuses
-        runner.until(lambda: status.reason == "TooManyConnections" and kite.refusals >= 3)
-        assert "allows an API key 3 connections" in status.message
         assert status.authorized
-        kite.most_connections = 3
-        runner.until(runner.connected)
-
-
-@pytest.mark.parametrize(("ahead_s", "side"), [(300, "behind"), (-300, "ahead of")])
-def test_a_clock_that_is_wrong_by_minutes_is_said(
-    kite: FakeKite, tmp_path: Path, ahead_s: int, side: str
-) -> None:
-    """Otherwise the source would look connected and every tick would look old."""
-    kite.ahead_s = ahead_s
-    with running(kite, tmp_path) as runner:
-        (status,) = runner.statuses
-        runner.until(lambda: status.reason == "ClockSkew")
-        assert f" s {side} that of 127.0.0.1" in status.message
-        kite.ahead_s = 0
+        setattr(kite, fault, usual)
         runner.until(runner.connected)
 
 
