@@ -46,8 +46,13 @@ def half_requests(path: str) -> dict[str, bytes]:
     }
 
 
-def connect(port: int, *, receive_buffer: int | None = None, host: str = "127.0.0.1") -> socket.socket:
+def connect(
+    port: int, *, receive_buffer: int | None = None, host: str = "127.0.0.1", source: str | None = None
+) -> socket.socket:
+    """Return a connection to the server, from the address `source` if it is given."""
     made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    if source:
+        made.bind((source, 0))
     if receive_buffer:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     made.settimeout(20)
@@ -66,9 +71,9 @@ def held(port: int, data: bytes, count: int, host: str = "127.0.0.1") -> Iterato
         yield
 
 
-def answer(port: int, data: bytes, *, half_close: bool = False) -> Answer:
+def answer(port: int, data: bytes, *, half_close: bool = False, source: str | None = None) -> Answer:
     """Send raw bytes and return the response. Fails if none arrives within 20 s."""
-    with connect(port) as one:
+    with connect(port, source=source) as one:
         with contextlib.suppress(OSError):  # the server may refuse before all is sent
             one.sendall(data)
             if half_close:

@@ -64,9 +64,9 @@ def tick(seq: int) -> bytes:
     return json.dumps({**message, "ts": now, "sent_ts": now}).encode()
 
 
-def push(writer: Writer, body: bytes, kind: str = "application/x-ndjson") -> Any:
+def push(writer: Writer, body: bytes, kind: str = "application/x-ndjson", source: str | None = None) -> Any:
     head = post(PATH, writer.bearer, f"Content-Length: {len(body)}", body=body)
-    return answer(writer.gateway.port, head.replace(b"application/json", kind.encode(), 1))
+    return answer(writer.gateway.port, head.replace(b"application/json", kind.encode(), 1), source=source)
 
 
 def test_a_body_over_1_mib_is_refused_before_it_is_read(writer: Writer) -> None:
@@ -95,6 +95,16 @@ def test_half_bodies_take_bounded_memory_and_others_are_served(writer: Writer) -
             assert witness(port, "/livez") > 0
             assert worker.memory_full_info().uss < before + 2 * (64 * MIB)
         wait_until(lambda: worker.num_fds() <= files + 2, "the connections are closed")
+
+
+def test_slow_bodies_of_one_client_leave_room_for_the_push_of_another(writer: Writer) -> None:
+    """They take almost all of the 64 MiB. The client that has most makes room, not the largest body."""
+    slow = post(PATH, writer.bearer, f"Content-Length: {MIB}", body=b" " * (MIB // 2))
+    with held(writer.gateway.port, slow, 127):
+        for seq in range(50, 55):
+            got = push(writer, tick(seq) + b" " * (MIB - 1000), source="127.0.0.2")
+            assert (got.status, json.loads(got.body)["accepted"]) == (200, 1)
+    writer.store.delete("feed:mine")  # the next test counts its messages
 
 
 def test_bodies_that_may_break_a_parser_are_refused_line_by_line(writer: Writer) -> None:

@@ -11,6 +11,7 @@ import os
 import resource
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -117,14 +118,21 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
         self.pull_trigger()
 
     def shed(self) -> None:
-        """Close the connections that take most memory, until the total is within MAX_BUFFERED_BYTES."""
+        """Close connections until the memory of all is within MAX_BUFFERED_BYTES.
+
+        The address that takes most memory loses its largest connection. By size alone, an address with many
+        connections below the size of a normal request could keep all others from sending one.
+        """
         held = {one: one.buffered_bytes() for one in self.active_channels.values()}
         total = sum(held.values())
-        for channel in sorted(held, key=lambda one: held[one], reverse=True):
-            if total <= MAX_BUFFERED_BYTES:
-                break
-            total -= held[channel]
-            channel.handle_close()
+        while total > MAX_BUFFERED_BYTES:
+            of_address = Counter[str | None]()
+            for channel, size in held.items():
+                of_address[channel.network] += size
+            heaviest = of_address.most_common(1)[0][0]
+            largest = max((one for one in held if one.network == heaviest), key=lambda one: held[one])
+            total -= held.pop(largest)
+            largest.handle_close()
 
     def busy(self) -> bool:
         """Return whether a request is being answered."""
