@@ -68,6 +68,8 @@ def test_the_operator_may_publish_the_feeds_table_and_the_services_may_read_it(s
         RedisFeeds(server.operator_url).publish(b"{}", {"mine": "{}"})
         assert (listener.get_message(timeout=5) or {})["data"] == services.get("feeds:table") == b"{}"
         assert services.hgetall("feeds:external") == {b"mine": b"{}"}
+        RedisFeeds(server.operator_url).publish(b"{}", {}, ["mine", "new"])
+        assert services.hgetall("feeds:external") == {b"mine": b"{}"}
 
 
 def test_the_gateway_may_append_what_is_pushed(server: ChartRedis) -> None:
