@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Semaphore
@@ -205,34 +205,34 @@ def test_the_remembered_mids_are_bounded_and_the_newest_are_known(writer: Any, s
     assert 0 < store.ttl(keys[2]) <= 60
 
 
-REFUSED: list[tuple[Any, str, str | None]] = [
-    (tick(price="x"), "schema", "price"),
-    (tick(price=0), "schema", "price"),
-    (tick(colour="red"), "schema", "colour"),
-    ({name: value for name, value in tick().items() if name != "ts"}, "schema", "ts"),
-    (tick(truth={"volatility": "x"}), "schema", "truth.volatility"),
-    (tick(kind="weather"), "schema", "kind"),
-    (tick(mid="0:1"), "schema", "mid"),
-    (tick(feed="nifty"), "inconsistent", "feed"),
-    (tick(product="NIFTY"), "inconsistent", "product"),
-    (tick(ts=now_ns() - 3600 * 10**9), "clock_skew", "ts"),
-    (tick(replay=1), "inconsistent", "replay"),
-    (lines(tick())[:-1] + b', "price": 2}', "inconsistent", "price"),
-    (lines(tick()).replace(b"51234.55", b"NaN"), "not_finite", None),
-    (b"{", "not_json", None),
-    (b"\xff", "not_json", None),
-    (b"[" * 100_000, "schema", None),
-    (b'{"kind":"underlying","truth":' + b'{"a":' * 50_000, "schema", "truth.a"),
-    (b"1", "schema", None),
+REFUSED: list[tuple[Callable[[], Any], str, str | None]] = [
+    (lambda: tick(price="x"), "schema", "price"),
+    (lambda: tick(price=0), "schema", "price"),
+    (lambda: tick(colour="red"), "schema", "colour"),
+    (lambda: {name: value for name, value in tick().items() if name != "ts"}, "schema", "ts"),
+    (lambda: tick(truth={"volatility": "x"}), "schema", "truth.volatility"),
+    (lambda: tick(kind="weather"), "schema", "kind"),
+    (lambda: tick(mid="0:1"), "schema", "mid"),
+    (lambda: tick(feed="nifty"), "inconsistent", "feed"),
+    (lambda: tick(product="NIFTY"), "inconsistent", "product"),
+    (lambda: tick(ts=now_ns() - 3600 * 10**9), "clock_skew", "ts"),
+    (lambda: tick(replay=1), "inconsistent", "replay"),
+    (lambda: lines(tick())[:-1] + b', "price": 2}', "inconsistent", "price"),
+    (lambda: lines(tick()).replace(b"51234.55", b"NaN"), "not_finite", None),
+    (lambda: b"{", "not_json", None),
+    (lambda: b"\xff", "not_json", None),
+    (lambda: b"[" * 100_000, "schema", None),
+    (lambda: b'{"kind":"underlying","truth":' + b'{"a":' * 50_000, "schema", "truth.a"),
+    (lambda: b"1", "schema", None),
 ]
 
 
 @pytest.mark.parametrize(("message", "reason", "field"), REFUSED, ids=range(len(REFUSED)))
 def test_a_message_that_breaks_a_rule_is_refused_alone(
-    writer: Any, store: Any, message: Any, reason: str, field: str | None
+    writer: Any, store: Any, message: Callable[[], Any], reason: str, field: str | None
 ) -> None:
     """The line names field, rule and fix. The others of the request are appended."""
-    answer = push(writer, tick(1), b"", message, tick(2))
+    answer = push(writer, tick(1), b"", message(), tick(2))
     assert results(answer) == ["accepted", "refused", "accepted"]
     line = answer.json["lines"][1]
     assert (line["line"], line["reason"], line["field"]) == (3, reason, field)
