@@ -60,17 +60,19 @@ def test_every_number_agrees_with_rest(desk: Desk, name: str) -> None:
 
 
 def test_the_decisions_and_conditions_are_the_operators_own_words(desk: Desk) -> None:
-    """Newest first; each condition with its status, reason and message."""
+    """Newest first; each condition with its status, reason and message. Both are read until they agree."""
     page = desk.open(f"feeds?feed={FEED}")
     expect(page.locator(".decisions time").first).to_be_visible()
-    feed = row(desk, FEED)
-    assert page.locator(".decisions q").all_inner_texts() == [
-        decision["message"] for decision in reversed(feed["decisions"])
-    ]
-    for condition in feed["conditions"]:
-        cells = page.locator(f"tr[data-condition={condition['type']}]")
-        expect(cells).to_contain_text(f"{condition['type']} {condition['status']}")
-        expect(cells).to_contain_text(condition["reason"])
+
+    def agrees() -> bool:
+        feed = row(desk, FEED)
+        decisions = [decision["message"] for decision in reversed(feed["decisions"])]
+        conditions = [[f"{one['type']} {one['status']}", one["reason"]] for one in feed["conditions"]]
+        rows = [text.split("\t") for text in page.locator("tr[data-condition]").all_inner_texts()]
+        shown = [[name.partition(" ")[2], reason] for name, reason, *_ in rows]  # without its mark
+        return (page.locator(".decisions q").all_inner_texts(), shown) == (decisions, conditions)
+
+    wait_until(agrees, "the page has the operator's words")
     expect(page.get_by_role("img", name="Over the last").first).to_be_visible()
 
 

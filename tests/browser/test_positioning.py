@@ -66,7 +66,7 @@ def test_the_ratios_continue_their_stored_history(desk: Desk) -> None:
     assert keys == sorted(set(keys), reverse=True)
     wait_until(lambda: newest(page, "Put/call ratios") > keys[0], "a live ratio is in the table")
     after = table(page, "Put/call ratios")
-    stored = desk.system.get(f"/api/analytics/pcr/SPY?expiry={expiry}&history=true&limit=300")["history"]
+    stored = desk.system.get(f"/api/analytics/pcr/SPY?expiry={expiry}&history=true&limit=1000")["history"]
     pairs = {(f"{one['pcr_oi']:.4f}", f"{one['pcr_volume']:.4f}") for one in stored}
     found = [tuple(cells[1:]) in pairs for cells in after.values()]
     assert sum(found) >= len(found) - 1, found  # the newest may not be stored yet
@@ -74,20 +74,16 @@ def test_the_ratios_continue_their_stored_history(desk: Desk) -> None:
 
 def test_a_failed_history_leaves_the_rest_and_says_when_it_tries_again(desk: Desk) -> None:
     """Open interest needs no history."""
-    failures = 0
 
     def fail(route: Route) -> None:
-        nonlocal failures
-        failures += 1
-        if failures > 1:
-            return route.continue_()
         problem = {"status": 503, "code": "storage_unavailable", "detail": "storage is unavailable"}
-        return route.fulfill(status=503, headers={"Retry-After": "2"}, body=json.dumps(problem))
+        route.fulfill(status=503, headers={"Retry-After": "1"}, body=json.dumps(problem))
 
     desk.page.route("**/api/analytics/pcr/**", fail)
     page = desk.open(f"positioning/NIFTY/{CLOSE}")
     expect(page.get_by_role("slider", name=STRIKES)).to_be_visible()
     expect(page.get_by_role("note")).to_contain_text("storage is unavailable. Next try in")
+    page.unroute("**/api/analytics/pcr/**", fail)
     expect(page.get_by_role("note")).not_to_contain_text("unavailable")
     expect(page.get_by_role("slider", name=RATIOS)).to_be_visible()
     desk.forgive("503")

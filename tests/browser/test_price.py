@@ -81,7 +81,7 @@ def test_a_reconnection_asks_for_the_history_again(desk: Desk) -> None:
     asked = "performance.getEntriesByType('resource').filter(({ name }) => name.includes('/ohlc/')).length"
     assert page.evaluate(asked) == 1
     desk.system.kill("socket-gateway")
-    wait_until(lambda: page.evaluate(asked) == 2, "the page asks for the bars again", 40)
+    wait_until(lambda: page.evaluate(asked) == 2, "the page asks for the bars again")
     # Chromium itself reports each failed attempt.
     desk.forgive("WebSocket")
 

@@ -192,9 +192,10 @@ def test_an_old_chain_mutes_no_feed(desk: Desk) -> None:
     """The feeds have an age of their own; the shown product may be another feed's."""
     page = desk.open("sources?feed=deribit")
     expect(page.locator(".source-detail h2")).to_have_text("deribit")
-    page.evaluate("document.body.dataset.state = 'stale'")
-    colours = """() => ["main", ".source-detail h2", "header"].map(
-        name => getComputedStyle(document.querySelector(name)).color)"""
+    # In one script: the page writes the true state with the next chain.
+    colours = """() => { document.body.dataset.state = "stale";
+        return ["main", ".source-detail h2", "header"].map(
+            name => getComputedStyle(document.querySelector(name)).color); }"""
     muted, shown, text = page.evaluate(colours)
     assert shown == text != muted
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
-import psutil
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -50,14 +51,19 @@ def asleep(browser: Browser) -> Iterator[None]:
     session = browser.new_browser_cdp_session()
     found = session.send("SystemInfo.getProcessInfo")["processInfo"]
     session.detach()
-    renderers = [psutil.Process(process["id"]) for process in found if process["type"] == "renderer"]
-    for renderer in renderers:
-        renderer.suspend()
+    renderers = [process["id"] for process in found if process["type"] == "renderer"]
+    _send(signal.SIGSTOP, renderers)
     try:
         yield
     finally:
-        for renderer in renderers:
-            renderer.resume()
+        _send(signal.SIGCONT, renderers)
+
+
+def _send(signal_number: int, pids: Iterable[int]) -> None:
+    """Send a signal to processes. That of a page which was closed before may have ended meanwhile."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal_number)
 
 
 def test_ten_thousand_ticks_after_a_sleep_are_one_number(desk: Desk, browser: Browser) -> None:

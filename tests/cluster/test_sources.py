@@ -29,9 +29,12 @@ def sources(system: Cluster, machine: Machine) -> Iterator[Sources]:
         yield found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def token(sources: Sources) -> str:
-    """A token of the account that may push, as the auth service with the new values issues it."""
+    """A token of the account that may push, as the auth service with the new values issues it.
+
+    Each test gets its own: one ends after ten minutes, and these tests may take longer.
+    """
     auth = "--selector=app.kubernetes.io/component=auth"
     # The old pod also answers, until it has ended. Each login counts towards the account's limit.
     wait_until(lambda: len(sources.system.items("pods", auth)) == 1, "the old pod of auth is gone")
@@ -232,7 +235,7 @@ def test_a_feed_that_gets_another_kind_of_source_keeps_nothing_of_its_exchange(
     variables = {one["name"]: one.get("value") for one in container["env"]}
     assert variables["SOURCE"] == "synthetic"
     assert not [one for one in variables if one.startswith("DERIBIT")]
-    assert sources.deribit.clients == []
+    wait_until(lambda: sources.deribit.clients == [], "no connection to the exchange is left")
 
 
 def tick(name: str, product: str) -> dict[str, Any]:

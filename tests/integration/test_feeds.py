@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from devcluster.waiting import wait_until
 
+from deltastream_operator.domain.status import DECISIONS_KEPT
 from tests.integration.conftest import OPERATOR
 from tests.support.contracts import validator
 from tests.support.local_system import LocalSystem
@@ -41,23 +42,32 @@ def enrichers(system: LocalSystem) -> int:
 
 def test_every_feed_has_a_row_with_its_load_and_decisions(system: LocalSystem) -> None:
     """The table is at most a few seconds old."""
-    wait_until(lambda: row(system)["service_seconds"] is not None, "the load is known", 60)
-    table = system.get("/api/feeds")
+    table: dict[str, Any] = {}
+
+    def is_measured() -> bool:  # after an outage of Redis the load is not known for a while
+        table.update(system.get("/api/feeds"))
+        loads = {one["name"]: one for one in table["feeds"]}
+        return (
+            all(one["load_reason"] is None for one in loads.values())
+            and loads[FEED]["service_seconds"] is not None
+            and (loads[FEED]["arrivals_per_second"] or 0) > 0
+        )
+
+    wait_until(is_measured, "the load is known")
     assert table["authority"] == "local"
     assert [one["name"] for one in table["feeds"]] == ["load", "nifty-replay", "pushed", "roots", "synthetic"]
     for feed in table["feeds"]:
         assert feed["generator"]["desired"] == (feed["source"] != "external")
-        assert feed["load_reason"] is None
-        assert feed["decisions"][0]["message"].startswith(("generator none -> ", "enricher none -> "))
+        first, count = feed["decisions"][0]["message"], len(feed["decisions"])
+        assert first.startswith(("generator none -> ", "enricher none -> ")) or count == DECISIONS_KEPT
         assert feed["history"]["at"]
-    synthetic = row(system)
+    synthetic = next(one for one in table["feeds"] if one["name"] == FEED)
     assert (synthetic["mode"], synthetic["source"], synthetic["product_count"]) == (
         "Automatic",
         "synthetic",
         7,
     )
-    assert synthetic["arrivals_per_second"] > 0
-    wait_until(lambda: condition(row(system), "Ready") == "True", "the feed is ready", 60)
+    wait_until(lambda: condition(row(system), "Ready") == "True", "the feed is ready")
 
 
 def test_an_operator_scales_and_pauses_a_feed_and_it_shows(system: LocalSystem) -> None:
@@ -68,9 +78,10 @@ def test_an_operator_scales_and_pauses_a_feed_and_it_shows(system: LocalSystem) 
         status, answer = system.call(f"{path}/scale", {"mode": "Manual", "replicas": 2}, operator)
         assert (status, answer["feed"]["mode"], answer["feed"]["enricher"]["desired"]) == (200, "Manual", 2)
         assert "lasts until the local run ends" in answer["detail"]
-        wait_until(lambda: enrichers(system) == 2, "two workers run", 60)
-        wait_until(lambda: row(system)["enricher"] == {"desired": 2, "ready": 2}, "both serve", 60)
-        assert row(system)["decisions"][-1]["reason"] == "ManualReplicas"
+        wait_until(lambda: enrichers(system) == 2, "two workers run")
+        wait_until(lambda: row(system)["enricher"] == {"desired": 2, "ready": 2}, "both serve")
+        ours = [one for one in row(system)["decisions"] if one["component"] == "enricher"]
+        assert ours[-1]["reason"] == "ManualReplicas"
 
         status, answer = system.call(f"{path}/pause", {}, operator)
         assert (status, condition(answer["feed"], "Paused")) == (200, "True")
@@ -80,7 +91,7 @@ def test_an_operator_scales_and_pauses_a_feed_and_it_shows(system: LocalSystem) 
 
         status, answer = system.call(f"{path}/resume", {}, operator)
         assert (status, condition(answer["feed"], "Paused")) == (200, "False")
-        wait_until(lambda: enrichers(system) == 1, "one worker runs", 60)
+        wait_until(lambda: enrichers(system) == 1, "one worker runs")
     finally:
         for action, body in (("resume", {}), ("scale", {"mode": "Automatic"})):
             wait_until(

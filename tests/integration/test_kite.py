@@ -51,9 +51,13 @@ def test_a_kite_feed_has_numbers_and_says_when_its_token_ends(
         file = tmp_path / "kite.yaml"
         file.write_text(FEED.format(url=kite.url, api_url=kite.api_url))
         with running(tmp_path / "home", str(file)) as system:
-            wait_until(lambda: (chain(system, kite) or {}).get("atm_iv"), "a volatility", 60)
-            found = chain(system, kite)
-            assert found is not None
+            found: dict[str, Any] = {}
+
+            def priced() -> bool:
+                found.update(chain(system, kite) or {})
+                return bool(found.get("atm_iv"))
+
+            wait_until(priced, "a volatility")
             truth = [
                 one["truth"]["iv"][len(one["strikes"]) // 2]
                 for one in kite.market.messages
@@ -62,9 +66,9 @@ def test_a_kite_feed_has_numbers_and_says_when_its_token_ends(
             ]
             assert found["atm_iv"] == pytest.approx(truth[-1], abs=0.01)
             assert (found["lot_size"], found["oi_unit"]) == (65, "shares")
-            wait_until(lambda: authorized(system)[0] == "True", "the condition", 30)
+            wait_until(lambda: authorized(system)[0] == "True", "the condition")
             kite.expire("token2")
-            wait_until(lambda: authorized(system)[0] == "False", "the condition", 30)
+            wait_until(lambda: authorized(system)[0] == "False", "the condition")
             assert "log in at Kite" in authorized(system)[1]
         written = "".join(log.read_text() for log in (tmp_path / "home").rglob("*.log"))
     assert "TokenExpired" in written

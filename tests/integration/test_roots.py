@@ -186,7 +186,8 @@ def test_the_cache_has_a_key_for_each_root(system: LocalSystem, expiry: str) -> 
     """A chain's key has product and date, and names the series."""
     with system.redis() as cache:
         keys = {f"latest:chain:{product}:{expiry}" for product in ROOTS}
-        assert keys <= set(cache.scan_iter(f"latest:chain:*:{expiry}"))
+        # The workers write to the cache after they have stored.
+        wait_until(lambda: keys <= set(cache.scan_iter(f"latest:chain:*:{expiry}")), "all are cached")
         series = {json.loads(cache.hget(f"index:{name}", f"chain:{expiry}"))["series"] for name in ROOTS}  # type: ignore[arg-type]
     assert len(series) == 4
 

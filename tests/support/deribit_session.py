@@ -6,7 +6,6 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from devcluster.waiting import wait_until
@@ -20,19 +19,9 @@ from feed_generator.live.thread import SessionThread
 from feed_generator.live.transport import websocket
 
 SCALE = 20
-"""Seconds of the session's clock in a real second."""
+"""The fake exchange's heartbeats come so many times as often as those of the real one."""
 SHORT_WAIT_S = 0.1
 """The time between two looks of the session at its timers."""
-START_NS = time.time_ns()
-
-
-def now_ns() -> int:
-    """The clock of session and exchange."""
-    return START_NS + (time.time_ns() - START_NS) * SCALE
-
-
-def now_ms() -> int:
-    return now_ns() // 1_000_000
 
 
 class PatientClock:
@@ -44,24 +33,21 @@ class PatientClock:
     def __init__(self) -> None:
         self._ns, self._lock = time.time_ns(), threading.Lock()
 
-    def _move(self, ns: int) -> int:
+    def advance(self, seconds: float) -> int:
+        """Move on. Returns the new time."""
         with self._lock:
-            self._ns += ns
+            self._ns += int(seconds * 1e9)
             return self._ns
 
     def now_ns(self) -> int:
-        return self._move(1_000_000)
+        return self.advance(0.001)
 
     def now_ms(self) -> int:
         return self.now_ns() // 1_000_000
 
     async def sleep(self, seconds: float) -> None:
-        self._move(int(seconds * 1e9) if seconds > SHORT_WAIT_S else 1_000_000)
+        self.advance(seconds if seconds > SHORT_WAIT_S else 0.001)
         await asyncio.sleep(min(seconds, 0.005))
-
-
-async def scaled_sleep(seconds: float) -> None:
-    await asyncio.sleep(seconds / SCALE)
 
 
 class Client:
@@ -70,21 +56,25 @@ class Client:
     def __init__(
         self,
         url: str,
+        clock: PatientClock,
         *,
         products: tuple[str, ...] = ("BTC",),
         currencies: tuple[str, ...] = (),
         expiries: int = 2,
         strikes: int = 3,
-        clock: Callable[[], int] = now_ns,
-        sleep: Callable[[float], Awaitable[None]] = scaled_sleep,
     ) -> None:
         self.status, self.inbox = Status(), Inbox()
         self.source = LiveSource("deribit-btc", self.inbox.take, chain_interval_millis=100)
         self.pauses: list[float] = []
-        self._slept = sleep
+        self._clock = clock
         exchange = Deribit(products, currencies or products, expiries=expiries, strikes_per_side=strikes)
         session = Session(
-            exchange, lambda: websocket(url), self.inbox.put, self.status, now_ns=clock, sleep=self._sleep
+            exchange,
+            lambda: websocket(url),
+            self.inbox.put,
+            self.status,
+            now_ns=clock.now_ns,
+            sleep=self._sleep,
         )
         self._thread = SessionThread([session])
         self.messages: list[dict[str, Any]] = []
@@ -92,7 +82,7 @@ class Client:
     async def _sleep(self, seconds: float) -> None:
         if seconds != SHORT_WAIT_S:
             self.pauses.append(seconds)
-        await self._slept(seconds)
+        await self._clock.sleep(seconds)
 
     def __enter__(self) -> Client:
         self._thread.start()

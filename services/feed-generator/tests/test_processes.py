@@ -241,10 +241,10 @@ def test_a_deribit_source_publishes_what_the_exchange_sends(generator: Generator
             DERIBIT_CHAIN_INTERVAL_MILLIS="100",
             PORT=str(generator.port),
         )
-        generator.wait_entries(1 + 16 + 2, feed="deribit-btc")
-        exchange.tick()
-        generator.wait_entries(2 * (1 + 16 + 2), feed="deribit-btc")
         wait_until(lambda: b'"Connected"' in _source_state(generator.client), "the state")
+        wait_until(lambda: _has(generator, "deribit-btc", option_quote=16, option_chain=2), "all options")
+        exchange.tick()
+        wait_until(lambda: _has(generator, "deribit-btc", option_quote=32, option_chain=4), "all again")
         assert 'feed_source_connected{source="deribit"} 1.0' in generator.get("/metrics")[1]
         process.terminate()
         assert process.wait(30) == 0
@@ -333,6 +333,11 @@ def test_check_source_counts_what_kite_sends_and_ends(generator: Generator) -> N
 
 def _kinds(generator: Generator, feed: str) -> Counter[str]:
     return Counter(message["kind"] for message in generator.messages(feed))
+
+
+def _has(generator: Generator, feed: str, **least: int) -> bool:
+    """Whether the stream has at least so many messages of each kind."""
+    return _kinds(generator, feed) >= Counter(least)
 
 
 def test_a_kite_source_without_its_files_is_refused(generator: Generator) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from devcluster.waiting import wait_until
 from tests.support.contracts import validator
-from tests.support.deribit_session import SCALE, Client, PatientClock, now_ms
+from tests.support.deribit_session import SCALE, Client, PatientClock
 from tests.support.fake_deribit.market import Market
 from tests.support.fake_deribit.server import FakeDeribit, running
 from tests.support.served import Served, resident_bytes
@@ -42,9 +42,11 @@ def _expected(exchange: FakeDeribit) -> set[Key]:
     return found
 
 
-def test_it_subscribes_the_nearest_expiries_and_strikes_around_the_spot(exchange: FakeDeribit) -> None:
+def test_it_subscribes_the_nearest_expiries_and_strikes_around_the_spot(
+    exchange: FakeDeribit, clock: PatientClock
+) -> None:
     """Two expiries with three strikes on each side, calls and puts, of BTC only."""
-    with Client(exchange.url) as client:
+    with Client(exchange.url, clock) as client:
         wait_until(lambda: len(client.quotes()) == 24, client.status.reason)
         quotes = client.quotes()
     assert {one["product"] for one in quotes} == {"BTC"}
@@ -54,9 +56,9 @@ def test_it_subscribes_the_nearest_expiries_and_strikes_around_the_spot(exchange
     assert client.status.message == "24 contracts of BTC"
 
 
-def test_its_messages_are_as_the_contracts_say(exchange: FakeDeribit) -> None:
+def test_its_messages_are_as_the_contracts_say(exchange: FakeDeribit, clock: PatientClock) -> None:
     """Ticks, quotes and chains validate, name their units, and carry what the exchange says."""
-    with Client(exchange.url) as client:
+    with Client(exchange.url, clock) as client:
         client.wait_connected()
         exchange.tick()
         wait_until(lambda: _received(client).keys() == _expected(exchange), client.status.reason)
@@ -81,10 +83,14 @@ def test_its_messages_are_as_the_contracts_say(exchange: FakeDeribit) -> None:
     assert all(age >= 0 for age in chain["puts"]["quote_age_ms"])
 
 
-def test_options_in_usdc_are_listed_under_it_and_keep_their_prices(exchange: FakeDeribit) -> None:
+def test_options_in_usdc_are_listed_under_it_and_keep_their_prices(
+    exchange: FakeDeribit, clock: PatientClock
+) -> None:
     """Their products are named like their instruments, their strikes may be fractional."""
     currencies = ("BTC", "USDC")
-    with Client(exchange.url, products=("BTC", "SOL-USDC", "XRP-USDC"), currencies=currencies) as client:
+    with Client(
+        exchange.url, clock, products=("BTC", "SOL-USDC", "XRP-USDC"), currencies=currencies
+    ) as client:
         client.wait_connected()
         wait_until(lambda: len(client.quotes()) == 72, client.status.reason)
         for _ in range(6):
@@ -129,7 +135,7 @@ def test_it_survives_a_thousand_disconnects_without_a_lost_or_doubled_tick() -> 
 
     with (
         running(fake),
-        Client(fake.url, expiries=1, strikes=1, clock=clock.now_ns, sleep=clock.sleep) as client,
+        Client(fake.url, clock, expiries=1, strikes=1) as client,
     ):
         client.wait_connected()
         for count in range(1, 1001):
@@ -154,12 +160,14 @@ def test_it_survives_a_thousand_disconnects_without_a_lost_or_doubled_tick() -> 
     assert grown < 8 * 1024 * 1024, "the test's own lists take about half of it"
 
 
-def test_a_quote_that_did_not_come_again_says_its_age(exchange: FakeDeribit) -> None:
+def test_a_quote_that_did_not_come_again_says_its_age(exchange: FakeDeribit, clock: PatientClock) -> None:
     """After an outage a chain has old quotes beside new ones: their age lets the enrichers refuse them."""
-    with Client(exchange.url, expiries=1) as client:
+    with Client(exchange.url, clock, expiries=1) as client:
         wait_until(lambda: len(client.quotes()) == 12, client.status.reason)
-        before = now_ms()
-        wait_until(lambda: now_ms() - before > 61_000, lambda: "clock")
+        for _ in range(4):  # a silence of 25 s would end the connection
+            clock.advance(16)
+            frames = client.status.frames
+            wait_until(lambda frames=frames: client.status.frames > frames, "a heartbeat")
         exchange.tick(count=1)
         wait_until(lambda: _received(client).keys() == _expected(exchange), client.status.reason)
         for _ in range(6):
@@ -170,27 +178,32 @@ def test_a_quote_that_did_not_come_again_says_its_age(exchange: FakeDeribit) -> 
     assert all(age > 60_000 for age in ages[1:])
 
 
-def test_it_answers_test_requests_and_stays_connected(exchange: FakeDeribit) -> None:
+def test_it_answers_test_requests_and_stays_connected(exchange: FakeDeribit, clock: PatientClock) -> None:
     """The exchange ends a connection whose test requests are not answered."""
-    with Client(exchange.url) as client:
+    with Client(exchange.url, clock) as client:
         client.wait_connected()
         wait_until(lambda: exchange.tests_answered >= 5, client.status.reason)
         assert client.status.gaps == 0
 
 
-def test_it_ends_a_silent_connection_and_connects_again(exchange: FakeDeribit) -> None:
+def test_it_ends_a_silent_connection_and_connects_again(exchange: FakeDeribit, clock: PatientClock) -> None:
     """A dead peer behind a living TCP connection sends no heartbeat."""
-    with Client(exchange.url) as client:
+    with Client(exchange.url, clock) as client:
         client.wait_connected()
-        exchange.faults.silent = True
-        client.wait_reason("Silent")
+        exchange.faults.silent = True  # a frame may still be on its way
+
+        def is_silent() -> bool:
+            clock.advance(1)
+            return client.status.reason == "Silent"
+
+        wait_until(is_silent, client.status.reason)
         exchange.faults.silent = False
         client.wait_connected()
 
 
-def test_it_stays_under_the_exchanges_credits(exchange: FakeDeribit) -> None:
+def test_it_stays_under_the_exchanges_credits(exchange: FakeDeribit, clock: PatientClock) -> None:
     """Many channels go out in pieces of 100, and disconnects do not use up the credits."""
-    with Client(exchange.url, products=("BTC", "ETH"), expiries=5, strikes=6) as client:
+    with Client(exchange.url, clock, products=("BTC", "ETH"), expiries=5, strikes=6) as client:
         for count in range(1, 6):
             client.wait_connected()
             exchange.disconnect()
@@ -200,12 +213,13 @@ def test_it_stays_under_the_exchanges_credits(exchange: FakeDeribit) -> None:
     assert exchange.requests.count("public/subscribe") >= 6 * 3
 
 
-def test_the_selection_follows_the_spot(exchange: FakeDeribit) -> None:
+def test_the_selection_follows_the_spot(exchange: FakeDeribit, clock: PatientClock) -> None:
     """Strikes that the spot has come near are subscribed, those far away leave the chain."""
-    with Client(exchange.url, expiries=1, strikes=2) as client:
+    with Client(exchange.url, clock, expiries=1, strikes=2) as client:
         client.wait_connected()
         exchange.market.spots["BTC"] = 65_500.0
         exchange.tick()
+        clock.advance(5)
 
         def last_strikes() -> list[float]:
             client.drain()
