@@ -5,7 +5,6 @@ import { attribute, h } from "../dom.js";
 import { Points } from "./points.js";
 import { spanOf } from "./positions.js";
 
-/** @typedef {import("../types.d.ts").Context} Context */
 /** @typedef {{text: string, token?: string}} Said a part of what the crosshair says, in the colour of a token */
 
 const STEPS = /** @type {Record<string, number>} */ ({

@@ -21,7 +21,7 @@ export class HistoryChart {
   /** @type {Times | null} */
   #times = null;
 
-  /** @param {import("../../app/types.d.ts").Context} context */
+  /** @param {Context} context */
   constructor(context) {
     this.#context = context;
   }
