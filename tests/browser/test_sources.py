@@ -228,7 +228,7 @@ def test_an_unknown_change_of_open_interest_is_no_0(desk: Desk) -> None:
     expect(cell).to_have_text("–")
     cell.hover()
     why = "the source does not state the open interest of the day before"
-    expect(page.locator("#tip")).to_have_text(f"No ΔOI: {why}")
+    expect(page.locator("#tip")).to_have_text(f"ΔOI unknown: {why}")
     page = desk.open("positioning/BTC")
     strikes = "Open interest and its change by strike"
     expect(page.get_by_role("slider", name=strikes)).to_have_attribute("aria-valuetext", re.compile(why))

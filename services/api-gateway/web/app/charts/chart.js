@@ -90,7 +90,8 @@ export class Chart {
     this.#spanned = `${first} ${last}`;
     this.#span ??= new Points(this.api.addSeries(LineSeries, { visible: false }));
     this.#span.set(Array.from({ length: last - first + 1 }, (_, at) => ({ time: first + at })));
-    this.frame((scale) => scale.fitContent());
+    const room = (last - first) / 25; // for the label of an outermost position
+    this.frame((scale) => scale.setVisibleLogicalRange({ from: -room, to: last - first + room })); // fitContent ends at the last value
     return first;
   }
 

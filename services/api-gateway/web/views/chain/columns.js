@@ -123,7 +123,7 @@ function count(id, label, meaning, field) {
     meaning,
     fields: [field],
     text: ({ [field]: value }, { formats }) => (value === null ? MISSING : formats.compact(value)),
-    tip: ({ [field]: value }, { formats, unit }) => (value === null ? `No ${label}: ${NO_CHANGE}` : `${label} ${formats.count(value)} ${unit}`),
+    tip: ({ [field]: value }, { formats, unit }) => (value === null ? `${label} unknown: ${NO_CHANGE}` : `${label} ${formats.count(value)} ${unit}`),
     style: ({ [field]: value }, { scales }) => ({
       "--bar": `${Math.min(100, (100 * Math.abs(value ?? 0)) / scales[field]).toFixed(1)}%`,
       "--fill": (value ?? 0) < 0 ? "var(--hatch)" : "var(--solid)",

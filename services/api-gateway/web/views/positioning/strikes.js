@@ -106,10 +106,11 @@ export class StrikesChart {
       ];
     };
     const changed = rows.some(({ call, put }) => call.open_interest_change !== null || put.open_interest_change !== null);
+    chart.api.panes()[1].setStretchFactor(changed ? 1 : 0.01);
     const summary = [
       { text: `■ Calls ${formats.count(chain.total_call_oi)}`, token: "calls" },
       { text: `■ Puts ${formats.count(chain.total_put_oi)}`, token: "puts" },
-      { text: `${unitOf(chain)}; ${changed ? "below: change since the previous close" : `no change: ${NO_CHANGE}`}` },
+      { text: `${unitOf(chain)}; ${changed ? "below: change since the previous close" : `change unknown: ${NO_CHANGE}`}` },
     ];
     chart.stops(stops, start, say, summary);
   }

@@ -48,7 +48,7 @@ export class TermChart {
     };
     const none = all.length - known.length;
     const rest = none ? `; ${none} expired or without a volatility` : "";
-    chart.stops(stops, 0, say, [{ text: `${known.length} of ${all.length} expiries${rest}` }]);
+    chart.stops(stops, 0, say, [{ text: `${known.length} of ${all.length} ${all.length === 1 ? "expiry" : "expiries"}${rest}` }]);
   }
 
   theme() {
