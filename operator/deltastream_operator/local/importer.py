@@ -89,9 +89,8 @@ class Importer:
         """Take new requests, cancel imports, and run the feeds of finished ones. It does not wait."""
         requests, cancels = list[bytes](), list[bytes]()
         with contextlib.suppress(redis.RedisError):
-            cancels = (
-                self._store.take_cancels()
-            )  # first: what they cancel is then among the requests or known
+            # The cancels first: each import that they name is then known, or among the requests.
+            cancels = self._store.take_cancels()
             requests = self._store.take_imports()
         for raw in requests:
             try:
