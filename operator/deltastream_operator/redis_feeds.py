@@ -15,6 +15,7 @@ EXTERNAL = "feeds:external"
 REQUESTS = "feeds:requests"
 REPLY_TTL_S = 30
 IMPORTS = "imports:requests"
+CANCELS = "imports:cancels"
 IMPORT_TTL_S = 3600
 _TAKEN_AT_ONCE = 20
 _TIMEOUT_S = 1.0
@@ -65,6 +66,11 @@ class RedisFeeds:
     def take_imports(self) -> list[bytes]:
         """Remove and return the waiting requests to import files (contract `import-request`)."""
         found: list[bytes] | None = self._redis.lpop(IMPORTS, _TAKEN_AT_ONCE)
+        return found or []
+
+    def take_cancels(self) -> list[bytes]:
+        """Remove and return the waiting requests to cancel an import (contract `import-cancel`)."""
+        found: list[bytes] | None = self._redis.lpop(CANCELS, _TAKEN_AT_ONCE)
         return found or []
 
     def import_state(self, import_id: str, state: bytes) -> None:

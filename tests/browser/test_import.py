@@ -220,6 +220,34 @@ def test_a_drop_during_an_import_is_refused_in_words(replaying: Desk, tmp_path: 
     expect(page.get_by_role("button", name="Import")).not_to_have_attribute("aria-disabled", "true")
 
 
+def test_a_running_import_can_be_cancelled(replaying: Desk, tmp_path: Path) -> None:
+    """Nothing of it stays: no file, no feed. The page says so in one line, and takes the next import."""
+    page = opened(replaying)
+    before = [row["name"] for row in replaying.system.get("/api/feeds")["feeds"]]
+    path = tmp_path / "long.csv"
+    head, *rows = spy(path).decode().splitlines()
+    with path.open("w") as file:
+        print(f"timestamp,{head}", file=file)
+        for second in range(25_000):  # it takes much longer to convert than to cancel
+            time = f"2026-11-27T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
+            file.writelines(f"{time},{row}\n" for row in rows)
+    drop(page, path)
+    said, button = page.locator("#import-said"), page.get_by_role("button", name="Cancel the import")
+    expect(said).to_contain_text("Converting", timeout=30_000)
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(said).to_have_text("Cancelled: nothing is imported.", timeout=30_000)
+    expect(said).not_to_have_attribute("data-failed", "true")
+    expect(button).to_be_hidden()
+    submit = page.get_by_role("button", name="Import", exact=True)
+    expect(submit).to_be_focused()
+    expect(submit).not_to_have_attribute("aria-disabled", "true")
+    folder = replaying.system.home / "imports"
+    wait_until(lambda: not list((folder / "uploads").iterdir()), "the uploads are removed")
+    assert not [found.name for found in folder.iterdir() if found.name.startswith((".", "long"))]
+    assert [row["name"] for row in replaying.system.get("/api/feeds")["feeds"]] == before
+
+
 def test_an_import_that_the_gateway_forgot_ends(replaying: Desk, tmp_path: Path) -> None:
     """A forgotten import must not block the next one."""
     page = opened(replaying)

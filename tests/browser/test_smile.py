@@ -93,6 +93,31 @@ def test_several_expiries_at_once_and_all_in_the_link(desk: Desk) -> None:
     expect(page.get_by_role("slider", name=TERM)).to_have_attribute("aria-valuemax", str(len(expiries) - 1))
 
 
+def test_the_outermost_points_are_inside_the_chart(desk: Desk) -> None:
+    """The marker of the last expiry was cut in half. The room is the same on both sides."""
+    page = desk.open("smile/SPY")
+    expect(page.get_by_role("slider", name=TERM)).to_be_visible()
+    left, right = page.evaluate("""async () => {
+        const { Chart } = await import('/web/app/charts/chart.js');
+        const { PositionScale } = await import('/web/app/charts/positions.js');
+        const { LineSeries } = await import('/web/vendor/lightweight-charts/lightweight-charts.js');
+        const chart = new Chart({ colour: () => '#000' }, 'room', new PositionScale(String));
+        const plot = chart.element.querySelector('.plot');
+        plot.style.cssText = 'position: fixed; inset: 0; width: 400px; height: 300px';
+        document.body.append(chart.element);
+        chart.api.addSeries(LineSeries).setData([{ time: 0, value: 1 }, { time: 137, value: 2 }]);
+        chart.span([0, 137]);
+        const scale = chart.api.timeScale();
+        while (!scale.width()) await new Promise(requestAnimationFrame);
+        await new Promise(requestAnimationFrame);
+        const room = [scale.timeToCoordinate(0), scale.width() - scale.timeToCoordinate(137)];
+        chart.element.remove();
+        return room;
+    }""")
+    assert right > 20
+    assert left == pytest.approx(right, abs=20)
+
+
 def test_the_numbers_follow_the_market(desk: Desk) -> None:
     """Cells change in place; the rows stay the same elements."""
     page = desk.open("smile/SPY?show=table")

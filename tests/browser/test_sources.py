@@ -221,6 +221,23 @@ def test_the_head_names_the_currency_and_what_the_contract_pays(desk: Desk) -> N
     expect(desk.cell(strike, "calls", "last")).to_have_text(re.compile(r"^[0-9,]+\.[0-9]{2}$"))
 
 
+def test_an_unknown_change_of_open_interest_is_no_0(desk: Desk) -> None:
+    """The exchange does not say the open interest of the day before. The tip and the chart say why."""
+    page = desk.chain("BTC")
+    strike = desk.system.get("/api/data/chain/BTC?limit=1")["chains"][0]["atm_strike"]
+    cell = desk.cell(strike, "puts", "doi")
+    expect(cell).to_have_text("–")
+    cell.hover()
+    why = "the source does not state the open interest of the day before"
+    expect(page.locator("#tip")).to_have_text(f"ΔOI unknown: {why}")
+    page = desk.open("positioning/BTC")
+    strikes = "Open interest and its change by strike"
+    expect(page.get_by_role("slider", name=strikes)).to_have_attribute("aria-valuetext", re.compile(why))
+    page = desk.open("positioning/BTC?show=table")
+    shown = table(page, strikes)
+    assert {cells[2] for cells in shown.values()} == {cells[4] for cells in shown.values()} == {"–"}
+
+
 def test_a_pushed_feed_says_how_to_push_and_what_came(desk: Desk) -> None:
     """Without a vendor's numbers the page says so."""
     page = desk.open("sources?feed=pushed")

@@ -29,7 +29,10 @@ class BadMessage(ValueError):
 
 @dataclass(frozen=True)
 class Column:
-    """A column: a value of `type`, or a structure of `parts`; with `repeated` one value for each strike."""
+    """A column: a value of `type`, or a structure of `parts`; with `repeated` one value for each strike.
+
+    In the list of an `optional` or an `unknowable` column a value may be null.
+    """
 
     name: str
     type: Type = "number"
@@ -37,6 +40,7 @@ class Column:
     kinds: tuple[str, ...] = KINDS
     optional: bool = False
     repeated: bool = False
+    unknowable: bool = False
     parts: tuple[Column, ...] = ()
 
 
@@ -53,7 +57,7 @@ _LEG_OPTIONAL = (
 _LEGS = (
     *(replace(column, repeated=True) for column in _QUOTED),
     Column("previous_close", "number", _PRICE, repeated=True),
-    Column("previous_open_interest", "count", _SIZE, repeated=True),
+    Column("previous_open_interest", "count", _SIZE, repeated=True, unknowable=True),
     *(replace(column, repeated=True, optional=True) for column in _LEG_OPTIONAL),
 )
 _TRUTH = (
@@ -210,7 +214,8 @@ def _value(value: Any, column: Column, path: str) -> Any:
         return _one(value, column.type, path)
     if not isinstance(value, list):
         raise BadMessage(f"{path}: must be an array")
-    return [None if one is None and column.optional else _one(one, column.type, path) for one in value]
+    nullable = column.optional or column.unknowable
+    return [None if one is None and nullable else _one(one, column.type, path) for one in value]
 
 
 def _one(value: Any, type_: Type, path: str) -> Any:
@@ -256,7 +261,7 @@ def _member(value: Any, column: Column, kind: str) -> Any:
     return [_whole(one) for one in value] if column.repeated else _whole(value)
 
 
-def _whole(value: float) -> float:
+def _whole(value: float | None) -> float | None:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -41,5 +41,7 @@ def _columns(contracts: list[dict[str, Any]]) -> dict[str, list[Any]]:
 
 
 def _with_previous(contract: dict[str, Any]) -> dict[str, Any]:
+    if "previous_open_interest" in contract:
+        return contract
     before = contract["open_interest"] - contract["open_interest_change"]
     return {"previous_close": 0, "previous_open_interest": before, **contract}

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from deltastream_operator.domain.feed import API_VERSION, KIND, REPLAY_FORMATS
 
-Stage = Literal["waiting", "converting", "checking", "running", "refused"]
+Stage = Literal["waiting", "converting", "checking", "running", "refused", "cancelled"]
 FIELDS = {
     "PRODUCTS": "products",
     "REPLAY_AS_OF": "as_of",
@@ -74,6 +74,14 @@ def read_request(raw: bytes) -> ImportRequest:
         products=tuple(products),
         account=body["account"],
     )
+
+
+def read_cancel(raw: bytes) -> tuple[str, str]:
+    """Return id and account of a contract `import-cancel`. Raises as `read_request`."""
+    body = json.loads(raw)
+    if not (_ID.fullmatch(body["id"]) and _ID.fullmatch(body["account"])):
+        raise ValueError("id or account breaks the contract import-cancel")
+    return body["id"], body["account"]
 
 
 def feed_document(name: str, recording: str, products: Sequence[str]) -> str:

@@ -42,6 +42,9 @@ CLIENTS = {"api-gateway": ["storage", "analytics", "logging"], "analytics": ["st
 # One BLAS thread a process: the arrays are small, and each thread would need its own buffer.
 _NUMERIC = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
+Runner = Callable[[Sequence[str], Mapping[str, str], Path], subprocess.CompletedProcess[str]]
+"""Runs a command with an environment in a folder, to its end, and returns what it printed."""
+
 _PROXY = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE")
 
 # The generator's texts name its variables at the start of a line or in brackets. A feed's author sets fields.
@@ -75,6 +78,10 @@ def _proxy() -> dict[str, str]:
 def _field(found: re.Match[str]) -> str:
     """Return the field of the feed's spec for a variable's name; a name that no field sets stays as it is."""
     return f"spec.{_FIELDS[found[0]]}" if found[0] in _FIELDS else found[0]
+
+
+def _captured(argv: Sequence[str], env: Mapping[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(argv, env=env, cwd=cwd, capture_output=True, text=True, check=False)  # noqa: S603
 
 
 @dataclass(frozen=True)
@@ -139,16 +146,16 @@ class Services:
             grace_s=grace_s,
         )
 
-    def checked(self, feed: Feed) -> Checked:
+    def checked(self, feed: Feed, run: Runner = _captured) -> Checked:
         """Let the generator check this feed: unknown products, a malformed recording.
 
-        The texts name fields of the feed's spec.
+        The texts name fields of the feed's spec. `run` runs the generator.
         """
         folder, argv, _ = self.table["check"]
         cwd = self.root / "services" / folder
         variables = environment_of(feed, "generator", index=0, replicas=1)
         env = {**base_env(cwd), **variables, **self.settings.kite_files, "REDIS_URL": "redis://127.0.0.1"}
-        done = subprocess.run(argv, env=env, cwd=cwd, capture_output=True, text=True, check=False)  # noqa: S603
+        done = run(argv, env, cwd)
         notes = [_VARIABLE.sub(_field, line) for line in done.stdout.splitlines()]
         lines = done.stderr.strip().splitlines() or [f"its check ended with status {done.returncode}"]
         if done.returncode == 0:

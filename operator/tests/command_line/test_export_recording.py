@@ -51,6 +51,16 @@ def test_a_document_becomes_the_message_that_it_was_computed_from(kind: str, col
     recording.row(made)
 
 
+def test_an_unknown_previous_open_interest_stays_unknown() -> None:
+    """A replay of the export has no change of open interest either."""
+    found = document("option_chains")
+    for contract in (*found["calls"], *found["puts"]):
+        contract["previous_open_interest"] = contract["open_interest_change"] = None
+    made = stored.message("option_chain", found)
+    assert made["calls"]["previous_open_interest"] == [None, None]
+    recording.row(made)
+
+
 def test_a_chain_without_previous_close_keeps_its_open_interest_change() -> None:
     """Releases before this one did not store the close. 0 means unknown."""
     old = document("option_chains")

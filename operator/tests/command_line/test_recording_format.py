@@ -187,7 +187,7 @@ def test_the_documentation_lists_every_column_with_type_and_unit() -> None:
         if "." in path and not path.startswith("truth."):
             within = ""
         of_strikes = "list of " if column.repeated else ""
-        optional = "optional" if column.optional else ""
+        optional = "optional" if column.optional else "null: unknown" if column.unknowable else ""
         line = f"| `{path}` | {of_strikes}{type_} | {column.unit} | {within} | {optional} |"
         assert line in document.splitlines(), line
     assert document.count("\n| `") == len(list(recording.described())) + 8  # and the members of the metadata

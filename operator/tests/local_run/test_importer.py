@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,15 @@ from deltastream_operator.domain.feed import Feed, Replay
 from deltastream_operator.domain.imports import read_request
 from deltastream_operator.local import settings
 from deltastream_operator.local.importer import Importer
-from deltastream_operator.local.services import Services
+from deltastream_operator.local.services import TABLE, Services
 from deltastream_operator.local.state.home import Home
 from deltastream_operator.parsing import resource
 from deltastream_operator.redis_feeds import RedisFeeds
 
 CLOSE = ROOT / "k8s/samples/data/nifty_2024-06-21_close.csv"
 ID = "0f" * 16
+ENDLESS = {"converting": "importing", "checking": "check"}
+"""The process that is made endless in a stage of an import."""
 TOLD = {"as_of": "2024-06-21T15:30:00+05:30", "products": ["NIFTY"]}
 
 
@@ -47,6 +50,11 @@ class Run:
 
     def drop(self, *files: Path, **stated: Any) -> dict[str, Any]:
         """Upload files as the gateway does, and return the last state of their import."""
+        self.ask(*files, **stated)
+        return self.end()
+
+    def ask(self, *files: Path, **stated: Any) -> None:
+        """Upload files as the gateway does."""
         folder = self.home.imports / "uploads" / ID
         folder.mkdir(parents=True)
         for file in files:
@@ -55,11 +63,18 @@ class Run:
         validator("import-request").validate(request)
         self.client.delete(f"import:{ID}")
         self.client.rpush("imports:requests", json.dumps(request))
-        wait_until(self._ended, "the import ends")
-        wait_until(lambda: not folder.exists(), "the uploads are removed")
-        return self._state()
 
-    def _state(self) -> dict[str, Any]:
+    def cancel(self) -> None:
+        """Ask to cancel the import as the gateway does."""
+        self.client.rpush("imports:cancels", json.dumps(example("import-cancel")))
+
+    def end(self) -> dict[str, Any]:
+        """Return the last state of the import, when its uploads are gone."""
+        wait_until(self._ended, "the import ends")
+        wait_until(lambda: not (self.home.imports / "uploads" / ID).exists(), "the uploads are removed")
+        return self.state()
+
+    def state(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.client.get(f"import:{ID}") or '{"stage": "waiting"}')
         if len(found) > 1:
             validator("import-state").validate(found)
@@ -67,7 +82,7 @@ class Run:
 
     def _ended(self) -> bool:
         self.importer.step()
-        return self._state()["stage"] in ("running", "refused")
+        return self.state()["stage"] in ("running", "refused", "cancelled")
 
     def left(self) -> list[str]:
         return sorted(path.name for path in self.home.imports.iterdir() if path.name != "uploads")
@@ -155,6 +170,41 @@ def test_a_name_or_a_product_of_another_feed_is_refused(run: Run) -> None:
     assert isinstance(feed.source, Replay)
     assert feed.source.path == path.with_name("recording.csv")
     assert run.left() == ["again", "my-chain"]
+
+
+@pytest.mark.parametrize("stage", ["waiting", "converting", "checking", "done"])
+def test_a_cancelled_import_leaves_nothing(run: Run, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    """Whatever works for it is ended: no recording, no feed and no upload stays. The next import runs."""
+    endless = (
+        sys.executable,
+        "-c",
+        'print(\'{"read": 1, "of": 2}\', flush=True); import signal; signal.pause()',
+    )
+    with monkeypatch.context() as patch:
+        if stage in ENDLESS:
+            patch.setitem(TABLE, ENDLESS[stage], ("feed-generator", endless, 10.0))
+        run.ask(CLOSE, **TOLD)
+        if stage != "waiting":
+            run.importer.step()
+        if stage in ENDLESS:
+            wait_until(lambda: run.state()["stage"] == stage, f"it is {stage}")
+        elif stage == "done":
+            wait_until(lambda: not (run.home.imports / "uploads" / ID).exists(), "it is converted")
+        run.cancel()
+        state = run.end()
+    assert (state["stage"], state["detail"]) == ("cancelled", "nothing is imported")
+    assert (run.added, run.left()) == ([], [])
+    assert run.drop(CLOSE, **TOLD)["stage"] == "running"
+
+
+def test_a_cancel_after_the_end_changes_nothing(run: Run) -> None:
+    """The feed runs already, and its recording stays."""
+    state = run.drop(CLOSE, **TOLD)
+    run.cancel()
+    run.client.rpush("imports:cancels", "[]")
+    run.importer.step()
+    assert "a request to cancel an import was dropped" in run.said[-1]
+    assert (run.state(), run.left()) == (state, ["my-chain"])
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_build_up_by_strike_and_by_kind(get: Any, cached: Any) -> None:
     columns = {
         "buildup": kinds,
         "open_interest": [10**at for at in range(size)],
-        "open_interest_change": [7, 6, -5, -4, 0, 3, 2, 0],
+        "open_interest_change": [7, 6, -5, -4, 0, None, 2, 0],
     }
     strikes = [23000.0 + 50 * at for at in range(size)]
     cached.chain(strikes=strikes, calls=legs(chain, "calls", **columns), puts=legs(chain, "puts", **columns))
@@ -139,13 +139,14 @@ def test_build_up_by_strike_and_by_kind(get: Any, cached: Any) -> None:
         "buildup": "long_unwinding",
         "reason": None,
     }
-    assert (answer["puts"][5]["buildup"], answer["puts"][5]["reason"]) == (None, "previous_session_unknown")
+    unknown = {"open_interest_change": None, "buildup": None, "reason": "previous_session_unknown"}
+    assert answer["puts"][5] == {"strike": 23250.0, "open_interest": 100_000, **unknown}
     totals = answer["call_totals"]
     assert totals == answer["put_totals"]
     assert tuple(totals) == KINDS
     assert totals["short_covering"] == {"strikes": 1, "open_interest": 1000, "open_interest_change": -4}
     assert totals["neutral"] == {"strikes": 2, "open_interest": 10010000, "open_interest_change": 0}
-    assert totals["unknown"] == {"strikes": 2, "open_interest": 1100000, "open_interest_change": 5}
+    assert totals["unknown"] == {"strikes": 2, "open_interest": 1100000, "open_interest_change": None}
     assert sum(kind["open_interest"] for kind in totals.values()) == 11111111
 
 

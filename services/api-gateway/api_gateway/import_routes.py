@@ -75,7 +75,7 @@ class ImportState(BaseModel):
 
     id: str = documented(description="Id of the import.")
     feed: str = documented(description="Name of the new feed.")
-    stage: str = documented(description="waiting, converting, checking, running or refused.")
+    stage: str = documented(description="waiting, converting, checking, running, refused or cancelled.")
     read: int = documented(description="Bytes converted.")
     of: int = documented(description="Bytes of all files; 0: not known yet.")
     detail: str = documented(
@@ -111,6 +111,21 @@ def begin_import(query: ImportQuery) -> Response:
 def import_state(path: ImportPath) -> Response:
     """Tell how far an import is, and at its end what was found. For the role operator."""
     return json_answer(_imports().state(path.import_id))
+
+
+@imports.delete(
+    "/<import_id>", responses={202: ImportState, **problems(400, 401, 403, 404, 414, 429, 500, 503)}
+)
+def cancel_import(path: ImportPath) -> Response:
+    """Cancel an import: its files are removed, and nothing is imported. For the role operator.
+
+    The answer has its present stage. It becomes `cancelled` a moment later. An import that has ended stays as
+    it is.
+    """
+    identity: Identity = current_app.extensions[IDENTITY]
+    answer = json_answer(_imports().cancel(path.import_id, identity.account()))
+    answer.status_code = 202
+    return answer
 
 
 def _imports() -> Imports:

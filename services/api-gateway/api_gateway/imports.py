@@ -24,14 +24,15 @@ from api_gateway.feeds import asked
 
 EXTENSION = "deltastream.imports"
 MAX_FILES = 100
-_REQUESTS, _REQUESTS_MAX, _REQUESTS_TTL_S, _STATE_TTL_S = "imports:requests", 20, 60, 3600
+_REQUESTS, _CANCELS = "imports:requests", "imports:cancels"
+_REQUESTS_MAX, _REQUESTS_TTL_S, _STATE_TTL_S = 20, 60, 3600
 _NAME_MAX = 120
 _OTHERS = re.compile(r"[^A-Za-z0-9._&-]+")
 
 
 @dataclass
 class Imports:
-    """The folder of the uploads, and the keys of the contracts `import-request` and `import-state`."""
+    """The folder of the uploads, and the keys of the contracts `import-request`, `-state` and `-cancel`."""
 
     folder: Path
     # redis-py's reply types fit neither its sync nor its async client, hence Any.
@@ -73,6 +74,16 @@ class Imports:
             raise ImportUnknown(f"no import {import_id}: its state is kept for an hour; send the files again")
         return found
 
+    def cancel(self, import_id: str, account: str) -> bytes:
+        """Ask to cancel an import, and return how far it is. One that has ended stays as it is.
+
+        Raises ImportUnknown or FeedsUnavailable.
+        """
+        state = self.state(import_id)
+        request = orjson.dumps({"id": import_id, "account": account})
+        asked(lambda: self._push(_CANCELS, request))
+        return state
+
     def _store(self, folder: Path, files: Sequence[FileStorage]) -> None:
         named = [(file, _safe(file.filename or "")) for file in files]
         names = [name for _, name in named]
@@ -87,11 +98,14 @@ class Imports:
             file.save(folder / name)
 
     def _ask(self, import_id: str, state: bytes, request: bytes) -> None:
+        self.client.set(f"import:{import_id}", state, ex=_STATE_TTL_S)
+        self._push(_REQUESTS, request)
+
+    def _push(self, requests: str, request: bytes) -> None:
         with self.client.pipeline() as pipe:
-            pipe.set(f"import:{import_id}", state, ex=_STATE_TTL_S)
-            pipe.rpush(_REQUESTS, request)
-            pipe.ltrim(_REQUESTS, -_REQUESTS_MAX, -1)
-            pipe.expire(_REQUESTS, _REQUESTS_TTL_S)
+            pipe.rpush(requests, request)
+            pipe.ltrim(requests, -_REQUESTS_MAX, -1)
+            pipe.expire(requests, _REQUESTS_TTL_S)
             pipe.execute()
 
 

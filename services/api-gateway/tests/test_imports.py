@@ -130,12 +130,28 @@ def test_a_bad_upload_is_refused_and_nothing_stays(
         assert (stored(tmp_path), store.llen("imports:requests")) == ([], 0)
 
 
+def test_an_operator_may_cancel_an_import(local: Any, store: Any) -> None:
+    """The local run is asked to, and the answer has the stage of the moment."""
+    state = example("import-state")
+    store.set(f"import:{state['id']}", json.dumps(state))
+    got = local.delete(f"/api/imports/{state['id']}", headers=headers_of("operator"))
+    assert (got.status_code, got.json) == (202, state)
+    request = json.loads(store.lpop("imports:cancels"))
+    validator("import-cancel").validate(request)
+    assert request == {"id": state["id"], "account": USER}
+    got = local.delete(f"/api/imports/{'ab' * 16}", headers=headers_of("operator"))
+    assert (got.status_code, got.json["code"]) == (404, "unknown_import")
+    assert store.llen("imports:cancels") == 0
+
+
 def test_only_an_operator_may_import(local: Any, user: Any, tmp_path: Path) -> None:
     """Refused before the body is read."""
     assert local.post(PATH, data=form("a.csv")).status_code == 401
     got = local.post(PATH, data=form("a.csv"), headers=user)
     assert (got.status_code, got.json["code"]) == (403, "operator_role_needed")
-    assert local.get(f"/api/imports/{'0f' * 16}", headers=user).status_code == 403
+    for call in (local.get, local.delete):
+        assert call(f"/api/imports/{'0f' * 16}", headers=user).status_code == 403
+        assert call(f"/api/imports/{'0f' * 16}").status_code == 401
     assert stored(tmp_path) == []
 
 

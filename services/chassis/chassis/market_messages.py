@@ -31,6 +31,7 @@ _Exercise = Literal["European", "American"]
 _Unit = Literal["shares", "contracts"]
 _Prices = Annotated[list[_Price], Meta(max_length=2000)]
 _Counts = Annotated[list[_Count], Meta(max_length=2000)]
+_KnownCounts = Annotated[list[_Count | None], Meta(max_length=2000)]
 _Strikes = Annotated[list[_Positive], Meta(min_length=1, max_length=2000)]
 _Ages = Annotated[list[_AgeMs | None], Meta(max_length=2000)]
 _Volatilities = Annotated[list[_Positive | None], Meta(max_length=2000)]
@@ -115,7 +116,7 @@ class Legs(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
     volume: _Counts
     open_interest: _Counts
     previous_close: _Prices
-    previous_open_interest: _Counts
+    previous_open_interest: _KnownCounts
     quote_age_ms: _Ages | UnsetType = UNSET
     vendor_iv: _Volatilities | UnsetType = UNSET
     vendor_delta: _Deltas | UnsetType = UNSET

@@ -95,7 +95,7 @@ class Legs(msgspec.Struct):
     volume: list[float] = []
     open_interest: list[float] = []
     previous_close: list[float] = []
-    previous_open_interest: list[float] = []
+    previous_open_interest: list[float | None] = []
     quote_age_ms: list[float | None] | UnsetType = UNSET
     vendor_iv: list[float | None] | UnsetType = UNSET
     vendor_delta: list[float | None] | UnsetType = UNSET

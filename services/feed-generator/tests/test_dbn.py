@@ -161,6 +161,33 @@ def test_a_quote_stays_until_it_is_replaced(load: Load, tmp_path: Path) -> None:
     assert any("derived from put-call parity" in note for note in loaded.notes)
 
 
+def test_the_previous_open_interest_is_that_of_the_day_before(load: Load, tmp_path: Path) -> None:
+    """It is unknown on the first day, and on a day that states no open interest."""
+    day = 86_400
+
+    def interest(seconds: float, quantity: int) -> Any:
+        return dbn.StatMsg(
+            publisher_id=OPRA,
+            instrument_id=NUMBERS[CALL],
+            ts_event=START,
+            ts_recv=START + int(seconds * SECOND),
+            ts_ref=START,
+            price=dbn.UNDEF_PRICE,
+            quantity=quantity,
+            stat_type=dbn.StatType.OPEN_INTEREST,
+        )
+
+    quotes = [_quote(time, CALL, 3.0, 3.2) for time in (0.5, day + 0.5, day + 2.5)]
+    folder = tmp_path / "session"
+    folder.mkdir()
+    _file(folder / "quotes.dbn", dbn.Schema.MBP_1, *quotes)
+    _file(folder / "statistics.dbn", dbn.Schema.STATISTICS, interest(0.1, 70), interest(day + 1.2, 90))
+    loaded = load(str(folder), "AAPL", group_ns=SECOND, spot=245.5)
+    legs = [leg for one in loaded.snapshots for chain in one.chains.values() for leg in chain.legs.values()]
+    found = [(leg["open_interest"], leg.get("previous_open_interest")) for leg in legs]
+    assert found == [(70, None), (70, None), (90, 70)]
+
+
 def test_a_record_without_a_time_is_left_out_and_said(load: Load, tmp_path: Path) -> None:
     """An undefined time is the largest number: it would be the year 2554."""
     path = _file(

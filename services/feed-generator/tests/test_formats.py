@@ -123,14 +123,14 @@ def test_cboe_roots_are_products_of_their_own(load: Load) -> None:
     ("file", "products", "as_of"),
     [(CBOE, ("SPX", "SPXW"), None), (YAHOO, ("NVDA",), YAHOO_TIME), (DERIBIT, ("BTC",), None)],
 )
-def test_open_interest_of_which_the_file_has_no_previous_one_has_not_changed(
+def test_the_previous_open_interest_is_unknown_where_the_file_does_not_state_it(
     load: Load, file: Path, products: tuple[str, ...], as_of: datetime | None
 ) -> None:
-    """A change of all of it would make a build-up of every contract."""
+    """Neither 0 nor the present one: the file says nothing about a change."""
     snapshots = load(str(file), *products, as_of=as_of).snapshots
     legs = [leg for one in snapshots for chain in one.chains.values() for leg in chain.legs.values()]
     assert any(leg["open_interest"] for leg in legs)
-    assert [leg["previous_open_interest"] for leg in legs] == [leg["open_interest"] for leg in legs]
+    assert not any("previous_open_interest" in leg for leg in legs)
 
 
 def test_a_root_that_the_feed_does_not_list_is_refused(load: Load) -> None:

@@ -89,11 +89,12 @@ def test_a_chain_has_the_time_of_its_newest_quote_and_the_age_of_the_others() ->
     assert chain["puts"]["vendor_iv"] == [None, None]
 
 
-def test_an_unknown_open_interest_of_the_day_before_shows_no_change() -> None:
-    """0 would show the whole open interest as new."""
+def test_an_unknown_open_interest_of_the_day_before_is_null() -> None:
+    """0 would show the whole open interest as new, and the present one that nothing has changed."""
     market, one, two = Market(), contract(), contract(110)
     (chain,) = market.chains(Listing("BTC", [one, two]), quote(one), quote(two, previous_open_interest=5))
-    assert chain["calls"]["previous_open_interest"] == [7, 5]
+    assert chain["calls"]["previous_open_interest"] == [None, 5]
+    assert chain["puts"]["previous_open_interest"] == [None, None]
 
 
 def test_only_an_expiry_with_a_new_quote_gets_a_chain() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from feed_generator.errors import BadRecording
+from feed_generator.sources.formats import writing
 from feed_generator.sources.loading import Loaded
 
 HEADER = "timestamp,expiry,strike,spot,side,ltp,bid,ask,bid_qty,ask_qty,vol,oi,prev_oi,close"
@@ -62,6 +63,18 @@ def test_every_value_of_the_shipped_recordings_is_read_unchanged(sample: Path, l
         assert leg == {ours: float(row[theirs]) for ours, theirs in names.items()}
         assert snapshot.spot == float(row["spot"])
     assert sum(len(chain.legs) for chain in snapshot.chains.values()) == len(rows) > 100
+
+
+def test_an_empty_previous_open_interest_is_unknown_and_stays_so(write: Write, load: Load) -> None:
+    """0 is a statement: the contract is new. An import writes the cell empty again."""
+    path = write(_row(prev_oi=""), _row(prev_oi="0", side="P"))
+    (snapshot,) = load(path, as_of=AS_OF).snapshots
+    (chain,) = snapshot.chains.values()
+    call, put = (leg for _, leg in sorted(chain.legs.items(), reverse=True))
+    assert "previous_open_interest" not in call
+    assert put["previous_open_interest"] == 0
+    column = writing.HEADER.index("prev_oi")
+    assert [cells[column] for cells in writing.rows(snapshot)] == [0, ""]
 
 
 def test_timestamps_separate_and_order_the_snapshots(write: Write, load: Load) -> None:

@@ -138,5 +138,6 @@ def test_a_strike_with_one_leg_has_zeros_on_the_other_side() -> None:
     tick, chain, *quotes = _bodies(_replay([_snapshot(TS)]))
     assert tick["kind"] == "underlying"
     assert chain["calls"]["bid"] == [117.5]
+    assert chain["puts"].pop("previous_open_interest") == [None]
     assert all(column == [0] for column in chain["puts"].values())
     assert [quote["symbol"] for quote in quotes] == ["NIFTY20240627C23500"]

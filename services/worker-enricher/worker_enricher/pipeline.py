@@ -199,7 +199,7 @@ def _leg_columns(legs: Legs) -> LegColumns:
         volume=np.array(legs.volume),
         open_interest=np.array(legs.open_interest),
         previous_close=np.array(legs.previous_close),
-        previous_open_interest=np.array(legs.previous_open_interest),
+        previous_open_interest=np.array(legs.previous_open_interest, np.float64),
         quote_age_ms=None if legs.quote_age_ms is UNSET else np.array(legs.quote_age_ms, np.float64),
     )
 

@@ -2,8 +2,6 @@
 
 import { decimalsOf } from "./formats.js";
 
-/** @typedef {import("./types.d.ts").Chain} Chain */
-
 /** Significant figures of a price of the underlying that is not a multiple of a tick. */
 const FIGURES = 6;
 const FEWEST_DECIMALS = 2;

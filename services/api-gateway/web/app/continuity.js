@@ -3,7 +3,7 @@
 export class Continuity {
   #seen = "";
 
-  /** Whether messages were lost since the last call. @param {import("./types.d.ts").Context} context @returns {boolean} */
+  /** Whether messages were lost since the last call. @param {Context} context @returns {boolean} */
   broken({ store, stream }) {
     const { state, since } = store.get("connection");
     if (state !== "live") return false;

@@ -10,7 +10,7 @@ export const STALE_MS = 10_000;
 /**
  * @param {object} facts
  * @param {import("./types.d.ts").Connection} facts.connection
- * @param {import("./types.d.ts").Chain | undefined} facts.chain
+ * @param {Chain | undefined} facts.chain
  * @param {number | null} facts.ageMs of the chain; null while the server's time is unknown
  * @param {string} facts.day of the chain's event time
  * @param {number} facts.now monotonic ms

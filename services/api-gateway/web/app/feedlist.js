@@ -3,7 +3,6 @@
 import { attribute, h, write } from "./dom.js";
 import { MISSING } from "./formats.js";
 
-/** @typedef {import("./types.d.ts").Feed} Feed */
 /** @typedef {"good" | "warn" | "bad" | "quiet"} Level */
 /** @typedef {import("./types.d.ts").FeedLine} Line */
 /** @typedef {import("./types.d.ts").FeedListKind} Kind */

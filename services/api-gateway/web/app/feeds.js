@@ -3,7 +3,6 @@
 import { duration } from "./formats.js";
 import { failed } from "./notice.js";
 
-/** @typedef {import("./types.d.ts").Feed} Feed */
 /** @typedef {import("./types.d.ts").FeedsTable} FeedsTable */
 
 export const FEEDS_PATH = "/api/feeds";
@@ -14,7 +13,7 @@ const ASK_MS = 5_000;
 
 /** @typedef {import("./types.d.ts").KnownFeeds} Known */
 
-/** The table of the room `feeds`, or while that is silent that of REST. @param {import("./types.d.ts").Context} context @returns {Known} */
+/** The table of the room `feeds`, or while that is silent that of REST. @param {Context} context @returns {Known} */
 export function feedsTable({ store, clock, load }) {
   /** @type {FeedsTable | undefined} */
   const live = store.get("feeds");
@@ -55,7 +54,7 @@ export function chosen(feeds, wanted) {
   return { feed, other: wanted && wanted !== feed.name ? `There is no feed ${wanted} here: ${feed.name} is shown. ` : "" };
 }
 
-/** @param {FeedsTable | null} table @param {number | null} ageMs @param {import("./types.d.ts").Failure | null} error @returns {Known} */
+/** @param {FeedsTable | null} table @param {number | null} ageMs @param {Failure | null} error @returns {Known} */
 function known(table, ageMs, error) {
   return { table, ageMs, stale: ageMs !== null && ageMs > TABLE_TTL_MS, error };
 }

@@ -41,9 +41,9 @@ export class Formats {
     return this.#number("count", { maximumFractionDigits: 4 }, value);
   }
 
-  /** A change of a count in full, with its sign. @param {number} value */
+  /** A change of a count in full, with its sign. @param {number | null} value */
   change(value) {
-    return this.#number("±count", { maximumFractionDigits: 4, signDisplay: "exceptZero" }, value);
+    return value === null ? MISSING : this.#number("±count", { maximumFractionDigits: 4, signDisplay: "exceptZero" }, value);
   }
 
   /** A count in three figures: 2,100,000 is `2.10M`. @param {number} value */

@@ -6,7 +6,6 @@ import { attribute, h, write } from "./dom.js";
 import { MISSING, duration } from "./formats.js";
 import { CHAIN_REASONS, FORWARD_REASONS, terms, why } from "./words.js";
 
-/** @typedef {import("./types.d.ts").Chain} Chain */
 /** @typedef {{text: string, tip?: string}} Shown a figure's text, and what it says on hover and focus */
 
 const YEAR_MS = 365 * 86_400_000;
@@ -30,7 +29,7 @@ export class Head {
   #lastProduct = "";
   #stateName = "";
 
-  /** @param {import("./types.d.ts").Context} context */
+  /** @param {Context} context */
   constructor(context) {
     this.#context = context;
     for (const [name, label, meaning] of FIGURES) {
@@ -40,7 +39,7 @@ export class Head {
     }
   }
 
-  /** @param {import("./types.d.ts").Change} change */
+  /** @param {Change} change */
   update(change) {
     const { store, selection } = this.#context;
     const { product, expiry } = selection();

@@ -2,8 +2,6 @@
 
 import { h } from "./dom.js";
 
-/** @typedef {import("./types.d.ts").Failure} Failure */
-
 /**
  * @param {import("./session.js").Session} session
  * @param {() => void} done called after a login

@@ -42,11 +42,11 @@ const session = new Session((path, body) => rest.anonymous(path, body), store, c
 const resources = new Resources((path) => rest.get(path), store, clock); // the shell's
 const answers = new Resources((path) => rest.get(path), store, clock); // the present view's
 const route = () => router.route();
-/** @param {Partial<import("./types.d.ts").Route>} part */
+/** @param {Partial<Route>} part */
 const go = (part) => router.go(part);
 const subject = new Subject({ store, resources, clock, formats, route, go });
 
-/** @type {import("./types.d.ts").Context} */
+/** @type {Context} */
 const context = {
   store,
   clock,
@@ -57,6 +57,7 @@ const context = {
   selection: () => shown,
   load: (path, maxAgeMs) => answers.load(path, maxAgeMs),
   post: (path, body) => rest.post(path, body),
+  remove: (path) => rest.remove(path),
   stream,
   ticks,
   config: () => config,
@@ -85,7 +86,7 @@ async function start() {
   try {
     config = await rest.get("/web/config.json");
   } catch (failure) {
-    const { detail } = /** @type {import("./types.d.ts").Failure} */ (failure);
+    const { detail } = /** @type {Failure} */ (failure);
     show(byId("notice"), { id: "start", title: "The gateway does not answer", text: `${detail}. The page tries again.` });
     byId("view").hidden = true;
     setTimeout(start, 2 * SECOND_MS);

@@ -2,8 +2,6 @@
 
 import { h } from "./dom.js";
 
-/** @typedef {import("./types.d.ts").Failure} Failure */
-
 /** @typedef {import("./types.d.ts").PageNotice} Notice */
 
 /** Show a notice in the element, or nothing. @param {HTMLElement} element @param {Notice | null} notice */

@@ -1,8 +1,5 @@
 // The answers of the REST gateway that the page needs, each requested once and kept in the store under its path.
 
-/** @typedef {import("./types.d.ts").Resource} Resource */
-/** @typedef {import("./types.d.ts").Failure} Failure */
-
 /** @type {Resource} */
 const LOADING = { status: "loading", data: null, error: null };
 

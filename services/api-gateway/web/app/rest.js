@@ -1,7 +1,5 @@
 // Calls the REST gateway, and turns every failure into one in words.
 
-/** @typedef {import("./types.d.ts").Failure} Failure */
-
 const TIMEOUT_MS = 20_000;
 /** Seconds until the page asks again by itself, where the gateway does not say when. */
 const RETRY_S = 5;
@@ -31,6 +29,11 @@ export class Rest {
   /** Rejects with a Failure. @param {string} path @param {unknown} body @returns {Promise<any>} */
   async post(path, body) {
     return this.#authorised("POST", path, body);
+  }
+
+  /** Rejects with a Failure. @param {string} path @returns {Promise<any>} */
+  async remove(path) {
+    return this.#authorised("DELETE", path);
   }
 
   /** Send JSON without a token: login and refresh. @param {string} path @param {unknown} body @returns {Promise<any>} */

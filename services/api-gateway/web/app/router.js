@@ -1,7 +1,5 @@
 // Reads and writes the URL: `#/{view}/{product}/{expiry}?{options}`. A link is a view.
 
-/** @typedef {import("./types.d.ts").Route} Route */
-
 /** @param {string} hash @returns {Route} */
 export function parse(hash) {
   const [path, query = ""] = hash.replace(/^#\/?/, "").split("?", 2);

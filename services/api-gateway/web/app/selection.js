@@ -1,9 +1,7 @@
 // Decides which product and expiry are shown: those of the URL, else the last product and its nearest expiry.
 
-/** @typedef {import("./types.d.ts").Chain} Chain */
-
 /**
- * @param {import("./types.d.ts").Route} route
+ * @param {Route} route
  * @param {string[]} products the known products
  * @param {string} remembered the product that this browser showed last; may be empty
  * @param {Chain[]} chains those that have arrived

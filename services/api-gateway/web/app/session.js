@@ -71,7 +71,7 @@ export class Session {
       const answer = await this.#post("/api/auth/refresh", { refresh_token: tokens.refresh });
       if (tokens === this.#tokens) this.#keep(answer);
     } catch (failure) {
-      const { status } = /** @type {import("./types.d.ts").Failure} */ (failure);
+      const { status } = /** @type {Failure} */ (failure);
       if (tokens !== this.#tokens) return; // the reader has logged out meanwhile
       if (status === 401 || this.#clock.monotonic() > tokens.endsAt) {
         this.ended = true;

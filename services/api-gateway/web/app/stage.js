@@ -2,7 +2,6 @@
 
 import { h } from "./dom.js";
 
-/** @typedef {import("./types.d.ts").View} View */
 /** @typedef {import("./types.d.ts").ViewEntry} ViewEntry */
 
 export class Stage {
@@ -18,7 +17,7 @@ export class Stage {
   /**
    * @param {HTMLElement} element
    * @param {ViewEntry[]} entries
-   * @param {import("./types.d.ts").Context} context
+   * @param {Context} context
    * @param {() => void} mounted called when a view can be updated
    */
   constructor(element, entries, context, mounted) {
@@ -48,7 +47,7 @@ export class Stage {
     return true;
   }
 
-  /** @param {import("./types.d.ts").Change} change */
+  /** @param {Change} change */
   update(change) {
     this.#view?.update(change);
   }

@@ -108,7 +108,7 @@ export class Subject {
     return store.get(`joined:chain:${product}`) === true || store.get("connection").state === "waiting";
   }
 
-  /** @param {string} product @returns {import("./types.d.ts").Chain[]} */
+  /** @param {string} product @returns {Chain[]} */
   #chains(product) {
     const { store } = this.#needs;
     return product ? store.keys(`chain:${product}:`).map((key) => store.get(key)) : [];

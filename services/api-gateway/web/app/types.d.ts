@@ -16,7 +16,8 @@ export interface Row {
   ask_size: number;
   volume: number;
   open_interest: number;
-  open_interest_change: number;
+  /** null: the source does not state the open interest of the day before. */
+  open_interest_change: number | null;
   buildup: string | null;
   iv_bid: number | null;
   iv: number | null;
@@ -214,7 +215,7 @@ export interface ImportProblem {
 export interface ImportState {
   id: string;
   feed: string;
-  stage: "waiting" | "converting" | "checking" | "running" | "refused";
+  stage: "waiting" | "converting" | "checking" | "running" | "refused" | "cancelled";
   read: number;
   of: number;
   detail: string;
@@ -315,6 +316,8 @@ export interface Context {
   load(path: string, maxAgeMs?: number): Resource;
   /** Send JSON, or a form with files; resolves to the decoded answer, rejects with a Failure. */
   post(path: string, body: unknown): Promise<any>;
+  /** Send a DELETE; as `post`. */
+  remove(path: string): Promise<any>;
   /** What has arrived over the live connection. */
   stream: Stream;
   /** The newest ticks; the store has only the last one. */
@@ -547,4 +550,19 @@ export interface VolatilityPair {
   ask: number | null;
   vendor: number;
   difference: number;
+}
+
+/** The types that many modules use. They need no import. */
+declare global {
+  type Context = import("./types.d.ts").Context;
+  type Chain = import("./types.d.ts").Chain;
+  type Row = import("./types.d.ts").Row;
+  type Feed = import("./types.d.ts").Feed;
+  type Failure = import("./types.d.ts").Failure;
+  type Change = import("./types.d.ts").Change;
+  type Resource = import("./types.d.ts").Resource;
+  type Route = import("./types.d.ts").Route;
+  type View = import("./types.d.ts").View;
+  type ImportState = import("./types.d.ts").ImportState;
+  type FeedSource = import("./types.d.ts").FeedSource;
 }

@@ -17,6 +17,8 @@ export const IV_REASONS = {
   stale: "the quote is older than a minute",
 };
 
+export const NO_CHANGE = "the source does not state the open interest of the day before";
+
 /** Why a chain has no ratio or no max pain. @type {Record<string, string>} */
 export const CHAIN_REASONS = {
   one_strike: "The chain has only one strike.",
@@ -63,7 +65,7 @@ export function why(words, reason) {
 
 /**
  * What identifies a chain's contracts besides product and date.
- * @param {import("./types.d.ts").Chain} chain @param {import("./formats.js").Formats} formats
+ * @param {Chain} chain @param {import("./formats.js").Formats} formats
  */
 export function terms(chain, formats) {
   const exchange = formats.exchange(chain.expiry_ts);

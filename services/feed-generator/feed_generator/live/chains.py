@@ -82,7 +82,7 @@ def _key(contract: Contract) -> _Key:
 
 
 def _legs(quotes: Sequence[Quote | None], ts: int) -> Legs:
-    """Return one side's columns. Without a quote they have 0, and null for the exchange's own values."""
+    """Return one side's columns. Without a quote they have 0, or null where the contract allows it."""
     vendors = [(quote.vendor if quote else UNSET) or Vendor() for quote in quotes]
     return Legs(
         bid=[quote.bid if quote else 0 for quote in quotes],
@@ -93,15 +93,8 @@ def _legs(quotes: Sequence[Quote | None], ts: int) -> Legs:
         volume=[quote.volume if quote else 0 for quote in quotes],
         open_interest=[quote.open_interest if quote else 0 for quote in quotes],
         previous_close=[quote.previous_close if quote else 0 for quote in quotes],
-        previous_open_interest=[_previous_open_interest(quote) for quote in quotes],
+        previous_open_interest=[quote.previous_open_interest if quote else None for quote in quotes],
         vendor_iv=[vendor.iv or None for vendor in vendors],
         vendor_delta=[None if vendor.delta is UNSET else vendor.delta for vendor in vendors],
         quote_age_ms=[(ts - quote.ts) // _NS_PER_MS if quote else None for quote in quotes],
     )
-
-
-def _previous_open_interest(quote: Quote | None) -> float:
-    if quote is None:
-        return 0
-    previous = quote.previous_open_interest
-    return quote.open_interest if previous is None else previous

@@ -36,7 +36,7 @@ class Contract(msgspec.Struct, frozen=True, gc=False):
 class Quote(msgspec.Struct, frozen=True, gc=False):
     """A contract's state at `ts` (ns, the exchange's clock). Prices: 0 = none. Sizes are in its `oi_unit`.
 
-    `previous_open_interest`: None if the exchange does not say it; then no change of open interest is shown.
+    `previous_open_interest`: None if the exchange does not say it; then its change is unknown.
     """
 
     contract: Contract

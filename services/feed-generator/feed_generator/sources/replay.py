@@ -22,7 +22,7 @@ from feed_generator.messages import (
     symbol,
     underlying,
 )
-from feed_generator.sources.formats.row import Leg
+from feed_generator.sources.formats.row import NO_LEG
 from feed_generator.sources.player import Instant, Player
 from feed_generator.sources.recording import Key, RecordedChain, Snapshot
 
@@ -30,7 +30,6 @@ QUOTED_STRIKES = 10
 _LOOKED_AT = 50
 """Snapshots that one step reads at most, so that a search and the products of others block nothing."""
 _UNIT = "shares"
-_EMPTY_LEG: Leg = dict.fromkeys(LEG_COLUMNS, 0)
 _QUOTED = ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest")
 _STATED = {
     "oi_unit": "oi_unit",
@@ -147,8 +146,9 @@ def _forward(chain: RecordedChain) -> float | None:
 
 
 def _legs(snapshot: Snapshot, chain: RecordedChain, keys: Sequence[Key]) -> Legs:
-    rows = [chain.legs.get(key, _EMPTY_LEG) for key in keys]
-    columns: dict[str, Any] = {column: [row[column] for row in rows] for column in LEG_COLUMNS}
+    rows = [chain.legs.get(key, NO_LEG) for key in keys]
+    # A leg may lack only the previous open interest: null says that it is unknown.
+    columns: dict[str, Any] = {column: [row.get(column) for row in rows] for column in LEG_COLUMNS}
     for name in ("iv", "delta"):
         values = [chain.vendor.get(key, {}).get(name) for key in keys]
         if any(value is not None for value in values):

@@ -45,6 +45,19 @@ def test_buildup_follows_premium_and_open_interest(build, premium, oi, expected)
     assert done["puts"]["buildup"] == [None]
 
 
+def test_without_the_previous_open_interest_change_and_buildup_are_unknown(build):
+    """0 would say that nothing has changed. The strike beside it, of which it is known, has both."""
+    columns = {
+        "last": [11.0, 11.0, 11.0],
+        "previous_close": [10.0, 10.0, 10.0],
+        "previous_open_interest": [np.nan, 100.0, 100.5],
+    }
+    chain = positions_chain(build, [95.0, 100.0, 105.0], [200.0, 200.0, 201.0], [0.0] * 3, **columns)
+    calls = enrich_chains([chain])[0]["calls"]
+    assert calls["open_interest_change"] == [None, 100, 100.5]
+    assert calls["buildup"] == [None, "long_buildup", "long_buildup"]
+
+
 def test_buildup_takes_the_mid_before_the_last_trade(build):
     """A two-sided quote is more recent than the last trade."""
     columns = {"bid": [11.0], "ask": [12.0], "last": [5.0], "previous_close": [10.0]}

@@ -27,7 +27,10 @@ NS_PER_YEAR = 365 * 86_400 * 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class LegColumns:
-    """The calls or the puts of a chain. Each column has shape (n,), one value per strike; 0 means none."""
+    """The calls or the puts of a chain. Each column has shape (n,), one value per strike; 0 means none.
+
+    In `previous_open_interest` NaN means that it is unknown.
+    """
 
     bid: Numbers
     ask: Numbers
@@ -67,7 +70,7 @@ class Pass(NamedTuple):
     surface: Floats  # (8, 2, n): iv bid, mid, ask, delta, gamma, vega, theta, rho
     iv_reason: Codes  # (2, n)
     buildup: Codes  # (2, n)
-    oi_change: Floats  # (2, n)
+    oi_change: Floats  # (2, n); NaN: unknown
 
 
 def years_between(ts: int, expiry_ts: int) -> float:

@@ -20,8 +20,9 @@ def nullable_rows(values: Floats) -> list[Column]:
 
 
 def count_rows(values: Floats) -> list[Column]:
-    """Return the rows of values (r, n) as lists, with whole numbers as `int`. They must be finite."""
+    """Return the rows of values (r, n) as lists, with whole numbers as `int`, and with None for NaN."""
     if (values == np.rint(values)).all():
         rows: list[Column] = values.astype(np.int64).tolist()
         return rows
-    return [[int(value) if value.is_integer() else value for value in row] for row in values.tolist()]
+    rows = nullable_rows(values)
+    return [[int(one) if one is not None and one.is_integer() else one for one in row] for row in rows]

@@ -39,7 +39,7 @@ def buildup_codes(
 
     Price up, open interest up: long build-up. Price down, open interest up: short build-up. Both down: long
     unwinding. Price up, open interest down: short covering. Either unchanged: neutral. The build-up is
-    unknown if the contract has no previous close or no premium (0).
+    unknown if the contract has no previous close or no premium (0), or no known previous open interest (NaN).
     """
     moved = premium - previous_close
     slack = PRICE_SLACK * previous_close
@@ -50,7 +50,7 @@ def buildup_codes(
     code += change > 0.0
     code -= change < 0.0
     code += 4
-    code[(previous_close <= 0.0) | (premium <= 0.0)] = UNKNOWN
+    code[(previous_close <= 0.0) | (premium <= 0.0) | np.isnan(change)] = UNKNOWN
     return code
 
 

@@ -5,7 +5,6 @@ import { attribute, h } from "../dom.js";
 import { Points } from "./points.js";
 import { spanOf } from "./positions.js";
 
-/** @typedef {import("../types.d.ts").Context} Context */
 /** @typedef {{text: string, token?: string}} Said a part of what the crosshair says, in the colour of a token */
 
 const STEPS = /** @type {Record<string, number>} */ ({
@@ -91,7 +90,8 @@ export class Chart {
     this.#spanned = `${first} ${last}`;
     this.#span ??= new Points(this.api.addSeries(LineSeries, { visible: false }));
     this.#span.set(Array.from({ length: last - first + 1 }, (_, at) => ({ time: first + at })));
-    this.frame((scale) => scale.fitContent());
+    const room = (last - first) / 25; // for the label of an outermost position
+    this.frame((scale) => scale.setVisibleLogicalRange({ from: -room, to: last - first + room })); // fitContent ends at the last value
     return first;
   }
 

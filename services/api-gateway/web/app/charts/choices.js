@@ -56,7 +56,7 @@ export class Option {
   #choices;
 
   /**
-   * @param {import("../types.d.ts").Context} context
+   * @param {Context} context
    * @param {string} name in the URL
    * @param {string} label what is chosen, for screen readers
    * @param {Record<string, string>} labels by value

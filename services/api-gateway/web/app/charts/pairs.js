@@ -1,8 +1,6 @@
-// A series that shows two values side by side: a bar of the calls and a bar of the puts, from zero.
+// A series that shows two values side by side: a bar of the calls and a bar of the puts, from zero; null: no bar.
 
 const LARGEST_PX = 12;
-
-/** @typedef {{time: any, calls?: number, puts?: number}} Pair */
 
 export class Pairs {
   /** @type {any} */
@@ -26,7 +24,7 @@ export class Pairs {
 
   /** @param {any} point @returns {point is any} */
   isWhitespace(point) {
-    return point.calls === undefined;
+    return (point.calls ?? point.puts ?? null) === null;
   }
 
   /** @returns {any} */
@@ -45,7 +43,7 @@ export class Pairs {
       for (const { x, originalData } of bars.slice(visibleRange.from, visibleRange.to)) {
         const centre = Math.round(x * horizontalPixelRatio);
         for (const [side, left] of /** @type {const} */ ([["calls", centre - width], ["puts", centre]])) {
-          const top = Math.round((toY(originalData[side]) ?? 0) * verticalPixelRatio);
+          const top = Math.round((toY(originalData[side] ?? 0) ?? 0) * verticalPixelRatio);
           context.fillStyle = this.#options[side];
           context.fillRect(left, Math.min(top, zero), width, Math.abs(top - zero));
         }

@@ -1,9 +1,7 @@
 // The columns of the ladder: for each, the fields that it shows, its text, its bar, and what it says on hover and focus.
 
 import { MISSING } from "../../app/formats.js";
-import { BUILDUPS, IV_REASONS, why } from "../../app/words.js";
-
-/** @typedef {import("../../app/types.d.ts").Row} Row */
+import { BUILDUPS, IV_REASONS, NO_CHANGE, why } from "../../app/words.js";
 
 /** @typedef {import("../../app/types.d.ts").LadderLook} Look */
 
@@ -124,11 +122,11 @@ function count(id, label, meaning, field) {
     label,
     meaning,
     fields: [field],
-    text: (row, { formats }) => formats.compact(row[field]),
-    tip: (row, { formats, unit }) => `${label} ${formats.count(row[field])} ${unit}`,
-    style: (row, { scales }) => ({
-      "--bar": `${Math.min(100, (100 * Math.abs(row[field])) / scales[field]).toFixed(1)}%`,
-      "--fill": row[field] < 0 ? "var(--hatch)" : "var(--solid)",
+    text: ({ [field]: value }, { formats }) => (value === null ? MISSING : formats.compact(value)),
+    tip: ({ [field]: value }, { formats, unit }) => (value === null ? `${label} unknown: ${NO_CHANGE}` : `${label} ${formats.count(value)} ${unit}`),
+    style: ({ [field]: value }, { scales }) => ({
+      "--bar": `${Math.min(100, (100 * Math.abs(value ?? 0)) / scales[field]).toFixed(1)}%`,
+      "--fill": (value ?? 0) < 0 ? "var(--hatch)" : "var(--solid)",
     }),
   };
 }

@@ -5,8 +5,6 @@ import { decimalsOf } from "../../app/formats.js";
 import { tipOf } from "../../app/tips.js";
 import { ordered } from "./columns.js";
 
-/** @typedef {import("../../app/types.d.ts").Chain} Chain */
-/** @typedef {import("../../app/types.d.ts").Row} Row */
 /** @typedef {import("./columns.js").Column} Column */
 /** @typedef {import("./columns.js").Look} Look */
 /** @typedef {"calls" | "puts"} Side */

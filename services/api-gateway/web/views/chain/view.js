@@ -6,12 +6,10 @@ import { installGrid } from "../../app/grid.js";
 import { COLUMNS, DEFAULT, NARROW, OF_VENDOR, WIDE, scaleOf } from "./columns.js";
 import { Ladder } from "./ladder.js";
 
-/** @typedef {import("../../app/types.d.ts").Chain} Chain */
-
 const PHONE = "(max-width: 700px)";
 
 class ChainView {
-  /** @type {import("../../app/types.d.ts").Context} */
+  /** @type {Context} */
   #context;
   #phone = matchMedia(PHONE);
   #table = /** @type {HTMLTableElement} */ (h("table", { role: "grid" }));
@@ -27,7 +25,7 @@ class ChainView {
   #centred;
   #shown = "";
 
-  /** @param {HTMLElement} element @param {import("../../app/types.d.ts").Context} context */
+  /** @param {HTMLElement} element @param {Context} context */
   constructor(element, context) {
     this.#context = context;
     const menu = h("details", { class: "columns" }, h("summary", {}, "Columns"), this.#chooser);
@@ -44,7 +42,7 @@ class ChainView {
     addEventListener("resize", this.#redraw);
   }
 
-  /** @param {import("../../app/types.d.ts").Change} change */
+  /** @param {Change} change */
   update(change) {
     const { store, selection } = this.#context;
     const { product, expiry } = selection();
@@ -86,7 +84,7 @@ class ChainView {
   #look(chain) {
     const rows = [...chain.calls, ...chain.puts];
     /** @param {"volume" | "open_interest" | "open_interest_change"} field */
-    const scale = (field) => scaleOf(Math.max(...rows.map((row) => Math.abs(row[field]))));
+    const scale = (field) => scaleOf(Math.max(...rows.map((row) => Math.abs(row[field] ?? 0))));
     return {
       formats: this.#context.formats,
       decimals: quoteDecimals(chain),
@@ -150,7 +148,7 @@ class ChainView {
 /** @type {ChainView | null} */
 let view = null;
 
-/** @type {import("../../app/types.d.ts").View} */
+/** @type {View} */
 export default {
   mount(element, context) {
     view = new ChainView(element, context);

@@ -2,9 +2,6 @@
 
 import { attribute, h, write } from "../../app/dom.js";
 
-/** @typedef {import("../../app/types.d.ts").Feed} Feed */
-/** @typedef {import("../../app/types.d.ts").Context} Context */
-
 const MODES = ["Automatic", "Recommend", "Manual", "External"];
 /** The modes in which a person or another program gives the number of enrichers. */
 const GIVEN = new Set(["Manual", "External"]);
@@ -81,7 +78,7 @@ export class Controls {
     this.#say(`Asking to ${action} ${feed} …`);
     const answer = await this.#context.post(`/api/feeds/${encodeURIComponent(feed)}/${action}`, body).then(
       ({ detail }) => ({ text: `Done. ${detail}.`, failed: false, command: "" }),
-      (/** @type {import("../../app/types.d.ts").Failure} */ { detail, command }) => ({
+      (/** @type {Failure} */ { detail, command }) => ({
         text: command ? "In a cluster the DeltaStreamFeed decides. Change it there with this command:" : `Not done: ${detail}.`,
         failed: !command,
         command,

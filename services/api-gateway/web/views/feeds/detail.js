@@ -6,7 +6,6 @@ import { COLUMNS } from "./list.js";
 import { History, largest, pointsOf } from "./history.js";
 import { levelOf } from "./state.js";
 
-/** @typedef {import("../../app/types.d.ts").Feed} Feed */
 /** @typedef {import("../../app/formats.js").Formats} Formats */
 
 /** The operator's times, as in its log. */

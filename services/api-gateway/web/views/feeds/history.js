@@ -2,7 +2,6 @@
 
 import { attribute, h } from "../../app/dom.js";
 
-/** @typedef {import("../../app/types.d.ts").Feed} Feed */
 /** @typedef {{at: number, lag: number | null, enrichers: number}} Point `at` in epoch seconds */
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -5,7 +5,6 @@ import { MISSING, duration } from "../../app/formats.js";
 import { History, pointsOf } from "./history.js";
 import { stateOf } from "./state.js";
 
-/** @typedef {import("../../app/types.d.ts").Feed} Feed */
 /** @typedef {import("../../app/formats.js").Formats} Formats */
 
 /** @type {import("../../app/types.d.ts").FeedColumn[]} */

@@ -20,7 +20,7 @@ class FeedsView {
   #detail;
   #body;
 
-  /** @param {HTMLElement} element @param {import("../../app/types.d.ts").Context} context */
+  /** @param {HTMLElement} element @param {Context} context */
   constructor(element, context) {
     this.#context = context;
     const { formats, route } = context;
@@ -31,7 +31,7 @@ class FeedsView {
     element.append(this.#state, this.#notice, this.#body);
   }
 
-  /** @param {import("../../app/types.d.ts").Change} change */
+  /** @param {Change} change */
   update(change) {
     if (!KEYS.some((key) => change.has(key))) return;
     const known = feedsTable(this.#context);

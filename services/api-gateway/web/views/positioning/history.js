@@ -21,7 +21,7 @@ export class HistoryChart {
   /** @type {Times | null} */
   #times = null;
 
-  /** @param {import("../../app/types.d.ts").Context} context */
+  /** @param {Context} context */
   constructor(context) {
     this.#context = context;
   }
@@ -75,7 +75,7 @@ export class HistoryChart {
       timeScale: { ...timeScale, secondsVisible: true, minBarSpacing: 0.01, borderColor: colour("line") },
     });
     const { api } = chart;
-    const ratio = { type: "custom", minMove: 0.0001, formatter: (/** @type {number} */ value) => formats.number(value, 3) };
+    const ratio = { type: "custom", minMove: 0.0001, formatter: (/** @type {number} */ value) => formats.number(value, 4) };
     this.#series = LINES.map(([, , token, lineStyle]) =>
       api.addSeries(LineSeries, { color: colour(token), lineStyle, lineWidth: 2, priceFormat: ratio, priceLineVisible: false }),
     );

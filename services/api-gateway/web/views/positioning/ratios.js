@@ -1,6 +1,5 @@
 // The history of the put/call ratios: what REST has stored, continued by the chains that arrive.
 
-/** @typedef {import("../../app/types.d.ts").Chain} Chain */
 /** @typedef {{at: number, oi: number | null, volume: number | null}} Ratio `at`: seconds since 1970 */
 
 const MOST = 3000;

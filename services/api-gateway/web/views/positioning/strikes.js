@@ -7,8 +7,7 @@ import { Points } from "../../app/charts/points.js";
 import { PositionScale, place, stepOf } from "../../app/charts/positions.js";
 import { Slot } from "../../app/charts/slot.js";
 import { Verticals } from "../../app/charts/verticals.js";
-
-/** @typedef {import("../../app/types.d.ts").Chain} Chain */
+import { NO_CHANGE } from "../../app/words.js";
 
 const PANES = /** @type {const} */ ([["open_interest", "Open interest"], ["open_interest_change", "Change"]]);
 
@@ -21,7 +20,7 @@ export class StrikesChart {
   #points = [];
   #verticals = new Verticals();
 
-  /** @param {import("../../app/types.d.ts").Context} context */
+  /** @param {Context} context */
   constructor(context) {
     this.#context = context;
   }
@@ -90,12 +89,12 @@ export class StrikesChart {
     });
   }
 
-  /** @param {Chart} chart @param {Chain} chain @param {{call: import("../../app/types.d.ts").Row, put: import("../../app/types.d.ts").Row}[]} rows @param {number[]} positions */
+  /** @param {Chart} chart @param {Chain} chain @param {{call: Row, put: Row}[]} rows @param {number[]} positions */
   #stops(chart, chain, rows, positions) {
     const { formats } = this.#context;
     const stops = rows.map(({ call }, at) => ({ x: positions[at], price: call.open_interest, series: this.#series[0] }));
     const start = rows.findIndex(({ call }) => call.strike >= chain.spot_price);
-    /** @param {string} name @param {import("../../app/types.d.ts").Row} row */
+    /** @param {string} name @param {Row} row */
     const told = (name, row) => `${name} OI ${formats.count(row.open_interest)} (${formats.change(row.open_interest_change)})`;
     /** @param {number} x */
     const say = (x) => {
@@ -106,10 +105,12 @@ export class StrikesChart {
         { text: told("puts", put), token: "puts" },
       ];
     };
+    const changed = rows.some(({ call, put }) => call.open_interest_change !== null || put.open_interest_change !== null);
+    chart.api.panes()[1].setStretchFactor(changed ? 1 : 0.01);
     const summary = [
       { text: `■ Calls ${formats.count(chain.total_call_oi)}`, token: "calls" },
       { text: `■ Puts ${formats.count(chain.total_put_oi)}`, token: "puts" },
-      { text: `${unitOf(chain)}; below: change since the previous close` },
+      { text: `${unitOf(chain)}; ${changed ? "below: change since the previous close" : `change unknown: ${NO_CHANGE}`}` },
     ];
     chart.stops(stops, start, say, summary);
   }

@@ -14,8 +14,6 @@ import { HistoryChart } from "./history.js";
 import { Ratios } from "./ratios.js";
 import { StrikesChart } from "./strikes.js";
 
-/** @typedef {import("../../app/types.d.ts").Chain} Chain */
-
 const SHOWN = { charts: "Charts", table: "Table" };
 const STRIKES = { near: "Near strikes", all: "All strikes" };
 const STORED = 1000; // the gateway's limit
@@ -38,7 +36,7 @@ class PositioningView {
   #known = null;
   #subject = "";
 
-  /** @param {HTMLElement} element @param {import("../../app/types.d.ts").Context} context */
+  /** @param {HTMLElement} element @param {Context} context */
   constructor(element, context) {
     this.#context = context;
     this.#show = new Option(context, "show", "Show", SHOWN);
@@ -49,7 +47,7 @@ class PositioningView {
     element.append(h("div", { class: "options" }, this.#show.element, this.#range.element, credit()), this.#charts, this.#tables, this.#note);
   }
 
-  /** @param {import("../../app/types.d.ts").Change} change */
+  /** @param {Change} change */
   update(change) {
     const { store, selection, load } = this.#context;
     const { product, expiry } = selection();
@@ -79,7 +77,7 @@ class PositioningView {
     this.#history.remove();
   }
 
-  /** What is the matter with the history. @param {import("../../app/types.d.ts").Resource} history */
+  /** What is the matter with the history. @param {Resource} history */
   #said({ status, error, data }) {
     if (error) return failed("the history", error, this.#context.clock.monotonic()).text;
     return status === "loading" && !data ? "loading." : "";

@@ -26,7 +26,7 @@ export class CandleChart {
   #times = null;
   #count = 0;
 
-  /** @param {import("../../app/types.d.ts").Context} context */
+  /** @param {Context} context */
   constructor(context) {
     this.#context = context;
   }

@@ -31,7 +31,7 @@ class PriceView {
   /** The decimals of each product's prices. They only grow, so the figures keep their width. @type {Map<string, number>} */
   #decimals = new Map();
 
-  /** @param {HTMLElement} element @param {import("../../app/types.d.ts").Context} context */
+  /** @param {HTMLElement} element @param {Context} context */
   constructor(element, context) {
     this.#context = context;
     this.#window = new Option(context, "window", "Window", WINDOWS);
@@ -42,7 +42,7 @@ class PriceView {
     element.append(options, this.#charts, this.#table.element, this.#note);
   }
 
-  /** @param {import("../../app/types.d.ts").Change} change */
+  /** @param {Change} change */
   update(change) {
     const { store, selection, load, ticks, clock } = this.#context;
     const { product } = selection();
@@ -67,7 +67,7 @@ class PriceView {
 
   /**
    * What is the matter with the history.
-   * @param {import("../../app/types.d.ts").Resource} answer
+   * @param {Resource} answer
    * @param {boolean} none whether there is no bar yet
    * @param {number} now monotonic ms
    */

@@ -23,7 +23,7 @@ export class Delivery {
   #rate = new Rate(WINDOW_MS);
   #panel = new Panel("Stream to browser", FIGURES, { caption: "Errors of the live connection", headings: ["Error", "Times"] });
 
-  /** @param {import("../../app/types.d.ts").Context} context */
+  /** @param {Context} context */
   constructor(context) {
     this.#context = context;
   }

@@ -20,7 +20,7 @@ export class Letters {
   #newest;
   #names = "";
 
-  /** @param {import("../../app/types.d.ts").Context} context */
+  /** @param {Context} context */
   constructor(context) {
     this.#context = context;
     const choice = h("label", { class: "choice" }, "Feed ", this.#choice);

@@ -5,8 +5,6 @@ import { FORWARD_REASONS, IV_REASONS, why } from "../../app/words.js";
 import { errorsAgainstTruth, withoutVolatility } from "./measures.js";
 import { Panel } from "./panel.js";
 
-/** @typedef {import("../../app/types.d.ts").Chain} Chain */
-
 /** @type {[string, string, string | null, string | null][]} name, what it counts, field at mid, field at tradable prices */
 const COUNTS = [
   ["Crossed", "the bid is above the ask", "crossed", null],
@@ -31,7 +29,7 @@ export class Market {
   #arbitrage = new Panel("No-arbitrage counts", [], { caption: "No-arbitrage counts", headings: ["Violation", "At mid", "Tradable", "What it counts"] });
   #truth = new Panel("Error against the generator's truth", ERRORS, null);
 
-  /** @param {import("../../app/types.d.ts").Context} context */
+  /** @param {Context} context */
   constructor(context) {
     this.#context = context;
     this.element = [this.#missing.element, this.#arbitrage.element, this.#truth.element];

@@ -1,7 +1,5 @@
 // The measures of quality, computed from what the page has received. Pure functions.
 
-/** @typedef {import("../../app/types.d.ts").Chain} Chain */
-
 /**
  * The smallest value that at least a share of the values does not exceed (nearest rank).
  * @param {number[]} ascending at least one @param {number} share 0 to 1

@@ -7,15 +7,13 @@ import { Delivery } from "./delivery.js";
 import { Letters } from "./letters.js";
 import { Market } from "./market.js";
 
-/** @typedef {import("../../app/types.d.ts").Chain} Chain */
-
 class QualityView {
   #context;
   #delivery;
   #letters;
   #market;
 
-  /** @param {HTMLElement} element @param {import("../../app/types.d.ts").Context} context */
+  /** @param {HTMLElement} element @param {Context} context */
   constructor(element, context) {
     this.#context = context;
     this.#delivery = new Delivery(context);
@@ -26,7 +24,7 @@ class QualityView {
     this.#delivery.draw();
   }
 
-  /** @param {import("../../app/types.d.ts").Change} change */
+  /** @param {Change} change */
   update(change) {
     const { store, selection } = this.#context;
     const { product, expiry } = selection();

@@ -11,7 +11,6 @@ import { MISSING } from "../../app/formats.js";
 import { IV_REASONS, why } from "../../app/words.js";
 import { AXES, quotes } from "./quotes.js";
 
-/** @typedef {import("../../app/types.d.ts").Chain} Chain */
 /** @typedef {import("./quotes.js").Quote} Quote */
 /** @typedef {{chain: Chain, at: Map<number, Quote>}} Placed the quotes of a chain by position */
 
@@ -23,7 +22,7 @@ export class SmileChart {
   #verticals = new Verticals();
   #step = 1;
 
-  /** @param {import("../../app/types.d.ts").Context} context */
+  /** @param {Context} context */
   constructor(context) {
     this.#context = context;
   }

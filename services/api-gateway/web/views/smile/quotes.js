@@ -2,7 +2,6 @@
 
 import { centre } from "../../app/chains.js";
 
-/** @typedef {import("../../app/types.d.ts").Chain} Chain */
 /** @typedef {"otm" | "calls" | "puts"} Side */
 
 /** @typedef {import("../../app/types.d.ts").SmileQuote} Quote */

@@ -5,8 +5,6 @@ import { isNear } from "../../app/chains.js";
 import { h } from "../../app/dom.js";
 import { quotes } from "./quotes.js";
 
-/** @typedef {import("../../app/types.d.ts").Chain} Chain */
-
 const DAYS = 365;
 const LIBRARY = "../../vendor/vis-graph3d/vis-graph3d.js";
 const TURN = 0.1; // radians a key
@@ -29,7 +27,7 @@ export class Surface {
   #shown = "";
   #again = () => {};
 
-  /** @param {import("../../app/types.d.ts").Context} context */
+  /** @param {Context} context */
   constructor(context) {
     this.#context = context;
     this.#place.addEventListener("keydown", (event) => this.#turn(event));

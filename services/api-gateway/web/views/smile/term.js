@@ -7,8 +7,6 @@ import { PositionScale, place } from "../../app/charts/positions.js";
 import { Slot } from "../../app/charts/slot.js";
 import { duration } from "../../app/formats.js";
 
-/** @typedef {import("../../app/types.d.ts").Chain} Chain */
-
 const DAYS = 365;
 const DAY_MS = 86_400_000;
 /** The least height of the vertical axis, in points of volatility: so that noise does not look like a slope. */
@@ -22,7 +20,7 @@ export class TermChart {
   /** @type {Points | null} */
   #points = null;
 
-  /** @param {import("../../app/types.d.ts").Context} context */
+  /** @param {Context} context */
   constructor(context) {
     this.#context = context;
   }
@@ -50,7 +48,7 @@ export class TermChart {
     };
     const none = all.length - known.length;
     const rest = none ? `; ${none} expired or without a volatility` : "";
-    chart.stops(stops, 0, say, [{ text: `${known.length} of ${all.length} expiries${rest}` }]);
+    chart.stops(stops, 0, say, [{ text: `${known.length} of ${all.length} ${all.length === 1 ? "expiry" : "expiries"}${rest}` }]);
   }
 
   theme() {

@@ -14,7 +14,6 @@ import { SmileChart } from "./chart.js";
 import { Surface } from "./surface.js";
 import { TermChart } from "./term.js";
 
-/** @typedef {import("../../app/types.d.ts").Chain} Chain */
 /** @typedef {import("./quotes.js").Side} Side */
 
 const SHOWN = { charts: "Charts", surface: "Surface", table: "Table" };
@@ -38,7 +37,7 @@ class SmileView {
   #term;
   #surface;
 
-  /** @param {HTMLElement} element @param {import("../../app/types.d.ts").Context} context */
+  /** @param {HTMLElement} element @param {Context} context */
   constructor(element, context) {
     this.#context = context;
     this.#show = new Option(context, "show", "Show", SHOWN);
@@ -54,7 +53,7 @@ class SmileView {
     element.append(h("div", { class: "options" }, ...bars, credit()), this.#charts, this.#surface.element, this.#table.element, this.#missing);
   }
 
-  /** @param {import("../../app/types.d.ts").Change} change */
+  /** @param {Change} change */
   update(change) {
     const { product } = this.#context.selection();
     const live = [...change].some((key) => key.startsWith(`chain:${product}:`));

@@ -1,7 +1,5 @@
 // Our volatilities against the vendor's: pairs, how far they are apart, and in how many contracts.
 
-/** @typedef {import("../../app/types.d.ts").Chain} Chain */
-/** @typedef {import("../../app/types.d.ts").Row} Row */
 /** @typedef {import("../../app/types.d.ts").VolatilityPair} Pair */
 
 /** The upper ends of the classes of the distribution, in vol points; the last class has none. */

@@ -6,9 +6,6 @@ import { MARKS } from "../../app/feedlist.js";
 import { MISSING } from "../../app/formats.js";
 import { connectionOf } from "./state.js";
 
-/** @typedef {import("../../app/types.d.ts").Feed} Feed */
-/** @typedef {import("../../app/types.d.ts").FeedSource} FeedSource */
-
 /** The times of the generators, as in their logs. */
 const UTC = { zone: "UTC", label: "UTC" };
 

@@ -7,8 +7,6 @@ import { Replay } from "./replay.js";
 import { isLive, originOf } from "./state.js";
 import { Vendor } from "./vendor.js";
 
-/** @typedef {import("../../app/types.d.ts").Feed} Feed */
-
 const ASK_MS = 2_000;
 
 export class Detail {
@@ -22,7 +20,7 @@ export class Detail {
   #replay;
   #vendor;
 
-  /** @param {import("../../app/types.d.ts").Context} context */
+  /** @param {Context} context */
   constructor(context) {
     this.#context = context;
     this.#connection = new Connection(context.formats);

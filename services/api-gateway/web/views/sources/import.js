@@ -7,9 +7,6 @@ import { rule } from "../feeds/controls.js";
 import { installDrop, nameOf, notTaken } from "./files.js";
 import { Report } from "./report.js";
 
-/** @typedef {import("../../app/types.d.ts").ImportState} ImportState */
-/** @typedef {import("../../app/types.d.ts").Failure} Failure */
-
 const ASK_MS = 900; // the clock ticks each second
 const FORMATS = ["auto", "nse", "cboe", "yahoo", "deribit", "dbn", "deltastream"];
 /** What files may not say. @type {{id: string, label: string, attributes: Record<string, string>}[]} */
@@ -36,6 +33,7 @@ export class Import {
   #said = h("p", { class: "import-said", id: "import-said", role: "status" });
   #busy = h("p", { class: "import-said", role: "status" });
   #progress = /** @type {HTMLProgressElement} */ (h("progress", { "aria-label": "Progress of the import", hidden: true }));
+  #cancel = h("button", { type: "button", hidden: true, onclick: () => this.#stop() }, "Cancel the import");
   #report = new Report();
   #removeDrop;
   #allowed = false;
@@ -43,7 +41,7 @@ export class Import {
   /** The names of the files that were sent last. */
   #sent = "";
 
-  /** @param {import("../../app/types.d.ts").Context} context @param {HTMLElement} view the files may be dropped anywhere on it */
+  /** @param {Context} context @param {HTMLElement} view the files may be dropped anywhere on it */
   constructor(context, view) {
     this.#context = context;
     const stated = FIELDS.map(({ id, label, attributes }) => {
@@ -55,7 +53,7 @@ export class Import {
     const unsaid = h("fieldset", {}, h("legend", {}, "Only what the files do not say"), ...stated);
     const listeners = { onsubmit: (/** @type {Event} */ event) => this.#send(event), onreset: () => this.#clear() };
     this.#form = /** @type {HTMLFormElement} */ (h("form", listeners, ...given, unsaid, this.#submit, h("button", { type: "reset" }, "Clear")));
-    this.element = h("details", { class: "import", open: this.#runs() }, h("summary", {}, "Import files"), h("p", { class: "import-rule" }, "Drop files here, or choose them: one, or several of one day, at most 32 MiB. They become a recording, and a new feed replays it."), this.#rule, this.#form, this.#said, this.#busy, this.#progress, this.#report.element);
+    this.element = h("details", { class: "import", open: this.#runs() }, h("summary", {}, "Import files"), h("p", { class: "import-rule" }, "Drop files here, or choose them: one, or several of one day, at most 32 MiB. They become a recording, and a new feed replays it."), this.#rule, this.#form, this.#said, this.#busy, this.#progress, this.#cancel, this.#report.element);
     this.#removeDrop = installDrop(view, this.element, (files) => this.#drop(files));
   }
 
@@ -89,26 +87,32 @@ export class Import {
 
   /** @param {ImportState} state */
   #write({ feed, stage, read, of, detail, report }) {
-    const ended = stage === "running" || stage === "refused";
-    const doing = { waiting: "Waiting", converting: "Converting", checking: "Checking", running: `Done: the feed ${feed} replays the recording`, refused: "Not imported" };
+    const ended = ["running", "refused", "cancelled"].includes(stage);
+    const doing = { waiting: "Waiting", converting: "Converting", checking: "Checking", running: `Done: the feed ${feed} replays the recording`, refused: "Not imported", cancelled: "Cancelled" };
     this.#say(`${doing[stage]}: ${sentence(detail)}`, stage === "refused");
-    this.#progress.hidden = ended;
+    this.#progress.hidden = this.#cancel.hidden = false;
     if (of) Object.assign(this.#progress, { value: read, max: of });
     else this.#progress.removeAttribute("value");
     this.#report.draw(report);
     if (!ended) return;
     this.#end();
     if (stage === "running") this.#context.go({ options: { feed } });
-    else this.#mark(`${detail} ${report?.problems.filter(({ refused }) => refused).map(({ text }) => text).join(" ") ?? ""}`);
+    else if (stage === "refused") this.#mark(`${detail} ${report?.problems.filter(({ refused }) => refused).map(({ text }) => text).join(" ") ?? ""}`);
   }
 
   /** Another import may begin. */
   #end() {
     this.#context.store.delete(RUNNING);
-    this.#progress.hidden = true;
+    if (document.activeElement === this.#cancel) this.#submit.focus();
+    this.#progress.hidden = this.#cancel.hidden = true;
     attribute(this.#submit, "aria-disabled", null);
     write(this.#busy, "");
     this.#said.scrollIntoView({ block: "nearest" });
+  }
+
+  #stop() {
+    write(this.#busy, "Cancelling …");
+    this.#context.remove(`/api/imports/${this.#context.store.get(RUNNING)}`).catch((/** @type {Failure} */ { detail }) => write(this.#busy, `Not cancelled: ${sentence(detail)}`));
   }
 
   /** Mark the fields that a refusal names, as `(spot)` or `spot: …`, and go to the first. @param {string} refusal */

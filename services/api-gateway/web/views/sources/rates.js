@@ -1,6 +1,5 @@
 // What a feed receives per second: from the counters that the page has read, for the last minutes.
 
-/** @typedef {import("../../app/types.d.ts").FeedSource} FeedSource */
 /** @typedef {import("../../app/types.d.ts").SourceReport} SourceReport */
 /** @typedef {{messages: number | null, frames: number | null, bytes: number | null}} Rate per second; null: not known */
 /** @typedef {Rate & {at: number}} Point `at` in ms since 1970 */

@@ -5,7 +5,6 @@ import { MISSING, duration } from "../../app/formats.js";
 import { Rates, UNKNOWN } from "./rates.js";
 import { Trend } from "./trend.js";
 
-/** @typedef {import("../../app/types.d.ts").FeedSource} FeedSource */
 /** @typedef {import("./rates.js").Point} Point */
 
 /** The rates are unknown if the gateway's last answer is older. */
@@ -42,7 +41,7 @@ export class Received {
   /** The rates of each feed that was looked at. @type {Map<string, Rates>} */
   #rates = new Map();
 
-  /** @param {import("../../app/types.d.ts").Context} context */
+  /** @param {Context} context */
   constructor(context) {
     this.#context = context;
     const list = h("dl", { class: "source-figures" });

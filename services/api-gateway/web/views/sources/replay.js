@@ -3,7 +3,6 @@
 import { attribute, h, write } from "../../app/dom.js";
 import { rule } from "../feeds/controls.js";
 
-/** @typedef {import("../../app/types.d.ts").Feed} Feed */
 /** @typedef {import("../../app/types.d.ts").ReplayState} ReplayState */
 /** @typedef {{paused?: boolean, speed_percent?: number, seek?: string}} Command */
 
@@ -38,7 +37,7 @@ export class Replay {
   /** The pass after which the track follows the replay again; -1 while the reader moves it, 0 always. */
   #heldIn = 0;
 
-  /** @param {import("../../app/types.d.ts").Context} context */
+  /** @param {Context} context */
   constructor(context) {
     this.#context = context;
     this.#track.addEventListener("input", () => this.#aim());
@@ -171,7 +170,7 @@ export class Replay {
     this.#say("Asking …");
     const failure = await this.#context.post(`/api/feeds/${encodeURIComponent(feed)}/replay`, command).then(
       () => "",
-      (/** @type {import("../../app/types.d.ts").Failure} */ { detail }) => `Not done: ${detail}.`,
+      (/** @type {Failure} */ { detail }) => `Not done: ${detail}.`,
     );
     this.#asking = false;
     if (feed !== this.#feed) return;

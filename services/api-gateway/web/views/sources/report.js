@@ -3,7 +3,7 @@
 import { h } from "../../app/dom.js";
 import { MISSING } from "../../app/formats.js";
 
-/** @typedef {NonNullable<import("../../app/types.d.ts").ImportState["report"]>} Found */
+/** @typedef {NonNullable<ImportState["report"]>} Found */
 
 export class Report {
   element = h("div", { class: "import-report", hidden: true });

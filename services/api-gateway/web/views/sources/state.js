@@ -1,6 +1,5 @@
 // Whether a feed's source is connected, in a word, and why: from the operator's conditions.
 
-/** @typedef {import("../../app/types.d.ts").Feed} Feed */
 /** @typedef {"good" | "warn" | "bad" | "quiet"} Level */
 /** @typedef {{level: Level, word: string, why: string}} State */
 

@@ -6,8 +6,6 @@ import { MISSING, duration } from "../../app/formats.js";
 import { Classes } from "./classes.js";
 import { distribution, outside, pairsOf, spreadOf, vendorCount, worst } from "./comparison.js";
 
-/** @typedef {import("../../app/types.d.ts").Chain} Chain */
-/** @typedef {import("../../app/types.d.ts").Feed} Feed */
 /** @typedef {import("./comparison.js").Pair} Pair */
 
 const PRODUCTS = "/api/data/products";
@@ -32,7 +30,7 @@ export class Vendor {
   /** The products whose last chains have numbers of a vendor. @type {Set<string>} */
   #some = new Set();
 
-  /** @param {import("../../app/types.d.ts").Context} context */
+  /** @param {Context} context */
   constructor(context) {
     this.#context = context;
     this.#classes = new Classes(context.formats);

@@ -20,7 +20,7 @@ class SourcesView {
   #import;
   #body;
 
-  /** @param {HTMLElement} element @param {import("../../app/types.d.ts").Context} context */
+  /** @param {HTMLElement} element @param {Context} context */
   constructor(element, context) {
     this.#context = context;
     const { route } = context;
@@ -31,7 +31,7 @@ class SourcesView {
     element.append(this.#state, this.#notice, this.#import.element, this.#body);
   }
 
-  /** @param {import("../../app/types.d.ts").Change} change */
+  /** @param {Change} change */
   update(change) {
     if (![...change].some((key) => KEYS.has(key) || key.startsWith("/api/"))) return;
     this.#import.draw();

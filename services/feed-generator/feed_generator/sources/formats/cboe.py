@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from feed_generator.sources.formats import osi
 from feed_generator.sources.formats.cells import Cells, ns
 from feed_generator.sources.formats.problems import BadCell, NotReadable, NotStated, Problems
-from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Stated, Told, counted, vendor_values
+from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Stated, Told, vendor_values
 from feed_generator.sources.formats.table import Records, parsed, records
 from feed_generator.sources.formats.two_sided import Header
 
@@ -118,7 +118,7 @@ def _row(place: Place, cells: Cells, is_call: bool, strike: float, head: _Head, 
         raise BadCell("Expiration Date", f"is not the date of {name}", expiration)
     last = cells.price("Last Sale")
     leg: Leg = NO_LEG | {"bid": cells.price("Bid"), "ask": cells.price("Ask"), "last": last}
-    leg |= counted(cells.amount("Volume"), cells.amount("Open Interest"))
+    leg |= {"volume": cells.amount("Volume"), "open_interest": cells.amount("Open Interest")}
     if last:
         leg["previous_close"] = max(0.0, round(cells.before(last, "Net"), 6))
     greeks = {name.lower(): cells.vendors(name) or None for name in ("IV", "Delta", "Gamma")}  # 0: none

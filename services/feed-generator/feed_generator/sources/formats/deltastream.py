@@ -3,7 +3,7 @@
 Columns, in any order: expiry, strike, spot, side (C or P), ltp, bid, ask, bid_qty, ask_qty, vol, oi, prev_oi,
 close. Optional: `timestamp` (RFC 3339 with zone), which separates snapshots, and `product`. `deltastream
 import` adds the columns of OPTIONAL, which state what another format said about its contracts. Others are
-ignored.
+ignored. An empty cell of prev_oi means that the open interest of the day before is unknown.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from feed_generator.sources.formats.row import VENDOR_COLUMNS, Leg, Place, Row, 
 from feed_generator.sources.formats.table import cells_of, header, parsed, records
 
 PRICES = {"last": "ltp", "bid": "bid", "ask": "ask", "previous_close": "close"}
+PREVIOUS = "prev_oi"
 COUNTS = {
     "bid_size": "bid_qty",
     "ask_size": "ask_qty",
     "volume": "vol",
     "open_interest": "oi",
-    "previous_open_interest": "prev_oi",
+    "previous_open_interest": PREVIOUS,
 }
 NEEDED = ("expiry", "strike", "spot", "side", *PRICES.values(), *COUNTS.values())
 TERMS = (
@@ -112,7 +113,8 @@ def _row(place: Place, cells: Cells, terms: _TermsOfRows, told: Told) -> Row:
     contract_terms = terms.of(cells)
     # Shares are whole; a contract may be divisible, such as a tenth of a coin.
     count = cells.count if contract_terms.oi_unit == UNIT else cells.amount
-    leg |= {name: count(column) for name, column in COUNTS.items()}
+    stated = {name: column for name, column in COUNTS.items() if column != PREVIOUS or cells.has(column)}
+    leg |= {name: count(column) for name, column in stated.items()}
     vendor = {name: cells.vendors(f"vendor_{name}") for name in VENDOR_COLUMNS}
     return Row(
         place=place,

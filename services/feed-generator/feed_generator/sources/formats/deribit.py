@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from feed_generator.sources.formats.cells import FIRST_YEAR, LAST_YEAR, Cells
 from feed_generator.sources.formats.problems import BadCell, Problems
-from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Stated, Told, counted, vendor_values
+from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Stated, Told, vendor_values
 from feed_generator.sources.formats.table import cells_of, header, parsed, records
 
 GROUP_NS = 60_000_000_000
@@ -58,8 +58,9 @@ def _row(place: Place, cells: Cells) -> Row:
         "last": round(cells.price("last_price", unit=unit), 8),
         "bid_size": cells.amount("best_bid_amount"),
         "ask_size": cells.amount("best_ask_amount"),
+        "volume": cells.amount("volume"),
+        "open_interest": cells.amount("open_interest"),
     }
-    leg |= counted(cells.amount("volume"), cells.amount("open_interest"))
     expiry_ns = _instant(cells, "expiration_timestamp")
     return Row(
         place=place,

@@ -112,9 +112,7 @@ def _row(
     before = cells.before(contracts, "CHNG IN OI", most=MOST_COUNTED)
     if close < 0 or before < 0:
         column = "CHNG" if close < 0 else "CHNG IN OI"
-        problems.note(
-            place, "is larger than its value, so the previous day's is taken as none", column=column
-        )
+        problems.note(place, "is larger than its value, so the previous day's is unknown", column=column)
     leg: Leg = {
         "bid": cells.price("BID"),
         "ask": cells.price("ASK"),
@@ -124,8 +122,9 @@ def _row(
         "volume": cells.whole("VOLUME", unit=file.lot),
         "open_interest": cells.whole("OI", unit=file.lot),
         "previous_close": max(0.0, close),
-        "previous_open_interest": min(max(0, int(before)) * file.lot, MOST_COUNTED),
     }
+    if before >= 0:
+        leg["previous_open_interest"] = min(int(before) * file.lot, MOST_COUNTED)
     iv = cells.vendors("IV") or 0.0
     return Row(
         place=place,

@@ -17,11 +17,16 @@ from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Stated
 
 @dataclass(slots=True)
 class _State:
-    """A contract and its leg. `place`: the record that changed it last; None: none has."""
+    """A contract and its leg. `place`: the record that changed it last; None: none has.
+
+    `counted`: the open interest that a record of today stated, `previously` the one of the day before.
+    """
 
     contract: Osi
     leg: Leg = field(default_factory=NO_LEG.copy)
     place: Place | None = None
+    counted: float | None = None
+    previously: float | None = None
 
 
 class OptionBook:
@@ -88,7 +93,9 @@ class OptionBook:
     def open_interest(self, number: int, place: Place, contracts: int) -> None:
         """Set the open interest. It alone makes no rows."""
         state = self._states[number]
-        state.leg["open_interest"], state.place = contracts, place
+        state.leg["open_interest"], state.counted, state.place = contracts, contracts, place
+        if state.previously is not None:
+            state.leg["previous_open_interest"] = state.previously
 
     def _changed(self, number: int, ts: int, place: Place) -> None:
         self._states[number].place = place
@@ -104,5 +111,5 @@ class OptionBook:
             number: state for number, state in self._states.items() if state.contract.expiry >= self._today
         }
         for state in self._states.values():
-            interest = state.leg["open_interest"]
-            state.leg = NO_LEG | {"open_interest": interest, "previous_open_interest": interest}
+            state.leg = NO_LEG | {"open_interest": state.leg["open_interest"]}
+            state.previously, state.counted = state.counted, None

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 Leg = dict[str, float | int]
-"""The contract's columns of a leg: bid, ask, last, sizes, volume, open interest and the previous close's."""
+"""The contract's columns of a leg. Without `previous_open_interest` that of the day before is unknown."""
 
 NO_LEG: Leg = {
     "bid": 0.0, "ask": 0.0, "last": 0.0, "bid_size": 0, "ask_size": 0, "volume": 0, "open_interest": 0,
-    "previous_close": 0.0, "previous_open_interest": 0,
+    "previous_close": 0.0,
 }  # fmt: skip
 """A leg without any value. A reader sets the columns that its format has."""
 
@@ -70,11 +70,6 @@ class Row:
     stated: Stated = UNSTATED
     vendor: dict[str, float] = field(default_factory=dict)
     age_ns: int = 0
-
-
-def counted(volume: float, open_interest: float) -> Leg:
-    """Return the counts of a file without the previous open interest: its change is then 0."""
-    return {"volume": volume, "open_interest": open_interest, "previous_open_interest": open_interest}
 
 
 def vendor_values(**values: float | None) -> dict[str, float]:

@@ -32,7 +32,7 @@ def rows(snapshot: Snapshot) -> Iterator[list[Cell]]:
                 "side": "C" if is_call else "P",
                 **{f"vendor_{name}": vendor[name] for name in VENDOR_COLUMNS if name in vendor},
                 **({AGE: age_ns / 1_000_000} if age_ns else {}),
-                **{column: leg[name] for name, column in (PRICES | COUNTS).items()},
+                **{column: leg[name] for name, column in (PRICES | COUNTS).items() if name in leg},
             }
             yield [cells.get(name, "") for name in HEADER]
 

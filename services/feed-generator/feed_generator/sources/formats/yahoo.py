@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from feed_generator.sources.formats import osi
 from feed_generator.sources.formats.cells import Cells, ns
 from feed_generator.sources.formats.problems import BadCell, NotReadable, NotStated, Problems
-from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Stated, Told, counted
+from feed_generator.sources.formats.row import NO_LEG, Leg, Place, Row, Stated, Told
 from feed_generator.sources.formats.table import cells_of, header, parsed, records
 
 NEEDED = ("strike", "lastPrice", "bid", "ask", "volume", "openInterest")
@@ -42,7 +42,7 @@ def _row(place: Place, cells: Cells, ts: int, told: Told) -> Row:
     contract = _contract(cells)
     last = cells.price("lastPrice")
     leg: Leg = NO_LEG | {"bid": cells.price("bid"), "ask": cells.price("ask"), "last": last}
-    leg |= counted(cells.amount("volume"), cells.amount("openInterest"))
+    leg |= {"volume": cells.amount("volume"), "open_interest": cells.amount("openInterest")}
     if cells.has("change"):
         leg["previous_close"] = max(0.0, round(cells.before(last, "change"), 6))
     iv = cells.vendors("impliedVolatility") or 0.0
