@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import redis
-from structlog.testing import capture_logs
 from tests.support.contracts import validator
 from tests.support.feeds import IDLE, decided, load, serving, wrote
+from tests.support.logs import logged_by
 
+from deltastream_operator.cluster import feeds_publisher
 from deltastream_operator.cluster.feeds_publisher import FeedsPublisher
 from deltastream_operator.cluster.watching.table import Body, Table
 from deltastream_operator.domain.environment import environment
@@ -169,7 +170,7 @@ def test_an_error_of_any_kind_is_logged_once_an_outage(clock: Any, error: Except
     """Rule: the loop goes on; the log does not repeat the same outage every 2 s."""
     store = Store(error)
     made = publisher(a_table("a"), store, clock)
-    with capture_logs() as logged:
+    with logged_by(feeds_publisher, "log") as logged:
         for _ in range(3):
             publish(made, {})
     assert store.calls == 3

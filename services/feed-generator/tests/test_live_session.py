@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from structlog.testing import capture_logs
+from tests.support.logs import logged_by
 from websockets.asyncio.server import ServerConnection, serve
 
+from feed_generator.live import session as live_session
 from feed_generator.live.exchange import (
     NOTHING,
     Connection,
@@ -267,7 +268,7 @@ def test_an_outage_is_one_warning_however_long_it_lasts() -> None:
         del seconds
 
     session = Session(Subscribed(), connect, lambda _: None, Status(), sleep=sleep)
-    with capture_logs() as logs, suppress(asyncio.CancelledError):
+    with logged_by(live_session, "_log") as logs, suppress(asyncio.CancelledError):
         asyncio.run(session.run())
     assert [line["log_level"] for line in logs] == ["warning", "debug", "debug", "warning", "debug"]
     assert [line["error"] for line in logs if line["log_level"] == "warning"] == ["down", "maintenance"]

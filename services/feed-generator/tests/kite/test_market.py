@@ -7,10 +7,11 @@ from struct import pack
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 from tests.support.kite_market import message
+from tests.support.logs import logged_by
 
 from feed_generator.live.exchange import BadFrame, Dropped
+from feed_generator.live.kite import ticker as kite_ticker
 from feed_generator.live.kite.frames import Level, Tick
 from feed_generator.live.kite.instruments import ZONE, Contract
 from feed_generator.live.kite.market import Market
@@ -286,7 +287,7 @@ def test_what_the_ticker_says_is_logged_once_and_not_without_end(market: Market)
     """A server that repeats itself, or never stops, must not fill the disk."""
     ticker = Ticker(market, market.tokens, "3 instruments")
     ticker.opened(NOW_NS)
-    with capture_logs() as logs:
+    with logged_by(kite_ticker, "_log") as logs:
         for count in range(100):
             for _ in range(2):
                 ticker.received(b'{"type": "message", "data": "news %d"}' % count, NOW_NS)
