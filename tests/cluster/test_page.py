@@ -19,7 +19,7 @@ from tests.support import chromium
 
 pytestmark = pytest.mark.timeout(600)
 PASSWORD = "correct horse battery"
-BACKLOG = 20_000  # messages
+BACKLOG = 60_000  # messages: enough for several enrichers to be ready at once, also on a fast machine
 LOGIN = "Log in to see the data"
 SHOWN = 5  # decisions of a feed that its table has; the status keeps more
 
