@@ -27,8 +27,8 @@ _RUN = ROOT / ".venv-run/bin/python"  # used by `make run`; absent in a handmade
 PYTHON = str(_RUN) if _RUN.exists() else sys.executable
 PORTS = ("API_GATEWAY", "AUTH", "SOCKET_GATEWAY", "STORAGE", "ANALYTICS", "LOGGING")
 FREE_CALLS, PACE_S = 100, 0.25
-"""After so many calls in a minute each further one waits for so long. The gateway allows an address 600 reads
-a minute, and the page that a test has open needs some of them."""
+"""After this number of calls in a minute, each further call waits for this time. The gateway allows
+an address 600 reads a minute, and the page that a test has open needs some of them."""
 DEFAULT_FEEDS = "k8s/samples/nifty-replay.yaml,k8s/samples/synthetic.yaml"
 
 

@@ -1,4 +1,4 @@
-"""An import that has not ended, which one thread works for and another one may cancel."""
+"""An import that one thread runs, and that another thread may cancel until it ends."""
 
 from __future__ import annotations
 
